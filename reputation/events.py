@@ -1,0 +1,216 @@
+"""The wire format: frozen value types that are checked when they are made.
+
+Times are seconds since 1970 as float; on the wire also RFC 3339 strings. Unknown members of a body are
+ignored, so that an older sidecar can stand behind a newer gateway; a known member of the wrong type is an error.
+"""
+
+import datetime
+import math
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Text = Annotated[str, Meta(min_length=1, max_length=256)]
+LongText = Annotated[str, Meta(max_length=1024)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Amount = Annotated[float, Meta(ge=0, le=1e12)]
+SimHash = Annotated[str, Meta(pattern="^[0-9a-fA-F]{16}$")]
+
+PaymentStatus = Literal["none", "ok", "failed", "disputed"]
+Funding = Literal["credit", "debit", "prepaid", "unknown"]
+Verification = Literal["email", "phone", "identity"]
+OutcomeKind = Literal["chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed"]
+Decision = Literal["allow", "throttle", "challenge", "deny"]
+Tier = Literal["trusted", "standard", "limited", "restricted", "blocked"]
+Scope = Literal["account", "cluster", "organisation", "neighbourhood", "address"]
+Mode = Literal["enforce", "shadow"]
+
+LATEST = 253402300799.0  # the end of the year 9999
+
+
+class Seconds(float):
+    """Seconds since 1970; the wire also takes RFC 3339."""
+
+    __slots__ = ()
+
+
+def wire_type(kind: type, value: Any) -> Any:
+    """Msgspec's dec_hook: make a `Seconds` of a number or of an RFC 3339 string with an offset."""
+    if kind is not Seconds:
+        raise NotImplementedError(kind)
+    if isinstance(value, str):
+        try:
+            moment = datetime.datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("Expected seconds since 1970 or an RFC 3339 time") from None
+        if moment.tzinfo is None:
+            raise ValueError("Expected an RFC 3339 time with its offset (such as a final Z)")
+        value = moment.timestamp()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("Expected seconds since 1970 or an RFC 3339 time")  # noqa: TRY004 - msgspec adds the path to it
+    if not (math.isfinite(value) and 0 <= value <= LATEST):
+        raise ValueError("Expected seconds since 1970, before the year 10000")
+    return Seconds(value)
+
+
+class Organisation(Struct, frozen=True, gc=False):
+    id: Text
+    verified: bool = False
+
+
+class Payment(Struct, frozen=True, gc=False):
+    """What billing knows; None is "not known", which is neutral, and not "none"."""
+
+    status: PaymentStatus | None = None
+    fingerprint: Text | None = None
+    funding: Funding | None = None
+    iin: Annotated[str, Meta(pattern="^[0-9]{4,8}$")] | None = None
+    issuer_country: Annotated[str, Meta(pattern="^[A-Za-z]{2}$")] | None = None
+    settled_usd: Amount | None = None
+    declines_30d: Count | None = None
+    disputes: Count | None = None
+
+
+class Account(Struct, frozen=True, gc=False):
+    id: Text | None = None
+    key: Text | None = None
+    created_at: Seconds | None = None
+    plan: Text | None = None
+    verified: Annotated[tuple[Verification, ...], Meta(max_length=8)] | None = None
+    organisation: Organisation | None = None
+    payment: Payment | None = None
+
+
+class Client(Struct, frozen=True, gc=False):
+    ip: Text | None = None
+    ja4: Text | None = None
+    user_agent: LongText | None = None
+    device: Text | None = None
+    session: Text | None = None
+
+
+class Call(Struct, frozen=True, gc=False):
+    """The member `request` of a check: what is asked for, and what it costs."""
+
+    id: Text | None = None
+    cost: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
+    hold: bool = False
+    route: LongText | None = None
+    model: Text | None = None
+    content: Annotated[tuple[SimHash, ...], Meta(max_length=8)] = ()
+
+
+class LeaseReport(Struct, frozen=True, gc=False):
+    id: Text
+    used: Count = 0
+    slices: Annotated[tuple[tuple[Seconds, Count], ...], Meta(max_length=64)] = ()
+
+
+_NO_ACCOUNT = Account()
+_NO_CLIENT = Client()
+_ONE_CALL = Call()
+
+
+class Request(Struct, frozen=True, gc=False):
+    """One check. At least one of account.id, account.key and client.ip is there."""
+
+    tenant: Text = "default"
+    at: Seconds | None = None
+    account: Account = _NO_ACCOUNT
+    client: Client = _NO_CLIENT
+    request: Call = _ONE_CALL
+    leases: Annotated[tuple[LeaseReport, ...], Meta(max_length=64)] = ()
+    lease: bool = False
+
+
+class AccountFacts(Struct, frozen=True, gc=False):
+    """The body of PUT /v1/accounts/{id}: what is pushed replaces what was pushed before."""
+
+    created_at: Seconds | None = None
+    plan: Text | None = None
+    keys: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
+    external: Annotated[dict[Text, Text], Meta(max_length=8)] | None = None
+    verified: Annotated[tuple[Verification, ...], Meta(max_length=8)] | None = None
+    organisation: Organisation | None = None
+    payment: Payment | None = None
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """The body of POST /v1/outcomes: what became of an account."""
+
+    account: Text
+    outcome: OutcomeKind
+    tenant: Text = "default"
+    at: Seconds | None = None
+    verdict: Text | None = None
+
+
+class Reason(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One signal's part of the risk, in natural log-odds after weight and cap."""
+
+    signal: str
+    points: float
+    detail: str | None = None
+
+
+class LimitState(Struct, frozen=True, gc=False):
+    """One limit as it stands after the verdict. rate: units a second; burst, remaining: units."""
+
+    name: str
+    rate: float
+    burst: float
+    remaining: float
+    scope: Scope = "account"
+
+
+class BindingLimit(Struct, frozen=True, gc=False):
+    unit: str
+    rate: float
+    burst: float
+    remaining: float
+    scope: Scope
+
+
+class ClusterRef(Struct, frozen=True, gc=False):
+    id: str
+    size: int
+    confidence: float
+
+
+class Lease(Struct, frozen=True, gc=False):
+    """A prepaid grant: `tokens` more requests within `ttl` seconds, this one not included."""
+
+    id: str
+    tokens: int
+    ttl: float
+
+
+class Shadow(Struct, frozen=True, gc=False):
+    """What a tenant in shadow mode would have answered."""
+
+    decision: Decision
+    tier: Tier
+    limit: BindingLimit
+    retry_after: float
+    actions: tuple[str, ...] = ()
+
+
+class Verdict(Struct, frozen=True, gc=False):
+    """The answer to one check; risk is 0 to 100, retry_after is in seconds."""
+
+    id: str
+    tenant: str
+    revision: int
+    mode: Mode
+    decision: Decision
+    risk: float
+    tier: Tier
+    limit: BindingLimit
+    limits: tuple[LimitState, ...]
+    retry_after: float
+    reasons: tuple[Reason, ...]
+    cluster: ClusterRef | None = None
+    actions: tuple[str, ...] = ()
+    lease: Lease | None = None
+    degraded: bool = False
+    shadow: Shadow | UnsetType = UNSET

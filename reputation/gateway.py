@@ -1,0 +1,53 @@
+"""What a gateway adapter is given and what it gives back; the adapters live in plugins/, one folder a gateway."""
+
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from reputation.events import Request, Verdict
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class HttpMessage(NamedTuple):
+    """One request as a listener received it.
+
+    target is the raw request target, path and query; header names are lower case, values stripped, in order.
+    """
+
+    method: bytes
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes = b""
+    peer: str = ""
+
+
+class Reply(NamedTuple):
+    """What goes back; the listener adds Content-Length, Date and Connection."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = ()
+
+
+class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one tenant's gateway sends, from the tenant's configuration. Header names are case-insensitive.
+
+    facts maps a header, set by the gateway after it removed the client's own, to a member of a check,
+    such as {"X-Plan": "account.plan"}.
+    """
+
+    trusted_hops: int = 1
+    account_header: str | None = None
+    ja4_header: str | None = None
+    facts: dict[str, str] = {}
+
+
+class Adapter(Protocol):
+    """A module in plugins/: two plain functions that know neither stores nor limiter."""
+
+    def read(self, message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:
+        """Turn the gateway's message into a check; ValueError if it cannot be one."""
+
+    def answer(self, verdict: Verdict) -> Reply:
+        """Turn the verdict into the status and headers that this gateway understands."""
