@@ -1,0 +1,185 @@
+"""The one thing that the rest of the program asks about addresses."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from cachetools import FIFOCache
+
+from geoip.facts import Address, AddressFacts, Kind, host_key, network_key, parse, plain_facts, scope_of
+from geoip.layouts import LISTED
+from geoip.readers import BROKEN, SLOW_READER, Database, DatabaseError, open_database
+
+EMBEDDED: Final = Path(__file__).parent / "data" / "headcount.mmdb"
+CACHE_SIZE: Final = 65536
+"""Addresses kept ready; about 350 bytes each, so 23 MB when full."""
+
+# Where databases disagree, a kind that hides who is behind the address tells more than the sort of its
+# network: a VPN exit stands in a hosting network. Next the surer one counts, then the order of this table.
+_RANK: Final[dict[Kind, int]] = {
+    "tor": 18,
+    "vpn": 17,
+    "proxy": 16,
+    "relay": 15,
+    "hosting": 4,
+    "mobile": 3,
+    "education": 2,
+    "business": 1,
+    "residential": 0,
+}
+_HIDES: Final = 10
+
+
+class Loaded(NamedTuple):
+    """What `load` found. Either errors is empty, or databases is."""
+
+    databases: tuple[Database, ...]
+    errors: tuple[DatabaseError, ...]
+
+
+def load(paths: Sequence[Path | str], embedded: Path | None = EMBEDDED) -> Loaded:
+    """Open every file, the embedded one last; all or none.
+
+    It changes nothing that is in use, so a program that must not wait can call it in a thread and `swap`
+    afterwards. The embedded file belongs to the package and is not copied into memory.
+    """
+    opened: list[Database] = []
+    errors: list[DatabaseError] = []
+    wanted = [(Path(path), True) for path in paths] + ([(embedded, False)] if embedded else [])
+    for path, private_copy in wanted:
+        try:
+            opened.append(open_database(path, private_copy=private_copy))
+        except DatabaseError as error:
+            errors.append(error)
+    if errors:
+        _close(opened)
+        return Loaded((), tuple(errors))
+    return Loaded(tuple(opened), ())
+
+
+class AddressBook:
+    """Text of an address in, facts out, with a bounded cache in front.
+
+    Databases earlier in the order win, fact by fact; of kinds of network the most telling wins. The cache is
+    first in, first out, because a hit then costs half of what it costs least recently used (`python -m
+    geoip.timing`), and an address that falls out is one look-up away. Malformed text is never cached, so it
+    pushes nothing out.
+
+    failures: look-ups that met a corrupt place in a database, since the start; such a look-up knows what the
+    other databases know.
+    """
+
+    def __init__(
+        self, databases: Iterable[Database] = (), now: float = 0.0, cache_size: int = CACHE_SIZE
+    ) -> None:
+        self._cache: FIFOCache[str, AddressFacts] = FIFOCache(cache_size)
+        self._databases: tuple[tuple[Database, bool], ...] = ()
+        self.failures = 0
+        self.swap(databases, now)
+
+    @classmethod
+    def open(
+        cls,
+        paths: Sequence[Path | str] = (),
+        now: float = 0.0,
+        embedded: Path | None = EMBEDDED,
+        cache_size: int = CACHE_SIZE,
+    ) -> "AddressBook":
+        """A book on these files; DatabaseError for the first that cannot be used."""
+        loaded = load(paths, embedded)
+        if loaded.errors:
+            raise loaded.errors[0]
+        return cls(loaded.databases, now, cache_size)
+
+    def lookup(self, ip: str) -> AddressFacts:
+        """What is known about an address, in any of the forms that `geoip.facts.parse` takes. Never
+        raises."""
+        try:
+            return self._cache[ip]
+        except KeyError:
+            return self._look_up(ip)
+
+    def reload(
+        self, paths: Sequence[Path | str], now: float, embedded: Path | None = EMBEDDED
+    ) -> tuple[DatabaseError, ...]:
+        """Use these files from now on. If any of them cannot be used nothing changes, and the errors come
+        back."""
+        loaded = load(paths, embedded)
+        if not loaded.errors:
+            self.swap(loaded.databases, now)
+        return loaded.errors
+
+    def swap(self, databases: Iterable[Database], now: float) -> None:
+        """Put open databases in the place of the present ones, which are closed."""
+        previous = [database for database, _ in self._databases]
+        self._databases = tuple((database, database.is_stale(now)) for database in databases)
+        self._cache.clear()
+        _close(database for database in previous if database not in self.databases)
+
+    def age(self, now: float) -> None:
+        """Judge anew which databases are stale; to be called about once a day."""
+        judged = tuple((database, database.is_stale(now)) for database in self.databases)
+        if judged != self._databases:
+            self._databases = judged
+            self._cache.clear()
+
+    @property
+    def databases(self) -> tuple[Database, ...]:
+        return tuple(database for database, _ in self._databases)
+
+    @property
+    def stale(self) -> tuple[Database, ...]:
+        return tuple(database for database, stale in self._databases if stale)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should be told at the start, loudly."""
+        slow = any(not database.is_fast for database in self.databases)
+        return (SLOW_READER,) if slow else ()
+
+    def _look_up(self, ip: str) -> AddressFacts:
+        address = parse(ip)
+        if address is None:
+            return plain_facts(ip)
+        facts = self._gather(address)
+        self._cache[ip] = facts
+        return facts
+
+    def _gather(self, address: Address) -> AddressFacts:
+        known: dict[str, Any] = {}
+        for database, stale in self._databases:
+            try:
+                found = list(database.find(address))
+            except BROKEN:
+                self.failures += 1
+                continue
+            if found:
+                _add(known, found)
+                known["stale"] = stale or known.get("stale", False)
+        return AddressFacts(address.text, scope_of(address), host_key(address), network_key(address), **known)
+
+
+def _add(known: dict[str, Any], found: list[tuple[str, Any]]) -> None:
+    """Add one database's findings to what those before it knew."""
+    confidence = next((value for fact, value in found if fact == "kind_confidence"), LISTED)
+    for fact, value in found:
+        if fact == "kind":
+            _add_kind(known, value, confidence)
+        elif fact != "kind_confidence":
+            known.setdefault(fact, value)
+
+
+def _add_kind(known: dict[str, Any], kind: Kind, confidence: float) -> None:
+    present = known.get("kind")
+    if present is None or _weight(kind, confidence) > _weight(present, known["kind_confidence"]):
+        known["kind"], known["kind_confidence"] = kind, confidence
+
+
+def _weight(kind: Kind, confidence: float) -> tuple[bool, float, int]:
+    rank = _RANK[kind]
+    return rank > _HIDES, confidence, rank
+
+
+def _close(databases: Iterable[Database]) -> None:
+    for database in databases:
+        database.reader.close()

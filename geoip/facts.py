@@ -1,0 +1,246 @@
+"""What is known about a client address, and the keys that it is counted by.
+
+The text of an address becomes an `AddressFacts` in two steps: `parse` and the keys need no database; the
+databases (book.py) add what they know.
+"""
+
+from ipaddress import ip_network
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Final, Literal, NamedTuple
+
+from msgspec import Struct
+
+Scope = Literal[
+    "public",
+    "private",
+    "shared",
+    "loopback",
+    "link_local",
+    "multicast",
+    "documentation",
+    "reserved",
+    "malformed",
+]
+Kind = Literal["tor", "vpn", "proxy", "relay", "hosting", "mobile", "education", "business", "residential"]
+
+LONGEST = 64  # no written form of one address with zone and port is longer; anything longer is malformed
+
+
+class AddressFacts(Struct, frozen=True, gc=False):
+    """Everything known about one address. None means "not known", which is neutral.
+
+    ip: canonical text; the text as it came if malformed (cut to 64 characters).
+    host, network: keys to count by, v4 /32 and /24, v6 /64 and /48, for every scope but malformed. Each is
+    unique
+        among its own kind only: keep hosts and networks in tables of their own. `host_text` and
+        `network_text` turn them back into text.
+    country: ISO 3166 alpha-2, upper case. kind: what sort of network. kind_confidence: 0 to 1, lower where
+    the
+        kind was read from the network's name rather than from a list.
+    anonymiser_confidence: 1 to 99 percent, as MaxMind gives it. user_count: users seen on this /32 (v6: /64)
+    in a
+        day. static_score: 0 to 100, higher is longer in the same hands.
+    stale: a database that supplied one of these facts is older than it should be.
+    """
+
+    ip: str
+    scope: Scope
+    host: int | None = None
+    network: int | None = None
+    asn: int | None = None
+    organisation: str | None = None
+    country: str | None = None
+    kind: Kind | None = None
+    kind_confidence: float | None = None
+    anonymiser_confidence: int | None = None
+    user_count: int | None = None
+    static_score: float | None = None
+    stale: bool = False
+
+
+class Address(NamedTuple):
+    """A well-formed address: version 4 or 6, its bits as a number, its canonical text."""
+
+    version: int
+    value: int
+    text: str
+
+
+# The IANA special-purpose registries (RFC 6890 and later) for IPv4 and IPv6, as far as a client address can
+# fall in them. The first network that contains the address decides, so narrower ones come first.
+_V4_SCOPES: Final[tuple[tuple[str, Scope], ...]] = (
+    ("10.0.0.0/8", "private"),
+    ("172.16.0.0/12", "private"),
+    ("192.168.0.0/16", "private"),
+    ("100.64.0.0/10", "shared"),
+    ("127.0.0.0/8", "loopback"),
+    ("169.254.0.0/16", "link_local"),
+    ("192.0.2.0/24", "documentation"),
+    ("198.51.100.0/24", "documentation"),
+    ("203.0.113.0/24", "documentation"),
+    ("224.0.0.0/4", "multicast"),
+    ("0.0.0.0/8", "reserved"),
+    ("192.0.0.9/32", "public"),
+    ("192.0.0.10/32", "public"),
+    ("192.0.0.0/24", "reserved"),
+    ("192.88.99.0/24", "reserved"),
+    ("198.18.0.0/15", "reserved"),
+    ("240.0.0.0/4", "reserved"),
+)
+_V6_SCOPES: Final[tuple[tuple[str, Scope], ...]] = (
+    ("2001:db8::/32", "documentation"),
+    ("3fff::/20", "documentation"),
+    ("2001:1::1/128", "public"),
+    ("2001:1::2/128", "public"),
+    ("2001:1::3/128", "public"),
+    ("2001:3::/32", "public"),
+    ("2001:4:112::/48", "public"),
+    ("2001:20::/28", "public"),
+    ("2001:30::/28", "public"),
+    ("2001::/23", "reserved"),
+    ("2000::/3", "public"),
+    ("::1/128", "loopback"),
+    ("fc00::/7", "private"),
+    ("64:ff9b:1::/48", "private"),
+    ("fe80::/10", "link_local"),
+    ("fec0::/10", "private"),
+    ("ff00::/8", "multicast"),
+)
+
+
+def _bounds(table: tuple[tuple[str, Scope], ...]) -> tuple[tuple[int, int, Scope], ...]:
+    networks = ((ip_network(text), scope) for text, scope in table)
+    return tuple((int(net.network_address), int(net.broadcast_address), scope) for net, scope in networks)
+
+
+# IPv4 is public unless the table says otherwise; IPv6 is reserved unless it does, as only 2000::/3 is handed
+# out.
+_SCOPES: Final[dict[int, tuple[tuple[tuple[int, int, Scope], ...], Scope]]] = {
+    4: (_bounds(_V4_SCOPES), "public"),
+    6: (_bounds(_V6_SCOPES), "reserved"),
+}
+
+# IPv6 forms that carry the IPv4 address of the client. Such a client is counted as that IPv4 address, because
+# it could otherwise have a /64 of its own for every bit that the form leaves free. Prefix length, prefix, how
+# far the IPv4 bits stand from the right end, and a mask for forms that invert them: mapped (RFC 4291), NAT64
+# (RFC 6052), 6to4 (RFC 3056), Teredo (RFC 4380, the client's own address and not its server's).
+_CARRIERS: Final = (
+    (96, 0xFFFF, 0, 0),
+    (96, 0x64FF9B << 64, 0, 0),
+    (16, 0x2002, 80, 0),
+    (32, 0x20010000, 0, 0xFFFFFFFF),
+)
+_LOWEST_V6_KEY: Final = 1 << 32
+
+
+def scope_of(address: Address) -> Scope:
+    table, otherwise = _SCOPES[address.version]
+    value = address.value
+    for first, last, scope in table:
+        if first <= value <= last:
+            return scope
+    return otherwise
+
+
+def parse(text: str) -> Address | None:
+    """The address that a header or a peer name holds, or None if it holds none.
+
+    Taken: white space and one pair of double quotes around it, `[v6]`, `[v6]:port`, `v4:port`, a zone id
+    (dropped, because it names an interface of ours). Refused: leading zeros in IPv4, host names, networks,
+    anything else.
+    """
+    if len(text) > LONGEST:
+        return None
+    try:
+        return _v4(inet_pton(AF_INET, text))
+    except (OSError, ValueError):  # not plain IPv4; ValueError is a null byte in it
+        return _parse_other(text)
+
+
+def host_key(address: Address) -> int:
+    """The address itself (v4) or its /64 (v6), as a number below 2**64. No v4 key equals a v6 one.
+
+    All /64s of the reserved ::/32 share one key, since their numbers belong to IPv4.
+    """
+    return address.value if address.version == 4 else max(address.value >> 64, _LOWEST_V6_KEY)
+
+
+def network_key(address: Address) -> int:
+    """The first host key of its /24 (v4) or /48 (v6)."""
+    return host_key(address) & (-256 if address.version == 4 else -65536)
+
+
+def host_text(key: int) -> str:
+    """`203.0.113.7`, or `2001:db8::/64`."""
+    return _key_text(key, "", "/64")
+
+
+def network_text(key: int) -> str:
+    """`203.0.113.0/24`, or `2001:db8::/48`."""
+    return _key_text(key, "/24", "/48")
+
+
+def plain_facts(text: str) -> AddressFacts:
+    """What the text alone says: scope and keys."""
+    address = parse(text)
+    if address is None:
+        return AddressFacts(text[:LONGEST], "malformed")
+    return AddressFacts(address.text, scope_of(address), host_key(address), network_key(address))
+
+
+def _key_text(key: int, v4_suffix: str, v6_suffix: str) -> str:
+    if key < _LOWEST_V6_KEY:
+        return inet_ntop(AF_INET, key.to_bytes(4)) + v4_suffix
+    return inet_ntop(AF_INET6, (key << 64).to_bytes(16)) + v6_suffix
+
+
+def _v4(packed: bytes) -> Address:
+    return Address(4, int.from_bytes(packed), inet_ntop(AF_INET, packed))
+
+
+def _v6(packed: bytes) -> Address:
+    value = int.from_bytes(packed)
+    for length, prefix, shift, inverted in _CARRIERS:
+        if value >> (128 - length) == prefix:
+            return _v4((((value >> shift) & 0xFFFFFFFF) ^ inverted).to_bytes(4))
+    return Address(6, value, inet_ntop(AF_INET6, packed))
+
+
+def _parse_other(text: str) -> Address | None:
+    """Everything but plain IPv4: IPv6, and either of them in its wrappings."""
+    text = text.strip(" \t")
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    family, bare = _unwrap(text)
+    try:
+        packed = inet_pton(family, bare)
+    except (OSError, ValueError):
+        return None
+    return _v4(packed) if family == AF_INET else _v6(packed)
+
+
+def _unwrap(text: str) -> tuple[int, str]:
+    """Take brackets, port and zone off; what is wrong with them leaves a text that is no address."""
+    if text.startswith("["):
+        inner, closed, port = text[1:].partition("]")
+        if not closed or (port and not _is_port(port)):
+            return AF_INET6, ""
+        return AF_INET6, _without_zone(inner)
+    if text.count(":") > 1:
+        return AF_INET6, _without_zone(text)
+    bare, colon, port = text.partition(":")
+    if colon and not _is_port(colon + port):
+        return AF_INET, ""
+    return AF_INET, bare
+
+
+def _without_zone(text: str) -> str:
+    bare, percent, zone = text.partition("%")
+    return bare if zone or not percent else ""
+
+
+def _is_port(text: str) -> bool:
+    digits = text[1:]
+    return (
+        text[0] == ":" and digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) <= 65535
+    )
