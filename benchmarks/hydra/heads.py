@@ -1,0 +1,235 @@
+"""Make the heads of a hydra: accounts and senders, from a row of the ladder."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from benchmarks.hydra import cards, fingerprints, networks, people, places
+from msgspec.structs import replace
+
+from benchmarks.hydra.attackers import Attacker
+from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
+from benchmarks.hydra.fingerprints import Client
+from benchmarks.hydra.ground import Ground
+from benchmarks.hydra.model import Account, Facts, Load, Population, Sender, new_account
+from benchmarks.hydra.places import Churning, Fixed, Place, Pool, Renewed
+
+Rng = np.random.Generator
+RELAY_USERS_A_HEAD = 2.5
+HANDOFF = HOUR  # relays keep a user on one account for an hour
+CONVERSATION = 4 * HOUR
+SHAPES = 6  # prompt templates of one distillation campaign
+SECOND_POOL_AFTER = 3 * HOUR
+
+
+def _exits(ground: Ground, rng: Rng, count: int) -> list[str]:
+    return [ground.exits[int(i)] for i in rng.integers(0, len(ground.exits), count)]
+
+
+def _hosting(ground: Ground, rng: Rng, heads: int) -> list[str]:
+    """Forty rented addresses of six providers and as many VPN exits, the latter shared with honest VPN users."""
+    rented = [networks.network(rng, "hosting") for _ in range(6)]
+    own = [networks.v4(rng, rented[i % 6]) for i in range(max(10, heads // 15))]
+    provider = ground.vpn[int(rng.integers(len(ground.vpn)))]
+    return own + [provider[int(i)] for i in rng.integers(0, len(provider), len(own))]
+
+
+def _same(addresses: list[str]) -> Callable[[int], Place]:
+    pool = Pool(addresses)
+    return lambda _: pool
+
+
+def _rotating(ground: Ground, rng: Rng, heads: int) -> Callable[[int], Place]:
+    """A pool three addresses for two heads wide, of which each is up for a day, drawn anew for every request."""
+    width = max(20, heads * 3 // 2)
+    pool = Churning(_exits(ground, rng, width * 8), width, DAY)
+    return lambda _: pool
+
+
+def _each_sticky(ground: Ground, rng: Rng) -> Callable[[int], Place]:
+    """A residential address for each head, which the proxy network renews after 10 to 40 hours."""
+
+    def place(_: int) -> Place:
+        period = float(rng.uniform(10, 40)) * HOUR
+        return Renewed(
+            _exits(ground, rng, math.ceil(WEEK / period) + 1), period, float(rng.uniform(0, period))
+        )
+
+    return place
+
+
+def _dedicated(rng: Rng, heads: int) -> Callable[[int], Place]:
+    """Static addresses sold one by one, out of a few blocks of hosting companies announced as residential."""
+    blocks = networks.v4_block(rng, networks.network(rng, "vpn"), heads // 2 + 1)
+    blocks += networks.v4_block(rng, networks.network(rng, "hosting"), heads // 2 + 1)
+    return lambda head: Fixed(blocks[head % len(blocks)])
+
+
+# Each row: (ground, rng, number of heads) -> head's number -> its place
+EGRESS: dict[str, Callable[[Ground, Rng, int], Callable[[int], Place]]] = {
+    "one": lambda _g, rng, _n: _same([networks.v4(rng, networks.network(rng, "hosting"))]),
+    "few": lambda _g, rng, _n: _same(networks.v4_block(rng, networks.network(rng, "hosting"), 5)),
+    "hosting": lambda g, rng, n: _same(_hosting(g, rng, n)),
+    "rotating": _rotating,
+    "sticky": lambda g, rng, _n: _each_sticky(g, rng),
+    "dedicated": lambda _g, rng, n: _dedicated(rng, n),
+    "home": lambda _g, rng, _n: lambda _: places.home(rng, people.country(rng)),
+}
+
+
+def _script(rng: Rng) -> Client:
+    return Client("python-requests/2.32.5", fingerprints.PYTHON, fingerprints.PYTHON, None, sessions=False)
+
+
+def _sdk(rng: Rng) -> Client:
+    return Client(
+        "acme-python/0.71.0", fingerprints.PYTHON_311, fingerprints.PYTHON_311, None, sessions=False
+    )
+
+
+def _rare(rng: Rng) -> Client:
+    """One relay build for all heads: a common user agent over a handshake that nobody else has."""
+    agent = fingerprints.DESKTOP[0].user_agent
+    ja4 = fingerprints.odd_ja4(100_000)
+    return Client(agent, ja4, ja4, f"dv-{fingerprints.hexes(rng, 16)}", sessions=True)
+
+
+def _replayed(rng: Rng) -> Client:
+    """Headers replayed from a real client over the relay's own handshake (Go's, or a mimicked browser's)."""
+    row = fingerprints.build(rng, "terminal" if rng.random() < 0.7 else "desktop")
+    ja4 = fingerprints.GO_NEXT if rng.random() < 0.6 else fingerprints.CHROMIUM_OLD
+    return Client(row.user_agent, ja4, ja4, f"dv-{fingerprints.hexes(rng, 16)}", sessions=True)
+
+
+CLIENTS: dict[str, Callable[[Rng], Client]] = {
+    "script": _script,
+    "sdk": _sdk,
+    "browsers": lambda rng: fingerprints.client(rng, "desktop", 0.0),
+    "rare": _rare,
+    "replayed": _replayed,
+    "human": lambda rng: fingerprints.client(rng, people.machine(rng)),
+}
+
+
+def _cards(row: Attacker, rng: Rng) -> Iterator[Facts]:
+    """Payment facts head by head: a card serves `heads_a_card` of them."""
+    while True:
+        where = people.country(rng)
+        drawn = {
+            "none": lambda: None,
+            "prepaid": lambda: cards.virtual(rng, row.issuers, "prepaid"),
+            "virtual": lambda: cards.virtual(rng, row.issuers),
+            "ordinary": lambda where=where: cards.ordinary(rng, where),
+        }[row.cards]()
+        for _ in range(row.heads_a_card):
+            if drawn is None:
+                yield {"status": "none", "settled_usd": 0.0}
+            else:
+                yield people.card_facts(drawn, float(rng.choice([0.0, 5.0, 10.0])), int(rng.random() < 0.08))
+
+
+def _bought(rng: Rng, at: float) -> tuple[float, Facts]:
+    """(created, facts) of an account that somebody else opened months ago; three in ten have paid."""
+    created = at - float(rng.uniform(60, 700)) * DAY
+    where = people.country(rng)
+    paid = bool(rng.random() < 0.3)
+    return created, people.facts(rng, where, created, paid=paid)
+
+
+def _head(row: Attacker, rng: Rng, number: int, payment: Facts, domain: str) -> tuple[Account, float]:
+    """One head and when it begins to work."""
+    at = START + row.signup_begins + float(rng.uniform(0, row.signup_takes))
+    if rng.random() < row.aged:
+        created, facts = _bought(rng, START)
+    else:
+        created = at
+        verified = ["email"] if rng.random() < 0.9 else ["email", "phone"]
+        plan = "free" if payment["status"] == "none" else "paid"
+        facts = {"plan": plan, "verified": verified, "payment": payment}
+    if row.shared_domain:
+        facts["organisation"] = {"id": domain, "verified": False}
+    head = new_account(rng, "hydra", row.level, created, facts)
+    head.wish = row.daily
+    return head, max(START, at + float(rng.uniform(60, 3 * HOUR)))
+
+
+def _worker(row: Attacker, rng: Rng, head: Account, begins: float, place: Place) -> Sender:
+    """What the hydra itself sends on a head: all of it, or what relayed users leave of it."""
+    share = 1.0 - row.normal if row.relayed else 1.0
+    size, gap = (3.0, 40.0) if row.hours == "human" or row.egress == "sticky" else (1.0, 30.0)
+    load = Load(
+        max(1e-6, row.daily * share),
+        row.hours,
+        0.0,
+        1.0,
+        30.0,
+        size,
+        gap,
+        clockwork=row.clockwork,
+        fixed=True,
+    )
+    sender = Sender(head, place, (CLIENTS[row.clients](rng),), load, begins)
+    sender.adopts = START + 3.5 * DAY + float(rng.exponential(row.pivot / math.log(2) * DAY))
+    return sender
+
+
+def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str) -> Population:
+    """`count` heads of one actor with their senders."""
+    made, place, payments = Population(), EGRESS[row.egress](ground, rng, count), _cards(row, rng)
+    templates = tuple(int(rng.integers(2**63)) for _ in range(SHAPES))
+    domain = f"{fingerprints.hexes(rng, 8)}.example"
+    for number, payment in zip(range(count), payments, strict=False):
+        head, begins = _head(row, rng, number, payment, domain)
+        head.actor = actor
+        worker = _worker(row, rng, head, begins, place(number))
+        worker.shapes, worker.templated = templates, 1.0 - row.normal * (not row.relayed)
+        made.add(head, worker)
+    if row.relayed:
+        made.senders.extend(_relay_users(row, rng, list(made.senders)))
+    return made
+
+
+def _relay_users(row: Attacker, rng: Rng, workers: list[Sender]) -> Iterator[Sender]:
+    """People who use the relay as if it were the service; each hour finds them on some head that works by then."""
+    users = math.ceil(len(workers) * RELAY_USERS_A_HEAD)
+    daily = row.daily * row.normal * len(workers) / users
+    ready = sorted(workers, key=lambda worker: worker.start)
+    starts = [worker.start for worker in ready]
+    for number in range(users):
+        where = people.country(rng)
+        load = Load(daily, "human", people.offset(where), 0.9, 0.8, 4.0, 70.0, fixed=True)
+        user = Sender(
+            ready[0].account,
+            ready[0].place,
+            (),
+            load,
+            start=starts[min(len(starts) - 1, number % len(starts))],
+        )
+        user.shapes, user.session = people.shapes(rng), fingerprints.hexes(rng, 8)
+        user.route = _router(ready, starts, int(rng.integers(2**31)))
+        yield user
+
+
+def _router(ready: list[Sender], starts: list[float], seed: int) -> Callable[[float], Sender]:
+    def route(at: float) -> Sender:
+        working = int(np.searchsorted(starts, at)) or 1
+        slot = (seed * 2654435761 + int(at / HANDOFF) * 40503 * 65537) % 4294967291
+        return ready[slot % working]
+
+    return route
+
+
+def population(row: Attacker, ground: Ground, seed: int, count: int, actor: str) -> Population:
+    """The hydra of a row; with `ban_at` a pool that is banned then and a second one that replaces it hours later."""
+    rng = np.random.default_rng([seed, 2, *actor.encode()])
+    if row.ban_at is None:
+        return pool(row, ground, rng, count, actor)
+    first, until = pool(row, ground, rng, count, actor), START + row.ban_at
+    for account in first.accounts:
+        account.banned_at = until
+    for sender in first.senders:
+        sender.end = min(sender.end, until)
+    again = replace(row, signup_begins=row.ban_at + SECOND_POOL_AFTER / 3, signup_takes=SECOND_POOL_AFTER)
+    second = pool(again, ground, rng, count, actor)
+    return Population([*first.accounts, *second.accounts], [*first.senders, *second.senders])

@@ -1,0 +1,85 @@
+"""Replay lines: account facts, checks and outcomes as JSON, by what a deployment lets the sidecar see."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from benchmarks.hydra.clock import DAY, START
+from benchmarks.hydra.fingerprints import Client
+from benchmarks.hydra.model import Account
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _quoted(value: str) -> str:
+    return _encode(value).decode()
+
+
+class Seen(Struct, frozen=True):
+    """What one view shows. by_key: the check names the key and no account id; facts: billing pushes account lines."""
+
+    by_key: bool = False
+    hints: bool = True
+    session: bool = True
+    body: bool = True
+    facts: bool = True
+
+
+VIEWS: dict[str, Seen] = {
+    "full": Seen(),
+    "no-client-hints": Seen(hints=False, session=False),
+    "bare": Seen(by_key=True, hints=False, session=False, body=False),
+    "bare-unbilled": Seen(by_key=True, hints=False, session=False, body=False, facts=False),
+}
+
+
+def check_stem(view: Seen, account: Account, client: Client, ja4: str, key: str) -> str:
+    """All of a check line that stays the same for one client on one account, from after `at` up to the address."""
+    who = f'"key":"{key}"' if view.by_key else f'"id":"{account.id}"'
+    hints = f'"ja4":"{ja4}",' if view.hints else ""
+    device = f'"device":"{client.device}",' if view.hints and client.device else ""
+    return f',"account":{{{who}}},"client":{{{hints}{device}"user_agent":{_quoted(client.user_agent)},"ip":"'
+
+
+def check_tail(view: Seen, session: str | None, model: str, content: str = "") -> str:
+    """What follows the address."""
+    shown = f',"session":"{session}"' if view.session and session else ""
+    if not view.body:
+        return f'"{shown}}}}}\n'
+    shape = f',"content":["{content}"]' if content else ""
+    return f'"{shown}}},"request":{{"route":"/v1/messages","model":"{model}"{shape}}}}}\n'
+
+
+def account_line(at: float, account: Account, facts: dict[str, object]) -> str:
+    body = {"kind": "account", "at": round(at, 3), "id": account.id, "created_at": round(account.created, 3)}
+    return _encode({**body, **facts, "keys": account.keys}).decode() + "\n"
+
+
+def outcome_line(at: float, account: Account, outcome: str) -> str:
+    return (
+        _encode({"kind": "outcome", "at": round(at, 3), "account": account.id, "outcome": outcome}).decode()
+        + "\n"
+    )
+
+
+def account_events(account: Account, until: float) -> Iterator[tuple[float, str]]:
+    """(time, line): what billing pushes about one account at the world's beginning or sign-up, and each month's bill."""
+    begins = max(START, account.created)
+    if begins >= until:
+        return
+    yield begins, account_line(begins, account, account.facts)
+    bill = _next_bill(account)
+    if bill is not None and bill[0] < until:
+        facts = {**account.facts, "payment": {**account.facts["payment"], "settled_usd": bill[1]}}
+        yield bill[0], account_line(bill[0], account, facts)
+    if account.banned_at is not None and account.banned_at < until:
+        yield account.banned_at, outcome_line(account.banned_at, account, "abuse")
+
+
+def _next_bill(account: Account) -> tuple[float, float] | None:
+    """(when, settled since then) of the first monthly bill after the start, for accounts that have paid a month."""
+    months = int((START - account.created) / (30 * DAY))
+    if months < 1 or account.settled < 20:
+        return None
+    return account.created + (months + 1) * 30 * DAY, round(account.settled * (months + 2) / (months + 1), 2)

@@ -1,0 +1,100 @@
+"""Accounts and who sends on them: what a world is made of before any request is drawn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+from benchmarks.hydra.clock import START, WEEK
+from benchmarks.hydra.fingerprints import Client, hexes
+from benchmarks.hydra.places import Place
+
+Facts = dict[str, Any]
+
+
+class Load(Struct, frozen=True):
+    """How much and when. daily: requests on a day; hours: a row of `arrivals.HOURS`; offset: local time, seconds;
+    weekend: factor on Saturday and Sunday; shape: of the gamma draw that makes days differ (large: they do not);
+    size: mean requests in a session; gap: mean seconds between them; clockwork: evenly spaced, as a scheduler sends;
+    fixed: not scaled to the world's mean."""
+
+    daily: float
+    hours: str = "human"
+    offset: float = 0.0
+    weekend: float = 0.7
+    shape: float = 0.8
+    size: float = 4.0
+    gap: float = 70.0
+    clockwork: bool = False
+    fixed: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """One account with its facts as billing knows them, and the truth about it."""
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    klass: str
+    created: float
+    facts: Facts
+    actor: str | None = None
+    banned_at: float | None = None
+    wish: float = 0.0  # heads: requests a day that its owner wants from it
+
+    @property
+    def settled(self) -> float:
+        return float(self.facts.get("payment", {}).get("settled_usd", 0.0))
+
+
+@dataclass(slots=True, eq=False)
+class Sender:
+    """One person or program that sends on an account, from some place with some clients.
+
+    route: who carries a session that begins at a time (relays hand their users from head to head); None means
+    the account itself. shapes: prompt templates, of which `templated` of the requests are made.
+    """
+
+    account: Account
+    place: Place
+    clients: tuple[Client, ...]
+    load: Load
+    start: float = START
+    end: float = START + WEEK
+    model: str = "orca-1"
+    adopts: float = START + 52 * WEEK
+    shapes: tuple[int, ...] = ()
+    templated: float = 0.3
+    session: str | None = None
+    route: "Callable[[float], Sender] | None" = None
+    serial: int = 0
+
+
+@dataclass(slots=True)
+class Population:
+    accounts: list[Account] = field(default_factory=list)
+    senders: list[Sender] = field(default_factory=list)
+
+    def add(self, account: Account, *senders: Sender) -> None:
+        self.accounts.append(account)
+        self.senders.extend(senders)
+
+
+def new_account(rng: np.random.Generator, label: str, klass: str, created: float, facts: Facts) -> Account:
+    return Account(f"acct_{hexes(rng, 14)}", (f"sk-{hexes(rng, 32)}",), label, klass, created, facts)
+
+
+def is_payer(account: Account, now: float) -> bool:
+    """The contract's payer: settled at least 20 USD over at least 14 days, no open dispute."""
+    disputed = account.facts.get("payment", {}).get("disputes", 0)
+    return account.settled >= 20 and now - account.created >= 14 * 86400 and not disputed
+
+
+def is_proven(account: Account, now: float) -> bool:
+    """The contract's proven account, as far as facts alone tell (steady use is not among them)."""
+    organisation = account.facts.get("organisation", {}).get("verified", False)
+    long_payer = is_payer(account, now) and account.settled >= 100 and now - account.created >= 30 * 86400
+    return bool(long_payer or organisation or now - account.created >= 400 * 86400)

@@ -1,0 +1,168 @@
+"""Put a world together and stream its lines in time order, hour by hour, with memory for accounts and one hour."""
+
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from benchmarks.hydra import arrivals, ground, heads, honest, lines
+from benchmarks.hydra.arrivals import Arrivals, Session
+from benchmarks.hydra.attackers import attacker
+from benchmarks.hydra.clock import DAY, HOUR, START
+from benchmarks.hydra.model import Account, Population, Sender
+
+NEXT_MODEL = "orca-2"
+RESUMED = 0.25  # share of sessions on a resumed TLS connection
+_MASK = 2**64 - 1
+Entry = tuple[float, str]
+
+
+class Spec(Struct, frozen=True, omit_defaults=True):
+    """Everything that a world follows from. levels: hydras that share `heads` evenly; none: honest traffic alone."""
+
+    seed: int = 1
+    honest: int = 3000
+    heads: int = 600
+    levels: tuple[str, ...] = ("L3",)
+    variants: tuple[str, ...] = ()
+    daily: float = 22.0
+    days: int = 7
+    view: str = "full"
+    content: bool = False
+    data: str | None = None
+
+
+class World(Struct, frozen=True):
+    spec: Spec
+    honest: Population
+    hydra: Population
+    measured: arrivals.Observed | None = None
+
+    @property
+    def accounts(self) -> list[Account]:
+        return [*self.honest.accounts, *self.hydra.accounts]
+
+
+def make(spec: Spec) -> World:
+    """Draw all accounts and senders of a world. The honest part does not depend on the hydra."""
+    data = Path(spec.data) if spec.data else None
+    measured = arrivals.observed(data) if data else None
+    land = ground.lay(np.random.default_rng([spec.seed, 0]), spec.honest, max(6000, 12 * spec.heads), data)
+    people = honest.populate(land, spec.seed, spec.honest)
+    arrivals.scale(people.senders, measured)
+    hydra = Population()
+    for number, level in enumerate(spec.levels):
+        share = (spec.heads + number) // len(spec.levels)
+        row = attacker(level, spec.variants, _daily(spec))
+        made = heads.population(row, land, spec.seed, share, f"hydra-{number}-{level}")
+        hydra.accounts.extend(made.accounts)
+        hydra.senders.extend(made.senders)
+    return World(spec, people, hydra, measured)
+
+
+def _daily(spec: Spec) -> float | None:
+    return spec.daily if spec.daily != Spec().daily else None
+
+
+class Renderer:
+    """Turns one population's sessions into entries of (time, line)."""
+
+    def __init__(self, spec: Spec, senders: Sequence[Sender], salt: int) -> None:
+        self._view, self._content = lines.VIEWS[spec.view], spec.content
+        self._senders, self._salt = senders, (spec.seed << 8) + salt
+        self._until = START + spec.days * DAY
+
+    def entries(self, session: Session) -> Iterator[Entry]:
+        sender = self._senders[session.sender]
+        begins = session.times[0]
+        carrier = sender.route(begins) if sender.route else sender
+        client = carrier.clients[0]
+        resumed = session.draw * 37.0 % 1.0 < RESUMED
+        stem = lines.check_stem(
+            self._view,
+            carrier.account,
+            client,
+            client.resumed if resumed else client.ja4,
+            carrier.account.keys[0],
+        )
+        address = carrier.place(begins, session.draw)
+        model = NEXT_MODEL if begins >= sender.adopts else sender.model
+        name = self._session(session.sender, sender, begins) if client.sessions else None
+        until = min(self._until, sender.end)
+        tail = address + lines.check_tail(self._view, name, model)
+        for at in session.times:
+            if at < until:
+                if self._content:
+                    shape = content(sender, self._salt, at)
+                    tail = address + lines.check_tail(self._view, name, model, shape)
+                yield at, f'{{"at":{at:.3f}{stem}{tail}'
+
+    def _session(self, number: int, sender: Sender, begins: float) -> str:
+        if sender.session is not None:
+            return f"{sender.session}{mixed(self._salt, number, int(begins / heads.CONVERSATION)):016x}"
+        return f"{mixed(self._salt, number, int(begins * 1000)):016x}"
+
+
+def mixed(*parts: int) -> int:
+    """A 64-bit hash of integers (splitmix64's finaliser over a running sum)."""
+    value = 0
+    for part in parts:
+        value = (value + part + 0x9E3779B97F4A7C15) & _MASK
+        value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+        value ^= value >> 31
+    return value
+
+
+def content(sender: Sender, salt: int, at: float) -> str:
+    """The SimHash of one prompt: a template with up to three bits flipped, or a shape nobody else has."""
+    noise = mixed(salt, int(at * 1000), sender.serial)
+    if sender.shapes and (noise & 0xFFFF) / 65536 < sender.templated:
+        shape = sender.shapes[(noise >> 16) % len(sender.shapes)]
+        hashed = (
+            mixed(shape) ^ (1 << (noise >> 24 & 63)) ^ (1 << (noise >> 30 & 63)) ^ (1 << (noise >> 36 & 63))
+        )
+        return f"{hashed:016x}"
+    return f"{mixed(noise):016x}"
+
+
+def _events(population: Population, until: float) -> list[Entry]:
+    found = [event for account in population.accounts for event in lines.account_events(account, until)]
+    return sorted(found, key=itemgetter(0, 1))
+
+
+def _traffic(world: World, population: Population, salt: int) -> tuple[Arrivals, Renderer]:
+    for number, sender in enumerate(population.senders):
+        sender.serial = number
+    measured = world.measured if salt == 1 else None
+    flow = Arrivals(population.senders, [world.spec.seed, 3, salt], measured)
+    return flow, Renderer(world.spec, population.senders, salt)
+
+
+def stream(world: World, *, attack: bool = True) -> Iterator[Entry]:
+    """(time, line) in time order; `attack=False` leaves the hydra's checks out, for those who send them themselves."""
+    spec = world.spec
+    until = START + spec.days * DAY
+    parts = [_traffic(world, world.honest, 1)]
+    if attack and world.hydra.senders:
+        parts.append(_traffic(world, world.hydra, 2))
+    known = lines.VIEWS[spec.view].facts
+    pushed = (
+        sorted(_events(world.honest, until) + _events(world.hydra, until), key=itemgetter(0, 1))
+        if known
+        else []
+    )
+    cursor, pending = 0, list[Entry]()
+    for begin in np.arange(START, until, HOUR).tolist():
+        end = begin + HOUR
+        for flow, renderer in parts:
+            for session in flow.hour(begin):
+                pending.extend(renderer.entries(session))
+        reached = cursor
+        while reached < len(pushed) and pushed[reached][0] < end:
+            reached += 1
+        due = pushed[cursor:reached] + sorted((e for e in pending if e[0] < end), key=itemgetter(0, 1))
+        yield from sorted(due, key=itemgetter(0))
+        pending, cursor = [e for e in pending if e[0] >= end], reached
