@@ -1,0 +1,91 @@
+"""What of a verdict goes into headers, and who may see which.
+
+The client: X-Headcount-Verdict, Retry-After, RateLimit-Policy and RateLimit of the account's own limits, and
+one problem type for every stop. The upstream, on passing answers: tier, risk, cluster and actions too. What
+other accounts spend is in no header: limits of any other scope are left out.
+"""
+
+import math
+import re
+
+import msgspec
+
+from reputation.events import LimitState, Verdict
+from reputation.gateway import Headers
+
+# draft-ietf-httpapi-ratelimit-headers; the same for every stop, so that it does not tell why
+STOPPED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+TITLE = "Request stopped"
+STATUS = {"throttle": 429, "challenge": 403, "deny": 403}
+PROBLEM = (b"Content-Type", b"application/problem+json")
+DAY = 86_400
+
+_UNSAFE = re.compile(r"[^\x20-\x7e]")
+_QUOTED = re.compile(r'(["\\])')
+
+
+def safe(value: str) -> bytes:
+    """A header value of visible ASCII; anything else, line breaks first of all, becomes a question mark."""
+    return _UNSAFE.sub("?", value).strip().encode()
+
+
+def stop_status(verdict: Verdict) -> int | None:
+    """The status that the client is to get; None if the request passes. Shadow mode stops nothing."""
+    return None if verdict.mode == "shadow" else STATUS.get(verdict.decision)
+
+
+def retry_after(verdict: Verdict) -> int:
+    """Whole seconds, rounded up, at least 1."""
+    return max(1, math.ceil(verdict.retry_after))
+
+
+def window(limit: LimitState) -> int | None:
+    """The window of a published limit in whole seconds; None where the bucket never refills."""
+    if limit.name == "daily":
+        return DAY
+    return max(1, math.ceil(limit.burst / limit.rate)) if limit.rate > 0 else None
+
+
+def reset(limit: LimitState) -> int | None:
+    """Whole seconds until the bucket is full again; None where it never refills."""
+    return max(0, math.ceil((limit.burst - limit.remaining) / limit.rate)) if limit.rate > 0 else None
+
+
+def _item(limit: LimitState, **parameters: int | None) -> str:
+    name = _QUOTED.sub(r"\\\1", _UNSAFE.sub("?", limit.name))
+    return f'"{name}"' + "".join(
+        f";{key}={number}" for key, number in parameters.items() if number is not None
+    )
+
+
+def rate_limits(verdict: Verdict) -> Headers:
+    """RateLimit-Policy and RateLimit of the account's own limits; nothing in shadow mode, which has none."""
+    own = [limit for limit in verdict.limits if limit.scope == "account" and math.isfinite(limit.burst)]
+    if verdict.mode == "shadow" or not own:
+        return ()
+    policies = ", ".join(_item(limit, q=int(limit.burst), w=window(limit)) for limit in own)
+    states = ", ".join(_item(limit, r=max(0, math.floor(limit.remaining)), t=reset(limit)) for limit in own)
+    return ((b"RateLimit-Policy", policies.encode()), (b"RateLimit", states.encode()))
+
+
+def for_client(verdict: Verdict) -> Headers:
+    """The headers that a client may see on any answer; on a stop Retry-After comes with them."""
+    identity = ((b"X-Headcount-Verdict", safe(verdict.id)), *rate_limits(verdict))
+    if stop_status(verdict) is None:
+        return identity
+    return (*identity, (b"Retry-After", b"%d" % retry_after(verdict)))
+
+
+def for_upstream(verdict: Verdict) -> Headers:
+    """What the upstream may act on and the gateway keeps from the client; actions separated by commas."""
+    known = [(b"X-Headcount-Tier", safe(verdict.tier)), (b"X-Headcount-Risk", b"%.4f" % verdict.risk)]
+    if verdict.cluster is not None:
+        known.append((b"X-Headcount-Cluster", safe(verdict.cluster.id)))
+    if verdict.actions:
+        known.append((b"X-Headcount-Actions", safe(", ".join(verdict.actions))))
+    return tuple(known)
+
+
+def problem(status: int) -> bytes:
+    """The body of every stop (RFC 9457)."""
+    return msgspec.json.encode({"type": STOPPED, "title": TITLE, "status": status})

@@ -1,0 +1,14 @@
+"""APISIX's forward-auth: X-Forwarded-Uri is what the client asked for."""
+
+from plugins.forward import answer
+from plugins.headers import check
+from plugins.lines import first
+from reputation.events import Request
+from reputation.gateway import GatewaySettings, HttpMessage
+
+__all__ = ["answer", "read"]
+
+
+def read(message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:
+    """The check for APISIX's message; ValueError if it cannot be one."""
+    return check(message, tenant, settings, first(message.headers, b"x-forwarded-uri"))

@@ -1,0 +1,22 @@
+"""Envoy's ext_authz over HTTP: the client's path stands behind the prefix that names the tenant."""
+
+from plugins.forward import answer
+from plugins.headers import check
+from plugins.lines import text
+from reputation.events import Request
+from reputation.gateway import GatewaySettings, HttpMessage
+
+__all__ = ["answer", "read"]
+
+PREFIX_SEGMENTS = 3  # /gateway/envoy/{tenant}
+
+
+def asked_for(target: bytes) -> str:
+    """What stands behind the prefix, opaque: dots, double slashes and escapes stay as they came."""
+    segments = text(target).split("/", PREFIX_SEGMENTS + 1)
+    return "/" + segments[-1] if len(segments) > PREFIX_SEGMENTS + 1 else ""
+
+
+def read(message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:
+    """The check for Envoy's message; ValueError if it cannot be one."""
+    return check(message, tenant, settings, asked_for(message.target))

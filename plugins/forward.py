@@ -1,0 +1,14 @@
+"""The answer for gateways that send whatever is not 200 on to the client: Envoy, Caddy, Traefik, APISIX."""
+
+from reputation.events import Verdict
+from reputation.gateway import Reply
+
+from .answers import PROBLEM, for_client, for_upstream, problem, stop_status
+
+
+def answer(verdict: Verdict) -> Reply:
+    """200 with everything for the upstream, or the client's answer with nothing but what it may see."""
+    status = stop_status(verdict)
+    if status is None:
+        return Reply(200, b"", (*for_client(verdict), *for_upstream(verdict)))
+    return Reply(status, problem(status), (PROBLEM, *for_client(verdict)))
