@@ -1,0 +1,162 @@
+"""Clusters over time: stable ids, membership with hysteresis, decay, splits, and what operators decided."""
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from reputation.hydra.families import DAY, HOUR
+from reputation.hydra.sightings import Order
+
+JOIN = 0.95
+STAY = 2 * DAY
+"""A member whom no epoch has found for so long, though it was active, is free again."""
+SPLIT_AFTER = 6 * HOUR
+MOST_MEMBERS = 1_000_000
+
+
+class Found(NamedTuple):
+    """A group of this epoch by account names; confidence: 0 to 1 for each."""
+
+    members: dict[str, float]
+    families: tuple[str, ...]
+
+
+class Member(msgspec.Struct, array_like=True, gc=False):
+    confidence: float
+    found: float
+
+
+class Kept(msgspec.Struct, array_like=True):
+    """A cluster as it is remembered: members, since when, which families showed it, when it was last found."""
+
+    id: str
+    since: float
+    found: float
+    families: set[str] = msgspec.field(default_factory=set)
+    members: dict[str, Member] = msgspec.field(default_factory=dict)
+    apart: float = 0.0
+
+
+class Book(msgspec.Struct, array_like=True):
+    """All clusters of a tenant. Ids come from a counter, so the same input gives the same ids."""
+
+    clusters: dict[str, Kept] = msgspec.field(default_factory=dict)
+    orders: list[Order] = msgspec.field(default_factory=list)
+    made: int = 0
+    splits: list[dict[str, int]] = msgspec.field(default_factory=list)
+
+    def home(self) -> dict[str, str]:
+        """Which cluster each linked account is in."""
+        return {account: kept.id for kept in self.clusters.values() for account in kept.members}
+
+
+def update(book: Book, groups: list[Found], active: set[str], now: float) -> None:
+    """Fold one epoch's groups into the clusters."""
+    home = book.home()
+    taken: set[str] = set()
+    for group in sorted(groups, key=lambda found: -len(found.members)):
+        cluster = _cluster_of(book, group, home, taken, now)
+        taken.add(cluster.id)
+        _join(book, cluster, group, home, now)
+    _leave(book, active, now)
+    _obey(book, now)
+    for id in [id for id, kept in book.clusters.items() if len(kept.members) < 2]:
+        del book.clusters[id]
+
+
+def order(book: Book, ruling: Order, now: float) -> None:
+    """Take an operator's decision; it works at once and in every epoch until it runs out."""
+    if ruling.ruling == "forget":
+        book.orders = [
+            old for old in book.orders if (old.account, old.cluster) != (ruling.account, ruling.cluster)
+        ]
+        return
+    if ruling.ruling == "split" and ruling.cluster in book.clusters:
+        book.splits.append(dict.fromkeys(book.clusters[ruling.cluster].members, 1))
+    book.orders.append(ruling)
+    _obey(book, now)
+
+
+def blessed(book: Book, now: float) -> set[str]:
+    return {o.cluster for o in book.orders if o.ruling == "bless" and o.cluster and _stands(o, now)}
+
+
+def released(book: Book, now: float) -> set[str]:
+    """Accounts that an operator let go, or whose cluster was split."""
+    free = {o.account for o in book.orders if o.ruling == "release" and o.account and _stands(o, now)}
+    return free.union(*book.splits)
+
+
+def _stands(ruling: Order, now: float) -> bool:
+    return ruling.until is None or ruling.until > now
+
+
+def _cluster_of(book: Book, group: Found, home: dict[str, str], taken: set[str], now: float) -> Kept:
+    """The cluster that this group continues: the one that most of its members are in, unless another group has it."""
+    votes: dict[str, int] = {}
+    for account in group.members:
+        if account in home:
+            votes[home[account]] = votes.get(home[account], 0) + 1
+    free = sorted((id for id in votes if id not in taken), key=lambda id: (-votes[id], book.clusters[id].since, id))
+    if free and votes[free[0]] >= 2:
+        return book.clusters[free[0]]
+    if votes and not free:
+        return _split_or_stay(book, max(votes, key=lambda id: (votes[id], id)), now)
+    return _new(book, now)
+
+
+def _split_or_stay(book: Book, id: str, now: float) -> Kept:
+    """A second group inside one cluster gets a cluster of its own only once that has lasted."""
+    kept = book.clusters[id]
+    if kept.apart == 0.0:
+        kept.apart = now
+    if now - kept.apart < SPLIT_AFTER:
+        return kept
+    kept.apart = 0.0
+    return _new(book, now)
+
+
+def _new(book: Book, now: float) -> Kept:
+    book.made += 1
+    number = book.made * 40503 % 65536 if book.made < 65536 else book.made
+    kept = Kept(f"h-{number:04x}", now, now)
+    book.clusters[kept.id] = kept
+    return kept
+
+
+def _join(book: Book, cluster: Kept, group: Found, home: dict[str, str], now: float) -> None:
+    cluster.found = now
+    cluster.families |= set(group.families)
+    for account, confidence in group.members.items():
+        old = home.get(account)
+        if old is None and confidence < JOIN:
+            continue
+        if old is not None and old != cluster.id:
+            book.clusters[old].members.pop(account, None)
+        home[account] = cluster.id
+        cluster.members[account] = Member(confidence, now)
+
+
+def _leave(book: Book, active: set[str], now: float) -> None:
+    for kept in book.clusters.values():
+        for account, member in list(kept.members.items()):
+            if now - member.found > STAY and account in active:
+                del kept.members[account]
+
+
+def _obey(book: Book, now: float) -> None:
+    book.orders = [ruling for ruling in book.orders if _stands(ruling, now)]
+    free = released(book, now)
+    for kept in book.clusters.values():
+        for account in free & kept.members.keys():
+            del kept.members[account]
+    for ruling in book.orders:
+        kept = book.clusters.get(ruling.cluster or "")
+        if ruling.ruling == "pin" and kept is not None and ruling.account:
+            kept.members[ruling.account] = Member(1.0, now)
+
+
+def confidence(kept: Kept) -> float:
+    """The members' mean."""
+    return float(np.mean([member.confidence for member in kept.members.values()]))

@@ -1,0 +1,148 @@
+"""Bounded columns: strings as small integers, and (account, value) pairs as sorted arrays."""
+
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+LOW = 32
+"""A pair's key is account << LOW | value: both stay below 2^31."""
+
+
+class Interner:
+    """Names as integers from 0, handed out in order of arrival; numbers that were let go are used again.
+
+    Bound: `most` names. A name beyond it gets -1, as None does, and so is never evidence.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.ids: dict[Hashable, int] = {None: -1}
+        self.names: list[Hashable] = []
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.names) - len(self._free)
+
+    def number(self, name: Hashable) -> int:
+        known = self.ids.get(name)
+        return self._add(name) if known is None else known
+
+    def numbers(self, names: list[Hashable]) -> Ints:
+        found = list(map(self.ids.get, names))
+        if None in found:
+            found = [self.number(name) if known is None else known for name, known in zip(names, found, strict=True)]
+        return np.array(found, np.int64)
+
+    def release(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            del self.ids[self.names[number]]
+            self.names[number] = None
+            self._free.append(number)
+
+    def keep_only(self, used: Ints) -> None:
+        """Let go of every name whose number is not in `used`."""
+        kept = np.zeros(len(self.names), bool)
+        kept[used[used >= 0]] = True
+        kept[self._free] = True
+        self.release(np.flatnonzero(~kept).tolist())
+
+    def _add(self, name: Hashable) -> int:
+        if self._free:
+            number = self._free.pop()
+            self.names[number] = name
+        elif len(self.names) < self.most:
+            number = len(self.names)
+            self.names.append(name)
+        else:
+            return -1
+        self.ids[name] = number
+        return number
+
+
+class PairTable:
+    """How often, since when and until when each account was seen with each value; sorted by (account, value).
+
+    Bound: `keep` pairs an account after `trim`, the latest ones; one batch of sightings between two trims.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.keys = np.zeros(0, np.int64)
+        self.count = np.zeros(0, np.float32)
+        self.first = np.zeros(0)
+        self.last = np.zeros(0)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def accounts(self) -> Ints:
+        return self.keys >> LOW
+
+    @property
+    def values(self) -> Ints:
+        return self.keys & ((1 << LOW) - 1)
+
+    def add(self, accounts: Ints, values: Ints, at: Floats) -> None:
+        """Count sightings; those without an account or a value (-1) are left out."""
+        there = (accounts >= 0) & (values >= 0)
+        if not there.any():
+            return
+        packed = accounts[there] << LOW | values[there]
+        order = np.argsort(packed, kind="stable")
+        packed, at = packed[order], at[there][order]
+        starts = np.flatnonzero(np.append(True, packed[1:] != packed[:-1]))
+        counts = np.diff(np.append(starts, len(packed)))
+        self._merge(packed[starts], counts, np.minimum.reduceat(at, starts), np.maximum.reduceat(at, starts))
+
+    def trim(self, since: float, gone: Mask | None = None) -> None:
+        """Forget pairs last seen before `since`, those of accounts in `gone`, and all but the latest of each account."""
+        stay = self.last >= since
+        if gone is not None and gone.any():
+            stay &= ~gone[self.accounts]
+        if not stay.all():
+            self._select(stay)
+        if len(self.keys):
+            self._select_latest()
+
+    def _merge(self, keys: Ints, counts: Ints, first: Floats, last: Floats) -> None:
+        spot = np.searchsorted(self.keys, keys)
+        known = np.zeros(len(keys), bool)
+        inside = spot < len(self.keys)
+        known[inside] = self.keys[spot[inside]] == keys[inside]
+        old = spot[known]
+        self.count[old] += counts[known].astype(np.float32)
+        self.first[old] = np.minimum(self.first[old], first[known])
+        self.last[old] = np.maximum(self.last[old], last[known])
+        new, where = ~known, spot[~known]
+        self.keys = np.insert(self.keys, where, keys[new])
+        self.count = np.insert(self.count, where, counts[new])
+        self.first = np.insert(self.first, where, first[new])
+        self.last = np.insert(self.last, where, last[new])
+
+    def _select(self, stay: Mask) -> None:
+        self.keys, self.count = self.keys[stay], self.count[stay]
+        self.first, self.last = self.first[stay], self.last[stay]
+
+    def _select_latest(self) -> None:
+        accounts = self.accounts
+        sizes = np.bincount(accounts)
+        if sizes.max() <= self.keep:
+            return
+        crowded = np.flatnonzero(sizes[accounts] > self.keep)
+        order = crowded[np.lexsort((-self.last[crowded], accounts[crowded]))]
+        stay = np.ones(len(accounts), bool)
+        stay[order[rank_in_group(accounts[order]) >= self.keep]] = False
+        self._select(stay)
+
+
+def rank_in_group(groups: Ints) -> Ints:
+    """Position of each row within its run of equal values."""
+    if not len(groups):
+        return np.zeros(0, np.int64)
+    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
+    return np.arange(len(groups)) - np.repeat(starts, np.diff(np.append(starts, len(groups))))

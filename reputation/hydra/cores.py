@@ -1,0 +1,125 @@
+"""Cores: cells and components put together into groups, and groups grown until nothing joins."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from reputation.hydra import growth, surprise
+from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.families import FAMILIES
+from reputation.hydra.growth import Background
+from reputation.hydra.surprise import Cell, divergence
+
+OVERLAP = 0.3
+"""Two cells are one core when the smaller has this share of its members in the other."""
+MOST_CELLS = 4000
+CORROBORATION = 12.0
+"""Nats that another family must add to a component: ln(10^4 values looked at) + 3."""
+ROUNDS = 3
+
+
+class Group(NamedTuple):
+    """members: accounts, sorted; odds: log odds that each belongs; families: numbers of the families that show it."""
+
+    members: Ints
+    odds: Floats
+    families: frozenset[int]
+
+
+def from_cells(cells: list[Cell], family: Ints, size: int) -> list[Group]:
+    """Cells that overlap become one core; the strongest come first and take the others in."""
+    label = np.full(size, -1)
+    odds = np.zeros(size)
+    families: list[set[int]] = []
+    for cell in cells[:MOST_CELLS]:
+        group = _home(label[cell.members], len(cell.members))
+        if group < 0:
+            group = len(families)
+            families.append(set())
+        families[group] |= {int(family[item]) for item in cell.items}
+        free = cell.members[label[cell.members] < 0]
+        label[free] = group
+        mine = cell.members[label[cell.members] == group]
+        odds[mine] = np.maximum(odds[mine], cell_odds(cell))
+    return [
+        Group(np.flatnonzero(label == number), odds[label == number], frozenset(shown))
+        for number, shown in enumerate(families)
+    ]
+
+
+def cell_odds(cell: Cell) -> float:
+    """Log odds that a member of the cell is no stranger: strangers expected in it are 1/lift of it, at most."""
+    return float(np.log(max(cell.lift - 1.0, 0.1)) + np.log(len(cell.members)))
+
+
+def corroborated(component: Ints, by: int, known: Background, suspects: int) -> Group | None:
+    """A component drawn by one family is a core if two other families show it too."""
+    inside = np.zeros(len(known.of), bool)
+    inside[component] = True
+    rows = inside[known.items.accounts]
+    held, count = np.unique(known.items.items[rows], return_counts=True)
+    expected = known.shares[:, held].max(axis=0)
+    share = count / len(component)
+    nats = len(component) * divergence(share, expected)
+    strong = (nats >= CORROBORATION) & (share >= surprise.LIFT * expected)
+    families = frozenset(known.family[held[strong]].tolist()) - {by}
+    if len(families) < 2:
+        return None
+    odds = np.full(len(component), np.log(100.0 * max(len(component) / max(suspects, 1), 0.01)) + 4.6)
+    return Group(component, odds, families | {by})
+
+
+def grown(groups: list[Group], known: Background, suspects: Mask) -> list[Group]:
+    """Let each group take in who looks like it, and groups that look like each other become one."""
+    for _ in range(ROUNDS):
+        groups = sorted(groups, key=lambda group: (-len(group.members), int(group.members[0])))
+        grown_now = _merged([_taken(group, known, suspects) for group in groups])
+        if sum(len(group.members) for group in grown_now) == sum(len(group.members) for group in groups):
+            return grown_now
+        groups = grown_now
+    return groups
+
+
+def _taken(group: Group, known: Background, suspects: Mask) -> Group:
+    accounts, odds = growth.alike(growth.signature(group.members, known), known, suspects)
+    members = np.union1d(group.members, accounts)
+    best = np.full(len(members), -np.inf)
+    for some, theirs in ((group.members, group.odds), (accounts, odds)):
+        spots = np.searchsorted(members, some)
+        best[spots] = np.maximum(best[spots], theirs)
+    return Group(members, best, group.families)
+
+
+def _merged(groups: list[Group]) -> list[Group]:
+    """Each account goes to the first group that holds it; a group mostly held by another joins that one."""
+    size = 1 + max((int(group.members[-1]) for group in groups), default=0)
+    label = np.full(size, -1)
+    odds = np.full(size, -np.inf)
+    families: list[frozenset[int]] = []
+    for group in groups:
+        home = _home(label[group.members], len(group.members))
+        if home < 0:
+            home = len(families)
+            families.append(frozenset())
+        families[home] |= group.families
+        label[group.members[label[group.members] < 0]] = home
+        odds[group.members] = np.maximum(odds[group.members], group.odds)
+    return [
+        Group(np.flatnonzero(label == number), odds[label == number], shown)
+        for number, shown in enumerate(families)
+        if (label == number).any()
+    ]
+
+
+def _home(labels: Ints, members: int) -> int:
+    """The label that holds at least OVERLAP of the members, or -1."""
+    held = labels[labels >= 0]
+    if not len(held):
+        return -1
+    counts = np.bincount(held)
+    best = int(counts.argmax())
+    return best if counts[best] >= OVERLAP * members else -1
+
+
+def family_names(families: frozenset[int]) -> tuple[str, ...]:
+    return tuple(FAMILIES[number] for number in sorted(families))

@@ -1,0 +1,89 @@
+"""Graphs of accounts that share what strangers do not: a session, a device, a card, or several rare addresses.
+
+A component is a candidate only; it needs other families beside the one that drew its edges (see `cores`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from reputation.hydra.columns import LOW, Ints, Mask
+from reputation.hydra.families import INDEX
+from reputation.hydra.items import Items
+
+MEETINGS = 3
+"""Rare addresses, on as many network operators, on which two accounts must meet: a home, a phone and work are shared
+by couples and colleagues, but then work is a crowded address."""
+
+
+class Identity(NamedTuple):
+    """A kind whose values identify one machine, person or purse; a value on more than `most` accounts identifies none."""
+
+    kind: str
+    most: int
+
+
+IDENTITIES = (Identity("session", 64), Identity("device", 64), Identity("card", 128))
+CROWD = 12
+
+
+def identity_components(items: Items, suspects: Mask, identity: Identity) -> list[Ints]:
+    """Accounts connected by values of one identifying kind, in components of three or more."""
+    rows = (items.kind[items.items] == INDEX[identity.kind]) & suspects[items.accounts]
+    accounts, held = items.accounts[rows], items.items[rows]
+    sizes = np.bincount(held, minlength=len(items.kind))[held]
+    shared = (sizes >= 2) & (sizes <= identity.most)
+    return components(*_stars(accounts[shared], held[shared]))
+
+
+def meeting_components(items: Items, suspects: Mask, operator: Ints) -> list[Ints]:
+    """Accounts that met pairwise on rare addresses of three network operators. operator: each item's ASN item, or -1."""
+    rows = (items.kind[items.items] == INDEX["host"]) & suspects[items.accounts]
+    accounts, held = items.accounts[rows], items.items[rows]
+    sizes = np.bincount(held, minlength=len(items.kind))[held]
+    rare = (sizes >= 2) & (sizes <= CROWD) & (operator[held] >= 0)
+    accounts, held = accounts[rare], held[rare]
+    order = np.lexsort((accounts, held))
+    first, second = _together(held[order])
+    who, where = accounts[order], operator[held[order]]
+    if not len(first):
+        return []
+    pair = who[first] << LOW | who[second]
+    met = np.unique(np.stack([pair, where[first]]), axis=1)[0]
+    pairs, operators = np.unique(met, return_counts=True)
+    often = pairs[operators >= MEETINGS]
+    return components(often >> LOW, often & ((1 << LOW) - 1))
+
+
+def components(first: Ints, second: Ints) -> list[Ints]:
+    """Connected components of three or more, by spreading the least label until nothing changes."""
+    nodes, ends = np.unique(np.concatenate([first, second]), return_inverse=True)
+    left, right = ends[: len(first)], ends[len(first) :]
+    label = np.arange(len(nodes))
+    while len(nodes):
+        before = label.copy()
+        np.minimum.at(label, left, label[right])
+        np.minimum.at(label, right, label[left])
+        label = label[label]
+        if np.array_equal(before, label):
+            break
+    order = np.argsort(label, kind="stable")
+    cuts = np.flatnonzero(np.diff(label[order])) + 1
+    return [nodes[part] for part in np.split(order, cuts) if len(part) >= 3]
+
+
+def _stars(accounts: Ints, held: Ints) -> tuple[Ints, Ints]:
+    """Edges from each value's first holder to its others."""
+    order = np.lexsort((accounts, held))
+    accounts, held = accounts[order], held[order]
+    starts = np.append(True, held[1:] != held[:-1])[: len(held)]
+    centre = accounts[np.flatnonzero(starts)][np.cumsum(starts) - 1] if len(held) else accounts
+    return centre, accounts
+
+
+def _together(groups: Ints) -> tuple[Ints, Ints]:
+    """All pairs of rows of one group; groups is sorted and its runs are short."""
+    ends = np.searchsorted(groups, groups, side="right")
+    following = ends - np.arange(len(groups)) - 1
+    first = np.repeat(np.arange(len(groups)), following)
+    return first, first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(following) - following, following)

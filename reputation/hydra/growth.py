@@ -1,0 +1,130 @@
+"""From strict cores to whole hydras: an account joins when it looks like the core and not like everybody.
+
+For each family the core's signature is the set of values that its members have far more often than others. An account's
+likelihood ratio is a naive Bayes sum over families, one value a family, and a family in which it has other values than
+the core counts against it. Values of one family are never summed, so correlated values do not count twice.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.families import FAMILIES
+from reputation.hydra.items import Items
+
+FEW_FAMILIES = 3
+NOTABLE = np.log(3.0)
+"""A family counts as one of the three when its value is three times as frequent in the core."""
+SURE = np.log(1000.0)
+"""Odds of 1000:1 after the prior (the core's share of the suspects): one stranger in 1000 at worst."""
+SIGNATURE_SHARE = 0.04
+SIGNATURE_HOLDERS = 3
+CEILING = 7.0
+"""No family gives more nats than this: its independence of the others is an assumption, not a fact."""
+
+
+class Background(NamedTuple):
+    """Everybody's habits: rows of items by item, shares in all and in each class of network, and what is known.
+
+    order, start: rows sorted by item and where each item's begin; shares: (classes + 1, items), the last for all;
+    of: each account's class; known: (families, accounts).
+    """
+
+    items: Items
+    order: Ints
+    start: Ints
+    shares: Floats
+    of: Ints
+    known: Mask
+    family: Ints
+
+    def rows_of(self, items: Ints) -> Ints:
+        """Rows of the table that hold any of these items."""
+        counts = self.start[items + 1] - self.start[items]
+        offset = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.order[np.repeat(self.start[items], counts) + offset]
+
+
+class Signature(NamedTuple):
+    """items: values typical of a core; share: among its members; cover: per family, members with any of them."""
+
+    items: Ints
+    share: Floats
+    cover: Floats
+    size: int
+
+
+class Likeness(NamedTuple):
+    """accounts: those with any value of the signature; nats: log likelihood ratio; families: how many are notable."""
+
+    accounts: Ints
+    nats: Floats
+    families: Ints
+
+
+def background(items: Items, base: Mask, of: Ints) -> Background:
+    """Shares among `base`; a class's share leans on the general one by ten accounts' worth."""
+    order = np.argsort(items.items, kind="stable")
+    start = np.searchsorted(items.items[order], np.arange(len(items.kind) + 1))
+    family = items.family()
+    known = np.zeros((len(FAMILIES), len(base)), bool)
+    known[family[items.items], items.accounts] = True
+    return Background(items, order, start, _shares(items, base, of), of, known, family)
+
+
+def _shares(items: Items, base: Mask, of: Ints) -> Floats:
+    total, width = int(base.sum()), len(items.kind)
+    rows = base[items.accounts]
+    held, klass = items.items[rows], of[items.accounts[rows]]
+    general = (np.bincount(held, minlength=width) + 0.5) / (total + 1.0)
+    classes = int(of.max(initial=0)) + 1
+    counts = np.bincount(klass * width + held, minlength=classes * width).reshape(classes, width)
+    sizes = np.bincount(of[base], minlength=classes)[:, None]
+    within = (counts + 10.0 * general) / (sizes + 10.0)
+    return np.vstack([np.maximum(within, general), general])
+
+
+def signature(members: Ints, known: Background) -> Signature:
+    """Values that at least three members and a twenty-fifth of them have, three times as often as everybody."""
+    inside = np.zeros(len(known.of), bool)
+    inside[members] = True
+    rows = inside[known.items.accounts]
+    held, who = known.items.items[rows], known.items.accounts[rows]
+    values, count = np.unique(held, return_counts=True)
+    share = count / (len(members) + 1.0)
+    typical = (count >= np.minimum(SIGNATURE_HOLDERS, len(members))) & (share >= 3 * known.shares[-1, values])
+    typical &= (count >= SIGNATURE_SHARE * len(members)) | (count >= 2 * SIGNATURE_HOLDERS)
+    values, share = values[typical], share[typical]
+    marked = np.isin(held, values)
+    cover = _cover(who[marked], known.family[held[marked]]) / (len(members) + 1.0)
+    return Signature(values, share, cover, len(members))
+
+
+def _cover(who: Ints, family: Ints) -> Floats:
+    pairs = np.unique(who * len(FAMILIES) + family)
+    return np.bincount(pairs % len(FAMILIES), minlength=len(FAMILIES)).astype(float)
+
+
+def likeness(core: Signature, known: Background) -> Likeness:
+    """How much more each account looks like the core than like the others of its class of network."""
+    rows = known.rows_of(core.items)
+    share = np.repeat(core.share, known.start[core.items + 1] - known.start[core.items])
+    held, who = known.items.items[rows], known.items.accounts[rows]
+    ratio = np.minimum(np.log(share / known.shares[known.of[who], held]), CEILING)
+    accounts, local = np.unique(who, return_inverse=True)
+    best = np.full((len(FAMILIES), len(accounts)), -np.inf)
+    np.maximum.at(best, (known.family[held], local), ratio)
+    lacking = np.log(1.0 - core.cover + 1.0 / (core.size + 2.0))[:, None]
+    against = np.where(known.known[:, accounts], np.minimum(lacking, 0.0), 0.0)
+    scores = np.where(np.isfinite(best), best, against)
+    return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0))
+
+
+def alike(core: Signature, known: Background, suspects: Mask, sure: float = SURE) -> tuple[Ints, Floats]:
+    """Suspects who pass as the core's, with the log odds that they are."""
+    looks = likeness(core, known)
+    prior = np.log(max(core.size, 1) / max(int(suspects.sum()) - core.size, core.size, 1))
+    odds = looks.nats + prior
+    passed = (looks.families >= FEW_FAMILIES) & (odds >= sure) & suspects[looks.accounts]
+    return looks.accounts[passed], odds[passed]

@@ -1,0 +1,221 @@
+"""Accounts and the values they hold, as one sparse table that all detectors read."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group
+from reputation.hydra.families import DAY, FAMILY, HOUR, INDEX, KINDS, SEEN
+from reputation.hydra.ledger import CONFIRMED, Ledger
+
+NOMADIC = 4
+"""Network operators in 24 hours from which on an account rotates: home, mobile and work are three."""
+FIRM = 12
+"""Requests before the hours of an account say anything."""
+_BROWSERS = ("Edg", "OPR", "Firefox", "CriOS", "Chrome", "Safari")
+_PLATFORMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux")
+
+
+class Items(NamedTuple):
+    """Rows (account, item) sorted by account; an item's kind and value are looked up in `kind` and `value`."""
+
+    accounts: Ints
+    items: Ints
+    kind: Ints
+    value: Ints
+
+    def family(self) -> Ints:
+        """The family of each item."""
+        return np.array(FAMILY)[self.kind]
+
+    def counts(self, among: Mask) -> Ints:
+        """How many of the accounts `among` hold each item."""
+        return np.bincount(self.items[among[self.accounts]], minlength=len(self.kind))
+
+    def holders(self, item: int) -> Ints:
+        return self.accounts[self.items == item]
+
+
+class Rows(NamedTuple):
+    kind: str
+    accounts: Ints
+    values: Ints
+
+
+def collect(ledger: Ledger, among: Mask, now: float) -> Items:
+    """All values of the accounts `among` at the time `now`; an account holds each at most once."""
+    parts = [*_seen(ledger, now), *_facts(ledger), *_times(ledger, now), *_derived(ledger, now)]
+    accounts = np.concatenate([part.accounts for part in parts])
+    coded = np.concatenate([INDEX[part.kind] << LOW | part.values for part in parts])
+    inside = among[accounts]
+    accounts, coded = accounts[inside], coded[inside]
+    codes, items = np.unique(coded, return_inverse=True)
+    rows = np.unique(accounts << LOW | items)
+    return Items(rows >> LOW, rows & ((1 << LOW) - 1), codes >> LOW, codes & ((1 << LOW) - 1))
+
+
+def describe(ledger: Ledger, kind: str, value: int) -> str:
+    """An item's value in words."""
+    if kind in ledger.names:
+        return ledger.name_of(kind, value)
+    return _SAID[kind](ledger, value)
+
+
+@lru_cache(maxsize=65536)
+def software(user_agent: str) -> str:
+    """The product behind a user agent, without its version: "Chrome Windows", "python-requests"."""
+    if not user_agent.startswith("Mozilla/"):
+        return re.split(r"[/ ;(]", user_agent, maxsplit=1)[0][:64]
+    browser = next((word for word in _BROWSERS if word + "/" in user_agent), "other")
+    platform = next((word for word in _PLATFORMS if word in user_agent), "other")
+    return f"{browser} {platform}"
+
+
+def _seen(ledger: Ledger, now: float) -> list[Rows]:
+    """What accounts were seen with lately."""
+    parts = []
+    for kind in SEEN:
+        table = ledger.pairs[kind.name]
+        fresh = table.last >= now - kind.window
+        parts.append(Rows(kind.name, table.accounts[fresh], table.values[fresh]))
+    return parts
+
+
+def _facts(ledger: Ledger) -> list[Rows]:
+    return [_held(name, ledger.number_column(name)) for name in ("card", "iin", "issuer", "organisation")]
+
+
+def _held(kind: str, column: Ints) -> Rows:
+    accounts = np.flatnonzero(column >= 0)
+    return Rows(kind, accounts, column[accounts])
+
+
+def _times(ledger: Ledger, now: float) -> list[Rows]:
+    """When accounts were made. Bins of a day and a week overlap by half, so that a wave is never cut in two.
+
+    Without facts the first sighting stands for it, once the linker has watched for a day.
+    """
+    made = ledger.column("created")
+    there = np.flatnonzero(np.isfinite(made))
+    age = now - made[there]
+    parts = []
+    for kind, span, oldest in (("signup_hour", HOUR, 3 * DAY), ("signup_day", DAY, 45 * DAY), ("signup_week", 7 * DAY, np.inf)):
+        young = there[age <= oldest]
+        half = (made[young] // (span / 2)).astype(np.int64)
+        parts.append(Rows(kind, np.concatenate([young, young]), np.concatenate([half, half - 1]).clip(0)))
+    return parts
+
+
+def _derived(ledger: Ledger, now: float) -> list[Rows]:
+    return [_active(ledger), _rotation(ledger, now), _pivot(ledger, now), _foreign(ledger), _mismatch(ledger)]
+
+
+def _active(ledger: Ledger) -> Rows:
+    """The eight hours, on a grid of two, that hold nine tenths of an account's requests."""
+    hours = ledger.by_hour[: ledger.size].astype(np.float64)
+    total = hours.sum(axis=1)
+    firm = np.flatnonzero(total >= FIRM)
+    ring = np.concatenate([hours[firm], hours[firm]], axis=1)
+    sums = np.cumsum(np.concatenate([np.zeros((len(firm), 1)), ring], axis=1), axis=1)
+    within = sums[:, 8:32:2] - sums[:, 0:24:2]
+    best = within.argmax(axis=1)
+    narrow = within[np.arange(len(firm)), best] >= 0.9 * total[firm]
+    return Rows("active", firm[narrow], 2 * best[narrow])
+
+
+def _rotation(ledger: Ledger, now: float) -> Rows:
+    """How many network operators an account used in 24 hours, as a power of two."""
+    table = ledger.pairs["asn"]
+    fresh = table.accounts[table.last >= now - DAY]
+    operators = np.bincount(fresh, minlength=ledger.size)
+    nomads = np.flatnonzero(operators >= NOMADIC)
+    return Rows("rotation", nomads, np.log2(operators[nomads]).astype(np.int64))
+
+
+def _pivot(ledger: Ledger, now: float) -> Rows:
+    """Models that an account took up lately, a day or more after it was first seen."""
+    table = ledger.pairs["model"]
+    since = ledger.column("first")[table.accounts]
+    moved = (table.first >= since + DAY) & (table.first >= now - 3 * DAY)
+    return Rows("pivot", table.accounts[moved], table.values[moved])
+
+
+def _foreign(ledger: Ledger) -> Rows:
+    """Accounts with a card of one country and addresses in others only."""
+    table = ledger.pairs["country"]
+    issuer = ledger.number_column("issuer")
+    issuers, countries = ledger.names["issuer"].names, ledger.names["country"].names
+    same = {number: ledger.names["issuer"].ids.get(name, -2) for number, name in enumerate(countries)}
+    at_home = np.zeros(ledger.size, bool)
+    if len(table):
+        translated = np.array([same[number] for number in range(len(countries))])[table.values]
+        at_home[table.accounts[translated == issuer[table.accounts]]] = True
+    abroad = np.zeros(ledger.size, bool)
+    abroad[table.accounts] = True
+    abroad &= ~at_home & (issuer >= 0)
+    accounts = np.flatnonzero(abroad)
+    return Rows("foreign", accounts, issuer[accounts] if len(issuers) else accounts)
+
+
+def _mismatch(ledger: Ledger) -> Rows:
+    """Accounts whose TLS fingerprint nearly always comes with another product than the one they claim."""
+    table = ledger.worn
+    if not len(table):
+        return Rows("mismatch", np.zeros(0, np.int64), np.zeros(0, np.int64))
+    fingerprint, product = _worn(ledger)
+    spoken = table.values[ledger.flagged(CONFIRMED)[table.accounts]]
+    odd = _odd_clients(fingerprint, product, spoken)
+    rows = odd[table.values] >= 0
+    return Rows("mismatch", table.accounts[rows], odd[table.values[rows]])
+
+
+def _worn(ledger: Ledger) -> tuple[Ints, Ints]:
+    """For each client: the number of its JA4 and of the product it claims to be."""
+    pairs = [name if isinstance(name, tuple) else ("", "") for name in ledger.clients.names]
+    fingerprints = np.unique([ja4 for ja4, _ in pairs], return_inverse=True)[1]
+    products = np.unique([software(agent) for _, agent in pairs], return_inverse=True)[1]
+    return fingerprints, products
+
+
+def _odd_clients(fingerprint: Ints, product: Ints, spoken: Ints) -> Ints:
+    """For each client the first client of its odd pair, or -1.
+
+    A pair is odd if it holds under a twentieth of its fingerprint's accounts while another product holds over half.
+    """
+    width = int(product.max()) + 1
+    pair = fingerprint * width + product
+    said = np.bincount(pair[spoken], minlength=int(pair.max()) + 1)
+    of_print = np.bincount(fingerprint[spoken], minlength=int(fingerprint.max()) + 1)
+    most = np.zeros(len(of_print))
+    np.maximum.at(most, np.arange(len(said)) // width, said)
+    odd = (said[pair] < of_print[fingerprint] / 20) & (most[fingerprint] > of_print[fingerprint] / 2)
+    first = np.full(len(said), len(pair))
+    np.minimum.at(first, pair, np.arange(len(pair)))
+    return np.where(odd, first[pair], -1)
+
+
+def _day(value: int, span: float) -> str:
+    return str(np.datetime64(int(value * span / 2), "s"))
+
+
+_SAID = {
+    "signup_hour": lambda _, value: _day(value, HOUR),
+    "signup_day": lambda _, value: _day(value, DAY)[:10],
+    "signup_week": lambda _, value: _day(value, 7 * DAY)[:10],
+    "active": lambda _, value: f"{value:02d}",
+    "rotation": lambda _, value: str(value),
+    "pivot": lambda ledger, value: ledger.name_of("model", value),
+    "foreign": lambda ledger, value: ledger.name_of("issuer", value),
+    "mismatch": lambda ledger, value: str(value),
+}
+
+
+def mined(items: Items, weight: Floats) -> Mask:
+    """Rows that enter the search for cells: per account and kind the `mined` values with the greatest weight."""
+    kind = items.kind[items.items]
+    order = np.lexsort((items.items, -weight[items.items], kind, items.accounts))
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = rank_in_group(items.accounts[order] << LOW | kind[order])
+    return ranks < np.array([entry.mined for entry in KINDS])[kind]

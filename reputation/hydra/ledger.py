@@ -1,0 +1,254 @@
+"""Everything the linker remembers, in columns: what accounts are, and what they were seen with.
+
+Bounds: `most_accounts` known accounts (about 200 bytes each), `most_unconfirmed` others, which are kept apart so that
+made-up accounts push out only made-up accounts; pairs are bounded by families.KINDS, names of values by four times
+the accounts. When there is no room, what arrives is left out and counted in `dropped`.
+"""
+
+from collections.abc import Callable, Hashable
+from operator import attrgetter
+
+import numpy as np
+
+from reputation.hydra.columns import Floats, Interner, Ints, Mask, PairTable
+from reputation.hydra.families import DAY, HOUR, SEEN
+from reputation.hydra.sightings import Known, Sighting
+
+BATCH = 65536
+IDLE = 30 * DAY
+"""An account unseen for so long is forgotten, and an unconfirmed one after UNCONFIRMED_IDLE."""
+UNCONFIRMED_IDLE = 2 * DAY
+CONFIRMED, PROVEN, PAYER, ORGANISED, LABELLED, EXONERATED = 1, 2, 4, 8, 16, 32
+
+_FLOATS = {"created": np.nan, "first": np.nan, "last": np.nan, "settled": np.nan, "told": np.nan}
+_INTS = {"card": -1, "iin": -1, "issuer": -1, "funding": -1, "organisation": -1, "plan": -1, "disputes": 0}
+_NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan")
+
+
+def _text(value: object) -> Hashable:
+    return None if value is None else str(value)
+
+
+class Ledger:
+    def __init__(self, most_accounts: int = 2_000_000, most_unconfirmed: int = 200_000) -> None:
+        self.most_accounts, self.most_unconfirmed = most_accounts, most_unconfirmed
+        self.accounts = Interner(most_accounts + most_unconfirmed)
+        self.names = {kind.name: Interner(4 * most_accounts) for kind in SEEN}
+        self.names |= {name: Interner(most_accounts) for name in _NAMED}
+        self.clients = Interner(most_accounts)
+        self.pairs = {kind.name: PairTable(kind.keep) for kind in SEEN}
+        self.worn = PairTable(6)
+        self.floats = {name: np.full(1024, value) for name, value in _FLOATS.items()}
+        self.ints = {name: np.full(1024, value, np.int32) for name, value in _INTS.items()}
+        self.flags = np.zeros(1024, np.uint8)
+        self.requests = np.zeros(1024, np.float32)
+        self.recent = np.zeros((1024, 24), np.float32)
+        self.by_hour = np.zeros((1024, 24), np.uint32)
+        self.hour = 0
+        self.unconfirmed = 0
+        self.dropped = 0
+        self.waiting: list[Sighting] = []
+
+    # -- intake -------------------------------------------------------------------------------------------------
+
+    def see(self, sighting: Sighting) -> None:
+        self.waiting.append(sighting)
+        if len(self.waiting) >= BATCH:
+            self.absorb()
+
+    def know(self, known: Known) -> None:
+        number = self._account(known.account, confirmed=known.confirmed)
+        if number < 0:
+            return
+        self._confirm(number, confirmed=known.confirmed)
+        self.floats["told"][number] = self.hour * HOUR
+        self.floats["created"][number] = np.nan if known.created_at is None else known.created_at
+        self.floats["settled"][number] = np.nan if known.settled_usd is None else known.settled_usd
+        self.ints["disputes"][number] = min(known.disputes or 0, 30000) + (known.payment_status == "disputed")
+        for name, value in _named(known).items():
+            self.ints[name][number] = self.names[name].number(value)
+        kept = self.flags[number] & (CONFIRMED | LABELLED | EXONERATED)
+        told = PROVEN * known.proven | PAYER * known.payer | ORGANISED * known.organisation_verified
+        self.flags[number] = kept | told
+
+    def mark(self, account: str, flag: int) -> None:
+        """Set a flag of an account that an outcome came back for; that also confirms it."""
+        number = self._account(account, confirmed=True)
+        if number >= 0:
+            self._confirm(number, confirmed=True)
+            self.flags[number] |= flag
+
+    def absorb(self) -> None:
+        """Move waiting sightings into the columns, all at once."""
+        batch, self.waiting = self.waiting, []
+        if not batch:
+            return
+        at = np.array([sighting.at for sighting in batch])
+        accounts = self._accounts([sighting.account for sighting in batch])
+        columns = self._columns(batch)
+        for name, values in columns.items():
+            self.pairs[name].add(accounts, values, at)
+        worn = (columns["ja4"] >= 0) & (columns["user_agent"] >= 0)
+        both = [(batch[row].ja4, batch[row].user_agent) for row in np.flatnonzero(worn)]
+        self.worn.add(accounts[worn], self.clients.numbers(both), at[worn])
+        self._contents(batch, accounts, at)
+        cost = np.array([sighting.cost for sighting in batch])
+        self._count(accounts, at, cost)
+
+    def forget(self, now: float) -> None:
+        """Keep windows and bounds; called once an epoch."""
+        gone = self._idle(now)
+        for kind in SEEN:
+            self.pairs[kind.name].trim(now - kind.window, gone)
+        self.worn.trim(now - 7 * DAY, gone)
+        self._release(np.flatnonzero(gone[: len(self.accounts.names)]))
+        self._forget_names()
+
+    # -- what is asked ------------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Length of the account columns in use; numbers that were let go count too."""
+        return len(self.accounts.names)
+
+    def flagged(self, flag: int) -> Mask:
+        return (self.flags[: self.size] & flag) != 0
+
+    def column(self, name: str) -> Floats:
+        return self.floats[name][: self.size]
+
+    def number_column(self, name: str) -> Ints:
+        return self.ints[name][: self.size].astype(np.int64)
+
+    def demand(self) -> Floats:
+        """Units wanted in the last 24 hours, stopped ones too."""
+        return self.recent[: self.size].sum(axis=1, dtype=np.float64)
+
+    def name_of(self, kind: str, value: int) -> str:
+        return str(self.names[kind].names[value])
+
+    # -- the work -----------------------------------------------------------------------------------------------
+
+    def _account(self, account: str, *, confirmed: bool) -> int:
+        known = self.accounts.ids.get(account)
+        if known is not None:
+            return known
+        total, apart = len(self.accounts), self.unconfirmed
+        if (total - apart >= self.most_accounts) if confirmed else (apart >= self.most_unconfirmed):
+            self.dropped += 1
+            return -1
+        number = self.accounts.number(account)
+        self._grow(number)
+        self.unconfirmed += 1
+        return number
+
+    def _accounts(self, names: list[str]) -> Ints:
+        found = list(map(self.accounts.ids.get, names))
+        if None in found:
+            found = [
+                self._account(name, confirmed=False) if known is None else known
+                for name, known in zip(names, found, strict=True)
+            ]
+        return np.array(found, np.int64)
+
+    def _confirm(self, number: int, *, confirmed: bool) -> None:
+        if confirmed and not self.flags[number] & CONFIRMED:
+            self.flags[number] |= CONFIRMED
+            self.unconfirmed -= 1
+
+    def _columns(self, batch: list[Sighting]) -> dict[str, Ints]:
+        return {
+            kind.name: self.names[kind.name].numbers(list(map(_GETTERS[kind.name], batch)))
+            for kind in SEEN
+            if kind.name != "content"
+        }
+
+    def _contents(self, batch: list[Sighting], accounts: Ints, at: Floats) -> None:
+        rows = [(row, shape) for row, sighting in enumerate(batch) for shape in sighting.content]
+        if rows:
+            where = np.array([row for row, _ in rows])
+            shapes = self.names["content"].numbers([shape for _, shape in rows])
+            self.pairs["content"].add(accounts[where], shapes, at[where])
+
+    def _count(self, accounts: Ints, at: Floats, cost: Floats) -> None:
+        there = accounts >= 0
+        accounts, at, cost = accounts[there], at[there], cost[there]
+        if not len(accounts):
+            return
+        hours = (at // HOUR).astype(np.int64)
+        self._turn(int(hours.max()))
+        fresh = hours > self.hour - 24
+        np.add.at(self.recent, (accounts[fresh], hours[fresh] % 24), cost[fresh])
+        np.add.at(self.by_hour, (accounts, hours % 24), 1)
+        np.add.at(self.requests, accounts, 1)
+        np.fmin.at(self.floats["first"], accounts, at)
+        np.fmax.at(self.floats["last"], accounts, at)
+
+    def turn(self, now: float) -> None:
+        """Let the hours of `recent` that are over a day old go."""
+        self._turn(int(now // HOUR))
+
+    def _turn(self, hour: int) -> None:
+        for passed in range(max(self.hour + 1, hour - 23), hour + 1):
+            self.recent[:, passed % 24] = 0.0
+        self.hour = max(self.hour, hour)
+
+    def _grow(self, number: int) -> None:
+        if number < len(self.flags):
+            return
+        for columns in (self.floats, self.ints):
+            for name in columns:
+                columns[name] = _doubled(columns[name], _FLOATS.get(name, _INTS.get(name, 0)))
+        self.flags, self.requests = _doubled(self.flags, 0), _doubled(self.requests, 0)
+        self.recent, self.by_hour = _doubled(self.recent, 0), _doubled(self.by_hour, 0)
+
+    def _idle(self, now: float) -> Mask:
+        confirmed = self.flagged(CONFIRMED)
+        told = self.column("told")
+        told[told == 0.0] = now
+        known_at = np.fmax(self.column("last"), told)
+        quiet = ~(known_at >= now - np.where(confirmed, IDLE, UNCONFIRMED_IDLE))
+        there = np.array([name is not None for name in self.accounts.names], bool)
+        return quiet & there
+
+    def _release(self, numbers: Ints) -> None:
+        self.unconfirmed -= int((~self.flagged(CONFIRMED)[numbers]).sum())
+        for columns, empty in ((self.floats, _FLOATS), (self.ints, _INTS)):
+            for name, value in empty.items():
+                columns[name][numbers] = value
+        self.flags[numbers] = 0
+        self.requests[numbers] = 0
+        self.recent[numbers] = 0
+        self.by_hour[numbers] = 0
+        self.accounts.release(numbers.tolist())
+
+    def _forget_names(self) -> None:
+        for kind in SEEN:
+            _thin(self.names[kind.name], self.pairs[kind.name])
+        _thin(self.clients, self.worn)
+
+
+def _named(known: Known) -> dict[str, Hashable]:
+    return {
+        "card": known.card,
+        "iin": known.iin,
+        "issuer": known.issuer_country,
+        "funding": known.funding,
+        "organisation": known.organisation,
+        "plan": known.plan,
+    }
+
+
+def _thin(names: Interner, pairs: PairTable) -> None:
+    if len(names) > 2 * len(pairs) + 1024:
+        names.keep_only(pairs.values)
+
+
+def _doubled(column: np.ndarray, empty: float) -> np.ndarray:
+    more = np.full(column.shape, empty, column.dtype)
+    return np.concatenate([column, more])
+
+
+_GETTERS: dict[str, Callable[[Sighting], Hashable]] = {
+    kind.name: attrgetter(kind.name) for kind in SEEN if kind.name in Sighting.__struct_fields__
+}

@@ -1,0 +1,212 @@
+"""The linker of one tenant: fed with sightings, facts and outcomes, it answers each epoch with a snapshot of links.
+
+Pure: it reads no clock and draws no random numbers, so the same input gives the same snapshots, byte by byte.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from reputation.hydra import clusters, cores, graph, growth, neighbourhoods, surprise
+from reputation.hydra.clusters import Book, Found
+from reputation.hydra.columns import Ints, Mask
+from reputation.hydra.cores import Group
+from reputation.hydra.fairness import typical_use, water_level
+from reputation.hydra.families import DAY, FAMILY, HOUR, INDEX, KINDS
+from reputation.hydra.growth import Background
+from reputation.hydra.items import Items, collect, describe
+from reputation.hydra.ledger import CONFIRMED, EXONERATED, LABELLED, ORGANISED, PAYER, PROVEN, Ledger
+from reputation.hydra.links import Cluster, Evidence, Links, Standing
+from reputation.hydra.overt import invoiced
+from reputation.hydra.sightings import Known, Order, Sighting
+from reputation.hydra.surprise import Pools
+
+OUTCOMES = {"chargeback": LABELLED, "abuse": LABELLED, "challenge_failed": LABELLED, "good": EXONERATED}
+WATCHED = 7 * DAY
+RESTRICTED = 0.99
+BARE = 0.1
+"""When under a tenth of the accounts seen are confirmed, the gateway knows no facts and all settled ones count."""
+
+
+class LinkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known."""
+
+    purse: float = 1.0
+    prior_use: float = 10.0
+    lift: float = surprise.LIFT
+    nats: float = surprise.NATS
+    most_accounts: int = 2_000_000
+    most_unconfirmed: int = 200_000
+
+
+class Linker:
+    def __init__(self, settings: LinkerSettings | None = None) -> None:
+        self.settings = settings or LinkerSettings()
+        self.ledger = Ledger(self.settings.most_accounts, self.settings.most_unconfirmed)
+        self.book = Book()
+        self.tidied = 0.0
+
+    def see(self, sighting: Sighting) -> None:
+        self.ledger.see(sighting)
+
+    def see_many(self, sightings: Iterable[Sighting]) -> None:
+        for sighting in sightings:
+            self.ledger.see(sighting)
+
+    def know(self, known: Known) -> None:
+        self.ledger.know(known)
+
+    def outcome(self, account: str, kind: str, at: float) -> None:
+        """An outcome came back; any confirms the account."""
+        self.ledger.mark(account, OUTCOMES.get(kind, CONFIRMED))
+
+    def order(self, order: Order, now: float) -> None:
+        clusters.order(self.book, order, now)
+
+    def epoch(self, now: float) -> Links:
+        """Link what was seen until now; the snapshot is complete, and stands until the next."""
+        ledger = self.ledger
+        ledger.absorb()
+        ledger.turn(now)
+        if now - self.tidied >= HOUR:
+            ledger.forget(now)
+            self.tidied = now
+        bills = invoiced(ledger)
+        pools, whole = self._pools(now, bills)
+        if whole.sum() < surprise.FEWEST:
+            return self._snapshot(now, bills, None, pools)
+        items = collect(ledger, whole, now)
+        known = growth.background(items, pools.base, _class_of(ledger))
+        groups = self._groups(items, known, pools)
+        active = {ledger.accounts.names[n] for n in np.flatnonzero(ledger.column("last") >= now - DAY)}
+        clusters.update(self.book, [self._found(group) for group in groups], active, now)
+        return self._snapshot(now, bills, known, pools)
+
+    def export(self) -> bytes:
+        """Clusters and orders, to be restored after a restart; sightings are seen again soon enough."""
+        return msgspec.msgpack.encode(self.book)
+
+    def restore(self, data: bytes) -> None:
+        self.book = msgspec.msgpack.decode(data, type=Book)
+
+    def _pools(self, now: float, bills: dict[int, int]) -> tuple[Pools, Mask]:
+        """Whose accounts count for what, and all of them together."""
+        ledger = self.ledger
+        seen = ledger.column("last") >= now - WATCHED
+        confirmed = ledger.flagged(CONFIRMED)
+        settled = (ledger.requests[: ledger.size] >= 3) & (ledger.column("first") <= now - HOUR)
+        whole = (confirmed & (seen | (ledger.column("created") >= now - 3 * DAY))) | (
+            settled & seen if (confirmed & seen).sum() < BARE * max(seen.sum(), 1) else False
+        )
+        trusted = whole & ledger.flagged(PROVEN | PAYER)
+        suspects = whole & ~trusted & ~ledger.flagged(ORGANISED | EXONERATED)
+        suspects[list(bills)] = False
+        suspects[self._numbers(clusters.released(self.book, now))] = False
+        linked = np.zeros(ledger.size, bool)
+        linked[self._numbers(self.book.home())] = True
+        return Pools(suspects, whole & ~linked, suspects & ~linked, trusted & ~linked), whole
+
+    def _numbers(self, names: Iterable[str]) -> list[int]:
+        found = (self.ledger.accounts.ids.get(name) for name in names)
+        return [number for number in found if number is not None]
+
+    def _groups(self, items: Items, known: Background, pools: Pools) -> list[Group]:
+        cells = surprise.surprising(items, pools, self.settings.lift, self.settings.nats)
+        groups = cores.from_cells(cells, items.family(), self.ledger.size)
+        many = int(pools.suspects.sum())
+        for by, component in self._components(items, pools):
+            group = cores.corroborated(component, by, known, many)
+            if group is not None:
+                groups.append(group)
+        return cores.grown(groups, known, pools.suspects)
+
+    def _components(self, items: Items, pools: Pools) -> list[tuple[int, Ints]]:
+        found = [
+            (FAMILY[INDEX[identity.kind]], component)
+            for identity in graph.IDENTITIES
+            for component in graph.identity_components(items, pools.suspects, identity)
+        ]
+        meetings = graph.meeting_components(items, pools.suspects, self._operators(items))
+        return found + [(FAMILY[INDEX["host"]], component) for component in meetings]
+
+    def _operators(self, items: Items) -> Ints:
+        """For each address the number of a network, standing for its operator: addresses of one /16 or /32 meet once."""
+        operator = np.full(len(items.kind), -1)
+        wide: dict[str, int] = {}
+        for item in np.flatnonzero(items.kind == INDEX["host"]):
+            name = self.ledger.name_of("host", int(items.value[item]))
+            cut = ":" if ":" in name else "."
+            operator[item] = wide.setdefault(cut.join(name.split(cut)[:2]), len(wide))
+        return operator
+
+    def _found(self, group: Group) -> Found:
+        names = self.ledger.accounts.names
+        confidence = 1.0 / (1.0 + np.exp(-np.clip(group.odds, -50, 50)))
+        members = {str(names[n]): float(c) for n, c in zip(group.members, confidence, strict=True)}
+        return Found(members, cores.family_names(group.families))
+
+    def _snapshot(self, now: float, bills: dict[int, int], known: Background | None, pools: Pools) -> Links:
+        ledger, book = self.ledger, self.book
+        demand = ledger.demand()
+        used = demand[pools.trusted & (demand > 0)] if len(pools.trusted) else demand
+        typical = typical_use(used, self.settings.prior_use)
+        kept = {id: self._cluster(id, now, known, demand, typical) for id in book.clusters}
+        members = {
+            account: (id, member.confidence)
+            for id, cluster in book.clusters.items()
+            for account, member in cluster.members.items()
+        }
+        around = neighbourhoods.budgets(ledger, pools, demand, typical, now)
+        names = ledger.accounts.names
+        shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
+        return Links(now, members, kept, around, typical, shared)
+
+    def _cluster(self, id: str, now: float, known: Background | None, demand: np.ndarray, typical: float) -> Cluster:
+        kept = self.book.clusters[id]
+        numbers = np.array(sorted(self._numbers(kept.members)), np.int64)
+        wanted = demand[numbers]
+        confidence = clusters.confidence(kept)
+        level = water_level(wanted, self.settings.purse * typical)
+        evidence = self._evidence(numbers, known) if known is not None else ()
+        return Cluster(
+            id, kept.since, len(kept.members), confidence, tuple(sorted(kept.families)),
+            self._standing(id, numbers, confidence, now), evidence, float(wanted.sum()), level,
+        )  # fmt: skip
+
+    def _standing(self, id: str, numbers: Ints, confidence: float, now: float) -> Standing:
+        if id in clusters.blessed(self.book, now):
+            return "blessed"
+        if self.ledger.flagged(LABELLED)[numbers].mean() >= 0.05 if len(numbers) else False:
+            return "challenged"
+        return "restricted" if confidence >= RESTRICTED else "shared"
+
+    def _evidence(self, numbers: Ints, known: Background, most: int = 12) -> tuple[Evidence, ...]:
+        """The values that link the members, the most surprising first."""
+        inside = np.zeros(len(known.of), bool)
+        inside[numbers] = True
+        rows = inside[known.items.accounts]
+        held, count = np.unique(known.items.items[rows], return_counts=True)
+        expected = known.shares[-1, held]
+        nats = len(numbers) * surprise.divergence(count / len(numbers), expected)
+        best = np.argsort(-nats, kind="stable")[:most]
+        return tuple(
+            self._worded(known.items, int(held[i]), int(count[i]), float(expected[i]), float(nats[i]))
+            for i in best
+            if nats[i] > 3.0 and count[i] >= 2
+        )
+
+    def _worded(self, items: Items, item: int, members: int, share: float, nats: float) -> Evidence:
+        kind = KINDS[items.kind[item]]
+        return Evidence(
+            kind.name, describe(self.ledger, kind.name, int(items.value[item])), kind.family, members, share, nats
+        )
+
+
+def _class_of(ledger: Ledger) -> Ints:
+    """Each account's class of network: where it was seen most, 0 where nobody knows."""
+    table = ledger.pairs["network"]
+    of = np.zeros(ledger.size, np.int64)
+    order = np.lexsort((table.count, table.accounts))
+    of[table.accounts[order]] = table.values[order] + 1
+    return of

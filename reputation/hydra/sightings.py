@@ -1,0 +1,79 @@
+"""What the linker is told: one line a check, facts when they change, outcomes, and what operators decided.
+
+Everything is a compact array on the wire (`msgspec.msgpack`), because it crosses a pipe in batches.
+None is "not known", and never evidence.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Ruling = Literal["split", "pin", "release", "bless", "forget"]
+
+
+class Sighting(Struct, frozen=True, array_like=True, gc=False):
+    """One check as the linker sees it. at: seconds since 1970; cost: the tenant's unit.
+
+    host is the exact IPv4 address or the IPv6 /64, net its /24 or /48, network the kind of network
+    (hosting, vpn, relay, education, mobile, ...); content holds SimHashes in hex. stopped: the decision was
+    not allow, so the request counts as demand, not as use.
+    """
+
+    at: float
+    account: str
+    host: str | None = None
+    net: str | None = None
+    asn: int | None = None
+    country: str | None = None
+    network: str | None = None
+    ja4: str | None = None
+    user_agent: str | None = None
+    device: str | None = None
+    session: str | None = None
+    model: str | None = None
+    content: tuple[str, ...] = ()
+    stopped: bool = False
+    cost: float = 1.0
+
+
+class Known(Struct, frozen=True, array_like=True, gc=False):
+    """What is known of an account; the newest replaces the one before. created_at: seconds since 1970."""
+
+    account: str
+    created_at: float | None = None
+    plan: str | None = None
+    verified: tuple[str, ...] | None = None
+    organisation: str | None = None
+    organisation_verified: bool = False
+    payment_status: str | None = None
+    card: str | None = None
+    funding: str | None = None
+    iin: str | None = None
+    issuer_country: str | None = None
+    settled_usd: float | None = None
+    disputes: int | None = None
+    confirmed: bool = True
+    proven: bool = False
+    payer: bool = False
+
+
+class Order(Struct, frozen=True, array_like=True, gc=False):
+    """An operator's decision, which stands until `until` (None: until it is taken back with "forget").
+
+    split: the cluster's present members are never linked with each other again; pin: the account stays in the
+    cluster; release: the account is in no cluster; bless: the cluster stays known and is never restrained.
+    """
+
+    ruling: Ruling
+    cluster: str | None = None
+    account: str | None = None
+    until: float | None = None
+    reason: str = ""
+
+
+class Told(Struct, frozen=True, array_like=True, gc=False, tag=True):
+    """An outcome that came back for an account, such as "chargeback" or "good"."""
+
+    account: str
+    outcome: str
+    at: float
