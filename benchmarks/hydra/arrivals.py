@@ -1,7 +1,8 @@
 """When requests come: how many sessions each sender begins in an hour, vectorised over all senders.
 
-Counts are Poisson around the sender's daily load times a gamma draw for the day (days differ more than a Poisson
-process allows: ServeGen's clients have a median coefficient of variation of 1.5), times the hour's share.
+Counts are Poisson around the sender's daily load times a gamma draw for the day (days differ more than
+a Poisson process allows: ServeGen's clients have a median coefficient of variation of 1.5), times the
+hour's share.
 """
 
 import csv
@@ -21,8 +22,14 @@ MOST_A_DAY, MOST_FREE_A_DAY = 400.0, 60.0  # heavier than that is no client of o
 SESSION_LIMIT = 200
 
 HOURS = {
-    "human": (2, 1.2, 0.8, 0.5, 0.4, 0.6, 1.2, 2.5, 4.5, 6.2, 7, 7, 5.8, 6, 6.5, 6.5, 6.2, 5.6, 5, 5, 5.2, 5, 4.4, 3.2),
-    "office": (0.2, 0.1, 0.1, 0.1, 0.1, 0.2, 0.6, 2, 6, 10, 11.5, 11, 7.5, 9, 10.5, 10.5, 9, 6.5, 3, 1.5, 1, 0.8, 0.6, 0.4),
+    "human": (
+        2, 1.2, 0.8, 0.5, 0.4, 0.6, 1.2, 2.5, 4.5, 6.2, 7, 7,
+        5.8, 6, 6.5, 6.5, 6.2, 5.6, 5, 5, 5.2, 5, 4.4, 3.2,
+    ),
+    "office": (
+        0.2, 0.1, 0.1, 0.1, 0.1, 0.2, 0.6, 2, 6, 10, 11.5, 11,
+        7.5, 9, 10.5, 10.5, 9, 6.5, 3, 1.5, 1, 0.8, 0.6, 0.4,
+    ),
     "flat": (1,) * 24,
     "operator": (0, 0, 0, 0, 0, 0, 0, 0, 2, 8, 9, 9, 6, 8, 9, 9, 9, 8, 7, 6, 5, 4, 1, 0),
 }  # fmt: skip
@@ -49,7 +56,7 @@ def observed(data: Path) -> Observed | None:
 def scale(senders: Sequence[Sender], measured: Observed | None = None, mean: float = MEAN_A_DAY) -> None:
     """Bring the mean daily load of accounts to `mean`, capped for each account and harder for free ones.
 
-    Measured loads replace the built-in ones quantile by quantile, so that the heavy classes stay the heavy ones.
+    Measured loads replace the built-in ones quantile by quantile, so that heavy classes stay heavy.
     """
     scaled = [s for s in senders if not s.load.fixed]
     accounts = {id(s.account) for s in senders}
@@ -66,7 +73,7 @@ def scale(senders: Sequence[Sender], measured: Observed | None = None, mean: flo
 
 
 class Session(Struct, frozen=True, gc=False):
-    """One sender's run of requests. draw: uniform, for whoever places it; times: sorted, seconds since 1970."""
+    """One sender's run of requests. draw: uniform, for whoever places it; times: sorted, in seconds."""
 
     sender: int
     draw: float
@@ -112,7 +119,8 @@ class Arrivals:
             (np.minimum(self._end, begin + HOUR) - np.maximum(self._start, begin)) / HOUR, 0.0, 1.0
         )
         rows = np.arange(len(hour))
-        return self._daily * self._of_day(begin) * self._shares[rows, hour] * factor * active
+        expected: np.ndarray = self._daily * self._of_day(begin) * self._shares[rows, hour] * factor * active
+        return expected
 
     def hour(self, begin: float) -> Iterator[Session]:
         """Sessions that begin in the hour from `begin` on, by sender."""
@@ -154,7 +162,7 @@ def _times(start: float, gaps: np.ndarray) -> tuple[float, ...]:
 
 
 def _hour_shares(loads: Sequence[Load], rng: np.random.Generator, measured: Observed | None) -> np.ndarray:
-    """Each sender's share of its day by local hour: its pattern's, shifted a little, or a measured client's."""
+    """Each sender's day by local hour: its pattern's, shifted a little, or a measured client's."""
     tables = {name: np.array(row, dtype=float) / sum(row) for name, row in HOURS.items()}
     shifts = np.round(rng.normal(0, 1.5, len(loads))).astype(int)
     picks = rng.integers(0, len(measured.hours) if measured else 1, len(loads))

@@ -18,12 +18,12 @@ Clients = Literal["script", "sdk", "browsers", "rare", "replayed", "human"]
 class Attacker(Struct, frozen=True):
     """One hydra.
 
-    egress, clients: rows of `heads.EGRESS` and `heads.CLIENTS`. heads_a_card, issuers: how far cards and issuer
-    numbers go round. signup_begins, signup_takes: seconds from the world's beginning. aged: share of heads bought
-    with an age of months. hours: of `arrivals.HOURS`; clockwork: evenly spaced. normal: share of requests that are
-    not distillation but somebody's ordinary use; relayed: those are users of a relay, who keep a session an hour on
-    one head. pivot: days after a new model's release in which half of the heads move to it.
-    ban_at: seconds until the first pool is banned and a second one takes over.
+    egress, clients: rows of `heads.EGRESS` and `heads.CLIENTS`. heads_a_card, issuers: how far cards and
+    issuer numbers go round. signup_begins, signup_takes: seconds from the world's beginning. aged: share of
+    heads bought with an age of months. hours: of `arrivals.HOURS`; clockwork: evenly spaced. normal: share of
+    requests that are not distillation but somebody's ordinary use; relayed: those are users of a relay, who
+    keep a session an hour on one head. pivot: days after a new model's release in which half of the heads
+    move to it. ban_at: seconds until the first pool is banned and a second one takes over.
     """
 
     level: str
@@ -53,12 +53,12 @@ LADDER: dict[str, Attacker] = {
             "L0", "one data-centre address, new free accounts, one script", "one", "script", clockwork=True
         ),
         Attacker(
-            "L1", "a few data-centre addresses, a card for 50, sign-ups in a day", "few", "script", "ordinary", 50,
-            signup_takes=DAY, clockwork=True,
+            "L1", "a few data-centre addresses, a card for 50, sign-ups in a day", "few", "script",
+            "ordinary", 50, signup_takes=DAY, clockwork=True,
         ),
         Attacker(
-            "L2", "tens of hosting and VPN addresses, a prepaid card for 10, one issuer, one SDK", "hosting", "sdk",
-            "prepaid", 10, signup_takes=1.5 * DAY, clockwork=True,
+            "L2", "tens of hosting and VPN addresses, a prepaid card for 10, one issuer, one SDK", "hosting",
+            "sdk", "prepaid", 10, signup_takes=1.5 * DAY, clockwork=True,
         ),
         Attacker(
             "L3", "rotating residential pool, a virtual card for 2, common browsers", "rotating", "browsers",

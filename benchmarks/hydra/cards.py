@@ -1,4 +1,4 @@
-"""Payment cards: issuers by their popularity in a country, and the few issuers that sell virtual cards by the hundred."""
+"""Payment cards: issuers by their popularity in a country, and those few that sell virtual cards in bulk."""
 
 import numpy as np
 from msgspec import Struct

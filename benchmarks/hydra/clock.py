@@ -1,4 +1,4 @@
-"""The simulated week: it begins on Monday 2026-10-05 at 00:00 UTC; offsets are a country's whole hours from UTC."""
+"""The simulated week: it begins on Monday 2026-10-05 at 00:00 UTC; offsets are whole hours from UTC."""
 
 START = 1791158400.0
 HOUR, DAY, WEEK = 3600.0, 86400.0, 7 * 86400.0

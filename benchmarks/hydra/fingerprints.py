@@ -1,7 +1,7 @@
 """Clients: user agents and the JA4 that goes with each, as published captures have them.
 
-JA4 strings are those of real builds (FoxIO's mapping, curl-impersonate, utls and Envoy test vectors, public captures);
-the long tail (antivirus, TLS inspection, old systems, forks) is made up in the same format.
+JA4 strings are those of real builds (FoxIO's mapping, curl-impersonate, utls and Envoy test vectors, public
+captures); the long tail (antivirus, TLS inspection, old systems, forks) is made up in the same format.
 """
 
 import hashlib
@@ -28,22 +28,20 @@ GO = "t13d1312h2_f57a46bbacb6_ab7e3b40a677"
 GO_NEXT = "t13d1312h2_f57a46bbacb6_f50d94e863eb"
 OKHTTP = "t13d1513h2_8daaf6152771_eca864cca44a"
 
-_WIN = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
-_MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
-_LINUX = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
-)
-_DROID = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Mobile Safari/537.36"
-_SAFARI = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{} Safari/605.1.15"
-_IPHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/{} Mobile/15E148 Safari/604.1"
-)
+_CHROME = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{{}}.0.0.0 {}Safari/537.36"
+_MACINTOSH = "Macintosh; Intel Mac OS X 10_15_7"
+_WIN = _CHROME.format("Windows NT 10.0; Win64; x64", "")
+_MAC = _CHROME.format(_MACINTOSH, "")
+_LINUX = _CHROME.format("X11; Linux x86_64", "")
+_DROID = _CHROME.format("Linux; Android 10; K", "Mobile ")
+_APPLE = "Mozilla/5.0 ({}) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{{}} {}"
+_SAFARI = _APPLE.format(_MACINTOSH, "Safari/605.1.15")
+_IPHONE = _APPLE.format("iPhone; CPU iPhone OS 18_6 like Mac OS X", "Mobile/15E148 Safari/604.1")
 _FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0"
 
 
 class Build(Struct, frozen=True):
-    """One build of a client: how many of its kind use it, its user agent, its JA4 on a fresh and a resumed connection."""
+    """One build of a client: its share of its kind, user agent, JA4 on a fresh and a resumed connection."""
 
     share: float
     user_agent: str

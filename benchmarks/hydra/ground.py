@@ -15,7 +15,7 @@ CARRIER_EXITS = (
 
 
 class Ground(Struct, frozen=True):
-    """carriers: country -> regions -> addresses; vpn: one list of exits a provider; exits: of proxy networks."""
+    """carriers: country -> regions -> addresses; vpn: exits by provider; exits: of proxy networks."""
 
     carriers: dict[str, list[list[str]]]
     vpn: list[list[str]]

@@ -4,12 +4,11 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-
-from benchmarks.hydra import cards, fingerprints, networks, people, places
 from msgspec.structs import replace
 
+from benchmarks.hydra import cards, fingerprints, networks, people, places
 from benchmarks.hydra.attackers import Attacker
-from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
+from benchmarks.hydra.clock import DAY, HOUR, START, WEEK, offset
 from benchmarks.hydra.fingerprints import Client
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import Account, Facts, Load, Population, Sender, new_account
@@ -28,7 +27,7 @@ def _exits(ground: Ground, rng: Rng, count: int) -> list[str]:
 
 
 def _hosting(ground: Ground, rng: Rng, heads: int) -> list[str]:
-    """Forty rented addresses of six providers and as many VPN exits, the latter shared with honest VPN users."""
+    """Rented addresses of six providers and as many VPN exits, which honest VPN users leave through too."""
     rented = [networks.network(rng, "hosting") for _ in range(6)]
     own = [networks.v4(rng, rented[i % 6]) for i in range(max(10, heads // 15))]
     provider = ground.vpn[int(rng.integers(len(ground.vpn)))]
@@ -41,7 +40,7 @@ def _same(addresses: list[str]) -> Callable[[int], Place]:
 
 
 def _rotating(ground: Ground, rng: Rng, heads: int) -> Callable[[int], Place]:
-    """A pool three addresses for two heads wide, of which each is up for a day, drawn anew for every request."""
+    """A pool of three addresses for two heads; each is up for a day; drawn anew for every request."""
     width = max(20, heads * 3 // 2)
     pool = Churning(_exits(ground, rng, width * 8), width, DAY)
     return lambda _: pool
@@ -78,11 +77,11 @@ EGRESS: dict[str, Callable[[Ground, Rng, int], Callable[[int], Place]]] = {
 }
 
 
-def _script(rng: Rng) -> Client:
+def _script(_rng: Rng) -> Client:
     return Client("python-requests/2.32.5", fingerprints.PYTHON, fingerprints.PYTHON, None, sessions=False)
 
 
-def _sdk(rng: Rng) -> Client:
+def _sdk(_rng: Rng) -> Client:
     return Client(
         "acme-python/0.71.0", fingerprints.PYTHON_311, fingerprints.PYTHON_311, None, sessions=False
     )
@@ -112,21 +111,24 @@ CLIENTS: dict[str, Callable[[Rng], Client]] = {
 }
 
 
+# Each row: (issuers, rng) -> a card, or None for no card
+CARDS: dict[str, Callable[[int, Rng], cards.Card | None]] = {
+    "none": lambda _issuers, _rng: None,
+    "prepaid": lambda issuers, rng: cards.virtual(rng, issuers, "prepaid"),
+    "virtual": lambda issuers, rng: cards.virtual(rng, issuers),
+    "ordinary": lambda _issuers, rng: cards.ordinary(rng, people.country(rng)),
+}
+
+
 def _cards(row: Attacker, rng: Rng) -> Iterator[Facts]:
     """Payment facts head by head: a card serves `heads_a_card` of them."""
     while True:
-        where = people.country(rng)
-        drawn = {
-            "none": lambda: None,
-            "prepaid": lambda: cards.virtual(rng, row.issuers, "prepaid"),
-            "virtual": lambda: cards.virtual(rng, row.issuers),
-            "ordinary": lambda where=where: cards.ordinary(rng, where),
-        }[row.cards]()
+        card = CARDS[row.cards](row.issuers, rng)
         for _ in range(row.heads_a_card):
-            if drawn is None:
+            if card is None:
                 yield {"status": "none", "settled_usd": 0.0}
             else:
-                yield people.card_facts(drawn, float(rng.choice([0.0, 5.0, 10.0])), int(rng.random() < 0.08))
+                yield people.card_facts(card, float(rng.choice([0.0, 5.0, 10.0])), int(rng.random() < 0.08))
 
 
 def _bought(rng: Rng, at: float) -> tuple[float, Facts]:
@@ -137,7 +139,7 @@ def _bought(rng: Rng, at: float) -> tuple[float, Facts]:
     return created, people.facts(rng, where, created, paid=paid)
 
 
-def _head(row: Attacker, rng: Rng, number: int, payment: Facts, domain: str) -> tuple[Account, float]:
+def _head(row: Attacker, rng: Rng, payment: Facts, domain: str) -> tuple[Account, float]:
     """One head and when it begins to work."""
     at = START + row.signup_begins + float(rng.uniform(0, row.signup_takes))
     if rng.random() < row.aged:
@@ -180,7 +182,7 @@ def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str) -> Pop
     templates = tuple(int(rng.integers(2**63)) for _ in range(SHAPES))
     domain = f"{fingerprints.hexes(rng, 8)}.example"
     for number, payment in zip(range(count), payments, strict=False):
-        head, begins = _head(row, rng, number, payment, domain)
+        head, begins = _head(row, rng, payment, domain)
         head.actor = actor
         worker = _worker(row, rng, head, begins, place(number))
         worker.shapes, worker.templated = templates, 1.0 - row.normal * (not row.relayed)
@@ -191,22 +193,22 @@ def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str) -> Pop
 
 
 def _relay_users(row: Attacker, rng: Rng, workers: list[Sender]) -> Iterator[Sender]:
-    """People who use the relay as if it were the service; each hour finds them on some head that works by then."""
+    """People who use the relay as if it were the service; each hour finds them on some working head."""
     users = math.ceil(len(workers) * RELAY_USERS_A_HEAD)
     daily = row.daily * row.normal * len(workers) / users
     ready = sorted(workers, key=lambda worker: worker.start)
     starts = [worker.start for worker in ready]
     for number in range(users):
         where = people.country(rng)
-        load = Load(daily, "human", people.offset(where), 0.9, 0.8, 4.0, 70.0, fixed=True)
+        load = Load(daily, "human", offset(where), 0.9, 0.8, 4.0, 70.0, fixed=True)
         user = Sender(
             ready[0].account,
             ready[0].place,
             (),
             load,
-            start=starts[min(len(starts) - 1, number % len(starts))],
+            start=starts[number % len(starts)],
         )
-        user.shapes, user.session = people.shapes(rng), fingerprints.hexes(rng, 8)
+        user.shapes, user.keeps_session = people.shapes(rng), True
         user.route = _router(ready, starts, int(rng.integers(2**31)))
         yield user
 
@@ -221,7 +223,7 @@ def _router(ready: list[Sender], starts: list[float], seed: int) -> Callable[[fl
 
 
 def population(row: Attacker, ground: Ground, seed: int, count: int, actor: str) -> Population:
-    """The hydra of a row; with `ban_at` a pool that is banned then and a second one that replaces it hours later."""
+    """The hydra of a row; with `ban_at` a pool is banned then, and a second one replaces it."""
     rng = np.random.default_rng([seed, 2, *actor.encode()])
     if row.ban_at is None:
         return pool(row, ground, rng, count, actor)

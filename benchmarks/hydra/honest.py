@@ -35,7 +35,7 @@ def _phone(ground: Ground, rng: Rng, owner: Account, where: str, daily: float) -
 
 
 def homes(ground: Ground, rng: Rng, count: int) -> Made:
-    """One person at home; a third also on a phone; one in eight shares the line (and half of those the card)."""
+    """One person at home; a third also on a phone; one in eight shares the line, half of those the card."""
     previous: tuple[str, Place, Any] | None = None
     for _ in range(count):
         daily, shared = people.wish(rng), previous is not None and rng.random() < 0.125
@@ -64,8 +64,8 @@ def carrier_nat(ground: Ground, rng: Rng, count: int) -> Made:
         yield owner, [people.sender(rng, owner, Pool(pool), kind, _load(HUMAN, daily, where))]
 
 
-def offices(ground: Ground, rng: Rng, count: int) -> Made:
-    """Companies of 5 to 60 people behind one or two addresses; some behind TLS inspection; half have an organisation."""
+def offices(_ground: Ground, rng: Rng, count: int) -> Made:
+    """Companies of 5 to 60 people behind one or two addresses; some inspect TLS; half are organisations."""
     left = count
     while left:
         size = min(left, 5 + int(rng.gamma(1.2, 14.0)))
@@ -97,8 +97,8 @@ def _office(rng: Rng, klass: str, size: int) -> Made:
         yield owner, [sender]
 
 
-def _company(ground: Ground, rng: Rng, count: int, *, proved: bool) -> Made:
-    """Seats bought in one week with one card, used from one address, mostly with the laptops the company hands out."""
+def _company(_ground: Ground, rng: Rng, count: int, *, proved: bool) -> Made:
+    """Seats bought in one week with one card, used from one address, mostly on the company's laptops."""
     where = "US" if proved else "DE"
     klass = "company_verified" if proved else "company_plain"
     line = Fixed(networks.v4(rng, networks.network(rng, "business", where)))
@@ -134,8 +134,8 @@ def company_plain(ground: Ground, rng: Rng, count: int) -> Made:
     return _company(ground, rng, count, proved=False)
 
 
-def campus(ground: Ground, rng: Rng, count: int) -> Made:
-    """Students at the start of term: new free accounts, campus NAT, some on the machines of a computer room."""
+def campus(_ground: Ground, rng: Rng, count: int) -> Made:
+    """Students at the start of term: new free accounts, campus NAT, some in a computer room."""
     left = count
     while left:
         size = min(left, 60 + int(rng.gamma(2.0, 60.0)))
@@ -159,16 +159,15 @@ def campus(ground: Ground, rng: Rng, count: int) -> Made:
             yield owner, [sender]
 
 
-def workshop(ground: Ground, rng: Rng, count: int) -> Made:
+def workshop(_ground: Ground, rng: Rng, count: int) -> Made:
     """A room of 12 to 40 people who sign up within half an hour and follow one tutorial for an afternoon."""
     left = count
     while left:
         size = min(left, int(rng.integers(25, 41)))
         left -= size
         where = str(rng.choice(["US", "DE", "GB", "IN"]))
-        line = Fixed(
-            networks.v4(rng, networks.network(rng, str(rng.choice(["business", "education"])), where))
-        )  # type: ignore[arg-type]
+        kind: networks.Kind = "business" if rng.random() < 0.5 else "education"
+        line = Fixed(networks.v4(rng, networks.network(rng, kind, where)))
         day = START + int(rng.integers(1, 5)) * DAY
         opens = day + 13 * HOUR - offset(where)
         lesson = int(rng.integers(2**63))
@@ -211,7 +210,7 @@ def _sometimes(rng: Rng, exits: list[str], where: str) -> Pool:
     return Pool([*exits, *(line(START + d * DAY, 0.99) for d in range(6))])
 
 
-def server(ground: Ground, rng: Rng, count: int) -> Made:
+def server(_ground: Ground, rng: Rng, count: int) -> Made:
     """Programs on one to four rented machines, around the clock, with the SDK of the day."""
     for _ in range(count):
         where, daily = people.country(rng), people.wish(rng, 2.5)
@@ -223,7 +222,7 @@ def server(ground: Ground, rng: Rng, count: int) -> Made:
         yield owner, [people.sender(rng, owner, place, "sdk", _load(SERVICE, daily, where))]
 
 
-def ci(ground: Ground, rng: Rng, count: int) -> Made:
+def ci(_ground: Ground, rng: Rng, count: int) -> Made:
     """Build fleets: bursts in office hours from cloud machines that live two hours."""
     for _ in range(count):
         where, daily = people.country(rng), people.wish(rng, 2.5)
@@ -235,7 +234,7 @@ def ci(ground: Ground, rng: Rng, count: int) -> Made:
 
 
 def travellers(ground: Ground, rng: Rng, count: int) -> Made:
-    """At home, then an airport, then some days of another country's hotel and phone network, some then home again."""
+    """At home, then an airport, some days of another country's hotel and phone network, then home again."""
     for _ in range(count):
         where, away, daily = people.country(rng), people.country(rng), people.wish(rng)
         owner = people.account(
@@ -253,7 +252,7 @@ def travellers(ground: Ground, rng: Rng, count: int) -> Made:
         yield owner, [people.sender(rng, owner, place, people.machine(rng), _load(HUMAN, daily, where))]
 
 
-def shared_key(ground: Ground, rng: Rng, count: int) -> Made:
+def shared_key(_ground: Ground, rng: Rng, count: int) -> Made:
     """A team of three to eight that shares one account and its key, each from a desk of their own."""
     for _ in range(count):
         where, daily = people.country(rng), people.wish(rng, 1.5)
@@ -294,7 +293,7 @@ CLASSES: dict[str, Row] = {
 
 
 def populate(ground: Ground, seed: int, count: int) -> Population:
-    """`count` honest accounts, class by class, each with its own random numbers; homes take what rounding leaves."""
+    """`count` honest accounts, class by class, each with random numbers of its own; homes take the rest."""
     sizes = {name: round(row.share * count) for name, row in CLASSES.items()}
     sizes["home"] += count - sum(sizes.values())
     made = Population()

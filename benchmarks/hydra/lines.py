@@ -17,7 +17,7 @@ def _quoted(value: str) -> str:
 
 
 class Seen(Struct, frozen=True):
-    """What one view shows. by_key: the check names the key and no account id; facts: billing pushes account lines."""
+    """What one view shows. by_key: a check names the key and no id; facts: billing pushes account lines."""
 
     by_key: bool = False
     hints: bool = True
@@ -35,7 +35,7 @@ VIEWS: dict[str, Seen] = {
 
 
 def check_stem(view: Seen, account: Account, client: Client, ja4: str, key: str) -> str:
-    """All of a check line that stays the same for one client on one account, from after `at` up to the address."""
+    """What stays the same in the checks of one client on one account, from after `at` up to the address."""
     who = f'"key":"{key}"' if view.by_key else f'"id":"{account.id}"'
     hints = f'"ja4":"{ja4}",' if view.hints else ""
     device = f'"device":"{client.device}",' if view.hints and client.device else ""
@@ -64,7 +64,7 @@ def outcome_line(at: float, account: Account, outcome: str) -> str:
 
 
 def account_events(account: Account, until: float) -> Iterator[tuple[float, str]]:
-    """(time, line): what billing pushes about one account at the world's beginning or sign-up, and each month's bill."""
+    """(time, line): what billing pushes of an account, at the world's beginning or sign-up and at a bill."""
     begins = max(START, account.created)
     if begins >= until:
         return
@@ -78,7 +78,7 @@ def account_events(account: Account, until: float) -> Iterator[tuple[float, str]
 
 
 def _next_bill(account: Account) -> tuple[float, float] | None:
-    """(when, settled since then) of the first monthly bill after the start, for accounts that have paid a month."""
+    """(when, settled since then) of the first monthly bill after the start, if there was one before."""
     months = int((START - account.created) / (30 * DAY))
     if months < 1 or account.settled < 20:
         return None

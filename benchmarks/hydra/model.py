@@ -15,10 +15,13 @@ Facts = dict[str, Any]
 
 
 class Load(Struct, frozen=True):
-    """How much and when. daily: requests on a day; hours: a row of `arrivals.HOURS`; offset: local time, seconds;
-    weekend: factor on Saturday and Sunday; shape: of the gamma draw that makes days differ (large: they do not);
-    size: mean requests in a session; gap: mean seconds between them; clockwork: evenly spaced, as a scheduler sends;
-    fixed: not scaled to the world's mean."""
+    """How much and when.
+
+    daily: requests on a day. hours: a row of `arrivals.HOURS`. offset: local time, seconds. weekend: factor
+    on Saturday and Sunday. shape: of the gamma draw that makes days differ (large: they do not). size: mean
+    requests in a session. gap: mean seconds between them. clockwork: evenly spaced, as a scheduler sends.
+    fixed: not scaled to the world's mean.
+    """
 
     daily: float
     hours: str = "human"
@@ -56,6 +59,7 @@ class Sender:
 
     route: who carries a session that begins at a time (relays hand their users from head to head); None means
     the account itself. shapes: prompt templates, of which `templated` of the requests are made.
+    keeps_session: one session id for hours, whatever account it lands on.
     """
 
     account: Account
@@ -68,7 +72,7 @@ class Sender:
     adopts: float = START + 52 * WEEK
     shapes: tuple[int, ...] = ()
     templated: float = 0.3
-    session: str | None = None
+    keeps_session: bool = False
     route: "Callable[[float], Sender] | None" = None
     serial: int = 0
 

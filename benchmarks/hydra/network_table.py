@@ -4,7 +4,8 @@
 
 The inputs are the CSV files of the package @ip-location-db/asn (RouteViews, DB-IP and NRO data, CC BY 4.0).
 Kinds and countries are written down here by hand; `exits` is how many of 40,000 proxy exits verified in
-September 2025 (avastel-bot-ips-lists, MIT) were announced by the ASN, so that a hydra can be drawn without that list.
+September 2025 (avastel-bot-ips-lists, MIT) were announced by the ASN, so that a hydra can be drawn without
+that list.
 """
 
 import csv
@@ -18,7 +19,8 @@ PREFIXES_AN_ASN = 10
 
 # kind country: asn=share of the country's users of that kind [/exits]
 TABLE = """
-home US: 7922=30/448 7018=16/330 20115=9/151 11426=5/87 20001=5/79 701=10/147 22773=6/96 5650=4/77 7029=3/117 6079=2/154 209=6/40
+home US: 7922=30/448 7018=16/330 20115=9/151 11426=5/87 20001=5/79 701=10/147
+home US: 22773=6/96 5650=4/77 7029=3/117 6079=2/154 209=6/40
 mobile US: 21928=40/149 6167=35/70 20057=25/30
 home GB: 2856=35/120 5089=25/131 5607=25/75 13285=15/20
 mobile GB: 2856=60/0 60339=40/15
@@ -63,7 +65,8 @@ exit BD: 17494=100/40
 exit UY: 6057=100/89
 exit ZA: 37105=100/81
 exit AE: 5384=100/85
-hosting US: 16509=30/471 14618=10/60 14061=10/88 20473=6/935 396982=12/20 8075=12/20 63949=6/30 31898=3/159 36352=3/91 46475=2/142 174=0/863 26548=2/166
+hosting US: 16509=30/471 14618=10/60 14061=10/88 20473=6/935 396982=12/20
+hosting US: 8075=12/20 63949=6/30 31898=3/159 36352=3/91 46475=2/142 174=0/863 26548=2/166
 hosting DE: 24940=60/60 51167=40/30
 hosting FR: 16276=70/60 12876=30/20
 hosting NL: 60781=50/20 49981=50/20
@@ -103,7 +106,7 @@ def prefixes(rows: Iterable[list[str]], wanted: set[int]) -> dict[int, list[str]
     for first, last, asn, _name in rows:
         if int(asn) in wanted:
             ends = ipaddress.ip_address(first), ipaddress.ip_address(last)
-            found[int(asn)].extend(ipaddress.summarize_address_range(*ends))  # type: ignore[type-var]
+            found[int(asn)].extend(ipaddress.summarize_address_range(*ends))
     return {
         asn: [str(n) for n in sorted(nets, key=lambda n: (n.prefixlen, n.network_address))][:PREFIXES_AN_ASN]
         for asn, nets in found.items()

@@ -1,4 +1,4 @@
-"""Honest customers one by one: where they live, how long they have been there, what they pay, how they connect."""
+"""Honest customers one by one: where they live, since when they are here, what they pay, how they connect."""
 
 import math
 
@@ -38,7 +38,7 @@ def daytime(rng: np.random.Generator, day: float, where: str) -> float:
 
 
 def joined(rng: np.random.Generator, where: str, fresh: float = 0.08) -> float:
-    """When an account was made: a share during the week, as many more in the fortnight before, the rest over years."""
+    """When an account was made: a share during the week, half as many more again in the fortnight before."""
     draw = rng.random()
     if draw < fresh:
         return daytime(rng, START + int(rng.integers(7)) * DAY, where)
@@ -80,7 +80,7 @@ def wish(rng: np.random.Generator, factor: float = 1.0) -> float:
 
 
 def pays(rng: np.random.Generator, daily: float, lean: float) -> bool:
-    """Whether an account is on a paid plan: heavier users are; `lean` shifts the odds for a class (log-odds)."""
+    """Whether an account is on a paid plan: heavier users are; `lean` shifts a class's odds (log-odds)."""
     return bool(rng.random() < 1 / (1 + math.exp(-(lean + 0.6 * math.log(daily)))))
 
 

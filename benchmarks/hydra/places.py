@@ -21,7 +21,7 @@ class Place(Protocol):
 class Fixed(Struct, frozen=True):
     address: str
 
-    def __call__(self, at: float, draw: float) -> str:
+    def __call__(self, _at: float, _draw: float) -> str:
         return self.address
 
 
@@ -30,7 +30,7 @@ class Pool(Struct, frozen=True):
 
     addresses: Sequence[str]
 
-    def __call__(self, at: float, draw: float) -> str:
+    def __call__(self, _at: float, draw: float) -> str:
         return self.addresses[int(draw * len(self.addresses))]
 
 
@@ -41,12 +41,12 @@ class Renewed(Struct, frozen=True):
     period: float
     phase: float = 0.0
 
-    def __call__(self, at: float, draw: float) -> str:
+    def __call__(self, at: float, _draw: float) -> str:
         return self.addresses[int((at + self.phase) / self.period) % len(self.addresses)]
 
 
 class Churning(Struct, frozen=True):
-    """A rotating pool: any of the `width` addresses that are up at the time; each stays up for `life` seconds."""
+    """A rotating pool: any of the `width` addresses that are up then; each stays up for `life` seconds."""
 
     addresses: Sequence[str]
     width: int
@@ -96,7 +96,7 @@ class Journey(Struct, frozen=True):
 
 
 def home(rng: np.random.Generator, country: str) -> Place:
-    """A fixed line: one address for the week for most, a new one each day for some, IPv6 beside it for some."""
+    """A fixed line: one address all week for most, a new one each day for some, IPv6 beside it for some."""
     source = networks.network(rng, "home", country)
     renewed = rng.random() < (0.5 if country == "DE" else 0.12)
     count = 8 if renewed else 1

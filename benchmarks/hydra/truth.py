@@ -11,9 +11,10 @@ from benchmarks.hydra.world import Spec, World
 
 
 class Fact(Struct, frozen=True, omit_defaults=True):
-    """label: honest or hydra. klass: the honest class, or the attacker's level. cluster: the actor behind a head.
+    """What one account is.
 
-    payer, proven: by the contract's definitions at the end of the world. wish: requests a day its owner wants.
+    label: honest or hydra. klass: the honest class, or the attacker's level. cluster: whose head it is.
+    payer, proven: by the contract's definitions at the world's end. wish: requests a day its owner wants.
     """
 
     label: str

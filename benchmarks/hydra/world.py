@@ -1,4 +1,4 @@
-"""Put a world together and stream its lines in time order, hour by hour, with memory for accounts and one hour."""
+"""Put a world together and stream its lines in time order, with memory for its accounts and one hour."""
 
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
@@ -20,7 +20,7 @@ Entry = tuple[float, str]
 
 
 class Spec(Struct, frozen=True, omit_defaults=True):
-    """Everything that a world follows from. levels: hydras that share `heads` evenly; none: honest traffic alone."""
+    """Everything that a world follows from. levels: hydras that share `heads`; none: honest traffic alone."""
 
     seed: int = 1
     honest: int = 3000
@@ -100,9 +100,8 @@ class Renderer:
                 yield at, f'{{"at":{at:.3f}{stem}{tail}'
 
     def _session(self, number: int, sender: Sender, begins: float) -> str:
-        if sender.session is not None:
-            return f"{sender.session}{mixed(self._salt, number, int(begins / heads.CONVERSATION)):016x}"
-        return f"{mixed(self._salt, number, int(begins * 1000)):016x}"
+        since = begins // heads.CONVERSATION if sender.keeps_session else begins * 1000
+        return f"{mixed(self._salt, number, int(since)):016x}"
 
 
 def mixed(*parts: int) -> int:
@@ -142,7 +141,7 @@ def _traffic(world: World, population: Population, salt: int) -> tuple[Arrivals,
 
 
 def stream(world: World, *, attack: bool = True) -> Iterator[Entry]:
-    """(time, line) in time order; `attack=False` leaves the hydra's checks out, for those who send them themselves."""
+    """(time, line) in time order; `attack=False` leaves the hydra's checks to somebody else to send."""
     spec = world.spec
     until = START + spec.days * DAY
     parts = [_traffic(world, world.honest, 1)]
