@@ -38,14 +38,23 @@ def authorization_key(value: str) -> str:
     scheme, _, rest = value.partition(" ")
     credentials = rest.strip()
     if scheme.lower() == "basic":
-        return basic_key(credentials)
+        return basic_key(single("authorization", credentials))
+    if scheme.lower() == "bearer":
+        return single("authorization", credentials) or value
     return credentials if credentials and not set(" ,") & set(credentials) else value
 
 
+def single(header: str, key: str) -> str:
+    """The key, unless it is several: proxies join the lines of one header with commas; no key has one."""
+    if "," in key:
+        raise ValueError(f"more than one {header} header")
+    return key
+
+
 def api_key(lines: Lines) -> str | None:
-    """The key in Authorization, else in X-Api-Key; ValueError if either comes twice."""
+    """The key in Authorization, else in X-Api-Key; ValueError if either holds more than one."""
     authorization = only(lines, b"authorization")
-    separate = only(lines, b"x-api-key")
+    separate = single("x-api-key", only(lines, b"x-api-key"))
     return short_key(authorization_key(authorization) if authorization else separate)
 
 
