@@ -1,0 +1,124 @@
+"""The configuration file: settings as data, read strictly, with the line and the nearest known key in errors."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from reputation.config_faults import first_fault
+from reputation.errors import ConfigError
+from reputation.events import Text
+from reputation.tenants import Tenant, TenantSettings, compile_tenant
+from reputation.yaml_lines import Lines, parse
+
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+
+
+class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A bearer token of the admin API, kept as its SHA-256."""
+
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, in hex.")]
+    name: Annotated[Text, Meta(description="Who holds it; the audit log names it.")]
+    role: Annotated[Literal["reader", "operator", "admin"], Meta(description="What it may do.")] = "reader"
+    tenants: Annotated[tuple[Text, ...], Meta(description="Tenants it may see; none named: all.")] = ()
+
+
+class GeoipSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of addresses."""
+
+    databases: Annotated[
+        tuple[str, ...], Meta(description="Paths of MMDB files; the first that knows a fact wins.")
+    ] = ()
+    embedded: Annotated[bool, Meta(description="Use the embedded database behind them.")] = True
+
+
+class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is logged, on standard error."""
+
+    format: Annotated[Literal["json", "console"], Meta(description="One JSON object a line, or for people.")] = (
+        "json"
+    )
+    decisions: Annotated[Fraction, Meta(description="Share of allowed verdicts that are logged.")] = 0.0
+    stops: Annotated[Fraction, Meta(description="Share of all other verdicts that are logged.")] = 1.0
+    plain_identifiers: Annotated[
+        bool, Meta(description="Log account ids and addresses as they are, not as keyed hashes.")
+    ] = False
+
+
+class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of the check listener; times in seconds, sizes in bytes."""
+
+    connections: Annotated[int, Meta(ge=1, le=1_000_000, description="Open connections at most.")] = 8192
+    header_timeout: Annotated[float, Meta(gt=0, description="For a request's head.")] = 10.0
+    body_timeout: Annotated[float, Meta(gt=0, description="For a request's body.")] = 30.0
+    idle_timeout: Annotated[float, Meta(gt=0, description="Between two requests.")] = 300.0
+    drain: Annotated[float, Meta(ge=0, description="Longest wait for open requests at the end.")] = 10.0
+
+
+class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of what is kept, for each tenant."""
+
+    accounts: Annotated[
+        int, Meta(ge=1000, le=100_000_000, description="Accounts met in traffic; pushed ones come on top.")
+    ] = 2_000_000
+    strangers: Annotated[int, Meta(ge=100, le=10_000_000, description="Unconfirmed accounts, such as made-up keys.")] = (
+        65_536
+    )
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. Everything is optional: no file at all is one tenant, `default`, preset `balanced`."""
+
+    tenants: Annotated[dict[Text, TenantSettings], Meta(description="Tenants by name.")] = {}
+    tokens: Annotated[tuple[TokenSettings, ...], Meta(description="Bearer tokens of the admin API.")] = ()
+    geoip: Annotated[GeoipSettings, Meta(description="Address databases.")] = GeoipSettings()
+    log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
+    http: Annotated[HttpSettings, Meta(description="The check listener.")] = HttpSettings()
+    memory: Annotated[MemorySettings, Meta(description="Bounds.")] = MemorySettings()
+
+
+DEFAULT = Settings()
+
+
+def load(path: Path | None) -> Settings:
+    """Read a configuration file. Raises ConfigError naming file, line, key and mend."""
+    if path is None:
+        return DEFAULT
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    return from_text(text, str(path))
+
+
+def from_text(text: str, name: str = "configuration") -> Settings:
+    """Read a configuration's text; an empty one is the default."""
+    data, lines = parse(text, name)
+    if data is None:
+        return DEFAULT
+    try:
+        settings = msgspec.convert(data, Settings)
+    except msgspec.ValidationError as error:
+        raise _located(data, lines, name, error) from None
+    compile_tenants(settings)
+    return settings
+
+
+def _located(data: Any, lines: Lines, name: str, error: msgspec.ValidationError) -> ConfigError:
+    fault = first_fault(data, Settings)
+    if fault is None:
+        return ConfigError(f"{name}: {error}")
+    key = ".".join(str(part) for part in fault.path) or "the file"
+    return ConfigError(f"{name}, line {lines.line(fault.path)}: {key}: {fault.message}")
+
+
+def compile_tenants(settings: Settings) -> dict[str, Tenant]:
+    """Compile every tenant; without any there is one, `default`. Raises ConfigError."""
+    named = settings.tenants or {"default": TenantSettings()}
+    return {name: compile_tenant(name, tenant) for name, tenant in named.items()}
+
+
+def schema() -> dict[str, Any]:
+    """Return the file's JSON Schema, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Settings)}

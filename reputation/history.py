@@ -1,0 +1,158 @@
+"""Sliding windows that say who was seen with whom: small packed records, bounded whatever is sent.
+
+A million accounts have these, so an entry is a `bytes`: 12 bytes a member instead of a dict of objects.
+"""
+
+import math
+import struct
+from collections.abc import Iterable
+from typing import NamedTuple
+
+DAY = 86_400.0
+RESOLUTION = 600.0
+"""Seconds after which a sighting is written again; the windows are exact to this."""
+
+_MEMBER = struct.Struct("<QI")
+_VISIT = struct.Struct("<QIHI")
+_WORD = (1 << 64) - 1
+
+
+class FanIn:
+    """How many different members each key met within `window` seconds, such as accounts on an address.
+
+    Two generations of one dict: what is not seen again for a whole window is dropped with the older one. At most
+    `max_keys` keys are kept (a flood of new ones shortens the window, counted in `rotations`) and `max_members`
+    members a key, above which the count stays at `max_members`. A key costs about 130 bytes with one member.
+    """
+
+    def __init__(self, window: float, max_keys: int, max_members: int = 64) -> None:
+        self.window = window
+        self.rotations = 0
+        self._half = max_keys // 2
+        self._most = max_members
+        self._young: dict[int, bytes] = {}
+        self._old: dict[int, bytes] = {}
+        self._turn = 0.0
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def see(self, key: int, member: int, now: float) -> int:
+        """Note that `member` was seen with `key` and count the key's members within the window."""
+        members = self._young.get(key)
+        name = member & _WORD
+        if members is not None:
+            at = _find(members, name)
+            if at >= 0 and now - int.from_bytes(members[at + 8 : at + 12], "little") < RESOLUTION:
+                return len(members) // 12
+        else:
+            members = self._old.get(key, b"")
+        kept = _without(members, name, now - self.window, self._most - 1)
+        self._put(key, kept + _MEMBER.pack(name, int(now)), now)
+        return len(kept) // 12 + 1
+
+    def _put(self, key: int, members: bytes, now: float) -> None:
+        if len(self._young) >= self._half or now - self._turn >= self.window:
+            self.rotations += len(self._young) >= self._half
+            self._old, self._young, self._turn = self._young, {}, now
+        self._young[key] = members
+
+
+def _find(members: bytes, name: int) -> int:
+    """Offset of a member's record, or -1; a match that is not on a record's edge is looked past."""
+    wanted = name.to_bytes(8, "little")
+    at = members.find(wanted)
+    while at >= 0 and at % 12:
+        at = members.find(wanted, at + 1)
+    return at
+
+
+def _without(members: bytes, name: int, since: float, most: int) -> bytes:
+    """Drop one member and those not seen since; keep the newest `most`."""
+    kept = [_MEMBER.pack(m, at) for m, at in _MEMBER.iter_unpack(members) if m != name and at >= since]
+    return b"".join(kept[-most:])
+
+
+class Travels(NamedTuple):
+    """Different addresses, ASNs and countries of one account within the window."""
+
+    addresses: int
+    asns: int
+    countries: int
+
+
+MOST_VISITS = 16
+VISIT_WINDOW = DAY
+
+
+def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: float) -> bytes:
+    """Note an address in an account's packed visits: three counts, then the newest visits first.
+
+    Returns the same object where nothing had to change, which is the common case.
+    """
+    key = (host & _WORD).to_bytes(8, "little")
+    if recent[3:11] == key and now - int.from_bytes(recent[17:21], "little") < RESOLUTION:
+        return recent
+    code = int.from_bytes(country.encode()[:2], "little") if country else 0
+    first = (host & _WORD, asn or 0, code, max(int(now), 0))
+    rest = [v for v in _VISIT.iter_unpack(recent[3:]) if v[0] != first[0] and v[3] >= now - VISIT_WINDOW]
+    visits = [first, *rest[: MOST_VISITS - 1]]
+    counts = bytes((len(visits), len({v[1] for v in visits} - {0}), len({v[2] for v in visits} - {0})))
+    return counts + b"".join(_VISIT.pack(*v) for v in visits)
+
+
+def travels(recent: bytes) -> Travels:
+    """Read the counts of `visit`; zero for an account without any."""
+    return Travels(recent[0], recent[1], recent[2]) if recent else Travels(0, 0, 0)
+
+
+class Density:
+    """Share of bad accounts learnt by key (a /24, a /48, an ASN), forgotten with a half-life.
+
+    Beta-binomial with a prior worth `strength` accounts at the population's own rate, so that a key with two
+    accounts says little. Bounded to `max_keys`, the least informed half dropped when it is full.
+    """
+
+    def __init__(self, half_life: float, max_keys: int, strength: float = 5.0) -> None:
+        self._half_life = half_life
+        self._max_keys = max_keys
+        self._strength = strength
+        self._counts: dict[int, tuple[float, float, float]] = {}
+        self._all = (1.0, 19.0, 0.0)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def _now(self, entry: tuple[float, float, float], now: float) -> tuple[float, float]:
+        bad, good, at = entry
+        fade = 0.5 ** (max(now - at, 0.0) / self._half_life)
+        return bad * fade, good * fade
+
+    def learn_all(self, keys: Iterable[int], *, bad: bool, now: float) -> None:
+        """Count one account's outcome for the population and for each of its keys."""
+        all_bad, all_good = self._now(self._all, now)
+        self._all = (max(all_bad, 1.0) + bad, max(all_good, 19.0) + (not bad), now)
+        for key in keys:
+            if key not in self._counts and len(self._counts) >= self._max_keys:
+                self._forget_half()
+            known_bad, known_good = self._now(self._counts.get(key, (0.0, 0.0, now)), now)
+            self._counts[key] = (known_bad + bad, known_good + (not bad), now)
+
+    def odds(self, key: int, now: float) -> float:
+        """Log-odds of a bad account at this key over those of the population; 0 where nothing is known."""
+        entry = self._counts.get(key)
+        if entry is None:
+            return 0.0
+        bad, good = self._now(entry, now)
+        rate = self._all[0] / (self._all[0] + self._all[1])
+        at_key = (bad + self._strength * rate) / (good + self._strength * (1 - rate))
+        return math.log(at_key) - math.log(rate / (1 - rate))
+
+    def _forget_half(self) -> None:
+        ranked = sorted(self._counts.items(), key=lambda item: item[1][0] + item[1][1])
+        self._counts = dict(ranked[len(ranked) // 2 :])
+
+
+def visited(recent: bytes) -> list[tuple[int, int]]:
+    """Hosts and ASNs (0: not known) of an account's packed visits."""
+    return [(host, asn) for host, asn, _, _ in _VISIT.iter_unpack(recent[3:])]

@@ -1,0 +1,73 @@
+"""Whose check this is: an account by its id, by its key, or nobody but an address."""
+
+from typing import NamedTuple
+
+from geoip.book import AddressBook
+from geoip.facts import AddressFacts
+from reputation.errors import Invalid
+from reputation.events import Request
+from reputation.facts import NOTHING, Facts, carried, is_payer, is_proven, merged
+from reputation.keys import hashed, printed
+from reputation.stores.memory import Row, TenantState
+from reputation.tenants import Tenant
+
+
+class Who(NamedTuple):
+    """The actor of a check as far as it is known before linking.
+
+    name: the account's id, or one made of its key's hash or its address. confirmed: some fact is known of it,
+    pushed or in the check, or an outcome came back for it.
+    """
+
+    name: str
+    row: Row
+    facts: Facts
+    address: AddressFacts | None
+    confirmed: bool
+    payer: bool
+    proven: bool
+
+
+def identify(
+    request: Request, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes, now: float
+) -> Who:
+    """Find the account and merge its facts; makes a row for somebody not seen before."""
+    ip = request.client.ip
+    address = addresses.lookup(ip) if ip is not None else None
+    name = _name(request, address, state, secret)
+    brought = carried(request.account)
+    row = state.known.get(name)
+    if row is not None:
+        facts = row.facts if brought is None else merged(row.facts, brought)
+        confirmed = True
+    else:
+        facts = brought or NOTHING
+        row, confirmed = _met(name, brought is not None, state, now)
+    standards = tenant.settings.standards
+    payer = is_payer(facts, standards, now)
+    return Who(name, row, facts, address, confirmed, payer, is_proven(facts, standards, now, row.days))
+
+
+def _name(request: Request, address: AddressFacts | None, state: TenantState, secret: bytes) -> str:
+    account = request.account
+    if account.id is not None:
+        return account.id
+    if account.key is not None:
+        digest = hashed(account.key, secret)
+        return state.owners.get(digest) or "key:" + printed(digest)
+    if address is None:
+        raise Invalid("name at least one of account.id, account.key and client.ip", "/account")
+    if address.scope == "malformed":
+        raise Invalid("without an account the address must be an IPv4 or IPv6 address", "/client/ip")
+    return "ip:" + address.ip
+
+
+def _met(name: str, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
+    """Find the row of an account that billing never pushed, and say whether it is confirmed all the same."""
+    row = state.met.get(name)
+    if row is not None:
+        return row, True
+    if not brought:
+        return state.strangers.meet(name, now), False
+    row = state.met.meet(name, now, state.strangers.leave(name))
+    return row, True

@@ -1,0 +1,34 @@
+"""API keys and identifiers as keyed hashes: what is stored and logged tells nothing without the hash key."""
+
+import base64
+import hashlib
+
+PREFIX = "hk1_"
+SIZE = 16
+
+
+def hashed(key: str, secret: bytes) -> bytes:
+    """Return the stored form of an API key; a key that is already in its printed form is read back."""
+    if key.startswith(PREFIX) and (known := _read(key)) is not None:
+        return known
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=SIZE, key=secret).digest()
+
+
+def printed(digest: bytes) -> str:
+    """Return the form that people put in configuration and `PUT /v1/accounts` takes."""
+    return PREFIX + base64.b32encode(digest).decode().rstrip("=").lower()
+
+
+def _read(text: str) -> bytes | None:
+    body = text[len(PREFIX) :].upper()
+    try:
+        digest = base64.b32decode(body + "=" * (-len(body) % 8))
+    except ValueError:
+        return None
+    return digest if len(digest) == SIZE else None
+
+
+def pseudonym(identifier: str, secret: bytes) -> str:
+    """Return a short keyed hash of an account id or address, for logs."""
+    digest = hashlib.blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=8, key=secret)
+    return digest.hexdigest()

@@ -1,0 +1,260 @@
+"""The one place where it all meets: `check` a request, `push` facts, `report` outcomes, follow new links.
+
+A check reads what is known, scores it, takes from its buckets all or none, and notes what it saw.
+"""
+
+from collections.abc import Callable
+
+from geoip.book import AddressBook
+from reputation.bucket import Bucket, change_limit, full
+from reputation.charges import Charge, Taken, binding_limit, take_all
+from reputation.errors import Invalid, NotFound
+from reputation.events import (
+    AccountFacts,
+    BindingLimit,
+    ClusterRef,
+    Decision,
+    Outcome,
+    Reason,
+    Request,
+    Shadow,
+    Verdict,
+)
+from reputation.facts import Facts, from_push
+from reputation.history import DAY, travels, visit, visited
+from reputation.hydra.links import NOTHING as NO_LINKS
+from reputation.hydra.links import Cluster, Links
+from reputation.identity import Who, identify
+from reputation.keys import hashed, printed
+from reputation.policy import STANDARD, TIERS, plan_of, tier_of
+from reputation.purses import cluster_charges, floor_charge, neighbourhood_charges, neighbourhoods_of
+from reputation.recent import Recent
+from reputation.score import Evidence, Score, add_up, risk
+from reputation.signals.seen import Seen
+from reputation.stores.memory import Row, TenantState
+from reputation.tenants import EXTERNAL, Tenant
+from reputation.witness import Witness, network_of
+
+REPEAT_WINDOW = 60.0
+KEPT_REPEATS = 100_000
+EXPLAIN_WINDOW = 3600.0
+KEPT_VERDICTS = 10_000
+UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
+
+# Marks in halves of an outcome (against, in favour) that each outcome leaves on its account.
+MARKS = {
+    "chargeback": (2, 0),
+    "abuse": (2, 0),
+    "declined": (1, 0),
+    "challenge_failed": (1, 0),
+    "challenge_passed": (0, 1),
+    "good": (0, 2),
+}
+MOST_MARKS = 255  # small integers are shared, larger ones cost each row 32 bytes
+HARD_SIGNALS = frozenset({"outcomes_against", "disputes", "declines"})
+"""Evidence that nobody else can cause: without any of it an account is limited, never challenged or denied."""
+
+NewId = Callable[[float], str]
+
+
+class TenantLimiter:
+    """One tenant's checks. `links` is replaced whole when the linker has news; `witness` notes what was seen."""
+
+    def __init__(self, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes) -> None:
+        self.tenant = tenant
+        self.state = state
+        self.links: Links = NO_LINKS
+        self.witness = Witness(tenant.settings.standards)
+        self.verdicts: Recent[tuple[Request, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
+        self._addresses = addresses
+        self._secret = secret
+        self._repeats: Recent[Verdict] = Recent(REPEAT_WINDOW, KEPT_REPEATS)
+
+    def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
+        """Score one request, take from its buckets, and answer. Raises Invalid if nobody is named."""
+        who = identify(request, self.tenant, self.state, self._addresses, self._secret, now)
+        repeat = request.request.id
+        if repeat is not None:
+            known = self._repeats.get((who.name, repeat), now)
+            if known is not None:
+                return known
+        cluster, confidence = self._cluster(who)
+        seen = self._observe(who, request, now)
+        if cluster is not None:
+            seen.cluster_confidence, seen.cluster_size = confidence, cluster.size
+        score = self._score(seen, now)
+        tier = self._tier(who, score)
+        taken = take_all(self._charges(who, tier, cluster, request, now), request.request.cost, now)
+        reference = None if cluster is None else ClusterRef(cluster.id, cluster.size, confidence)
+        verdict = self._answer(new_id(now), score, tier, taken, reference)
+        self.witness.see(who, request, verdict, now)
+        self.verdicts.put(verdict.id, (request, verdict), now)
+        if repeat is not None:
+            self._repeats.put((who.name, repeat), verdict, now)
+        return verdict
+
+    def _cluster(self, who: Who) -> tuple[Cluster | None, float]:
+        membership = self.links.members.get(who.name)
+        if membership is None:
+            return None, 0.0
+        return self.links.clusters.get(membership[0]), membership[1]
+
+    def _observe(self, who: Who, request: Request, now: float) -> Seen:
+        """Note the sighting in the windows and gather the counts. Unconfirmed accounts feed no baseline."""
+        seen = Seen(who.facts, who.address, marks_against=who.row.marks_against, marks_for=who.row.marks_for)
+        if not who.confirmed:
+            return seen
+        state, row, address = self.state, who.row, who.address
+        if row.burst is None or row.burst.at // DAY != now // DAY:
+            row.days = min(row.days + 1, MOST_MARKS)
+        member = hash(who.name)
+        if address is not None and address.host is not None:
+            row.recent = visit(row.recent, address.host, address.asn, address.country, now)
+            seen.addresses, seen.asns, seen.countries = travels(row.recent)
+            seen.accounts_on_address = state.accounts_on_address.see(address.host, member, now)
+            seen.net_odds = state.networks.odds(network_of(address.host), now)
+            if address.asn is not None:
+                seen.asn_odds = state.asns.odds(address.asn, now)
+        payment, device = who.facts.payment, request.client.device
+        if payment is not None and payment.fingerprint is not None:
+            seen.accounts_on_card = state.accounts_on_card.see(hash(payment.fingerprint), member, now)
+        if device is not None:
+            seen.accounts_on_device = state.accounts_on_device.see(hash(device), member, now)
+        return seen
+
+    def _score(self, seen: Seen, now: float) -> Score:
+        tenant = self.tenant
+        found: dict[str, list[Evidence]] = {}
+        for name, signal in tenant.signals:
+            evidence = signal(seen, now)
+            if evidence:
+                found[name] = evidence
+        return add_up(tenant.prior, tenant.families, found, EXTERNAL)
+
+    def _tier(self, who: Who, score: Score) -> int:
+        """Choose the tier, never below a payer's floor, and milder than a stop without hard evidence."""
+        policy = self.tenant.policy
+        tier = tier_of(policy, score.log_odds, who.row.tier)
+        if tier > STANDARD and who.payer:
+            tier = min(tier, max(STANDARD, tier_of(policy, score.own, -1)))
+        if tier > policy.strictest_allowing and not _has_hard_evidence(score.reasons, who.facts):
+            tier = policy.strictest_allowing
+        who.row.tier = tier
+        return tier
+
+    def _charges(
+        self, who: Who, tier: int, cluster: Cluster | None, request: Request, now: float
+    ) -> list[Charge]:
+        """Name every bucket that this check draws on."""
+        charges = self._own_charges(who, tier, now)
+        budgets, settings = self.state.budgets, self.tenant.settings.linking
+        if not who.confirmed and who.address is not None and who.address.host is not None:
+            for name, limit in zip(("burst", "daily"), self.tenant.unconfirmed, strict=True):
+                charges.append(Charge(name, "address", budgets.get((name, who.address.host), limit, now)))
+        organisation = who.facts.organisation
+        if self.tenant.organisation and organisation is not None and organisation.verified:
+            for name, limit in zip(("burst", "daily"), self.tenant.organisation, strict=True):
+                charges.append(Charge(name, "organisation", budgets.get((name, organisation.id), limit, now)))
+        cost = request.request.cost
+        if cluster is not None and cluster.standing != "blessed":
+            floor = floor_charge(who.name, settings.payer_floor, cost, budgets, now) if who.payer else None
+            return (
+                [*charges, floor]
+                if floor
+                else charges + cluster_charges(who.name, cluster, self.links, settings, budgets, now)
+            )
+        if cluster is None and self.links.neighbourhoods and not who.proven:
+            keys = neighbourhoods_of(who.facts, who.address, request.client.ja4)
+            shared = neighbourhood_charges(who.name, keys, self.links, budgets, now)
+            floor = floor_charge(who.name, settings.floor, cost, budgets, now) if shared else None
+            return [*charges, floor] if floor else charges + shared
+        return charges
+
+    def _own_charges(self, who: Who, tier: int, now: float) -> list[Charge]:
+        policy, row = self.tenant.policy, who.row
+        limits = policy.limits[plan_of(policy, who.facts.plan, who.payer)][tier]
+        burst, daily = row.burst, row.daily
+        if burst is None or daily is None:
+            row.burst, row.daily = burst, daily = full(limits.burst, now), full(limits.daily, now)
+        elif burst.limit is not limits.burst:
+            change_limit(burst, limits.burst, now)
+            change_limit(daily, limits.daily, now)
+        return [Charge("burst", "account", burst), Charge("daily", "account", daily)]
+
+    def _answer(self, id_: str, score: Score, tier: int, taken: Taken, cluster: ClusterRef | None) -> Verdict:
+        tenant = self.tenant
+        rule = tenant.policy.rules[tier]
+        decision: Decision = rule.decision
+        if decision == "allow" and taken.wait:
+            decision = "throttle"
+        limit = binding_limit(tenant.settings.unit, taken.states[taken.binding])
+        live = Verdict(
+            id_, tenant.name, tenant.revision, "enforce", decision, risk(score.log_odds), TIERS[tier], limit,
+            taken.states, taken.wait, tuple(score.reasons), cluster, rule.actions,
+        )  # fmt: skip
+        return live if tenant.settings.mode == "enforce" else in_shadow(live)
+
+    def push(self, account: str, body: AccountFacts, now: float) -> None:
+        """Keep what billing says of an account. Raises Invalid, and keeps nothing, if a key is somebody else's."""
+        keys = tuple(hashed(key, self._secret) for key in body.keys)
+        for i, key in enumerate(keys):
+            if self.state.owners.get(key, account) != account:
+                raise Invalid("this key belongs to another account; take it away there first", f"/keys/{i}")
+        row = self.state.push(account, from_push(body, keys))
+        for key in keys:
+            self.state.strangers.leave("key:" + printed(key))
+        self.witness.know(account, row, row.facts, now)
+
+    def delete(self, account: str) -> bool:
+        """Forget an account; False if it was not known."""
+        return self.state.delete(account)
+
+    def report(self, outcome: Outcome, now: float) -> None:
+        """Let an outcome mark its account, and the networks that the account came from."""
+        row = self.state.confirm(outcome.account, now)
+        against, in_favour = MARKS[outcome.outcome]
+        row.marks_against = min(row.marks_against + against, MOST_MARKS)
+        row.marks_for = min(row.marks_for + in_favour, MOST_MARKS)
+        if max(against, in_favour) > 1:
+            self._learn_networks(row, bad=against > 0, now=now)
+        self.witness.hear(outcome, now)
+
+    def _learn_networks(self, row: Row, *, bad: bool, now: float) -> None:
+        places = visited(row.recent)
+        self.state.networks.learn_all(sorted({network_of(host) for host, _ in places}), bad=bad, now=now)
+        self.state.asns.learn_all(sorted({asn for _, asn in places if asn}), bad=bad, now=now)
+
+
+def _has_hard_evidence(reasons: list[Reason], facts: Facts) -> bool:
+    if facts.payment is not None and facts.payment.status in ("failed", "disputed"):
+        return True
+    return any(reason.signal in HARD_SIGNALS for reason in reasons)
+
+
+def in_shadow(live: Verdict) -> Verdict:
+    """Turn a verdict into one that lets everything pass and says beside it what it would have been."""
+    shadow = Shadow(live.decision, live.tier, live.limit, live.retry_after, live.actions)
+    free = BindingLimit(live.limit.unit, UNLIMITED, UNLIMITED, UNLIMITED, "account")
+    return Verdict(
+        live.id, live.tenant, live.revision, "shadow", "allow", live.risk, live.tier, free, (), 0.0,
+        live.reasons, live.cluster, (), None, live.degraded, shadow,
+    )  # fmt: skip
+
+
+class Limiter:
+    """Every tenant's limiter, by name."""
+
+    def __init__(self, tenants: dict[str, TenantLimiter]) -> None:
+        self.tenants = tenants
+
+    def tenant(self, name: str) -> TenantLimiter:
+        """Find a tenant's limiter. Raises NotFound for a tenant that no configuration names."""
+        found = self.tenants.get(name)
+        if found is None:
+            raise NotFound(
+                f"no tenant is called {name!r}; configured: {', '.join(sorted(self.tenants))}", "/tenant"
+            )
+        return found
+
+    def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
+        return self.tenant(request.tenant).check(request, now, new_id)

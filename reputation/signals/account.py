@@ -1,0 +1,67 @@
+"""Account: how old it is, what was verified, and what its outcomes said."""
+
+import math
+
+from reputation.score import Evidence
+from reputation.signals.seen import Seen
+
+FAMILY = "account"
+HOUR = 3600.0
+
+# (age in hours, points), linear in the logarithm of the age between the rows. The sign and the order follow the
+# usage tiers of the market (7, 14 and 30 days, field notes in docs/scoring.md); the sizes are starting points.
+AGE_POINTS = (
+    (1.0, 1.0),
+    (24.0, 0.7),
+    (7 * 24.0, 0.3),
+    (30 * 24.0, 0.0),
+    (180 * 24.0, -0.5),
+    (400 * 24.0, -0.8),
+)
+_AGE_KNOTS = tuple((math.log(hours * HOUR), points) for hours, points in AGE_POINTS)
+
+VERIFIED_POINTS = {"email": -0.1, "phone": -0.4, "identity": -1.2}
+AGAINST_POINTS = 0.8  # a mark is half an outcome: a report of abuse or a chargeback is two
+FOR_POINTS = -0.3
+MOST_MARKS = 6
+
+
+def age_points(age: float) -> float:
+    """Points for an age in seconds; a creation in the future counts as brand-new."""
+    x = math.log(max(age, 1.0))
+    before_x, before = _AGE_KNOTS[0]
+    if x <= before_x:
+        return before
+    for knot, points in _AGE_KNOTS[1:]:
+        if x <= knot:
+            return before + (points - before) * (x - before_x) / (knot - before_x)
+        before_x, before = knot, points
+    return before
+
+
+def ago(seconds: float) -> str:
+    """Say an age in the largest unit that fits."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"created {int(seconds // size)} {unit} ago"
+    return "created just now"
+
+
+def evidence(seen: Seen, now: float) -> list[Evidence]:
+    facts = seen.facts
+    found = []
+    if facts.created_at is not None:
+        age = now - facts.created_at
+        found.append(Evidence("account_age", age_points(age), ago(age)))
+    if facts.verified:
+        points = sum(VERIFIED_POINTS[what] for what in set(facts.verified))
+        found.append(Evidence("verification", points, "verified " + ", ".join(facts.verified)))
+    organisation = facts.organisation
+    if organisation is not None and organisation.verified:
+        found.append(Evidence("organisation", -1.0, "member of a verified organisation"))
+    if seen.marks_against:
+        points = AGAINST_POINTS * min(seen.marks_against, MOST_MARKS)
+        found.append(Evidence("outcomes_against", points, "chargebacks, declines or reports of abuse"))
+    if seen.marks_for:
+        found.append(Evidence("outcomes_for", FOR_POINTS * min(seen.marks_for, MOST_MARKS), "good outcomes"))
+    return found

@@ -1,0 +1,22 @@
+"""Proxy network: the address is listed as VPN, proxy, Tor exit or relay; paying customers are there too."""
+
+from reputation.score import Evidence
+from reputation.signals.seen import Seen
+
+FAMILY = "proxy_network"
+
+KIND_POINTS = {
+    "vpn": (0.3, "VPN network"),
+    "relay": (0.0, None),  # a relay of a device maker carries ordinary people
+    "proxy": (0.6, "known proxy"),
+    "residential_proxy": (0.8, "known residential proxy"),
+    "tor": (0.8, "Tor exit"),
+}
+
+
+def evidence(seen: Seen, now: float) -> list[Evidence]:  # noqa: ARG001 - every family has the same two arguments
+    address = seen.address
+    if address is None or address.kind is None:
+        return []
+    points, words = KIND_POINTS.get(address.kind, (0.0, None))
+    return [Evidence(address.kind, points, words)] if points else []

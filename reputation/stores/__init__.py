@@ -1,0 +1,1 @@
+"""Where state lives; every store keeps the same contract."""

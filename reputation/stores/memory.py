@@ -1,0 +1,187 @@
+"""Embedded state of one tenant: accounts, keys, windows and budgets in memory, each of them bounded.
+
+An account that billing pushed is kept until it is deleted. Everybody else comes from traffic, so they live in
+crowds with a bound: one for accounts of which a check carried facts, a small one for made-up keys.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+
+from msgspec import Struct
+
+from reputation.bucket import Bucket, Limit, change_limit, full, settled
+from reputation.facts import NOTHING, Facts
+from reputation.history import Density, FanIn
+
+DAY = 86_400.0
+MONTH = 30 * DAY
+
+
+class Row(Struct, gc=False):
+    """What is kept of one account. No garbage-collector header, no cycles: a million of them cost no pause.
+
+    tier: index of the last tier, -1 before the first verdict. days: different days seen. standing: bits for
+    payer and proven as the linker was last told; told: hash of the facts it was told.
+    """
+
+    facts: Facts = NOTHING
+    burst: Bucket | None = None
+    daily: Bucket | None = None
+    recent: bytes = b""
+    tier: int = -1
+    days: int = 0
+    standing: int = 0
+    told: int = 0
+    marks_against: int = 0
+    marks_for: int = 0
+
+
+class Crowd:
+    """At most `most` rows of accounts nobody vouched for.
+
+    When it is full those whose buckets have filled up again are forgotten, which loses nothing; while even that
+    finds no place newcomers share one row (counted in `crowded`), so that a flood of names is one account.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.crowded = 0
+        self._most = most
+        self._rows: dict[str, Row] = {}
+        self._shared = Row()
+        self._swept_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, name: str) -> Row | None:
+        return self._rows.get(name)
+
+    def meet(self, name: str, now: float, row: Row | None = None) -> Row:
+        """Find or make the row of an account; `row` is one that it has from another crowd."""
+        found = self._rows.get(name)
+        if found is not None:
+            return found
+        if len(self._rows) >= self._most and not self._sweep(now):
+            self.crowded += 1
+            return self._shared
+        row = self._rows[name] = row or Row()
+        return row
+
+    def leave(self, name: str) -> Row | None:
+        return self._rows.pop(name, None)
+
+    def _sweep(self, now: float) -> bool:
+        if now - self._swept_at < 1.0:
+            return False
+        self._swept_at = now
+        kept = {name: row for name, row in self._rows.items() if not _is_rested(row, now)}
+        if len(kept) <= self._most * 3 // 4:
+            self._rows = kept
+        return len(self._rows) < self._most
+
+
+def _is_rested(row: Row, now: float) -> bool:
+    return all(b is None or settled(b, now) >= b.limit.burst for b in (row.burst, row.daily))
+
+
+class Budgets:
+    """Buckets that accounts share: by address, cluster, organisation, neighbourhood. Bounded like a crowd."""
+
+    def __init__(self, most: int) -> None:
+        self.crowded = 0
+        self._most = most
+        self._buckets: dict[Hashable, Bucket] = {}
+        self._shared: dict[Limit, Bucket] = {}
+        self._swept_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def get(self, key: Hashable, limit: Limit, now: float) -> Bucket:
+        """Find or make a bucket; one whose limit changed is settled first."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._make(key, limit, now)
+        if bucket.limit is not limit and bucket.limit != limit:
+            change_limit(bucket, limit, now)
+        return bucket
+
+    def _make(self, key: Hashable, limit: Limit, now: float) -> Bucket:
+        if len(self._buckets) >= self._most:
+            self._sweep(now)
+        if len(self._buckets) >= self._most:
+            self.crowded += 1
+            if len(self._shared) > 64:
+                self._shared.clear()
+            return self._shared.setdefault(limit, full(limit, now))
+        bucket = self._buckets[key] = full(limit, now)
+        return bucket
+
+    def _sweep(self, now: float) -> None:
+        if now - self._swept_at >= 1.0:
+            self._swept_at = now
+            self._buckets = {k: b for k, b in self._buckets.items() if settled(b, now) < b.limit.burst}
+
+
+class TenantState:
+    """All that is remembered for one tenant."""
+
+    def __init__(self, most_accounts: int = 2_000_000, most_strangers: int = 65_536) -> None:
+        self.known: dict[str, Row] = {}
+        self.met = Crowd(most_accounts)
+        self.strangers = Crowd(most_strangers)
+        self.owners: dict[bytes, str] = {}
+        self.budgets = Budgets(262_144)
+        self.accounts_on_address = FanIn(DAY, 8 * most_accounts)
+        self.accounts_on_card = FanIn(MONTH, 2 * most_accounts)
+        self.accounts_on_device = FanIn(DAY, 2 * most_accounts)
+        self.networks = Density(MONTH, 262_144)
+        self.asns = Density(MONTH, 65_536)
+
+    def row(self, account: str) -> Row | None:
+        """The row of an account that is known or was met."""
+        return self.known.get(account) or self.met.get(account) or self.strangers.get(account)
+
+    def confirm(self, account: str, now: float) -> Row:
+        """Find or make the row of an account that an outcome came back for."""
+        return self.known.get(account) or self.met.meet(account, now, self.strangers.leave(account))
+
+    def push(self, account: str, facts: Facts) -> Row:
+        """Keep what billing says of an account, in the place of what it said before."""
+        row = self.known.get(account)
+        if row is None:
+            row = self.met.leave(account) or self.strangers.leave(account) or Row()
+            self.known[account] = row
+        for key in row.facts.keys:
+            if self.owners.get(key) == account:
+                del self.owners[key]
+        row.facts = facts
+        for key in facts.keys:
+            self.owners[key] = account
+        return row
+
+    def delete(self, account: str) -> bool:
+        """Forget what was pushed of an account, its keys and its buckets."""
+        row = self.known.pop(account, None)
+        if row is None:
+            return False
+        for key in row.facts.keys:
+            if self.owners.get(key) == account:
+                del self.owners[key]
+        return True
+
+    def accounts(self) -> Iterator[tuple[str, Row]]:
+        return iter(self.known.items())
+
+
+class MemoryStore:
+    """State of every tenant, made when the tenant is first named."""
+
+    def __init__(self, make: Callable[[], TenantState] = TenantState) -> None:
+        self._make = make
+        self._tenants: dict[str, TenantState] = {}
+
+    def tenant(self, name: str) -> TenantState:
+        state = self._tenants.get(name)
+        if state is None:
+            state = self._tenants[name] = self._make()
+        return state

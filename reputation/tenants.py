@@ -1,0 +1,213 @@
+"""What a tenant is: presets, sparse overrides, and the compiled tables that a check reads."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, structs
+
+from reputation.bucket import Limit
+from reputation.errors import ConfigError
+from reputation.events import Mode, Text, Tier
+from reputation.facts import Standards
+from reputation.gateway import GatewaySettings
+from reputation.policy import TIERS, Allowance, Policy, TierRule, compile_policy
+from reputation.score import Evidence, Family
+
+Preset = Literal["lenient", "balanced", "strict"]
+Weight = Annotated[float, Meta(ge=0, le=5)]
+Cap = Annotated[float, Meta(ge=0, le=10)]
+Signal = Callable[[Any, float], Sequence[Evidence]]
+
+FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity", "hydra")
+"""The families of evidence in the order of their reasons; each is a module of reputation.signals."""
+
+EXTERNAL = frozenset({"address", "asn", "proxy_network", "velocity", "hydra"})
+"""Families that others can cause: together they cannot break a payer's floor, nor challenge or deny anybody."""
+
+CAPS = {
+    "account": 4.0,
+    "payment": 3.0,
+    "address": 1.0,
+    "asn": 0.8,
+    "proxy_network": 0.8,
+    "velocity": 1.5,
+    "hydra": 2.0,
+}
+
+HARD_EVIDENCE = 1.0
+"""Log-odds above the prior that an account's own families must show before it is challenged or denied."""
+
+
+class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What linked accounts share. Units are a typical honest account's daily use, learnt from proven accounts."""
+
+    enabled: Annotated[bool, Meta(description="Link accounts of one actor, and give them one purse.")] = True
+    purse_units: Annotated[
+        float,
+        Meta(gt=0, le=1e6, description="Size of a cluster's purse, in typical honest accounts' daily use."),
+    ] = 2.0
+    payer_floor: Annotated[
+        float,
+        Meta(ge=0, description="Requests a day that a payer in a cluster has before the purse is asked."),
+    ] = 2000.0
+    floor: Annotated[
+        float, Meta(ge=0, description="Requests a day that any account keeps in a crowded neighbourhood.")
+    ] = 2.0
+
+
+class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One tenant's part of the configuration: a preset and sparse overrides."""
+
+    preset: Annotated[Preset, Meta(description="Where the other settings start.")] = "balanced"
+    mode: Annotated[Mode, Meta(description="`shadow` scores and charges, and lets everything pass.")] = (
+        "enforce"
+    )
+    unit: Annotated[Literal["requests", "tokens"], Meta(description="What cost and limits count.")] = (
+        "requests"
+    )
+    prior: Annotated[float, Meta(ge=-8, le=4, description="Log-odds of abuse of an account nothing is known of.")] | None = None
+    weights: Annotated[dict[str, Weight], Meta(description="Factor on each family of evidence.")] = {}
+    caps: Annotated[dict[str, Cap], Meta(description="Most log-odds each family may add or take.")] = {}
+    tiers: Annotated[
+        dict[Tier, TierRule], Meta(description="Risk each tier begins at, its decision and its actions.")
+    ] = {}
+    hysteresis: Annotated[
+        float, Meta(ge=0, le=3, description="Log-odds below a tier's bound at which it is left again.")
+    ] = 0.3
+    plans: Annotated[
+        dict[Text, dict[Tier, Allowance]],
+        Meta(description="Limits of a plan's tiers; a tier left out keeps the preset's."),
+    ] = {}
+    payer_plan: Annotated[Text, Meta(description="Plan of payers that name none.")] = "paid"
+    unconfirmed: Annotated[Allowance, Meta(description="What all unconfirmed accounts of one address share.")] | None = None
+    organisation: Annotated[Allowance, Meta(description="What the members of one verified organisation share; none: no limit.")] | None = None
+    standards: Annotated[Standards, Meta(description="Who is a payer and who is proven.")] = Standards()
+    linking: Annotated[LinkingSettings, Meta(description="Clusters and neighbourhoods.")] = LinkingSettings()
+    gateway: Annotated[GatewaySettings, Meta(description="What the tenant's gateway sends.")] = (
+        GatewaySettings()
+    )
+    on_state_loss: Annotated[
+        Literal["local", "open", "closed"],
+        Meta(description="While shared state is away: own share of the limits, no limits, or 503."),
+    ] = "local"
+
+
+class Starting(Struct, frozen=True):
+    """A preset: everything a tenant that overrides nothing has."""
+
+    prior: float
+    tiers: Mapping[Tier, TierRule]
+    plans: Mapping[str, Mapping[Tier, Allowance]]
+    unconfirmed: Allowance
+
+
+def _plan(*rows: tuple[float, float, float]) -> dict[Tier, Allowance]:
+    return {tier: Allowance(*map(float, row)) for tier, row in zip(TIERS, rows, strict=True)}
+
+
+# (requests a second, burst, a day) for trusted, standard, limited, restricted, blocked
+_PLANS = {
+    "free": _plan((5, 50, 10_000), (2, 20, 5_000), (1, 10, 1_000), (0.2, 5, 200), (0.01, 1, 10)),
+    "paid": _plan((50, 500, 1_000_000), (20, 200, 200_000), (5, 50, 20_000), (1, 10, 2_000), (0.01, 1, 10)),
+}
+
+
+def _tiers(standard: float, limited: float, restricted: float, blocked: float) -> dict[Tier, TierRule]:
+    return {
+        "trusted": TierRule(0.0),
+        "standard": TierRule(standard),
+        "limited": TierRule(limited),
+        "restricted": TierRule(restricted, "allow", ("watermark",)),
+        "blocked": TierRule(blocked, "deny"),
+    }
+
+
+def _scaled(factor: float) -> dict[str, dict[Tier, Allowance]]:
+    return {
+        plan: {
+            tier: Allowance(a.rate * factor, a.burst * factor, a.daily * factor) for tier, a in rows.items()
+        }
+        for plan, rows in _PLANS.items()
+    }
+
+
+PRESETS: Mapping[Preset, Starting] = MappingProxyType(
+    {
+        "lenient": Starting(-3.0, _tiers(8, 75, 93, 99.5), _scaled(2), Allowance(40, 400, 40_000)),
+        "balanced": Starting(-2.2, _tiers(5, 65, 88, 98), _PLANS, Allowance(20, 200, 20_000)),
+        "strict": Starting(-1.7, _tiers(3, 50, 78, 95), _scaled(0.5), Allowance(5, 50, 5_000)),
+    }
+)
+
+
+class Tenant(Struct, frozen=True):
+    """A tenant as a check reads it: compiled once a revision."""
+
+    name: str
+    revision: int
+    settings: TenantSettings
+    prior: float
+    signals: tuple[tuple[str, Signal], ...]
+    families: Mapping[str, Family]
+    policy: Policy
+    unconfirmed: tuple[Limit, Limit]
+    organisation: tuple[Limit, Limit] | None
+
+
+def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
+    """Lay a tenant's overrides over its preset. Raises ConfigError for what cannot work."""
+    preset = PRESETS[settings.preset]
+    names = [*FAMILIES, *(family for family in settings.weights if family not in FAMILIES)]
+    families = {
+        n: Family(settings.weights.get(n, 1.0), settings.caps.get(n, CAPS.get(n, 1.0))) for n in names
+    }
+    tiers = {**preset.tiers, **settings.tiers}
+    _check_order(name, tiers)
+    plans = {plan: {**rows, **settings.plans.get(plan, {})} for plan, rows in preset.plans.items()}
+    standard = preset.plans["free"]
+    plans |= {plan: {**standard, **rows} for plan, rows in settings.plans.items() if plan not in plans}
+    return Tenant(
+        name=name,
+        revision=revision,
+        settings=settings,
+        prior=preset.prior if settings.prior is None else settings.prior,
+        signals=tuple((n, load_signal(name, n)) for n in names if families[n].weight),
+        families=families,
+        policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
+        unconfirmed=limits_of(settings.unconfirmed or preset.unconfirmed),
+        organisation=limits_of(settings.organisation) if settings.organisation else None,
+    )
+
+
+def limits_of(allowance: Allowance) -> tuple[Limit, Limit]:
+    """An allowance's burst and daily buckets."""
+    return Limit(allowance.rate, allowance.burst), Limit(allowance.daily / 86_400.0, allowance.daily)
+
+
+def load_signal(tenant: str, family: str) -> Signal:
+    """Load a family's `evidence`: a module of ours by its name, somebody else's by its dotted name."""
+    module = family if "." in family else f"reputation.signals.{family}"
+    try:
+        signal: Signal = importlib.import_module(module).evidence
+    except (ImportError, AttributeError) as error:
+        known = ", ".join(FAMILIES)
+        raise ConfigError(
+            f"tenants.{tenant}.weights.{family}: no such family of evidence ({error}); "
+            f"known are {known}, or the dotted name of a module with a function `evidence`"
+        ) from None
+    return signal
+
+
+def _check_order(tenant: str, tiers: Mapping[Tier, TierRule]) -> None:
+    risks = [tiers[tier].from_risk for tier in TIERS[1:]]
+    if risks != sorted(risks) or not all(0 < risk < 100 for risk in risks):
+        raise ConfigError(
+            f"tenants.{tenant}.tiers: from_risk must rise from standard to blocked, between 0 and 100; got {risks}"
+        )
+
+
+def with_overrides(settings: TenantSettings, **overrides: Any) -> TenantSettings:
+    """Copy settings with some replaced, as a new revision does."""
+    return structs.replace(settings, **overrides)

@@ -1,0 +1,78 @@
+"""JSON in and out: bytes to value types and back, errors with a JSON pointer instead of a trace."""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from reputation.errors import BadRequest, Invalid, Problem
+from reputation.events import AccountFacts, Outcome, Request, Verdict, wire_type
+
+T = TypeVar("T")
+
+MOST_NESTED = 32
+PROBLEM_TYPE = "application/problem+json"
+
+decode_request = msgspec.json.Decoder(Request, dec_hook=wire_type)
+decode_facts = msgspec.json.Decoder(AccountFacts, dec_hook=wire_type)
+decode_outcome = msgspec.json.Decoder(Outcome, dec_hook=wire_type)
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+
+_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+
+
+def read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Decode a body. Raises BadRequest for what is no JSON, Invalid with a pointer for a wrong value."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply", "") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body must be one JSON document in UTF-8: {error}", "") from None
+
+
+def invalid(error: msgspec.ValidationError) -> Invalid:
+    """Say which member is wrong and what it should be, from msgspec's message."""
+    match = _PATH.match(str(error))
+    what, path = (match["what"], match["path"]) if match else (str(error), "")
+    return Invalid(_with_known_words(what, path or ""), pointer(path or ""))
+
+
+def pointer(path: str) -> str:
+    """Turn msgspec's path (`.leases[0].used`) into a JSON pointer (`/leases/0/used`)."""
+    return re.sub(r"\.|\[", "/", path).replace("]", "").replace("...", "*")
+
+
+_WORDS = {
+    "status": "none, ok, failed, disputed",
+    "funding": "credit, debit, prepaid, unknown",
+    "verified": "email, phone, identity",
+    "outcome": "chargeback, declined, abuse, good, challenge_passed, challenge_failed",
+}
+
+
+def _with_known_words(what: str, path: str) -> str:
+    if not what.startswith("Invalid enum value"):
+        return what
+    member = re.sub(r"\[.*?\]", "", path).rsplit(".", 1)[-1]
+    return f"{what}; known are {_WORDS[member]}" if member in _WORDS else what
+
+
+def problem_body(problem: Problem) -> dict[str, Any]:
+    """Return a problem document (RFC 9457) as a plain object."""
+    body: dict[str, Any] = {"type": "about:blank", "title": problem.title, "status": problem.status}
+    body["detail"] = problem.detail
+    if problem.pointer is not None:
+        body["pointer"] = problem.pointer
+    return body
+
+
+def problem_bytes(problem: Problem) -> bytes:
+    return encode(problem_body(problem))
+
+
+def verdict_bytes(verdict: Verdict) -> bytes:
+    return encode(verdict)

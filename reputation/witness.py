@@ -1,0 +1,97 @@
+"""What the linker is told of each check: appended to a batch, never waited for."""
+
+from functools import lru_cache
+
+from geoip.facts import host_text, network_text
+from reputation.events import Outcome, Request, Verdict
+from reputation.facts import Facts, Standards, is_payer, is_proven
+from reputation.hydra.sightings import Known, Sighting, Told
+from reputation.identity import Who
+from reputation.stores.memory import Row
+
+MOST_WAITING = 262_144
+"""Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
+
+PAYER, PROVEN, CONFIRMED = 1, 2, 4
+Note = Sighting | Known | Told
+
+host_name = lru_cache(65_536)(host_text)
+network_name = lru_cache(65_536)(network_text)
+
+
+def network_of(host: int) -> int:
+    """Return the key of a host's /24 or /48, as `geoip.facts.network_key` numbers it."""
+    return host & -256 if host < 1 << 32 else host & -65536
+
+
+class Witness:
+    """Notes for the linker, in the order of their time."""
+
+    def __init__(self, standards: Standards, listening: bool = False) -> None:  # noqa: FBT001, FBT002 - a plain switch
+        self.listening = listening
+        self.dropped = 0
+        self._standards = standards
+        self._notes: list[Note] = []
+
+    def collect(self) -> list[Note]:
+        """Hand over what was noted since the last time."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def see(self, who: Who, request: Request, verdict: Verdict, now: float) -> None:
+        """Note one check, and before it the account's facts if they or its standing are news."""
+        row = who.row
+        if not self.listening:
+            return
+        if who.confirmed:
+            standing = who.payer * PAYER + who.proven * PROVEN + CONFIRMED
+            if row.standing != standing or (who.facts is not row.facts and row.told != hash(who.facts)):
+                self._tell(who.name, row, who.facts, standing)
+        address, client = who.address, request.client
+        host = network = asn = country = kind = None
+        if address is not None and address.host is not None and address.network is not None:
+            host, network = host_name(address.host), network_name(address.network)
+            asn, country, kind = address.asn, address.country, address.kind
+        self._note(
+            Sighting(
+                now, who.name, host, network, asn, country, kind, client.ja4, client.user_agent, client.device,
+                client.session, request.request.model, request.request.content, verdict.decision != "allow",
+                request.request.cost,
+            )
+        )  # fmt: skip
+
+    def know(self, account: str, row: Row, facts: Facts, now: float) -> None:
+        """Note what billing pushed."""
+        if self.listening:
+            payer = is_payer(facts, self._standards, now)
+            proven = is_proven(facts, self._standards, now, row.days)
+            self._tell(account, row, facts, payer * PAYER + proven * PROVEN + CONFIRMED)
+
+    def hear(self, outcome: Outcome, now: float) -> None:
+        """Note an outcome."""
+        if self.listening:
+            self._note(Told(outcome.account, outcome.outcome, now))
+
+    def _tell(self, account: str, row: Row, facts: Facts, standing: int) -> None:
+        row.standing, row.told = standing, hash(facts)
+        self._note(known(account, facts, standing))
+
+    def _note(self, note: Note) -> None:
+        if len(self._notes) < MOST_WAITING:
+            self._notes.append(note)
+        else:
+            self.dropped += 1
+
+
+def known(account: str, facts: Facts, standing: int) -> Known:
+    """Flatten facts for the linker."""
+    payment, organisation = facts.payment, facts.organisation
+    money = (None,) * 7 if payment is None else (
+        payment.status, payment.fingerprint, payment.funding, payment.iin, payment.issuer_country,
+        payment.settled_usd, payment.disputes,
+    )  # fmt: skip
+    return Known(
+        account, facts.created_at, facts.plan, facts.verified, organisation and organisation.id,
+        organisation is not None and organisation.verified, *money,
+        confirmed=bool(standing & CONFIRMED), proven=bool(standing & PROVEN), payer=bool(standing & PAYER),
+    )  # fmt: skip

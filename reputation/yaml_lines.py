@@ -1,0 +1,58 @@
+"""YAML with the line of every key, so that an error can point at it."""
+
+from typing import Any
+
+import yaml
+
+from reputation.errors import ConfigError
+
+Path = tuple[str | int, ...]
+MOST_BYTES = 4 << 20
+
+
+class Lines:
+    """Line numbers by path."""
+
+    def __init__(self, by_path: dict[Path, int]) -> None:
+        self._by_path = by_path
+
+    def line(self, path: Path) -> int:
+        """Return the line of a path, or of the nearest thing around it that is there."""
+        while path and path not in self._by_path:
+            path = path[:-1]
+        return self._by_path.get(path, 1)
+
+
+def parse(text: str, name: str) -> tuple[Any, Lines]:
+    """Parse one YAML document into plain data. Raises ConfigError; aliases and duplicate keys are errors."""
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{name}: more than {MOST_BYTES} bytes")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines: dict[Path, int] = {}
+        if node is None:
+            return None, Lines(lines)
+        _walk(node, (), lines, name)
+        return yaml.safe_load(text), Lines(lines)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = mark.line + 1 if mark is not None else 1
+        raise ConfigError(f"{name}, line {line}: {error.problem}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
+
+
+def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> None:
+    line = node.start_mark.line + 1
+    if path in lines:
+        raise ConfigError(f"{name}, line {line}: {'.'.join(map(str, path))} is there twice")
+    lines[path] = line
+    if len(path) > 16:
+        raise ConfigError(f"{name}, line {line}: nested too deeply")
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            _walk(value, (*path, key.value), lines, name)
+            lines[(*path, key.value)] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for i, value in enumerate(node.value):
+            _walk(value, (*path, i), lines, name)
