@@ -1,0 +1,179 @@
+"""The check listener: one application function behind a small HTTP/1 protocol of ours on uvloop.
+
+When the application gives a Reply, nothing is awaited and the answer is written at once. When it gives an
+awaitable, the connection waits for it before it reads on, so that answers stay in order.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from reputation.gateway import HttpMessage, Reply
+from reputation.http.listener_connection import BODY, CLOSING, HEAD, IDLE, STALLED, Connection
+from reputation.http.wire_answers import FAILED, Answers
+from reputation.http.wire_rules import Limits
+
+Application = Callable[[HttpMessage], Reply | Awaitable[Reply]]
+BodyLimit = Callable[[bytes], int]
+Log = Callable[[str, BaseException], None]
+
+
+class Listener(Protocol):
+    """What both listeners give back: what /metrics reads, and the way out."""
+
+    sockets: tuple[socket.socket, ...]
+    accepted: int
+    refused: int
+    requests: int
+    failures: int
+    bad_requests: Counter[str]
+
+    @property
+    def open(self) -> int:
+        """Connections open now."""
+
+    async def drain(self, within: float) -> int:
+        """Stop accepting, let answers in flight finish within so many seconds; return how many were cut."""
+
+
+class Server:
+    """All connections of one listener: what they share, and counters for /metrics."""
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        limits: Limits,
+        body_limit: BodyLimit | None = None,
+        log: Log | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.sockets: tuple[socket.socket, ...] = ()
+        self.accepted = self.refused = self.requests = self.failures = 0
+        self.bad_requests: Counter[str] = Counter()
+        self.application = application
+        self.limits = limits
+        self.body_limit: BodyLimit = body_limit or (lambda _target: limits.body)
+        self.answers = Answers()
+        self.connections: set[Connection] = set()
+        self.refusing: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.draining = False
+        self.now = clock()
+        self._clock = clock
+        self._log = log
+        self._quiet = asyncio.Event()
+        self._listening: asyncio.AbstractServer | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._times = {
+            IDLE: limits.idle,
+            HEAD: limits.head_time,
+            BODY: limits.body_time,
+            STALLED: limits.write_time,
+            CLOSING: limits.linger,
+        }
+
+    @property
+    def open(self) -> int:
+        return len(self.connections)
+
+    async def listen(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(lambda: Connection(self, loop), sock=sock)
+        self.sockets = (sock,)
+        self._tick(loop)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.sweep(self._clock())
+        self._timer = loop.call_later(min(1.0, min(self._times.values()) / 4), self._tick, loop)
+
+    def sweep(self, now: float) -> None:
+        """Set the time that connections see, and end those that took too long.
+
+        One pass over all costs less than a timer for each request. The Date header is made anew here too.
+        """
+        self.now = now
+        self.answers.refresh()
+        for connection in [*self.connections, *self.refusing]:
+            allowed = self._times.get(connection.doing)
+            if allowed is not None and now - connection.since > allowed:
+                connection.expire()
+
+    def failed(self, event: str, error: BaseException) -> Reply:
+        self.failures += 1
+        if self._log is not None:
+            self._log(event, error)
+        return FAILED
+
+    def admit(self, connection: Connection) -> bool:
+        """Take a new connection in, or refuse it; refused ones linger, but not as a way round the cap."""
+        if len(self.connections) < self.limits.connections and not self.draining:
+            self.accepted += 1
+            self.connections.add(connection)
+            return True
+        self.refused += 1
+        if len(self.refusing) * 8 < self.limits.connections:
+            self.refusing.add(connection)
+        return False
+
+    def left(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        self.refusing.discard(connection)
+        self._note_quiet()
+
+    def started(self, task: asyncio.Task[None]) -> None:
+        """Hold a task until it is done: nobody else may hold it once its client has gone."""
+        self.tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self._note_quiet()
+
+    def _note_quiet(self) -> None:
+        if not self.connections and not self.tasks:
+            self._quiet.set()
+
+    async def drain(self, within: float) -> int:
+        """Stop accepting, close idle connections, let the others finish; return how many were cut off.
+
+        within: seconds. Answers from here on carry `Connection: close`.
+        """
+        self.draining = True
+        if self._listening is not None:
+            self._listening.close()
+        for connection in [*self.connections]:
+            connection.leave()
+        self._quiet.clear()
+        self._note_quiet()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), within)
+        left = len(self.connections)
+        for connection in [*self.connections, *self.refusing]:
+            connection.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+        return left
+
+
+async def start(
+    application: Application,
+    sock: socket.socket,
+    *,
+    limits: Limits | None = None,
+    body_limit: BodyLimit | None = None,
+    log: Log | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Server:
+    """Serve the application on a bound socket (see listener_sockets.bind), on the running loop.
+
+    body_limit: bytes allowed for a request target, else limits.body. log is called with an event's name and
+    the exception behind it. clock: seconds, of which only differences count.
+    """
+    server = Server(application, limits=limits or Limits(), body_limit=body_limit, log=log, clock=clock)
+    await server.listen(sock)
+    return server

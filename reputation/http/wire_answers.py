@@ -1,0 +1,80 @@
+"""The writing half of the check listener: a Reply in, one HTTP/1.1 message out."""
+
+import email.utils
+from http import HTTPStatus
+
+import msgspec
+
+from reputation.gateway import Headers, Reply
+from reputation.http.wire_rules import Refusal
+
+PROBLEM: Headers = ((b"Content-Type", b"application/problem+json"),)
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+_BODILESS = frozenset({204, 304})
+
+
+class ReplyError(ValueError):
+    """The application's reply cannot be written as one HTTP message."""
+
+
+def problem(status: int, title: str) -> Reply:
+    """Make a problem document (RFC 9457) that says no more than its title."""
+    return Reply(
+        status, msgspec.json.encode({"type": "about:blank", "title": title, "status": status}), PROBLEM
+    )
+
+
+def refuse(refusal: Refusal) -> Reply:
+    """Answer a request that could not be read."""
+    return problem(refusal.status, refusal.title)
+
+
+FAILED = problem(500, "The sidecar failed to answer")
+FULL = problem(503, "Too many connections")
+
+
+def field_lines(headers: Headers) -> bytes:
+    """Write the header fields; ReplyError where a line end or NUL would split the answer."""
+    lines = b"".join([b"%b: %b\r\n" % field for field in headers])
+    ends = len(headers)
+    if lines.count(b"\n") != ends or lines.count(b"\r") != ends or b"\0" in lines:
+        raise ReplyError("a reply's header holds a line end")
+    return lines
+
+
+class Answers:
+    """Writes answers; what many of them share is kept until `refresh`, which the sweep calls for the Date."""
+
+    def __init__(self) -> None:
+        self._heads: dict[int, bytes] = {}
+        self._headers: Headers = ()
+        self._lines = b""
+
+    def refresh(self) -> None:
+        self._heads.clear()
+
+    def render(self, reply: Reply, method: bytes, connection: bytes) -> bytes:
+        """Return the whole answer to a request of this method; connection is its Connection line or empty.
+
+        ReplyError if the reply would not be one message.
+        """
+        status, body, headers = reply
+        head = self._heads.get(status) or self._head(status)
+        # a route's headers are mostly one constant, so the last ones are kept by identity
+        if headers is not self._headers:
+            self._lines = field_lines(headers)
+            self._headers = headers
+        if status in _BODILESS:
+            return b"%b%b%b\r\n" % (head, self._lines, connection)
+        shown = b"" if method == b"HEAD" else body
+        return b"%bContent-Length: %d\r\n%b%b\r\n%b" % (head, len(body), self._lines, connection, shown)
+
+    def _head(self, status: int) -> bytes:
+        if not 200 <= status <= 599:
+            raise ReplyError(f"{status} is not a final status")
+        date = email.utils.formatdate(usegmt=True).encode()
+        head = b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (status, _PHRASES.get(status, b""), date)
+        self._heads[status] = head
+        return head
