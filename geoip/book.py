@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from cachetools import FIFOCache
 
 from geoip.facts import Address, AddressFacts, Kind, host_key, network_key, parse, plain_facts, scope_of
-from geoip.layouts import LISTED
+from geoip.layouts import LISTED, Found
 from geoip.readers import BROKEN, SLOW_READER, Database, DatabaseError, open_database
 
 EMBEDDED: Final = Path(__file__).parent / "data" / "headcount.mmdb"
@@ -146,10 +146,10 @@ class AddressBook:
         return facts
 
     def _gather(self, address: Address) -> AddressFacts:
-        known: dict[str, Any] = {}
+        known: Found = {}
         for database, stale in self._databases:
             try:
-                found = list(database.find(address))
+                found = database.find(address)
             except BROKEN:
                 self.failures += 1
                 continue
@@ -159,17 +159,16 @@ class AddressBook:
         return AddressFacts(address.text, scope_of(address), host_key(address), network_key(address), **known)
 
 
-def _add(known: dict[str, Any], found: list[tuple[str, Any]]) -> None:
+def _add(known: Found, found: Found) -> None:
     """Add one database's findings to what those before it knew."""
-    confidence = next((value for fact, value in found if fact == "kind_confidence"), LISTED)
-    for fact, value in found:
-        if fact == "kind":
-            _add_kind(known, value, confidence)
-        elif fact != "kind_confidence":
-            known.setdefault(fact, value)
+    kind, confidence = found.pop("kind", None), found.pop("kind_confidence", LISTED)
+    if kind is not None:
+        _add_kind(known, kind, confidence)
+    for fact, value in found.items():
+        known.setdefault(fact, value)
 
 
-def _add_kind(known: dict[str, Any], kind: Kind, confidence: float) -> None:
+def _add_kind(known: Found, kind: Kind, confidence: float) -> None:
     present = known.get("kind")
     if present is None or _weight(kind, confidence) > _weight(present, known["kind_confidence"]):
         known["kind"], known["kind_confidence"] = kind, confidence

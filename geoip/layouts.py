@@ -9,7 +9,7 @@ values are all strings ("AS15169", "true", "").
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from sys import intern
 from typing import Any, Final, NamedTuple, get_args
 
@@ -23,7 +23,7 @@ _KINDS: Final = frozenset(get_args(Kind))
 _DAY: Final = 86400.0
 
 Record = Mapping[str, Any]
-Finding = tuple[str, Any]
+Found = dict[str, Any]
 
 
 class Member(NamedTuple):
@@ -47,15 +47,18 @@ class Layout(NamedTuple):
         return tuple(dict.fromkeys(member.fact for member in self.members))
 
 
-def find(layout: Layout, record: Record) -> Iterator[Finding]:
-    """The facts that a record holds, the most telling first where it holds a fact twice."""
+def find(layout: Layout, record: Record) -> Found:
+    """The facts that a record holds; where it holds one in several places the layout's first counts."""
+    found: Found = {}
     for fact, path, read in layout.members:
         value: Any = record
         for step in path:
             value = value.get(step) if isinstance(value, dict) else None
-        known = None if value is None else read(value)
-        if known is not None:
-            yield fact, known
+        if value is not None and fact not in found:
+            known = read(value)
+            if known is not None:
+                found[fact] = known
+    return found
 
 
 def layout_of(database_type: str) -> Layout | None:
@@ -193,17 +196,17 @@ _IPINFO = (
     *_first("kind", _word, "as_type", "type"),
 )
 _OURS = (
-    *_first("asn", _asn, "asn"),
-    *_first("organisation", _text, "organisation"),
-    *_first("country", _country, "country"),
-    *_first("kind", _word, "kind"),
-    *_first("kind_confidence", _fraction, "confidence"),
+    *_first("asn", _asn, "asn", "as.asn"),
+    *_first("organisation", _text, "organisation", "as.organisation"),
+    *_first("country", _country, "country", "as.country"),
+    *_first("kind", _word, "kind", "as.kind"),
+    *_first("kind_confidence", _fraction, "confidence", "as.confidence"),
 )
 _IP_LOCATION_DB = (*_MAXMIND_ASN, *_first("country", _country, "country_code", "country"))
 
 # Addresses change hands quickly, networks slowly: yesterday's proxies are still 45% right by /24, a month's
 # 73% (docs/addresses.md), while most networks keep their country and AS number for years.
-_WEEKS, _MONTHS = 30 * _DAY, 180 * _DAY
+_MONTH, _YEAR = 30 * _DAY, 365 * _DAY
 
 
 def _layout(name: str, pattern: str, best_before: float, members: tuple[Member, ...]) -> Layout:
@@ -211,65 +214,67 @@ def _layout(name: str, pattern: str, best_before: float, members: tuple[Member, 
 
 
 LAYOUTS: Final[tuple[Layout, ...]] = (
-    _layout("Headcount's own", rf"^{OURS}$", _MONTHS, _OURS),
+    _layout("Headcount's own", rf"^{OURS}$", _YEAR, _OURS),
     _layout(
         "MaxMind or DB-IP ASN or ISP",
         r"^(GeoLite2|GeoIP2?)-(ASN|ISP)\b|compat=GeoLite2-ASN|^DBIP-ASN|^DBIP-ISP$",
-        _MONTHS,
+        _YEAR,
         _MAXMIND_ASN,
     ),
     _layout(
         "MaxMind or DB-IP Enterprise",
         r"^GeoIP2?-(Enterprise|Precision)|^DBIP-.*compat=Enterprise",
-        _MONTHS,
+        _YEAR,
         _MAXMIND_COUNTRY + _MAXMIND_TRAITS,
     ),
     _layout(
         "MaxMind or DB-IP Country or City",
         r"^(GeoLite2|GeoIP2?)-(Country|City)\b|^DBIP-(Country|City|Location)",
-        _MONTHS,
+        _YEAR,
         _MAXMIND_COUNTRY,
     ),
     _layout(
         "MaxMind Anonymous IP or Anonymous Plus",
         r"^GeoIP2?-Anonymous-(IP|Plus)\b",
-        _WEEKS,
+        _MONTH,
         _MAXMIND_ANONYMOUS,
     ),
-    _layout("MaxMind Residential Proxy", r"^GeoIP2?-Residential-Proxy\b", _WEEKS, _RESIDENTIAL_PROXY),
+    _layout("MaxMind Residential Proxy", r"^GeoIP2?-Residential-Proxy\b", _MONTH, _RESIDENTIAL_PROXY),
     _layout(
         "MaxMind User Count",
         r"^GeoIP2?-User-Count\b",
-        _WEEKS,
+        _MONTH,
         _first("user_count", _count, "ipv4_32", "ipv6_64"),
     ),
     _layout(
         "MaxMind Static IP Score",
         r"^GeoIP2?-Static-IP-Score\b",
-        _WEEKS,
+        _MONTH,
         _first("static_score", _score, "score"),
     ),
     _layout(
         "MaxMind Connection Type",
         r"^GeoIP2?-Connection-Type\b",
-        _MONTHS,
+        _YEAR,
         _first("kind", _word, "connection_type"),
     ),
-    _layout("ip-location-db", r"^(asn|country|asn-country|city) ipv(4|6|All)$", _MONTHS, _IP_LOCATION_DB),
-    _layout("IPinfo privacy", r"^ipinfo .*(privacy|anonymous)", _WEEKS, _IPINFO),
+    _layout("ip-location-db", r"^(asn|country|asn-country|city) ipv(4|6|All)$", _YEAR, _IP_LOCATION_DB),
+    _layout("IPinfo privacy", r"^ipinfo .*(privacy|anonymous)", _MONTH, _IPINFO),
     _layout(
         "IPinfo residential proxy",
         r"^ipinfo .*(resproxy|residential_proxy)",
-        _WEEKS,
+        _MONTH,
         _first("kind", _present("proxy"), "service", "last_seen"),
     ),
     _layout(
-        "IPinfo carrier", r"^ipinfo .*carrier", _MONTHS, _first("kind", _present("mobile"), "carrier", "name")
+        "IPinfo carrier", r"^ipinfo .*carrier", _YEAR, _first("kind", _present("mobile"), "carrier", "name")
     ),
     _layout(
         "IPinfo ASN, company, country, location, Lite, Core or Plus",
         r"^ipinfo .*(asn|company|country|location|lite|core|plus)",
-        _MONTHS,
+        _YEAR,
         _IPINFO,
     ),
 )
+
+OUR_LAYOUT: Final = LAYOUTS[0]

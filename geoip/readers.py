@@ -12,7 +12,7 @@ from maxminddb import InvalidDatabaseError
 from maxminddb.reader import Reader as SlowReader
 
 from geoip.facts import Address
-from geoip.layouts import LAYOUTS, Finding, Layout, find, layout_of
+from geoip.layouts import LAYOUTS, Found, Layout, find, layout_of
 
 # What a corrupt file may raise when it is read: bad structure, bad numbers, bad text.
 BROKEN: Final = (InvalidDatabaseError, ValueError, OverflowError, RecursionError)
@@ -47,12 +47,12 @@ class Database(NamedTuple):
     layout: Layout
     reader: Any
 
-    def find(self, address: Address) -> Iterator[Finding]:
+    def find(self, address: Address) -> Found:
         """The facts that this database knows. Raises one of BROKEN if the file is corrupt there."""
         record = None
         if address.version <= self.ip_version:
             record = self.reader.get(address.text)
-        return find(self.layout, record) if isinstance(record, dict) else iter(())
+        return find(self.layout, record) if isinstance(record, dict) else {}
 
     def is_stale(self, now: float) -> bool:
         return now - self.built > self.layout.best_before
