@@ -200,7 +200,7 @@ def _relay_users(row: Attacker, rng: Rng, workers: list[Sender]) -> Iterator[Sen
     starts = [worker.start for worker in ready]
     for number in range(users):
         where = people.country(rng)
-        load = Load(daily, "human", offset(where), 0.9, 0.8, 4.0, 70.0, fixed=True)
+        load = Load(daily, "human", offset(where), 0.9, 2.0, 4.0, 70.0, fixed=True)
         user = Sender(
             ready[0].account,
             ready[0].place,

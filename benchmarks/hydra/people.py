@@ -20,8 +20,11 @@ _SIGNUP_HOURS = np.array(
 )
 _SIGNUP_HOURS = _SIGNUP_HOURS / _SIGNUP_HOURS.sum()
 
-# Daily requests of 162 clients over 14 days (ServeGen) are close to log-normal with this sigma.
-LOAD_SIGMA = 2.1
+# Mean loads of 162 clients over 14 days (ServeGen), as multiples of their mean: (quantile, load).
+LOAD_QUANTILES = (
+    (0.0, 0.0015), (0.1, 0.0063), (0.25, 0.0257), (0.4, 0.0566), (0.5, 0.1102), (0.6, 0.2331),
+    (0.75, 0.5842), (0.9, 1.935), (0.95, 4.286), (0.98, 10.62), (0.99, 11.08), (1.0, 26.0),
+)  # fmt: skip
 PLAN_PRICES = (20.0, 20.0, 20.0, 30.0, 100.0)
 OLDEST_DAYS = 1200.0
 TEMPLATES = 400  # prompt shapes that everybody's tools share, by rank
@@ -75,8 +78,9 @@ def verified(rng: np.random.Generator, *, paid: bool) -> list[str]:
 
 
 def wish(rng: np.random.Generator, factor: float = 1.0) -> float:
-    """Requests a day before the world's mean is brought to its target: heavy tailed."""
-    return factor * float(np.exp(rng.normal(0.0, LOAD_SIGMA)))
+    """Requests a day before the world's mean is brought to its target: as uneven as measured clients are."""
+    ranks, loads = zip(*LOAD_QUANTILES, strict=True)
+    return factor * 10.0 * float(np.exp(np.interp(rng.random(), ranks, np.log(loads))))
 
 
 def pays(rng: np.random.Generator, daily: float, lean: float) -> bool:
