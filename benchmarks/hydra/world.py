@@ -55,14 +55,15 @@ def make(spec: Spec) -> World:
     hydra = Population()
     for number, level in enumerate(spec.levels):
         share = (spec.heads + number) // len(spec.levels)
-        row = attacker(level, spec.variants, _daily(spec))
+        row = attacker(level, spec.variants, daily_of(spec))
         made = heads.population(row, land, spec.seed, share, f"hydra-{number}-{level}")
         hydra.accounts.extend(made.accounts)
         hydra.senders.extend(made.senders)
     return World(spec, people, hydra, measured)
 
 
-def _daily(spec: Spec) -> float | None:
+def daily_of(spec: Spec) -> float | None:
+    """The daily wish that a spec sets, None where it leaves the row's."""
     return spec.daily if spec.daily != Spec().daily else None
 
 
@@ -72,32 +73,29 @@ class Renderer:
     def __init__(self, spec: Spec, senders: Sequence[Sender], salt: int) -> None:
         self._view, self._content = lines.VIEWS[spec.view], spec.content
         self._senders, self._salt = senders, (spec.seed << 8) + salt
-        self._until = START + spec.days * DAY
+        self.until = START + spec.days * DAY
+
+    def calls(self, session: Session) -> tuple[Sender, str | None, str, list[float]]:
+        """(who carries it, session id, model, times) of a session, cut where its sender or the world ends."""
+        sender, begins = self._senders[session.sender], session.times[0]
+        carrier = sender.route(begins) if sender.route else sender
+        name = self._session(session.sender, sender, begins) if carrier.clients[0].sessions else None
+        model = NEXT_MODEL if begins >= sender.adopts else sender.model
+        until = min(self.until, sender.end)
+        return carrier, name, model, [at for at in session.times if at < until]
 
     def entries(self, session: Session) -> Iterator[Entry]:
-        sender = self._senders[session.sender]
-        begins = session.times[0]
-        carrier = sender.route(begins) if sender.route else sender
+        carrier, name, model, times = self.calls(session)
         client = carrier.clients[0]
-        resumed = session.draw * 37.0 % 1.0 < RESUMED
-        stem = lines.check_stem(
-            self._view,
-            carrier.account,
-            client,
-            client.resumed if resumed else client.ja4,
-            carrier.account.keys[0],
-        )
-        address = carrier.place(begins, session.draw)
-        model = NEXT_MODEL if begins >= sender.adopts else sender.model
-        name = self._session(session.sender, sender, begins) if client.sessions else None
-        until = min(self._until, sender.end)
-        tail = address + lines.check_tail(self._view, name, model)
-        for at in session.times:
-            if at < until:
-                if self._content:
-                    shape = content(sender, self._salt, at)
-                    tail = address + lines.check_tail(self._view, name, model, shape)
-                yield at, f'{{"at":{at:.3f}{stem}{tail}'
+        ja4 = client.resumed if session.draw * 37.0 % 1.0 < RESUMED else client.ja4
+        stem = lines.check_stem(self._view, carrier.account, client, ja4, carrier.account.keys[0])
+        stem += carrier.place(session.times[0], session.draw)
+        tail = lines.check_tail(self._view, name, model)
+        for at in times:
+            if self._content:
+                shape = content(self._senders[session.sender], self._salt, at)
+                tail = lines.check_tail(self._view, name, model, shape)
+            yield at, f'{{"at":{at:.3f}{stem}{tail}'
 
     def _session(self, number: int, sender: Sender, begins: float) -> str:
         since = begins // heads.CONVERSATION if sender.keeps_session else begins * 1000
@@ -132,7 +130,8 @@ def _events(population: Population, until: float) -> list[Entry]:
     return sorted(found, key=itemgetter(0, 1))
 
 
-def _traffic(world: World, population: Population, salt: int) -> tuple[Arrivals, Renderer]:
+def traffic(world: World, population: Population, salt: int) -> tuple[Arrivals, Renderer]:
+    """A population's sessions and what turns them into lines. salt: 1 for the honest, 2 for the hydra."""
     for number, sender in enumerate(population.senders):
         sender.serial = number
     measured = world.measured if salt == 1 else None
@@ -144,9 +143,9 @@ def stream(world: World, *, attack: bool = True) -> Iterator[Entry]:
     """(time, line) in time order; `attack=False` leaves the hydra's checks to somebody else to send."""
     spec = world.spec
     until = START + spec.days * DAY
-    parts = [_traffic(world, world.honest, 1)]
+    parts = [traffic(world, world.honest, 1)]
     if attack and world.hydra.senders:
-        parts.append(_traffic(world, world.hydra, 2))
+        parts.append(traffic(world, world.hydra, 2))
     known = lines.VIEWS[spec.view].facts
     pushed = (
         sorted(_events(world.honest, until) + _events(world.hydra, until), key=itemgetter(0, 1))
