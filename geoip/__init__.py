@@ -1,7 +1,22 @@
 """Address knowledge: what an IP address is, whose it is, and what sort of network it is in."""
 
-from geoip.book import AddressBook
-from geoip.facts import AddressFacts, host_text, network_text
+from geoip.book import EMBEDDED, AddressBook, Loaded, load
+from geoip.facts import AddressFacts, Kind, Scope, host_text, network_text
+from geoip.networks import Draw, Network, networks
 from geoip.readers import DatabaseError
 
-__all__ = ["AddressBook", "AddressFacts", "DatabaseError", "host_text", "network_text"]
+__all__ = [
+    "EMBEDDED",
+    "AddressBook",
+    "AddressFacts",
+    "DatabaseError",
+    "Draw",
+    "Kind",
+    "Loaded",
+    "Network",
+    "Scope",
+    "host_text",
+    "load",
+    "network_text",
+    "networks",
+]

@@ -1,13 +1,13 @@
 """The one thing that the rest of the program asks about addresses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cachetools import FIFOCache
 
 from geoip.facts import Address, AddressFacts, Kind, host_key, network_key, parse, plain_facts, scope_of
-from geoip.layouts import LISTED, Found
+from geoip.layouts import Found
 from geoip.readers import BROKEN, SLOW_READER, Database, DatabaseError, open_database
 
 EMBEDDED: Final = Path(__file__).parent / "data" / "headcount.mmdb"
@@ -57,13 +57,26 @@ def load(paths: Sequence[Path | str], embedded: Path | None = EMBEDDED) -> Loade
     return Loaded(tuple(opened), ())
 
 
+class _Cache(FIFOCache[str, AddressFacts]):
+    """First in, first out: a hit costs half of what it costs least recently used (`python -m geoip.timing`),
+    and an address that falls out is one look-up away. Malformed text is never kept, so it pushes nothing out.
+    """
+
+    def __init__(self, size: int, look_up: Callable[[str], AddressFacts]) -> None:
+        super().__init__(size)
+        self._look_up = look_up
+
+    def __missing__(self, ip: str) -> AddressFacts:
+        facts = self._look_up(ip)
+        if facts.host is not None:
+            self[ip] = facts
+        return facts
+
+
 class AddressBook:
     """Text of an address in, facts out, with a bounded cache in front.
 
-    Databases earlier in the order win, fact by fact; of kinds of network the most telling wins. The cache is
-    first in, first out, because a hit then costs half of what it costs least recently used (`python -m
-    geoip.timing`), and an address that falls out is one look-up away. Malformed text is never cached, so it
-    pushes nothing out.
+    Databases earlier in the order win, fact by fact; of kinds of network the most telling wins.
 
     failures: look-ups that met a corrupt place in a database, since the start; such a look-up knows what the
     other databases know.
@@ -72,7 +85,7 @@ class AddressBook:
     def __init__(
         self, databases: Iterable[Database] = (), now: float = 0.0, cache_size: int = CACHE_SIZE
     ) -> None:
-        self._cache: FIFOCache[str, AddressFacts] = FIFOCache(cache_size)
+        self._cache = _Cache(cache_size, self._look_up)
         self._databases: tuple[tuple[Database, bool], ...] = ()
         self.failures = 0
         self.swap(databases, now)
@@ -94,10 +107,7 @@ class AddressBook:
     def lookup(self, ip: str) -> AddressFacts:
         """What is known about an address, in any of the forms that `geoip.facts.parse` takes. Never
         raises."""
-        try:
-            return self._cache[ip]
-        except KeyError:
-            return self._look_up(ip)
+        return self._cache[ip]
 
     def reload(
         self, paths: Sequence[Path | str], now: float, embedded: Path | None = EMBEDDED
@@ -139,11 +149,7 @@ class AddressBook:
 
     def _look_up(self, ip: str) -> AddressFacts:
         address = parse(ip)
-        if address is None:
-            return plain_facts(ip)
-        facts = self._gather(address)
-        self._cache[ip] = facts
-        return facts
+        return plain_facts(ip) if address is None else self._gather(address)
 
     def _gather(self, address: Address) -> AddressFacts:
         known: Found = {}
@@ -161,22 +167,15 @@ class AddressBook:
 
 def _add(known: Found, found: Found) -> None:
     """Add one database's findings to what those before it knew."""
-    kind, confidence = found.pop("kind", None), found.pop("kind_confidence", LISTED)
-    if kind is not None:
-        _add_kind(known, kind, confidence)
+    if "kind" in known and "kind" in found and _weight(found) > _weight(known):
+        known["kind"], known["kind_confidence"] = found["kind"], found["kind_confidence"]
     for fact, value in found.items():
         known.setdefault(fact, value)
 
 
-def _add_kind(known: Found, kind: Kind, confidence: float) -> None:
-    present = known.get("kind")
-    if present is None or _weight(kind, confidence) > _weight(present, known["kind_confidence"]):
-        known["kind"], known["kind_confidence"] = kind, confidence
-
-
-def _weight(kind: Kind, confidence: float) -> tuple[bool, float, int]:
-    rank = _RANK[kind]
-    return rank > _HIDES, confidence, rank
+def _weight(found: Found) -> tuple[bool, float, int]:
+    rank = _RANK[found["kind"]]
+    return rank > _HIDES, found["kind_confidence"], rank
 
 
 def _close(databases: Iterable[Database]) -> None:

@@ -113,12 +113,13 @@ def _bounds(table: tuple[tuple[str, Scope], ...]) -> tuple[tuple[int, int, Scope
     return tuple((int(net.network_address), int(net.broadcast_address), scope) for net, scope in networks)
 
 
-# IPv4 is public unless the table says otherwise; IPv6 is reserved unless it does, as only 2000::/3 is handed
-# out.
-_SCOPES: Final[dict[int, tuple[tuple[tuple[int, int, Scope], ...], Scope]]] = {
-    4: (_bounds(_V4_SCOPES), "public"),
-    6: (_bounds(_V6_SCOPES), "reserved"),
-}
+# IPv4 is public unless the table says otherwise, and the table is cut up by first byte, as most bytes have no
+# row. IPv6 is reserved unless the table says otherwise, as only 2000::/3 is handed out.
+_Rows = tuple[tuple[int, int, Scope], ...]
+_V4_BY_BYTE: Final[tuple[_Rows, ...]] = tuple(
+    tuple(row for row in _bounds(_V4_SCOPES) if row[0] >> 24 <= byte <= row[1] >> 24) for byte in range(256)
+)
+_V6_ROWS: Final[_Rows] = _bounds(_V6_SCOPES)
 
 # IPv6 forms that carry the IPv4 address of the client. Such a client is counted as that IPv4 address, because
 # it could otherwise have a /64 of its own for every bit that the form leaves free. Prefix length, prefix, how
@@ -134,12 +135,12 @@ _LOWEST_V6_KEY: Final = 1 << 32
 
 
 def scope_of(address: Address) -> Scope:
-    table, otherwise = _SCOPES[address.version]
     value = address.value
-    for first, last, scope in table:
+    is_v4 = address.version == 4
+    for first, last, scope in _V4_BY_BYTE[value >> 24] if is_v4 else _V6_ROWS:
         if first <= value <= last:
             return scope
-    return otherwise
+    return "public" if is_v4 else "reserved"
 
 
 def parse(text: str) -> Address | None:
@@ -152,7 +153,7 @@ def parse(text: str) -> Address | None:
     if len(text) > LONGEST:
         return None
     try:
-        return _v4(inet_pton(AF_INET, text))
+        return Address(4, int.from_bytes(inet_pton(AF_INET, text)), text)  # it takes canonical text only
     except (OSError, ValueError):  # not plain IPv4; ValueError is a null byte in it
         return _parse_other(text)
 

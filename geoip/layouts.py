@@ -48,7 +48,10 @@ class Layout(NamedTuple):
 
 
 def find(layout: Layout, record: Record) -> Found:
-    """The facts that a record holds; where it holds one in several places the layout's first counts."""
+    """The facts that a record holds; where it holds one in several places the layout's first counts.
+
+    A kind always comes with its confidence.
+    """
     found: Found = {}
     for fact, path, read in layout.members:
         value: Any = record
@@ -58,6 +61,10 @@ def find(layout: Layout, record: Record) -> Found:
             known = read(value)
             if known is not None:
                 found[fact] = known
+    if "kind" in found:
+        found.setdefault("kind_confidence", LISTED)
+    else:
+        found.pop("kind_confidence", None)
     return found
 
 

@@ -17,7 +17,7 @@ import maxminddb
 
 from geoip.book import EMBEDDED
 from geoip.facts import Kind
-from geoip.layouts import OURS, OUR_LAYOUT, find
+from geoip.layouts import OUR_LAYOUT, OURS, find
 from geoip.readers import DatabaseError
 
 

@@ -1,5 +1,6 @@
 """Opening MMDB files and looking addresses up in them; the only place that touches maxminddb."""
 
+import marshal
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import maxminddb
+from cachetools import FIFOCache
 from maxminddb import InvalidDatabaseError
 from maxminddb.reader import Reader as SlowReader
 
@@ -21,6 +23,10 @@ _WALKED: Final = 5000  # records read in a row when a file is opened, and
 _SPREAD: Final = (
     512  # addresses asked for, spread evenly over the address space: about 20 ms for a city database
 )
+_SEEN: Final = 8192  # records remembered for each database, about 0.5 KB each
+_NOTHING: Final[Found] = {}
+_ARCHIVES: Final = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip"}
+_DESCRIPTORS: Final = "/proc/self/fd"
 
 SLOW_READER: Final = (
     "maxminddb has no C extension here, look-ups take 10 to 15 times as long; "
@@ -38,7 +44,11 @@ class DatabaseError(Exception):
 
 
 class Database(NamedTuple):
-    """An open file. built: seconds since 1970, from its metadata; reader: maxminddb's."""
+    """An open file. built: seconds since 1970, from its metadata; reader: maxminddb's.
+
+    seen: what the last records were read as, by their bytes. Many networks share a record (all of a
+    carrier's, say), and to recognise one costs a fifth of reading it.
+    """
 
     path: Path
     type: str
@@ -46,13 +56,22 @@ class Database(NamedTuple):
     built: float
     layout: Layout
     reader: Any
+    seen: FIFOCache[bytes, Found]
 
     def find(self, address: Address) -> Found:
-        """The facts that this database knows. Raises one of BROKEN if the file is corrupt there."""
-        record = None
-        if address.version <= self.ip_version:
-            record = self.reader.get(address.text)
-        return find(self.layout, record) if isinstance(record, dict) else {}
+        """The facts that this database knows, not to be changed. Raises one of BROKEN if the file is corrupt
+        there."""
+        if address.version > self.ip_version:
+            return _NOTHING
+        record = self.reader.get(address.text)
+        if not isinstance(record, dict):
+            return _NOTHING
+        key = marshal.dumps(record, 2)  # later versions of the format may write one record in two ways
+        try:
+            return self.seen[key]
+        except KeyError:
+            found = self.seen[key] = find(self.layout, record)
+            return found
 
     def is_stale(self, now: float) -> bool:
         return now - self.built > self.layout.best_before
@@ -82,11 +101,14 @@ def open_database(path: Path, *, private_copy: bool = True) -> Database:
             path, f"database_type {metadata.database_type!r} is not known; known are: {known}"
         )
     built = float(metadata.build_epoch)
-    return Database(path, metadata.database_type, metadata.ip_version, built, layout, reader)
+    return Database(
+        path, metadata.database_type, metadata.ip_version, built, layout, reader, FIFOCache(_SEEN)
+    )
 
 
 def _open_reader(path: Path, *, private_copy: bool) -> Any:
     try:
+        _look(path)
         with _mappable(path, private_copy=private_copy) as name:
             return maxminddb.open_database(name, maxminddb.MODE_AUTO)
     except OSError as error:
@@ -96,16 +118,28 @@ def _open_reader(path: Path, *, private_copy: bool) -> Any:
         raise DatabaseError(path, cause) from error
 
 
+def _look(path: Path) -> None:
+    """Refuse what is no plain file (opening a pipe would wait for ever) and the archives that databases come
+    in."""
+    if path.exists() and not path.is_file():
+        raise DatabaseError(path, "not a regular file")
+    with path.open("rb") as file:
+        start = file.read(4)
+    for magic, name in _ARCHIVES.items():
+        if start.startswith(magic):
+            raise DatabaseError(path, f"packed with {name}; unpack it first")
+
+
 @contextmanager
 def _mappable(path: Path, *, private_copy: bool) -> Iterator[str]:
     """The name of a file with the same content that nobody else can write to, or of the file itself."""
-    if not private_copy or not hasattr(os, "memfd_create"):
+    if not private_copy or not hasattr(os, "memfd_create") or not Path(_DESCRIPTORS).is_dir():
         yield str(path)
         return
     with path.open("rb") as source, os.fdopen(os.memfd_create(path.name), "wb") as copy:
         while os.sendfile(copy.fileno(), source.fileno(), None, 1 << 30):
             pass
-        yield f"/proc/self/fd/{copy.fileno()}"
+        yield f"{_DESCRIPTORS}/{copy.fileno()}"
 
 
 def _check(path: Path, reader: Any, ip_version: int) -> None:

@@ -1,0 +1,153 @@
+"""`headcount geoip`: what is known about addresses, and from where."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from geoip.book import EMBEDDED, AddressBook
+from geoip.facts import AddressFacts, Kind, host_text, network_text
+from geoip.lists import CONFIDENCE, ListError, compile_lists
+from geoip.readers import Database, DatabaseError
+
+_KINDS: Final[dict[str, Kind]] = {kind: kind for kind in get_args(Kind)}
+
+_databases = click.option(
+    "--database",
+    "paths",
+    multiple=True,
+    envvar="HEADCOUNT_GEOIP_DATABASES",
+    type=click.Path(path_type=Path),
+    help="An MMDB file to ask before the embedded one; may be given several times, the first wins.",
+)
+_embedded = click.option(
+    "--embedded/--no-embedded", default=True, help="Whether to ask the embedded database."
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@click.group()
+def geoip() -> None:
+    """What is known about addresses, and from where."""
+
+
+@geoip.command()
+@click.argument("addresses", metavar="IP...", nargs=-1, required=True)
+@_databases
+@_embedded
+@_as_json
+def lookup(addresses: tuple[str, ...], paths: tuple[Path, ...], *, embedded: bool, as_json: bool) -> None:
+    """Print what is known about addresses."""
+    book = _open(paths, embedded=embedded)
+    known = [_printable(book.lookup(address)) for address in addresses]
+    if as_json:
+        _print_json(known[0] if len(known) == 1 else known)
+        return
+    for facts in known:
+        _print_facts(facts)
+
+
+@geoip.command()
+@click.argument("lists", metavar="KIND=FILE...", nargs=-1, required=True)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The MMDB file to write."
+)
+@click.option(
+    "--confidence", default=CONFIDENCE, show_default=True, type=click.IntRange(1, 100), help="In percent."
+)
+@_as_json
+def build(lists: tuple[str, ...], out: Path, confidence: int, *, as_json: bool) -> None:
+    """Compile lists of networks into one database.
+
+    A list has one network, address or AS number a line; # and ; start a comment. KIND is one of tor, vpn,
+    proxy, relay, hosting, education, mobile, residential and business.
+    """
+    pairs = [_pair(text) for text in lists]
+    try:
+        compiled = compile_lists(pairs, out, time.time(), confidence)
+    except ListError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    if as_json:
+        _print_json({"path": str(out), **compiled._asdict()})
+    else:
+        click.echo(f"{out}: {compiled.ranges:,} ranges from {compiled.entries:,} entries")
+
+
+@geoip.command()
+@_databases
+@_embedded
+@_as_json
+def status(paths: tuple[Path, ...], *, embedded: bool, as_json: bool) -> None:
+    """Print which databases are used, how old they are and what they supply."""
+    book = _open(paths, embedded=embedded)
+    for warning in book.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    rows = [_row(database, book) for database in book.databases]
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_rows(rows)
+
+
+def _open(paths: tuple[Path, ...], *, embedded: bool) -> AddressBook:
+    try:
+        return AddressBook.open(paths, time.time(), EMBEDDED if embedded else None)
+    except DatabaseError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _pair(text: str) -> tuple[Kind, Path]:
+    word, _, path = text.partition("=")
+    kind = _KINDS.get(word)
+    if kind is None or not path:
+        raise click.UsageError(f"{text!r} is not KIND=FILE with one of {', '.join(_KINDS)}")
+    return kind, Path(path)
+
+
+def _printable(facts: AddressFacts) -> dict[str, Any]:
+    """The facts with the keys as text, since a key can be larger than JSON's readers keep exactly."""
+    known: dict[str, Any] = msgspec.to_builtins(facts)
+    if facts.host is not None and facts.network is not None:
+        known |= {"host": host_text(facts.host), "network": network_text(facts.network)}
+    return known
+
+
+def _row(database: Database, book: AddressBook) -> dict[str, Any]:
+    return {
+        "path": str(database.path),
+        "type": database.type,
+        "layout": database.layout.name,
+        "ip_version": database.ip_version,
+        "built": database.built,
+        "stale": database in book.stale,
+        "supplies": list(database.layout.supplies),
+        "fast": database.is_fast,
+    }
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        if value is not None:
+            table.add_row(name.replace("_", " "), str(value))
+    Console().print(table)
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    table = Table("database", "layout", "built", "supplies")
+    for row in rows:
+        built = time.strftime("%Y-%m-%d", time.gmtime(min(row["built"], 253402300799)))
+        state = f"{built} (stale)" if row["stale"] else built
+        table.add_row(row["path"], row["layout"], state, ", ".join(row["supplies"]))
+    Console().print(table)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
