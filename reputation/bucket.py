@@ -42,7 +42,7 @@ def settled(bucket: Bucket, now: float) -> float:
         return bucket.tokens
     tokens = bucket.tokens + elapsed * bucket.limit.rate
     burst = bucket.limit.burst
-    return tokens if tokens < burst else burst
+    return min(burst, tokens)
 
 
 def change_limit(bucket: Bucket, limit: Limit, now: float) -> None:
@@ -56,8 +56,7 @@ def spend(bucket: Bucket, cost: float, now: float) -> float:
     """Take `cost` from a bucket that is known to hold it (or must go into debt) and say what remains."""
     tokens = settled(bucket, now) - cost
     bucket.tokens = tokens
-    if now > bucket.at:
-        bucket.at = now
+    bucket.at = max(bucket.at, now)
     return tokens
 
 

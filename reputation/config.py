@@ -36,9 +36,7 @@ class GeoipSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is logged, on standard error."""
 
-    format: Annotated[Literal["json", "console"], Meta(description="One JSON object a line, or for people.")] = (
-        "json"
-    )
+    format: Annotated[Literal["json", "console"], Meta(description="One JSON object a line, or for people.")] = "json"
     decisions: Annotated[Fraction, Meta(description="Share of allowed verdicts that are logged.")] = 0.0
     stops: Annotated[Fraction, Meta(description="Share of all other verdicts that are logged.")] = 1.0
     plain_identifiers: Annotated[
@@ -62,9 +60,9 @@ class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     accounts: Annotated[
         int, Meta(ge=1000, le=100_000_000, description="Accounts met in traffic; pushed ones come on top.")
     ] = 2_000_000
-    strangers: Annotated[int, Meta(ge=100, le=10_000_000, description="Unconfirmed accounts, such as made-up keys.")] = (
-        65_536
-    )
+    strangers: Annotated[
+        int, Meta(ge=100, le=10_000_000, description="Unconfirmed accounts, such as made-up keys.")
+    ] = 65_536
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -33,10 +33,15 @@ class Standards(Struct, frozen=True, forbid_unknown_fields=True):
     veteran_active_days: int = 10
 
 
+def _plain(at: float | None) -> float | None:
+    """Leave the wire's own type of time behind."""
+    return None if at is None else float(at)
+
+
 def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
     """Facts as they are stored: keys only as keyed hashes."""
     external = tuple(sorted(body.external.items())) if body.external else ()
-    return Facts(body.created_at, body.plan, body.verified, body.organisation, body.payment, keys, external)
+    return Facts(_plain(body.created_at), body.plan, body.verified, body.organisation, body.payment, keys, external)
 
 
 def carried(account: Account) -> Facts | None:
@@ -49,7 +54,7 @@ def carried(account: Account) -> Facts | None:
         and account.payment is None
     ):
         return None
-    return Facts(account.created_at, account.plan, account.verified, account.organisation, account.payment)
+    return Facts(_plain(account.created_at), account.plan, account.verified, account.organisation, account.payment)
 
 
 def merged(pushed_: Facts, check: Facts) -> Facts:

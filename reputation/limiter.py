@@ -3,11 +3,12 @@
 A check reads what is known, scores it, takes from its buckets all or none, and notes what it saw.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from geoip.book import AddressBook
-from reputation.bucket import Bucket, change_limit, full
+from reputation.bucket import change_limit, full
 from reputation.charges import Charge, Taken, binding_limit, take_all
+from reputation.counts import Counts
 from reputation.errors import Invalid, NotFound
 from reputation.events import (
     AccountFacts,
@@ -65,14 +66,21 @@ class TenantLimiter:
         self.state = state
         self.links: Links = NO_LINKS
         self.witness = Witness(tenant.settings.standards)
+        self.counts = Counts()
         self.verdicts: Recent[tuple[Request, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
+        self.secret = secret
         self._addresses = addresses
-        self._secret = secret
         self._repeats: Recent[Verdict] = Recent(REPEAT_WINDOW, KEPT_REPEATS)
+
+    def retune(self, tenant: Tenant) -> None:
+        """Go on with new settings; a change of mode starts a series of buckets of its own."""
+        if tenant.settings.mode != self.tenant.settings.mode:
+            self.state.refill()
+        self.tenant = tenant
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
         """Score one request, take from its buckets, and answer. Raises Invalid if nobody is named."""
-        who = identify(request, self.tenant, self.state, self._addresses, self._secret, now)
+        who = identify(request, self.tenant, self.state, self._addresses, self.secret, now)
         repeat = request.request.id
         if repeat is not None:
             known = self._repeats.get((who.name, repeat), now)
@@ -88,6 +96,7 @@ class TenantLimiter:
         reference = None if cluster is None else ClusterRef(cluster.id, cluster.size, confidence)
         verdict = self._answer(new_id(now), score, tier, taken, reference)
         self.witness.see(who, request, verdict, now)
+        self.counts.add(verdict)
         self.verdicts.put(verdict.id, (request, verdict), now)
         if repeat is not None:
             self._repeats.put((who.name, repeat), verdict, now)
@@ -124,7 +133,7 @@ class TenantLimiter:
 
     def _score(self, seen: Seen, now: float) -> Score:
         tenant = self.tenant
-        found: dict[str, list[Evidence]] = {}
+        found: dict[str, Sequence[Evidence]] = {}
         for name, signal in tenant.signals:
             evidence = signal(seen, now)
             if evidence:
@@ -142,9 +151,7 @@ class TenantLimiter:
         who.row.tier = tier
         return tier
 
-    def _charges(
-        self, who: Who, tier: int, cluster: Cluster | None, request: Request, now: float
-    ) -> list[Charge]:
+    def _charges(self, who: Who, tier: int, cluster: Cluster | None, request: Request, now: float) -> list[Charge]:
         """Name every bucket that this check draws on."""
         charges = self._own_charges(who, tier, now)
         budgets, settings = self.state.budgets, self.tenant.settings.linking
@@ -172,7 +179,7 @@ class TenantLimiter:
 
     def _own_charges(self, who: Who, tier: int, now: float) -> list[Charge]:
         policy, row = self.tenant.policy, who.row
-        limits = policy.limits[plan_of(policy, who.facts.plan, who.payer)][tier]
+        limits = policy.limits[plan_of(policy, who.facts.plan, payer=who.payer)][tier]
         burst, daily = row.burst, row.daily
         if burst is None or daily is None:
             row.burst, row.daily = burst, daily = full(limits.burst, now), full(limits.daily, now)
@@ -196,7 +203,7 @@ class TenantLimiter:
 
     def push(self, account: str, body: AccountFacts, now: float) -> None:
         """Keep what billing says of an account. Raises Invalid, and keeps nothing, if a key is somebody else's."""
-        keys = tuple(hashed(key, self._secret) for key in body.keys)
+        keys = tuple(hashed(key, self.secret) for key in body.keys)
         for i, key in enumerate(keys):
             if self.state.owners.get(key, account) != account:
                 raise Invalid("this key belongs to another account; take it away there first", f"/keys/{i}")
@@ -251,9 +258,7 @@ class Limiter:
         """Find a tenant's limiter. Raises NotFound for a tenant that no configuration names."""
         found = self.tenants.get(name)
         if found is None:
-            raise NotFound(
-                f"no tenant is called {name!r}; configured: {', '.join(sorted(self.tenants))}", "/tenant"
-            )
+            raise NotFound(f"no tenant is called {name!r}; configured: {', '.join(sorted(self.tenants))}", "/tenant")
         return found
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:

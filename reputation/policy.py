@@ -58,8 +58,7 @@ def compile_policy(
     rules = tuple(tiers[name] for name in TIERS)
     limits = {
         plan: tuple(
-            Limits(Limit(a.rate, a.burst), Limit(a.daily / 86_400.0, a.daily))
-            for a in (row[name] for name in TIERS)
+            Limits(Limit(a.rate, a.burst), Limit(a.daily / 86_400.0, a.daily)) for a in (row[name] for name in TIERS)
         )
         for plan, row in plans.items()
     }
@@ -90,7 +89,7 @@ def tier_of(policy: Policy, log_odds_: float, previous: int) -> int:
     return previous
 
 
-def plan_of(policy: Policy, plan: str | None, payer: bool) -> str:
+def plan_of(policy: Policy, plan: str | None, *, payer: bool) -> str:
     """Choose the row of limits: the account's plan if it is a known one, else by whether money settled."""
     if plan is not None and plan in policy.limits:
         return plan

@@ -102,17 +102,19 @@ class Replay:
         if kind is None or kind == "check":
             return self._check(number, read(_checks, line))
         if kind == "account":
-            return self._account(read(_facts, line))
+            self._account(read(_facts, line))
+            return None
         if kind == "outcome":
-            return self._outcome(read(_outcomes, line))
+            self._outcome(read(_outcomes, line))
+            return None
         raise Invalid(f"unknown kind {kind!r}; known are check, account, outcome", "/kind")
 
     def _at(self, at: float | None) -> float:
         if at is None:
             raise Invalid("a replayed line needs its time", "/at")
         if at > self._now:
-            self._now = at
-            self._tick(at)
+            self._now = float(at)
+            self._tick(self._now)
         return self._now
 
     def _check(self, number: int, request: Request) -> bytes:

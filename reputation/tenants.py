@@ -61,13 +61,11 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One tenant's part of the configuration: a preset and sparse overrides."""
 
     preset: Annotated[Preset, Meta(description="Where the other settings start.")] = "balanced"
-    mode: Annotated[Mode, Meta(description="`shadow` scores and charges, and lets everything pass.")] = (
-        "enforce"
-    )
-    unit: Annotated[Literal["requests", "tokens"], Meta(description="What cost and limits count.")] = (
-        "requests"
-    )
-    prior: Annotated[float, Meta(ge=-8, le=4, description="Log-odds of abuse of an account nothing is known of.")] | None = None
+    mode: Annotated[Mode, Meta(description="`shadow` scores and charges, and lets everything pass.")] = "enforce"
+    unit: Annotated[Literal["requests", "tokens"], Meta(description="What cost and limits count.")] = "requests"
+    prior: (
+        Annotated[float, Meta(ge=-8, le=4, description="Log-odds of abuse of an account nothing is known of.")] | None
+    ) = None
     weights: Annotated[dict[str, Weight], Meta(description="Factor on each family of evidence.")] = {}
     caps: Annotated[dict[str, Cap], Meta(description="Most log-odds each family may add or take.")] = {}
     tiers: Annotated[
@@ -81,13 +79,19 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Limits of a plan's tiers; a tier left out keeps the preset's."),
     ] = {}
     payer_plan: Annotated[Text, Meta(description="Plan of payers that name none.")] = "paid"
-    unconfirmed: Annotated[Allowance, Meta(description="What all unconfirmed accounts of one address share.")] | None = None
-    organisation: Annotated[Allowance, Meta(description="What the members of one verified organisation share; none: no limit.")] | None = None
+    unconfirmed: (
+        Annotated[Allowance, Meta(description="What all unconfirmed accounts of one address share.")] | None
+    ) = None
+    organisation: (
+        Annotated[
+            Allowance,
+            Meta(description="What the members of one verified organisation share; none: no limit."),
+        ]
+        | None
+    ) = None
     standards: Annotated[Standards, Meta(description="Who is a payer and who is proven.")] = Standards()
     linking: Annotated[LinkingSettings, Meta(description="Clusters and neighbourhoods.")] = LinkingSettings()
-    gateway: Annotated[GatewaySettings, Meta(description="What the tenant's gateway sends.")] = (
-        GatewaySettings()
-    )
+    gateway: Annotated[GatewaySettings, Meta(description="What the tenant's gateway sends.")] = GatewaySettings()
     on_state_loss: Annotated[
         Literal["local", "open", "closed"],
         Meta(description="While shared state is away: own share of the limits, no limits, or 503."),
@@ -126,9 +130,7 @@ def _tiers(standard: float, limited: float, restricted: float, blocked: float) -
 
 def _scaled(factor: float) -> dict[str, dict[Tier, Allowance]]:
     return {
-        plan: {
-            tier: Allowance(a.rate * factor, a.burst * factor, a.daily * factor) for tier, a in rows.items()
-        }
+        plan: {tier: Allowance(a.rate * factor, a.burst * factor, a.daily * factor) for tier, a in rows.items()}
         for plan, rows in _PLANS.items()
     }
 
@@ -160,9 +162,7 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     """Lay a tenant's overrides over its preset. Raises ConfigError for what cannot work."""
     preset = PRESETS[settings.preset]
     names = [*FAMILIES, *(family for family in settings.weights if family not in FAMILIES)]
-    families = {
-        n: Family(settings.weights.get(n, 1.0), settings.caps.get(n, CAPS.get(n, 1.0))) for n in names
-    }
+    families = {n: Family(settings.weights.get(n, 1.0), settings.caps.get(n, CAPS.get(n, 1.0))) for n in names}
     tiers = {**preset.tiers, **settings.tiers}
     _check_order(name, tiers)
     plans = {plan: {**rows, **settings.plans.get(plan, {})} for plan, rows in preset.plans.items()}
@@ -208,6 +208,20 @@ def _check_order(tenant: str, tiers: Mapping[Tier, TierRule]) -> None:
         )
 
 
-def with_overrides(settings: TenantSettings, **overrides: Any) -> TenantSettings:
-    """Copy settings with some replaced, as a new revision does."""
-    return structs.replace(settings, **overrides)
+def in_force(tenant: Tenant) -> TenantSettings:
+    """Return a tenant's settings with its preset laid out, so that nothing is left to look up."""
+    policy = tenant.policy
+    plans = {
+        plan: {tier: Allowance(r.burst.rate, r.burst.burst, r.daily.burst) for tier, r in zip(TIERS, rows, strict=True)}
+        for plan, rows in policy.limits.items()
+    }
+    burst, daily = tenant.unconfirmed
+    return structs.replace(
+        tenant.settings,
+        prior=tenant.prior,
+        weights={name: family.weight for name, family in tenant.families.items()},
+        caps={name: family.cap for name, family in tenant.families.items()},
+        tiers=dict(zip(TIERS, policy.rules, strict=True)),
+        plans=plans,
+        unconfirmed=Allowance(burst.rate, burst.burst, daily.burst),
+    )

@@ -91,7 +91,7 @@ def known(account: str, facts: Facts, standing: int) -> Known:
         payment.settled_usd, payment.disputes,
     )  # fmt: skip
     return Known(
-        account, facts.created_at, facts.plan, facts.verified, organisation and organisation.id,
+        account, facts.created_at, facts.plan, facts.verified, None if organisation is None else organisation.id,
         organisation is not None and organisation.verified, *money,
         confirmed=bool(standing & CONFIRMED), proven=bool(standing & PROVEN), payer=bool(standing & PAYER),
     )  # fmt: skip

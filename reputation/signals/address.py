@@ -11,6 +11,4 @@ def evidence(seen: Seen, now: float) -> list[Evidence]:  # noqa: ARG001 - every 
     if abs(seen.net_odds) < LEAST:
         return []
     which = "more" if seen.net_odds > 0 else "fewer"
-    return [
-        Evidence("network_density", seen.net_odds, f"{which} bad accounts in this network than elsewhere")
-    ]
+    return [Evidence("network_density", seen.net_odds, f"{which} bad accounts in this network than elsewhere")]

@@ -15,7 +15,5 @@ def evidence(seen: Seen, now: float) -> list[Evidence]:  # noqa: ARG001 - every 
         found.append(Evidence("hosting", HOSTING_POINTS, "hosting network"))
     if abs(seen.asn_odds) >= LEAST:
         which = "more" if seen.asn_odds > 0 else "fewer"
-        found.append(
-            Evidence("asn_density", seen.asn_odds, f"{which} bad accounts on this ASN than elsewhere")
-        )
+        found.append(Evidence("asn_density", seen.asn_odds, f"{which} bad accounts on this ASN than elsewhere"))
     return found

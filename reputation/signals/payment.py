@@ -39,9 +39,7 @@ def evidence(seen: Seen, now: float) -> list[Evidence]:  # noqa: ARG001 - every 
         points = DECLINE_POINTS * min(payment.declines_30d, 4)
         found.append(Evidence("declines", points, f"{payment.declines_30d} declines in 30 days"))
     if payment.disputes:
-        found.append(
-            Evidence("disputes", DISPUTE_POINTS * min(payment.disputes, 3), f"{payment.disputes} disputes")
-        )
+        found.append(Evidence("disputes", DISPUTE_POINTS * min(payment.disputes, 3), f"{payment.disputes} disputes"))
     issuer, address = payment.issuer_country, seen.address
     if issuer and address is not None and address.country and issuer.upper() != address.country:
         words = f"card of {issuer.upper()}, address in {address.country}"

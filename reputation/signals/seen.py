@@ -10,8 +10,8 @@ class Seen(Struct, gc=False):
     """One check as the signals see it; counts include this check.
 
     accounts_on_*: different confirmed accounts within a day (cards: 30 days). net_odds, asn_odds: learnt
-    log-odds of bad accounts over the population's. marks_*: what outcomes said of the account, in halves. cluster_confidence: 0
-    outside any cluster.
+    log-odds of bad accounts over the population's. marks_*: what outcomes said of the account, in halves.
+    cluster_confidence: 0 outside any cluster.
     """
 
     facts: Facts

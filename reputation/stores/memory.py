@@ -66,6 +66,9 @@ class Crowd:
         row = self._rows[name] = row or Row()
         return row
 
+    def values(self) -> Iterator[Row]:
+        return iter(self._rows.values())
+
     def leave(self, name: str) -> Row | None:
         return self._rows.pop(name, None)
 
@@ -104,6 +107,10 @@ class Budgets:
         if bucket.limit is not limit and bucket.limit != limit:
             change_limit(bucket, limit, now)
         return bucket
+
+    def clear(self) -> None:
+        self._buckets.clear()
+        self._shared.clear()
 
     def _make(self, key: Hashable, limit: Limit, now: float) -> Bucket:
         if len(self._buckets) >= self._most:
@@ -168,6 +175,13 @@ class TenantState:
             if self.owners.get(key) == account:
                 del self.owners[key]
         return True
+
+    def refill(self) -> None:
+        """Forget every bucket, so that the next verdicts start a series of their own."""
+        self.budgets.clear()
+        for rows in (self.known, self.met, self.strangers):
+            for row in rows.values():
+                row.burst = row.daily = None
 
     def accounts(self) -> Iterator[tuple[str, Row]]:
         return iter(self.known.items())

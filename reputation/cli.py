@@ -1,0 +1,59 @@
+"""`headcount`: the commands, each imported only when it is called, so that a health check starts at once."""
+
+import importlib
+from typing import Any
+
+import click
+
+# command: (module, attribute, one line for --help)
+COMMANDS = {
+    "serve": ("reputation.commands.serve", "serve", "Run the sidecar."),
+    "replay": ("reputation.commands.replay", "replay", "Run recorded requests through the engine."),
+    "check": ("reputation.commands.check", "check", "Give one verdict, with its reasons."),
+    "explain": ("reputation.commands.explain", "explain", "Say why a past verdict was what it was."),
+    "clusters": ("reputation.commands.clusters", "clusters", "List the clusters, or one with its evidence."),
+    "config": ("reputation.commands.config", "config", "Validate or show the configuration, or its schema."),
+    "geoip": ("geoip.cli", "geoip", "Look addresses up, build and inspect databases."),
+    "hash": ("reputation.commands.hash", "hash_", "Print the stored form of an API key."),
+    "label": ("reputation.commands.label", "label", "Report what became of an account."),
+    "healthcheck": (
+        "reputation.commands.healthcheck",
+        "healthcheck",
+        "Ask a running sidecar whether it is well.",
+    ),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are in the table above."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        # one name for an option wherever it is: HEADCOUNT_CONFIG, not HEADCOUNT_SERVE_CONFIG
+        command.context_settings = {"auto_envvar_prefix": "HEADCOUNT"}
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, _, words) in COMMANDS.items()])
+
+
+@click.command(cls=Commands, context_settings={"max_content_width": 100})
+@click.version_option(package_name="headcount")
+def headcount() -> None:
+    """Rate-limit the actor, not the account.
+
+    Every option can come from the environment: HEADCOUNT_SERVE_LISTEN and HEADCOUNT_LISTEN are the option
+    --listen of `headcount serve`. Exit codes: 0 well, 1 something failed, 2 wrong usage.
+    """
+
+
+def main() -> Any:
+    """Run the command line."""
+    return headcount(standalone_mode=True)

@@ -1,0 +1,36 @@
+"""Calls to a running sidecar's admin API, for the commands that touch its state."""
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+TIMEOUT = 10.0
+
+
+def call(admin: str, token: str | None, method: str, path: str, body: Any = None) -> Any:
+    """Call the admin API and return its JSON. Raises click.ClickException in words that say what to do."""
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    connection = http.client.HTTPConnection(admin, timeout=TIMEOUT)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        data = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise click.ClickException(
+            f"no sidecar answers on {admin} ({error}); start one, or name it with --admin"
+        ) from None
+    finally:
+        connection.close()
+    found = json.loads(data) if data else None
+    if answer.status >= 400:
+        where = f" ({found['pointer']})" if found and found.get("pointer") else ""
+        raise click.ClickException(f"{found['detail'] if found else answer.reason}{where}")
+    return found
+
+
+def part(text: str) -> str:
+    """Quote a text as one part of a path."""
+    return quote(text, safe="")

@@ -1,0 +1,57 @@
+"""`headcount check`: one verdict without a sidecar, to see what a configuration makes of a request."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from reputation.commands.options import config_option, ends_well, json_option
+from reputation.config import load
+from reputation.events import Request, wire_type
+from reputation.ids import Ulids
+from reputation.sidecar import build, open_addresses
+from reputation.wire import read
+
+
+@click.command()
+@click.argument("body")
+@config_option
+@json_option
+@ends_well
+def check(body: str, config: Path | None, *, as_json: bool) -> None:
+    """Give one verdict for BODY, the JSON of POST /v1/check (@FILE reads it from a file).
+
+    The engine starts empty, so what a running sidecar has learnt is not in it.
+    """
+    text = Path(body[1:]).read_bytes() if body.startswith("@") else body.encode()
+    settings, now = load(config), time.time()
+    request = read(msgspec.json.Decoder(Request, dec_hook=wire_type), text)
+    verdict = build(settings, open_addresses(settings, now)).check(request, now, Ulids())
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(verdict)).decode())
+    else:
+        show(msgspec.to_builtins(verdict))
+
+
+def show(verdict: dict[str, Any]) -> None:
+    """Print a verdict for people."""
+    console = Console()
+    wait = f", again in {verdict['retry_after']:.1f} s" if verdict["retry_after"] else ""
+    console.print(f"[bold]{verdict['decision']}[/bold]{wait}: risk {verdict['risk']:.1f}, tier {verdict['tier']}")
+    limit = verdict["limit"]
+    if limit["rate"] is not None:
+        console.print(
+            f"binding limit: {limit['scope']}, {limit['rate']:g} {limit['unit']}/s, burst {limit['burst']:g}, "
+            f"{limit['remaining']:.1f} left"
+        )
+    if verdict["cluster"]:
+        cluster = verdict["cluster"]
+        console.print(f"cluster {cluster['id']}: {cluster['size']} accounts, confidence {cluster['confidence']:.2f}")
+    table = Table("signal", "points", "why", title="log-odds, prior first")
+    for reason in verdict["reasons"]:
+        table.add_row(reason["signal"], f"{reason['points']:+.3f}", reason.get("detail") or "")
+    console.print(table)

@@ -1,0 +1,26 @@
+"""`headcount explain`: why a past verdict was what it was."""
+
+import json
+
+import click
+
+from reputation.commands.admin_api import call, part
+from reputation.commands.check import show
+from reputation.commands.options import admin_option, json_option, token_option
+
+
+@click.command()
+@click.argument("verdict")
+@click.option("--tenant", default="default", show_default=True)
+@admin_option
+@token_option
+@json_option
+def explain(verdict: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+    """Say why VERDICT, a recent verdict's id, was what it was, and what would have made it milder."""
+    found = call(admin, token, "GET", f"/v1/decisions/{part(verdict)}?tenant={part(tenant)}")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    show(found["verdict"])
+    for milder in found["milder_without"]:
+        click.echo(f"without {milder['signal']} the log-odds were {milder['log_odds']:+.2f}: a milder tier")

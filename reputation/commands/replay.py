@@ -1,0 +1,152 @@
+"""`headcount replay`: recorded requests through the same engine, on their own clock."""
+
+import contextlib
+import gzip
+import io
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import click
+import zstandard
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from reputation.commands.options import config_option, ends_well, json_option
+from reputation.config import load
+from reputation.limiter import Limiter
+from reputation.linking import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
+from reputation.replay import BadLine, Replay, Summary
+from reputation.sidecar import build, hash_key, open_addresses
+
+REPLAY_KEY = b"the keys in recorded lines are hashed with this one"
+CHUNK = 1 << 20
+
+
+@click.command()
+@click.argument("events", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Verdicts; - is standard output.",
+)
+@config_option
+@click.option("--reasons", is_flag=True, help="Write every verdict's reasons, which are most of its bytes.")
+@click.option("--skip-bad", is_flag=True, help='Put {"error": …} in the place of a bad line instead of stopping.')
+@click.option("--epoch", default=REPLAY_EVERY, show_default=True, help="Recorded seconds between two linkings.")
+@click.option("--lag", default=REPLAY_LAG, show_default=True, help="Recorded seconds until a linking takes effect.")
+@json_option
+@ends_well
+def replay(
+    events: Path,
+    out: Path,
+    config: Path | None,
+    *,
+    reasons: bool,
+    skip_bad: bool,
+    epoch: float,
+    lag: float,
+    as_json: bool,
+) -> None:
+    """Run recorded requests through the engine; one verdict line for each check line, in order.
+
+    EVENTS is a file of JSON lines, - for standard input; .gz and .zst are understood for both files.
+    """
+    settings = load(config)
+    limiter = build(settings, open_addresses(settings, time.time()), hash_key() or REPLAY_KEY)
+    linking = RecordedLinking(limiter, epoch, lag)
+    run = Replay(limiter, linking, reasons=reasons, skip_bad=skip_bad)
+    started = time.monotonic()
+    try:
+        with _reader(events) as (source, size), _writer(out) as sink, _progress(source, size) as lines:
+            for line in run.run(lines):
+                sink.write(line)
+    except BadLine as error:
+        raise click.ClickException(f"{events}, {error}; --skip-bad goes on") from None
+    except (OSError, EOFError, zstandard.ZstdError) as error:
+        raise click.ClickException(f"{events}: {error}") from None
+    finally:
+        linking.close()
+    _tell(run.summary, limiter, time.monotonic() - started, as_json=as_json)
+
+
+@contextlib.contextmanager
+def _reader(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open the events; yields the raw file, which the progress bar measures, and its size (0: not known)."""
+    if str(path) == "-":
+        yield sys.stdin.buffer, 0
+        return
+    with path.open("rb") as raw:
+        yield raw, path.stat().st_size
+
+
+def _decompressed(raw: BinaryIO) -> BinaryIO:
+    name = str(getattr(raw, "name", ""))
+    if name.endswith(".gz"):
+        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+    if name.endswith(".zst"):
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), CHUNK))
+    return raw
+
+
+@contextlib.contextmanager
+def _writer(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    elif path.suffix == ".gz":
+        # no file name and no time in the header: two runs give the same bytes
+        with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            yield cast("BinaryIO", packed)
+    elif path.suffix == ".zst":
+        with path.open("wb") as raw, zstandard.ZstdCompressor().stream_writer(raw) as packed:
+            yield cast("BinaryIO", packed)
+    else:
+        with path.open("wb", buffering=CHUNK) as plain:
+            yield plain
+
+
+@contextlib.contextmanager
+def _progress(raw: BinaryIO, size: int) -> Iterator[Iterator[bytes]]:
+    """Yield the lines, with a bar by bytes read where somebody looks at a terminal."""
+    console = Console(stderr=True)
+    lines = iter(_decompressed(raw))
+    if not console.is_terminal or not size:
+        yield lines
+        return
+    columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=size)
+
+        def watched() -> Iterator[bytes]:
+            for number, line in enumerate(lines):
+                if number % 10_000 == 0:
+                    progress.update(task, completed=raw.tell())
+                yield line
+
+        yield watched()
+
+
+def _tell(summary: Summary, limiter: Limiter, seconds: float, *, as_json: bool) -> None:
+    clusters = sum(len(tenant.links.clusters) for tenant in limiter.tenants.values())
+    if as_json:
+        click.echo(_summary_json(summary, clusters, seconds), err=True)
+        return
+    decisions = ", ".join(f"{n:,} {word}" for word, n in sorted(summary.decisions.items())) or "none"
+    rate = summary.lines / seconds if seconds else 0.0
+    click.echo(
+        f"{summary.lines:,} lines in {seconds:.1f} s ({rate:,.0f}/s): {summary.checks:,} checks ({decisions}), "
+        f"{summary.accounts:,} account lines, {summary.outcomes:,} outcomes, {summary.bad:,} bad lines; "
+        f"{clusters:,} clusters at the end",
+        err=True,
+    )
+
+
+def _summary_json(summary: Summary, clusters: int, seconds: float) -> str:
+    import msgspec  # noqa: PLC0415 - only for this form
+
+    return msgspec.json.encode({**msgspec.to_builtins(summary), "clusters": clusters, "seconds": seconds}).decode()

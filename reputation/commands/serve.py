@@ -1,0 +1,139 @@
+"""`headcount serve`: the sidecar."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import uvloop
+from aiohttp import web
+
+from reputation.commands.options import config_option, ends_well
+from reputation.config import Settings, load
+from reputation.decision_log import DecisionLog, event_log
+from reputation.errors import ConfigError
+from reputation.http import aiohttp_listener, listener
+from reputation.http.access import is_loopback
+from reputation.http.admin import Admin
+from reputation.http.listener_sockets import AddressError, bind
+from reputation.http.routes import CheckRoutes, body_limit
+from reputation.http.wire import Limits
+from reputation.ids import Ulids
+from reputation.serving import Serving
+from reputation.sidecar import build, hash_key, open_addresses
+
+LISTENERS = {"lean": listener.start, "aiohttp": aiohttp_listener.start}
+COLLECT_AFTER = 50_000
+
+
+@click.command()
+@config_option
+@click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Check listener: HOST:PORT or unix:PATH.")
+@click.option("--admin", default="127.0.0.1:8471", show_default=True, help="Admin listener: HOST:PORT.")
+@click.option("--state", default=":memory:", show_default=True, help="Where state is kept: :memory:.")
+@click.option(
+    "--listener",
+    "kind",
+    type=click.Choice(list(LISTENERS)),
+    default="lean",
+    show_default=True,
+    help="What serves the check listener; aiohttp is the reference.",
+)
+@ends_well
+def serve(config: Path | None, listen: str, admin: str, state: str, kind: str) -> None:
+    """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
+    if state != ":memory:":
+        raise ConfigError(f"--state {state}: only :memory: is there")
+    settings = load(config)
+    if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
+        raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
+    uvloop.run(_serve(settings, config, listen, admin, kind))
+    if listen.startswith("unix:"):
+        Path(listen[5:]).unlink(missing_ok=True)
+
+
+async def _serve(settings: Settings, config: Path | None, listen: str, admin: str, kind: str) -> None:
+    log = event_log(settings.log, sys.stderr)
+    serving = _assemble(settings, log)
+    routes = CheckRoutes(serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note)
+    try:
+        check_socket, admin_socket = bind(listen), bind(admin)
+    except AddressError as error:
+        raise ConfigError(str(error)) from None
+    check = await LISTENERS[kind](
+        routes, check_socket, limits=_limits(settings), body_limit=body_limit, log=partial(_failed, log)
+    )
+    serving.listeners["check"] = check
+    runner = web.AppRunner(Admin(serving).application(), access_log=None, handle_signals=False)
+    await runner.setup()
+    await web.SockSite(runner, admin_socket).start()
+    linking = asyncio.create_task(serving.linking.run())
+    _announce(log, settings, listen, admin)
+    await _until_told(partial(serving.reload, config))
+    serving.draining = True
+    log.info("draining", seconds=settings.http.drain)
+    cut = await check.drain(settings.http.drain)
+    linking.cancel()
+    await asyncio.gather(linking, return_exceptions=True)
+    await runner.cleanup()
+    serving.decisions.close()
+    log.info("stopped", connections_cut=cut)
+
+
+def _assemble(settings: Settings, log: Any) -> Serving:
+    """Put the parts together."""
+    import gc  # noqa: PLC0415 - for this alone
+
+    addresses = open_addresses(settings, time.time())
+    for warning in addresses.warnings:
+        log.warning("slow_address_reader", detail=warning)
+    secret = hash_key() or os.urandom(32)
+    limiter = build(settings, addresses, secret)
+    decisions = DecisionLog(settings.log, secret, sys.stderr)
+    decisions.start()
+    # what stays for good is not walked again; account rows are not tracked at all
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 50, 50)
+    return Serving(settings, limiter, addresses, decisions, log)
+
+
+def _limits(settings: Settings) -> Limits:
+    http = settings.http
+    return Limits(
+        connections=http.connections,
+        head_time=http.header_timeout,
+        body_time=http.body_timeout,
+        idle=http.idle_timeout,
+    )
+
+
+def _failed(log: Any, event: str, error: BaseException) -> None:
+    log.error(event, exc_info=error)
+
+
+def _announce(log: Any, settings: Settings, listen: str, admin: str) -> None:
+    log.info("listening", check=listen, admin=admin, tenants=sorted(settings.tenants) or ["default"])
+    if not settings.tokens:
+        log.warning("admin_without_token", detail="the admin listener answers on loopback to anybody on this machine")
+    click.echo(
+        f"Headcount answers checks on {listen}, admin on {admin}. Try:\n"
+        f"  curl -s http://{listen}/v1/check -d '"
+        '{"account": {"id": "acct_42"}, "client": {"ip": "203.0.113.7"}}'
+        "'",
+        err=True,
+    )
+
+
+async def _until_told(reload: Any) -> None:
+    """Wait for SIGTERM or SIGINT; reload on SIGHUP."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await told.wait()

@@ -1,0 +1,156 @@
+"""What the check listener answers: plain functions from a message to a reply, on either listener."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from reputation.errors import BadRequest, NotFound, Problem, TooLarge
+from reputation.events import Request, Verdict, wire_type
+from reputation.gateway import HttpMessage, Reply
+from reputation.limiter import Limiter, NewId
+from reputation.wire import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
+
+JSON: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
+PROBLEM: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_TYPE.encode()),)
+MOST_CHECK = 64 * 1024
+MOST_BATCH = 4 * 1024 * 1024
+MOST_ITEMS = 1000
+GATEWAYS = ("nginx", "envoy", "caddy", "traefik", "apisix")
+"""Adapters by the name of their folder in plugins/; the last part of the route is the tenant."""
+WITH_PATH = frozenset({"envoy"})
+"""Gateways that append the client's path to the route."""
+
+_checks = msgspec.json.Decoder(Request, dec_hook=wire_type)
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+
+Handler = Callable[[HttpMessage], Reply]
+Clock = Callable[[], float]
+Note = Callable[[Request, Verdict, float], None]
+Ready = Callable[[], dict[str, Any] | None]
+
+
+def body_limit(target: bytes) -> int:
+    """Bytes that a request's body may have."""
+    return MOST_BATCH if target.startswith(b"/v1/check/batch") else MOST_CHECK
+
+
+def problem_reply(problem: Problem) -> Reply:
+    return Reply(problem.status, problem_bytes(problem), PROBLEM)
+
+
+class CheckRoutes:
+    """The application of the check listener. `ready` returns what /readyz tells, or None while not ready."""
+
+    def __init__(self, limiter: Limiter, clock: Clock, new_id: NewId, ready: Ready, note: Note) -> None:
+        self.limiter = limiter
+        self._clock = clock
+        self._new_id = new_id
+        self._ready = ready
+        self._note = note
+        self._adapters: dict[bytes, ModuleType] = {}
+        self._routes: Mapping[bytes, tuple[bytes, Handler]] = {
+            b"/v1/check": (b"POST", self._check),
+            b"/v1/check/batch": (b"POST", self._batch),
+            b"/healthz": (b"GET", _healthy),
+            b"/readyz": (b"GET", self._readiness),
+        }
+
+    def __call__(self, message: HttpMessage) -> Reply:
+        """Answer one message. Problems become problem documents; anything else is the listener's to catch."""
+        path = message.target.partition(b"?")[0]
+        route = self._routes.get(path)
+        try:
+            if route is None:
+                return self._gateway(message, path)
+            method, handler = route
+            if message.method == method or (message.method == b"HEAD" and method == b"GET"):
+                return handler(message)
+        except Problem as problem:
+            return problem_reply(problem)
+        return _not_allowed(method)
+
+    def _check(self, message: HttpMessage) -> Reply:
+        if len(message.body) > MOST_CHECK:
+            raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
+        _refuse_charset(message)
+        return Reply(200, verdict_bytes(self._verdict(read(_checks, message.body), self._clock())), JSON)
+
+    def _verdict(self, request: Request, now: float) -> Verdict:
+        verdict = self.limiter.check(request, now, self._new_id)
+        self._note(request, verdict, now)
+        return verdict
+
+    def _batch(self, message: HttpMessage) -> Reply:
+        _refuse_charset(message)
+        items = read(_items, message.body)
+        if len(items) > MOST_ITEMS:
+            raise TooLarge(f"a batch has at most {MOST_ITEMS} items, this one has {len(items)}", "")
+        now = self._clock()
+        return Reply(200, b"[" + b",".join(self._item(bytes(item), now) for item in items) + b"]", JSON)
+
+    def _item(self, item: bytes, now: float) -> bytes:
+        try:
+            if len(item) > MOST_CHECK:
+                raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
+            return verdict_bytes(self._verdict(read(_checks, item), now))
+        except Problem as problem:
+            return encode({"error": problem_body(problem)})
+
+    def _readiness(self, _: HttpMessage) -> Reply:
+        detail = self._ready()
+        if detail is None:
+            return Reply(503, b'{"ready":false}', JSON)
+        return Reply(200, encode({"ready": True, **detail}), JSON)
+
+    def _gateway(self, message: HttpMessage, path: bytes) -> Reply:
+        parts = path.split(b"/", 4)
+        if len(parts) < 4 or parts[1] != b"gateway":
+            raise NotFound("there is nothing here; POST /v1/check is what you may look for")
+        adapter = self._adapter(parts[2])
+        if len(parts) > 4 and parts[2].decode("latin-1") not in WITH_PATH:
+            raise NotFound("nothing follows the tenant in this gateway's route")
+        tenant = self.limiter.tenant(parts[3].decode("utf-8", "replace"))
+        try:
+            request = adapter.read(message, tenant.tenant.name, tenant.tenant.settings.gateway)
+        except msgspec.ValidationError as error:
+            raise invalid(error) from None
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+        reply: Reply = adapter.answer(self._verdict(request, self._clock()))
+        return reply
+
+    def _adapter(self, name: bytes) -> ModuleType:
+        found = self._adapters.get(name)
+        if found is None:
+            word = name.decode("latin-1")
+            if word not in GATEWAYS:
+                raise NotFound(f"no gateway is called {word!r}; known are {', '.join(GATEWAYS)}")
+            found = self._adapters[name] = importlib.import_module(f"plugins.{word}")
+        return found
+
+
+def _healthy(_: HttpMessage) -> Reply:
+    return Reply(200, b'{"ok":true}', JSON)
+
+
+def _not_allowed(method: bytes) -> Reply:
+    allowed = b"GET, HEAD" if method == b"GET" else method
+    body = encode(
+        {
+            "type": "about:blank",
+            "title": "Method not allowed",
+            "status": 405,
+            "detail": f"use {method.decode()}",
+        }
+    )
+    return Reply(405, body, (*PROBLEM, (b"allow", allowed)))
+
+
+def _refuse_charset(message: HttpMessage) -> None:
+    """JSON is UTF-8 (RFC 8259); a body that says otherwise would be read wrongly."""
+    for name, value in message.headers:
+        if name == b"content-type" and b"charset" in value.lower() and b"utf-8" not in value.lower():
+            raise BadRequest("the body must be UTF-8; leave charset out of Content-Type", "")

@@ -1,0 +1,102 @@
+"""What the admin API shows of accounts, clusters and decisions, as plain objects."""
+
+from typing import Any
+
+import msgspec
+
+from reputation.bucket import Bucket, settled
+from reputation.errors import NotFound
+from reputation.facts import is_payer, is_proven
+from reputation.hydra.links import Cluster
+from reputation.keys import printed
+from reputation.limiter import TenantLimiter
+from reputation.policy import TIERS
+from reputation.score import counterfactual
+from reputation.stores.memory import Row
+
+
+def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> dict[str, Any]:
+    """Everything known of an account; keys in their stored form."""
+    facts, standards = row.facts, tenant.tenant.settings.standards
+    membership = tenant.links.members.get(account)
+    return {
+        "id": account,
+        "tenant": tenant.tenant.name,
+        "created_at": facts.created_at,
+        "plan": facts.plan,
+        "verified": facts.verified,
+        "organisation": msgspec.to_builtins(facts.organisation),
+        "payment": msgspec.to_builtins(facts.payment),
+        "keys": [printed(key) for key in facts.keys],
+        "external": dict(facts.external),
+        "payer": is_payer(facts, standards, now),
+        "proven": is_proven(facts, standards, now, row.days),
+        "tier": TIERS[row.tier] if row.tier >= 0 else None,
+        "buckets": {name: _bucket(b, now) for name, b in (("burst", row.burst), ("daily", row.daily)) if b},
+        "cluster": None if membership is None else {"id": membership[0], "confidence": membership[1]},
+    }
+
+
+def _bucket(bucket: Bucket, now: float) -> dict[str, float]:
+    return {"rate": bucket.limit.rate, "burst": bucket.limit.burst, "remaining": settled(bucket, now)}
+
+
+def clusters_view(tenant: TenantLimiter) -> dict[str, Any]:
+    """All clusters, the largest first, without their evidence."""
+    ranked = sorted(tenant.links.clusters.values(), key=lambda c: (-c.size, c.id))
+    return {
+        "tenant": tenant.tenant.name,
+        "at": tenant.links.at,
+        "typical_daily_use": tenant.links.typical_daily_use,
+        "clusters": [_cluster(cluster) for cluster in ranked],
+    }
+
+
+def _cluster(cluster: Cluster) -> dict[str, Any]:
+    names = ("id", "since", "size", "confidence", "families", "standing", "demand", "level")
+    return {name: getattr(cluster, name) for name in names}
+
+
+def cluster_view(tenant: TenantLimiter, id_: str) -> dict[str, Any]:
+    """One cluster with its page of evidence. Raises NotFound."""
+    cluster = tenant.links.clusters.get(id_)
+    if cluster is None:
+        raise NotFound(f"no cluster is called {id_!r} now")
+    members = [[name, confidence] for name, (owner, confidence) in tenant.links.members.items() if owner == id_]
+    names = ("kind", "value", "family", "members", "share", "nats")
+    evidence = [{name: getattr(e, name) for name in names} | {"words": in_words(e, cluster)} for e in cluster.evidence]
+    return _cluster(cluster) | {"evidence": evidence, "members": sorted(members)}
+
+
+def in_words(evidence: Any, cluster: Cluster) -> str:
+    """Tell one line of evidence in plain words."""
+    return (
+        f"{evidence.members} of {cluster.size} members have the {evidence.kind} {evidence.value}, "
+        f"which {evidence.share:.2%} of other accounts have"
+    )
+
+
+def decisions_view(tenant: TenantLimiter, most: int) -> dict[str, Any]:
+    """Return the newest verdicts, newest first."""
+    return {"decisions": [msgspec.to_builtins(verdict) for _, verdict in tenant.verdicts.newest(most)]}
+
+
+def decision_view(tenant: TenantLimiter, id_: str, now: float) -> dict[str, Any]:
+    """Return a recent verdict, what it was asked, and what would have changed it. Raises NotFound."""
+    found = tenant.verdicts.get(id_, now)
+    if found is None:
+        raise NotFound(f"verdict {id_!r} is not among the recent ones of tenant {tenant.tenant.name!r}")
+    request, verdict = found
+    policy, tier = tenant.tenant.policy, TIERS.index(verdict.tier)
+    milder = counterfactual(verdict.reasons, policy.bounds[tier]) if tier else []
+    return {
+        "verdict": msgspec.to_builtins(verdict),
+        "request": {
+            "account": request.account.id,
+            "ip": request.client.ip,
+            "route": request.request.route,
+            "cost": request.request.cost,
+        },
+        "milder_without": [{"signal": signal, "log_odds": log_odds} for signal, log_odds in milder],
+        "tier_begins_at": None if tier == 0 else policy.bounds[tier],
+    }

@@ -1,0 +1,120 @@
+"""The linker in a process of its own: notes go in over a pipe in batches, changed links come back.
+
+A linker that holds the interpreter for a second an epoch would otherwise be the latency of every check.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from multiprocessing.connection import Connection
+
+import msgspec
+from msgspec import Struct
+
+from reputation.hydra.linker import Linker, LinkerSettings
+from reputation.hydra.links import NOTHING, Delta, Links, difference
+from reputation.hydra.sightings import Known, Order, Sighting, Told
+from reputation.witness import Note
+
+LOWEST_PRIORITY = 10
+
+
+class Batch(Struct, array_like=True, gc=False):
+    """What one tenant saw since the last batch; `epoch` asks for links as of that time."""
+
+    tenant: str
+    settings: LinkerSettings
+    known: list[Known] = []
+    sightings: list[Sighting] = []
+    told: list[Told] = []
+    orders: list[tuple[Order, float]] = []
+    epoch: float | None = None
+
+
+_batches = msgspec.msgpack.Decoder(Batch)
+_deltas = msgspec.msgpack.Decoder(Delta)
+
+
+def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], epoch: float | None = None) -> Batch:
+    """Sort notes by what they are; their order within each kind stays."""
+    batch = Batch(tenant, settings, epoch=epoch)
+    places: dict[type, list[Note]] = {Known: batch.known, Sighting: batch.sightings, Told: batch.told}  # type: ignore[dict-item]
+    for note in notes:
+        places[type(note)].append(note)
+    return batch
+
+
+class Desk:
+    """The linkers of all tenants, as the process sees them. Also used without a process, in tests."""
+
+    def __init__(self) -> None:
+        self._linkers: dict[str, Linker] = {}
+        self._sent: dict[str, Links] = {}
+
+    def take(self, batch: Batch) -> Delta | None:
+        """Take a batch in; return what changed if it asked for an epoch."""
+        linker = self._linkers.get(batch.tenant)
+        if linker is None:
+            linker = self._linkers[batch.tenant] = Linker(batch.settings)
+        for known in batch.known:
+            linker.know(known)
+        linker.see_many(batch.sightings)
+        for told in batch.told:
+            linker.outcome(told.account, told.outcome, told.at)
+        for order, at in batch.orders:
+            linker.order(order, at)
+        if batch.epoch is None:
+            return None
+        links = linker.epoch(batch.epoch)
+        delta = difference(self._sent.get(batch.tenant, NOTHING), links)
+        self._sent[batch.tenant] = links
+        return delta
+
+
+def work(connection: Connection) -> None:
+    """Serve batches until the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.nice(LOWEST_PRIORITY)
+    desk = Desk()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            delta = desk.take(_batches.decode(connection.recv_bytes()))
+            if delta is not None:
+                connection.send_bytes(msgspec.msgpack.encode(delta))
+
+
+class LinkerProcess:
+    """One running linker. Raises OSError or EOFError from `send` and `receive` once it has died."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=work, args=(theirs,), daemon=True, name="headcount-linker")
+        self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def send(self, batch: Batch) -> None:
+        self._connection.send_bytes(msgspec.msgpack.encode(batch))
+
+    def receive(self) -> Delta:
+        """Wait for the answer to the oldest epoch that was asked for."""
+        return _deltas.decode(self._connection.recv_bytes())
+
+    def close(self) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.join(2.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()

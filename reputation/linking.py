@@ -1,0 +1,149 @@
+"""When links are made anew: in step with recorded time in a replay, on a timer beside live checks."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+from reputation.hydra.linker import LinkerSettings
+from reputation.hydra.links import Delta, follow
+from reputation.limiter import Limiter, TenantLimiter
+from reputation.linker_process import Batch, LinkerProcess, batch_of
+
+BATCH_EVERY = 1.0
+EPOCH_EVERY = 20.0
+"""Seconds between live epochs at least; see SHARE_OF_CORE."""
+SHARE_OF_CORE = 0.08
+"""An epoch that took t seconds is followed by a pause of t / SHARE_OF_CORE."""
+REPLAY_EVERY = 600.0
+REPLAY_LAG = 5.0
+"""Recorded seconds after which an epoch's links take effect in a replay: what a live epoch takes."""
+
+Log = Callable[..., None]
+
+
+def linker_settings(tenant: TenantLimiter) -> LinkerSettings:
+    """Return what the linker is told of a tenant's configuration."""
+    return LinkerSettings(purse=tenant.tenant.settings.linking.purse_units)
+
+
+def linked(limiter: Limiter) -> list[tuple[str, TenantLimiter]]:
+    """Return the tenants that want linking, and let them take notes."""
+    found = [(name, t) for name, t in limiter.tenants.items() if t.tenant.settings.linking.enabled]
+    for _, tenant in found:
+        tenant.witness.listening = True
+    return found
+
+
+class RecordedLinking:
+    """Linking in step with recorded time: every `every` seconds an epoch, its links in force `lag` seconds later.
+
+    The linker works in its own process meanwhile. What it answers depends on the notes alone, and when it takes
+    effect on recorded time alone, so two replays give the same bytes however fast the machine is.
+    """
+
+    def __init__(self, limiter: Limiter, every: float = REPLAY_EVERY, lag: float = REPLAY_LAG) -> None:
+        self._tenants = linked(limiter)
+        self._every = every
+        self._lag = lag
+        self._next = 0.0
+        self._due: float | None = None
+        self._process = LinkerProcess() if self._tenants else None
+
+    def __call__(self, now: float) -> None:
+        """Follow recorded time; to be called before the line at `now`."""
+        if self._process is None:
+            return
+        if self._due is not None and now >= self._due:
+            self._follow(self._process)
+        if now >= self._next:
+            if self._due is not None:
+                self._follow(self._process)
+            self._ask(self._process, now)
+
+    def _ask(self, process: LinkerProcess, now: float) -> None:
+        for name, tenant in self._tenants:
+            process.send(batch_of(name, linker_settings(tenant), tenant.witness.collect(), now))
+        self._next, self._due = now + self._every, now + self._lag
+
+    def _follow(self, process: LinkerProcess) -> None:
+        for _, tenant in self._tenants:
+            tenant.links = follow(tenant.links, process.receive())
+        self._due = None
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.close()
+
+
+class LiveLinking:
+    """Linking beside live checks: a task that feeds the linker, follows its links, and starts it again if it dies.
+
+    A dead linker means stale links and a number that shows it (`restarts`, `age`), never a failed check.
+    """
+
+    def __init__(self, limiter: Limiter, log: Log, clock: Callable[[], float] = time.time) -> None:
+        self.restarts = 0
+        self.epochs = 0
+        self.epoch_seconds = 0.0
+        self.last_epoch = 0.0
+        self._tenants = linked(limiter)
+        self._log = log
+        self._clock = clock
+        self._process: LinkerProcess | None = None
+        self._next_epoch = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    async def run(self) -> None:
+        """Feed and follow until cancelled."""
+        if not self._tenants:
+            return
+        try:
+            while True:
+                await asyncio.sleep(BATCH_EVERY)
+                await self._turn()
+        finally:
+            if self._process is not None:
+                self._process.close()
+
+    async def _turn(self) -> None:
+        try:
+            if self._process is None:
+                self._process = await asyncio.to_thread(LinkerProcess)
+            epoch = self._clock() if time.monotonic() >= self._next_epoch else None
+            batches = self._collect(epoch)
+            started = time.monotonic()
+            deltas = await asyncio.to_thread(exchange, self._process, batches)
+        except (OSError, EOFError) as error:
+            self._restart(error)
+            return
+        if epoch is not None:
+            self._follow(deltas, epoch, time.monotonic() - started)
+
+    def _collect(self, epoch: float | None) -> list[Batch]:
+        return [
+            batch_of(name, linker_settings(tenant), tenant.witness.collect(), epoch) for name, tenant in self._tenants
+        ]
+
+    def _follow(self, deltas: Iterable[Delta], epoch: float, took: float) -> None:
+        for (_, tenant), delta in zip(self._tenants, deltas, strict=True):
+            tenant.links = follow(tenant.links, delta)
+        self.epochs += 1
+        self.epoch_seconds, self.last_epoch = took, epoch
+        self._next_epoch = time.monotonic() + max(EPOCH_EVERY, took / SHARE_OF_CORE)
+
+    def _restart(self, error: Exception) -> None:
+        self._log("linker_died", error=str(error) or type(error).__name__)
+        if self._process is not None:
+            self._process.close()
+        self._process = None
+        self.restarts += 1
+
+
+def exchange(process: LinkerProcess, batches: list[Batch]) -> list[Delta]:
+    """Send batches and wait for the answers to those that ask for an epoch."""
+    for batch in batches:
+        process.send(batch)
+    return [process.receive() for batch in batches if batch.epoch is not None]

@@ -1,0 +1,113 @@
+"""The running sidecar: its settings, limiter and linker, what it tells of itself, and how it reloads."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+
+from geoip.book import AddressBook
+from reputation.config import Settings, load
+from reputation.counts import counter, gauge, verdict_metrics
+from reputation.decision_log import DecisionLog
+from reputation.errors import ConfigError
+from reputation.limiter import Limiter
+from reputation.linking import LiveLinking
+from reputation.sidecar import rebuild
+
+
+class Serving:
+    """What both listeners and the signals act on."""
+
+    def __init__(
+        self, settings: Settings, limiter: Limiter, addresses: AddressBook, decisions: DecisionLog, log: Any
+    ) -> None:
+        self.settings = settings
+        self.limiter = limiter
+        self.addresses = addresses
+        self.decisions = decisions
+        self.clock: Callable[[], float] = time.time
+        self.linking = LiveLinking(limiter, log.warning)
+        self.listeners: dict[str, Any] = {}
+        self.draining = False
+        self._log = log
+        self._reload_failures = 0
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def ready(self) -> dict[str, Any] | None:
+        """What /readyz tells; None while draining."""
+        if self.draining:
+            return None
+        return {
+            "degraded": False,
+            "tenants": len(self.limiter.tenants),
+            "linker": self.linking.pid is not None,
+        }
+
+    def reload(self, path: Path | None) -> bool:
+        """Read configuration and databases anew; keep the old ones, and say so, if anything is wrong."""
+        try:
+            settings = load(path)
+            errors = self.addresses.reload(settings.geoip.databases, self.clock())
+            if errors:
+                raise ConfigError("; ".join(str(error) for error in errors))
+            rebuild(self.limiter, settings, self.addresses)
+        except ConfigError as error:
+            self._reload_failures += 1
+            self._log.error("reload_failed", error=str(error), kept="the configuration and databases from before")
+            return False
+        self.settings = settings
+        self._log.info("reloaded", tenants=sorted(self.limiter.tenants))
+        return True
+
+    def metrics(self) -> bytes:
+        """Return the text exposition of all metrics."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Gather the metrics; called by prometheus_client at each scrape."""
+        tenants = sorted(self.limiter.tenants.items())
+        yield from verdict_metrics((name, tenant.counts) for name, tenant in tenants)
+        yield counter("headcount_decisions_logged", "Decision log lines written.", self.decisions.written)
+        yield counter("headcount_decisions_dropped", "Decision log lines dropped.", self.decisions.dropped)
+        yield counter("headcount_reload_failures", "Reloads that kept the old state.", self._reload_failures)
+        yield counter("headcount_geoip_failures", "Look-ups that met a corrupt place.", self.addresses.failures)
+        yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
+        yield from self._linker_metrics()
+        yield from self._memory_metrics()
+        yield from self._listener_metrics()
+
+    def _linker_metrics(self) -> Iterator[Metric]:
+        linking = self.linking
+        tenants = self.limiter.tenants.values()
+        yield counter("headcount_linker_restarts", "Times the linker was started again.", linking.restarts)
+        yield counter("headcount_linker_epochs", "Epochs linked.", linking.epochs)
+        yield gauge("headcount_linker_epoch_seconds", "Duration of the last epoch.", linking.epoch_seconds)
+        age = self.clock() - linking.last_epoch if linking.last_epoch else -1.0
+        yield gauge("headcount_links_age_seconds", "Age of the links in force; -1 before the first.", age)
+        yield gauge("headcount_clusters", "Clusters now.", sum(len(t.links.clusters) for t in tenants))
+        yield gauge("headcount_linked_accounts", "Accounts in clusters.", sum(len(t.links.members) for t in tenants))
+        dropped = sum(t.witness.dropped for t in tenants)
+        yield counter("headcount_notes_dropped", "Notes that the linker never got.", dropped)
+
+    def _memory_metrics(self) -> Iterator[Metric]:
+        states = [tenant.state for tenant in self.limiter.tenants.values()]
+        yield gauge("headcount_accounts_known", "Accounts that were pushed.", sum(len(s.known) for s in states))
+        yield gauge("headcount_accounts_met", "Accounts met in traffic.", sum(len(s.met) for s in states))
+        yield gauge("headcount_strangers", "Unconfirmed accounts kept.", sum(len(s.strangers) for s in states))
+        crowded = sum(s.met.crowded + s.strangers.crowded + s.budgets.crowded for s in states)
+        yield counter("headcount_crowded", "Newcomers that had to share a row or bucket.", crowded)
+
+    def _listener_metrics(self) -> Iterator[Metric]:
+        server = self.listeners.get("check")
+        if server is None:
+            return
+        yield gauge("headcount_connections", "Connections open on the check listener.", server.open)
+        yield counter("headcount_connections_accepted", "Connections accepted.", server.accepted)
+        yield counter("headcount_connections_refused", "Connections refused.", server.refused)
+        yield counter("headcount_requests", "Requests on the check listener.", server.requests)
+        yield counter("headcount_failures", "Answers that were a 500.", server.failures)
+        yield counter("headcount_bad_requests", "Requests that could not be read.", sum(server.bad_requests.values()))

@@ -1,0 +1,69 @@
+"""The parts of a running program put together from its settings: addresses, tenants, state."""
+
+import os
+import secrets
+from pathlib import Path
+
+from geoip.book import AddressBook
+from geoip.readers import DatabaseError
+from reputation.config import Settings, compile_tenants
+from reputation.errors import ConfigError
+from reputation.limiter import Limiter, TenantLimiter
+from reputation.stores.memory import MemoryStore, TenantState
+
+HASH_KEY = "HEADCOUNT_HASH_KEY"
+SHORTEST_HASH_KEY = 16
+
+
+def hash_key() -> bytes | None:
+    """Read the hash key from the environment, where it stands itself or names a file with a leading @."""
+    text = os.environ.get(HASH_KEY)
+    if text is None:
+        return None
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"{HASH_KEY}: cannot read {text[1:]}: {error.strerror}") from None
+    if len(text) < SHORTEST_HASH_KEY:
+        raise ConfigError(f"{HASH_KEY}: at least {SHORTEST_HASH_KEY} characters, such as 32 random ones in hex")
+    return text.encode()[:64]
+
+
+def open_addresses(settings: Settings, now: float) -> AddressBook:
+    """Open the configured databases. Raises ConfigError naming file and cause."""
+    try:
+        if settings.geoip.embedded:
+            return AddressBook.open(settings.geoip.databases, now)
+        return AddressBook.open(settings.geoip.databases, now, embedded=None)
+    except DatabaseError as error:
+        raise ConfigError(f"geoip.databases: {error}") from None
+
+
+def build(settings: Settings, addresses: AddressBook, secret: bytes | None = None) -> Limiter:
+    """Make every tenant's limiter with empty state."""
+    memory = settings.memory
+    store = MemoryStore(lambda: TenantState(memory.accounts, memory.strangers))
+    secret = secret or hash_key() or secrets.token_bytes(32)
+    return Limiter(
+        {
+            name: TenantLimiter(tenant, store.tenant(name), addresses, secret)
+            for name, tenant in compile_tenants(settings).items()
+        }
+    )
+
+
+def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook) -> None:
+    """Put new settings in force on a running limiter: state stays, tenants come and go. Raises ConfigError first."""
+    compiled = compile_tenants(settings)
+    some = next(iter(limiter.tenants.values()))
+    memory = settings.memory
+    for name, tenant in compiled.items():
+        running = limiter.tenants.get(name)
+        if running is None:
+            state = TenantState(memory.accounts, memory.strangers)
+            limiter.tenants[name] = TenantLimiter(tenant, state, addresses, some.secret)
+        else:
+            running.retune(tenant)
+    for name in [name for name in limiter.tenants if name not in compiled]:
+        del limiter.tenants[name]
