@@ -105,9 +105,7 @@ def test_a_stop_is_the_client_s_own_answer(gateway: str, decision: str, status: 
     assert dict(reply.headers)[b"Retry-After"] == b"5"
 
 
-@pytest.mark.parametrize(
-    ("decision", "status"), [("throttle", b"429"), ("challenge", b"403"), ("deny", b"403")]
-)
+@pytest.mark.parametrize(("decision", "status"), [("throttle", b"429"), ("challenge", b"403"), ("deny", b"403")])
 def test_nginx_gets_403_and_the_real_status_beside_it(decision: str, status: bytes) -> None:
     reply = adapter("nginx").answer(verdict(decision))
     headers = dict(reply.headers)

@@ -63,9 +63,7 @@ def test_a_client_sees_nothing_but_what_is_listed(decision: str) -> None:
     listed = {b"X-Headcount-Verdict", b"RateLimit-Policy", b"RateLimit"}
     assert {name for name, _ in sent} == listed | ({b"Retry-After"} if decision != "allow" else set())
     seen = b"".join(value for _, value in sent)
-    assert not [
-        word for word in (b"limited", b"31.4", b"h-5f2c", b"cluster", b"q=7", b"secret") if word in seen
-    ]
+    assert not [word for word in (b"limited", b"31.4", b"h-5f2c", b"cluster", b"q=7", b"secret") if word in seen]
 
 
 def test_the_upstream_learns_tier_risk_cluster_and_actions() -> None:

@@ -69,6 +69,4 @@ def test_no_header_can_name_a_request_so_that_a_client_is_charged_once_for_every
 
 def test_what_facts_make_is_still_a_valid_check() -> None:
     found = with_facts(ASKED, [(b"x-iin", b"411111")], {"X-Iin": "account.payment.iin"})
-    assert msgspec.json.decode(msgspec.json.encode(found), type=Request).account.payment == Payment(
-        iin="411111"
-    )
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Request).account.payment == Payment(iin="411111")

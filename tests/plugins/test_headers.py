@@ -147,9 +147,7 @@ def test_whatever_a_client_writes_the_check_is_valid_on_the_wire(
     key: bytes, agent: bytes, ja4: bytes, path: str
 ) -> None:
     """A client that could provoke an error here would pass gateways that fail open."""
-    sent = message(
-        (b"authorization", key), (b"user-agent", agent), (b"x-ja4", ja4), (b"x-forwarded-for", b"192.0.2.1")
-    )
+    sent = message((b"authorization", key), (b"user-agent", agent), (b"x-ja4", ja4), (b"x-forwarded-for", b"192.0.2.1"))
     made = check(sent, "t", GatewaySettings(ja4_header="x-ja4"), path)
     again = msgspec.json.decode(msgspec.json.encode(made), type=Request, dec_hook=wire_type)
     assert again == made
