@@ -84,9 +84,7 @@ class Session(Struct, frozen=True, gc=False):
 class Arrivals:
     """Draws sessions hour by hour; the same seed and senders give the same sessions, in the same order."""
 
-    def __init__(
-        self, senders: Sequence[Sender], seed: Sequence[int], measured: Observed | None = None
-    ) -> None:
+    def __init__(self, senders: Sequence[Sender], seed: Sequence[int], measured: Observed | None = None) -> None:
         self._seed = list(seed)
         loads = [s.load for s in senders]
         self._daily = np.array([load.daily for load in loads])
@@ -116,9 +114,7 @@ class Arrivals:
         hour = ((local % DAY) // HOUR).astype(int)
         days = ((local - 4 * DAY) // DAY).astype(int) % 7
         factor = np.where(days >= 5, self._weekend, 1.0)
-        active = np.clip(
-            (np.minimum(self._end, begin + HOUR) - np.maximum(self._start, begin)) / HOUR, 0.0, 1.0
-        )
+        active = np.clip((np.minimum(self._end, begin + HOUR) - np.maximum(self._start, begin)) / HOUR, 0.0, 1.0)
         rows = np.arange(len(hour))
         expected: np.ndarray = self._daily * self._of_day(begin) * self._shares[rows, hour] * factor * active
         return expected
@@ -144,9 +140,7 @@ class Arrivals:
 
     def _ticks(self, begin: float, rng: np.random.Generator) -> Iterator[Session]:
         """Evenly spaced requests of the senders that work by the clock, with half a second's jitter."""
-        for owner in np.flatnonzero(
-            self._clockwork & (self._start < begin + HOUR) & (self._end > begin)
-        ).tolist():
+        for owner in np.flatnonzero(self._clockwork & (self._start < begin + HOUR) & (self._end > begin)).tolist():
             period = DAY / self._daily[owner]
             first = np.ceil(begin / period - self._phase[owner])
             last = np.ceil((begin + HOUR) / period - self._phase[owner])

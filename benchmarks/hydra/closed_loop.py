@@ -186,9 +186,7 @@ def run(world: World, check: Engine, reaction: Reaction) -> Report:
             verdict = ask(hydra.line(wish))
             fresh = hydra.hear(wish, verdict) if verdict else None
             if fresh:
-                tally.enrol(
-                    fresh.id, Fact("hydra", fresh.klass, fresh.keys, fresh.actor, created=fresh.created)
-                )
+                tally.enrol(fresh.id, Fact("hydra", fresh.klass, fresh.keys, fresh.actor, created=fresh.created))
                 ask(lines.account_line(wish.at, fresh, fresh.facts).encode())
 
     for at, line in stream(world, attack=False):

@@ -28,10 +28,7 @@ def lay(rng: np.random.Generator, honest: int, exits: int, data: Path | None = N
     With `data` the exits are those of its list of verified ones, drawn without repeats as far as it reaches.
     """
     carriers = people.carrier_pools(rng, max(300, honest // 4))
-    vpn = [
-        networks.v4_block(rng, networks.network(rng, "vpn"), max(12, honest // 100))
-        for _ in range(VPN_PROVIDERS)
-    ]
+    vpn = [networks.v4_block(rng, networks.network(rng, "vpn"), max(12, honest // 100)) for _ in range(VPN_PROVIDERS)]
     listed = networks.listed_exits(data / PROXY_FILE) if data and (data / PROXY_FILE).exists() else []
     found = [listed[int(i)] for i in rng.permutation(len(listed))[:exits]]
     found += networks.drawn_exits(rng, exits - len(found))

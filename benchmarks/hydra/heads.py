@@ -51,9 +51,7 @@ def _each_sticky(ground: Ground, rng: Rng) -> Callable[[int], Place]:
 
     def place(_: int) -> Place:
         period = float(rng.uniform(10, 40)) * HOUR
-        return Renewed(
-            _exits(ground, rng, math.ceil(WEEK / period) + 1), period, float(rng.uniform(0, period))
-        )
+        return Renewed(_exits(ground, rng, math.ceil(WEEK / period) + 1), period, float(rng.uniform(0, period)))
 
     return place
 
@@ -82,9 +80,7 @@ def _script(_rng: Rng) -> Client:
 
 
 def _sdk(_rng: Rng) -> Client:
-    return Client(
-        "acme-python/0.71.0", fingerprints.PYTHON_311, fingerprints.PYTHON_311, None, sessions=False
-    )
+    return Client("acme-python/0.71.0", fingerprints.PYTHON_311, fingerprints.PYTHON_311, None, sessions=False)
 
 
 def _rare(rng: Rng) -> Client:

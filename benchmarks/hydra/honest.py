@@ -82,18 +82,14 @@ def _office(rng: Rng, klass: str, size: int) -> Made:
     organisation = {"id": f"{fingerprints.hexes(rng, 8)}.example", "verified": bool(rng.random() < 0.5)}
     for _ in range(size):
         daily = people.wish(rng, 1.2)
-        owner = people.account(
-            rng, klass, where, people.joined(rng, where), paid=people.pays(rng, daily, 0.2)
-        )
+        owner = people.account(rng, klass, where, people.joined(rng, where), paid=people.pays(rng, daily, 0.2))
         if named:
             owner.facts["organisation"] = organisation
         place = Commute(line, places.home(rng, where), offset(where))
         load = _load(msgspec.structs.replace(HUMAN, hours="office", weekend=0.15), daily, where)
         sender = people.sender(rng, owner, place, people.machine(rng), load)
         if inspected:
-            sender.clients = tuple(
-                msgspec.structs.replace(c, ja4=inspected, resumed=inspected) for c in sender.clients
-            )
+            sender.clients = tuple(msgspec.structs.replace(c, ja4=inspected, resumed=inspected) for c in sender.clients)
         yield owner, [sender]
 
 
@@ -196,9 +192,7 @@ def vpn(ground: Ground, rng: Rng, count: int) -> Made:
     """People who leave through a commercial VPN: the exits near them, shared with everybody else there."""
     for _ in range(count):
         where, daily = people.country(rng), people.wish(rng)
-        owner = people.account(
-            rng, "vpn", where, people.joined(rng, where), paid=people.pays(rng, daily, -0.3)
-        )
+        owner = people.account(rng, "vpn", where, people.joined(rng, where), paid=people.pays(rng, daily, -0.3))
         provider = ground.vpn[int(rng.integers(len(ground.vpn)))]
         near = [provider[int(i)] for i in rng.integers(0, len(provider), 6)]
         place = Pool(near) if rng.random() < 0.6 else _sometimes(rng, near, where)
@@ -214,9 +208,7 @@ def server(_ground: Ground, rng: Rng, count: int) -> Made:
     """Programs on one to four rented machines, around the clock, with the SDK of the day."""
     for _ in range(count):
         where, daily = people.country(rng), people.wish(rng, 2.5)
-        owner = people.account(
-            rng, "server", where, people.joined(rng, where), paid=people.pays(rng, daily, 0.4)
-        )
+        owner = people.account(rng, "server", where, people.joined(rng, where), paid=people.pays(rng, daily, 0.4))
         source = networks.network(rng, "hosting", where)
         place = Pool([networks.v4(rng, source) for _ in range(1 + int(rng.geometric(0.6)) % 4)])
         yield owner, [people.sender(rng, owner, place, "sdk", _load(SERVICE, daily, where))]
@@ -237,18 +229,14 @@ def travellers(ground: Ground, rng: Rng, count: int) -> Made:
     """At home, then an airport, some days of another country's hotel and phone network, then home again."""
     for _ in range(count):
         where, away, daily = people.country(rng), people.country(rng), people.wish(rng)
-        owner = people.account(
-            rng, "traveller", where, people.joined(rng, where), paid=people.pays(rng, daily, 0.0)
-        )
+        owner = people.account(rng, "traveller", where, people.joined(rng, where), paid=people.pays(rng, daily, 0.0))
         leaves = START + float(rng.uniform(0, 5)) * DAY
         arrives, returns = leaves + 14 * HOUR, leaves + float(rng.uniform(2, 6)) * DAY
         at_home = places.home(rng, where)
         airport = Fixed(networks.v4(rng, networks.network(rng, "business", where)))
         hotel = networks.v4(rng, networks.network(rng, "business", away))
         abroad = Pool([hotel, hotel, *ground.carriers[away][0][:3]])
-        place = Journey(
-            ((leaves, at_home), (arrives, airport), (returns, abroad), (returns + 52 * DAY, at_home))
-        )
+        place = Journey(((leaves, at_home), (arrives, airport), (returns, abroad), (returns + 52 * DAY, at_home)))
         yield owner, [people.sender(rng, owner, place, people.machine(rng), _load(HUMAN, daily, where))]
 
 
@@ -256,18 +244,13 @@ def shared_key(_ground: Ground, rng: Rng, count: int) -> Made:
     """A team of three to eight that shares one account and its key, each from a desk of their own."""
     for _ in range(count):
         where, daily = people.country(rng), people.wish(rng, 1.5)
-        owner = people.account(
-            rng, "shared_key", where, people.joined(rng, where), paid=people.pays(rng, daily, 0.6)
-        )
+        owner = people.account(rng, "shared_key", where, people.joined(rng, where), paid=people.pays(rng, daily, 0.6))
         line = Fixed(networks.v4(rng, networks.network(rng, "business", where)))
         team = int(rng.integers(3, 9))
         desks = [Commute(line, places.home(rng, where), offset(where), 0.4) for _ in range(team)]
         yield (
             owner,
-            [
-                people.sender(rng, owner, desk, people.machine(rng), _load(HUMAN, daily / team, where))
-                for desk in desks
-            ],
+            [people.sender(rng, owner, desk, people.machine(rng), _load(HUMAN, daily / team, where)) for desk in desks],
         )
 
 

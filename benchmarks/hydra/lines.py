@@ -57,10 +57,7 @@ def account_line(at: float, account: Account, facts: dict[str, object]) -> str:
 
 
 def outcome_line(at: float, account: Account, outcome: str) -> str:
-    return (
-        _encode({"kind": "outcome", "at": round(at, 3), "account": account.id, "outcome": outcome}).decode()
-        + "\n"
-    )
+    return _encode({"kind": "outcome", "at": round(at, 3), "account": account.id, "outcome": outcome}).decode() + "\n"
 
 
 def account_events(account: Account, until: float) -> Iterator[tuple[float, str]]:

@@ -15,9 +15,7 @@ COUNTRIES = {
 _NAMES = tuple(COUNTRIES)
 _SHARES = np.array(tuple(COUNTRIES.values())) / sum(COUNTRIES.values())
 # Waking hours' share of sign-ups, by local hour
-_SIGNUP_HOURS = np.array(
-    [1, 0.5, 0.3, 0.2, 0.2, 0.4, 1, 2, 4, 6, 7, 7, 6, 6.5, 7, 7, 6.5, 6, 5, 5, 5, 4.5, 3.5, 2]
-)
+_SIGNUP_HOURS = np.array([1, 0.5, 0.3, 0.2, 0.2, 0.4, 1, 2, 4, 6, 7, 7, 6, 6.5, 7, 7, 6.5, 6, 5, 5, 5, 4.5, 3.5, 2])
 _SIGNUP_HOURS = _SIGNUP_HOURS / _SIGNUP_HOURS.sum()
 
 # Mean loads of 162 clients over 14 days (ServeGen), as multiples of their mean: (quantile, load).
@@ -106,7 +104,7 @@ def shapes(rng: np.random.Generator) -> tuple[int, ...]:
     return (*common, int(rng.integers(2**63)))
 
 
-def sender(  # noqa: PLR0917 - one row of a table
+def sender(
     rng: np.random.Generator, owner: Account, place: places.Place, kind: str, load: Load, odd: float = 0.03
 ) -> Sender:
     """A sender from the account's beginning on, who takes a new model up some days after it came out."""

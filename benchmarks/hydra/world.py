@@ -118,9 +118,7 @@ def content(sender: Sender, salt: int, at: float) -> str:
     noise = mixed(salt, int(at * 1000), sender.serial)
     if sender.shapes and (noise & 0xFFFF) / 65536 < sender.templated:
         shape = sender.shapes[(noise >> 16) % len(sender.shapes)]
-        hashed = (
-            mixed(shape) ^ (1 << (noise >> 24 & 63)) ^ (1 << (noise >> 30 & 63)) ^ (1 << (noise >> 36 & 63))
-        )
+        hashed = mixed(shape) ^ (1 << (noise >> 24 & 63)) ^ (1 << (noise >> 30 & 63)) ^ (1 << (noise >> 36 & 63))
         return f"{hashed:016x}"
     return f"{mixed(noise):016x}"
 
@@ -147,11 +145,7 @@ def stream(world: World, *, attack: bool = True) -> Iterator[Entry]:
     if attack and world.hydra.senders:
         parts.append(traffic(world, world.hydra, 2))
     known = lines.VIEWS[spec.view].facts
-    pushed = (
-        sorted(_events(world.honest, until) + _events(world.hydra, until), key=itemgetter(0, 1))
-        if known
-        else []
-    )
+    pushed = sorted(_events(world.honest, until) + _events(world.hydra, until), key=itemgetter(0, 1)) if known else []
     cursor, pending = 0, list[Entry]()
     for begin in np.arange(START, until, HOUR).tolist():
         end = begin + HOUR

@@ -49,23 +49,15 @@ def write(entries: Iterable[Entry], path: Path) -> int:
 
 def parser() -> argparse.ArgumentParser:
     default = Spec()
-    options = argparse.ArgumentParser(
-        prog="python -m benchmarks.hydra.worlds", description=__doc__.splitlines()[0]
-    )
-    options.add_argument(
-        "--level", default="L3", help=f"comma-separated, of {', '.join(LADDER)}; none: no hydra"
-    )
+    options = argparse.ArgumentParser(prog="python -m benchmarks.hydra.worlds", description=__doc__.splitlines()[0])
+    options.add_argument("--level", default="L3", help=f"comma-separated, of {', '.join(LADDER)}; none: no hydra")
     options.add_argument("--variant", default="", help=f"comma-separated, of {', '.join(VARIANTS)}")
     options.add_argument("--seed", type=int, default=default.seed)
     options.add_argument("--honest", type=int, default=default.honest, help="honest accounts")
     options.add_argument("--heads", type=int, default=default.heads, help="the hydra's accounts")
-    options.add_argument(
-        "--daily", type=float, default=default.daily, help="requests a day that each head wants"
-    )
+    options.add_argument("--daily", type=float, default=default.daily, help="requests a day that each head wants")
     options.add_argument("--days", type=int, default=default.days)
-    options.add_argument(
-        "--view", choices=sorted(VIEWS), default=default.view, help="what the sidecar gets to see"
-    )
+    options.add_argument("--view", choices=sorted(VIEWS), default=default.view, help="what the sidecar gets to see")
     options.add_argument("--content", action="store_true", help="with SimHashes of the prompts' shapes")
     options.add_argument("--shared-data", help="folder with measured clients and verified proxy exits")
     options.add_argument("--out", type=Path, required=True, help="lines; .gz and .zst are compressed")

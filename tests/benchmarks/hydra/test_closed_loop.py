@@ -15,9 +15,7 @@ SPEC = Spec(honest=60, heads=12, days=2, levels=("L1",))
 def wishes():
     world = make(SPEC)
     heads = {account.id for account in world.hydra.accounts}
-    return sum(
-        any(f'"id":"{name}"' in line for name in heads) and '"kind"' not in line for _, line in stream(world)
-    )
+    return sum(any(f'"id":"{name}"' in line for name in heads) and '"kind"' not in line for _, line in stream(world))
 
 
 def test_with_an_engine_that_allows_all_the_wishes_are_the_open_loop_s():
@@ -59,9 +57,7 @@ def test_worn_out_heads_are_replaced_by_accounts_that_sign_up_then():
     reaction = Reaction(tries=1, rest=0.0, replace_after=5, reserve=0.5)
     closed_loop.run(make(SPEC), check, reaction)
     fresh = [
-        line
-        for line in signed_up
-        if abs(line["created_at"] - line["at"]) < 1 and "fingerprint" in line["payment"]
+        line for line in signed_up if abs(line["created_at"] - line["at"]) < 1 and "fingerprint" in line["payment"]
     ]
     assert len(fresh) >= 1
 
@@ -79,9 +75,7 @@ def test_lines_reach_the_engine_in_time_order_and_honest_ones_are_untouched():
 
     closed_loop.run(world, check, Reaction(reserve=0.0))
     assert all(later >= earlier - 0.001 for earlier, later in itertools.pairwise(times))
-    alone = [
-        line for _, line in stream(make(Spec(honest=60, heads=0, days=2, levels=()))) if '"kind"' not in line
-    ]
+    alone = [line for _, line in stream(make(Spec(honest=60, heads=0, days=2, levels=()))) if '"kind"' not in line]
     assert len(honest) == len(alone)
 
 

@@ -64,9 +64,7 @@ def test_honest_stops_are_counted_for_all_payers_and_each_class(truth):
 
 
 def test_an_honest_account_counts_as_linked_for_good_and_a_head_only_while_it_is(truth):
-    report = tallied(
-        truth, ("payer", LINKED), ("payer", PASS), ("h1", LINKED), ("h1", PASS), ("h2", LINKED)
-    ).report()
+    report = tallied(truth, ("payer", LINKED), ("payer", PASS), ("h1", LINKED), ("h1", PASS), ("h2", LINKED)).report()
     assert report.honest_linked == 0.5
     assert report.honest_linked_by_class == {"home": 1.0, "carrier_nat": 0.0}
     assert report.heads_linked == 0.5

@@ -1,0 +1,98 @@
+"""Run systems on simulated hydras and honest worlds, and print one table.
+
+python -m benchmarks.hydra --quick
+python -m benchmarks.hydra --levels L0,L3,none --seeds 1,2,3 --views full,bare --out var/hydra
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.hydra import picture, table
+from benchmarks.hydra.attackers import LADDER, VARIANTS
+from benchmarks.hydra.baselines import BASELINES
+from benchmarks.hydra.lines import VIEWS
+from benchmarks.hydra.runs import NO_HYDRA, Failed, Result, System, default_system, run_all, specs
+from benchmarks.hydra.world import Spec
+
+QUICK = ["--levels", "L0,L3,none", "--views", "full", "--seeds", "1", "--honest", "300", "--days", "3"]
+
+
+def words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def numbers(text: str) -> list[int]:
+    return [int(word) for word in words(text)]
+
+
+def system(text: str) -> System:
+    """NAME=COMMAND, as --engine takes it."""
+    name, _, command = text.partition("=")
+    if "{world}" not in command or "{verdicts}" not in command:
+        raise argparse.ArgumentTypeError("expected NAME=COMMAND with {world} and {verdicts} in it")
+    return System(name, command)
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(prog="python -m benchmarks.hydra", description=__doc__.splitlines()[0])
+    add = options.add_argument
+    add("--levels", type=words, default=[*LADDER, NO_HYDRA], help="comma-separated; L1+L4: both in one world")
+    add("--views", type=words, default=["full", "no-client-hints", "bare"], help=f"of {', '.join(VIEWS)}")
+    add("--variants", type=words, default=[], help=f"all applied, of {', '.join(VARIANTS)}")
+    add("--seeds", type=numbers, default=[1, 2, 3])
+    add("--honest", type=numbers, default=[3000], help="honest accounts; several sizes may be given")
+    add("--heads", type=int, help="heads; a fifth of the honest accounts unless given")
+    add("--daily", type=float, default=22.0, help="requests a day that each head wants")
+    add("--days", type=int, default=7)
+    add("--content", action="store_true", help="with SimHashes of the prompts' shapes")
+    add("--shared-data", help="folder with measured clients and verified proxy exits")
+    add("--engine", type=system, action="append", help="NAME=COMMAND with {world} and {verdicts}; repeatable")
+    add("--baselines", type=words, default=list(BASELINES), help="comma-separated; empty for none")
+    add("--no-engine", action="store_true", help="baselines alone")
+    add("--jobs", type=int, default=1, help="worlds at a time")
+    add("--out", type=Path, default=Path("var/hydra"), help="folder for results.json, table.md and hydra.svg")
+    add("--quick", action="store_true", help=f"as {' '.join(QUICK)}")
+    return options
+
+
+def chosen(arguments: list[str] | None) -> argparse.Namespace:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return parser().parse_args([*QUICK, *given] if "--quick" in given else given)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = chosen(arguments)
+    like = Spec(
+        honest=options.honest[0],
+        heads=options.heads or options.honest[0] // 5,
+        variants=tuple(options.variants),
+        daily=options.daily,
+        days=options.days,
+        content=options.content,
+        data=options.shared_data,
+    )
+    todo = list(specs(options.levels, options.views, options.seeds, options.honest, like))
+    systems = [] if options.no_engine else options.engine or [default_system()]
+    results: list[Result] = []
+    try:
+        for number, found in enumerate(run_all(todo, systems, options.baselines, options.jobs), 1):
+            results.extend(found)
+            if sys.stderr.isatty():
+                print(f"{number} of {len(todo)} worlds", end="\r", file=sys.stderr, flush=True)
+    except Failed as failed:
+        print(f"\n{failed}", file=sys.stderr)
+        return 1
+    rows = table.rows(results)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
+    (options.out / "table.md").write_text(table.markdown(rows) + "\n", encoding="utf-8")
+    picture.draw(rows, options.out / "hydra.svg")
+    print(table.markdown(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

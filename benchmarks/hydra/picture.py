@@ -1,0 +1,49 @@
+"""Leak against honest requests stopped, a point for each level and system, a panel for each view."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hydra.table import Row
+
+FLOOR = 1e-5  # where a share of nothing is drawn on a logarithmic axis
+MARKERS = "osD^vPX*"
+
+
+def draw(found: Sequence[Row], path: Path) -> None:
+    """Write the picture as SVG or PNG, by the path's suffix. ImportError: matplotlib is not installed."""
+    import matplotlib as mpl  # noqa: PLC0415 - a second to import, and only this function needs it
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "hydra"
+    from matplotlib import pyplot  # noqa: PLC0415 - after the backend was chosen
+
+    shown = [row for row in found if row.leak is not None]
+    views = list(dict.fromkeys(row.view for row in shown)) or ["full"]
+    systems = list(dict.fromkeys(row.system for row in shown))
+    figure, panels = pyplot.subplots(1, len(views), figsize=(5.2 * len(views), 4.6), sharey=True, squeeze=False)
+    for view, panel in zip(views, panels[0], strict=True):
+        _panel(panel, [row for row in shown if row.view == view], systems)
+        panel.set_title(view)
+        panel.set_xlabel("honest requests stopped")
+    panels[0][0].set_ylabel("leak: share of the hydra's requests let through")
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=5, frameon=False)
+    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    pyplot.close(figure)
+
+
+def _panel(panel: Any, found: Sequence[Row], systems: Sequence[str]) -> None:
+    for number, system in enumerate(systems):
+        points = [row for row in found if row.system == system]
+        across = [max(FLOOR, row.honest_stopped) for row in points]
+        up = [row.leak for row in points]
+        panel.scatter(across, up, label=system, marker=MARKERS[number % len(MARKERS)], color=f"C{number}", s=36)
+        for row, x, y in zip(points, across, up, strict=True):
+            panel.annotate(row.level, (x, y), textcoords="offset points", xytext=(4, 3), fontsize=7)
+    panel.set_xscale("log")
+    panel.set_xlim(FLOOR / 1.5, 1)
+    panel.set_ylim(-0.02, 1.05)
+    panel.axvline(0.003, color="0.7", linewidth=0.8, linestyle="--")
+    panel.grid(visible=True, linewidth=0.3)

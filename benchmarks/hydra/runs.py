@@ -1,0 +1,124 @@
+"""Run systems on worlds: the product as a command over files, the baselines in this process; keep what they scored."""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from benchmarks.hydra import scoring, truth, worlds
+from benchmarks.hydra.baselines import BASELINES, replay
+from benchmarks.hydra.scoring import Report
+from benchmarks.hydra.world import Spec, make, stream
+
+NO_HYDRA = "none"
+
+
+class System(Struct, frozen=True):
+    """A name for the table and a command line with {world} and {verdicts} in it."""
+
+    name: str
+    command: str
+
+
+class Result(Struct, frozen=True):
+    """One system on one world. seconds: wall clock; peak_mb: largest resident set of a command, 0 in-process."""
+
+    system: str
+    world: Spec
+    lines: int
+    seconds: float
+    peak_mb: float
+    report: Report
+
+    @property
+    def level(self) -> str:
+        return "+".join(self.world.levels) or NO_HYDRA
+
+
+class Failed(Exception):
+    """A system's command did not end well: its name, exit status and the end of what it said."""
+
+
+def default_system() -> System:
+    """The product beside this Python."""
+    command = shlex.quote(str(Path(sys.executable).with_name("headcount")))
+    return System("headcount", f"{command} replay {{world}} --out {{verdicts}}")
+
+
+def specs(
+    levels: Sequence[str], views: Sequence[str], seeds: Sequence[int], sizes: Sequence[int], like: Spec
+) -> Iterator[Spec]:
+    """Every combination; a world has a fifth as many heads as honest accounts, unless `like` has its own number."""
+    for size in sizes:
+        heads = like.heads if size == like.honest else size // 5
+        for view in views:
+            for level in levels:
+                for seed in seeds:
+                    picked = () if level == NO_HYDRA else tuple(level.split("+"))
+                    yield msgspec.structs.replace(
+                        like, levels=picked, view=view, seed=seed, honest=size, heads=heads if picked else 0
+                    )
+
+
+def _spawn(command: str, log: Path) -> tuple[int, float]:
+    """(exit status, peak memory in MB) of a command; its standard error goes to the log."""
+    with log.open("wb") as errors:
+        child = subprocess.Popen(shlex.split(command), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, usage.ru_maxrss / 1024
+
+
+def _of_command(system: System, spec: Spec, lines: Path, count: int) -> Result:
+    verdicts, log = lines.with_suffix(".verdicts"), lines.with_suffix(".log")
+    begun = time.perf_counter()
+    command = system.command.format(world=shlex.quote(str(lines)), verdicts=shlex.quote(str(verdicts)))
+    status, peak = _spawn(command, log)
+    took = time.perf_counter() - begun
+    if status:
+        raise Failed(f"{system.name} ended with {status}: {log.read_text(errors='replace')[-2000:]}")
+    with lines.open("rb") as asked, verdicts.open("rb") as answered:
+        report = scoring.score(truth.read(truth.beside(lines)), asked, answered)
+    verdicts.unlink()
+    return Result(system.name, spec, count, took, peak, report)
+
+
+def _of_baseline(name: str, spec: Spec, lines: Path, count: int) -> Result:
+    begun = time.perf_counter()
+    with lines.open("rb") as asked:
+        judged = replay(map(msgspec.json.decode, asked), BASELINES[name]())
+        report = scoring.judge(truth.read(truth.beside(lines)), judged)
+    return Result(name, spec, count, time.perf_counter() - begun, 0.0, report)
+
+
+def run(spec: Spec, systems: Sequence[System], baselines: Sequence[str]) -> list[Result]:
+    """Write a world to a temporary folder and let every system judge it. Failed: a command did not end well."""
+    with tempfile.TemporaryDirectory(prefix="hydra-") as folder:
+        lines = Path(folder) / "world.jsonl"
+        world = make(spec)
+        truth.write(world, truth.beside(lines))
+        count = worlds.write(stream(world), lines)
+        del world
+        found = [_of_command(system, spec, lines, count) for system in systems]
+        return found + [_of_baseline(name, spec, lines, count) for name in baselines]
+
+
+def run_all(
+    chosen: Sequence[Spec], systems: Sequence[System], baselines: Sequence[str], jobs: int
+) -> Iterator[list[Result]]:
+    """Results world by world, in order. The baselines see no facts, so they run in the first view alone."""
+    first = chosen[0].view if chosen else ""
+    extra = [baselines if spec.view == first else () for spec in chosen]
+    if jobs == 1:
+        yield from (run(spec, systems, names) for spec, names in zip(chosen, extra, strict=True))
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(run, chosen, [systems] * len(chosen), extra)
