@@ -14,6 +14,7 @@ from typing import Protocol
 
 from reputation.gateway import HttpMessage, Reply
 from reputation.http.listener_connection import BODY, CLOSING, HEAD, IDLE, STALLED, Connection
+from reputation.http.wire import Plain
 from reputation.http.wire_answers import FAILED, Answers
 from reputation.http.wire_rules import Limits
 
@@ -59,6 +60,7 @@ class Server:
         self.limits = limits
         self.body_limit: BodyLimit = body_limit or (lambda _target: limits.body)
         self.answers = Answers()
+        self.heads: dict[bytes, Plain] = {}
         self.connections: set[Connection] = set()
         self.refusing: set[Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, cast
 
-from reputation.gateway import Reply
+from reputation.gateway import HttpMessage, Reply
 from reputation.http.wire import Reader
 from reputation.http.wire_answers import CONTINUE, FULL, ReplyError, refuse
 from reputation.http.wire_rules import CLOSE, BadRequestError
@@ -52,7 +52,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         server, peer = self._server, transport.get_extra_info("peername")
-        self._reader = Reader(server.limits, server.body_limit, peer[0] if isinstance(peer, tuple) else "")
+        peer = peer[0] if isinstance(peer, tuple) else ""
+        self._reader = Reader(server.limits, server.body_limit, peer, server.heads)
         if server.admit(self):
             return
         if self not in server.refusing:
@@ -68,6 +69,11 @@ class Connection(asyncio.Protocol):
         self._server.left(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.doing is IDLE:
+            message = self._reader.whole(data)
+            if message is not None:
+                self._serve(message)
+                return
         if self.doing is CLOSING:
             return
         self._reader.feed(data)
@@ -99,10 +105,7 @@ class Connection(asyncio.Protocol):
             self._close()
         elif self.doing is HEAD or self.doing is BODY:
             self._refuse(BadRequestError("time"))
-        elif (
-            not (self.doing is CLOSING and writing)
-            or self._server.now - self.since > self._server.limits.write_time
-        ):
+        elif not (self.doing is CLOSING and writing) or self._server.now - self.since > self._server.limits.write_time:
             self.abort()
 
     def leave(self) -> None:
@@ -112,6 +115,32 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         self._transport.abort()
+
+    def _serve(self, message: HttpMessage) -> None:
+        """Answer the one message that came as a whole: what `_advance` does, without its detours."""
+        server = self._server
+        self.since = server.now
+        reply = self._reply(message)
+        if reply is None:
+            self.doing = WORKING
+        elif server.draining:
+            self._answer(reply, message.method)
+            self._close()
+        else:
+            self._transport.write(self._render(reply, message.method, b""))
+
+    def _reply(self, message: HttpMessage) -> Reply | None:
+        """Ask the application; None when a task of its own will answer."""
+        server = self._server
+        server.requests += 1
+        try:
+            reply = server.application(message)
+        except Exception as error:  # noqa: BLE001 - the boundary: the application's bug is this request's 500
+            return server.failed("application_failed", error)
+        if type(reply) is Reply:
+            return reply
+        server.started(self._loop.create_task(self._work(cast("Awaitable[Reply]", reply), message.method)))
+        return None
 
     def _advance(self) -> None:
         """Answer every message that is whole, up to a turn's worth, and write the answers in one piece."""
@@ -140,19 +169,13 @@ class Connection(asyncio.Protocol):
 
     def _take_turn(self) -> str:
         """Take messages and queue their answers; return what the connection does next."""
-        reader, server = self._reader, self._server
+        reader = self._reader
         for _ in range(TURN):
             message = reader.take()
             if message is None:
                 return self._expect()
-            server.requests += 1
-            try:
-                reply = server.application(message)
-            except Exception as error:  # noqa: BLE001 - the boundary: the application's bug is this request's 500
-                reply = server.failed("application_failed", error)
-            if type(reply) is not Reply:
-                task = self._loop.create_task(self._work(cast("Awaitable[Reply]", reply), message.method))
-                server.started(task)
+            reply = self._reply(message)
+            if reply is None:
                 return WORKING
             if not self._answer(reply, message.method):
                 return CLOSING
@@ -191,15 +214,18 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, reply: Reply, method: bytes) -> bool:
         """Queue one answer; false if it is the connection's last."""
-        server = self._server
-        connection = CLOSE if server.draining else self._reader.connection
-        try:
-            answer = server.answers.render(reply, method, connection)
-        except (ReplyError, TypeError, ValueError) as error:
-            answer = server.answers.render(server.failed("reply_unusable", error), method, connection)
+        connection = CLOSE if self._server.draining else self._reader.connection
+        answer = self._render(reply, method, connection)
         self._out.append(answer)
         self._size += len(answer)
         return connection is not CLOSE
+
+    def _render(self, reply: Reply, method: bytes, connection: bytes) -> bytes:
+        server = self._server
+        try:
+            return server.answers.render(reply, method, connection)
+        except (ReplyError, TypeError, ValueError) as error:
+            return server.answers.render(server.failed("reply_unusable", error), method, connection)
 
     def _refuse(self, error: BadRequestError) -> None:
         self._server.bad_requests[error.refusal.reason] += 1

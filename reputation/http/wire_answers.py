@@ -21,9 +21,7 @@ class ReplyError(ValueError):
 
 def problem(status: int, title: str) -> Reply:
     """Make a problem document (RFC 9457) that says no more than its title."""
-    return Reply(
-        status, msgspec.json.encode({"type": "about:blank", "title": title, "status": status}), PROBLEM
-    )
+    return Reply(status, msgspec.json.encode({"type": "about:blank", "title": title, "status": status}), PROBLEM)
 
 
 def refuse(refusal: Refusal) -> Reply:
@@ -49,11 +47,14 @@ class Answers:
 
     def __init__(self) -> None:
         self._heads: dict[int, bytes] = {}
-        self._headers: Headers = ()
-        self._lines = b""
+        self.refresh()
 
     def refresh(self) -> None:
+        """Forget what was kept, so that the next answer has the time of now."""
         self._heads.clear()
+        self._status = 0
+        self._headers: Headers = ()
+        self._start = b""
 
     def render(self, reply: Reply, method: bytes, connection: bytes) -> bytes:
         """Return the whole answer to a request of this method; connection is its Connection line or empty.
@@ -61,20 +62,21 @@ class Answers:
         ReplyError if the reply would not be one message.
         """
         status, body, headers = reply
-        head = self._heads.get(status) or self._head(status)
-        # a route's headers are mostly one constant, so the last ones are kept by identity
-        if headers is not self._headers:
-            self._lines = field_lines(headers)
-            self._headers = headers
+        # a route's headers are mostly one constant, so the last start is kept by its identity
+        if headers is not self._headers or status != self._status:
+            self._start = self._head(status) + field_lines(headers)
+            self._headers, self._status = headers, status
         if status in _BODILESS:
-            return b"%b%b%b\r\n" % (head, self._lines, connection)
-        shown = b"" if method == b"HEAD" else body
-        return b"%bContent-Length: %d\r\n%b%b\r\n%b" % (head, len(body), self._lines, connection, shown)
+            return b"%b%b\r\n" % (self._start, connection)
+        shown = body if method != b"HEAD" else b""
+        return b"%bContent-Length: %d\r\n%b\r\n%b" % (self._start, len(body), connection, shown)
 
     def _head(self, status: int) -> bytes:
-        if not 200 <= status <= 599:
-            raise ReplyError(f"{status} is not a final status")
-        date = email.utils.formatdate(usegmt=True).encode()
-        head = b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (status, _PHRASES.get(status, b""), date)
-        self._heads[status] = head
+        head = self._heads.get(status)
+        if head is None:
+            if not 200 <= status <= 599:
+                raise ReplyError(f"{status} is not a final status")
+            date = email.utils.formatdate(usegmt=True).encode()
+            head = b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (status, _PHRASES.get(status, b""), date)
+            self._heads[status] = head
         return head

@@ -6,9 +6,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 CRLF = b"\r\n"
-METHODS = frozenset(
-    {b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"PATCH", b"OPTIONS"}
-)  # read without a detour
+METHODS = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"PATCH", b"OPTIONS"})  # read without a detour
 CLOSE = b"Connection: close\r\n"
 KEEP_ALIVE = b"Connection: keep-alive\r\n"
 VISIBLE = bytes(sorted({*range(0x20, 0x7F), 0x09, *range(0x80, 0x100)}))  # what a line may hold
@@ -35,10 +33,10 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     head: int = 65_536
     fields: int = 200
     body: int = 65_536
-    connections: int = 10_000
-    idle: float = 75.0
+    connections: int = 8192
+    idle: float = 300.0  # longer than a gateway keeps its own, so that it never writes into a closed one
     head_time: float = 10.0
-    body_time: float = 20.0
+    body_time: float = 30.0
     write_time: float = 20.0
     linger: float = 2.0
 
