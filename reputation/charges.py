@@ -1,13 +1,14 @@
 """One verdict, several buckets: taken all or none. Pure arithmetic over buckets, the clock is an argument."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from reputation.bucket import Bucket, retry_after, settled, spend
 from reputation.events import BindingLimit, LimitState, Scope
 
 
-class Charge(NamedTuple):
+class Charge(Struct, frozen=True, gc=False):
     """A bucket that a verdict draws on, and what it is called in the answer."""
 
     name: str
@@ -15,7 +16,7 @@ class Charge(NamedTuple):
     bucket: Bucket
 
 
-class Taken(NamedTuple):
+class Taken(Struct, frozen=True, gc=False):
     """What came of a take. `wait` is 0 if it was granted; `binding` is the index of the tightest bucket."""
 
     wait: float
@@ -28,29 +29,31 @@ def take_all(charges: Sequence[Charge], cost: float, now: float) -> Taken:
 
     `wait` is the longest `retry_after`: by then every one of them holds the cost, if nobody else draws.
     """
-    wait, binding = 0.0, 0
-    for i, charge in enumerate(charges):
-        bucket = charge.bucket
-        if settled(bucket, now) < cost:
-            lack = retry_after(bucket, cost, now)
-            if lack > wait:
-                wait, binding = lack, i
-    if wait:
-        return Taken(wait, binding, tuple(_state(c, settled(c.bucket, now)) for c in charges))
-    least = 2.0
+    for charge in charges:
+        if settled(charge.bucket, now) < cost:
+            return _denied(charges, cost, now)
+    binding, least = 0, 2.0
     states = []
-    for i, charge in enumerate(charges):
-        remaining = spend(charge.bucket, cost, now)
-        states.append(_state(charge, remaining))
-        share = remaining / charge.bucket.limit.burst
-        if share < least:
-            least, binding = share, i
+    for charge in charges:
+        bucket = charge.bucket
+        remaining = spend(bucket, cost, now)
+        limit = bucket.limit
+        burst = limit.burst
+        if remaining < least * burst:
+            binding, least = len(states), remaining / burst
+        states.append(LimitState(charge.name, limit.rate, burst, remaining, charge.scope))
     return Taken(0.0, binding, tuple(states))
 
 
-def _state(charge: Charge, remaining: float) -> LimitState:
+def _denied(charges: Sequence[Charge], cost: float, now: float) -> Taken:
+    waits = [retry_after(charge.bucket, cost, now) for charge in charges]
+    wait = max(waits)
+    return Taken(wait, waits.index(wait), tuple(_state(charge, now) for charge in charges))
+
+
+def _state(charge: Charge, now: float) -> LimitState:
     limit = charge.bucket.limit
-    return LimitState(charge.name, limit.rate, limit.burst, remaining, charge.scope)
+    return LimitState(charge.name, limit.rate, limit.burst, settled(charge.bucket, now), charge.scope)
 
 
 def binding_limit(unit: str, state: LimitState) -> BindingLimit:

@@ -1,6 +1,8 @@
 """What is known of an account, merged from what billing pushed and what a check carried."""
 
-from msgspec import Struct, structs
+from typing import Annotated
+
+from msgspec import Meta, Struct, structs
 
 from reputation.events import Account, AccountFacts, Organisation, Payment
 
@@ -25,12 +27,18 @@ NOTHING = Facts()
 class Standards(Struct, frozen=True, forbid_unknown_fields=True):
     """Who counts as a payer and who as proven; ages in days, money in US dollars."""
 
-    payer_usd: float = 20.0
-    payer_days: float = 14.0
-    proven_usd: float = 100.0
-    proven_days: float = 30.0
-    veteran_days: float = 400.0
-    veteran_active_days: int = 10
+    payer_usd: Annotated[float, Meta(ge=0, description="Settled money that makes a payer, in US dollars.")] = 20.0
+    payer_days: Annotated[float, Meta(ge=0, description="Age that a payer has at least, in days.")] = 14.0
+    proven_usd: Annotated[float, Meta(ge=0, description="Settled money that makes a payer proven, in US dollars.")] = (
+        100.0
+    )
+    proven_days: Annotated[float, Meta(ge=0, description="Age that a proven payer has at least, in days.")] = 30.0
+    veteran_days: Annotated[
+        float, Meta(ge=0, description="Age in days at which an account in steady use is proven, payer or not.")
+    ] = 400.0
+    veteran_active_days: Annotated[
+        int, Meta(ge=0, le=255, description="Different days of use that count as steady use.")
+    ] = 10
 
 
 def _plain(at: float | None) -> float | None:

@@ -1,8 +1,8 @@
 """What a gateway adapter is given and what it gives back; the adapters live in plugins/, one folder a gateway."""
 
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from reputation.events import Request, Verdict
 
@@ -37,10 +37,25 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     such as {"X-Plan": "account.plan"}.
     """
 
-    trusted_hops: int = 1
-    account_header: str | None = None
-    ja4_header: str | None = None
-    facts: dict[str, str] = {}
+    trusted_hops: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Place of the client's address in X-Forwarded-For, counted from the right; "
+            "0: whoever connects to Headcount.",
+        ),
+    ] = 1
+    account_header: (
+        Annotated[str, Meta(min_length=1, description="Header with the account's id; keys no longer count then.")]
+        | None
+    ) = None
+    ja4_header: (
+        Annotated[str, Meta(min_length=1, description="Header with the client's JA4; none: not known.")] | None
+    ) = None
+    facts: Annotated[
+        dict[str, str],
+        Meta(description="Headers that carry facts, and the member of a check that each one fills."),
+    ] = {}
 
 
 class Adapter(Protocol):

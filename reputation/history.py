@@ -6,13 +6,11 @@ A million accounts have these, so an entry is a `bytes`: 12 bytes a member inste
 import math
 import struct
 from collections.abc import Iterable
-from typing import NamedTuple
 
 DAY = 86_400.0
 RESOLUTION = 600.0
 """Seconds after which a sighting is written again; the windows are exact to this."""
 
-_MEMBER = struct.Struct("<QI")
 _VISIT = struct.Struct("<QIHI")
 _WORD = (1 << 64) - 1
 
@@ -37,18 +35,17 @@ class FanIn:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def see(self, key: int, member: int, now: float) -> int:
-        """Note that `member` was seen with `key` and count the key's members within the window."""
+    def see(self, key: int, member: bytes, now: float) -> int:
+        """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window."""
         members = self._young.get(key)
-        name = member & _WORD
-        if members is not None:
-            at = _find(members, name)
+        if members is None:
+            members = self._old.get(key, b"")
+        else:
+            at = 0 if members.startswith(member) else _find(members, member)
             if at >= 0 and now - int.from_bytes(members[at + 8 : at + 12], "little") < RESOLUTION:
                 return len(members) // 12
-        else:
-            members = self._old.get(key, b"")
-        kept = _without(members, name, now - self.window, self._most - 1)
-        self._put(key, kept + _MEMBER.pack(name, int(now)), now)
+        kept = _without(members, member, now - self.window, self._most - 1)
+        self._put(key, kept + member + int(now).to_bytes(4, "little"), now)
         return len(kept) // 12 + 1
 
     def _put(self, key: int, members: bytes, now: float) -> None:
@@ -58,27 +55,24 @@ class FanIn:
         self._young[key] = members
 
 
-def _find(members: bytes, name: int) -> int:
+def name_of(member: str) -> bytes:
+    """Return eight bytes that stand for a member while the process lives."""
+    return (hash(member) & _WORD).to_bytes(8, "little")
+
+
+def _find(members: bytes, name: bytes) -> int:
     """Offset of a member's record, or -1; a match that is not on a record's edge is looked past."""
-    wanted = name.to_bytes(8, "little")
-    at = members.find(wanted)
+    at = members.find(name)
     while at >= 0 and at % 12:
-        at = members.find(wanted, at + 1)
+        at = members.find(name, at + 1)
     return at
 
 
-def _without(members: bytes, name: int, since: float, most: int) -> bytes:
+def _without(members: bytes, name: bytes, since: float, most: int) -> bytes:
     """Drop one member and those not seen since; keep the newest `most`."""
-    kept = [_MEMBER.pack(m, at) for m, at in _MEMBER.iter_unpack(members) if m != name and at >= since]
+    records = (members[at : at + 12] for at in range(0, len(members), 12))
+    kept = [r for r in records if r[:8] != name and int.from_bytes(r[8:], "little") >= since]
     return b"".join(kept[-most:])
-
-
-class Travels(NamedTuple):
-    """Different addresses, ASNs and countries of one account within the window."""
-
-    addresses: int
-    asns: int
-    countries: int
 
 
 MOST_VISITS = 16
@@ -87,6 +81,8 @@ VISIT_WINDOW = DAY
 
 def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: float) -> bytes:
     """Note an address in an account's packed visits: three counts, then the newest visits first.
+
+    The counts are of different addresses, ASNs and countries within the window, one byte each.
 
     Returns the same object where nothing had to change, which is the common case.
     """
@@ -99,11 +95,6 @@ def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: f
     visits = [first, *rest[: MOST_VISITS - 1]]
     counts = bytes((len(visits), len({v[1] for v in visits} - {0}), len({v[2] for v in visits} - {0})))
     return counts + b"".join(_VISIT.pack(*v) for v in visits)
-
-
-def travels(recent: bytes) -> Travels:
-    """Read the counts of `visit`; zero for an account without any."""
-    return Travels(recent[0], recent[1], recent[2]) if recent else Travels(0, 0, 0)
 
 
 class Density:

@@ -1,6 +1,6 @@
 """Whose check this is: an account by its id, by its key, or nobody but an address."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from geoip.book import AddressBook
 from geoip.facts import AddressFacts
@@ -12,7 +12,7 @@ from reputation.stores.memory import Row, TenantState
 from reputation.tenants import Tenant
 
 
-class Who(NamedTuple):
+class Who(Struct, frozen=True, gc=False):
     """The actor of a check as far as it is known before linking.
 
     name: the account's id, or one made of its key's hash or its address. confirmed: some fact is known of it,

@@ -3,7 +3,7 @@
 A check reads what is known, scores it, takes from its buckets all or none, and notes what it saw.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from geoip.book import AddressBook
 from reputation.bucket import change_limit, full
@@ -22,7 +22,7 @@ from reputation.events import (
     Verdict,
 )
 from reputation.facts import Facts, from_push
-from reputation.history import DAY, travels, visit, visited
+from reputation.history import DAY, name_of, visit, visited
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.identity import Who, identify
@@ -30,16 +30,16 @@ from reputation.keys import hashed, printed
 from reputation.policy import STANDARD, TIERS, plan_of, tier_of
 from reputation.purses import cluster_charges, floor_charge, neighbourhood_charges, neighbourhoods_of
 from reputation.recent import Recent
-from reputation.score import Evidence, Score, add_up, risk
+from reputation.score import Score, add_up, risk
 from reputation.signals.seen import Seen
 from reputation.stores.memory import Row, TenantState
-from reputation.tenants import EXTERNAL, Tenant
+from reputation.tenants import Tenant
 from reputation.witness import Witness, network_of
 
 REPEAT_WINDOW = 60.0
 KEPT_REPEATS = 100_000
 EXPLAIN_WINDOW = 3600.0
-KEPT_VERDICTS = 10_000
+KEPT_VERDICTS = 10000
 UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 
 # Marks in halves of an outcome (against, in favour) that each outcome leaves on its account.
@@ -110,16 +110,16 @@ class TenantLimiter:
 
     def _observe(self, who: Who, request: Request, now: float) -> Seen:
         """Note the sighting in the windows and gather the counts. Unconfirmed accounts feed no baseline."""
-        seen = Seen(who.facts, who.address, marks_against=who.row.marks_against, marks_for=who.row.marks_for)
+        seen = Seen(who.facts, who.address, who.row.marks_against, who.row.marks_for)
         if not who.confirmed:
             return seen
         state, row, address = self.state, who.row, who.address
         if row.burst is None or row.burst.at // DAY != now // DAY:
             row.days = min(row.days + 1, MOST_MARKS)
-        member = hash(who.name)
+        member = name_of(who.name)
         if address is not None and address.host is not None:
             row.recent = visit(row.recent, address.host, address.asn, address.country, now)
-            seen.addresses, seen.asns, seen.countries = travels(row.recent)
+            seen.addresses, seen.asns, seen.countries = row.recent[:3]
             seen.accounts_on_address = state.accounts_on_address.see(address.host, member, now)
             seen.net_odds = state.networks.odds(network_of(address.host), now)
             if address.asn is not None:
@@ -133,12 +133,12 @@ class TenantLimiter:
 
     def _score(self, seen: Seen, now: float) -> Score:
         tenant = self.tenant
-        found: dict[str, Sequence[Evidence]] = {}
-        for name, signal in tenant.signals:
-            evidence = signal(seen, now)
-            if evidence:
-                found[name] = evidence
-        return add_up(tenant.prior, tenant.families, found, EXTERNAL)
+        found = []
+        for signal, family, external in tenant.signals:
+            raw = signal(seen, now)
+            if raw:
+                found.append((family, external, raw))
+        return add_up(tenant.prior, found)
 
     def _tier(self, who: Who, score: Score) -> int:
         """Choose the tier, never below a payer's floor, and milder than a stop without hard evidence."""

@@ -5,18 +5,12 @@ what keeps features that go together from being counted as if they were independ
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from reputation.events import Reason
-
-
-class Evidence(NamedTuple):
-    """What one signal says: raw points in natural log-odds, positive is suspicious, and why in words."""
-
-    signal: str
-    points: float
-    detail: str | None = None
 
 
 class Family(NamedTuple):
@@ -26,7 +20,7 @@ class Family(NamedTuple):
     cap: float
 
 
-class Score(NamedTuple):
+class Score(Struct, frozen=True, gc=False):
     """`log_odds` is the sum of the reasons' points; `own` leaves out the families that others can cause."""
 
     log_odds: float
@@ -44,33 +38,28 @@ def log_odds(risk_: float) -> float:
     return math.log(risk_ / (100.0 - risk_))
 
 
-def weigh(family: Family, found: Sequence[Evidence]) -> list[Reason]:
-    """Weigh one family's evidence and scale it down to the family's cap."""
-    weight = family.weight
-    if weight == 0.0:
-        return []
+def weigh(family: Family, found: Sequence[Reason]) -> Sequence[Reason]:
+    """Weigh one family's raw points and scale them down to the family's cap."""
+    weight, cap = family
     total = 0.0
-    for evidence in found:
-        total += evidence.points
+    for reason in found:
+        total += reason.points
     total = abs(total * weight)
-    scale = weight if total <= family.cap else weight * family.cap / total
-    return [Reason(name, points * scale, detail) for name, points, detail in found if points]
+    scale = weight if total <= cap else weight * cap / total
+    if scale == 1.0:
+        return found
+    return [Reason(reason.signal, reason.points * scale, reason.detail) for reason in found]
 
 
-def add_up(
-    prior: float,
-    families: Mapping[str, Family],
-    found: Mapping[str, Sequence[Evidence]],
-    external: frozenset[str],
-) -> Score:
-    """Add the prior and every family's evidence; `external` names the families that others can cause."""
+def add_up(prior: float, found: Sequence[tuple[Family, bool, Sequence[Reason]]]) -> Score:
+    """Add the prior and each family's evidence: (weight and cap, whether others can cause it, raw points)."""
     reasons = [Reason("prior", prior)]
     total = own = prior
-    for name, evidence in found.items():
-        for reason in weigh(families[name], evidence):
+    for family, external, raw in found:
+        for reason in weigh(family, raw):
             reasons.append(reason)
             total += reason.points
-            if name not in external:
+            if not external:
                 own += reason.points
     return Score(total, own, reasons)
 

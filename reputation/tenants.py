@@ -9,16 +9,16 @@ from msgspec import Meta, Struct, structs
 
 from reputation.bucket import Limit
 from reputation.errors import ConfigError
-from reputation.events import Mode, Text, Tier
+from reputation.events import Mode, Reason, Text, Tier
 from reputation.facts import Standards
 from reputation.gateway import GatewaySettings
 from reputation.policy import TIERS, Allowance, Policy, TierRule, compile_policy
-from reputation.score import Evidence, Family
+from reputation.score import Family
 
 Preset = Literal["lenient", "balanced", "strict"]
 Weight = Annotated[float, Meta(ge=0, le=5)]
 Cap = Annotated[float, Meta(ge=0, le=10)]
-Signal = Callable[[Any, float], Sequence[Evidence]]
+Signal = Callable[[Any, float], Sequence[Reason]]
 
 FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity", "hydra")
 """The families of evidence in the order of their reasons; each is a module of reputation.signals."""
@@ -151,7 +151,7 @@ class Tenant(Struct, frozen=True):
     revision: int
     settings: TenantSettings
     prior: float
-    signals: tuple[tuple[str, Signal], ...]
+    signals: tuple[tuple[Signal, Family, bool], ...]
     families: Mapping[str, Family]
     policy: Policy
     unconfirmed: tuple[Limit, Limit]
@@ -173,7 +173,7 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
         revision=revision,
         settings=settings,
         prior=preset.prior if settings.prior is None else settings.prior,
-        signals=tuple((n, load_signal(name, n)) for n in names if families[n].weight),
+        signals=tuple((load_signal(name, n), families[n], n in EXTERNAL) for n in names if families[n].weight),
         families=families,
         policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
         unconfirmed=limits_of(settings.unconfirmed or preset.unconfirmed),

@@ -1,6 +1,7 @@
 """`headcount serve`: the sidecar."""
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -17,17 +18,16 @@ from reputation.commands.options import config_option, ends_well
 from reputation.config import Settings, load
 from reputation.decision_log import DecisionLog, event_log
 from reputation.errors import ConfigError
-from reputation.http import aiohttp_listener, listener
 from reputation.http.access import is_loopback
 from reputation.http.admin import Admin
 from reputation.http.listener_sockets import AddressError, bind
 from reputation.http.routes import CheckRoutes, body_limit
-from reputation.http.wire import Limits
+from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
 from reputation.sidecar import build, hash_key, open_addresses
 
-LISTENERS = {"lean": listener.start, "aiohttp": aiohttp_listener.start}
+LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
 COLLECT_AFTER = 50_000
 
 
@@ -65,7 +65,7 @@ async def _serve(settings: Settings, config: Path | None, listen: str, admin: st
         check_socket, admin_socket = bind(listen), bind(admin)
     except AddressError as error:
         raise ConfigError(str(error)) from None
-    check = await LISTENERS[kind](
+    check = await importlib.import_module(LISTENERS[kind]).start(
         routes, check_socket, limits=_limits(settings), body_limit=body_limit, log=partial(_failed, log)
     )
     serving.listeners["check"] = check

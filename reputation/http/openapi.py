@@ -10,7 +10,7 @@ from msgspec import Struct
 from reputation.events import AccountFacts, Outcome, Request, Seconds, Verdict
 
 
-class ProblemDocument(Struct, name="Problem"):
+class ProblemDocument(Struct):
     """An error (RFC 9457); pointer is a JSON pointer to the member at fault."""
 
     type: str
@@ -50,7 +50,7 @@ def _ref(name: str) -> dict[str, Any]:
 
 
 def _problems(*statuses: int) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": _ref("Problem")}}
+    content = {"application/problem+json": {"schema": _ref("ProblemDocument")}}
     return {str(status): {"description": "A problem document.", "content": content} for status in statuses}
 
 

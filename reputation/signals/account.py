@@ -1,8 +1,9 @@
 """Account: how old it is, what was verified, and what its outcomes said."""
 
 import math
+from functools import lru_cache
 
-from reputation.score import Evidence
+from reputation.events import Reason
 from reputation.signals.seen import Seen
 
 FAMILY = "account"
@@ -47,21 +48,26 @@ def ago(seconds: float) -> str:
     return "created just now"
 
 
-def evidence(seen: Seen, now: float) -> list[Evidence]:
+@lru_cache(1024)
+def _verification(verified: tuple[str, ...]) -> Reason:
+    points = sum(VERIFIED_POINTS[what] for what in set(verified))
+    return Reason("verification", points, "verified " + ", ".join(verified))
+
+
+def evidence(seen: Seen, now: float) -> list[Reason]:
     facts = seen.facts
     found = []
     if facts.created_at is not None:
         age = now - facts.created_at
-        found.append(Evidence("account_age", age_points(age), ago(age)))
+        found.append(Reason("account_age", age_points(age), ago(age)))
     if facts.verified:
-        points = sum(VERIFIED_POINTS[what] for what in set(facts.verified))
-        found.append(Evidence("verification", points, "verified " + ", ".join(facts.verified)))
+        found.append(_verification(facts.verified))
     organisation = facts.organisation
     if organisation is not None and organisation.verified:
-        found.append(Evidence("organisation", -1.0, "member of a verified organisation"))
+        found.append(Reason("organisation", -1.0, "member of a verified organisation"))
     if seen.marks_against:
         points = AGAINST_POINTS * min(seen.marks_against, MOST_MARKS)
-        found.append(Evidence("outcomes_against", points, "chargebacks, declines or reports of abuse"))
+        found.append(Reason("outcomes_against", points, "chargebacks, declines or reports of abuse"))
     if seen.marks_for:
-        found.append(Evidence("outcomes_for", FOR_POINTS * min(seen.marks_for, MOST_MARKS), "good outcomes"))
+        found.append(Reason("outcomes_for", FOR_POINTS * min(seen.marks_for, MOST_MARKS), "good outcomes"))
     return found

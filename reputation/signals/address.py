@@ -1,14 +1,14 @@
 """Address: what became of other accounts in the same /24 or /48."""
 
-from reputation.score import Evidence
+from reputation.events import Reason
 from reputation.signals.seen import Seen
 
 FAMILY = "address"
 LEAST = 0.05  # log-odds that are not worth a line
 
 
-def evidence(seen: Seen, now: float) -> list[Evidence]:  # noqa: ARG001 - every family has the same two arguments
+def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every family has the same two arguments
     if abs(seen.net_odds) < LEAST:
         return []
     which = "more" if seen.net_odds > 0 else "fewer"
-    return [Evidence("network_density", seen.net_odds, f"{which} bad accounts in this network than elsewhere")]
+    return [Reason("network_density", seen.net_odds, f"{which} bad accounts in this network than elsewhere")]

@@ -1,14 +1,14 @@
 """Hydra: the account is linked with others that evidently belong to one actor."""
 
-from reputation.score import Evidence
+from reputation.events import Reason
 from reputation.signals.seen import Seen
 
 FAMILY = "hydra"
 MEMBER_POINTS = 2.0
 
 
-def evidence(seen: Seen, now: float) -> list[Evidence]:  # noqa: ARG001 - every family has the same two arguments
+def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every family has the same two arguments
     if not seen.cluster_confidence:
         return []
     points = MEMBER_POINTS * seen.cluster_confidence
-    return [Evidence("cluster", points, f"one of {seen.cluster_size} linked accounts")]
+    return [Reason("cluster", points, f"one of {seen.cluster_size} linked accounts")]

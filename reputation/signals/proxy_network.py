@@ -1,6 +1,6 @@
 """Proxy network: the address is listed as VPN, proxy, Tor exit or relay; paying customers are there too."""
 
-from reputation.score import Evidence
+from reputation.events import Reason
 from reputation.signals.seen import Seen
 
 FAMILY = "proxy_network"
@@ -14,9 +14,9 @@ KIND_POINTS = {
 }
 
 
-def evidence(seen: Seen, now: float) -> list[Evidence]:  # noqa: ARG001 - every family has the same two arguments
+def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every family has the same two arguments
     address = seen.address
     if address is None or address.kind is None:
         return []
     points, words = KIND_POINTS.get(address.kind, (0.0, None))
-    return [Evidence(address.kind, points, words)] if points else []
+    return [Reason(address.kind, points, words)] if points else []

@@ -16,6 +16,8 @@ class Seen(Struct, gc=False):
 
     facts: Facts
     address: AddressFacts | None
+    marks_against: int = 0
+    marks_for: int = 0
     accounts_on_address: int = 0
     addresses: int = 0
     asns: int = 0
@@ -24,7 +26,5 @@ class Seen(Struct, gc=False):
     accounts_on_device: int = 0
     net_odds: float = 0.0
     asn_odds: float = 0.0
-    marks_against: int = 0
-    marks_for: int = 0
     cluster_confidence: float = 0.0
     cluster_size: int = 0

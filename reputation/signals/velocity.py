@@ -5,8 +5,9 @@ address count least: carrier NAT puts thousands of honest people there.
 """
 
 import math
+from operator import attrgetter, le
 
-from reputation.score import Evidence
+from reputation.events import Reason
 from reputation.signals.seen import Seen
 
 FAMILY = "velocity"
@@ -20,15 +21,19 @@ COUNTS = (
     ("accounts_on_card", "accounts_on_card", 2, 0.7, "accounts with this card"),
     ("accounts_on_device", "accounts_on_device", 3, 0.5, "accounts on this device in a day"),
 )
+_counts = attrgetter(*(row[1] for row in COUNTS))
+_ORDINARY = tuple(row[2] for row in COUNTS)
 CROWDED_KINDS = frozenset({"mobile", "education", "relay"})
 
 
-def evidence(seen: Seen, now: float) -> list[Evidence]:  # noqa: ARG001 - every family has the same two arguments
+def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every family has the same two arguments
+    if all(map(le, _counts(seen), _ORDINARY)):
+        return []
     found = []
     for signal, attribute, ordinary, slope, words in COUNTS:
         count = getattr(seen, attribute)
         if count > ordinary and not (signal == "accounts_on_address" and _is_crowded(seen)):
-            found.append(Evidence(signal, slope * math.log2(count / ordinary), f"{count} {words}"))
+            found.append(Reason(signal, slope * math.log2(count / ordinary), f"{count} {words}"))
     return found
 
 
