@@ -6,6 +6,7 @@ python -m benchmarks.hydra --levels L0,L3,none --seeds 1,2,3 --views full,bare -
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,19 @@ import msgspec
 from benchmarks.hydra import picture, table
 from benchmarks.hydra.attackers import LADDER, VARIANTS
 from benchmarks.hydra.baselines import BASELINES
+from benchmarks.hydra.closed_loop import REACTIONS
 from benchmarks.hydra.lines import VIEWS
-from benchmarks.hydra.runs import NO_HYDRA, Failed, Result, System, default_system, run_all, specs
+from benchmarks.hydra.runs import (
+    NO_HYDRA,
+    PRODUCT,
+    Failed,
+    Result,
+    System,
+    default_system,
+    run_all,
+    run_reacting,
+    specs,
+)
 from benchmarks.hydra.world import Spec
 
 QUICK = ["--levels", "L0,L3,none", "--views", "full", "--seeds", "1", "--honest", "300", "--days", "3"]
@@ -51,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     add("--shared-data", help="folder with measured clients and verified proxy exits")
     add("--engine", type=system, action="append", help="NAME=COMMAND with {world} and {verdicts}; repeatable")
     add("--baselines", type=words, default=list(BASELINES), help="comma-separated; empty for none")
+    add("--reactions", type=words, default=[], help=f"a hydra that sees denials, of {', '.join(REACTIONS)}")
     add("--no-engine", action="store_true", help="baselines alone")
     add("--jobs", type=int, default=1, help="worlds at a time")
     add("--out", type=Path, default=Path("var/hydra"), help="folder for results.json, table.md and hydra.svg")
@@ -61,6 +74,29 @@ def parser() -> argparse.ArgumentParser:
 def chosen(arguments: list[str] | None) -> argparse.Namespace:
     given = list(sys.argv[1:] if arguments is None else arguments)
     return parser().parse_args([*QUICK, *given] if "--quick" in given else given)
+
+
+def played(options: argparse.Namespace, todo: Sequence[Spec]) -> Iterator[list[Result]]:
+    """Results world by world: of files, or of a hydra that reacts."""
+    if not options.reactions:
+        systems = [] if options.no_engine else options.engine or [default_system()]
+        yield from run_all(todo, systems, options.baselines, options.jobs)
+        return
+    names = [*([] if options.no_engine else [PRODUCT]), *options.baselines]
+    for spec in todo:
+        for reaction in options.reactions:
+            if spec.heads:
+                yield run_reacting(spec, reaction, names)
+
+
+def show(results: Sequence[Result], out: Path) -> None:
+    """Write results.json, table.md and hydra.svg into a folder, and print the table."""
+    rows = table.rows(results)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
+    (out / "table.md").write_text(table.markdown(rows) + "\n", encoding="utf-8")
+    picture.draw(rows, out / "hydra.svg")
+    print(table.markdown(rows))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,22 +111,16 @@ def main(arguments: list[str] | None = None) -> int:
         data=options.shared_data,
     )
     todo = list(specs(options.levels, options.views, options.seeds, options.honest, like))
-    systems = [] if options.no_engine else options.engine or [default_system()]
     results: list[Result] = []
     try:
-        for number, found in enumerate(run_all(todo, systems, options.baselines, options.jobs), 1):
+        for number, found in enumerate(played(options, todo), 1):
             results.extend(found)
             if sys.stderr.isatty():
                 print(f"{number} of {len(todo)} worlds", end="\r", file=sys.stderr, flush=True)
     except Failed as failed:
         print(f"\n{failed}", file=sys.stderr)
         return 1
-    rows = table.rows(results)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
-    (options.out / "table.md").write_text(table.markdown(rows) + "\n", encoding="utf-8")
-    picture.draw(rows, options.out / "hydra.svg")
-    print(table.markdown(rows))
+    show(results, options.out)
     return 0
 
 

@@ -28,8 +28,8 @@ def draw(found: Sequence[Row], path: Path) -> None:
         panel.set_xlabel("honest requests stopped")
     panels[0][0].set_ylabel("leak: share of the hydra's requests let through")
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=5, frameon=False)
-    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    figure.legend(handles, labels, loc="lower center", ncols=min(len(systems) or 1, 1 + 2 * len(views)), frameon=False)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)
 
@@ -40,10 +40,21 @@ def _panel(panel: Any, found: Sequence[Row], systems: Sequence[str]) -> None:
         across = [max(FLOOR, row.honest_stopped) for row in points]
         up = [row.leak for row in points]
         panel.scatter(across, up, label=system, marker=MARKERS[number % len(MARKERS)], color=f"C{number}", s=36)
-        for row, x, y in zip(points, across, up, strict=True):
-            panel.annotate(row.level, (x, y), textcoords="offset points", xytext=(4, 3), fontsize=7)
+        for (x, y), levels in _together(points).items():
+            panel.annotate(levels, (x, y), textcoords="offset points", xytext=(5, 3 - 8 * (number % 2)), fontsize=7)
     panel.set_xscale("log")
     panel.set_xlim(FLOOR / 1.5, 1)
     panel.set_ylim(-0.02, 1.05)
     panel.axvline(0.003, color="0.7", linewidth=0.8, linestyle="--")
     panel.grid(visible=True, linewidth=0.3)
+
+
+def _together(points: Sequence[Row]) -> dict[tuple[float, float], str]:
+    """Labels of the points that would lie on one another, joined, at the first of them."""
+    corners: dict[tuple[str, float], tuple[float, float]] = {}
+    names: dict[tuple[float, float], list[str]] = {}
+    for row in points:
+        at = max(FLOOR, row.honest_stopped), row.leak or 0.0
+        corner = corners.setdefault((f"{at[0]:.0e}", round(at[1], 1)), at)
+        names.setdefault(corner, []).append(" ".join(filter(None, (row.level, row.reaction))))
+    return {at: " ".join(found) for at, found in names.items()}

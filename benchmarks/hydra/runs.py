@@ -1,5 +1,6 @@
 """Run systems on worlds: the product as a command over files, the baselines in this process; keep what they scored."""
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -13,12 +14,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from benchmarks.hydra import scoring, truth, worlds
+from benchmarks.hydra import closed_loop, scoring, truth, worlds
 from benchmarks.hydra.baselines import BASELINES, replay
+from benchmarks.hydra.product import Product
 from benchmarks.hydra.scoring import Report
 from benchmarks.hydra.world import Spec, make, stream
 
 NO_HYDRA = "none"
+PRODUCT = "headcount"
 
 
 class System(Struct, frozen=True):
@@ -29,7 +32,11 @@ class System(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """One system on one world. seconds: wall clock; peak_mb: largest resident set of a command, 0 in-process."""
+    """One system on one world.
+
+    seconds: wall clock. peak_mb: largest resident set of a command, 0 in this process. reaction: how the hydra
+    answered its denials, empty where it did not see them.
+    """
 
     system: str
     world: Spec
@@ -37,6 +44,7 @@ class Result(Struct, frozen=True):
     seconds: float
     peak_mb: float
     report: Report
+    reaction: str = ""
 
     @property
     def level(self) -> str:
@@ -50,7 +58,7 @@ class Failed(Exception):
 def default_system() -> System:
     """The product beside this Python."""
     command = shlex.quote(str(Path(sys.executable).with_name("headcount")))
-    return System("headcount", f"{command} replay {{world}} --out {{verdicts}}")
+    return System(PRODUCT, f"{command} replay {{world}} --out {{verdicts}}")
 
 
 def specs(
@@ -109,6 +117,22 @@ def run(spec: Spec, systems: Sequence[System], baselines: Sequence[str]) -> list
         del world
         found = [_of_command(system, spec, lines, count) for system in systems]
         return found + [_of_baseline(name, spec, lines, count) for name in baselines]
+
+
+def run_reacting(spec: Spec, reaction: str, names: Sequence[str]) -> list[Result]:
+    """Let a hydra that reacts play against the product (`headcount` among the names) and baselines, in this process."""
+    return [_reacting(spec, reaction, name) for name in names]
+
+
+def _reacting(spec: Spec, reaction: str, name: str) -> Result:
+    begun = time.perf_counter()
+    if name == PRODUCT:
+        with contextlib.closing(Product()) as product:
+            report = closed_loop.run(make(spec), product, closed_loop.REACTIONS[reaction])
+    else:
+        report = closed_loop.run(make(spec), BASELINES[name](), closed_loop.REACTIONS[reaction])
+    took = time.perf_counter() - begun
+    return Result(name, spec, report.honest_checks + report.hydra_checks, took, 0.0, report, reaction)
 
 
 def run_all(

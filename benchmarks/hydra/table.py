@@ -16,6 +16,7 @@ class Row(Struct, frozen=True):
     level: str
     view: str
     variants: tuple[str, ...]
+    reaction: str
     honest: int
     system: str
     seeds: int
@@ -46,6 +47,7 @@ def _row(results: Sequence[Result]) -> Row:
         level=first.level,
         view=first.world.view,
         variants=first.world.variants,
+        reaction=first.reaction,
         honest=first.world.honest,
         system=first.system,
         seeds=len(results),
@@ -68,7 +70,8 @@ def rows(results: Iterable[Result]) -> list[Row]:
     grouped: defaultdict[tuple[object, ...], list[Result]] = defaultdict(list)
     for result in results:
         world = result.world
-        grouped[world.honest, world.view, world.variants, result.level, result.system].append(result)
+        kind = (world.honest, world.view, world.variants, result.reaction, result.level, result.system)
+        grouped[kind].append(result)
     return [_row(group) for group in grouped.values()]
 
 
@@ -82,8 +85,13 @@ def plain(value: float | None) -> str:
     return "∞" if math.isinf(value) else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def worst(row: Row) -> str:
+    name, share = row.worst_class
+    return f"{name} {percent(share)}" if share else "-"
+
+
 COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
-    ("level", lambda row: " ".join((row.level, *row.variants))),
+    ("level", lambda row: " ".join(filter(None, (row.level, *row.variants, row.reaction)))),
     ("view", lambda row: row.view),
     ("honest", lambda row: f"{row.honest:,}"),
     ("system", lambda row: row.system),
@@ -91,10 +99,7 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("first stop", lambda row: plain(row.first_stop)),
     ("honest stopped", lambda row: percent(row.honest_stopped)),
     ("payers", lambda row: percent(row.payers_stopped)),
-    (
-        "worst class",
-        lambda row: " ".join((row.worst_class[0], percent(row.worst_class[1]))) if row.worst_class[1] else "-",
-    ),
+    ("worst class", worst),
     ("honest linked", lambda row: percent(row.honest_linked)),
     ("NAT ÷ homes", lambda row: plain(row.nat_against_homes)),
     ("heads linked", lambda row: percent(row.heads_linked)),

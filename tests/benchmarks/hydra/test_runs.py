@@ -1,14 +1,17 @@
 """The runner writes a world, lets systems judge it, scores them, and shows one table and one picture."""
 
+import contextlib
+import subprocess
 import sys
 
 import msgspec
 import pytest
 
 from benchmarks.hydra import __main__ as runner
-from benchmarks.hydra import picture, table
-from benchmarks.hydra.runs import Result, specs
-from benchmarks.hydra.world import Spec
+from benchmarks.hydra import picture, table, worlds
+from benchmarks.hydra.product import Product
+from benchmarks.hydra.runs import Result, default_system, specs
+from benchmarks.hydra.world import Spec, make, stream
 
 # A system of its own: stops every other request, and links nobody.
 EVERY_OTHER = """
@@ -104,3 +107,25 @@ def test_a_row_is_the_mean_over_seeds_and_never_stopped_stays_never():
 def test_a_picture_of_nothing_is_still_a_picture(tmp_path):
     picture.draw([], tmp_path / "empty.svg")
     assert (tmp_path / "empty.svg").stat().st_size > 0
+
+
+def test_a_hydra_that_reacts_plays_against_the_product_and_a_baseline(tmp_path):
+    _, out = ran(tmp_path, "--reactions", "replace", "--baselines", "account 30/day")
+    results = msgspec.json.decode((out / "results.json").read_bytes(), type=list[Result])
+    assert {(r.system, r.level, r.reaction) for r in results} == {
+        ("headcount", "L1", "replace"),
+        ("account 30/day", "L1", "replace"),
+    }
+
+
+def test_the_product_as_a_callable_gives_the_verdicts_of_its_command(tmp_path):
+    world = tmp_path / "w.jsonl"
+    spec = Spec(honest=60, heads=60, levels=("L0",), days=1)
+    worlds.write(stream(make(spec)), world)
+    command = default_system().command.format(world=world, verdicts=tmp_path / "v.jsonl")
+    subprocess.run(command.split(), check=True, capture_output=True)
+    told = [msgspec.json.decode(line)["decision"] for line in (tmp_path / "v.jsonl").read_bytes().splitlines()]
+    with contextlib.closing(Product()) as product:
+        answers = [product(msgspec.json.decode(line)) for line in world.read_bytes().splitlines()]
+    assert [answer["decision"] for answer in answers if answer] == told
+    assert len(set(told)) > 1
