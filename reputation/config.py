@@ -20,7 +20,10 @@ class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, in hex.")]
     name: Annotated[Text, Meta(description="Who holds it; the audit log names it.")]
-    role: Annotated[Literal["reader", "operator", "admin"], Meta(description="What it may do.")] = "reader"
+    role: Annotated[
+        Literal["reader", "operator", "admin"],
+        Meta(description="What it may do: read; facts, outcomes and clusters too; everything."),
+    ] = "reader"
     tenants: Annotated[tuple[Text, ...], Meta(description="Tenants it may see; none named: all.")] = ()
 
 
@@ -28,7 +31,7 @@ class GeoipSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of addresses."""
 
     databases: Annotated[
-        tuple[str, ...], Meta(description="Paths of MMDB files; the first that knows a fact wins.")
+        tuple[str, ...], Meta(description="Paths of MMDB files; of several that know a fact the first wins.")
     ] = ()
     embedded: Annotated[bool, Meta(description="Use the embedded database behind them.")] = True
 
@@ -45,13 +48,15 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Bounds of the check listener; times in seconds, sizes in bytes."""
+    """Bounds of the check listener; times in seconds."""
 
-    connections: Annotated[int, Meta(ge=1, le=1_000_000, description="Open connections at most.")] = 8192
-    header_timeout: Annotated[float, Meta(gt=0, description="For a request's head.")] = 10.0
-    body_timeout: Annotated[float, Meta(gt=0, description="For a request's body.")] = 30.0
-    idle_timeout: Annotated[float, Meta(gt=0, description="Between two requests.")] = 300.0
-    drain: Annotated[float, Meta(ge=0, description="Longest wait for open requests at the end.")] = 10.0
+    connections: Annotated[int, Meta(ge=1, le=1_000_000, description="Open connections at most; more are refused.")] = (
+        8192
+    )
+    header_timeout: Annotated[float, Meta(gt=0, description="Longest wait for a request's head.")] = 10.0
+    body_timeout: Annotated[float, Meta(gt=0, description="Longest wait for a request's body.")] = 30.0
+    idle_timeout: Annotated[float, Meta(gt=0, description="Longest wait between two requests of a connection.")] = 300.0
+    drain: Annotated[float, Meta(ge=0, description="Longest wait for open requests after SIGTERM.")] = 10.0
 
 
 class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,11 +74,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Everything is optional: no file at all is one tenant, `default`, preset `balanced`."""
 
     tenants: Annotated[dict[Text, TenantSettings], Meta(description="Tenants by name.")] = {}
-    tokens: Annotated[tuple[TokenSettings, ...], Meta(description="Bearer tokens of the admin API.")] = ()
-    geoip: Annotated[GeoipSettings, Meta(description="Address databases.")] = GeoipSettings()
-    log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
-    http: Annotated[HttpSettings, Meta(description="The check listener.")] = HttpSettings()
-    memory: Annotated[MemorySettings, Meta(description="Bounds.")] = MemorySettings()
+    tokens: Annotated[
+        tuple[TokenSettings, ...],
+        Meta(description="Bearer tokens of the admin API; without any it answers this machine alone."),
+    ] = ()
+    geoip: Annotated[GeoipSettings, Meta(description="What is known of addresses, and from which files.")] = (
+        GeoipSettings()
+    )
+    log: Annotated[LogSettings, Meta(description="What is logged.")] = LogSettings()
+    http: Annotated[HttpSettings, Meta(description="Bounds of the check listener.")] = HttpSettings()
+    memory: Annotated[MemorySettings, Meta(description="Bounds of what is kept of accounts.")] = MemorySettings()
 
 
 DEFAULT = Settings()

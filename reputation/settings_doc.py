@@ -4,18 +4,18 @@ Every setting is a row with its type, bounds, default and description, every pre
 options of `headcount serve`. A setting without a description is an error here, before it is one for a reader.
 """
 
-import math
+import inspect as source
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import click
 import msgspec
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 from reputation.cli import Commands
 from reputation.config import Settings
-from reputation.policy import TIERS
+from reputation.policy import TIERS, Allowance
 from reputation.tenants import PRESETS, TenantSettings, compile_tenant, in_force
 
 EXAMPLE = """\
@@ -33,10 +33,10 @@ geoip:
   databases: [/var/lib/headcount/GeoLite2-ASN.mmdb]
 """
 
-_INTRO = """\
+INTRO = """\
 # Settings
 
-This page is drawn from the code by `python -m reputation.settings_doc`; edit the descriptions there.
+This page is drawn from the code by `python -m reputation.settings_doc`; the descriptions are edited there.
 
 One YAML file, given with `--config` or `HEADCOUNT_CONFIG`. Everything in it is optional: no file at all means one
 tenant, `default`, with the preset `balanced`. As soon as `tenants` names one, only the tenants named there exist.
@@ -48,128 +48,121 @@ The file is read strictly: an unknown key is an error that names its line and th
 `headcount config validate FILE` reads a file as the sidecar would, `headcount config show FILE` prints every setting
 in force with its preset laid out, and `headcount config schema` prints a JSON Schema for editors. After a change send
 the sidecar SIGHUP: it keeps its state, and if the new file is wrong it keeps the old one and says so. `log`, `http`,
-`memory` and `geoip.embedded` are read at start alone.
+`memory`, `geoip.embedded` and `linking` are read at start alone.
 """
 
-_ENVIRONMENT = """\
+PRESETS_INTRO = """\
+## Presets
+What a tenant has that overrides nothing. `prior` is in log-odds; a tier begins at the risk below its name.
+"""
+
+OPTIONS = """\
 ## Options of `headcount serve`
-Every option of every command can come from the environment. Beside them:
-- `HEADCOUNT_HASH_KEY`: at least 16 characters, or `@` and the path of a file that holds them. API keys are stored as
-  hashes with this key. Without it one is drawn at start, and hashes printed by `headcount hash` match nothing.
+Beside them `HEADCOUNT_HASH_KEY`: at least 16 characters, or `@` and the path of a file that holds them. API keys are
+stored as hashes with this key. Without it one is drawn at start, and hashes printed by `headcount hash` match nothing.
+
 """
-
-NO_BOUND = (None, math.inf, -math.inf)
-
-
-class Row(NamedTuple):
-    """One setting as the page shows it."""
-
-    name: str
-    type: str
-    default: str
-    description: str
-
-
-class Section(NamedTuple):
-    """One struct of settings: where it stands in the file, what it says of itself, its settings."""
-
-    path: str
-    about: str
-    rows: list[Row]
 
 
 class Undescribed(Exception):
     """A setting has no description; the message names it."""
 
 
-def sections(kind: type = Settings, path: str = "") -> Iterator[Section]:
-    """Yield a section for a struct of settings and, after it, one for each struct below it."""
-    info = inspect.type_info(kind)
-    assert isinstance(info, inspect.StructType)  # noqa: S101 - for the type checker: callers pass structs
-    rows, below = [], []
-    for field in info.fields:
-        rows.append(_row(field, path))
-        below += list(_structs(field.type, _join(path, field.encode_name)))
-    yield Section(path, (kind.__doc__ or "").strip(), rows)
-    for place, struct in below:
-        yield from sections(struct, place)
+class Section(NamedTuple):
+    """A struct of settings: the places in the file where it stands, what it says of itself, a row for each setting."""
+
+    places: list[str]
+    about: str
+    rows: list[tuple[str, str, str, str]]
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+def sections() -> list[Section]:
+    """Return a section for each struct of settings, in the order of the file. Raises Undescribed."""
+    found: dict[type, Section] = {}
+    for place, kind in _structs(inspect.type_info(Settings), ""):
+        known = found.setdefault(kind, Section([], source.getdoc(kind) or "", []))
+        if not known.places:
+            known.rows.extend(_row(field, place) for field in _fields(kind))
+        known.places.append(place)
+    return list(found.values())
 
 
-def _row(field: inspect.Field, path: str) -> Row:
+def _fields(kind: type) -> tuple[inspect.Field, ...]:
+    return cast("inspect.StructType", inspect.type_info(kind)).fields
+
+
+def _row(field: inspect.Field, place: str) -> tuple[str, str, str, str]:
     description = _description(field.type)
     if not description:
-        raise Undescribed(_join(path, field.encode_name))
-    return Row(field.encode_name, _words(field.type), _default(field), description)
+        raise Undescribed(f"{place}.{field.name}".lstrip("."))
+    return f"`{field.name}`", _words(field.type), _default(field), description
 
 
 def _description(info: inspect.Type) -> str:
-    if isinstance(info, inspect.Metadata):
-        return (info.extra_json_schema or {}).get("description", "")
+    """Return what an annotation says of its setting, also where the setting may be absent."""
     if isinstance(info, inspect.UnionType):
         return next((text for part in info.types if (text := _description(part))), "")
-    return ""
+    extra = info.extra_json_schema if isinstance(info, inspect.Metadata) else None
+    return str((extra or {}).get("description", ""))
 
 
-def _structs(info: inspect.Type, path: str) -> Iterator[tuple[str, type]]:
-    """Yield the structs that stand at a path or below it, with their paths as a reader would write them."""
+def _bare(info: inspect.Type) -> inspect.Type:
+    """Take off the description, and the None of a setting that may be absent."""
     if isinstance(info, inspect.Metadata):
-        yield from _structs(info.type, path)
-    elif isinstance(info, inspect.UnionType):
-        for part in info.types:
-            yield from _structs(part, path)
-    elif isinstance(info, inspect.DictType):
-        yield from _structs(info.value_type, f"{path}.{_placeholder(path, info.key_type)}")
+        return _bare(info.type)
+    if isinstance(info, inspect.UnionType):
+        return _bare(next(part for part in info.types if not isinstance(part, inspect.NoneType)))
+    return info
+
+
+def _structs(info: inspect.Type, place: str) -> Iterator[tuple[str, type]]:
+    """Yield every struct at a place and below it, each with its place as a reader would write it."""
+    info = _bare(info)
+    if isinstance(info, inspect.DictType):
+        yield from _structs(info.value_type, f"{place}.{_placeholder(place, _bare(info.key_type))}")
     elif isinstance(info, inspect.VarTupleType):
-        yield from _structs(info.item_type, f"{path}[]")
+        yield from _structs(info.item_type, f"{place}[]")
     elif isinstance(info, inspect.StructType):
-        yield path, info.cls
+        yield place, info.cls
+        for field in info.fields:
+            yield from _structs(field.type, f"{place}.{field.name}".lstrip("."))
 
 
-def _placeholder(path: str, key: inspect.Type) -> str:
-    return "TIER" if isinstance(key, inspect.LiteralType) else path.rpartition(".")[2].removesuffix("s").upper()
+def _placeholder(place: str, key: inspect.Type) -> str:
+    return "TIER" if isinstance(key, inspect.LiteralType) else place.rpartition(".")[2].removesuffix("s").upper()
 
 
 def _words(info: inspect.Type) -> str:
     """Say a type and its bounds in a few words."""
-    if isinstance(info, inspect.Metadata):
-        return _words(info.type)
-    if isinstance(info, inspect.UnionType):
-        return _words(next(part for part in info.types if not isinstance(part, inspect.NoneType)))
-    if isinstance(info, inspect.DictType):
-        return f"map of {_words(info.key_type)} to {_words(info.value_type)}"
-    if isinstance(info, inspect.VarTupleType):
-        return f"list of {_words(info.item_type)}"
-    if isinstance(info, inspect.LiteralType):
-        return ", ".join(f"`{word}`" for word in _ordered(info.values))
-    plain = _PLAIN[type(info)]
-    bounds = _bounds(info)
-    return f"{plain} {bounds}" if bounds else plain
+    info = _bare(info)
+    words = _WORDS[type(info)]
+    return words if isinstance(words, str) else words(info)
 
 
-_PLAIN: dict[type[inspect.Type], str] = {
+def _literal(info: inspect.LiteralType) -> str:
+    if set(info.values) == set(TIERS):
+        return "a tier"
+    return ", ".join(f"`{word}`" for word in info.values)
+
+
+def _bounded(noun: str) -> Callable[[Any], str]:
+    def words(info: Any) -> str:
+        signs = (("≥", info.ge), (">", info.gt), ("≤", info.le), ("<", info.lt))
+        return ", ".join([noun, *(f"{sign} {_number(bound)}" for sign, bound in signs if bound is not None)])
+
+    return words
+
+
+_WORDS: Mapping[type[inspect.Type], str | Callable[[Any], str]] = {
     inspect.BoolType: "true or false",
-    inspect.IntType: "whole number",
-    inspect.FloatType: "number",
-    inspect.StrType: "text",
-    inspect.StructType: "settings below",
+    inspect.StructType: "see below",
+    inspect.IntType: _bounded("whole number"),
+    inspect.FloatType: _bounded("number"),
+    inspect.StrType: lambda info: f"text matching `{info.pattern}`" if info.pattern else "text",
+    inspect.LiteralType: _literal,
+    inspect.VarTupleType: lambda info: f"list: {_words(info.item_type)}",
+    inspect.DictType: lambda info: f"map: {_words(info.key_type)} → {_words(info.value_type)}",
 }
-
-
-def _ordered(values: Sequence[Any]) -> list[Any]:
-    """Tiers in their order, other words by the alphabet."""
-    return sorted(values, key=lambda word: (TIERS.index(word) if word in TIERS else -1, word))
-
-
-def _bounds(info: inspect.Type) -> str:
-    signs = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
-    found = [(sign, getattr(info, name, None)) for name, sign in signs]
-    words = [f"{sign} {_number(value)}" for sign, value in found if value not in NO_BOUND]
-    pattern = getattr(info, "pattern", None)
-    return ", ".join([*words, *([f"matching `{pattern}`"] if pattern else [])])
 
 
 def _number(value: float) -> str:
@@ -179,18 +172,12 @@ def _number(value: float) -> str:
 def _default(field: inspect.Field) -> str:
     if field.required:
         return "required"
-    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    if isinstance(value, msgspec.Struct):
-        return "as below"
-    if value is None or value in ((), {}):
-        return "none"
-    return (
-        f"`{value}`"
-        if isinstance(value, str)
-        else _number(value)
-        if not isinstance(value, bool)
-        else str(value).lower()
-    )
+    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    if isinstance(value, bool | str):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int | float):
+        return _number(value)
+    return "see below" if isinstance(value, Struct) else "none"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -200,69 +187,58 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _section(section: Section) -> str:
-    title = f"`{section.path}`" if section.path else "The whole file"
-    return f"## {title}\n{section.about}\n\n" + table(("setting", "is", "default", "means"), section.rows)
+    title = ", ".join(f"`{place}`" for place in section.places if place) or "The whole file"
+    return f"## {title}\n{section.about}\n\n{table(('setting', 'is', 'default', 'means'), section.rows)}"
 
 
-def _presets() -> str:
+def _presets() -> Iterator[str]:
     forced = {name: in_force(compile_tenant("default", TenantSettings(preset=name))) for name in PRESETS}
-    limits = [
-        (name, plan, tier, *(_number(getattr(rows[tier], part)) for part in ("rate", "burst", "daily")))
-        for name, settings in forced.items()
-        for plan, rows in settings.plans.items()
-        for tier in TIERS
-    ]
-    return (
-        "## Presets\nWhat a tenant has that overrides nothing. `prior` is in log-odds; the risk at which each tier begins "
-        "stands below its name.\n\n"
-        + table(("preset", "`prior`", *TIERS), [_preset(name, settings) for name, settings in forced.items()])
-        + "\n"
-        + _alike(forced)
-        + "\nLimits, in the tenant's unit:\n\n"
-        + table(("preset", "plan", "tier", "a second", "burst", "a day"), limits)
-        + "\nWhat all unconfirmed accounts of one address share:\n\n"
-        + table(("preset", "a second", "burst", "a day"), [_unconfirmed(n, s) for n, s in forced.items()])
+    yield PRESETS_INTRO
+    yield table(("preset", "`prior`", *TIERS), [_risks(name, settings) for name, settings in forced.items()])
+    yield "Alike in all of them:\n"
+    settings = forced["balanced"]
+    yield table(
+        ("tier", "`decision`", "`actions`"),
+        [(tier, f"`{rule.decision}`", ", ".join(rule.actions) or "none") for tier, rule in settings.tiers.items()],
     )
+    families = settings.caps.items()
+    yield table(
+        ("family", "`weights`", "`caps`"), [(name, _number(settings.weights[name]), _number(c)) for name, c in families]
+    )
+    yield "Limits, in the tenant's unit:\n"
+    yield table(("preset", "plan", "tier", *_PARTS.values()), [row for name in forced for row in _limits(name, forced)])
+    yield "What all unconfirmed accounts of one address share:\n"
+    shared = [(name, *_allowance(settings.unconfirmed)) for name, settings in forced.items()]
+    yield table(("preset", *_PARTS.values()), shared)
 
 
-def _preset(name: str, settings: TenantSettings) -> list[str]:
+_PARTS = {"rate": "a second", "burst": "at once", "daily": "a day"}
+
+
+def _risks(name: str, settings: TenantSettings) -> list[str]:
     return [name, _number(settings.prior or 0.0), *(_number(settings.tiers[tier].from_risk) for tier in TIERS)]
 
 
-def _unconfirmed(name: str, settings: TenantSettings) -> list[str]:
-    allowance = settings.unconfirmed
-    assert allowance is not None  # noqa: S101 - in_force has filled it in
-    return [name, _number(allowance.rate), _number(allowance.burst), _number(allowance.daily)]
+def _limits(name: Any, forced: Mapping[Any, TenantSettings]) -> Iterator[Sequence[str]]:
+    for plan, rows in forced[name].plans.items():
+        for tier in TIERS:
+            yield name, plan, tier, *_allowance(rows[tier])
 
 
-def _alike(forced: dict[Any, TenantSettings]) -> str:
-    """Tell what every preset has in common: decisions, actions, weights and caps."""
-    settings = next(iter(forced.values()))
-    tiers = [(t, f"`{r.decision}`", ", ".join(r.actions) or "none") for t, r in settings.tiers.items()]
-    families = [(name, _number(settings.weights[name]), _number(cap)) for name, cap in settings.caps.items()]
-    return (
-        "Alike in all of them:\n\n"
-        + table(("tier", "`decision`", "`actions`"), tiers)
-        + "\n"
-        + table(("family", "`weights`", "`caps`"), families)
-    )
+def _allowance(allowance: Allowance | None) -> list[str]:
+    return [_number(getattr(allowance, part)) for part in _PARTS]
 
 
 def _options() -> str:
-    context = click.Context(Commands("headcount"))
-    command = Commands("headcount").get_command(context, "serve")
-    assert command is not None  # noqa: S101 - for the type checker: serve is in the table
-    rows = [
-        (
-            f"`{option.opts[0]}`",
-            f"`HEADCOUNT_{(option.name or '').upper()}`",
-            _option_default(option),
-            option.help or "",
-        )
-        for option in command.params
-        if isinstance(option, click.Option)
-    ]
-    return _ENVIRONMENT + "\n" + table(("option", "environment", "default", "means"), rows)
+    commands = Commands("headcount")
+    serve = cast("click.Command", commands.get_command(click.Context(commands), "serve"))
+    options = [parameter for parameter in serve.params if isinstance(parameter, click.Option)]
+    rows = [(f"`{o.opts[0]}`", _variable(o), _option_default(o), o.help or "") for o in options]
+    return OPTIONS + table(("option", "environment", "default", "means"), rows)
+
+
+def _variable(option: click.Option) -> str:
+    return f"`HEADCOUNT_{(option.name or '').upper()}`"
 
 
 def _option_default(option: click.Option) -> str:
@@ -271,8 +247,7 @@ def _option_default(option: click.Option) -> str:
 
 def render() -> str:
     """Return the whole page. Raises Undescribed for a setting without a description."""
-    parts = [_INTRO.format(example=EXAMPLE), *map(_section, sections()), _presets(), _options()]
-    return "\n".join(parts)
+    return "\n".join([INTRO.format(example=EXAMPLE), *map(_section, sections()), *_presets(), _options()])
 
 
 if __name__ == "__main__":

@@ -64,23 +64,35 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Annotated[Mode, Meta(description="`shadow` scores and charges, and lets everything pass.")] = "enforce"
     unit: Annotated[Literal["requests", "tokens"], Meta(description="What cost and limits count.")] = "requests"
     prior: (
-        Annotated[float, Meta(ge=-8, le=4, description="Log-odds of abuse of an account nothing is known of.")] | None
+        Annotated[
+            float,
+            Meta(ge=-8, le=4, description="Log-odds of abuse of an account nothing is known of; none: the preset's."),
+        ]
+        | None
     ) = None
-    weights: Annotated[dict[str, Weight], Meta(description="Factor on each family of evidence.")] = {}
-    caps: Annotated[dict[str, Cap], Meta(description="Most log-odds each family may add or take.")] = {}
+    weights: Annotated[
+        dict[str, Weight], Meta(description="Factor on each family of evidence; a family left out keeps 1.")
+    ] = {}
+    caps: Annotated[
+        dict[str, Cap], Meta(description="Most log-odds each family may add or take; one left out keeps the preset's.")
+    ] = {}
     tiers: Annotated[
-        dict[Tier, TierRule], Meta(description="Risk each tier begins at, its decision and its actions.")
+        dict[Tier, TierRule],
+        Meta(description="Risk each tier begins at, its decision and its actions; one left out keeps the preset's."),
     ] = {}
     hysteresis: Annotated[
-        float, Meta(ge=0, le=3, description="Log-odds below a tier's bound at which it is left again.")
+        float, Meta(ge=0, le=3, description="Log-odds below its beginning at which a tier is left for a milder one.")
     ] = 0.3
     plans: Annotated[
         dict[Text, dict[Tier, Allowance]],
         Meta(description="Limits of a plan's tiers; a tier left out keeps the preset's."),
     ] = {}
-    payer_plan: Annotated[Text, Meta(description="Plan of payers that name none.")] = "paid"
+    payer_plan: Annotated[Text, Meta(description="Plan of payers whose plan is not told.")] = "paid"
     unconfirmed: (
-        Annotated[Allowance, Meta(description="What all unconfirmed accounts of one address share.")] | None
+        Annotated[
+            Allowance, Meta(description="What all unconfirmed accounts of one address share; none: the preset's.")
+        ]
+        | None
     ) = None
     organisation: (
         Annotated[
@@ -90,7 +102,7 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
         | None
     ) = None
     standards: Annotated[Standards, Meta(description="Who is a payer and who is proven.")] = Standards()
-    linking: Annotated[LinkingSettings, Meta(description="Clusters and neighbourhoods.")] = LinkingSettings()
+    linking: Annotated[LinkingSettings, Meta(description="What linked accounts share.")] = LinkingSettings()
     gateway: Annotated[GatewaySettings, Meta(description="What the tenant's gateway sends.")] = GatewaySettings()
     on_state_loss: Annotated[
         Literal["local", "open", "closed"],

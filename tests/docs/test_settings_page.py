@@ -1,0 +1,51 @@
+"""docs/settings.md is what the code says, and says something of every setting."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from msgspec import Meta, Struct
+
+from reputation import settings_doc
+from reputation.config import from_text
+from reputation.settings_doc import Undescribed, render, table
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+class Half(Struct):
+    told: Annotated[int, Meta(description="A number.")] = 1
+    untold: int = 2
+
+
+def test_the_page_is_up_to_date():
+    assert PAGE.read_text(encoding="utf-8") == render(), "run: python -m reputation.settings_doc > docs/settings.md"
+
+
+def test_a_setting_without_a_description_is_an_error_that_names_it(monkeypatch):
+    monkeypatch.setattr(settings_doc, "Settings", Half)
+    with pytest.raises(Undescribed, match="untold"):
+        render()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "tenants.TENANT.linking",
+        "tenants.TENANT.plans.PLAN.TIER",
+        "tokens[]",
+        "`trusted_hops` | whole number, ≥ 0 | 1 |",
+        "| balanced | free | standard | 2 | 20 | 5,000 |",
+        "HEADCOUNT_LISTEN",
+    ],
+)
+def test_nested_settings_presets_and_options_are_on_the_page(words):
+    assert words in render()
+
+
+def test_the_example_is_a_configuration_that_loads():
+    assert set(from_text(settings_doc.EXAMPLE).tenants) == {"acme"}
+
+
+def test_a_bar_inside_a_cell_does_not_end_it():
+    assert table(("a",), [("x|y",)]).splitlines()[-1] == "| x\\|y |"
