@@ -121,7 +121,7 @@ class Server:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """aiohttp's handler."""
-        target = request.message.path.encode("utf-8", "surrogateescape")
+        target = request.raw_path.encode("utf-8", "surrogateescape")
         try:
             body = await self._body(request, target)
         except BadRequestError as error:
@@ -133,6 +133,8 @@ class Server:
         return _response(reply, last=self._draining)
 
     async def _body(self, request: web.BaseRequest, target: bytes) -> bytes:
+        if request.method == "CONNECT":
+            raise BadRequestError("method")
         limit = self._body_limit(target)
         if (request.content_length or 0) > limit:
             raise BadRequestError("body_size")

@@ -152,7 +152,7 @@ class Reader:
         parser = self._llhttp()
         try:
             parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._parser = None
             return None
         names = dict(fields)
@@ -282,8 +282,6 @@ class Reader:
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise
         except httptools.HttpParserError:
             raise BadRequestError("malformed") from None
 

@@ -1,0 +1,36 @@
+"""Both listeners, serving the echo application on loopback."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import uvloop
+from http_exchange import echo
+
+from reputation.http import aiohttp_listener, listener
+from reputation.http.listener_sockets import bind
+from reputation.http.wire_rules import Limits
+
+LISTENERS = {"lean": listener.start, "aiohttp": aiohttp_listener.start}
+# short enough that a test which waits for a time-out is quick
+BRIEF = Limits(idle=1.0, body_time=1.0, linger=0.2)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """These tests run on the loop that the sidecar runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def _quiet_reference() -> None:
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(params=LISTENERS)
+async def served(request: pytest.FixtureRequest) -> AsyncIterator[tuple[str, Any]]:
+    """One of the listeners: its name and its server."""
+    server = await LISTENERS[request.param](echo, bind("127.0.0.1:0"), limits=BRIEF)
+    yield request.param, server
+    await server.drain(0)
