@@ -142,6 +142,7 @@ class Reader:
         if size != len(data) - end:
             return None
         self.connection = b""
+        self._blank = False
         return _new(HttpMessage, (method, target, fields.copy(), data[end:], self._peer))
 
     def _read_plain(self, head: bytes, data: bytes) -> Plain | None:
