@@ -1,0 +1,35 @@
+"""The page about simulated worlds names everything that the tables hold."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.hydra.attackers import LADDER, VARIANTS
+from benchmarks.hydra.closed_loop import REACTIONS
+from benchmarks.hydra.costs import PRICES
+from benchmarks.hydra.honest import CLASSES
+from benchmarks.hydra.lines import VIEWS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "worlds.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*CLASSES, *VARIANTS, *REACTIONS, *PRICES, *VIEWS])
+def test_a_row_of_a_table_is_on_the_page(name):
+    assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize("level", LADDER)
+def test_a_level_is_on_the_page(level):
+    assert f"\n| {level} |" in PAGE
+
+
+def test_shares_on_the_page_are_those_of_the_classes():
+    for name, row in CLASSES.items():
+        assert f"| `{name}` | {row.share:.0%} |" in PAGE
+    assert sum(row.share for row in CLASSES.values()) == pytest.approx(1)
+
+
+def test_prices_on_the_page_are_those_of_the_bill():
+    for name, price in PRICES.items():
+        line = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
+        assert float(line.split("|")[2].split()[0]) == price.dollars
