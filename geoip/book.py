@@ -45,10 +45,10 @@ def load(paths: Sequence[Path | str], embedded: Path | None = EMBEDDED) -> Loade
     """
     opened: list[Database] = []
     errors: list[DatabaseError] = []
-    wanted = [(Path(path), True) for path in paths] + ([(embedded, False)] if embedded else [])
-    for path, private_copy in wanted:
+    wanted = [(Path(path), False) for path in paths] + ([(embedded, True)] if embedded else [])
+    for path, is_embedded in wanted:
         try:
-            opened.append(open_database(path, private_copy=private_copy))
+            opened.append(open_database(path, embedded=is_embedded))
         except DatabaseError as error:
             errors.append(error)
     if errors:
@@ -82,9 +82,7 @@ class AddressBook:
     other databases know.
     """
 
-    def __init__(
-        self, databases: Iterable[Database] = (), now: float = 0.0, cache_size: int = CACHE_SIZE
-    ) -> None:
+    def __init__(self, databases: Iterable[Database] = (), now: float = 0.0, cache_size: int = CACHE_SIZE) -> None:
         self._cache = _Cache(cache_size, self._look_up)
         self._databases: tuple[tuple[Database, bool], ...] = ()
         self.failures = 0

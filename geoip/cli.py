@@ -25,9 +25,7 @@ _databases = click.option(
     type=click.Path(path_type=Path),
     help="An MMDB file to ask before the embedded one; may be given several times, the first wins.",
 )
-_embedded = click.option(
-    "--embedded/--no-embedded", default=True, help="Whether to ask the embedded database."
-)
+_embedded = click.option("--embedded/--no-embedded", default=True, help="Whether to ask the embedded database.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
@@ -54,12 +52,8 @@ def lookup(addresses: tuple[str, ...], paths: tuple[Path, ...], *, embedded: boo
 
 @geoip.command()
 @click.argument("lists", metavar="KIND=FILE...", nargs=-1, required=True)
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The MMDB file to write."
-)
-@click.option(
-    "--confidence", default=CONFIDENCE, show_default=True, type=click.IntRange(1, 100), help="In percent."
-)
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The MMDB file to write.")
+@click.option("--confidence", default=CONFIDENCE, show_default=True, type=click.IntRange(1, 100), help="In percent.")
 @_as_json
 def build(lists: tuple[str, ...], out: Path, confidence: int, *, as_json: bool) -> None:
     """Compile lists of networks into one database.

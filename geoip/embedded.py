@@ -27,6 +27,7 @@ from geoip.book import EMBEDDED
 from geoip.kinds import Guess, guess
 from geoip.mmdb import write
 from geoip.ranges import Range, coarsened, flattened, overlay
+from geoip.readers import checksum, checksum_path
 
 ASN_PACKAGE: Final = "@ip-location-db/asn"
 # GeoFeed (what operators publish, RFC 8805), then whois, then the AS's own country: finer, and where users
@@ -81,8 +82,9 @@ def main() -> None:
 
 
 def build(sources: Sources, target: Path) -> None:
-    """Write the database; the same sources give the same bytes."""
+    """Write the database and its checksum; the same sources give the same bytes."""
     write(target, _records(sources), "AS number, country and kind of network; see NOTICE", sources.built)
+    checksum_path(target).write_text(checksum(target), encoding="ascii")
 
 
 def fetch(scratch: Path) -> Sources:

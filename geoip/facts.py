@@ -242,6 +242,4 @@ def _without_zone(text: str) -> str:
 
 def _is_port(text: str) -> bool:
     digits = text[1:]
-    return (
-        text[0] == ":" and digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) <= 65535
-    )
+    return text[0] == ":" and digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) <= 65535

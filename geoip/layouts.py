@@ -159,9 +159,7 @@ _MAXMIND_ASN = (
 _MAXMIND_COUNTRY = _first("country", _country, "country.iso_code", "registered_country.iso_code")
 _MAXMIND_TRAITS = (
     *_first("asn", _asn, "traits.autonomous_system_number"),
-    *_first(
-        "organisation", _text, "traits.autonomous_system_organization", "traits.organization", "traits.isp"
-    ),
+    *_first("organisation", _text, "traits.autonomous_system_organization", "traits.organization", "traits.isp"),
     *_first("kind", _word, "traits.user_type", "traits.connection_type"),
     *_first("user_count", _count, "traits.user_count"),
     *_first("static_score", _score, "traits.static_ip_score"),
@@ -273,9 +271,7 @@ LAYOUTS: Final[tuple[Layout, ...]] = (
         _MONTH,
         _first("kind", _present("proxy"), "service", "last_seen"),
     ),
-    _layout(
-        "IPinfo carrier", r"^ipinfo .*carrier", _YEAR, _first("kind", _present("mobile"), "carrier", "name")
-    ),
+    _layout("IPinfo carrier", r"^ipinfo .*carrier", _YEAR, _first("kind", _present("mobile"), "carrier", "name")),
     _layout(
         "IPinfo ASN, company, country, location, Lite, Core or Plus",
         r"^ipinfo .*(asn|company|country|location|lite|core|plus)",
