@@ -61,24 +61,38 @@ def spend(bucket: Bucket, cost: float, now: float) -> float:
 
 
 def retry_after(bucket: Bucket, cost: float, now: float) -> float:
-    """Seconds until the bucket holds `cost`: denied at any clock reading before, allowed at `now + retry_after`.
-
-    The arithmetic of `settled` rounds, so the quotient is stepped to the first float time at which it says yes.
-    """
-    limit = bucket.limit
+    """Seconds until the bucket holds `cost`: denied at any clock reading before `now + retry_after`, allowed at it."""
     if settled(bucket, now) >= cost:
         return 0.0
+    limit = bucket.limit
     if cost > limit.burst or limit.rate <= 0.0:
         return NEVER
     start = max(bucket.at, now)
-    when = start + (cost - settled(bucket, start)) / limit.rate
-    if when - now >= NEVER:
-        return when - now
-    while settled(bucket, when) < cost:
-        when = math.nextafter(when, math.inf)
-    while when > now and settled(bucket, before := math.nextafter(when, 0.0)) >= cost:
-        when = before
-    return when - now
+    guess = start + (cost - settled(bucket, start)) / limit.rate
+    if guess == math.inf:
+        return NEVER
+    when = _first_time(bucket, cost, start, guess)
+    wait = when - now
+    while now + wait < when:  # a difference is rounded where the clock is near 0
+        wait = math.nextafter(wait, math.inf)
+    return wait
+
+
+def _first_time(bucket: Bucket, cost: float, start: float, guess: float) -> float:
+    """Find the first float time after `start` at which the bucket holds `cost`; `guess` is it but for rounding.
+
+    The arithmetic of `settled` rounds, but never falls as time goes on, so the two are bracketed in doubling steps
+    and then halved: one float of the clock may be as fine as 1e-16 of a float of the tokens, or the other way round.
+    """
+    step = math.ulp(guess)
+    low = high = guess
+    while settled(bucket, high) < cost:
+        low, high, step = high, high + step, step * 2
+    while low > start and settled(bucket, low) >= cost:
+        low, high, step = max(low - step, start), low, step * 2
+    while low < (middle := low + (high - low) / 2) < high:
+        low, high = (low, middle) if settled(bucket, middle) >= cost else (middle, high)
+    return high
 
 
 def take(bucket: Bucket, cost: float, now: float) -> float:

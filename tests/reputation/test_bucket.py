@@ -1,0 +1,142 @@
+"""The token bucket: its promise about waiting, and the most that it ever lets through."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.bucket import NEVER, Bucket, Limit, change_limit, full, retry_after, settled, spend, take
+
+NOW = 1_790_812_800.0
+nows = st.one_of(
+    st.floats(1.7e9, 1.9e9),
+    st.floats(0, 100),
+    st.just(0.0),
+    st.floats(0, 253402300799),
+)
+rates = st.floats(1e-6, 1e6)
+bursts = st.floats(1, 1e6)
+limits = st.builds(Limit, rates, bursts)
+
+
+def just_before(now, wait):
+    """The last clock reading before `now + wait`, as far as floats can tell one from the other."""
+    shorter = now + math.nextafter(wait, 0.0)
+    return shorter if shorter < now + wait else math.nextafter(now + wait, 0.0)
+
+
+def spent_bucket(limit, share, now):
+    """A bucket of which only a share is left."""
+    return Bucket(limit.burst * share, now, limit)
+
+
+@given(limits, st.floats(0, 1), st.floats(1e-3, 1e6), nows, st.floats(-1e4, 1e4))
+def test_denied_at_every_reading_before_retry_after_and_allowed_at_it(limit, share, cost, now, jump):
+    """The promise of `retry_after`, at the very next float, wherever the clock stands or jumps."""
+    bucket = spent_bucket(limit, share, now)
+    asked = max(now + jump, 0.0)
+    wait = take(bucket, cost, asked)
+    if wait == 0.0 or cost > limit.burst:
+        return
+    assert settled(bucket, just_before(asked, wait)) < cost
+    assert take(bucket, cost, asked + wait) == 0.0
+
+
+@given(limits, st.floats(1e-3, 1e6), nows, st.integers(1, 40))
+def test_a_caller_who_waits_as_told_is_never_denied_twice(limit, cost, now, turns):
+    """The promise holds again and again from whatever fraction of a token the last take left."""
+    bucket, cost = full(limit, now), min(cost, limit.burst)
+    for _ in range(turns):
+        wait = take(bucket, cost, now)
+        if wait:
+            now += wait
+            assert take(bucket, cost, now) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "burst", "cost", "now"),
+    [
+        (19.999999999999996, 20.0, 20.0, 0.0),
+        (0.9999999999999999, 1.0, 1.0, 1e-9),
+        (999_999_999.9999999, 1e9, 1e9, 0.0),
+        (0.5, 1e9, 1e9, 5.0),
+    ],
+)
+def test_the_wait_is_found_quickly_where_clock_and_tokens_have_different_precision(tokens, burst, cost, now):
+    """Near the start of time floats of the clock are so fine that stepping through them one by one never ends."""
+    limit = Limit(1e-3, burst)
+    bucket = Bucket(tokens, now, limit)
+    wait = retry_after(bucket, cost, now)
+    assert settled(bucket, now + wait) >= cost > settled(bucket, just_before(now, wait))
+
+
+takes = st.tuples(st.just("take"), st.floats(1e-3, 2e3))
+jumps = st.tuples(st.just("jump"), st.floats(-1e5, 1e5))
+changes = st.tuples(st.just("limit"), st.builds(Limit, st.floats(1e-3, 1e3), st.floats(1, 1e3)))
+
+
+@given(st.lists(st.one_of(takes, jumps, changes), max_size=60), nows)
+def test_never_more_than_burst_and_what_the_rates_earned_is_admitted(steps, now):
+    """Whatever is asked, however the clock jumps and the limit changes: first burst + the sum of rate · time."""
+    limit = Limit(2.0, 20.0)
+    bucket = full(limit, now)
+    latest, earned, admitted = now, limit.burst, 0.0
+    for kind, value in steps:
+        if kind == "jump":
+            now = max(now + value, 0.0)
+            earned += max(now - latest, 0.0) * limit.rate
+            latest = max(latest, now)
+        elif kind == "limit":
+            change_limit(bucket, value, now)
+            limit = value
+        elif take(bucket, value, now) == 0.0:
+            admitted += value
+        assert admitted <= earned * (1 + 1e-9) + 1e-6
+
+
+@given(limits, st.floats(0, 1), nows, st.floats(-1e5, 0))
+def test_a_clock_that_goes_backwards_earns_nothing_and_loses_nothing(limit, share, now, back):
+    bucket = spent_bucket(limit, share, now)
+    before = bucket.tokens
+    spend(bucket, 0.0, max(now + back, 0.0))
+    assert settled(bucket, now) == before
+
+
+@given(limits, nows, st.floats(1.001, 100))
+def test_a_cost_above_the_burst_never_fits_and_takes_nothing(limit, now, factor):
+    bucket = full(limit, now)
+    assert take(bucket, limit.burst * factor, now) == NEVER
+    assert settled(bucket, now) == limit.burst
+
+
+def test_a_bucket_that_earns_nothing_says_never():
+    """A rate of zero, and one so small that its wait is no number."""
+    assert take(Bucket(0.0, NOW, Limit(0.0, 10.0)), 1.0, NOW) == NEVER
+    assert take(Bucket(0.0, NOW, Limit(5e-324, 10.0)), 1.0, NOW) == NEVER
+
+
+def test_growing_limit_pays_the_time_before_at_the_old_rate():
+    """An upgrade at ten seconds gives ten seconds at the old rate and what follows at the new one."""
+    bucket = Bucket(0.0, NOW, Limit(1.0, 100.0))
+    change_limit(bucket, Limit(10.0, 1000.0), NOW + 10)
+    assert settled(bucket, NOW + 10) == 10.0
+    assert settled(bucket, NOW + 11) == 20.0
+
+
+def test_shrinking_limit_pays_the_old_rate_and_keeps_no_more_than_the_new_burst():
+    bucket = Bucket(0.0, NOW, Limit(10.0, 1000.0))
+    change_limit(bucket, Limit(1.0, 30.0), NOW + 50)
+    assert settled(bucket, NOW + 50) == 30.0
+    change_limit(bucket, Limit(10.0, 1000.0), NOW + 50)
+    assert settled(bucket, NOW + 50) == 30.0
+
+
+@given(limits, limits, st.floats(0, 1), nows, st.floats(-1e4, 1e4))
+def test_changing_a_limit_back_and_forth_gives_nothing(small, large, share, now, jump):
+    """An account that makes its tier flap has no more tokens for it."""
+    bucket, steady = spent_bucket(small, share, now), spent_bucket(small, share, now)
+    later = max(now + jump, 0.0)
+    change_limit(bucket, large, later)
+    change_limit(bucket, small, later)
+    assert settled(bucket, later) <= settled(steady, later)

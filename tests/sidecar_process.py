@@ -1,0 +1,139 @@
+"""A real `headcount serve` on free loopback ports: started, asked until it is ready, ended by its process id."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HEADCOUNT = str(Path(sys.executable).with_name("headcount"))
+LONGEST_START = 30.0
+LONGEST_END = 15.0
+HASH_KEY = "a hash key of the tests alone"
+JSON = {"Content-Type": "application/json"}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Sidecar(NamedTuple):
+    """Where a running sidecar answers, and its process."""
+
+    check: int
+    admin: int
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def listen(self) -> str:
+        return f"127.0.0.1:{self.check}"
+
+    @property
+    def admin_listen(self) -> str:
+        return f"127.0.0.1:{self.admin}"
+
+    def ask(self, body: Any, path: str = "/v1/check", headers: Mapping[str, str] = JSON) -> Answer:
+        """POST to the check listener; bytes are sent as they are."""
+        return call(self.check, "POST", path, body, headers)
+
+    def tell(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = JSON) -> Answer:
+        """Call the admin listener."""
+        return call(self.admin, method, path, body, headers)
+
+
+def call(port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] = JSON) -> Answer:
+    """One request on a connection of its own."""
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, data, dict(headers))
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+    finally:
+        connection.close()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listened on a moment ago; asked for at once, so that they differ."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def wait_for(
+    ready: Any, what: str, process: "subprocess.Popen[bytes]", log: Path, within: float = LONGEST_START
+) -> None:
+    """Poll until `ready()`; an AssertionError with the process's own words if it ends or takes too long."""
+    deadline = time.monotonic() + within
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"{what}:\n{log.read_text()[-3000:]}")
+        time.sleep(0.02)  # between polls
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return call(port, "GET", "/readyz").status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The tests' environment without any setting of Headcount's but those given."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("HEADCOUNT_")}
+    return {**plain, "HEADCOUNT_HASH_KEY": HASH_KEY, **(extra or {})}
+
+
+@contextmanager
+def running_sidecar(
+    directory: Path, settings: Any = None, options: Sequence[str] = (), extra: Mapping[str, str] | None = None
+) -> Iterator[Sidecar]:
+    """A sidecar that answers; `settings` become its configuration file, headcount.yaml in the directory."""
+    check, admin = free_ports(2)
+    command = [HEADCOUNT, "serve", "--listen", f"127.0.0.1:{check}", "--admin", f"127.0.0.1:{admin}", *options]
+    if settings is not None:
+        (directory / "headcount.yaml").write_text(json.dumps(settings))  # JSON is YAML
+        command += ["--config", str(directory / "headcount.yaml")]
+    log = directory / "sidecar.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=directory, env=environment(extra), stdout=output, stderr=output)
+    try:
+        wait_for(lambda: is_ready(check) and is_ready(admin), "the sidecar did not become ready", process, log)
+        yield Sidecar(check, admin, process, log)
+    finally:
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a process to end, and make it if it does not."""
+    process.terminate()
+    try:
+        process.wait(LONGEST_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def headcount(*arguments: str, extra: Mapping[str, str] | None = None, given: bytes = b"") -> Any:
+    """Run a command to its end; `given` is its standard input."""
+    return subprocess.run(
+        [HEADCOUNT, *arguments], input=given, capture_output=True, timeout=60, check=False, env=environment(extra)
+    )
