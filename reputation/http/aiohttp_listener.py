@@ -95,6 +95,7 @@ class Server:
         self._body_limit = body_limit
         self._log = log
         self._draining = False
+        self._working: set[web.RequestHandler] = set()
         self._connections = _Connections(self, limits)
         self._listening: asyncio.AbstractServer | None = None
 
@@ -112,7 +113,9 @@ class Server:
         self._draining = True
         if self._listening is not None:
             self._listening.close()
-        self._connections.pre_shutdown()
+        for handler in self._connections.connections:
+            if handler not in self._working:
+                handler.force_close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connections.empty.wait(), within)
         left = self.open
@@ -121,6 +124,13 @@ class Server:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """aiohttp's handler."""
+        self._working.add(request.protocol)
+        try:
+            return await self._answer(request)
+        finally:
+            self._working.discard(request.protocol)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = request.raw_path.encode("utf-8", "surrogateescape")
         try:
             body = await self._body(request, target)
