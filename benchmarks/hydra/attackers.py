@@ -87,7 +87,7 @@ VARIANTS = {
     "fake-domain": lambda a: replace(a, shared_domain=True),
     "second-pool": lambda a: replace(a, ban_at=3.25 * DAY),
     "pivot": lambda a: replace(a, pivot=1.0),
-    "mixed": lambda a: replace(a, normal=0.9),
+    "mixed": lambda a: replace(a, normal=0.9, relayed=True),
     "half-aged": lambda a: replace(a, aged=0.5),
     "dedicated": lambda a: replace(a, egress="dedicated"),
     "random-issuers": lambda a: replace(a, cards="ordinary"),

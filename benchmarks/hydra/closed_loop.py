@@ -18,7 +18,7 @@ from benchmarks.hydra.clock import DAY, HOUR, START
 from benchmarks.hydra.model import Account, Sender
 from benchmarks.hydra.scoring import Asked, Judged, Report, Tally
 from benchmarks.hydra.truth import Fact, of
-from benchmarks.hydra.world import World, daily_of, stream, traffic
+from benchmarks.hydra.world import RESUMED, World, daily_of, stream, traffic
 
 Line = dict[str, Any]
 Engine = Callable[[Line], Line | None]
@@ -136,7 +136,8 @@ class Hydra:
         """The check line of a wish, as the head's own place and client make it."""
         sender = self._heads[wish.head].sender
         client = sender.clients[0]
-        stem = lines.check_stem(self._view, sender.account, client, client.ja4, sender.account.keys[0])
+        ja4 = client.resumed if self._rng.random() < RESUMED else client.ja4
+        stem = lines.check_stem(self._view, sender.account, client, ja4, sender.account.keys[0])
         address = sender.place(wish.at, float(self._rng.random()))
         tail = lines.check_tail(self._view, wish.session, wish.model)
         return f'{{"at":{wish.at:.3f}{stem}{address}{tail}'.encode()
