@@ -15,6 +15,12 @@ OVERLAP = 0.3
 MOST_CELLS = 4000
 CORROBORATION = 12.0
 """Nats that another family must add to a component: ln(10^4 values looked at) + 3."""
+COMPONENT_ODDS = float(np.log(200.0))
+SAMPLED = 64
+LOYAL = 3.0
+"""Nats by which a core's own member must look like the core; the cell that it came in by gives more than that."""
+STRANGERS = 0.2
+"""A core in which more than this share of members do not resemble each other is left as the detector found it."""
 ROUNDS = 3
 
 
@@ -53,20 +59,27 @@ def cell_odds(cell: Cell) -> float:
 
 
 def corroborated(component: Ints, by: int, known: Background, suspects: int) -> Group | None:
-    """A component drawn by one family is a core if two other families show it too."""
-    inside = np.zeros(len(known.of), bool)
+    """A component drawn by one family is a core if two other families show it too, or one where `by` identifies."""
+    inside = np.zeros(known.known.shape[1], bool)
     inside[component] = True
     rows = inside[known.items.accounts]
     held, count = np.unique(known.items.items[rows], return_counts=True)
-    expected = known.shares[:, held].max(axis=0)
+    expected = _expected(component, held, known)
     share = count / len(component)
     nats = len(component) * divergence(share, expected)
     strong = (nats >= CORROBORATION) & (share >= surprise.LIFT * expected)
     families = frozenset(known.family[held[strong]].tolist()) - {by}
-    if len(families) < 2:
+    if len(families) < 2 - (by in growth.IDENTIFYING):
         return None
-    odds = np.full(len(component), np.log(100.0 * max(len(component) / max(suspects, 1), 0.01)) + 4.6)
-    return Group(component, odds, families | {by})
+    return Group(component, np.full(len(component), COMPONENT_ODDS), families | {by})
+
+
+def _expected(component: Ints, held: Ints, known: Background) -> Floats:
+    """The mean over members of what is expected of accounts like each."""
+    total = np.zeros(len(held))
+    for account in component[:SAMPLED]:
+        total += known.expected(np.full(len(held), account), held)
+    return total / min(len(component), SAMPLED)
 
 
 def grown(groups: list[Group], known: Background, suspects: Mask) -> list[Group]:
@@ -81,12 +94,19 @@ def grown(groups: list[Group], known: Background, suspects: Mask) -> list[Group]
 
 
 def _taken(group: Group, known: Background, suspects: Mask) -> Group:
-    accounts, odds = growth.alike(growth.signature(group.members, known), known, suspects)
-    members = np.union1d(group.members, accounts)
+    """The group with those who look like it, without those of its own who do not look like the rest of it."""
+    core = growth.signature(group.members, known)
+    looks = growth.likeness(core, known)
+    strangers = np.setdiff1d(group.members, looks.accounts[looks.nats >= LOYAL])
+    if len(strangers) > STRANGERS * len(group.members):
+        return group
+    accounts, odds = growth.passing(looks, core.size, suspects)
+    members = np.setdiff1d(np.union1d(group.members, accounts), strangers)
     best = np.full(len(members), -np.inf)
     for some, theirs in ((group.members, group.odds), (accounts, odds)):
-        spots = np.searchsorted(members, some)
-        best[spots] = np.maximum(best[spots], theirs)
+        there = np.isin(some, members)
+        spots = np.searchsorted(members, some[there])
+        best[spots] = np.maximum(best[spots], theirs[there])
     return Group(members, best, group.families)
 
 

@@ -13,7 +13,8 @@ HOUR = 3600.0
 class Kind(NamedTuple):
     """One kind of value. keep: values an account may hold at once; window: seconds until one is forgotten.
 
-    mined: most of an account's values of this kind that enter the search for cells.
+    mined: most of an account's values of this kind that enter the search for cells; one with 0 is never evidence for
+    a link, only against one.
     """
 
     name: str
@@ -29,7 +30,7 @@ KINDS = (
     Kind("host", "network", "the address {}", 24, 3 * DAY, 4),
     Kind("net", "network", "the network {}", 24, 3 * DAY, 4),
     Kind("asn", "network", "the network operator AS{}", 16, 7 * DAY, 3),
-    Kind("country", "place", "addresses in {}", 12, 7 * DAY, 0),
+    Kind("country", "network", "addresses in {}", 12, 7 * DAY, 0),
     Kind("network", "network", "addresses of kind {}", 6, 7 * DAY, 0),
     Kind("ja4", "software", "the TLS fingerprint {}", 6, 7 * DAY, 2),
     Kind("user_agent", "software", "the user agent {}", 6, 7 * DAY, 2),
@@ -37,9 +38,11 @@ KINDS = (
     Kind("session", "session", "the session {}", 12, 2 * DAY, 3),
     Kind("model", "model", "the model {}", 6, 7 * DAY, 2),
     Kind("content", "content", "the prompt shape {}", 16, 3 * DAY, 4),
-    Kind("mismatch", "software", "the TLS fingerprint and user agent {} that do not go together", mined=2),
+    Kind("client", "software", "the TLS fingerprint {}", mined=2),
+    Kind("handoff", "session", "sessions that go from account to account", mined=1),
     Kind("card", "payment", "the card {}", mined=1),
     Kind("iin", "payment", "the card issuer number {}", mined=1),
+    Kind("funding", "payment", "payment by {}", mined=1),
     Kind("issuer", "payment", "{} cards", mined=1),
     Kind("signup_hour", "time", "sign-up in the hour of {}", mined=2),
     Kind("signup_day", "time", "sign-up in the day of {}", mined=2),
@@ -47,10 +50,12 @@ KINDS = (
     Kind("active", "time", "use within the eight hours from {}:00 UTC", mined=1),
     Kind("pivot", "pivot", "a move to the model {}", mined=1),
     Kind("rotation", "rotation", "about 2^{} networks a day", mined=1),
+    Kind("stays", "rotation", "few networks a day", mined=0),
     Kind("foreign", "payment", "a {} card and addresses elsewhere", mined=1),
     Kind("organisation", "organisation", "the unverified organisation {}", mined=1),
 )
 INDEX = {kind.name: number for number, kind in enumerate(KINDS)}
 FAMILIES = tuple(dict.fromkeys(kind.family for kind in KINDS))
+MINED = tuple(kind.mined for kind in KINDS)
 FAMILY = tuple(FAMILIES.index(kind.family) for kind in KINDS)
 SEEN = tuple(kind for kind in KINDS if kind.keep)

@@ -17,13 +17,17 @@ by couples and colleagues, but then work is a crowded address."""
 
 
 class Identity(NamedTuple):
-    """A kind whose values identify one machine, person or purse; a value on more than `most` accounts identifies none."""
+    """A kind whose values identify one machine, person or purse; a value on more than `most` accounts identifies none.
+
+    anybody: it links proven accounts too.
+    """
 
     kind: str
     most: int
+    anybody: bool
 
 
-IDENTITIES = (Identity("session", 64), Identity("device", 64), Identity("card", 128))
+IDENTITIES = (Identity("session", 64, True), Identity("device", 64, True), Identity("card", 128, False))
 CROWD = 12
 
 

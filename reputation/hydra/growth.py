@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.columns import Floats, Ints, Mask
-from reputation.hydra.families import FAMILIES
+from reputation.hydra.families import FAMILIES, MINED
 from reputation.hydra.items import Items
 
 FEW_FAMILIES = 3
@@ -18,6 +18,9 @@ NOTABLE = np.log(3.0)
 """A family counts as one of the three when its value is three times as frequent in the core."""
 SURE = np.log(1000.0)
 """Odds of 1000:1 after the prior (the core's share of the suspects): one stranger in 1000 at worst."""
+IDENTIFYING = (FAMILIES.index("session"), FAMILIES.index("device"))
+IDENTIFIED = np.log(30.0)
+LEAN = 10.0
 SIGNATURE_SHARE = 0.04
 SIGNATURE_HOLDERS = 3
 CEILING = 7.0
@@ -27,17 +30,25 @@ CEILING = 7.0
 class Background(NamedTuple):
     """Everybody's habits: rows of items by item, shares in all and in each class of network, and what is known.
 
-    order, start: rows sorted by item and where each item's begin; shares: (classes + 1, items), the last for all;
-    of: each account's class; known: (families, accounts).
+    order, start: rows sorted by item and where each item's begin; general: items' shares in all; shares: for each
+    partition (classes, items); of: for each partition every account's class; known: (families, accounts).
     """
 
     items: Items
     order: Ints
     start: Ints
-    shares: Floats
-    of: Ints
+    general: Floats
+    shares: tuple[Floats, ...]
+    of: tuple[Ints, ...]
     known: Mask
     family: Ints
+
+    def expected(self, accounts: Ints, items: Ints) -> Floats:
+        """The share of an item among accounts like this one: the highest of all partitions."""
+        share = self.general[items]
+        for shares, of in zip(self.shares, self.of, strict=True):
+            share = np.maximum(share, shares[of[accounts], items])
+        return share
 
     def rows_of(self, items: Ints) -> Ints:
         """Rows of the table that hold any of these items."""
@@ -56,45 +67,50 @@ class Signature(NamedTuple):
 
 
 class Likeness(NamedTuple):
-    """accounts: those with any value of the signature; nats: log likelihood ratio; families: how many are notable."""
+    """accounts: those with any value of the signature; nats: log likelihood ratio; families: how many are notable.
+
+    identified: an identifying family (a session, a device) is among them.
+    """
 
     accounts: Ints
     nats: Floats
     families: Ints
+    identified: Mask
 
 
-def background(items: Items, base: Mask, of: Ints) -> Background:
+def background(items: Items, base: Mask, of: tuple[Ints, ...]) -> Background:
     """Shares among `base`; a class's share leans on the general one by ten accounts' worth."""
     order = np.argsort(items.items, kind="stable")
     start = np.searchsorted(items.items[order], np.arange(len(items.kind) + 1))
     family = items.family()
     known = np.zeros((len(FAMILIES), len(base)), bool)
     known[family[items.items], items.accounts] = True
-    return Background(items, order, start, _shares(items, base, of), of, known, family)
+    general = (items.counts(base) + 0.5) / (base.sum() + 1.0)
+    shares = tuple(_shares(items, base, one, general) for one in of)
+    return Background(items, order, start, general, shares, of, known, family)
 
 
-def _shares(items: Items, base: Mask, of: Ints) -> Floats:
-    total, width = int(base.sum()), len(items.kind)
+def _shares(items: Items, base: Mask, of: Ints, general: Floats) -> Floats:
+    width = len(items.kind)
     rows = base[items.accounts]
     held, klass = items.items[rows], of[items.accounts[rows]]
-    general = (np.bincount(held, minlength=width) + 0.5) / (total + 1.0)
     classes = int(of.max(initial=0)) + 1
     counts = np.bincount(klass * width + held, minlength=classes * width).reshape(classes, width)
     sizes = np.bincount(of[base], minlength=classes)[:, None]
-    within = (counts + 10.0 * general) / (sizes + 10.0)
-    return np.vstack([np.maximum(within, general), general])
+    return (counts + LEAN * general) / (sizes + LEAN)
 
 
 def signature(members: Ints, known: Background) -> Signature:
     """Values that at least three members and a twenty-fifth of them have, three times as often as everybody."""
-    inside = np.zeros(len(known.of), bool)
+    inside = np.zeros(known.known.shape[1], bool)
     inside[members] = True
     rows = inside[known.items.accounts]
     held, who = known.items.items[rows], known.items.accounts[rows]
     values, count = np.unique(held, return_counts=True)
     share = count / (len(members) + 1.0)
-    typical = (count >= np.minimum(SIGNATURE_HOLDERS, len(members))) & (share >= 3 * known.shares[-1, values])
+    typical = (count >= np.minimum(SIGNATURE_HOLDERS, len(members))) & (share >= 3 * known.general[values])
     typical &= (count >= SIGNATURE_SHARE * len(members)) | (count >= 2 * SIGNATURE_HOLDERS)
+    typical &= np.array(MINED)[known.items.kind[values]] > 0
     values, share = values[typical], share[typical]
     marked = np.isin(held, values)
     cover = _cover(who[marked], known.family[held[marked]]) / (len(members) + 1.0)
@@ -111,20 +127,25 @@ def likeness(core: Signature, known: Background) -> Likeness:
     rows = known.rows_of(core.items)
     share = np.repeat(core.share, known.start[core.items + 1] - known.start[core.items])
     held, who = known.items.items[rows], known.items.accounts[rows]
-    ratio = np.minimum(np.log(share / known.shares[known.of[who], held]), CEILING)
+    ratio = np.minimum(np.log(share / known.expected(who, held)), CEILING)
     accounts, local = np.unique(who, return_inverse=True)
     best = np.full((len(FAMILIES), len(accounts)), -np.inf)
     np.maximum.at(best, (known.family[held], local), ratio)
     lacking = np.log(1.0 - core.cover + 1.0 / (core.size + 2.0))[:, None]
     against = np.where(known.known[:, accounts], np.minimum(lacking, 0.0), 0.0)
     scores = np.where(np.isfinite(best), best, against)
-    return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0))
+    identified = (scores[list(IDENTIFYING)] >= IDENTIFIED).any(axis=0)
+    return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0), identified)
 
 
-def alike(core: Signature, known: Background, suspects: Mask, sure: float = SURE) -> tuple[Ints, Floats]:
-    """Suspects who pass as the core's, with the log odds that they are."""
-    looks = likeness(core, known)
-    prior = np.log(max(core.size, 1) / max(int(suspects.sum()) - core.size, core.size, 1))
+def passing(looks: Likeness, size: int, suspects: Mask, sure: float = SURE) -> tuple[Ints, Floats]:
+    """Accounts who pass as a core's of that size, with the log odds that they are.
+
+    A suspect needs three families, or two of which one identifies; anybody else at least an identifying one.
+    """
+    prior = np.log(max(size, 1) / max(int(suspects.sum()) - size, size, 1))
     odds = looks.nats + prior
-    passed = (looks.families >= FEW_FAMILIES) & (odds >= sure) & suspects[looks.accounts]
+    several = looks.families >= FEW_FAMILIES
+    pair = (looks.families >= 2) & looks.identified
+    passed = (odds >= sure) & ((suspects[looks.accounts] & several) | pair)
     return looks.accounts[passed], odds[passed]

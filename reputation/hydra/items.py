@@ -1,6 +1,7 @@
 """Accounts and the values they hold, as one sparse table that all detectors read."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,10 +9,12 @@ import numpy as np
 
 from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group
 from reputation.hydra.families import DAY, FAMILY, HOUR, INDEX, KINDS, SEEN
-from reputation.hydra.ledger import CONFIRMED, Ledger
+from reputation.hydra.ledger import Ledger
 
 NOMADIC = 4
 """Network operators in 24 hours from which on an account rotates: home, mobile and work are three."""
+HANDED_TO = 64
+"""A session id on more accounts is a constant that some client sends, not a session."""
 FIRM = 12
 """Requests before the hours of an account say anything."""
 _BROWSERS = ("Edg", "OPR", "Firefox", "CriOS", "Chrome", "Safari")
@@ -84,7 +87,7 @@ def _seen(ledger: Ledger, now: float) -> list[Rows]:
 
 
 def _facts(ledger: Ledger) -> list[Rows]:
-    return [_held(name, ledger.number_column(name)) for name in ("card", "iin", "issuer", "organisation")]
+    return [_held(name, ledger.number_column(name)) for name in ("card", "iin", "funding", "issuer", "organisation")]
 
 
 def _held(kind: str, column: Ints) -> Rows:
@@ -109,7 +112,14 @@ def _times(ledger: Ledger, now: float) -> list[Rows]:
 
 
 def _derived(ledger: Ledger, now: float) -> list[Rows]:
-    return [_active(ledger), _rotation(ledger, now), _pivot(ledger, now), _foreign(ledger), _mismatch(ledger)]
+    return [
+        *_rotation(ledger, now),
+        _active(ledger),
+        _pivot(ledger, now),
+        _foreign(ledger),
+        _client(ledger),
+        _handoff(ledger, now),
+    ]
 
 
 def _active(ledger: Ledger) -> Rows:
@@ -125,13 +135,17 @@ def _active(ledger: Ledger) -> Rows:
     return Rows("active", firm[narrow], 2 * best[narrow])
 
 
-def _rotation(ledger: Ledger, now: float) -> Rows:
-    """How many network operators an account used in 24 hours, as a power of two."""
+def _rotation(ledger: Ledger, now: float) -> list[Rows]:
+    """How many network operators an account used in 24 hours, as a power of two; and who evidently stays at home."""
     table = ledger.pairs["asn"]
     fresh = table.accounts[table.last >= now - DAY]
     operators = np.bincount(fresh, minlength=ledger.size)
     nomads = np.flatnonzero(operators >= NOMADIC)
-    return Rows("rotation", nomads, np.log2(operators[nomads]).astype(np.int64))
+    staying = np.flatnonzero((operators < NOMADIC) & (operators > 0) & (ledger.demand() >= FIRM))
+    return [
+        Rows("rotation", nomads, np.log2(operators[nomads]).astype(np.int64)),
+        Rows("stays", staying, np.zeros(len(staying), np.int64)),
+    ]
 
 
 def _pivot(ledger: Ledger, now: float) -> Rows:
@@ -159,56 +173,52 @@ def _foreign(ledger: Ledger) -> Rows:
     return Rows("foreign", accounts, issuer[accounts] if len(issuers) else accounts)
 
 
-def _mismatch(ledger: Ledger) -> Rows:
-    """Accounts whose TLS fingerprint nearly always comes with another product than the one they claim."""
+def _client(ledger: Ledger) -> Rows:
+    """TLS fingerprints with the product that is claimed. Each may be common and the pair rare: a relay's handshake
+    under replayed headers."""
     table = ledger.worn
     if not len(table):
-        return Rows("mismatch", np.zeros(0, np.int64), np.zeros(0, np.int64))
-    fingerprint, product = _worn(ledger)
-    spoken = table.values[ledger.flagged(CONFIRMED)[table.accounts]]
-    odd = _odd_clients(fingerprint, product, spoken)
-    rows = odd[table.values] >= 0
-    return Rows("mismatch", table.accounts[rows], odd[table.values[rows]])
+        return Rows("client", table.keys, table.keys)
+    pairs = [(ja4, software(agent)) for ja4, agent in map(_both, ledger.clients.names)]
+    first: dict[tuple[str, str], int] = {}
+    same = np.array([first.setdefault(pair, number) for number, pair in enumerate(pairs)], np.int64)
+    return Rows("client", table.accounts, same[table.values])
 
 
-def _worn(ledger: Ledger) -> tuple[Ints, Ints]:
-    """For each client: the number of its JA4 and of the product it claims to be."""
-    pairs = [name if isinstance(name, tuple) else ("", "") for name in ledger.clients.names]
-    fingerprints = np.unique([ja4 for ja4, _ in pairs], return_inverse=True)[1]
-    products = np.unique([software(agent) for _, agent in pairs], return_inverse=True)[1]
-    return fingerprints, products
+def _both(name: object) -> tuple[str, str]:
+    return name if isinstance(name, tuple) else ("", "")
 
 
-def _odd_clients(fingerprint: Ints, product: Ints, spoken: Ints) -> Ints:
-    """For each client the first client of its odd pair, or -1.
-
-    A pair is odd if it holds under a twentieth of its fingerprint's accounts while another product holds over half.
-    """
-    width = int(product.max()) + 1
-    pair = fingerprint * width + product
-    said = np.bincount(pair[spoken], minlength=int(pair.max()) + 1)
-    of_print = np.bincount(fingerprint[spoken], minlength=int(fingerprint.max()) + 1)
-    most = np.zeros(len(of_print))
-    np.maximum.at(most, np.arange(len(said)) // width, said)
-    odd = (said[pair] < of_print[fingerprint] / 20) & (most[fingerprint] > of_print[fingerprint] / 2)
-    first = np.full(len(said), len(pair))
-    np.minimum.at(first, pair, np.arange(len(pair)))
-    return np.where(odd, first[pair], -1)
+def _handoff(ledger: Ledger, now: float) -> Rows:
+    """Accounts with a session that others have too."""
+    table = ledger.pairs["session"]
+    fresh = table.last >= now - 2 * DAY
+    accounts, sessions = table.accounts[fresh], table.values[fresh]
+    holders = np.bincount(sessions)[sessions] if len(sessions) else sessions
+    handed = accounts[(holders >= 2) & (holders <= HANDED_TO)]
+    return Rows("handoff", handed, np.zeros(len(handed), np.int64))
 
 
 def _day(value: int, span: float) -> str:
     return str(np.datetime64(int(value * span / 2), "s"))
 
 
-_SAID = {
+def _paired(ledger: Ledger, value: int) -> str:
+    ja4, agent = _both(ledger.clients.names[value])
+    return f"{ja4} with {software(agent)}"
+
+
+_SAID: dict[str, Callable[[Ledger, int], str]] = {
     "signup_hour": lambda _, value: _day(value, HOUR),
-    "signup_day": lambda _, value: _day(value, DAY)[:10],
+    "signup_day": lambda _, value: _day(value, DAY),
     "signup_week": lambda _, value: _day(value, 7 * DAY)[:10],
     "active": lambda _, value: f"{value:02d}",
     "rotation": lambda _, value: str(value),
     "pivot": lambda ledger, value: ledger.name_of("model", value),
     "foreign": lambda ledger, value: ledger.name_of("issuer", value),
-    "mismatch": lambda ledger, value: str(value),
+    "client": _paired,
+    "handoff": lambda *_: "",
+    "stays": lambda *_: "",
 }
 
 

@@ -77,7 +77,7 @@ class Linker:
         if whole.sum() < surprise.FEWEST:
             return self._snapshot(now, bills, None, pools)
         items = collect(ledger, whole, now)
-        known = growth.background(items, pools.base, _class_of(ledger))
+        known = growth.background(items, pools.base, (_most_seen(ledger, "network"), _most_seen(ledger, "country")))
         groups = self._groups(items, known, pools)
         active = {ledger.accounts.names[n] for n in np.flatnonzero(ledger.column("last") >= now - DAY)}
         clusters.update(self.book, [self._found(group) for group in groups], active, now)
@@ -122,10 +122,11 @@ class Linker:
         return cores.grown(groups, known, pools.suspects)
 
     def _components(self, items: Items, pools: Pools) -> list[tuple[int, Ints]]:
+        anybody = pools.suspects | pools.base & ~self.ledger.flagged(ORGANISED | EXONERATED)
         found = [
             (FAMILY[INDEX[identity.kind]], component)
             for identity in graph.IDENTITIES
-            for component in graph.identity_components(items, pools.suspects, identity)
+            for component in graph.identity_components(items, anybody if identity.anybody else pools.suspects, identity)
         ]
         meetings = graph.meeting_components(items, pools.suspects, self._operators(items))
         return found + [(FAMILY[INDEX["host"]], component) for component in meetings]
@@ -183,11 +184,11 @@ class Linker:
 
     def _evidence(self, numbers: Ints, known: Background, most: int = 12) -> tuple[Evidence, ...]:
         """The values that link the members, the most surprising first."""
-        inside = np.zeros(len(known.of), bool)
+        inside = np.zeros(known.known.shape[1], bool)
         inside[numbers] = True
         rows = inside[known.items.accounts]
         held, count = np.unique(known.items.items[rows], return_counts=True)
-        expected = known.shares[-1, held]
+        expected = known.general[held]
         nats = len(numbers) * surprise.divergence(count / len(numbers), expected)
         best = np.argsort(-nats, kind="stable")[:most]
         return tuple(
@@ -203,9 +204,9 @@ class Linker:
         )
 
 
-def _class_of(ledger: Ledger) -> Ints:
-    """Each account's class of network: where it was seen most, 0 where nobody knows."""
-    table = ledger.pairs["network"]
+def _most_seen(ledger: Ledger, kind: str) -> Ints:
+    """Each account's most frequent value of a kind, counted from 1; 0 where nobody knows."""
+    table = ledger.pairs[kind]
     of = np.zeros(ledger.size, np.int64)
     order = np.lexsort((table.count, table.accounts))
     of[table.accounts[order]] = table.values[order] + 1
