@@ -30,6 +30,7 @@ from reputation.http import listener
 from reputation.http.listener_sockets import bind
 
 YARDSTICK = "aiohttp"
+NEW_HEADS = "listener, new heads"
 JSON = ((b"Content-Type", b"application/json"),)
 TICK = os.sysconf("SC_CLK_TCK")
 _decode = msgspec.json.Decoder().decode
@@ -116,6 +117,7 @@ LABELS = {
     "httptools": "httptools under a bare protocol",
     "httptools+fields": "the same, gathering headers",
     "listener": "check listener, trivial application",
+    NEW_HEADS: "the same, every head new",
     "sidecar": "the sidecar",
 }
 
@@ -191,9 +193,16 @@ def _cycle(requests: list[bytes]) -> Iterator[bytes]:
         yield from requests
 
 
-async def _load(port: int, connections: int, warm: float, seconds: float, pid: int) -> Sample:
+def _numbered(requests: list[bytes]) -> Iterator[bytes]:
+    """The same requests, each with a header of its own."""
+    for number, request in enumerate(_cycle(requests)):
+        yield request.replace(b"bench/1\r\n", b"bench/%d\r\n" % number, 1)
+
+
+async def _load(name: str, server: tuple[int, int], connections: int, seconds: float) -> Sample:
     loop = asyncio.get_running_loop()
-    requests = _cycle(_requests(1000))
+    port, pid = server
+    requests = (_numbered if name == NEW_HEADS else _cycle)(_requests(1000))
     latencies: list[float] = []
     made = [
         (await loop.create_connection(lambda: _Load(requests, latencies), "127.0.0.1", port))[1]
@@ -201,7 +210,7 @@ async def _load(port: int, connections: int, warm: float, seconds: float, pid: i
     ]
     for connection in made:
         connection.ask()
-    await asyncio.sleep(warm)
+    await asyncio.sleep(min(0.3, seconds))
     latencies.clear()
     cpu, start = _cpu(pid), time.perf_counter()
     await asyncio.sleep(seconds)
@@ -250,9 +259,13 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 @contextlib.contextmanager
 def _running(names: list[str], sidecar: str, core: int) -> Iterator[dict[str, tuple[int, int]]]:
     """Start every server on its core; give its port and process id."""
-    processes, found = [], {}
+    processes: list[subprocess.Popen[bytes]] = []
+    found: dict[str, tuple[int, int]] = {}
     try:
         for name in names:
+            if name == NEW_HEADS:
+                found[name] = found["listener"]
+                continue
             port = _free_port()
             process = subprocess.Popen(
                 ["taskset", "-c", str(core), *_command(name, port, sidecar)], stderr=subprocess.DEVNULL
@@ -277,12 +290,7 @@ def measure(names: list[str], options: argparse.Namespace) -> list[dict[str, Sam
         for number in range(options.rounds):
             turn = names if number % 2 == 0 else names[::-1]
             rounds.append(
-                {
-                    name: uvloop.run(
-                        _load(servers[name][0], options.connections, 0.3, options.seconds, servers[name][1])
-                    )
-                    for name in turn
-                }
+                {name: uvloop.run(_load(name, servers[name], options.connections, options.seconds)) for name in turn}
             )
     return rounds
 
@@ -334,7 +342,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.serve:
         _serve(*options.serve)
         return
-    names = [*SERVERS, *(["sidecar"] if options.sidecar else [])]
+    names = [*SERVERS, NEW_HEADS, *(["sidecar"] if options.sidecar else [])]
     rows = summary(names, measure(names, options))
     if options.json:
         print(json.dumps(rows, indent=2))

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from reputation.gateway import HttpMessage, Reply
 from reputation.http.listener_connection import BODY, CLOSING, HEAD, IDLE, STALLED, Connection
-from reputation.http.wire import Plain
 from reputation.http.wire_answers import FAILED, Answers
+from reputation.http.wire_heads import PlainMessages
 from reputation.http.wire_rules import Limits
 
 Application = Callable[[HttpMessage], Reply | Awaitable[Reply]]
@@ -59,8 +59,10 @@ class Server:
         self.application = application
         self.limits = limits
         self.body_limit: BodyLimit = body_limit or (lambda _target: limits.body)
-        self.answers = Answers()
-        self.heads: dict[bytes, Plain] = {}
+        answers = Answers()
+        self.render = answers.render
+        self._refresh = answers.refresh
+        self.plain = PlainMessages(limits, self.body_limit).read
         self.connections: set[Connection] = set()
         self.refusing: set[Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -99,16 +101,16 @@ class Server:
         One pass over all costs less than a timer for each request. The Date header is made anew here too.
         """
         self.now = now
-        self.answers.refresh()
+        self._refresh()
         for connection in [*self.connections, *self.refusing]:
             allowed = self._times.get(connection.doing)
             if allowed is not None and now - connection.since > allowed:
                 connection.expire()
 
-    def failed(self, event: str, error: BaseException) -> Reply:
+    def failed(self, error: BaseException) -> Reply:
         self.failures += 1
         if self._log is not None:
-            self._log(event, error)
+            self._log("application_failed", error)
         return FAILED
 
     def admit(self, connection: Connection) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from reputation.gateway import HttpMessage, Reply
 from reputation.http.wire import Reader
-from reputation.http.wire_answers import CONTINUE, FULL, ReplyError, refuse
+from reputation.http.wire_answers import CONTINUE, FULL, refuse
 from reputation.http.wire_rules import CLOSE, BadRequestError
 
 if TYPE_CHECKING:
@@ -53,14 +53,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         server, peer = self._server, transport.get_extra_info("peername")
         peer = peer[0] if isinstance(peer, tuple) else ""
-        self._reader = Reader(server.limits, server.body_limit, peer, server.heads)
+        self._reader = Reader(server.limits, server.body_limit, peer)
         if server.admit(self):
             return
         if self not in server.refusing:
             self.abort()
             return
-        self._reader.connection = CLOSE
-        self._answer(FULL, b"GET")
+        self._queue(server.render(FULL, b"GET", CLOSE))
         self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it by position
@@ -70,9 +69,16 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.doing is IDLE:
-            message = self._reader.whole(data)
+            reader, server = self._reader, self._server
+            message = server.plain(data, reader.peer)
             if message is not None:
-                self._serve(message)
+                self.since = server.now
+                reader.connection, reader.blank = b"", False
+                answer = self._ask(message, b"")
+                if answer is None:
+                    self.doing = WORKING
+                else:
+                    self._transport.write(answer)
                 return
         if self.doing is CLOSING:
             return
@@ -116,29 +122,16 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
-    def _serve(self, message: HttpMessage) -> None:
-        """Answer the one message that came as a whole: what `_advance` does, without its detours."""
-        server = self._server
-        self.since = server.now
-        reply = self._reply(message)
-        if reply is None:
-            self.doing = WORKING
-        elif server.draining:
-            self._answer(reply, message.method)
-            self._close()
-        else:
-            self._transport.write(self._render(reply, message.method, b""))
-
-    def _reply(self, message: HttpMessage) -> Reply | None:
-        """Ask the application; None when a task of its own will answer."""
+    def _ask(self, message: HttpMessage, connection: bytes) -> bytes | None:
+        """Let the application answer, with this Connection line; None when a task of its own will."""
         server = self._server
         server.requests += 1
         try:
             reply = server.application(message)
+            if type(reply) is Reply:
+                return server.render(reply, message.method, connection)
         except Exception as error:  # noqa: BLE001 - the boundary: the application's bug is this request's 500
-            return server.failed("application_failed", error)
-        if type(reply) is Reply:
-            return reply
+            return server.render(server.failed(error), message.method, connection)
         server.started(self._loop.create_task(self._work(cast("Awaitable[Reply]", reply), message.method)))
         return None
 
@@ -174,10 +167,12 @@ class Connection(asyncio.Protocol):
             message = reader.take()
             if message is None:
                 return self._expect()
-            reply = self._reply(message)
-            if reply is None:
+            connection = self._connection
+            answer = self._ask(message, connection)
+            if answer is None:
                 return WORKING
-            if not self._answer(reply, message.method):
+            self._queue(answer)
+            if connection is CLOSE:
                 return CLOSING
             if self._size > HELD:
                 self._flush()
@@ -203,34 +198,29 @@ class Connection(asyncio.Protocol):
     async def _work(self, awaitable: Awaitable[Reply], method: bytes) -> None:
         try:
             reply = await awaitable
+            answer = self._server.render(reply, method, connection := self._connection)
         except Exception as error:  # noqa: BLE001 - the boundary, as above
-            reply = self._server.failed("application_failed", error)
+            answer = self._server.render(self._server.failed(error), method, connection := self._connection)
         if self.doing is CLOSING:
             return
-        if self._answer(reply, method):
-            self._advance()
-        else:
+        self._queue(answer)
+        if connection is CLOSE:
             self._close()
+        else:
+            self._advance()
 
-    def _answer(self, reply: Reply, method: bytes) -> bool:
-        """Queue one answer; false if it is the connection's last."""
-        connection = CLOSE if self._server.draining else self._reader.connection
-        answer = self._render(reply, method, connection)
+    @property
+    def _connection(self) -> bytes:
+        """The Connection line of the next answer; CLOSE makes it the last."""
+        return CLOSE if self._server.draining else self._reader.connection
+
+    def _queue(self, answer: bytes) -> None:
         self._out.append(answer)
         self._size += len(answer)
-        return connection is not CLOSE
-
-    def _render(self, reply: Reply, method: bytes, connection: bytes) -> bytes:
-        server = self._server
-        try:
-            return server.answers.render(reply, method, connection)
-        except (ReplyError, TypeError, ValueError) as error:
-            return server.answers.render(server.failed("reply_unusable", error), method, connection)
 
     def _refuse(self, error: BadRequestError) -> None:
         self._server.bad_requests[error.refusal.reason] += 1
-        self._reader.connection = CLOSE
-        self._answer(refuse(error.refusal), self._reader.method)
+        self._queue(self._server.render(refuse(error.refusal), self._reader.method, CLOSE))
         self._close()
 
     def _flush(self) -> None:

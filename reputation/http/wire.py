@@ -5,7 +5,6 @@ read in two ways; llhttp, through httptools, then reads the same bytes. What eit
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import httptools
 
@@ -13,7 +12,6 @@ from reputation.gateway import HttpMessage
 from reputation.http.wire_rules import (
     CRLF,
     NO_START,
-    VISIBLE,
     BadRequestError,
     Limits,
     check_host,
@@ -21,33 +19,13 @@ from reputation.http.wire_rules import (
     connection,
     field,
     framing,
-    is_host,
     start_line,
 )
 
-HEAD_END = b"\r\n\r\n"
 CHUNK_LINE = 256  # bytes of a chunk's size line, extensions included
 TRAILERS = 4096  # bytes of all trailer lines of one message
 # llhttp reads the fields under a start line of its own: the method may be any token, the target any byte
 _START_LINE = b"POST / HTTP/1.1\r\n"
-
-
-# Clients that keep their connection send few different heads. What both parsers made of one holds for the same
-# bytes again, so that many heads are kept, up to that size, and none that carries a client's secret.
-KNOWN_HEADS = 512
-KNOWN_SIZE = 1024
-CREDENTIALS = frozenset({b"authorization", b"proxy-authorization", b"x-api-key", b"cookie"})
-
-_new = tuple.__new__  # half the time of calling a NamedTuple
-
-
-class Plain(NamedTuple):
-    """A head that needs no detour; size is its body's."""
-
-    size: int
-    method: bytes
-    target: bytes
-    fields: list[tuple[bytes, bytes]]
 
 
 class Reader:
@@ -57,27 +35,18 @@ class Reader:
     one body within its limit and what was fed since.
     """
 
-    def __init__(
-        self,
-        limits: Limits,
-        body_limit: Callable[[bytes], int],
-        peer: str = "",
-        heads: dict[bytes, Plain] | None = None,
-    ) -> None:
-        """body_limit: bytes allowed for a target. heads: what is known, shared by readers of the same limits."""
+    def __init__(self, limits: Limits, body_limit: Callable[[bytes], int], peer: str = "") -> None:
+        """body_limit: bytes allowed for a target."""
+        self.peer = peer
         self.connection = b""  # the Connection line that the answer to the message taken last needs
         self.continues = False  # a client waits for 100 Continue
+        self.blank = False  # the empty line that may come before a request has come
         self._limits = limits
         self._body_limit = body_limit
-        self._peer = peer
-        self._heads = {} if heads is None else heads
         self._data = b""
         self._at = 0
         self._scanned = 0  # where the next line of a head starts
         self._fields: list[tuple[bytes, bytes]] = []  # as llhttp read them
-        self._host: bytes | None = b""  # the last valid one
-        self._target = b""
-        self._most_target = limits.request_line - len(b"OPTIONS  HTTP/1.1\r\n")
         self._read_body: Callable[[], bool] | None = None
         self._parser: httptools.HttpRequestParser | None = None
         self._new_message()
@@ -115,10 +84,6 @@ class Reader:
         """llhttp's callback."""
         self._fields.append((name.lower(), value.strip()))
 
-    def on_url(self, target: bytes) -> None:
-        """llhttp's callback."""
-        self._target = target
-
     def on_message_complete(self) -> None:
         """llhttp's callback."""
         self._complete = True
@@ -127,74 +92,6 @@ class Reader:
         """Let go of the parser, which holds this reader in turn."""
         self._parser = None
 
-    def whole(self, data: bytes) -> HttpMessage | None:
-        """Return the message if data is one, whole and plain, and nothing was fed before; else None.
-
-        This is the short way for nearly every message. After None, `feed` and `take` decide about the same
-        bytes, with the same answers.
-        """
-        end = data.find(HEAD_END) + 4
-        head = data[:end]
-        plain = self._heads.get(head) or self._read_plain(head, data)
-        if plain is None:
-            return None
-        size, method, target, fields = plain
-        if size != len(data) - end:
-            return None
-        self.connection = b""
-        self._blank = False
-        return _new(HttpMessage, (method, target, fields.copy(), data[end:], self._peer))
-
-    def _read_plain(self, head: bytes, data: bytes) -> Plain | None:
-        """Read a head that is HTTP/1.1 and has no header twice, so that a dict shows all that matters."""
-        fields: list[tuple[bytes, bytes]] = []
-        self._fields = fields
-        self._complete = False
-        parser = self._llhttp()
-        try:
-            parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._parser = None
-            return None
-        names = dict(fields)
-        length = names.get(b"content-length", b"0")
-        size = int(length) if length.isdigit() and len(length) < 16 else -1
-        method, target, lines = parser.get_method(), self._target, len(fields) + 2
-        if (
-            self._complete
-            and len(head) + size == len(data)
-            and len(names) + 2 == lines
-            and (names.get(b"host") == self._host or self._takes_host(names))
-            and b"transfer-encoding" not in names
-            and names.get(b"connection", b"keep-alive") == b"keep-alive"
-            and head.translate(None, VISIBLE) == CRLF * lines
-            and data.startswith(b" HTTP/1.1\r\n", len(method) + 1 + len(target))
-            and target.startswith(b"/")
-            and len(target) < self._most_target
-            and len(head) <= self._limits.head
-            and len(fields) <= self._limits.fields
-            and size <= self._body_limit(target)
-        ):
-            plain = Plain(size, method, target, fields)
-            if len(head) <= KNOWN_SIZE and names.keys().isdisjoint(CREDENTIALS):
-                self._remember(head, plain)
-            return plain
-        self._parser = None
-        return None
-
-    def _remember(self, head: bytes, plain: Plain) -> None:
-        if len(self._heads) >= KNOWN_HEADS:
-            self._heads.clear()
-        self._heads[head] = plain
-
-    def _takes_host(self, names: dict[bytes, bytes]) -> bool:
-        """Whether the one Host is valid. A connection repeats its own, so that is kept."""
-        host = names.get(b"host")
-        if host is None or is_host(host) is None:
-            return False
-        self._host = host
-        return True
-
     def _llhttp(self) -> httptools.HttpRequestParser:
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
@@ -202,7 +99,7 @@ class Reader:
 
     def _new_message(self) -> None:
         self._start = NO_START
-        self._blank = False
+        self.blank = False
         self._scanned = self._at
         self._own: list[tuple[bytes, bytes]] = []
         self._fields = []
@@ -240,9 +137,9 @@ class Reader:
             self._own.append(field(line))
             if len(self._own) > self._limits.fields:
                 raise BadRequestError("fields")
-        elif line == CRLF and not self._blank:
+        elif line == CRLF and not self.blank:
             # RFC 9112, 2.2: one empty line before a request is let pass
-            self._blank = True
+            self.blank = True
             self._at = self._scanned
         else:
             self._start = start_line(line)
@@ -362,6 +259,6 @@ class Reader:
         if not self._complete:
             raise BadRequestError("malformed")
         start = self._start
-        message = HttpMessage(start.method, start.target, self._own, bytes(self._body), self._peer)
+        message = HttpMessage(start.method, start.target, self._own, bytes(self._body), self.peer)
         self._new_message()
         return message

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from msgspec import Struct
 
 CRLF = b"\r\n"
-METHODS = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"PATCH", b"OPTIONS"})  # read without a detour
 CLOSE = b"Connection: close\r\n"
 KEEP_ALIVE = b"Connection: keep-alive\r\n"
 VISIBLE = bytes(sorted({*range(0x20, 0x7F), 0x09, *range(0x80, 0x100)}))  # what a line may hold
@@ -93,17 +92,6 @@ class Start(NamedTuple):
 
 
 NO_START = Start(b"", b"", b"")
-
-
-def plain_length(lower: bytes) -> int:
-    """Return the one Content-Length of a head in lower case, 0 without one, -1 if it is not plain."""
-    at = lower.find(b"\r\ncontent-length:")
-    if at < 0:
-        return 0
-    value = lower[at + 17 : lower.find(CRLF, at + 17)].strip(b" \t")
-    if not value.isdigit() or len(value) > 15 or lower.find(b"\r\ncontent-length:", at + 17) >= 0:
-        return -1
-    return int(value)
 
 
 def start_line(line: bytes) -> Start:
