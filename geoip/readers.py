@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import maxminddb
+import msgspec
 from cachetools import FIFOCache
 from maxminddb import InvalidDatabaseError
 from maxminddb.reader import Reader as SlowReader
@@ -101,21 +102,22 @@ def open_database(path: Path, *, embedded: bool = False) -> Database:
     return Database(path, metadata.database_type, metadata.ip_version, built, layout, reader, FIFOCache(_SEEN))
 
 
-def checksum_path(path: Path) -> Path:
-    """Where the checksum of an embedded database stands, as `sha256sum -c` takes it."""
-    return path.with_suffix(".sha256")
+def origin_path(path: Path) -> Path:
+    """Beside an embedded database: a JSON file with its SHA-256 and the versions of its sources."""
+    return path.with_suffix(".json")
 
 
 def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
-        return f"{file_digest(file, 'sha256').hexdigest()}  {path.name}\n"
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _open_reader(path: Path, *, embedded: bool) -> tuple[Any, Any]:
     """The reader and its metadata."""
     try:
-        if embedded and checksum_path(path).read_text(encoding="ascii") != checksum(path):
-            raise DatabaseError(path, "corrupt: it is not the file that the package came with")
+        if embedded:
+            _compare(path)
         with _mappable(path, private_copy=not embedded) as name:
             if not embedded:
                 _check_format(name)
@@ -127,6 +129,14 @@ def _open_reader(path: Path, *, embedded: bool) -> tuple[Any, Any]:
         raise DatabaseError(path, str(error)) from error
     except BROKEN as error:
         raise DatabaseError(path, "corrupt: maxminddb cannot read its metadata") from error
+
+
+def _compare(path: Path) -> None:
+    origin = origin_path(path)
+    if not origin.is_file():
+        raise DatabaseError(path, f"{origin.name}, which has its checksum, is not beside it")
+    if msgspec.json.decode(origin.read_bytes())["sha256"] != checksum(path):
+        raise DatabaseError(path, "corrupt: it is not the file that the package came with")
 
 
 def _check_format(name: str) -> None:

@@ -1,12 +1,14 @@
 """The build of the embedded database, on sources small enough to read here."""
 
 import json
+from collections import Counter
+from random import Random
 
 import pytest
 
 from geoip.book import EMBEDDED, AddressBook
-from geoip.embedded import LISTS, Sources, _published, build
-from geoip.readers import DatabaseError, checksum, checksum_path
+from geoip.embedded import LISTS, Sources, build, published
+from geoip.readers import DatabaseError, checksum, origin_path
 
 NOW = 1_790_812_800.0
 V4 = """1.0.0.0,1.0.0.255,64500,Example Hosting
@@ -38,7 +40,7 @@ def sources(tmp_path, database):
         4: database("country ipv4", v4, ip_version=4),
         6: database("country ipv6", {"2600::/16": {"country_code": "US"}}),
     }
-    return Sources(tmp_path, countries, lists, NOW)
+    return Sources(tmp_path, countries, lists, {"a": "1"}, NOW)
 
 
 @pytest.fixture
@@ -83,8 +85,10 @@ def test_a_build_can_be_repeated(sources, tmp_path):
 
 
 def test_the_committed_file_is_the_one_that_was_built():
-    """File and checksum are committed together."""
-    assert checksum_path(EMBEDDED).read_text() == checksum(EMBEDDED)
+    """File, checksum and the versions of the sources are committed together."""
+    origin = json.loads(origin_path(EMBEDDED).read_text())
+    assert origin["sha256"] == checksum(EMBEDDED)
+    assert len(origin["sources"]) == 4
 
 
 def test_a_changed_embedded_file_is_refused(sources, tmp_path):
@@ -101,11 +105,26 @@ def test_a_changed_embedded_file_is_refused(sources, tmp_path):
         AddressBook.open(embedded=path)
 
 
-def test_the_date_of_a_package_is_in_its_version(tmp_path):
+def test_a_database_without_its_checksum_is_refused(sources, tmp_path):
+    """The two files belong together."""
+    build(sources, tmp_path / "out.mmdb")
+    origin_path(tmp_path / "out.mmdb").unlink()
+    with pytest.raises(DatabaseError, match=r"out\.json, which has its checksum"):
+        AddressBook.open(embedded=tmp_path / "out.mmdb")
+
+
+def test_the_date_of_a_package_is_in_its_version():
     """2.3.2026061719 was made on 17 June 2026; a version without a date is an error, not a guess."""
-    package = tmp_path / "package.json"
-    package.write_text('{"version": "2.3.2026061719"}')
-    assert _published(tmp_path) == 1781654400
-    package.write_text('{"version": "2.3.1"}')
+    assert published("2.3.2026061719") == 1781654400
     with pytest.raises(ValueError, match=r"2\.3\.1"):
-        _published(tmp_path)
+        published("2.3.1")
+
+
+def test_the_committed_file_knows_every_kind_of_network_and_is_small():
+    """A build whose sources changed shape would lose one; a larger file would not be worth its place."""
+    book, random = AddressBook.open(), Random(5)
+    kinds = Counter(book.lookup(f"{random.randrange(1, 224)}.{random.randrange(256)}.1.1").kind for _ in range(20_000))
+    assert {"hosting", "education", "mobile", "business", "residential"} <= set(kinds)
+    assert 0.05 < kinds["hosting"] / kinds.total() < 0.2
+    assert book.lookup("185.159.157.1").kind == "vpn"
+    assert EMBEDDED.stat().st_size < 15_000_000
