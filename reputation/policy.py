@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from reputation.bucket import Limit
-from reputation.events import Decision, Tier
+from reputation.events import Tier
 from reputation.score import log_odds
 
 ActionWord = Annotated[str, Meta(pattern="^[A-Za-z0-9_.:-]{1,64}$")]
@@ -28,7 +28,10 @@ class TierRule(Struct, frozen=True, forbid_unknown_fields=True):
     """What a tier means: the risk it begins at, what is decided, and what the upstream is asked to do."""
 
     from_risk: Annotated[float, Meta(ge=0, le=100, description="Risk at which the tier begins.")]
-    decision: Annotated[Decision, Meta(description="What a check in this tier is told.")] = "allow"
+    decision: Annotated[
+        Literal["allow", "challenge", "deny"],
+        Meta(description="What a check in this tier is told; `throttle` is the limits' to say."),
+    ] = "allow"
     actions: Annotated[tuple[ActionWord, ...], Meta(description="What the upstream is asked to do.")] = ()
 
 
@@ -40,7 +43,10 @@ class Limits(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True):
-    """Compiled tables. bounds[i] is the log-odds at which tier i begins; tier 0 begins at minus infinity."""
+    """Compiled tables. bounds[i] is the log-odds at which tier i begins; tier 0 begins at minus infinity.
+
+    strictest_allowing: the last tier before any that challenges or denies.
+    """
 
     bounds: tuple[float, ...]
     margin: float
@@ -70,7 +76,7 @@ def compile_policy(
         limits=limits,
         default_plan=default,
         payer_plan=paid if paid in plans else default,
-        strictest_allowing=max(i for i, rule in enumerate(rules) if rule.decision == "allow"),
+        strictest_allowing=next((i for i, rule in enumerate(rules) if rule.decision != "allow"), len(rules)) - 1,
     )
 
 

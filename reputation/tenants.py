@@ -218,6 +218,8 @@ def _check_order(tenant: str, tiers: Mapping[Tier, TierRule]) -> None:
         raise ConfigError(
             f"tenants.{tenant}.tiers: from_risk must rise from standard to blocked, between 0 and 100; got {risks}"
         )
+    if tiers["trusted"].decision != "allow":
+        raise ConfigError(f"tenants.{tenant}.tiers.trusted.decision: the mildest tier lets requests pass")
 
 
 def in_force(tenant: Tenant) -> TenantSettings:

@@ -1,5 +1,6 @@
 """YAML with the line of every key, so that an error can point at it."""
 
+import re
 from typing import Any
 
 import yaml
@@ -8,6 +9,15 @@ from reputation.errors import ConfigError
 
 Path = tuple[str | int, ...]
 MOST_BYTES = 4 << 20
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads 1e6 as a text; in YAML 1.2 and JSON, and for everybody who writes it, it is a number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"), list("-+.0123456789")
+)
 
 
 class Lines:
@@ -28,12 +38,12 @@ def parse(text: str, name: str) -> tuple[Any, Lines]:
     if len(text) > MOST_BYTES:
         raise ConfigError(f"{name}: more than {MOST_BYTES} bytes")
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         lines: dict[Path, int] = {}
         if node is None:
             return None, Lines(lines)
         _walk(node, (), lines, name)
-        return yaml.safe_load(text), Lines(lines)
+        return yaml.load(text, Loader=_Loader), Lines(lines)  # noqa: S506 - it is a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark is not None else 1
