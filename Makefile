@@ -4,15 +4,49 @@ VENV := .venv
 BIN := $(VENV)/bin
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
-APT_TEST := nginx-light iproute2
+APT_TEST := nginx-light
 
-.PHONY: setup run test lint lock bench
+.PHONY: setup run test lint format bench hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.run
 
+# the recipe replaces itself with the sidecar, so that a signal to it ends the sidecar
 run: setup
-	$(BIN)/headcount serve
+	exec $(BIN)/headcount serve
+
+test: $(VENV)/.test
+	requirements/apt $(APT_TEST)
+	$(BIN)/python -m pytest -m "not gateway" -q
+	$(BIN)/python -m pytest -m gateway -q
+	@echo 'All tests passed. Next: make run, or make lint before a commit.'
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Figures of docs/benchmarks.md; on a machine with nothing else to do.
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks.machine
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.replay_speed
+	$(BIN)/python -m benchmarks.http_check
+
+# The table and the picture of docs/hydra.md.
+hydra: $(VENV)/.test
+	$(BIN)/python -m benchmarks.hydra
+
+# Build the embedded address database anew; needs npm.
+geoip-data: $(VENV)/.run
+	$(BIN)/python -m geoip.embedded
+
+image-test:
+	image/test
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) 2>/dev/null || { requirements/apt $(APT_RUN) && $(PYTHON) -m venv --clear $(VENV); }

@@ -33,7 +33,7 @@ def take_all(charges: Sequence[Charge], cost: float, now: float) -> Taken:
         if settled(charge.bucket, now) < cost:
             return _denied(charges, cost, now)
     binding, least = 0, 2.0
-    states = []
+    states: list[LimitState] = []
     for charge in charges:
         bucket = charge.bucket
         remaining = spend(bucket, cost, now)

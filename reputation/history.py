@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable
 
 DAY = 86_400.0
-RESOLUTION = 600.0
+RESOLUTION = 1800.0
 """Seconds after which a sighting is written again; the windows are exact to this."""
 
 _VISIT = struct.Struct("<QIHI")

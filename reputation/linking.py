@@ -8,6 +8,7 @@ from reputation.hydra.linker import LinkerSettings
 from reputation.hydra.links import Delta, follow
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linker_process import Batch, LinkerProcess, batch_of
+from reputation.witness import MOST_WAITING
 
 BATCH_EVERY = 1.0
 EPOCH_EVERY = 20.0
@@ -15,6 +16,9 @@ EPOCH_EVERY = 20.0
 SHARE_OF_CORE = 0.08
 """An epoch that took t seconds is followed by a pause of t / SHARE_OF_CORE."""
 REPLAY_EVERY = 600.0
+SMALL = 10_000
+"""Accounts whose epoch takes a fraction of a second; above that, a replay links again only after half as many notes
+as there are accounts more, so that linking and checking take about equally long on two cores."""
 REPLAY_LAG = 5.0
 """Recorded seconds after which an epoch's links take effect in a replay: what a live epoch takes."""
 
@@ -47,6 +51,8 @@ class RecordedLinking:
         self._lag = lag
         self._next = 0.0
         self._due: float | None = None
+        self._enough = 0  # notes without which no epoch is worth its while
+        self._fed = 0
         self._process = LinkerProcess() if self._tenants else None
 
     def __call__(self, now: float) -> None:
@@ -55,15 +61,27 @@ class RecordedLinking:
             return
         if self._due is not None and now >= self._due:
             self._follow(self._process)
-        if now >= self._next:
-            if self._due is not None:
-                self._follow(self._process)
+        waiting = sum(tenant.witness.waiting for _, tenant in self._tenants)
+        if now >= self._next and self._fed + waiting >= self._enough:
             self._ask(self._process, now)
+        elif waiting >= MOST_WAITING // 4 and self._due is None:
+            self._feed(self._process)
+
+    def _feed(self, process: LinkerProcess) -> None:
+        for name, tenant in self._tenants:
+            self._fed += tenant.witness.waiting
+            process.send(batch_of(name, linker_settings(tenant), tenant.witness.collect()))
 
     def _ask(self, process: LinkerProcess, now: float) -> None:
+        """Ask for epochs once all notes are sent: a linker that answers reads nothing, and nobody may wait for it."""
+        if self._due is not None:
+            self._follow(process)
+        self._feed(process)
         for name, tenant in self._tenants:
-            process.send(batch_of(name, linker_settings(tenant), tenant.witness.collect(), now))
-        self._next, self._due = now + self._every, now + self._lag
+            process.send(batch_of(name, linker_settings(tenant), [], now))
+        self._next, self._due, self._fed = now + self._every, now + self._lag, 0
+        accounts = sum(tenant.state.size() for _, tenant in self._tenants)
+        self._enough = max(accounts - SMALL, 0) // 2
 
     def _follow(self, process: LinkerProcess) -> None:
         for _, tenant in self._tenants:
@@ -143,7 +161,10 @@ class LiveLinking:
 
 
 def exchange(process: LinkerProcess, batches: list[Batch]) -> list[Delta]:
-    """Send batches and wait for the answers to those that ask for an epoch."""
+    """Send batches one by one, each followed by its answer if it asks for an epoch."""
+    deltas = []
     for batch in batches:
         process.send(batch)
-    return [process.receive() for batch in batches if batch.epoch is not None]
+        if batch.epoch is not None:
+            deltas.append(process.receive())
+    return deltas

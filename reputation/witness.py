@@ -33,6 +33,11 @@ class Witness:
         self._standards = standards
         self._notes: list[Note] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many notes there are to collect."""
+        return len(self._notes)
+
     def collect(self) -> list[Note]:
         """Hand over what was noted since the last time."""
         notes, self._notes = self._notes, []

@@ -1,0 +1,5 @@
+"""`python -m reputation` is `headcount`."""
+
+from reputation.cli import main
+
+main()
