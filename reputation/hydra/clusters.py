@@ -68,9 +68,7 @@ def update(book: Book, groups: list[Found], active: set[str], now: float) -> Non
 def order(book: Book, ruling: Order, now: float) -> None:
     """Take an operator's decision; it works at once and in every epoch until it runs out."""
     if ruling.ruling == "forget":
-        book.orders = [
-            old for old in book.orders if (old.account, old.cluster) != (ruling.account, ruling.cluster)
-        ]
+        book.orders = [old for old in book.orders if (old.account, old.cluster) != (ruling.account, ruling.cluster)]
         return
     if ruling.ruling == "split" and ruling.cluster in book.clusters:
         book.splits.append(dict.fromkeys(book.clusters[ruling.cluster].members, 1))

@@ -35,7 +35,7 @@ KINDS = (
     Kind("ja4", "software", "the TLS fingerprint {}", 6, 7 * DAY, 2),
     Kind("user_agent", "software", "the user agent {}", 6, 7 * DAY, 2),
     Kind("device", "device", "the device {}", 6, 14 * DAY, 3),
-    Kind("session", "session", "the session {}", 12, 2 * DAY, 3),
+    Kind("session", "session", "the session {}", 12, 3 * DAY, 3),
     Kind("model", "model", "the model {}", 6, 7 * DAY, 2),
     Kind("content", "content", "the prompt shape {}", 16, 3 * DAY, 4),
     Kind("client", "software", "the TLS fingerprint {}", mined=2),

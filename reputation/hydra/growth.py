@@ -23,8 +23,9 @@ IDENTIFIED = np.log(30.0)
 LEAN = 10.0
 SIGNATURE_SHARE = 0.04
 SIGNATURE_HOLDERS = 3
-CEILING = 7.0
+CEILING = np.full(len(FAMILIES), 7.0)
 """No family gives more nats than this: its independence of the others is an assumption, not a fact."""
+CEILING[list(IDENTIFYING)] = 9.0
 
 
 class Background(NamedTuple):
@@ -83,11 +84,9 @@ def background(items: Items, base: Mask, of: tuple[Ints, ...]) -> Background:
     order = np.argsort(items.items, kind="stable")
     start = np.searchsorted(items.items[order], np.arange(len(items.kind) + 1))
     family = items.family()
-    known = np.zeros((len(FAMILIES), len(base)), bool)
-    known[family[items.items], items.accounts] = True
     general = (items.counts(base) + 0.5) / (base.sum() + 1.0)
     shares = tuple(_shares(items, base, one, general) for one in of)
-    return Background(items, order, start, general, shares, of, known, family)
+    return Background(items, order, start, general, shares, of, items.known, family)
 
 
 def _shares(items: Items, base: Mask, of: Ints, general: Floats) -> Floats:
@@ -127,7 +126,7 @@ def likeness(core: Signature, known: Background) -> Likeness:
     rows = known.rows_of(core.items)
     share = np.repeat(core.share, known.start[core.items + 1] - known.start[core.items])
     held, who = known.items.items[rows], known.items.accounts[rows]
-    ratio = np.minimum(np.log(share / known.expected(who, held)), CEILING)
+    ratio = np.minimum(np.log(share / known.expected(who, held)), CEILING[known.family[held]])
     accounts, local = np.unique(who, return_inverse=True)
     best = np.full((len(FAMILIES), len(accounts)), -np.inf)
     np.maximum.at(best, (known.family[held], local), ratio)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group
-from reputation.hydra.families import DAY, FAMILY, HOUR, INDEX, KINDS, SEEN
+from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
 from reputation.hydra.ledger import Ledger
 
 NOMADIC = 4
@@ -22,12 +22,17 @@ _PLATFORMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux")
 
 
 class Items(NamedTuple):
-    """Rows (account, item) sorted by account; an item's kind and value are looked up in `kind` and `value`."""
+    """Rows (account, item) sorted by account; an item's kind and value are looked up in `kind` and `value`.
+
+    Values that one account alone has are left out, they link nobody; known: (families, accounts), which families
+    say anything about which accounts, those values included.
+    """
 
     accounts: Ints
     items: Ints
     kind: Ints
     value: Ints
+    known: Mask
 
     def family(self) -> Ints:
         """The family of each item."""
@@ -54,9 +59,20 @@ def collect(ledger: Ledger, among: Mask, now: float) -> Items:
     coded = np.concatenate([INDEX[part.kind] << LOW | part.values for part in parts])
     inside = among[accounts]
     accounts, coded = accounts[inside], coded[inside]
-    codes, items = np.unique(coded, return_inverse=True)
-    rows = np.unique(accounts << LOW | items)
-    return Items(rows >> LOW, rows & ((1 << LOW) - 1), codes >> LOW, codes & ((1 << LOW) - 1))
+    known = np.zeros((len(FAMILIES), len(among)), bool)
+    known[np.array(FAMILY)[coded >> LOW], accounts] = True
+    order = np.lexsort((accounts, coded))
+    accounts, coded = accounts[order], coded[order]
+    once = np.append(True, (np.diff(coded) != 0) | (np.diff(accounts) != 0))[: len(coded)]
+    accounts, coded = accounts[once], coded[once]
+    starts = np.append(True, np.diff(coded) != 0)[: len(coded)]
+    numbers = np.cumsum(starts) - 1
+    shared = np.bincount(numbers, minlength=1) >= 2
+    codes = coded[starts][shared[: starts.sum()]]
+    kept = shared[numbers]
+    accounts, items = accounts[kept], (np.cumsum(shared) - 1)[numbers[kept]]
+    order = np.argsort(accounts, kind="stable")
+    return Items(accounts[order], items[order], codes >> LOW, codes & ((1 << LOW) - 1), known)
 
 
 def describe(ledger: Ledger, kind: str, value: int) -> str:
@@ -104,7 +120,11 @@ def _times(ledger: Ledger, now: float) -> list[Rows]:
     there = np.flatnonzero(np.isfinite(made))
     age = now - made[there]
     parts = []
-    for kind, span, oldest in (("signup_hour", HOUR, 3 * DAY), ("signup_day", DAY, 45 * DAY), ("signup_week", 7 * DAY, np.inf)):
+    for kind, span, oldest in (
+        ("signup_hour", HOUR, 3 * DAY),
+        ("signup_day", DAY, 45 * DAY),
+        ("signup_week", 7 * DAY, np.inf),
+    ):
         young = there[age <= oldest]
         half = (made[young] // (span / 2)).astype(np.int64)
         parts.append(Rows(kind, np.concatenate([young, young]), np.concatenate([half, half - 1]).clip(0)))
@@ -192,7 +212,7 @@ def _both(name: object) -> tuple[str, str]:
 def _handoff(ledger: Ledger, now: float) -> Rows:
     """Accounts with a session that others have too."""
     table = ledger.pairs["session"]
-    fresh = table.last >= now - 2 * DAY
+    fresh = table.last >= now - 3 * DAY
     accounts, sessions = table.accounts[fresh], table.values[fresh]
     holders = np.bincount(sessions)[sessions] if len(sessions) else sessions
     handed = accounts[(holders >= 2) & (holders <= HANDED_TO)]

@@ -29,6 +29,10 @@ BARE = 0.1
 """When under a tenth of the accounts seen are confirmed, the gateway knows no facts and all settled ones count."""
 
 
+HANDED = 20
+"""Accounts in corroborated rings of sessions from which on nobody with a handed session counts as normal."""
+
+
 class LinkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known."""
 
@@ -77,8 +81,7 @@ class Linker:
         if whole.sum() < surprise.FEWEST:
             return self._snapshot(now, bills, None, pools)
         items = collect(ledger, whole, now)
-        known = growth.background(items, pools.base, (_most_seen(ledger, "network"), _most_seen(ledger, "country")))
-        groups = self._groups(items, known, pools)
+        groups, known = self._groups(items, pools)
         active = {ledger.accounts.names[n] for n in np.flatnonzero(ledger.column("last") >= now - DAY)}
         clusters.update(self.book, [self._found(group) for group in groups], active, now)
         return self._snapshot(now, bills, known, pools)
@@ -111,15 +114,18 @@ class Linker:
         found = (self.ledger.accounts.ids.get(name) for name in names)
         return [number for number in found if number is not None]
 
-    def _groups(self, items: Items, known: Background, pools: Pools) -> list[Group]:
+    def _groups(self, items: Items, pools: Pools) -> tuple[list[Group], Background]:
+        classes = (_most_seen(self.ledger, "network"), _most_seen(self.ledger, "country"))
+        known = growth.background(items, pools.base, classes)
         cells = surprise.surprising(items, pools, self.settings.lift, self.settings.nats)
-        groups = cores.from_cells(cells, items.family(), self.ledger.size)
         many = int(pools.suspects.sum())
-        for by, component in self._components(items, pools):
-            group = cores.corroborated(component, by, known, many)
-            if group is not None:
-                groups.append(group)
-        return cores.grown(groups, known, pools.suspects)
+        drawn = [cores.corroborated(component, by, known, many) for by, component in self._components(items, pools)]
+        groups = cores.from_cells(cells, items.family(), self.ledger.size) + [group for group in drawn if group]
+        if sum(len(group.members) for group in drawn if group and group.families & set(growth.IDENTIFYING)) >= HANDED:
+            handed = np.zeros(self.ledger.size, bool)
+            handed[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
+            known = growth.background(items, pools.base & ~handed, classes)
+        return cores.grown(groups, known, pools.suspects), known
 
     def _components(self, items: Items, pools: Pools) -> list[tuple[int, Ints]]:
         anybody = pools.suspects | pools.base & ~self.ledger.flagged(ORGANISED | EXONERATED)

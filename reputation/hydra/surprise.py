@@ -104,7 +104,7 @@ def _worth_looking(items: Items, pools: Pools) -> Mask:
     worth = (suspects >= FEWEST) & (items.counts(others) <= COMMON * max(int(others.sum()), TRUSTED_ENOUGH))
     ratio = suspects / (base + 10.0)
     rows = worth[items.items]
-    rows[rows] = mined(Items(items.accounts[rows], items.items[rows], items.kind, items.value), ratio)
+    rows[rows] = mined(Items(items.accounts[rows], items.items[rows], items.kind, items.value, items.known), ratio)
     return rows
 
 
@@ -140,7 +140,9 @@ def _count_triples(accounts: Ints, held: Ints, family: Ints, pairs: _Pairs, base
         following = _shortened(following)
     base_row = np.repeat(np.arange(len(first)), following)
     third = second[base_row] + 1 + np.arange(len(base_row)) - np.repeat(np.cumsum(following) - following, following)
-    good = (family[held[first[base_row]]] != family[held[third]]) & (family[held[second[base_row]]] != family[held[third]])
+    good = (family[held[first[base_row]]] != family[held[third]]) & (
+        family[held[second[base_row]]] != family[held[third]]
+    )
     base_row, third = base_row[good], third[good]
     for other in (first, second):
         good, _ = _among(pairs, held[other[base_row]], held[third])
@@ -187,7 +189,9 @@ def _judge(triples: _Triples, pairs: _Pairs, single: Floats, sizes: Floats) -> t
     return np.stack(shares), np.stack(lifts), np.stack(weights)
 
 
-def _expected(value: Ints, left: Ints, right: Ints, pairs: _Pairs, known: tuple[Floats, Floats], inside: Ints) -> Floats:
+def _expected(
+    value: Ints, left: Ints, right: Ints, pairs: _Pairs, known: tuple[Floats, Floats], inside: Ints
+) -> Floats:
     single, sizes = known
     with_left, with_right = pairs.counts[:, pairs.at(value, left)], pairs.counts[:, pairs.at(value, right)]
     between = pairs.counts[:, pairs.at(left, right)]
