@@ -34,5 +34,5 @@ class Ulids:
 
 
 def line_id(number: int, at: float) -> str:
-    """Make the id of a replay's verdict: the line's own time, and its number."""
-    return _base32(int(at * 1000), 5) + _base32(number, 8)
+    """Make the id of a replay's verdict: the line's own time in milliseconds, and its number, both in hex."""
+    return f"{int(at * 1000):012X}{number:014X}"

@@ -121,12 +121,18 @@ class LiveLinking:
         try:
             while True:
                 await asyncio.sleep(BATCH_EVERY)
-                await self._turn()
+                await self.turn()
         finally:
-            if self._process is not None:
-                self._process.close()
+            self.close()
 
-    async def _turn(self) -> None:
+    def close(self) -> None:
+        """End the linker."""
+        if self._process is not None:
+            self._process.close()
+        self._process = None
+
+    async def turn(self) -> None:
+        """Send what was noted, with an epoch if one is due; start the linker if it is not there."""
         try:
             if self._process is None:
                 self._process = await asyncio.to_thread(LinkerProcess)
@@ -154,9 +160,7 @@ class LiveLinking:
 
     def _restart(self, error: Exception) -> None:
         self._log("linker_died", error=str(error) or type(error).__name__)
-        if self._process is not None:
-            self._process.close()
-        self._process = None
+        self.close()
         self.restarts += 1
 
 

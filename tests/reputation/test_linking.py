@@ -1,0 +1,125 @@
+"""Linking beside checks: repeatable in a replay, and never in a check's way when the linker dies."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from geoip.book import AddressBook
+from reputation.config import DEFAULT
+from reputation.events import Account, AccountFacts, Client, Payment, Request, Seconds
+from reputation.ids import Ulids
+from reputation.limiter import Limiter
+from reputation.linker_process import Desk, LinkerProcess, batch_of
+from reputation.linking import LiveLinking, RecordedLinking, linker_settings
+from reputation.sidecar import build
+
+START = 1_790_000_000.0
+HOUR = 3600.0
+
+
+def limiter() -> Limiter:
+    return build(DEFAULT, AddressBook(), b"a key of sixteen bytes or more")
+
+
+def hydra(number: int) -> AccountFacts:
+    """A head: signed up this hour, one prepaid card for every twenty of them."""
+    payment = Payment("ok", f"fp_{number // 20}", "prepaid", "499999", "US")
+    return AccountFacts(created_at=Seconds(START + number), plan="free", payment=payment)
+
+
+def honest(number: int) -> AccountFacts:
+    """An account that is no newcomer, with a card of its own."""
+    payment = Payment("ok", f"own_{number}", "credit", str(400000 + number % 50), "US", float(number % 90))
+    return AccountFacts(created_at=Seconds(START - 86_400.0 * (20 + number % 400)), plan="free", payment=payment)
+
+
+def requests(hours: int) -> Iterator[tuple[float, Request]]:
+    """Checks of 300 honest accounts and 100 heads behind three addresses with one script."""
+    for hour in range(hours):
+        at = START + HOUR * (hour + 1)
+        for n in range(300):
+            client = Client(ip=f"198.51.{n % 200}.{n % 250}", ja4=f"browser_{n % 7}", user_agent=f"ua {n % 7}")
+            yield at + n, Request(account=Account(id=f"good_{n}"), client=client)
+        for n in range(100):
+            client = Client(ip=f"203.0.113.{n % 3}", ja4="script", user_agent="script")
+            yield at + 400 + n, Request(account=Account(id=f"head_{n}"), client=client)
+
+
+def replayed(hours: int) -> tuple[list[str], Limiter]:
+    """What a replay of those checks decides, and the limiter afterwards."""
+    one = limiter()
+    linking = RecordedLinking(one)
+    tenant = one.tenant("default")
+    for n in range(300):
+        tenant.push(f"good_{n}", honest(n), START)
+    for n in range(100):
+        tenant.push(f"head_{n}", hydra(n), START)
+    decided = []
+    ids = Ulids()
+    for at, request in requests(hours):
+        linking(at)
+        verdict = tenant.check(request, at, ids)
+        decided.append(f"{verdict.decision} {verdict.cluster and verdict.cluster.id}")
+    linking.close()
+    return decided, one
+
+
+def test_a_replay_links_a_crude_hydra_the_same_way_twice() -> None:
+    """Links take effect on recorded time, so the speed of the linker's process cannot be seen in the verdicts."""
+    decided, one = replayed(8)
+    again, _ = replayed(8)
+    assert decided == again
+    members = one.tenant("default").links.members
+    heads = [name for name in members if name.startswith("head_")]
+    assert len(heads) >= 90
+    assert len(members) == len(heads)
+
+
+def test_linked_heads_share_one_purse_of_a_few_accounts_use() -> None:
+    """A hundred heads in a cluster get what a few honest accounts use, not a hundred times it."""
+    decided, _ = replayed(30)
+    last_day = [word for word in decided[-24 * 400 :] if not word.endswith("None")]
+    allowed = sum(word.startswith("allow") for word in last_day)
+    assert len(last_day) >= 24 * 90
+    assert allowed <= 60
+
+
+@pytest.fixture
+def live() -> Iterator[LiveLinking]:
+    linking = LiveLinking(limiter(), lambda *_args, **_kwargs: None)
+    yield linking
+    linking.close()
+
+
+async def test_a_dead_linker_is_started_again_and_no_check_notices(live: LiveLinking) -> None:
+    """Its death costs fresh links until the next turn, and shows in a counter."""
+    await live.turn()
+    first = live.pid
+    assert first is not None
+    assert live.epochs == 1
+    os.kill(first, signal.SIGKILL)
+    for _ in range(3):
+        await live.turn()
+    assert live.restarts == 1
+    assert live.pid not in (None, first)
+
+
+def test_the_process_answers_as_the_desk_inside_it_does() -> None:
+    """The pipe adds nothing and loses nothing."""
+    one = limiter()
+    tenant = one.tenant("default")
+    tenant.witness.listening = True
+    for n in range(50):
+        tenant.push(f"head_{n}", hydra(n), START)
+    for at, request in requests(2):
+        tenant.check(request, at, Ulids())
+    notes = tenant.witness.collect()
+    batch = batch_of("default", linker_settings(tenant), notes, START + 3 * HOUR)
+    process = LinkerProcess()
+    try:
+        process.send(batch)
+        assert process.receive() == Desk().take(batch)
+    finally:
+        process.close()
