@@ -281,12 +281,27 @@ def _running(names: list[str], sidecar: str, core: int) -> Iterator[dict[str, tu
             process.wait(20)
 
 
+@contextlib.contextmanager
+def _pinned(core: int) -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def cores() -> tuple[int, int]:
+    """The server's core and the client's; the same one where there is no other."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[-1]
+
+
 def measure(names: list[str], options: argparse.Namespace) -> list[dict[str, Sample]]:
     """Give every server its turn, `rounds` times."""
     server_core, client_core = options.cores
-    os.sched_setaffinity(0, {client_core})
     rounds = []
-    with _running(names, options.sidecar, server_core) as servers:
+    with _pinned(client_core), _running(names, options.sidecar, server_core) as servers:
         for number in range(options.rounds):
             turn = names if number % 2 == 0 else names[::-1]
             rounds.append(
@@ -330,7 +345,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each server's turn")
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--cores", type=int, nargs=2, default=(0, 1), metavar=("SERVER", "CLIENT"))
+    parser.add_argument("--cores", type=int, nargs=2, default=cores(), metavar=("SERVER", "CLIENT"))
     parser.add_argument("--sidecar", default="", help="its command line, with {listen} and {admin} in it")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", nargs=2, metavar=("NAME", "LISTEN"), help="be one of the servers")

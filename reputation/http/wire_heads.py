@@ -101,7 +101,7 @@ class PlainMessages:
             and len(fields) <= self._limits.fields
             and size <= self._body_limit(target)
         ):
-            plain = Plain(size, method, target, fields)
+            plain = _new(Plain, (size, method, target, fields))
             if len(head) <= KNOWN_SIZE:
                 self._notice(head, plain, names)
             return plain

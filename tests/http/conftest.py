@@ -7,15 +7,9 @@ from typing import Any
 
 import pytest
 import uvloop
-from http_exchange import echo
+from http_exchange import BRIEF, LISTENERS, echo
 
-from reputation.http import aiohttp_listener, listener
 from reputation.http.listener_sockets import bind
-from reputation.http.wire_rules import Limits
-
-LISTENERS = {"lean": listener.start, "aiohttp": aiohttp_listener.start}
-# short enough that a test which waits for a time-out is quick
-BRIEF = Limits(idle=1.0, body_time=1.0, linger=0.2)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -8,7 +8,12 @@ from typing import NamedTuple
 import h11
 
 from reputation.gateway import HttpMessage, Reply
+from reputation.http import aiohttp_listener, listener
+from reputation.http.wire_rules import Limits
 
+LISTENERS = {"lean": listener.start, "aiohttp": aiohttp_listener.start}
+# short enough that a test which waits for a time-out is quick
+BRIEF = Limits(idle=1.0, body_time=1.0, linger=0.2)
 TEXT = ((b"Content-Type", b"text/plain"),)
 END = b"GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import h11
 import pytest
-from conftest import BRIEF, LISTENERS
-from http_exchange import Answer, answers, echo, outcome, talk
+from http_exchange import BRIEF, LISTENERS, Answer, answers, echo, outcome, talk
 
 from reputation.gateway import HttpMessage, Reply
 from reputation.http.listener_sockets import bind
@@ -213,6 +212,30 @@ async def test_drain_on_sockets(name: str) -> None:
     assert await draining == 0
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(*address)
+
+
+async def test_half_closed_client_on_a_socket() -> None:
+    """A client that stops sending at once still reads all its answers from the lean listener."""
+
+    async def application(message: HttpMessage) -> Reply:
+        await asyncio.sleep(0)
+        return echo(message)
+
+    server = await LISTENERS["lean"](application, bind("127.0.0.1:0"), limits=BRIEF)
+    request = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+    stream = await talk(server.sockets[0].getsockname(), [request * 3], half_close=True)
+    assert outcome(stream) == "GET /a; GET /a; GET /a"
+    await server.drain(0)
+
+
+async def test_sweep_runs_by_itself() -> None:
+    """The lean listener's own timer ends what takes too long."""
+    limits = Limits(idle=0.2, head_time=0.1, linger=0.1)
+    server = await LISTENERS["lean"](echo, bind("127.0.0.1:0"), limits=limits)
+    address = server.sockets[0].getsockname()
+    assert await talk(address, []) == b""
+    assert outcome(await talk(address, [b"GET /a"])) == "408"
+    await server.drain(0)
 
 
 async def test_many_clients_at_once(served: tuple[str, Any]) -> None:
