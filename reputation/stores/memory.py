@@ -5,6 +5,7 @@ crowds with a bound: one for accounts of which a check carried facts, a small on
 """
 
 from collections.abc import Callable, Hashable, Iterator
+from itertools import chain
 
 from msgspec import Struct
 
@@ -14,6 +15,8 @@ from reputation.history import Density, FanIn
 
 DAY = 86_400.0
 MONTH = 30 * DAY
+MOST_SHARED = 64
+"""Limits that have a shared bucket of their own once budgets are crowded."""
 
 
 class Row(Struct, gc=False):
@@ -38,8 +41,9 @@ class Row(Struct, gc=False):
 class Crowd:
     """At most `most` rows of accounts nobody vouched for.
 
-    When it is full those whose buckets have filled up again are forgotten, which loses nothing; while even that
-    finds no place newcomers share one row (counted in `crowded`), so that a flood of names is one account.
+    When it is full those whose buckets have filled up again and of whom nothing bad was reported are forgotten, which
+    is nobody's gain; while even that finds no place newcomers share one row (counted in `crowded`), so that a flood of
+    names is one account.
     """
 
     def __init__(self, most: int) -> None:
@@ -66,8 +70,17 @@ class Crowd:
         row = self._rows[name] = row or Row()
         return row
 
+    def find_place(self, name: str, now: float, row: Row | None = None) -> Row:
+        """Find or make the row of an account alone: a mark on one that is shared would be everybody's.
+
+        While there is no place the row that comes back is kept nowhere.
+        """
+        found = self.meet(name, now, row)
+        return Row() if found is self._shared else found
+
     def values(self) -> Iterator[Row]:
-        return iter(self._rows.values())
+        """Every row, the shared one too."""
+        return chain(self._rows.values(), (self._shared,))
 
     def leave(self, name: str) -> Row | None:
         return self._rows.pop(name, None)
@@ -83,7 +96,7 @@ class Crowd:
 
 
 def _is_rested(row: Row, now: float) -> bool:
-    return all(b is None or settled(b, now) >= b.limit.burst for b in (row.burst, row.daily))
+    return not row.marks_against and all(b is None or settled(b, now) >= b.limit.burst for b in (row.burst, row.daily))
 
 
 class Budgets:
@@ -117,8 +130,8 @@ class Budgets:
             self._sweep(now)
         if len(self._buckets) >= self._most:
             self.crowded += 1
-            if len(self._shared) > 64:
-                self._shared.clear()
+            if len(self._shared) >= MOST_SHARED and limit not in self._shared:
+                limit = next(iter(self._shared))  # forgetting them instead would fill them again
             return self._shared.setdefault(limit, full(limit, now))
         bucket = self._buckets[key] = full(limit, now)
         return bucket
@@ -150,7 +163,7 @@ class TenantState:
 
     def confirm(self, account: str, now: float) -> Row:
         """Find or make the row of an account that an outcome came back for."""
-        return self.known.get(account) or self.met.meet(account, now, self.strangers.leave(account))
+        return self.known.get(account) or self.met.find_place(account, now, self.strangers.leave(account))
 
     def push(self, account: str, facts: Facts) -> Row:
         """Keep what billing says of an account, in the place of what it said before."""
@@ -182,6 +195,10 @@ class TenantState:
         for rows in (self.known, self.met, self.strangers):
             for row in rows.values():
                 row.burst = row.daily = None
+
+    def size(self) -> int:
+        """Count the accounts that are kept, pushed or met."""
+        return len(self.known) + len(self.met) + len(self.strangers)
 
     def accounts(self) -> Iterator[tuple[str, Row]]:
         return iter(self.known.items())

@@ -127,3 +127,28 @@ class TestMerging:
         push(engine, "acct", **PROVEN)
         push(engine, "acct", plan="free")
         assert set(points(ask(engine, "acct"))) == {"prior"}
+
+
+class TestSteadyUse:
+    """An old account is proven by use on ten different days, and by nothing that is cheaper."""
+
+    def use(self, addresses, times, cost=1.0):
+        engine = tenant(addresses)
+        push(engine, "old", created_at=NOW - 500 * DAY)
+        for at in times:
+            ask(engine, "old", now=at, cost=cost)
+        row = engine.state.row("old")
+        return is_proven(row.facts, STANDARDS, NOW, row.days)
+
+    def test_ten_different_days_are_steady(self, addresses):
+        assert self.use(addresses, [NOW + i * DAY for i in range(10)])
+
+    def test_nine_days_are_not_however_busy(self, addresses):
+        assert not self.use(addresses, [NOW + i * DAY / 8 for i in range(9 * 8)])
+
+    def test_requests_that_are_stopped_are_not_days(self, addresses):
+        """An aged account that was bought must not become proven in a second by asking for too much."""
+        assert not self.use(addresses, [NOW, *(NOW + DAY + i for i in range(50))], cost=1e6)
+
+    def test_a_clock_that_wavers_at_midnight_is_not_days(self, addresses):
+        assert not self.use(addresses, [NOW + DAY + (-1) ** i for i in range(50)])

@@ -1,0 +1,176 @@
+"""Sliding windows and learnt densities: right counts, bounded memory, any clock."""
+
+import pytest
+from engine import DAY, HOUR, NOW, ask, check, points, push, tenant
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reputation.history import RESOLUTION, Density, FanIn, name_of, visit, visited
+
+WINDOW = DAY
+# (seconds since the last sighting, key, member)
+sightings = st.lists(
+    st.tuples(st.floats(0, DAY / 3), st.integers(0, 2), st.sampled_from("abcdefgh")), min_size=1, max_size=60
+)
+
+
+@settings(max_examples=200)
+@given(sightings, st.integers(3, 64))
+def test_members_are_counted_as_a_list_of_all_sightings_would(seen, most):
+    """Exact to RESOLUTION, and up to `most` members a key."""
+    fan_in, last, now = FanIn(WINDOW, 1000, most), {}, NOW
+    for later, key, member in seen:
+        now += later
+        count = fan_in.see(key, name_of(member), now)
+        last[key, member] = now
+        ages = [now - at for (met, _), at in last.items() if met == key]
+        surely = sum(age <= WINDOW - RESOLUTION for age in ages)
+        perhaps = sum(age <= WINDOW + RESOLUTION for age in ages)
+        assert min(surely, most) <= count <= min(perhaps, most)
+
+
+@given(sightings, st.lists(st.floats(-10 * DAY, 10 * DAY), max_size=60))
+def test_a_jumping_clock_never_counts_somebody_twice(seen, jumps):
+    fan_in, now, met = FanIn(WINDOW, 1000), NOW, set()
+    for (_, key, member), jump in zip(seen, jumps, strict=False):
+        now = max(now + jump, 0.0)
+        met.add((key, member))
+        assert 1 <= fan_in.see(key, name_of(member), now) <= sum(k == key for k, _ in met)
+
+
+def test_a_member_whose_name_crosses_the_edges_of_records_is_not_found_by_mistake():
+    """Eight bytes that stand at no record's beginning are somebody else's."""
+    fan_in = FanIn(WINDOW, 1000)
+    fan_in.see(1, b"ABCDEFGH", 0.0)
+    fan_in.see(1, b"IJKLMNOP", 0.0)
+    inside = b"EFGH\0\0\0\0"  # the end of the first name and its time
+    assert fan_in.see(1, inside, 0.0) == 3
+
+
+def test_a_flood_of_keys_is_bounded_and_counted():
+    """The flood shortens the window; those who are seen all the time stay counted."""
+    fan_in = FanIn(WINDOW, 1000)
+    for i in range(10_000):
+        fan_in.see(10 + i, name_of("flood"), NOW)
+        if i % 100 == 0:
+            fan_in.see(1, name_of("a"), NOW)
+            assert fan_in.see(1, name_of("b"), NOW) == 2
+    assert len(fan_in) <= 1000
+    assert fan_in.rotations > 0
+
+
+def test_a_flood_of_members_is_bounded():
+    fan_in = FanIn(WINDOW, 1000, 64)
+    assert max(fan_in.see(1, name_of(str(i)), NOW + i) for i in range(1000)) == 64
+
+
+@given(st.lists(st.tuples(st.floats(0, DAY / 2), st.integers(1, 25), st.sampled_from(["US", "DE", None])), max_size=40))
+def test_an_accounts_visits_are_counted_as_a_list_of_all_would(visits):
+    """Different addresses within a day, exact to RESOLUTION, at most 16 of them kept."""
+    recent, last, now = b"", {}, NOW
+    for later, host, country in visits:
+        now += later
+        recent = visit(recent, host, host % 5, country, now)
+        last[host] = now
+        surely = sum(now - at <= DAY - RESOLUTION for at in last.values())
+        perhaps = sum(now - at <= DAY + RESOLUTION for at in last.values())
+        assert min(surely, 16) <= recent[0] <= min(perhaps, 16)
+        assert recent[1] <= 4
+        assert recent[2] <= 2
+        assert len(recent) <= 3 + 16 * 18
+        assert visited(recent)[0][0] == host
+
+
+def test_where_nothing_is_known_nothing_is_counted():
+    """Neither an unknown ASN nor an unknown country is one more place."""
+    recent = visit(visit(b"", 1, None, None, NOW), 2, 64500, "US", NOW + 1)
+    assert tuple(recent[:3]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("year", [1970, 2026, 2200, 9999])
+def test_windows_work_in_any_year(addresses, year):
+    """Recorded time may be any that the wire takes."""
+    engine, now = tenant(addresses), max((year - 1970) * 365.2425 * DAY - DAY, 0.0)
+    push(engine, "a", now, plan="free", payment={"fingerprint": "fp"})
+    verdict = check(engine, now, account={"id": "a"}, client={"ip": "11.0.0.1", "device": "d"})
+    assert verdict.decision == "allow"
+
+
+class TestVelocity:
+    """Through the engine: how many meet where, and how far one account moves."""
+
+    def test_accounts_on_an_address_a_card_and_a_device(self, addresses):
+        engine = tenant(addresses)
+        for i in range(40):
+            push(engine, f"a{i}", plan="free", payment={"fingerprint": "fp"})
+            verdict = check(engine, NOW + i, account={"id": f"a{i}"}, client={"ip": "11.0.0.1", "device": "d"})
+        details = {reason.signal: reason.detail for reason in verdict.reasons}
+        assert details["accounts_on_address"].startswith("40 ")
+        assert details["accounts_on_card"].startswith("40 ")
+        assert details["accounts_on_device"].startswith("40 ")
+
+    def test_cards_are_remembered_longer_than_addresses(self, addresses):
+        engine = tenant(addresses)
+        for i in range(12):
+            push(engine, f"a{i}", plan="free", payment={"fingerprint": "fp"})
+            verdict = ask(engine, f"a{i}", "11.0.0.1", NOW + i * 2 * DAY)
+        assert "accounts_on_card" in points(verdict)
+        assert "accounts_on_address" not in points(verdict)
+
+    def test_carriers_and_campuses_are_crowded_without_blame(self, addresses):
+        engine = tenant(addresses)
+        for i in range(60):
+            push(engine, f"a{i}", plan="free")
+            verdict = ask(engine, f"a{i}", "14.0.0.1")
+        assert "accounts_on_address" not in points(verdict)
+
+    def test_an_account_that_is_everywhere(self, addresses):
+        engine = tenant(addresses)
+        push(engine, "a", plan="free")
+        for i in range(16):
+            verdict = ask(engine, "a", f"{11 + i % 6}.0.0.{i}", NOW + i * HOUR)
+        assert {"addresses", "asns", "countries"} <= points(verdict).keys()
+
+
+class TestDensity:
+    """Which networks bad accounts come from: learnt, cautious, forgotten."""
+
+    def learnt(self, bad, good, key=7, elsewhere=200):
+        density = Density(30 * DAY, 1000)
+        for i in range(elsewhere):
+            density.learn_all([100 + i % 50], bad=i % 20 == 0, now=NOW)
+        for i in range(bad + good):
+            density.learn_all([key], bad=i < bad, now=NOW)
+        return density
+
+    def test_bad_networks_are_above_the_population_good_ones_below(self):
+        density = self.learnt(bad=10, good=2)
+        assert density.odds(7, NOW) > 1
+        assert self.learnt(bad=0, good=40).odds(7, NOW) < 0
+        assert density.odds(999, NOW) == 0.0
+
+    def test_two_accounts_say_less_than_twenty(self):
+        assert 0 < self.learnt(bad=1, good=1).odds(7, NOW) < self.learnt(bad=10, good=10).odds(7, NOW)
+
+    def test_what_was_learnt_halves_with_the_half_life(self):
+        """In counts; the odds go to nothing."""
+        density = self.learnt(bad=10, good=0)
+        odds = [density.odds(7, NOW + months * 30 * DAY) for months in (0, 1, 2, 6, 24)]
+        assert odds == sorted(odds, reverse=True)
+        assert odds[-1] == pytest.approx(0.0, abs=1e-3)
+
+    def test_memory_is_bounded_and_the_best_known_stay(self):
+        density = Density(30 * DAY, 1000)
+        for _ in range(50):
+            density.learn_all([7], bad=True, now=NOW)
+        for i in range(10_000):
+            density.learn_all([100 + i], bad=False, now=NOW)
+        assert len(density) <= 1000
+        assert density.odds(7, NOW) > 0
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.floats(0, 2e9)), max_size=50), st.floats(0, 2e9))
+    def test_odds_are_numbers_whatever_the_clock_does(self, outcomes, now):
+        density = Density(30 * DAY, 1000)
+        for key, bad, at in outcomes:
+            density.learn_all([key], bad=bad, now=at)
+        assert all(-20 < density.odds(key, now) < 20 for key in range(4))

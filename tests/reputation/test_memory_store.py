@@ -1,0 +1,208 @@
+"""Embedded state: bounded under any flood, and forgetting is never the attacker's gain."""
+
+import pytest
+from engine import DAY, NOW, PROVEN, SECRET, ask, check, drain, limiter, points, push, report, tenant
+
+from reputation.bucket import Limit, settled, take
+from reputation.config import from_text
+from reputation.facts import Facts
+from reputation.sidecar import build
+from reputation.stores.memory import Budgets, Crowd, MemoryStore, Row, TenantState
+
+LIMIT = Limit(1.0, 10.0)
+
+
+@pytest.fixture
+def small(addresses):
+    """A tenant that keeps 1,000 accounts and 100 strangers at most."""
+    settings = from_text("memory: {accounts: 1000, strangers: 100}")
+    return build(settings, addresses, SECRET).tenant("default")
+
+
+class TestFloods:
+    def test_made_up_keys_are_bounded(self, small):
+        for i in range(3000):
+            check(small, NOW + i / 1000, account={"key": f"made-up-{i}"}, client={"ip": f"11.0.{i % 250}.1"})
+        assert len(small.state.strangers) <= 100
+        assert len(small.state.met) == 0
+        assert small.state.strangers.crowded > 0
+
+    def test_made_up_accounts_with_facts_are_bounded(self, small):
+        """Facts in a check may be as made up as the account; with them it is confirmed all the same."""
+        for i in range(3000):
+            check(small, NOW + i / 1000, account={"id": f"made-up-{i}", "plan": "free"}, client={"ip": "11.0.0.1"})
+        assert len(small.state.met) <= 1000
+
+    def test_made_up_addresses_are_bounded(self, small):
+        for i in range(3000):
+            check(small, NOW + i / 1000, client={"ip": f"11.0.{i // 250}.{i % 250}"})
+        assert len(small.state.strangers) <= 100
+        assert len(small.state.accounts_on_address) == 0
+
+    def test_newcomers_who_find_no_place_are_one_account_together(self, small):
+        """A flood of names gets no more than the places, and one account's burst for all the rest."""
+        free = small.tenant.policy.limits["free"][1].burst.burst
+        passed = sum(check(small, NOW, account={"key": f"made-up-{i}"}).decision == "allow" for i in range(2000))
+        assert passed <= 100 + free
+
+    def test_accounts_that_billing_pushed_are_never_pushed_out(self, small):
+        push(small, "billed", keys=["sk-1"], **PROVEN)
+        spent = drain(small, "billed")
+        for i in range(3000):
+            check(small, NOW + i / 1000, account={"id": f"made-up-{i}", "plan": "free"})
+        assert spent > 0
+        assert check(small, NOW, account={"key": "sk-1"}).decision == "throttle"
+
+    def test_an_account_in_debt_is_not_forgotten(self, small):
+        """Nobody gets a new burst by pushing their own name out."""
+        assert drain(small, "greedy") == 20
+        check(small, account={"id": "known", "plan": "free"}, request={"cost": 20})
+        for i in range(3000):
+            check(small, NOW + i / 1000, account={"key": f"made-up-{i}"})
+            check(small, NOW + i / 1000, account={"id": f"made-up-{i}", "plan": "free"})
+        assert ask(small, "greedy", now=NOW + 3).limits[0].remaining == pytest.approx(5.0)
+        assert check(small, NOW + 3, account={"id": "known", "plan": "free"}).limits[0].remaining == pytest.approx(5.0)
+
+    def test_an_account_with_a_record_is_not_forgotten(self, small):
+        """A chargeback outlives a flood, even when the account's buckets are full again."""
+        check(small, account={"id": "fraud", "plan": "free"})
+        report(small, "fraud", "chargeback")
+        for i in range(500):
+            check(small, account={"id": f"rested-{i}", "plan": "free"})
+        for i in range(3000):
+            check(small, NOW + 2 * DAY + i / 1000, account={"id": f"made-up-{i}", "plan": "free"})
+        assert small.state.row("rested-0") is None
+        assert "outcomes_against" in points(check(small, NOW + 3 * DAY, account={"id": "fraud", "plan": "free"}))
+
+    def test_places_become_free_when_their_accounts_have_rested(self, small):
+        for i in range(1000):
+            check(small, account={"id": f"early-{i}", "plan": "free"})
+        push_out = check(small, NOW + 2 * DAY, account={"id": "late", "plan": "free"}, request={"cost": 15})
+        assert push_out.decision == "allow"
+        assert len(small.state.met) == 1
+        assert small.state.row("late") is not None
+
+
+class TestSharedRow:
+    """What happens to those who share a row must not happen to the others in it."""
+
+    @pytest.fixture
+    def full(self, small):
+        for i in range(1000):
+            check(small, account={"id": f"early-{i}", "plan": "free"}, request={"cost": 20})
+        return small
+
+    def test_an_outcome_of_one_is_not_held_against_the_others(self, full):
+        check(full, account={"id": "fraud", "plan": "free"})
+        for _ in range(3):
+            report(full, "fraud", "chargeback")
+        honest = check(full, account={"id": "honest", "plan": "free"})
+        assert "outcomes_against" not in points(honest)
+        assert honest.decision in ("allow", "throttle")
+
+    def test_facts_of_one_are_not_the_others(self, full):
+        check(full, account={"id": "rich", **PROVEN})
+        assert set(points(check(full, account={"id": "poor", "plan": "free"}))) == {"prior"}
+
+    def test_pushing_the_facts_of_one_gives_it_a_row_of_its_own(self, full):
+        check(full, account={"id": "a", "plan": "free"}, request={"cost": 20})
+        push(full, "a", plan="free")
+        assert ask(full, "a").limits[0].remaining == 19.0
+
+    def test_going_live_refills_the_shared_row_as_well(self, addresses):
+        settings = from_text("memory: {accounts: 1000, strangers: 100}\ntenants: {default: {mode: shadow}}")
+        shadow = build(settings, addresses, SECRET).tenant("default")
+        for i in range(400):
+            check(shadow, account={"key": f"made-up-{i}"})
+        shadow.retune(tenant(addresses).tenant)
+        assert check(shadow, account={"key": "another"}).decision == "allow"
+
+
+class TestCrowd:
+    def test_a_row_keeps_what_it_was_when_its_account_moves(self):
+        strangers, met, row = Crowd(10), Crowd(10), Row(days=3)
+        strangers.meet("a", NOW, row)
+        assert met.meet("a", NOW, strangers.leave("a")) is row
+        assert (strangers.get("a"), met.get("a")) == (None, row)
+
+    def test_sweeping_is_not_repeated_for_every_newcomer(self):
+        """A full crowd looks for rested rows once a second, not once a request."""
+        crowd = Crowd(100)
+        for i in range(200):
+            crowd.meet(f"a{i}", NOW).tier = 1
+        assert crowd.crowded + len(crowd) >= 100
+
+
+class TestBudgets:
+    def test_bounded_under_a_flood_of_keys(self):
+        budgets = Budgets(100)
+        for i in range(10_000):
+            take(budgets.get(("address", i), LIMIT, NOW), 1.0, NOW)
+        assert len(budgets) <= 100
+        assert budgets.crowded == 9900
+
+    def test_those_who_find_no_place_share_one_bucket_for_each_limit(self):
+        budgets = Budgets(100)
+        for i in range(100):
+            take(budgets.get(i, LIMIT, NOW), 1.0, NOW)
+        passed = sum(take(budgets.get(100 + i, LIMIT, NOW), 1.0, NOW) == 0.0 for i in range(1000))
+        assert passed == LIMIT.burst
+
+    def test_a_flood_of_limits_does_not_refill_the_shared_buckets(self):
+        budgets = Budgets(100)
+        for i in range(100):
+            take(budgets.get(i, LIMIT, NOW), 1.0, NOW)
+        passed = 0
+        for i in range(1000):
+            passed += take(budgets.get(100 + i, LIMIT, NOW), 1.0, NOW) == 0.0
+            take(budgets.get(5000 + i, Limit(1.0, 10.0 + i), NOW), 1.0, NOW)
+        assert passed <= 2 * LIMIT.burst
+
+    def test_a_bucket_in_debt_is_not_forgotten(self):
+        budgets = Budgets(100)
+        take(budgets.get("debtor", LIMIT, NOW), 10.0, NOW)
+        for i in range(10_000):
+            take(budgets.get(i, LIMIT, NOW + i / 5000), 1.0, NOW + i / 5000)
+        assert settled(budgets.get("debtor", LIMIT, NOW + 2), NOW + 2) == 2.0
+
+    def test_a_changed_limit_is_settled_at_the_old_rate(self):
+        budgets = Budgets(100)
+        take(budgets.get("a", LIMIT, NOW), 10.0, NOW)
+        assert settled(budgets.get("a", Limit(100.0, 1000.0), NOW + 5), NOW + 5) == 5.0
+
+
+class TestAccounts:
+    def test_pushing_keeps_buckets_and_replaces_facts_and_keys(self):
+        state = TenantState()
+        row = state.push("a", Facts(keys=(b"1", b"2")))
+        again = state.push("a", Facts(plan="paid", keys=(b"2", b"3")))
+        assert again is row
+        assert state.owners == {b"2": "a", b"3": "a"}
+
+    def test_pushing_an_account_met_before_keeps_what_it_spent(self, addresses):
+        engine = tenant(addresses)
+        drain(engine, "a")
+        push(engine, "a", plan="free")
+        assert ask(engine, "a").decision == "throttle"
+
+    def test_an_unconfirmed_key_that_billing_claims_leaves_no_row_behind(self, addresses):
+        engine = tenant(addresses)
+        check(engine, account={"key": "sk-1"})
+        assert len(engine.state.strangers) == 1
+        push(engine, "a", keys=["sk-1"])
+        assert len(engine.state.strangers) == 0
+
+    def test_deleting_forgets_facts_keys_and_row(self):
+        state = TenantState()
+        state.push("a", Facts(keys=(b"1",)))
+        assert state.delete("a")
+        assert (state.row("a"), state.owners) == (None, {})
+        assert not state.delete("a")
+
+    def test_tenants_have_states_of_their_own(self, addresses):
+        both = limiter(addresses, one={}, two={})
+        push(both.tenant("one"), "a", keys=["sk-1"], **PROVEN)
+        assert both.tenant("two").state.row("a") is None
+        assert set(points(check(both, tenant="two", account={"key": "sk-1"}))) == {"prior"}
+        store = MemoryStore()
+        assert store.tenant("one") is store.tenant("one") is not store.tenant("two")
