@@ -7,6 +7,7 @@ other accounts spend is in no header: limits of any other scope are left out.
 
 import math
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -19,6 +20,7 @@ TITLE = "Request stopped"
 STATUS = {"throttle": 429, "challenge": 403, "deny": 403}
 PROBLEM = (b"Content-Type", b"application/problem+json")
 DAY = 86_400
+PUBLISHED = 4096  # different limits kept as text: plans times tiers times tenants
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 _QUOTED = re.compile(r'(["\\])')
@@ -26,6 +28,8 @@ _QUOTED = re.compile(r'(["\\])')
 
 def safe(value: str) -> bytes:
     """A header value of visible ASCII; anything else, line breaks first of all, becomes a question mark."""
+    if value.isascii() and value.isprintable():
+        return value.strip().encode()
     return _UNSAFE.sub("?", value).strip().encode()
 
 
@@ -39,33 +43,38 @@ def retry_after(verdict: Verdict) -> int:
     return max(1, math.ceil(verdict.retry_after))
 
 
-def window(limit: LimitState) -> int | None:
-    """The window of a published limit in whole seconds; None where the bucket never refills."""
-    if limit.name == "daily":
-        return DAY
-    return max(1, math.ceil(limit.burst / limit.rate)) if limit.rate > 0 else None
+@lru_cache
+def quoted(name: str) -> str:
+    """A limit's name as a string of structured fields (RFC 9651, 3.3.3)."""
+    return '"' + _QUOTED.sub(r"\\\1", _UNSAFE.sub("?", name)) + '"'
 
 
-def reset(limit: LimitState) -> int | None:
-    """Whole seconds until the bucket is full again; None where it never refills."""
-    return max(0, math.ceil((limit.burst - limit.remaining) / limit.rate)) if limit.rate > 0 else None
+@lru_cache(PUBLISHED)
+def policy(name: str, rate: float, burst: float) -> str:
+    """One item of RateLimit-Policy: the quota and its window in whole seconds, none if it never refills."""
+    whole = f"{quoted(name)};q={int(burst)}"
+    if name == "daily":
+        return f"{whole};w={DAY}"
+    return f"{whole};w={max(1, math.ceil(burst / rate))}" if rate > 0 else whole
 
 
-def _item(limit: LimitState, **parameters: int | None) -> str:
-    name = _QUOTED.sub(r"\\\1", _UNSAFE.sub("?", limit.name))
-    return f'"{name}"' + "".join(
-        f";{key}={number}" for key, number in parameters.items() if number is not None
-    )
+def left(limit: LimitState) -> str:
+    """One item of RateLimit: what is left, and whole seconds until it is whole again."""
+    rest = f"{quoted(limit.name)};r={max(0, math.floor(limit.remaining))}"
+    if limit.rate <= 0:
+        return rest
+    return f"{rest};t={max(0, math.ceil((limit.burst - limit.remaining) / limit.rate))}"
 
 
 def rate_limits(verdict: Verdict) -> Headers:
     """RateLimit-Policy and RateLimit of the account's own limits; nothing in shadow mode, which has none."""
-    own = [limit for limit in verdict.limits if limit.scope == "account" and math.isfinite(limit.burst)]
-    if verdict.mode == "shadow" or not own:
+    if verdict.mode == "shadow":
         return ()
-    policies = ", ".join(_item(limit, q=int(limit.burst), w=window(limit)) for limit in own)
-    states = ", ".join(_item(limit, r=max(0, math.floor(limit.remaining)), t=reset(limit)) for limit in own)
-    return ((b"RateLimit-Policy", policies.encode()), (b"RateLimit", states.encode()))
+    own = [limit for limit in verdict.limits if limit.scope == "account" and limit.burst != math.inf]
+    if not own:
+        return ()
+    policies = ", ".join([policy(limit.name, limit.rate, limit.burst) for limit in own])
+    return ((b"RateLimit-Policy", policies.encode()), (b"RateLimit", ", ".join(map(left, own)).encode()))
 
 
 def for_client(verdict: Verdict) -> Headers:
@@ -86,6 +95,7 @@ def for_upstream(verdict: Verdict) -> Headers:
     return tuple(known)
 
 
+@lru_cache
 def problem(status: int) -> bytes:
     """The body of every stop (RFC 9457)."""
     return msgspec.json.encode({"type": STOPPED, "title": TITLE, "status": status})

@@ -81,8 +81,8 @@ def address(value: str) -> str | None:
 
 def forwarded(lines: Lines) -> list[str]:
     """All hops of X-Forwarded-For, leftmost first; several lines are one list (RFC 9110, 5.3)."""
-    joined = ",".join(text(value) for name, value in lines if name == b"x-forwarded-for")
-    return joined.split(",") if joined else []
+    joined = b",".join([value for name, value in lines if name == b"x-forwarded-for"])
+    return text(joined).split(",") if joined else []
 
 
 def client_address(message: HttpMessage, trusted_hops: int) -> str | None:

@@ -1,6 +1,7 @@
 """Reading header lines that a client may have written."""
 
 import hashlib
+from functools import lru_cache
 
 Lines = list[tuple[bytes, bytes]]
 
@@ -15,6 +16,7 @@ def text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
+@lru_cache(256)
 def named(header: str) -> bytes:
     """A header's name from configuration as it stands in a message."""
     return header.lower().encode("latin-1", "replace")
@@ -22,15 +24,20 @@ def named(header: str) -> bytes:
 
 def first(lines: Lines, name: bytes) -> str:
     """The first header line of that name (lower case), or nothing."""
-    return next((text(value).strip() for key, value in lines if key == name), "")
+    for key, value in lines:
+        if key == name:
+            return text(value).strip()
+    return ""
 
 
 def only(lines: Lines, name: bytes) -> str:
     """The one header line of that name, or nothing; ValueError if there are two that differ."""
-    found = {value for key, value in lines if key == name}
-    if len(found) > 1:
+    found = [value for key, value in lines if key == name]
+    if not found:
+        return ""
+    if len(found) > 1 and len(set(found)) > 1:
         raise ValueError(f"more than one {name.decode('latin-1')} header")
-    return text(found.pop()).strip() if found else ""
+    return text(found[0]).strip()
 
 
 def short_key(key: str) -> str | None:
