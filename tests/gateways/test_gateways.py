@@ -149,6 +149,27 @@ def test_an_overlong_key_does_not_get_past_the_sidecar(front: Running, source: s
 
 
 @pytest.mark.parametrize("shipped", ALL, ids=lambda shipped: shipped.name)
+def test_headcount_is_sent_no_cookie_no_body_and_no_name_that_a_client_took(
+    shipped: Shipped, tmp_path: Path, api: wire.Api
+) -> None:
+    """What reaches the sidecar, kept by a server that lets everything pass."""
+    installed(shipped)
+    sent = [bearer("k"), ("User-Agent", "curl/8"), ("Cookie", "secret"), ("Accept", "private")]
+    spoofed = [("X-Headcount-JA4", "spoofed"), ("X-Original-URI", "/spoofed"), ("X-Forwarded-Uri", "/spoofed")]
+    with (
+        wire.api() as sidecar,
+        gateway(shipped, tmp_path / "gateway", sidecar.port, api.port) as port,
+    ):
+        assert ask(port, [*sent, *spoofed], method="POST", path="/v1?q=1", body=b"a prompt").status == 200
+    asked = sidecar.reached[-1]
+    assert asked.path.startswith(f"/gateway/{shipped.name}/default")
+    assert (asked.body, asked.all("Authorization"), asked.all("User-Agent")) == (b"", ["Bearer k"], ["curl/8"])
+    values = [value for _, value in asked.headers]
+    assert not [value for value in values if "secret" in value or "private" in value or "spoofed" in value]
+    assert asked.path.endswith("/v1?q=1") or "/v1?q=1" in values
+
+
+@pytest.mark.parametrize("shipped", ALL, ids=lambda shipped: shipped.name)
 @pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
 def test_with_the_sidecar_stopped_it_fails_as_its_page_says(
     shipped: Shipped, closed: bool, tmp_path: Path, api: wire.Api
