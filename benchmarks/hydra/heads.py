@@ -183,7 +183,7 @@ def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str) -> Pop
         worker = _worker(row, rng, head, begins, place(number))
         worker.shapes, worker.templated = templates, 1.0 - row.normal * (not row.relayed)
         made.add(head, worker)
-    if row.relayed:
+    if row.relayed and made.senders:
         made.senders.extend(_relay_users(row, rng, list(made.senders)))
     return made
 

@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.hydra.table import Row
 
 FLOOR = 1e-5  # where a share of nothing is drawn on a logarithmic axis
+MIDDLE = 0.02  # labels of points right of it are written to their left
 MARKERS = "osD^vPX*"
 
 
@@ -28,7 +29,7 @@ def draw(found: Sequence[Row], path: Path) -> None:
         panel.set_xlabel("honest requests stopped")
     panels[0][0].set_ylabel("leak: share of the hydra's requests let through")
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=min(len(systems) or 1, 1 + 2 * len(views)), frameon=False)
+    figure.legend(handles, labels, loc="lower center", ncols=2 * len(views), frameon=False)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)
@@ -41,7 +42,11 @@ def _panel(panel: Any, found: Sequence[Row], systems: Sequence[str]) -> None:
         up = [row.leak for row in points]
         panel.scatter(across, up, label=system, marker=MARKERS[number % len(MARKERS)], color=f"C{number}", s=36)
         for (x, y), levels in _together(points).items():
-            panel.annotate(levels, (x, y), textcoords="offset points", xytext=(5, 3 - 8 * (number % 2)), fontsize=7)
+            side, nudge = ("right", -5) if x > MIDDLE else ("left", 5)
+            label = panel.annotate(
+                levels, (x, y), textcoords="offset points", xytext=(nudge, 3 - 8 * (number % 2)), ha=side, fontsize=7
+            )
+            label.set_in_layout(False)
     panel.set_xscale("log")
     panel.set_xlim(FLOOR / 1.5, 1)
     panel.set_ylim(-0.02, 1.05)
@@ -56,5 +61,5 @@ def _together(points: Sequence[Row]) -> dict[tuple[float, float], str]:
     for row in points:
         at = max(FLOOR, row.honest_stopped), row.leak or 0.0
         corner = corners.setdefault((f"{at[0]:.0e}", round(at[1], 1)), at)
-        names.setdefault(corner, []).append(" ".join(filter(None, (row.level, row.reaction))))
-    return {at: " ".join(found) for at, found in names.items()}
+        names.setdefault(corner, []).append(row.level)
+    return {at: " ".join(dict.fromkeys(found)) for at, found in names.items()}

@@ -2,9 +2,11 @@
 
 import itertools
 
+import msgspec
 import pytest
 
 from benchmarks.hydra import baselines, closed_loop
+from benchmarks.hydra.attackers import LADDER
 from benchmarks.hydra.clock import START
 from benchmarks.hydra.closed_loop import REACTIONS, Reaction
 from benchmarks.hydra.world import Spec, make, stream
@@ -83,3 +85,11 @@ def test_lines_reach_the_engine_in_time_order_and_honest_ones_are_untouched():
 def test_two_runs_of_a_reaction_give_the_same_report(name):
     first, second = (closed_loop.run(make(SPEC), baselines.per_account(5), REACTIONS[name]) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize("level", LADDER)
+@pytest.mark.parametrize("name", ["none", "replace"])
+def test_every_level_reacts_and_never_gets_more_than_it_wished(level, name):
+    world = make(msgspec.structs.replace(SPEC, levels=(level,), days=1))
+    report = closed_loop.run(world, baselines.per_account(3), REACTIONS[name])
+    assert 0 < report.leak <= 1
