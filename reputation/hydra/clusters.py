@@ -33,7 +33,7 @@ class Kept(msgspec.Struct, array_like=True):
     id: str
     since: float
     found: float
-    families: set[str] = msgspec.field(default_factory=set)
+    families: tuple[str, ...] = ()
     members: dict[str, Member] = msgspec.field(default_factory=dict)
     apart: float = 0.0
 
@@ -61,8 +61,8 @@ def update(book: Book, groups: list[Found], active: set[str], now: float) -> Non
         _join(book, cluster, group, home, now)
     _leave(book, active, now)
     _obey(book, now)
-    for id in [id for id, kept in book.clusters.items() if len(kept.members) < 2]:
-        del book.clusters[id]
+    for name in [name for name, kept in book.clusters.items() if len(kept.members) < 2]:
+        del book.clusters[name]
 
 
 def order(book: Book, ruling: Order, now: float) -> None:
@@ -96,17 +96,17 @@ def _cluster_of(book: Book, group: Found, home: dict[str, str], taken: set[str],
     for account in group.members:
         if account in home:
             votes[home[account]] = votes.get(home[account], 0) + 1
-    free = sorted((id for id in votes if id not in taken), key=lambda id: (-votes[id], book.clusters[id].since, id))
+    free = sorted(votes.keys() - taken, key=lambda name: (-votes[name], book.clusters[name].since, name))
     if free and votes[free[0]] >= 2:
         return book.clusters[free[0]]
     if votes and not free:
-        return _split_or_stay(book, max(votes, key=lambda id: (votes[id], id)), now)
+        return _split_or_stay(book, max(votes, key=lambda name: (votes[name], name)), now)
     return _new(book, now)
 
 
-def _split_or_stay(book: Book, id: str, now: float) -> Kept:
+def _split_or_stay(book: Book, name: str, now: float) -> Kept:
     """A second group inside one cluster gets a cluster of its own only once that has lasted."""
-    kept = book.clusters[id]
+    kept = book.clusters[name]
     if kept.apart == 0.0:
         kept.apart = now
     if now - kept.apart < SPLIT_AFTER:
@@ -125,7 +125,7 @@ def _new(book: Book, now: float) -> Kept:
 
 def _join(book: Book, cluster: Kept, group: Found, home: dict[str, str], now: float) -> None:
     cluster.found = now
-    cluster.families |= set(group.families)
+    cluster.families = tuple(sorted({*cluster.families, *group.families}))
     for account, confidence in group.members.items():
         old = home.get(account)
         if old is None and confidence < JOIN:
@@ -150,9 +150,9 @@ def _obey(book: Book, now: float) -> None:
         for account in free & kept.members.keys():
             del kept.members[account]
     for ruling in book.orders:
-        kept = book.clusters.get(ruling.cluster or "")
-        if ruling.ruling == "pin" and kept is not None and ruling.account:
-            kept.members[ruling.account] = Member(1.0, now)
+        home = book.clusters.get(ruling.cluster or "")
+        if ruling.ruling == "pin" and home is not None and ruling.account:
+            home.members[ruling.account] = Member(1.0, now)
 
 
 def confidence(kept: Kept) -> float:

@@ -100,7 +100,7 @@ class PairTable:
         self._merge(packed[starts], counts, np.minimum.reduceat(at, starts), np.maximum.reduceat(at, starts))
 
     def trim(self, since: float, gone: Mask | None = None) -> None:
-        """Forget pairs last seen before `since`, those of accounts in `gone`, and all but the latest of each account."""
+        """Forget pairs last seen before `since`, those of accounts in `gone`, and all but the latest `keep`."""
         stay = self.last >= since
         if gone is not None and gone.any():
             stay &= ~gone[self.accounts]

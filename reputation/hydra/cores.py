@@ -58,7 +58,7 @@ def cell_odds(cell: Cell) -> float:
     return float(np.log(max(cell.lift - 1.0, 0.1)) + np.log(len(cell.members)))
 
 
-def corroborated(component: Ints, by: int, known: Background, suspects: int) -> Group | None:
+def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     """A component drawn by one family is a core if two other families show it too, or one where `by` identifies."""
     inside = np.zeros(known.known.shape[1], bool)
     inside[component] = True

@@ -41,7 +41,7 @@ def identity_components(items: Items, suspects: Mask, identity: Identity) -> lis
 
 
 def meeting_components(items: Items, suspects: Mask, operator: Ints) -> list[Ints]:
-    """Accounts that met pairwise on rare addresses of three network operators. operator: each item's ASN item, or -1."""
+    """Accounts that met pairwise on rare addresses of three operators. operator: each address item's, or -1."""
     rows = (items.kind[items.items] == INDEX["host"]) & suspects[items.accounts]
     accounts, held = items.accounts[rows], items.items[rows]
     sizes = np.bincount(held, minlength=len(items.kind))[held]

@@ -55,7 +55,8 @@ class Background(NamedTuple):
         """Rows of the table that hold any of these items."""
         counts = self.start[items + 1] - self.start[items]
         offset = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-        return self.order[np.repeat(self.start[items], counts) + offset]
+        rows: Ints = self.order[np.repeat(self.start[items], counts) + offset]
+        return rows
 
 
 class Signature(NamedTuple):

@@ -43,7 +43,8 @@ class Items(NamedTuple):
         return np.bincount(self.items[among[self.accounts]], minlength=len(self.kind))
 
     def holders(self, item: int) -> Ints:
-        return self.accounts[self.items == item]
+        held: Ints = self.accounts[self.items == item]
+        return held
 
 
 class Rows(NamedTuple):

@@ -89,7 +89,7 @@ class Ledger:
         for name, values in columns.items():
             self.pairs[name].add(accounts, values, at)
         worn = (columns["ja4"] >= 0) & (columns["user_agent"] >= 0)
-        both = [(batch[row].ja4, batch[row].user_agent) for row in np.flatnonzero(worn)]
+        both: list[Hashable] = [(batch[row].ja4, batch[row].user_agent) for row in np.flatnonzero(worn)]
         self.worn.add(accounts[worn], self.clients.numbers(both), at[worn])
         self._contents(batch, accounts, at)
         cost = np.array([sighting.cost for sighting in batch])
@@ -112,7 +112,8 @@ class Ledger:
         return len(self.accounts.names)
 
     def flagged(self, flag: int) -> Mask:
-        return (self.flags[: self.size] & flag) != 0
+        marked: Mask = (self.flags[: self.size] & flag) != 0
+        return marked
 
     def column(self, name: str) -> Floats:
         return self.floats[name][: self.size]
@@ -122,7 +123,8 @@ class Ledger:
 
     def demand(self) -> Floats:
         """Units wanted in the last 24 hours, stopped ones too."""
-        return self.recent[: self.size].sum(axis=1, dtype=np.float64)
+        wanted: Floats = self.recent[: self.size].sum(axis=1, dtype=np.float64)
+        return wanted
 
     def name_of(self, kind: str, value: int) -> str:
         return str(self.names[kind].names[value])
@@ -207,9 +209,10 @@ class Ledger:
         told = self.column("told")
         told[told == 0.0] = now
         known_at = np.fmax(self.column("last"), told)
-        quiet = ~(known_at >= now - np.where(confirmed, IDLE, UNCONFIRMED_IDLE))
+        quiet: Mask = ~(known_at >= now - np.where(confirmed, IDLE, UNCONFIRMED_IDLE))
         there = np.array([name is not None for name in self.accounts.names], bool)
-        return quiet & there
+        quiet &= there
+        return quiet
 
     def _release(self, numbers: Ints) -> None:
         self.unconfirmed -= int((~self.flagged(CONFIRMED)[numbers]).sum())

@@ -10,7 +10,7 @@ import numpy as np
 
 from reputation.hydra import clusters, cores, graph, growth, neighbourhoods, surprise
 from reputation.hydra.clusters import Book, Found
-from reputation.hydra.columns import Ints, Mask
+from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import Group
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILY, HOUR, INDEX, KINDS
@@ -61,7 +61,7 @@ class Linker:
     def know(self, known: Known) -> None:
         self.ledger.know(known)
 
-    def outcome(self, account: str, kind: str, at: float) -> None:
+    def outcome(self, account: str, kind: str, at: float) -> None:  # noqa: ARG002 - labels do not age yet
         """An outcome came back; any confirms the account."""
         self.ledger.mark(account, OUTCOMES.get(kind, CONFIRMED))
 
@@ -82,7 +82,7 @@ class Linker:
             return self._snapshot(now, bills, None, pools)
         items = collect(ledger, whole, now)
         groups, known = self._groups(items, pools)
-        active = {ledger.accounts.names[n] for n in np.flatnonzero(ledger.column("last") >= now - DAY)}
+        active = {str(ledger.accounts.names[n]) for n in np.flatnonzero(ledger.column("last") >= now - DAY)}
         clusters.update(self.book, [self._found(group) for group in groups], active, now)
         return self._snapshot(now, bills, known, pools)
 
@@ -115,17 +115,26 @@ class Linker:
         return [number for number in found if number is not None]
 
     def _groups(self, items: Items, pools: Pools) -> tuple[list[Group], Background]:
+        """Groups of this epoch; nobody who is in one, or is a candidate for one, counts as normal beside it."""
         classes = (_most_seen(self.ledger, "network"), _most_seen(self.ledger, "country"))
-        known = growth.background(items, pools.base, classes)
         cells = surprise.surprising(items, pools, self.settings.lift, self.settings.nats)
-        many = int(pools.suspects.sum())
-        drawn = [cores.corroborated(component, by, known, many) for by, component in self._components(items, pools)]
-        groups = cores.from_cells(cells, items.family(), self.ledger.size) + [group for group in drawn if group]
+        groups = cores.from_cells(cells, items.family(), self.ledger.size)
+        components = self._components(items, pools)
+        apart = self._mask(component for _, component in components)
+        known = growth.background(items, pools.base & ~apart, classes)
+        drawn = [cores.corroborated(component, by, known) for by, component in components]
+        groups += [group for group in drawn if group]
+        held = self._mask(group.members for group in groups)
         if sum(len(group.members) for group in drawn if group and group.families & set(growth.IDENTIFYING)) >= HANDED:
-            handed = np.zeros(self.ledger.size, bool)
-            handed[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
-            known = growth.background(items, pools.base & ~handed, classes)
+            held[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
+        known = growth.background(items, pools.base & ~held, classes)
         return cores.grown(groups, known, pools.suspects), known
+
+    def _mask(self, parts: Iterable[Ints]) -> Mask:
+        inside = np.zeros(self.ledger.size, bool)
+        for part in parts:
+            inside[part] = True
+        return inside
 
     def _components(self, items: Items, pools: Pools) -> list[tuple[int, Ints]]:
         anybody = pools.suspects | pools.base & ~self.ledger.flagged(ORGANISED | EXONERATED)
@@ -138,7 +147,7 @@ class Linker:
         return found + [(FAMILY[INDEX["host"]], component) for component in meetings]
 
     def _operators(self, items: Items) -> Ints:
-        """For each address the number of a network, standing for its operator: addresses of one /16 or /32 meet once."""
+        """For each address a number for its /16 or /32, within which accounts meet only once."""
         operator = np.full(len(items.kind), -1)
         wide: dict[str, int] = {}
         for item in np.flatnonzero(items.kind == INDEX["host"]):
@@ -158,31 +167,32 @@ class Linker:
         demand = ledger.demand()
         used = demand[pools.trusted & (demand > 0)] if len(pools.trusted) else demand
         typical = typical_use(used, self.settings.prior_use)
-        kept = {id: self._cluster(id, now, known, demand, typical) for id in book.clusters}
+        kept = {name: self._cluster(name, now, known, demand, typical) for name in book.clusters}
         members = {
-            account: (id, member.confidence)
-            for id, cluster in book.clusters.items()
+            account: (name, round(member.confidence, 3))
+            for name, cluster in book.clusters.items()
             for account, member in cluster.members.items()
         }
-        around = neighbourhoods.budgets(ledger, pools, demand, typical, now)
+        who = neighbourhoods.residents(ledger, pools.suspects, pools.base, pools.trusted, now)
+        around = neighbourhoods.budgets(ledger, who, typical, now)
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
         return Links(now, members, kept, around, typical, shared)
 
-    def _cluster(self, id: str, now: float, known: Background | None, demand: np.ndarray, typical: float) -> Cluster:
-        kept = self.book.clusters[id]
+    def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, typical: float) -> Cluster:
+        kept = self.book.clusters[name]
         numbers = np.array(sorted(self._numbers(kept.members)), np.int64)
         wanted = demand[numbers]
         confidence = clusters.confidence(kept)
         level = water_level(wanted, self.settings.purse * typical)
         evidence = self._evidence(numbers, known) if known is not None else ()
         return Cluster(
-            id, kept.since, len(kept.members), confidence, tuple(sorted(kept.families)),
-            self._standing(id, numbers, confidence, now), evidence, float(wanted.sum()), level,
+            name, kept.since, len(kept.members), confidence, kept.families,
+            self._standing(name, numbers, confidence, now), evidence, float(wanted.sum()), level,
         )  # fmt: skip
 
-    def _standing(self, id: str, numbers: Ints, confidence: float, now: float) -> Standing:
-        if id in clusters.blessed(self.book, now):
+    def _standing(self, name: str, numbers: Ints, confidence: float, now: float) -> Standing:
+        if name in clusters.blessed(self.book, now):
             return "blessed"
         if self.ledger.flagged(LABELLED)[numbers].mean() >= 0.05 if len(numbers) else False:
             return "challenged"

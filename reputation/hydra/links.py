@@ -1,6 +1,6 @@
 """What the linker hands back after an epoch: a frozen snapshot that a check reads with a few lookups."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -43,10 +43,10 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Budget(Struct, frozen=True, array_like=True, gc=False):
-    """What the unproven accounts of one neighbourhood may use together.
+    """What the unproven accounts of one neighbourhood may use together, apart from each one's own floor.
 
-    daily: typical honest daily uses (1.0 is `Links.typical_daily_use` units a day); members: unproven accounts there now.
-    level: units a day one account may draw when all are served max-min from it.
+    daily: units a day; members: unproven accounts active there in the last 24 hours; level: units a day one of them may
+    draw when all are served max-min from it (infinite while there is enough for all).
     """
 
     daily: float
@@ -103,12 +103,12 @@ def decode(data: bytes) -> Delta:
     return msgspec.msgpack.decode(data, type=Delta)
 
 
-def _changed(old: dict, new: dict) -> list:
-    gone = [(key, None) for key in old if key not in new]
+def _changed(old: dict[Any, Any], new: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    gone: list[tuple[Any, Any]] = [(key, None) for key in old if key not in new]
     return gone + [(key, value) for key, value in new.items() if old.get(key) != value]
 
 
-def _applied(old: dict, changes: list) -> dict:
+def _applied(old: dict[Any, Any], changes: list[tuple[Any, Any]]) -> dict[Any, Any]:
     merged = dict(old)
     for key, value in changes:
         if value is None:

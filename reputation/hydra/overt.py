@@ -11,7 +11,7 @@ SHARE = 0.8
 
 
 def invoiced(ledger: Ledger) -> dict[int, int]:
-    """Accounts, by number, that share a card which paid for four fifths of them and was never disputed; and the card."""
+    """Accounts, by number, that share a card which paid for four fifths of them and was never disputed; and it."""
     card = ledger.number_column("card")
     there = np.flatnonzero(card >= 0)
     if not len(there):

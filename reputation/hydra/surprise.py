@@ -6,7 +6,8 @@ What is expected of a value is the highest of: its share among accounts that hav
 population and among unproven accounts alone, and its share among trusted accounts that have one of the other two
 (servers on hosting networks use SDKs: that is a class, not an actor).
 
-Evidence is Chernoff's bound on the binomial tail, n * KL(x/n || p) nats: the chance of x of n or more is below exp(-nats).
+Evidence is Chernoff's bound on the binomial tail, n * KL(x/n || p) nats: the chance of x of n or more
+is below exp(-nats).
 """
 
 import hashlib
@@ -65,7 +66,7 @@ class _Pairs(NamedTuple):
 
 class _Triples(NamedTuple):
     items: Ints
-    count: Ints
+    holders: Ints
     unlinked: Ints
     start: Ints
     accounts: Ints
@@ -81,7 +82,7 @@ def surprising(items: Items, pools: Pools, lift: float = LIFT, nats: float = NAT
     if not len(pairs.keys):
         return []
     triples = _count_triples(accounts[suspect], held[suspect], family, pairs, pools.base)
-    if not len(triples.count):
+    if not len(triples.holders):
         return []
     single = np.stack([items.counts(pool) for pool in pools]).astype(float)
     shares, lifts, weights = _judge(triples, pairs, single, np.array([float(pool.sum()) for pool in pools]))
@@ -94,7 +95,8 @@ def divergence(share: Floats, expected: Floats) -> Floats:
     share = np.clip(share, 1e-12, 1.0)
     expected = np.clip(expected, 1e-12, 1 - 1e-12)
     rest = np.where(share < 1, (1 - share) * np.log(np.maximum(1 - share, 1e-12) / (1 - expected)), 0.0)
-    return np.where(share > expected, share * np.log(share / expected) + rest, 0.0)
+    apart: Floats = np.where(share > expected, share * np.log(share / expected) + rest, 0.0)
+    return apart
 
 
 def _worth_looking(items: Items, pools: Pools) -> Mask:
@@ -117,7 +119,7 @@ def _count_pairs(accounts: Ints, held: Ints, family: Ints, pools: Pools) -> _Pai
     who = accounts[first]
     counts = np.stack([np.bincount(where, weights=pool[who], minlength=len(keys)) for pool in pools])
     kept = counts[0] >= FEWEST
-    return _Pairs(keys[kept], counts[:, kept])
+    return _Pairs(keys[kept], counts[:, kept].astype(np.float64))
 
 
 def _ahead(accounts: Ints) -> tuple[Ints, Ints]:
@@ -182,7 +184,7 @@ def _judge(triples: _Triples, pairs: _Pairs, single: Floats, sizes: Floats) -> t
         value, left, right = (triples.items[(turn + step) % 3] for step in range(3))
         given = pairs.counts[0, pairs.at(left, right)]
         expected = _expected(value, left, right, pairs, (single, sizes), triples.unlinked)
-        share = triples.count / given
+        share = triples.holders / given
         shares.append(expected)
         lifts.append(share / expected)
         weights.append(given * divergence(share, expected))
@@ -204,13 +206,14 @@ def _expected(
         for other, both in ((left, with_left), (right, with_right)):
             among = (both[3] + PRIOR_WEIGHT * general) / (single[3, other] + PRIOR_WEIGHT)
             expected = np.maximum(expected, among)
-    return np.minimum(expected, 1.0)
+    limited: Floats = np.minimum(expected, 1.0)
+    return limited
 
 
 def _distinct(triples: _Triples, found: Ints, shares: Floats, lifts: Floats, nats: Floats) -> list[Cell]:
     cells: dict[bytes, Cell] = {}
     for spot in found[np.argsort(-nats[found], kind="stable")]:
-        members = triples.accounts[triples.start[spot] : triples.start[spot] + triples.count[spot]]
+        members = triples.accounts[triples.start[spot] : triples.start[spot] + triples.holders[spot]]
         mark = hashlib.blake2b(members.tobytes(), digest_size=16).digest()
         if mark not in cells:
             three = tuple(triples.items[:, spot].tolist())

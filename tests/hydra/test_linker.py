@@ -1,0 +1,258 @@
+"""The linker as a whole: who is linked, who is not, and that it says the same twice."""
+
+import subprocess
+import sys
+
+import msgspec
+
+from reputation.hydra.linker import Linker, LinkerSettings
+from reputation.hydra.links import NOTHING, decode, difference, encode, follow
+from reputation.hydra.sightings import Known, Order, Sighting
+from tests.hydra.crowd import DAY, HOUR, NOW, company, honest, hydra, room, sightings
+
+
+def linked(links, names):
+    return [name for name in names if name in links.members]
+
+
+def test_a_hydra_is_one_cluster_and_nobody_else_is_in_one():
+    linker = Linker()
+    people, heads = honest(linker), hydra(linker)
+    links = linker.epoch(NOW)
+    assert len(linked(links, heads)) == len(heads)
+    assert not linked(links, people)
+    (cluster,) = links.clusters.values()
+    assert cluster.size == len(heads)
+    assert len(cluster.families) >= 3
+    assert cluster.standing == "restricted"
+    assert cluster.evidence[0].nats > cluster.evidence[-1].nats
+    assert 0 < cluster.level * cluster.size <= links.typical_daily_use * 1.001
+
+
+def test_a_workshop_room_is_not_linked():
+    linker = Linker()
+    honest(linker)
+    people = room(linker)
+    assert not linked(linker.epoch(NOW), people)
+
+
+def test_a_hydra_beside_a_room_does_not_pull_it_in():
+    linker = Linker()
+    honest(linker)
+    people, heads = room(linker), hydra(linker)
+    links = linker.epoch(NOW)
+    assert not linked(links, people)
+    assert len(linked(links, heads)) == len(heads)
+
+
+def test_a_verified_organisation_is_not_linked():
+    linker = Linker()
+    honest(linker)
+    assert not linked(linker.epoch(NOW), company(linker, verified=True, settled=0.0))
+
+
+def test_one_invoice_is_overt_and_named_as_such():
+    linker = Linker()
+    honest(linker)
+    seats = company(linker, verified=False, settled=25.0)
+    links = linker.epoch(NOW)
+    assert not linked(links, seats)
+    assert {links.invoices[seat] for seat in seats} == {"corp-card"}
+
+
+def test_the_same_seats_without_a_paid_invoice_are_linked():
+    linker = Linker()
+    honest(linker)
+    seats = company(linker, verified=False, settled=0.0)
+    assert len(linked(linker.epoch(NOW), seats)) > 90
+
+
+def test_proven_accounts_and_payers_are_not_linked_by_network_and_software_alone():
+    linker = Linker()
+    honest(linker)
+    heads = hydra(linker)
+    for name in heads[:10]:
+        linker.know(Known(name, NOW - 500 * DAY, "paid", proven=True))
+    for name in heads[10:20]:
+        linker.know(Known(name, NOW - 20 * DAY, "paid", payer=True))
+    assert not linked(linker.epoch(NOW), heads[:20])
+
+
+def test_sessions_that_go_from_account_to_account_link_even_proven_ones():
+    import random
+
+    rng = random.Random(5)
+    linker = Linker()
+    people = honest(linker)
+    heads = [f"r{n}" for n in range(30)]
+    for n, name in enumerate(heads):
+        linker.know(Known(name, NOW - (100 + n) * DAY, "paid", proven=n % 2 == 0))
+        for peer in (n, (n + 1) % 30):
+            linker.see_many(
+                sightings(
+                    name,
+                    rng,
+                    4,
+                    host=f"10.9.{n}.1",
+                    net=f"10.9.{n}.0/24",
+                    asn=200 + n,
+                    ja4="go",
+                    user_agent="Mozilla/5.0 (X11; Linux) Chrome/1.0",
+                    session=f"s{peer}",
+                )
+            )
+    links = linker.epoch(NOW)
+    assert len(linked(links, heads)) == 30
+    assert not linked(links, people)
+
+
+def test_ids_stay_while_a_cluster_grows_and_its_members_go_on():
+    linker = Linker()
+    honest(linker)
+    hydra(linker, 40)
+    first = linker.epoch(NOW)
+    hydra(linker, 30, seed=9, prefix="y")
+    second = linker.epoch(NOW + 900)
+    assert list(first.clusters) == list(second.clusters)
+    assert second.clusters[next(iter(first.clusters))].size == 70
+    assert second.clusters[next(iter(first.clusters))].since == NOW
+
+
+def test_membership_outlasts_a_quiet_epoch_and_ends_after_two_days_without_evidence():
+    linker = Linker()
+    honest(linker)
+    heads = hydra(linker)
+    linker.epoch(NOW)
+    strict = LinkerSettings(nats=1e9)
+    linker.settings = strict
+    assert linked(linker.epoch(NOW + HOUR), heads)
+    for name in heads:
+        linker.see(Sighting(NOW + 50 * HOUR, name))
+    assert not linked(linker.epoch(NOW + 50 * HOUR), heads)
+
+
+def test_operators_release_pin_bless_and_split():
+    linker = Linker()
+    honest(linker)
+    heads = hydra(linker)
+    (cluster,) = linker.epoch(NOW).clusters
+    linker.order(Order("release", account=heads[0], until=NOW + DAY), NOW)
+    linker.order(Order("pin", cluster, "h3"), NOW)
+    linker.order(Order("bless", cluster), NOW)
+    links = linker.epoch(NOW + 900)
+    assert heads[0] not in links.members
+    assert links.members["h3"] == (cluster, 1.0)
+    assert links.clusters[cluster].standing == "blessed"
+    linker.order(Order("split", cluster), NOW + 900)
+    assert not linked(linker.epoch(NOW + 1800), heads)
+
+
+def test_labels_beside_links_are_what_challenges():
+    linker = Linker()
+    honest(linker)
+    heads = hydra(linker)
+    for name in heads[:6]:
+        linker.outcome(name, "chargeback", NOW)
+    (cluster,) = linker.epoch(NOW).clusters.values()
+    assert cluster.standing == "challenged"
+
+
+def test_with_key_address_and_user_agent_alone_one_script_on_one_address_is_found_and_homes_are_not():
+    import random
+
+    rng = random.Random(1)
+    linker = Linker()
+    for n in range(300):
+        for at in (50, 30, 10):
+            linker.see(
+                Sighting(
+                    NOW - at * HOUR + n,
+                    f"k{n}",
+                    host=f"10.1.{n % 250}.{n // 250}",
+                    net=f"10.1.{n % 250}.0/24",
+                    asn=n % 30,
+                    user_agent=f"Mozilla/5.0 ({rng.choice('abcdef')})",
+                )
+            )
+    heads = [f"x{n}" for n in range(100)]
+    for name in heads:
+        linker.see_many(
+            sightings(
+                name, rng, 6, spread=5 * HOUR, host="172.16.0.1", net="172.16.0.0/24", asn=64500, user_agent="script/1"
+            )
+        )
+    links = linker.epoch(NOW)
+    assert not linked(links, [f"k{n}" for n in range(300)])
+    assert links.neighbourhoods == {} or ("net", "172.16.0.0/24") in links.neighbourhoods
+
+
+def test_nothing_known_gives_an_empty_snapshot():
+    links = Linker().epoch(NOW)
+    assert not links.members
+    assert links.typical_daily_use == LinkerSettings().prior_use
+
+
+SCRIPT = """
+import hashlib, msgspec
+from reputation.hydra.linker import Linker
+from tests.hydra.crowd import NOW, honest, hydra, room
+linker = Linker(); honest(linker); hydra(linker); room(linker)
+out = msgspec.json.encode([linker.epoch(NOW + n * 900).members for n in range(3)]) + linker.export()
+print(hashlib.sha256(out).hexdigest())
+"""
+
+
+def test_two_runs_give_the_same_bytes_whatever_the_hash_seed():
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True, text=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(runs) == 1
+
+
+def test_clusters_survive_a_restart_with_their_ids():
+    linker = Linker()
+    honest(linker)
+    hydra(linker)
+    before = linker.epoch(NOW)
+    after = Linker()
+    after.restore(linker.export())
+    assert after.epoch(NOW + 60).members == before.members
+    assert list(after.epoch(NOW + 60).clusters) == list(before.clusters)
+
+
+def test_a_delta_says_what_changed_and_nothing_else():
+    linker = Linker()
+    honest(linker)
+    hydra(linker, 40)
+    first = linker.epoch(NOW)
+    hydra(linker, 30, seed=9, prefix="y")
+    second = linker.epoch(NOW + 900)
+    delta = decode(encode(difference(first, second)))
+    assert follow(first, delta) == second
+    assert follow(NOTHING, decode(encode(difference(NOTHING, second)))) == second
+    assert len(delta.members) < len(second.members)
+
+
+def test_a_flood_of_made_up_accounts_and_values_pushes_nothing_out():
+    linker = Linker(LinkerSettings(most_accounts=1000, most_unconfirmed=500))
+    people, heads = honest(linker), hydra(linker)
+    for n in range(30_000):
+        linker.see(Sighting(NOW - 60, f"made-{n}", host=f"10.{n}", ja4=f"j{n}", user_agent=f"u{n}", session=f"s{n}"))
+    links = linker.epoch(NOW)
+    ledger = linker.ledger
+    assert len(linked(links, heads)) == len(heads)
+    assert not linked(links, people)
+    assert ledger.unconfirmed <= 500
+    assert len(ledger.accounts) <= 1500
+    assert ledger.dropped > 0
+    assert all(len(table) <= 1500 * table.keep for table in ledger.pairs.values())
+
+
+def test_sightings_cross_a_pipe_as_arrays():
+    sighting = Sighting(NOW, "a", "192.0.2.1", asn=7, content=("00ff00ff00ff00ff",))
+    data = msgspec.msgpack.encode([sighting])
+    assert msgspec.msgpack.decode(data, type=list[Sighting]) == [sighting]
+    assert len(data) < 80
