@@ -64,12 +64,14 @@ class Answers:
         status, body, headers = reply
         # a route's headers are mostly one constant, so the last start is kept by its identity
         if headers is not self._headers or status != self._status:
-            self._start = self._head(status) + field_lines(headers)
+            start = self._head(status) + field_lines(headers)
+            if status in _BODILESS:
+                return b"%b%b\r\n" % (start, connection)
+            self._start = start + b"Content-Length: "
             self._headers, self._status = headers, status
-        if status in _BODILESS:
-            return b"%b%b\r\n" % (self._start, connection)
-        shown = body if method != b"HEAD" else b""
-        return b"%bContent-Length: %d\r\n%b\r\n%b" % (self._start, len(body), connection, shown)
+        if method == b"HEAD":
+            return b"%b%d\r\n%b\r\n" % (self._start, len(body), connection)
+        return b"%b%d\r\n%b\r\n%b" % (self._start, len(body), connection, body)
 
     def _head(self, status: int) -> bytes:
         head = self._heads.get(status)

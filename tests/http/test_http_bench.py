@@ -2,7 +2,9 @@
 
 import argparse
 
-from benchmarks.http_check import NEW_HEADS, SERVERS, Sample, cores, measure, summary
+from benchmarks.http_check import cores, measure, summary
+from benchmarks.http_load import Sample
+from benchmarks.http_servers import NEW_HEADS, SERVERS
 
 
 def test_ratios_are_taken_in_each_round() -> None:
