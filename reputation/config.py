@@ -1,5 +1,6 @@
 """The configuration file: settings as data, read strictly, with the line and the nearest known key in errors."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,8 +8,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reputation.config_faults import first_fault
-from reputation.errors import ConfigError
+from reputation.errors import ConfigError, SettingError
 from reputation.events import Text
+from reputation.policy import TIERS
 from reputation.tenants import Tenant, TenantSettings, compile_tenant
 from reputation.yaml_lines import Lines, parse
 
@@ -89,7 +91,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 DEFAULT = Settings()
 
 
-def load(path: Path | None) -> Settings:
+Check = Callable[[Settings], object]
+"""Raises SettingError for a setting that cannot work, such as one that the gateways' adapters do not know."""
+
+
+def load(path: Path | None, check: Check | None = None) -> Settings:
     """Read a configuration file. Raises ConfigError naming file, line, key and mend."""
     if path is None:
         return DEFAULT
@@ -97,10 +103,10 @@ def load(path: Path | None) -> Settings:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
-    return from_text(text, str(path))
+    return from_text(text, str(path), check)
 
 
-def from_text(text: str, name: str = "configuration") -> Settings:
+def from_text(text: str, name: str = "configuration", check: Check | None = None) -> Settings:
     """Read a configuration's text; an empty one is the default."""
     data, lines = parse(text, name)
     if data is None:
@@ -109,7 +115,12 @@ def from_text(text: str, name: str = "configuration") -> Settings:
         settings = msgspec.convert(data, Settings)
     except msgspec.ValidationError as error:
         raise _located(data, lines, name, error) from None
-    compile_tenants(settings)
+    try:
+        compile_tenants(settings)
+        if check is not None:
+            check(settings)
+    except SettingError as error:
+        raise ConfigError(f"{name}, line {lines.line(error.path)}: {error}") from None
     return settings
 
 
@@ -122,11 +133,15 @@ def _located(data: Any, lines: Lines, name: str, error: msgspec.ValidationError)
 
 
 def compile_tenants(settings: Settings) -> dict[str, Tenant]:
-    """Compile every tenant; without any there is one, `default`. Raises ConfigError."""
+    """Compile every tenant; without any there is one, `default`. Raises SettingError."""
     named = settings.tenants or {"default": TenantSettings()}
     return {name: compile_tenant(name, tenant) for name, tenant in named.items()}
 
 
 def schema() -> dict[str, Any]:
     """Return the file's JSON Schema, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Settings)}
+    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Settings)}
+    tenant = found["$defs"]["TenantSettings"]["properties"]
+    # msgspec leaves out what keys may be
+    tenant["tiers"]["propertyNames"] = tenant["plans"]["additionalProperties"]["propertyNames"] = {"enum": list(TIERS)}
+    return found

@@ -61,3 +61,11 @@ class Unavailable(Problem):
 
 class ConfigError(Exception):
     """The operator's configuration is wrong; the message names file, line, key and the mend."""
+
+
+class SettingError(ConfigError):
+    """A setting that is well-formed and cannot work; `path` are the keys to it, for whoever knows their lines."""
+
+    def __init__(self, path: tuple[str, ...], message: str) -> None:
+        super().__init__(f"{'.'.join(path)}: {message}")
+        self.path = path

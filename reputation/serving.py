@@ -1,5 +1,6 @@
 """The running sidecar: its settings, limiter and linker, what it tells of itself, and how it reloads."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,13 +10,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
-from reputation.config import Settings, load
+from reputation.config import Settings
 from reputation.counts import counter, gauge, verdict_metrics
 from reputation.decision_log import DecisionLog
 from reputation.errors import ConfigError
 from reputation.limiter import Limiter
 from reputation.linking import LiveLinking
-from reputation.sidecar import rebuild
+from reputation.sidecar import load_databases, read_settings, rebuild
 
 
 class Serving:
@@ -47,14 +48,15 @@ class Serving:
             "linker": self.linking.pid is not None,
         }
 
-    def reload(self, path: Path | None) -> bool:
+    async def reload(self, path: Path | None) -> bool:
         """Read configuration and databases anew; keep the old ones, and say so, if anything is wrong."""
         try:
-            settings = load(path)
-            errors = self.addresses.reload(settings.geoip.databases, self.clock())
-            if errors:
-                raise ConfigError("; ".join(str(error) for error in errors))
+            settings = read_settings(path)
+            loaded = await asyncio.to_thread(load_databases, settings)
+            if loaded.errors:
+                raise ConfigError("; ".join(str(error) for error in loaded.errors))
             rebuild(self.limiter, settings, self.addresses)
+            self.addresses.swap(loaded.databases, self.clock())
         except ConfigError as error:
             self._reload_failures += 1
             self._log.error("reload_failed", error=str(error), kept="the configuration and databases from before")

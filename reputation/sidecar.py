@@ -4,10 +4,11 @@ import os
 import secrets
 from pathlib import Path
 
-from geoip.book import AddressBook
+from geoip.book import EMBEDDED, AddressBook, Loaded, load
 from geoip.readers import DatabaseError
-from reputation.config import Settings, compile_tenants
-from reputation.errors import ConfigError
+from plugins.facts import check_members
+from reputation.config import Settings, compile_tenants, load
+from reputation.errors import ConfigError, SettingError
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.memory import MemoryStore, TenantState
 
@@ -30,6 +31,19 @@ def hash_key() -> bytes | None:
     return text.encode()[:64]
 
 
+def read_settings(path: Path | None) -> Settings:
+    """Read a configuration file, and check what only the gateways' adapters know. Raises ConfigError."""
+    return load(path, _check_gateways)
+
+
+def _check_gateways(settings: Settings) -> None:
+    for name, tenant in settings.tenants.items():
+        try:
+            check_members(tenant.gateway.facts)
+        except ValueError as error:
+            raise SettingError(("tenants", name, "gateway", "facts"), str(error)) from None
+
+
 def open_addresses(settings: Settings, now: float) -> AddressBook:
     """Open the configured databases. Raises ConfigError naming file and cause."""
     try:
@@ -38,6 +52,11 @@ def open_addresses(settings: Settings, now: float) -> AddressBook:
         return AddressBook.open(settings.geoip.databases, now, embedded=None)
     except DatabaseError as error:
         raise ConfigError(f"geoip.databases: {error}") from None
+
+
+def load_databases(settings: Settings) -> Loaded:
+    """Open the configured databases without touching those in use; may run in a thread."""
+    return load(settings.geoip.databases, EMBEDDED if settings.geoip.embedded else None)
 
 
 def build(settings: Settings, addresses: AddressBook, secret: bytes | None = None) -> Limiter:

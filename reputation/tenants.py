@@ -1,14 +1,15 @@
 """What a tenant is: presets, sparse overrides, and the compiled tables that a check reads."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
 from reputation.bucket import Limit
-from reputation.errors import ConfigError
+from reputation.config_faults import nearest
+from reputation.errors import SettingError
 from reputation.events import Mode, Reason, Text, Tier
 from reputation.facts import Standards
 from reputation.gateway import GatewaySettings
@@ -141,10 +142,12 @@ def _tiers(standard: float, limited: float, restricted: float, blocked: float) -
 
 
 def _scaled(factor: float) -> dict[str, dict[Tier, Allowance]]:
-    return {
-        plan: {tier: Allowance(a.rate * factor, a.burst * factor, a.daily * factor) for tier, a in rows.items()}
-        for plan, rows in _PLANS.items()
-    }
+    return {plan: {tier: _times(a, factor) for tier, a in rows.items()} for plan, rows in _PLANS.items()}
+
+
+def _times(a: Allowance, factor: float) -> Allowance:
+    """Scale an allowance; a burst below one unit could never pass a request."""
+    return Allowance(a.rate * factor, max(a.burst * factor, 1.0), a.daily * factor)
 
 
 PRESETS: Mapping[Preset, Starting] = MappingProxyType(
@@ -171,15 +174,17 @@ class Tenant(Struct, frozen=True):
 
 
 def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
-    """Lay a tenant's overrides over its preset. Raises ConfigError for what cannot work."""
+    """Lay a tenant's overrides over its preset. Raises SettingError for what cannot work."""
     preset = PRESETS[settings.preset]
     names = [*FAMILIES, *(family for family in settings.weights if family not in FAMILIES)]
+    _check_known(("tenants", name, "caps"), settings.caps, names)
     families = {n: Family(settings.weights.get(n, 1.0), settings.caps.get(n, CAPS.get(n, 1.0))) for n in names}
     tiers = {**preset.tiers, **settings.tiers}
     _check_order(name, tiers)
     plans = {plan: {**rows, **settings.plans.get(plan, {})} for plan, rows in preset.plans.items()}
     standard = preset.plans["free"]
     plans |= {plan: {**standard, **rows} for plan, rows in settings.plans.items() if plan not in plans}
+    _check_known(("tenants", name, "payer_plan"), [settings.payer_plan], list(plans))
     return Tenant(
         name=name,
         revision=revision,
@@ -203,23 +208,32 @@ def load_signal(tenant: str, family: str) -> Signal:
     module = family if "." in family else f"reputation.signals.{family}"
     try:
         signal: Signal = importlib.import_module(module).evidence
-    except (ImportError, AttributeError) as error:
-        known = ", ".join(FAMILIES)
-        raise ConfigError(
-            f"tenants.{tenant}.weights.{family}: no such family of evidence ({error}); "
-            f"known are {known}, or the dotted name of a module with a function `evidence`"
+    except (ImportError, AttributeError, SyntaxError) as error:
+        mend = f"{error}" if "." in family else nearest(family, list(FAMILIES))
+        raise SettingError(
+            ("tenants", tenant, "weights", family),
+            f"no such family of evidence; {mend}; or name a module with a function `evidence`, with its dots",
         ) from None
     return signal
+
+
+def _check_known(path: tuple[str, ...], words: Iterable[str], known: list[str]) -> None:
+    for word in words:
+        if word not in known:
+            raise SettingError(path, f"{word!r} is not known; {nearest(word, known)}")
 
 
 def _check_order(tenant: str, tiers: Mapping[Tier, TierRule]) -> None:
     risks = [tiers[tier].from_risk for tier in TIERS[1:]]
     if risks != sorted(risks) or not all(0 < risk < 100 for risk in risks):
-        raise ConfigError(
-            f"tenants.{tenant}.tiers: from_risk must rise from standard to blocked, between 0 and 100; got {risks}"
+        raise SettingError(
+            ("tenants", tenant, "tiers"),
+            f"from_risk must rise from standard to blocked, between 0 and 100; got {risks}",
         )
     if tiers["trusted"].decision != "allow":
-        raise ConfigError(f"tenants.{tenant}.tiers.trusted.decision: the mildest tier lets requests pass")
+        raise SettingError(
+            ("tenants", tenant, "tiers", "trusted", "decision"), "the mildest tier lets requests pass: allow"
+        )
 
 
 def in_force(tenant: Tenant) -> TenantSettings:

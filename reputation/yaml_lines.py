@@ -9,6 +9,9 @@ from reputation.errors import ConfigError
 
 Path = tuple[str | int, ...]
 MOST_BYTES = 4 << 20
+MOST_NESTED = 16
+MOST_VALUES = 100_000
+"""Values after aliases are followed, which can be far more than there are bytes."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -23,23 +26,24 @@ _Loader.add_implicit_resolver(
 class Lines:
     """Line numbers by path."""
 
-    def __init__(self, by_path: dict[Path, int]) -> None:
+    def __init__(self, by_path: dict[tuple[str, ...], int]) -> None:
         self._by_path = by_path
 
     def line(self, path: Path) -> int:
         """Return the line of a path, or of the nearest thing around it that is there."""
-        while path and path not in self._by_path:
-            path = path[:-1]
-        return self._by_path.get(path, 1)
+        words = tuple(str(part) for part in path)
+        while words and words not in self._by_path:
+            words = words[:-1]
+        return self._by_path.get(words, 1)
 
 
 def parse(text: str, name: str) -> tuple[Any, Lines]:
-    """Parse one YAML document into plain data. Raises ConfigError; aliases and duplicate keys are errors."""
+    """Parse one YAML document into plain data. Raises ConfigError; duplicate keys are errors."""
     if len(text) > MOST_BYTES:
         raise ConfigError(f"{name}: more than {MOST_BYTES} bytes")
     try:
         node = yaml.compose(text, Loader=_Loader)
-        lines: dict[Path, int] = {}
+        lines: dict[tuple[str, ...], int] = {}
         if node is None:
             return None, Lines(lines)
         _walk(node, (), lines, name)
@@ -52,17 +56,19 @@ def parse(text: str, name: str) -> tuple[Any, Lines]:
         raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
 
 
-def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> None:
+def _walk(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], int], name: str) -> None:
     line = node.start_mark.line + 1
     if path in lines:
-        raise ConfigError(f"{name}, line {line}: {'.'.join(map(str, path))} is there twice")
+        raise ConfigError(f"{name}, line {line}: {'.'.join(path)} is there twice")
     lines[path] = line
-    if len(path) > 16:
-        raise ConfigError(f"{name}, line {line}: nested too deeply")
+    if len(path) > MOST_NESTED or len(lines) > MOST_VALUES:
+        raise ConfigError(f"{name}, line {line}: nested too deeply, or too many values")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{name}, line {key.start_mark.line + 1}: a key is a word, not a list or a map")
             _walk(value, (*path, key.value), lines, name)
             lines[(*path, key.value)] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for i, value in enumerate(node.value):
-            _walk(value, (*path, i), lines, name)
+            _walk(value, (*path, str(i)), lines, name)

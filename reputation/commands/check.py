@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from reputation.commands.options import config_option, ends_well, json_option
-from reputation.config import load
 from reputation.events import Request, wire_type
 from reputation.ids import Ulids
-from reputation.sidecar import build, open_addresses
+from reputation.sidecar import build, open_addresses, read_settings
 from reputation.wire import read
 
 
@@ -28,7 +27,7 @@ def check(body: str, config: Path | None, *, as_json: bool) -> None:
     The engine starts empty, so what a running sidecar has learnt is not in it.
     """
     text = Path(body[1:]).read_bytes() if body.startswith("@") else body.encode()
-    settings, now = load(config), time.time()
+    settings, now = read_settings(config), time.time()
     request = read(msgspec.json.Decoder(Request, dec_hook=wire_type), text)
     verdict = build(settings, open_addresses(settings, now)).check(request, now, Ulids())
     if as_json:

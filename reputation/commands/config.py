@@ -8,7 +8,8 @@ import msgspec
 import yaml
 
 from reputation.commands.options import ends_well, json_option
-from reputation.config import compile_tenants, load, schema
+from reputation.config import compile_tenants, schema
+from reputation.sidecar import read_settings
 from reputation.tenants import in_force
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -24,7 +25,7 @@ def config() -> None:
 @ends_well
 def validate(file: Path) -> None:
     """Read FILE strictly; the first fault is named with its line."""
-    names = sorted(compile_tenants(load(file)))
+    names = sorted(compile_tenants(read_settings(file)))
     click.echo(f"{file}: well; tenants: {', '.join(names)}")
 
 
@@ -34,7 +35,7 @@ def validate(file: Path) -> None:
 @ends_well
 def show(file: Path | None, *, as_json: bool) -> None:
     """Show every setting of FILE as it is in force, presets laid out."""
-    settings = load(file)
+    settings = read_settings(file)
     found = msgspec.to_builtins(settings)
     found["tenants"] = {
         name: msgspec.to_builtins(in_force(tenant)) for name, tenant in compile_tenants(settings).items()

@@ -15,11 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from reputation.commands.options import config_option, ends_well, json_option
-from reputation.config import load
 from reputation.limiter import Limiter
 from reputation.linking import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
 from reputation.replay import BadLine, Replay, Summary
-from reputation.sidecar import build, hash_key, open_addresses
+from reputation.sidecar import build, hash_key, open_addresses, read_settings
 
 REPLAY_KEY = b"the keys in recorded lines are hashed with this one"
 CHUNK = 1 << 20
@@ -55,7 +54,7 @@ def replay(
 
     EVENTS is a file of JSON lines, - for standard input; .gz and .zst are understood for both files.
     """
-    settings = load(config)
+    settings = read_settings(config)
     limiter = build(settings, open_addresses(settings, time.time()), hash_key() or REPLAY_KEY)
     linking = RecordedLinking(limiter, epoch, lag)
     run = Replay(limiter, linking, reasons=reasons, skip_bad=skip_bad)

@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 
 from reputation.commands.options import config_option, ends_well
-from reputation.config import Settings, load
+from reputation.config import Settings
 from reputation.decision_log import DecisionLog, event_log
 from reputation.errors import ConfigError
 from reputation.http.access import is_loopback
@@ -25,7 +25,7 @@ from reputation.http.routes import CheckRoutes, body_limit
 from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
-from reputation.sidecar import build, hash_key, open_addresses
+from reputation.sidecar import build, hash_key, open_addresses, read_settings
 
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
 COLLECT_AFTER = 50_000
@@ -49,7 +49,7 @@ def serve(config: Path | None, listen: str, admin: str, state: str, kind: str) -
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
     if state != ":memory:":
         raise ConfigError(f"--state {state}: only :memory: is there")
-    settings = load(config)
+    settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
     uvloop.run(_serve(settings, config, listen, admin, kind))
@@ -135,5 +135,7 @@ async def _until_told(reload: Any) -> None:
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    reloads: set[asyncio.Task[bool]] = set()
+    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(reload())))
     await told.wait()
+    await asyncio.gather(*reloads)

@@ -116,7 +116,7 @@ def test_the_process_answers_as_the_desk_inside_it_does() -> None:
     for at, request in requests(2):
         tenant.check(request, at, Ulids())
     notes = tenant.witness.collect()
-    batch = batch_of("default", linker_settings(tenant), notes, START + 3 * HOUR)
+    batch = batch_of("default", linker_settings(tenant), notes, START + 3 * HOUR, epoch=True)
     process = LinkerProcess()
     try:
         process.send(batch)
