@@ -1,43 +1,16 @@
 """Facts that a gateway knows and sends in headers, from its own login or billing; none by default."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 
-from reputation.events import Account, Client, Organisation, Payment, Request, wire_type
+from reputation.events import Organisation, Payment, Request, wire_type
+from reputation.gateway import MEMBERS
 
 from .lines import Lines, named, only, short_key
 
-PARTS: Mapping[str, type[msgspec.Struct]] = {
-    "account": Account,
-    "account.organisation": Organisation,
-    "account.payment": Payment,
-    "client": Client,
-}
-
-
-def _members() -> dict[str, Any]:
-    return {
-        f"{part}.{name}": kind
-        for part, struct in PARTS.items()
-        for name, kind in get_type_hints(struct, include_extras=True).items()
-        if f"{part}.{name}" not in PARTS
-    }
-
-
-# What a header may be mapped to, such as account.plan or account.payment.settled_usd, and its type. Nothing
-# of `request`: whoever repeats a request's id is charged once for everything, and clients like to choose it.
-MEMBERS = _members()
 READERS: Mapping[str, Callable[[str], Any]] = {"account.key": short_key}
-
-
-def check_members(facts: Mapping[str, str]) -> None:
-    """ValueError if a header is mapped to something that a check does not have; for reading configuration."""
-    for header, member in facts.items():
-        if member not in MEMBERS:
-            known = ", ".join(sorted(MEMBERS))
-            raise ValueError(f"header {header}: a check has no member {member}; known: {known}")
 
 
 def value_of(member: str, raw: str) -> Any:

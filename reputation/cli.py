@@ -11,7 +11,11 @@ COMMANDS = {
     "replay": ("reputation.commands.replay", "replay", "Run recorded requests through the engine."),
     "check": ("reputation.commands.check", "check", "Give one verdict, with its reasons."),
     "explain": ("reputation.commands.explain", "explain", "Say why a past verdict was what it was."),
-    "clusters": ("reputation.commands.clusters", "clusters", "List the clusters, or one with its evidence."),
+    "clusters": (
+        "reputation.commands.clusters",
+        "clusters",
+        "List clusters, show their evidence, split or bless them.",
+    ),
     "config": ("reputation.commands.config", "config", "Validate or show the configuration, or its schema."),
     "geoip": ("geoip.cli", "geoip", "Look addresses up, build and inspect databases."),
     "hash": ("reputation.commands.hash", "hash_", "Print the stored form of an API key."),

@@ -1,10 +1,11 @@
 """What a gateway adapter is given and what it gives back; the adapters live in plugins/, one folder a gateway."""
 
-from typing import Annotated, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
 
 from msgspec import Meta, Struct
 
-from reputation.events import Request, Verdict
+from reputation.events import Account, Client, Organisation, Payment, Request, Verdict
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -56,6 +57,36 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str],
         Meta(description="Headers that carry facts, and the member of a check that each one fills."),
     ] = {}
+
+
+PARTS: Mapping[str, type[Struct]] = {
+    "account": Account,
+    "account.organisation": Organisation,
+    "account.payment": Payment,
+    "client": Client,
+}
+
+
+def _members() -> dict[str, Any]:
+    return {
+        f"{part}.{name}": kind
+        for part, struct in PARTS.items()
+        for name, kind in get_type_hints(struct, include_extras=True).items()
+        if f"{part}.{name}" not in PARTS
+    }
+
+
+# What a header may be mapped to, such as account.plan or account.payment.settled_usd, and its type. Nothing
+# of `request`: whoever repeats a request's id is charged once for everything, and clients like to choose it.
+MEMBERS = _members()
+
+
+def check_members(facts: Mapping[str, str]) -> None:
+    """ValueError if a header is mapped to something that a check does not have; for reading configuration."""
+    for header, member in facts.items():
+        if member not in MEMBERS:
+            known = ", ".join(sorted(MEMBERS))
+            raise ValueError(f"header {header}: a check has no member {member}; known: {known}")
 
 
 class Adapter(Protocol):

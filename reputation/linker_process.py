@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from multiprocessing.connection import Connection
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -28,7 +29,8 @@ class Batch(Struct, array_like=True, gc=False):
     known: list[Known] = []
     sightings: list[Sighting] = []
     told: list[Told] = []
-    orders: list[tuple[Order, float]] = []
+    orders: list[Order] = []
+    at: float = 0.0
     epoch: float | None = None
 
 
@@ -36,10 +38,15 @@ _batches = msgspec.msgpack.Decoder(Batch)
 _deltas = msgspec.msgpack.Decoder(Delta)
 
 
-def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], epoch: float | None = None) -> Batch:
+def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: float, *, epoch: bool = False) -> Batch:
     """Sort notes by what they are; their order within each kind stays."""
-    batch = Batch(tenant, settings, epoch=epoch)
-    places: dict[type, list[Note]] = {Known: batch.known, Sighting: batch.sightings, Told: batch.told}  # type: ignore[dict-item]
+    batch = Batch(tenant, settings, at=now, epoch=now if epoch else None)
+    places: dict[type, list[Any]] = {
+        Known: batch.known,
+        Sighting: batch.sightings,
+        Told: batch.told,
+        Order: batch.orders,
+    }
     for note in notes:
         places[type(note)].append(note)
     return batch
@@ -62,8 +69,8 @@ class Desk:
         linker.see_many(batch.sightings)
         for told in batch.told:
             linker.outcome(told.account, told.outcome, told.at)
-        for order, at in batch.orders:
-            linker.order(order, at)
+        for order in batch.orders:
+            linker.order(order, batch.at)
         if batch.epoch is None:
             return None
         links = linker.epoch(batch.epoch)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from reputation.hydra.linker import LinkerSettings
 from reputation.hydra.links import Delta, follow
@@ -23,6 +23,7 @@ REPLAY_LAG = 5.0
 """Recorded seconds after which an epoch's links take effect in a replay: what a live epoch takes."""
 
 Log = Callable[..., None]
+Tenants = list[tuple[str, TenantLimiter]]
 
 
 def linker_settings(tenant: TenantLimiter) -> LinkerSettings:
@@ -30,7 +31,7 @@ def linker_settings(tenant: TenantLimiter) -> LinkerSettings:
     return LinkerSettings(purse=tenant.tenant.settings.linking.purse_units)
 
 
-def linked(limiter: Limiter) -> list[tuple[str, TenantLimiter]]:
+def linked(limiter: Limiter) -> Tenants:
     """Return the tenants that want linking, and let them take notes."""
     found = [(name, t) for name, t in limiter.tenants.items() if t.tenant.settings.linking.enabled]
     for _, tenant in found:
@@ -65,20 +66,20 @@ class RecordedLinking:
         if now >= self._next and self._fed + waiting >= self._enough:
             self._ask(self._process, now)
         elif waiting >= MOST_WAITING // 4 and self._due is None:
-            self._feed(self._process)
+            self._feed(self._process, now)
 
-    def _feed(self, process: LinkerProcess) -> None:
+    def _feed(self, process: LinkerProcess, now: float) -> None:
         for name, tenant in self._tenants:
             self._fed += tenant.witness.waiting
-            process.send(batch_of(name, linker_settings(tenant), tenant.witness.collect()))
+            process.send(batch_of(name, linker_settings(tenant), tenant.witness.collect(), now))
 
     def _ask(self, process: LinkerProcess, now: float) -> None:
         """Ask for epochs once all notes are sent: a linker that answers reads nothing, and nobody may wait for it."""
         if self._due is not None:
             self._follow(process)
-        self._feed(process)
+        self._feed(process, now)
         for name, tenant in self._tenants:
-            process.send(batch_of(name, linker_settings(tenant), [], now))
+            process.send(batch_of(name, linker_settings(tenant), [], now, epoch=True))
         self._next, self._due, self._fed = now + self._every, now + self._lag, 0
         accounts = sum(tenant.state.size() for _, tenant in self._tenants)
         self._enough = max(accounts - SMALL, 0) // 2
@@ -104,7 +105,7 @@ class LiveLinking:
         self.epochs = 0
         self.epoch_seconds = 0.0
         self.last_epoch = 0.0
-        self._tenants = linked(limiter)
+        self._limiter = limiter
         self._log = log
         self._clock = clock
         self._process: LinkerProcess | None = None
@@ -116,8 +117,6 @@ class LiveLinking:
 
     async def run(self) -> None:
         """Feed and follow until cancelled."""
-        if not self._tenants:
-            return
         try:
             while True:
                 await asyncio.sleep(BATCH_EVERY)
@@ -133,26 +132,24 @@ class LiveLinking:
 
     async def turn(self) -> None:
         """Send what was noted, with an epoch if one is due; start the linker if it is not there."""
+        tenants = linked(self._limiter)
+        if not tenants:
+            return
         try:
             if self._process is None:
                 self._process = await asyncio.to_thread(LinkerProcess)
-            epoch = self._clock() if time.monotonic() >= self._next_epoch else None
-            batches = self._collect(epoch)
+            now, epoch = self._clock(), time.monotonic() >= self._next_epoch
+            batches = _collected(tenants, now, epoch=epoch)
             started = time.monotonic()
             deltas = await asyncio.to_thread(exchange, self._process, batches)
         except (OSError, EOFError) as error:
             self._restart(error)
             return
-        if epoch is not None:
-            self._follow(deltas, epoch, time.monotonic() - started)
+        if epoch:
+            self._follow(tenants, deltas, now, time.monotonic() - started)
 
-    def _collect(self, epoch: float | None) -> list[Batch]:
-        return [
-            batch_of(name, linker_settings(tenant), tenant.witness.collect(), epoch) for name, tenant in self._tenants
-        ]
-
-    def _follow(self, deltas: Iterable[Delta], epoch: float, took: float) -> None:
-        for (_, tenant), delta in zip(self._tenants, deltas, strict=True):
+    def _follow(self, tenants: Tenants, deltas: list[Delta], epoch: float, took: float) -> None:
+        for (_, tenant), delta in zip(tenants, deltas, strict=True):
             tenant.links = follow(tenant.links, delta)
         self.epochs += 1
         self.epoch_seconds, self.last_epoch = took, epoch
@@ -162,6 +159,10 @@ class LiveLinking:
         self._log("linker_died", error=str(error) or type(error).__name__)
         self.close()
         self.restarts += 1
+
+
+def _collected(tenants: Tenants, now: float, *, epoch: bool) -> list[Batch]:
+    return [batch_of(name, linker_settings(t), t.witness.collect(), now, epoch=epoch) for name, t in tenants]
 
 
 def exchange(process: LinkerProcess, batches: list[Batch]) -> list[Delta]:

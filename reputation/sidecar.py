@@ -4,11 +4,12 @@ import os
 import secrets
 from pathlib import Path
 
-from geoip.book import EMBEDDED, AddressBook, Loaded, load
+from geoip import book
+from geoip.book import AddressBook
 from geoip.readers import DatabaseError
-from plugins.facts import check_members
 from reputation.config import Settings, compile_tenants, load
 from reputation.errors import ConfigError, SettingError
+from reputation.gateway import check_members
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.memory import MemoryStore, TenantState
 
@@ -54,9 +55,9 @@ def open_addresses(settings: Settings, now: float) -> AddressBook:
         raise ConfigError(f"geoip.databases: {error}") from None
 
 
-def load_databases(settings: Settings) -> Loaded:
+def load_databases(settings: Settings) -> book.Loaded:
     """Open the configured databases without touching those in use; may run in a thread."""
-    return load(settings.geoip.databases, EMBEDDED if settings.geoip.embedded else None)
+    return book.load(settings.geoip.databases, book.EMBEDDED if settings.geoip.embedded else None)
 
 
 def build(settings: Settings, addresses: AddressBook, secret: bytes | None = None) -> Limiter:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from geoip.facts import host_text, network_text
 from reputation.events import Outcome, Request, Verdict
 from reputation.facts import Facts, Standards, is_payer, is_proven
-from reputation.hydra.sightings import Known, Sighting, Told
+from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.identity import Who
 from reputation.stores.memory import Row
 
@@ -13,7 +13,7 @@ MOST_WAITING = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
 
 PAYER, PROVEN, CONFIRMED = 1, 2, 4
-Note = Sighting | Known | Told
+Note = Sighting | Known | Told | Order
 
 host_name = lru_cache(65_536)(host_text)
 network_name = lru_cache(65_536)(network_text)
@@ -76,6 +76,11 @@ class Witness:
         """Note an outcome."""
         if self.listening:
             self._note(Told(outcome.account, outcome.outcome, now))
+
+    def order(self, order: Order) -> None:
+        """Note an operator's order."""
+        if self.listening:
+            self._note(order)
 
     def _tell(self, account: str, row: Row, facts: Facts, standing: int) -> None:
         row.standing, row.told = standing, hash(facts)

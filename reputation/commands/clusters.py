@@ -1,7 +1,8 @@
-"""`headcount clusters`: what is linked, and by what."""
+"""`headcount clusters`: what is linked and by what, and an operator's word on it."""
 
 import datetime
 import json
+import re
 from typing import Any
 
 import click
@@ -11,23 +12,70 @@ from rich.table import Table
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import admin_option, json_option, token_option
 
+_UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+tenant_option = click.option("--tenant", default="default", show_default=True)
 
-@click.command()
-@click.argument("cluster", required=False)
-@click.option("--tenant", default="default", show_default=True)
+
+@click.group()
+def clusters() -> None:
+    """List clusters, show one with its evidence, and split, pin, release or bless."""
+
+
+@clusters.command("list")
+@tenant_option
 @admin_option
 @token_option
 @json_option
-def clusters(cluster: str | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """List the clusters of a tenant, or show CLUSTER with its page of evidence."""
-    path = "/v1/clusters" + (f"/{part(cluster)}" if cluster else "")
-    found = call(admin, token, "GET", f"{path}?tenant={part(tenant)}")
+def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+    """List the clusters, the largest first."""
+    found = call(admin, token, "GET", f"/v1/clusters?tenant={part(tenant)}")
     if as_json:
         click.echo(json.dumps(found, indent=2))
-    elif cluster:
-        _show_one(found)
     else:
         _show_all(found["clusters"])
+
+
+@clusters.command()
+@click.argument("cluster")
+@tenant_option
+@admin_option
+@token_option
+@json_option
+def show(cluster: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+    """Show CLUSTER with its page of evidence."""
+    found = call(admin, token, "GET", f"/v1/clusters/{part(cluster)}?tenant={part(tenant)}")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _show_one(found)
+
+
+@clusters.command()
+@click.argument("ruling", type=click.Choice(["split", "pin", "release", "bless", "forget"]))
+@click.option("--cluster", help="The cluster's id.")
+@click.option("--account", help="The account's id.")
+@click.option("--expires", default="30d", show_default=True, help="How long it stands, such as 12h, 7d, 4w.")
+@click.option("--reason", required=True, help="Why; it is shown with the order.")
+@tenant_option
+@admin_option
+@token_option
+def order(**given: Any) -> None:
+    """Say what is to become of a cluster or of an account in it, from the next linking on.
+
+    split: the members are not linked with each other again; pin: the account stays in the cluster; release: the
+    account is in no cluster; bless: the cluster stays known and is never restrained; forget: take an order back.
+    """
+    body = {name: given[name] for name in ("ruling", "cluster", "account", "reason") if given[name] is not None}
+    body["expires_in"] = _seconds(given["expires"])
+    call(given["admin"], given["token"], "POST", f"/v1/orders?tenant={part(given['tenant'])}", body)
+    click.echo(f"{given['ruling']}: in force from the next linking on")
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no time; write it as 12h, 7d or 4w", param_hint="--expires")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def _day(at: float) -> str:
@@ -50,4 +98,4 @@ def _show_one(found: dict[str, Any]) -> None:
         f"each may draw {found['level']:.2f} a day from its purse"
     )
     for evidence in found["evidence"]:
-        console.print(f"  {evidence['words']} ({evidence['family']}, {evidence['nats']:.0f} nats)")
+        console.print(f"  {evidence['words']} ({evidence['family']}, {evidence['nats']:.0f} nats)", markup=False)

@@ -1,5 +1,7 @@
 """`headcount hash`: the stored form of an API key."""
 
+import sys
+
 import click
 
 from reputation.commands.options import ends_well
@@ -16,5 +18,5 @@ def hash_(key: str) -> None:
     secret = hash_key()
     if secret is None:
         raise ConfigError(f"set {HASH_KEY} to the sidecar's own hash key; without it a hash would match nothing")
-    text = click.get_text_stream("stdin").readline().rstrip("\n") if key == "-" else key
+    text = sys.stdin.readline().rstrip("\n") if key == "-" else key
     click.echo(printed(hashed(text, secret)))

@@ -12,11 +12,13 @@ from reputation.http.access import Caller, authenticate, authorise, check_local
 from reputation.http.openapi import description
 from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view
 from reputation.limiter import TenantLimiter
+from reputation.orders import OrderBody, order_of
 from reputation.serving import Serving
 from reputation.wire import PROBLEM_TYPE, encode, problem_bytes, read
 
 MOST_BODY = 64 * 1024
 _facts = msgspec.json.Decoder(AccountFacts, dec_hook=wire_type)
+_orders = msgspec.json.Decoder(OrderBody)
 _outcomes = msgspec.json.Decoder(Outcome, dec_hook=wire_type)
 
 
@@ -95,6 +97,11 @@ class Admin:
     async def get_cluster(self, request: web.Request) -> web.Response:
         return _json(cluster_view(self._tenant(request), request.match_info["id"]))
 
+    async def post_order(self, request: web.Request) -> web.Response:
+        tenant = self._tenant(request)
+        tenant.witness.order(order_of(read(_orders, await request.read()), self.serving.clock()))
+        return web.Response(status=204)
+
     async def get_decisions(self, request: web.Request) -> web.Response:
         most = _whole(request.query.get("limit", "50"), "limit", 1, 1000)
         return _json(decisions_view(self._tenant(request), most))
@@ -125,6 +132,7 @@ ROUTES = (
     Route("POST", "/v1/outcomes", Admin.post_outcome, "operator"),
     Route("GET", "/v1/clusters", Admin.get_clusters, "reader"),
     Route("GET", "/v1/clusters/{id}", Admin.get_cluster, "reader"),
+    Route("POST", "/v1/orders", Admin.post_order, "operator"),
     Route("GET", "/v1/decisions", Admin.get_decisions, "reader"),
     Route("GET", "/v1/decisions/{id}", Admin.get_decision, "reader"),
     Route("GET", "/openapi.json", Admin.get_openapi, "reader"),

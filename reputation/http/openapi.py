@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from reputation.events import AccountFacts, Outcome, Request, Seconds, Verdict
+from reputation.orders import OrderBody
 
 
 class ProblemDocument(Struct):
@@ -21,7 +22,7 @@ class ProblemDocument(Struct):
 
 
 _TEMPLATE = "#/components/schemas/{name}"
-_TYPES = (Request, Verdict, AccountFacts, Outcome, ProblemDocument)
+_TYPES = (Request, Verdict, AccountFacts, Outcome, OrderBody, ProblemDocument)
 _TENANT = {"name": "tenant", "in": "query", "schema": {"type": "string", "default": "default"}}
 _ID = {
     "name": "id",
@@ -93,6 +94,11 @@ def _paths() -> dict[str, Any]:
         "requestBody": _body(_ref("Outcome")),
         "responses": _answer("Counted.", None, *_GUARDED, 404, 413, 422, status=204),
     }
+    order = {
+        "parameters": [_TENANT],
+        "requestBody": _body(_ref("OrderBody")),
+        "responses": _answer("In force from the next linking on.", None, *_GUARDED, 404, 413, 422, status=204),
+    }
     most = {
         "name": "limit",
         "in": "query",
@@ -119,6 +125,7 @@ def _paths() -> dict[str, Any]:
         "/v1/outcomes": {"post": {"summary": "Report what became of an account", **outcome}},
         "/v1/clusters": {"get": {"summary": "Clusters now", **listed}},
         "/v1/clusters/{id}": {"get": {"summary": "A cluster and its evidence", **one}},
+        "/v1/orders": {"post": {"summary": "Split, pin, release or bless", **order}},
         "/v1/decisions": {"get": {"summary": "Recent verdicts", **recent}},
         "/v1/decisions/{id}": {"get": {"summary": "A recent verdict, explained", **one}},
         "/metrics": {"get": {"summary": "Prometheus metrics", **text}},

@@ -1,8 +1,9 @@
 import msgspec
 import pytest
 
-from plugins.facts import MEMBERS, check_members, with_facts
+from plugins.facts import with_facts
 from reputation.events import Account, Client, Organisation, Payment, Request
+from reputation.gateway import MEMBERS, check_members
 
 ASKED = Request(account=Account(key="k"), client=Client(ip="192.0.2.1"))
 
