@@ -1,0 +1,145 @@
+"""Pages: links lead somewhere, commands exist, measured figures name their command, tables match what they list."""
+
+import importlib
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from reputation.cli import COMMANDS
+from reputation.config import from_text
+from reputation.events import Request, wire_type
+from reputation.ids import Ulids
+from reputation.sidecar import build, open_addresses
+from reputation.tenants import TenantSettings, compile_tenant
+from reputation.wire import encode, read
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_TRACKED = subprocess.run(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+    cwd=ROOT, check=True, capture_output=True, encoding="utf-8",
+).stdout.split()  # fmt: skip
+PAGES = [path for path in _TRACKED if (ROOT / path).exists()]
+LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"`[^`]*\b(?:make|python|python3|headcount) [^`]*`|^(?:make|python|\S*headcount) ", re.MULTILINE)
+NOW = 1_790_812_800.0
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings get, as forges make them."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_relative_link_leads_somewhere(page):
+    for link in LINK.findall(text(page)):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), f"{page}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page}: {link}"
+
+
+def test_every_command_in_the_readme_exists():
+    named = set(re.findall(r"\bheadcount ([a-z]+)\b", re.sub(r"```json.*?```", "", README, flags=re.DOTALL)))
+    assert named <= set(COMMANDS), named - set(COMMANDS)
+
+
+def test_the_readme_names_every_command():
+    assert all(f"`headcount {name}`" in README for name in COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_make_target_that_a_page_names_exists(page):
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", text(page), re.MULTILINE))
+    assert named <= targets, f"{page}: {named - targets}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_figure_that_is_called_measured_names_its_command(page):
+    """In its own paragraph: somebody who doubts a figure can take it again. Figures of others name their source."""
+    for paragraph in text(page).split("\n\n"):
+        if re.search(r"\bmeasured(\)|:| with\b| by\b| on\b| at\b)", paragraph, re.IGNORECASE):
+            assert COMMAND.search(paragraph), f"{page}: {paragraph[:80]}"
+
+
+def test_the_verdict_in_the_readme_is_what_the_engine_answers():
+    """All but the id, for an account that is made at the moment of the check."""
+    asked, shown = re.search(r"/v1/check -d '(.*?)'\n```.*?```json\n(.*?)```", README, re.DOTALL).groups()
+    body = asked.replace("'$(date +%s)'", str(int(NOW))).encode()
+    limiter = build(from_text(""), open_addresses(from_text(""), NOW))
+    verdict = limiter.check(read(msgspec.json.Decoder(Request, dec_hook=wire_type), body), NOW, Ulids())
+    answered, expected = msgspec.json.decode(encode(verdict)), msgspec.json.decode(shown)
+    assert answered | {"id": ""} == expected | {"id": ""}
+
+
+def test_the_configurations_in_the_pages_are_valid():
+    for page in ("README.md", "docs/gateways.md"):
+        for block in re.findall(r"```yaml\n(.*?)```", text(page), re.DOTALL):
+            assert from_text(block).tenants
+
+
+def test_every_gateway_with_a_page_is_in_the_readme_and_in_the_list_of_pages():
+    for page in (ROOT / "plugins").glob("*/README.md"):
+        link = f"plugins/{page.parent.name}/README.md"
+        assert f"({link})" in README
+        assert f"(../{link})" in text("docs/README.md")
+
+
+def test_every_page_is_in_the_list_of_pages():
+    listed = text("docs/README.md")
+    assert not [page for page in (ROOT / "docs").glob("*.md") if f"({page.name})" not in listed + "(README.md)"]
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads(text("pyproject.toml"))
+    groups = project["dependency-groups"].values()
+    asked = [*project["project"]["dependencies"], *(name for group in groups for name in group)]
+    extras = project["project"].get("optional-dependencies", {}).values()
+    names = {re.match(r"[\w-]+", name)[0] for name in [*asked, *(name for extra in extras for name in extra)]}
+    listed = re.findall(r"^\| (\w[\w-]*) \| (?!what for)", text("docs/dependencies.md"), re.MULTILINE)
+    assert sorted(listed) == sorted(names)
+
+
+def test_every_place_in_the_architecture_exists():
+    rows = re.findall(r"^\| (`.*?) \|", text("docs/architecture.md"), re.MULTILINE)
+    places = [place for row in rows for place in re.findall(r"`([^`]+)`", row)]
+    assert len(places) > 20
+    assert all((ROOT / place).exists() for place in places)
+
+
+def test_the_family_of_evidence_in_the_architecture_works(tmp_path, monkeypatch):
+    """The page's module, found under the page's name, speaks up at night and is silent by day."""
+    page = text("docs/architecture.md")
+    module = re.search(r"```python\n# acme/office_hours.py\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "office_hours.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    settings = from_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+    evidence, family, external = compile_tenant("default", settings.tenants["default"]).signals[-1]
+    assert (family.weight, external) == (1.0, False)
+    assert [reason.signal for reason in evidence(None, NOW)] == ["night"]
+    assert evidence(None, NOW + 12 * 3600) == []
+
+
+def test_a_change_log_entry_is_there_for_the_version():
+    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
+    assert f"\n## {version}" in text("CHANGELOG.md")
+
+
+def test_defaults_named_in_the_readme_are_the_defaults():
+    assert TenantSettings().preset == "balanced"
+    assert TenantSettings().linking.purse_units == 2.0, "the README says an honest account or two"
