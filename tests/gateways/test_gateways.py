@@ -8,7 +8,7 @@ from pathlib import Path
 import gateway_wire as wire
 import pytest
 from gateway_processes import free_port
-from gateway_shipped import ALL, Running, Shipped, gateway, installed
+from gateway_shipped import ALL, Running, Shipped, gateway
 from gateway_sidecar import BURST, DISPUTED, Sidecar, serving
 from gateway_wire import ask
 
@@ -153,7 +153,6 @@ def test_headcount_is_sent_no_cookie_no_body_and_no_name_that_a_client_took(
     shipped: Shipped, tmp_path: Path, api: wire.Api
 ) -> None:
     """What reaches the sidecar, kept by a server that lets everything pass."""
-    installed(shipped)
     sent = [bearer("k"), ("User-Agent", "curl/8"), ("Cookie", "secret"), ("Accept", "private")]
     spoofed = [("X-Headcount-JA4", "spoofed"), ("X-Original-URI", "/spoofed"), ("X-Forwarded-Uri", "/spoofed")]
     with (
@@ -174,7 +173,6 @@ def test_headcount_is_sent_no_cookie_no_body_and_no_name_that_a_client_took(
 def test_with_the_sidecar_stopped_it_fails_as_its_page_says(
     shipped: Shipped, closed: bool, tmp_path: Path, api: wire.Api
 ) -> None:
-    installed(shipped)
     changes = [shipped.closed] if closed else []
     sidecar = Sidecar(free_port(), free_port())
     with ExitStack() as life:
@@ -197,7 +195,6 @@ def test_a_sidecar_that_answers_503_or_not_at_all_counts_as_absent(
     shipped: Shipped, closed: bool, tmp_path: Path, api: wire.Api
 ) -> None:
     """State unavailable, or hung: nobody waits longer than a few seconds, and each request arrives once or never."""
-    installed(shipped)
     changes = [shipped.closed] if closed else []
     with (
         wire.faulty() as sidecar,
