@@ -47,8 +47,8 @@ The file is read strictly: an unknown key is an error that names its line and th
 
 `headcount config validate FILE` reads a file as the sidecar would, `headcount config show FILE` prints every setting
 in force with its preset laid out, and `headcount config schema` prints a JSON Schema for editors. After a change send
-the sidecar SIGHUP: it keeps its state, and if the new file is wrong it keeps the old one and says so. `log`, `http`,
-`memory`, `geoip.embedded` and `linking` are read at start alone.
+the sidecar SIGHUP: it keeps its state, and if the new file is wrong it keeps the old one and says so. `log`, `http` and
+`memory` are read at start alone.
 """
 
 PRESETS_INTRO = """\

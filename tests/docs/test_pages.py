@@ -12,7 +12,10 @@ import pytest
 from reputation.cli import COMMANDS
 from reputation.config import from_text
 from reputation.events import Request, wire_type
+from reputation.http.admin import ROUTES
+from reputation.http.routes import CheckRoutes
 from reputation.ids import Ulids
+from reputation.orders import NEEDS
 from reputation.sidecar import build, open_addresses
 from reputation.tenants import TenantSettings, compile_tenant
 from reputation.wire import encode, read
@@ -133,6 +136,25 @@ def test_the_family_of_evidence_in_the_architecture_works(tmp_path, monkeypatch)
     assert (family.weight, external) == (1.0, False)
     assert [reason.signal for reason in evidence(None, NOW)] == ["night"]
     assert evidence(None, NOW + 12 * 3600) == []
+
+
+def test_every_route_is_on_the_page_of_the_api():
+    page = text("docs/api.md")
+    assert not [r for r in ROUTES if f"{r.method} {r.path.replace(':.+', '')}" not in page]
+    routes = CheckRoutes(build(from_text(""), open_addresses(from_text(""), NOW)), float, Ulids(), dict, print)._routes
+    assert not [path for path, (method, _) in routes.items() if f"{method.decode()} {path.decode()}" not in page]
+
+
+def test_every_ruling_on_clusters_is_on_the_page_of_the_api():
+    _, _, section = text("docs/api.md").partition("POST /v1/orders\n")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`.*?`) \|", section, re.MULTILINE))
+    needs = {
+        "cluster": "`cluster`",
+        "account": "`account`",
+        "both": "`cluster`, `account`",
+        "either": "`cluster` or `account`",
+    }
+    assert {ruling: rows.get(ruling) for ruling in NEEDS} == {ruling: needs[what] for ruling, what in NEEDS.items()}
 
 
 def test_a_change_log_entry_is_there_for_the_version():
