@@ -1,6 +1,6 @@
 """Sliding windows that say who was seen with whom: small packed records, bounded whatever is sent.
 
-A million accounts have these, so an entry is a `bytes`: 12 bytes a member instead of a dict of objects.
+A million accounts have these, so an entry is a `bytes`: 13 bytes a member instead of a dict of objects.
 """
 
 import math
@@ -11,7 +11,8 @@ DAY = 86_400.0
 RESOLUTION = 1800.0
 """Seconds after which a sighting is written again; the windows are exact to this."""
 
-_VISIT = struct.Struct("<QIHI")
+RECORD = 13  # bytes: eight that stand for a member, five of time
+_VISIT = struct.Struct("<QIHQ")
 _WORD = (1 << 64) - 1
 
 
@@ -36,17 +37,26 @@ class FanIn:
         return len(self._young) + len(self._old)
 
     def see(self, key: int, member: bytes, now: float) -> int:
-        """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window."""
+        """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window.
+
+        The records stand in the order of their times, so the newest is the last and the expired come first.
+        """
         members = self._young.get(key)
+        is_young = members is not None
         if members is None:
             members = self._old.get(key, b"")
-        else:
-            at = 0 if members.startswith(member) else _find(members, member)
-            if at >= 0 and now - int.from_bytes(members[at + 8 : at + 12], "little") < RESOLUTION:
-                return len(members) // 12
-        kept = _without(members, member, now - self.window, self._most - 1)
-        self._put(key, kept + member + int(now).to_bytes(4, "little"), now)
-        return len(kept) // 12 + 1
+        at = 0 if members.startswith(member) else _find(members, member)
+        if at >= 0:
+            if is_young and now - _time(members, at) < RESOLUTION:
+                return len(members) // RECORD
+            members = members[:at] + members[at + RECORD :]
+        elif is_young and len(members) >= self._most * RECORD and now - _time(members, -RECORD) < RESOLUTION:
+            return self._most
+        since = now - self.window
+        while members and (len(members) >= self._most * RECORD or _time(members, 0) < since):
+            members = members[RECORD:]
+        self._put(key, members + member + int(now).to_bytes(5, "little"), now)
+        return len(members) // RECORD + 1
 
     def _put(self, key: int, members: bytes, now: float) -> None:
         if len(self._young) >= self._half or now - self._turn >= self.window:
@@ -63,16 +73,15 @@ def name_of(member: str) -> bytes:
 def _find(members: bytes, name: bytes) -> int:
     """Offset of a member's record, or -1; a match that is not on a record's edge is looked past."""
     at = members.find(name)
-    while at >= 0 and at % 12:
+    while at >= 0 and at % RECORD:
         at = members.find(name, at + 1)
     return at
 
 
-def _without(members: bytes, name: bytes, since: float, most: int) -> bytes:
-    """Drop one member and those not seen since; keep the newest `most`."""
-    records = (members[at : at + 12] for at in range(0, len(members), 12))
-    kept = [r for r in records if r[:8] != name and int.from_bytes(r[8:], "little") >= since]
-    return b"".join(kept[-most:])
+def _time(members: bytes, at: int) -> int:
+    """Return the time of the record at an offset, from the end if it is negative."""
+    start = at + 8 if at >= 0 else len(members) + at + 8
+    return int.from_bytes(members[start : start + 5], "little")
 
 
 MOST_VISITS = 16
@@ -87,7 +96,7 @@ def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: f
     Returns the same object where nothing had to change, which is the common case.
     """
     key = (host & _WORD).to_bytes(8, "little")
-    if recent[3:11] == key and now - int.from_bytes(recent[17:21], "little") < RESOLUTION:
+    if recent[3:11] == key and now - int.from_bytes(recent[17:25], "little") < RESOLUTION:
         return recent
     code = int.from_bytes(country.encode()[:2], "little") if country else 0
     first = (host & _WORD, asn or 0, code, max(int(now), 0))
