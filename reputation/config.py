@@ -21,7 +21,7 @@ class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """A bearer token of the admin API, kept as its SHA-256."""
 
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, in hex.")]
-    name: Annotated[Text, Meta(description="Who holds it; the audit log names it.")]
+    name: Annotated[Text, Meta(description="Who holds it; refusals name it.")]
     role: Annotated[
         Literal["reader", "operator", "admin"],
         Meta(description="What it may do: read; facts, outcomes and clusters too; everything."),
