@@ -15,10 +15,10 @@ sightings = st.lists(
 
 
 @settings(max_examples=200)
-@given(sightings, st.integers(3, 64))
-def test_members_are_counted_as_a_list_of_all_sightings_would(seen, most):
-    """Exact to RESOLUTION, and up to `most` members a key."""
-    fan_in, last, now = FanIn(WINDOW, 1000, most), {}, NOW
+@given(sightings)
+def test_members_are_counted_as_a_list_of_all_sightings_would(seen):
+    """Exact to RESOLUTION while there are fewer than the most a key can hold."""
+    fan_in, last, now = FanIn(WINDOW, 1000), {}, NOW
     for later, key, member in seen:
         now += later
         count = fan_in.see(key, name_of(member), now)
@@ -26,7 +26,16 @@ def test_members_are_counted_as_a_list_of_all_sightings_would(seen, most):
         ages = [now - at for (met, _), at in last.items() if met == key]
         surely = sum(age <= WINDOW - RESOLUTION for age in ages)
         perhaps = sum(age <= WINDOW + RESOLUTION for age in ages)
-        assert min(surely, most) <= count <= min(perhaps, most)
+        assert surely <= count <= perhaps
+
+
+def test_a_crowded_key_stays_at_the_most_and_thins_out_again():
+    """Newcomers of a full key are taken up at most once a RESOLUTION, so that a crowd costs nothing."""
+    fan_in = FanIn(WINDOW, 1000, 16)
+    for n in range(200):
+        count = fan_in.see(1, name_of(f"account {n}"), NOW + n)
+        assert count == min(n + 1, 16)
+    assert fan_in.see(1, name_of("late"), NOW + 2 * DAY) == 1
 
 
 @given(sightings, st.lists(st.floats(-10 * DAY, 10 * DAY), max_size=60))
