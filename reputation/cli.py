@@ -39,8 +39,7 @@ class Commands(click.Group):
             return None
         module, attribute, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        # one name for an option wherever it is: HEADCOUNT_CONFIG, not HEADCOUNT_SERVE_CONFIG
-        command.context_settings = {"auto_envvar_prefix": "HEADCOUNT"}
+        _name_in_environment(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
@@ -48,13 +47,22 @@ class Commands(click.Group):
             formatter.write_dl([(name, words) for name, (_, _, words) in COMMANDS.items()])
 
 
+def _name_in_environment(command: click.Command) -> None:
+    """Give an option one name wherever it is, made of its own: HEADCOUNT_CONFIG, not HEADCOUNT_SERVE_CONFIG."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            parameter.envvar = "HEADCOUNT_" + parameter.opts[0].removeprefix("--").replace("-", "_").upper()
+    for inner in getattr(command, "commands", {}).values():
+        _name_in_environment(inner)
+
+
 @click.command(cls=Commands, context_settings={"max_content_width": 100})
 @click.version_option(package_name="headcount")
 def headcount() -> None:
     """Rate-limit the actor, not the account.
 
-    Every option can come from the environment: HEADCOUNT_SERVE_LISTEN and HEADCOUNT_LISTEN are the option
-    --listen of `headcount serve`. Exit codes: 0 well, 1 something failed, 2 wrong usage.
+    Every option can come from the environment: HEADCOUNT_LISTEN is the option --listen of every command that
+    has it. Exit codes: 0 well, 1 something failed, 2 wrong usage.
     """
 
 

@@ -26,7 +26,7 @@ def check(body: str, config: Path | None, *, as_json: bool) -> None:
 
     The engine starts empty, so what a running sidecar has learnt is not in it.
     """
-    text = Path(body[1:]).read_bytes() if body.startswith("@") else body.encode()
+    text = _read(Path(body[1:])) if body.startswith("@") else body.encode("utf-8", "surrogateescape")
     settings, now = read_settings(config), time.time()
     request = read(msgspec.json.Decoder(Request, dec_hook=wire_type), text)
     verdict = build(settings, open_addresses(settings, now)).check(request, now, Ulids())
@@ -34,6 +34,13 @@ def check(body: str, config: Path | None, *, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(verdict)).decode())
     else:
         show(msgspec.to_builtins(verdict))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from None
 
 
 def show(verdict: dict[str, Any]) -> None:

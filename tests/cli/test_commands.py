@@ -1,0 +1,148 @@
+"""Each command against real files and a real sidecar."""
+
+import json
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+import yaml
+from commands import command
+from sidecar_process import HASH_KEY, free_ports
+
+CHECK = {"account": {"id": "cli", "created_at": "2026-01-01T00:00:00Z"}, "client": {"ip": "203.0.113.7"}}
+
+
+class TestCheck:
+    def test_a_verdict_with_its_reasons_for_people_and_for_programs(self):
+        shown = command("check", json.dumps(CHECK)).words
+        assert "allow" in shown
+        assert "account_age" in shown
+        verdict = json.loads(command("check", "--json", json.dumps(CHECK)).words)
+        assert verdict["decision"] == "allow"
+        assert verdict["reasons"][0]["signal"] == "prior"
+
+    def test_from_a_file_with_a_configuration_from_the_environment(self, tmp_path):
+        (tmp_path / "body.json").write_text(json.dumps(CHECK))
+        (tmp_path / "headcount.yaml").write_text("tenants: {default: {prior: -5}}")
+        run = command(
+            "check",
+            "--json",
+            f"@{tmp_path / 'body.json'}",
+            extra={"HEADCOUNT_CONFIG": str(tmp_path / "headcount.yaml")},
+        )
+        assert json.loads(run.words)["reasons"][0]["points"] == -5
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ("{", "JSON"),
+            ("{}", "account.id"),
+            ('{"account": {"id": 5}}', "Expected"),
+            ("@/no/such/file", "/no/such/file: No such file"),
+        ],
+    )
+    def test_what_cannot_be_checked_is_one_line_and_exit_code_1(self, body, said):
+        run = command("check", body)
+        assert run.code == 1
+        assert said in run.words
+
+
+class TestConfig:
+    def test_validate(self, tmp_path):
+        good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+        good.write_text("tenants: {acme: {preset: strict}}")
+        bad.write_text("tenants:\n  acme:\n    weigths: {}\n")
+        assert "acme" in command("config", "validate", str(good)).words
+        run = command("config", "validate", str(bad))
+        assert run.code == 1
+        assert f"{bad}, line 3: tenants.acme.weigths: unknown key; did you mean weights?" in run.words
+
+    def test_show_is_yaml_that_can_be_validated_and_json_for_programs(self, tmp_path):
+        shown = command("config", "show").words
+        assert yaml.safe_load(shown)["tenants"]["default"]["prior"] == -2.2
+        path = tmp_path / "shown.yaml"
+        path.write_text(shown)
+        assert command("config", "validate", str(path)).code == 0
+        assert json.loads(command("config", "show", "--json").words)["tenants"]["default"]["preset"] == "balanced"
+
+    def test_schema(self):
+        found = json.loads(command("config", "schema").words)
+        jsonschema.validate({"tenants": {"acme": {"preset": "strict"}}}, found)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"tenant": {}}, found)
+
+
+class TestHash:
+    def test_the_stored_form_is_what_a_push_takes_in_the_keys_place(self, sidecar):
+        stored = command("hash", "sk-hashed").words.strip()
+        assert stored.startswith("hk1_")
+        assert "sk-hashed" not in stored
+        sidecar.tell("PUT", "/v1/accounts/hashed", {"keys": [stored], "created_at": 1700000000})
+        reasons = sidecar.ask({"account": {"key": "sk-hashed"}}).json["reasons"]
+        assert "account_age" in [reason["signal"] for reason in reasons]
+
+    def test_from_standard_input_so_that_no_key_is_in_a_history(self):
+        assert command("hash", "-", given="sk-1\n").out == command("hash", "sk-1").out
+
+    def test_without_the_sidecars_hash_key_it_would_match_nothing(self, tmp_path):
+        run = command("hash", "sk-1", extra={"HEADCOUNT_HASH_KEY": "short"})
+        assert "at least 16 characters" in run.words
+        (tmp_path / "key").write_text(HASH_KEY + "\n")
+        from_file = command("hash", "sk-1", extra={"HEADCOUNT_HASH_KEY": f"@{tmp_path / 'key'}"})
+        assert from_file.out == command("hash", "sk-1").out
+        assert "cannot read" in command("hash", "sk-1", extra={"HEADCOUNT_HASH_KEY": "@/no/such/file"}).words
+
+
+class TestRunningSidecar:
+    """Commands that ask a running sidecar, by its admin listener."""
+
+    def test_explain_says_why_a_past_verdict_was_what_it_was(self, sidecar):
+        verdict = sidecar.ask({"account": {"id": "explained", "payment": {"funding": "prepaid"}}}).json
+        shown = command("explain", verdict["id"], "--admin", sidecar.admin_listen).words
+        assert "payment" in shown
+        found = json.loads(command("explain", verdict["id"], "--json", "--admin", sidecar.admin_listen).words)
+        assert found["verdict"]["risk"] == verdict["risk"]
+        assert found["request"]["account"] == "explained"
+
+    def test_an_unknown_verdict_is_an_error_in_words(self, sidecar):
+        run = command("explain", "01JUNKNOWN", extra={"HEADCOUNT_ADMIN": sidecar.admin_listen})
+        assert run.code == 1
+        assert "is not among the recent ones" in run.words
+
+    def test_label_moves_the_risk(self, sidecar):
+        before = sidecar.ask({"account": {"id": "labelled"}}).json["risk"]
+        assert command("label", "labelled", "chargeback", "--admin", sidecar.admin_listen).code == 0
+        assert sidecar.ask({"account": {"id": "labelled"}}).json["risk"] > before
+
+    def test_clusters(self, sidecar):
+        run = command("clusters", "list", "--json", extra={"HEADCOUNT_ADMIN": sidecar.admin_listen})
+        assert json.loads(run.words)["clusters"] == []
+        run = command("clusters", "show", "h-none", "--admin", sidecar.admin_listen)
+        assert (run.code, "no cluster" in run.words) == (1, True)
+
+    def test_healthcheck(self, sidecar):
+        assert command("healthcheck", "--listen", sidecar.listen).code == 0
+        assert command("healthcheck", extra={"HEADCOUNT_LISTEN": sidecar.listen}).code == 0
+        assert command("healthcheck", "--listen", f"127.0.0.1:{free_ports(1)[0]}").code == 1
+
+    def test_nobody_there_is_said_in_one_line(self):
+        run = command("label", "a", "good", "--admin", f"127.0.0.1:{free_ports(1)[0]}")
+        assert run.code == 1
+        assert "no sidecar answers" in run.words
+        assert len(run.words.splitlines()) == 1
+
+
+IMPORTED = """
+import sys
+from click.testing import CliRunner
+from reputation.cli import headcount
+CliRunner().invoke(headcount, ["healthcheck", "--listen", "127.0.0.1:1"])
+print(*{"aiohttp", "msgspec", "numpy", "yaml", "rich", "asyncio", "maxminddb"} & {m.split(".")[0] for m in sys.modules})
+"""
+
+
+def test_healthcheck_imports_neither_the_engine_nor_a_web_framework():
+    """It runs every few seconds in a container."""
+    run = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, check=True, timeout=60)
+    assert run.stdout.split() == []
