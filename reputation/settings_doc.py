@@ -238,7 +238,7 @@ def _options() -> str:
 
 
 def _variable(option: click.Option) -> str:
-    return f"`HEADCOUNT_{(option.name or '').upper()}`"
+    return "`HEADCOUNT_" + option.opts[0].removeprefix("--").replace("-", "_").upper() + "`"
 
 
 def _option_default(option: click.Option) -> str:

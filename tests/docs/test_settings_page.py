@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
+from click.testing import CliRunner
 from msgspec import Meta, Struct
 
 from reputation import settings_doc
+from reputation.cli import headcount
 from reputation.config import from_text
 from reputation.settings_doc import Undescribed, render, table
 
@@ -41,6 +43,14 @@ def test_a_setting_without_a_description_is_an_error_that_names_it(monkeypatch):
 )
 def test_nested_settings_presets_and_options_are_on_the_page(words):
     assert words in render()
+
+
+def test_an_option_is_read_from_the_variable_that_the_page_names(monkeypatch):
+    """The value is one that the option refuses, so that the refusal shows that it was read."""
+    monkeypatch.setenv("HEADCOUNT_LISTENER", "nonesuch")
+    result = CliRunner().invoke(headcount, ["serve", "--state", "nowhere"])
+    assert "`HEADCOUNT_LISTENER`" in render()
+    assert (result.exit_code, "nonesuch" in result.output) == (2, True)
 
 
 def test_the_example_is_a_configuration_that_loads():
