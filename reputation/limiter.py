@@ -164,7 +164,7 @@ class TenantLimiter:
                 charges.append(Charge(name, "organisation", budgets.get((name, organisation.id), limit, now)))
         cost = request.request.cost
         if cluster is not None and cluster.standing != "blessed":
-            floor = floor_charge(who.name, settings.payer_floor, cost, budgets, now) if who.payer else None
+            floor = self._payer_floor(who, cost, now)
             return (
                 [*charges, floor]
                 if floor
@@ -176,6 +176,13 @@ class TenantLimiter:
             floor = floor_charge(who.name, settings.floor, cost, budgets, now) if shared else None
             return [*charges, floor] if floor else charges + shared
         return charges
+
+    def _payer_floor(self, who: Who, cost: float, now: float) -> Charge | None:
+        """Return a payer's own part of its cluster's budget, while there is something left of it."""
+        if not who.payer:
+            return None
+        units = self.tenant.settings.linking.payer_floor_units * self.links.typical_daily_use
+        return floor_charge(who.name, units, cost, self.state.budgets, now)
 
     def _own_charges(self, who: Who, tier: int, now: float) -> list[Charge]:
         policy, row = self.tenant.policy, who.row

@@ -41,9 +41,10 @@ def neighbourhood_charges(
     for key in keys:
         budget = links.neighbourhoods.get(key)
         if budget is not None:
-            whole = budgets.get(("near", key), daily(budget.daily * links.typical_daily_use), now)
-            part = budgets.get(("near", key, name), daily(budget.level), now)
-            charges += [Charge(key[0], "neighbourhood", whole), Charge(key[0], "neighbourhood", part)]
+            charges.append(Charge(key[0], "neighbourhood", budgets.get(("near", key), daily(budget.daily), now)))
+            if budget.level < budget.daily:  # infinite while there is enough for all
+                part = budgets.get(("near", key, name), daily(budget.level), now)
+                charges.append(Charge(key[0], "neighbourhood", part))
     return charges
 
 

@@ -49,10 +49,10 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(gt=0, le=1e6, description="Size of a cluster's purse, in typical honest accounts' daily use."),
     ] = 2.0
-    payer_floor: Annotated[
+    payer_floor_units: Annotated[
         float,
-        Meta(ge=0, description="Requests a day that a payer in a cluster has before the purse is asked."),
-    ] = 2000.0
+        Meta(ge=0, description="What a payer in a cluster has a day before the purse is asked, in the same unit."),
+    ] = 1.0
     floor: Annotated[
         float, Meta(ge=0, description="Requests a day that any account keeps in a crowded neighbourhood.")
     ] = 2.0
