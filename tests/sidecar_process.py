@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,19 +104,36 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 @contextmanager
 def running_sidecar(
-    directory: Path, settings: Any = None, options: Sequence[str] = (), extra: Mapping[str, str] | None = None
+    directory: Path,
+    settings: Any = None,
+    *,
+    listen: str | None = None,
+    extra: Mapping[str, str] | None = None,
+    in_environment: bool = False,
 ) -> Iterator[Sidecar]:
-    """A sidecar that answers; `settings` become its configuration file, headcount.yaml in the directory."""
+    """A sidecar that answers; `settings` become its configuration file, headcount.yaml in the directory.
+
+    listen: another check listener than a free port. in_environment: its options are given as HEADCOUNT_ variables.
+    """
     check, admin = free_ports(2)
-    command = [HEADCOUNT, "serve", "--listen", f"127.0.0.1:{check}", "--admin", f"127.0.0.1:{admin}", *options]
+    given = {"listen": listen or f"127.0.0.1:{check}", "admin": f"127.0.0.1:{admin}"}
     if settings is not None:
         (directory / "headcount.yaml").write_text(json.dumps(settings))  # JSON is YAML
-        command += ["--config", str(directory / "headcount.yaml")]
+        given["config"] = str(directory / "headcount.yaml")
+    variables = {f"HEADCOUNT_{name.upper()}": value for name, value in given.items()} if in_environment else {}
+    options = [] if in_environment else [f"--{name}={value}" for name, value in given.items()]
     log = directory / "sidecar.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=directory, env=environment(extra), stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [HEADCOUNT, "serve", *options],
+            cwd=directory,
+            env=environment({**variables, **(extra or {})}),
+            stdout=output,
+            stderr=output,
+        )
+    asked = [admin] if listen else [check, admin]
     try:
-        wait_for(lambda: is_ready(check) and is_ready(admin), "the sidecar did not become ready", process, log)
+        wait_for(lambda: all(map(is_ready, asked)), "the sidecar did not become ready", process, log)
         yield Sidecar(check, admin, process, log)
     finally:
         end(process)
