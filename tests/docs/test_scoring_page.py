@@ -86,7 +86,7 @@ def test_rules_and_standards_in_the_text():
         f"at least {standards.proven_days:g} days and {standards.proven_usd:g} USD",
         f"accounts of {standards.veteran_days:g} days seen on {standards.veteran_active_days} different days",
         f"the purse, {linking.purse_units:g} typical daily uses",
-        f"its floor of {linking.payer_floor:,.0f} a day first",
+        f"its floor of {linking.payer_floor_units:g} typical daily use first",
         f"each spends its floor of {linking.floor:g} a day first",
     ):
         assert words in PLAIN
