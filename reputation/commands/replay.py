@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import click
 import zstandard
@@ -22,6 +22,7 @@ from reputation.sidecar import build, hash_key, open_addresses, read_settings
 
 REPLAY_KEY = b"the keys in recorded lines are hashed with this one"
 CHUNK = 1 << 20
+PACKED_CHUNK = 1 << 14  # unpacked at once, and what unpacks may be a hundred times as much
 
 
 @click.command()
@@ -87,9 +88,42 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
     if name.endswith(".gz"):
         return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
     if name.endswith(".zst"):
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), CHUNK))
+        return cast("BinaryIO", io.BufferedReader(_Frames(raw), CHUNK))
     return raw
+
+
+class _Frames(io.RawIOBase):
+    """Reads one zstd frame after the other, and raises EOFError in the middle of one.
+
+    The library's own reader takes a file that was cut short for a whole one.
+    """
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._packed = b""
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            packed = self._packed or self._raw.read(PACKED_CHUNK)
+            if not packed:
+                if self._frame is not None:
+                    raise EOFError("the compressed file ends in the middle")
+                return 0
+            self._unpack(packed)
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+    def _unpack(self, packed: bytes) -> None:
+        frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+        self._ready = memoryview(frame.decompress(packed))
+        self._packed = frame.unused_data
+        self._frame = None if frame.eof else frame
 
 
 @contextlib.contextmanager
