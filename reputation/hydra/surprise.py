@@ -29,6 +29,10 @@ TRUSTED_ENOUGH = 30
 PRIOR_WEIGHT = 10.0
 """Accounts' worth of the general share mixed into a share among few trusted ones."""
 MOST_ROWS = 30_000_000
+MANY_ROWS = 3_000_000
+"""From so many rows on, pairs that nothing draws together are left out; below it every triple is looked at."""
+PAIR_LIFT, PAIR_NATS = 1.5, 8.0
+"""Weaker than what a cell needs of each of its values, so that pruning costs little recall."""
 
 
 class Pools(NamedTuple):
@@ -59,6 +63,8 @@ class _Pairs(NamedTuple):
 
     keys: Ints
     counts: Floats
+    single: Floats
+    suspects: float
 
     def at(self, first: Ints, second: Ints) -> Ints:
         return np.searchsorted(self.keys, np.minimum(first, second) << LOW | np.maximum(first, second))
@@ -119,7 +125,10 @@ def _count_pairs(accounts: Ints, held: Ints, family: Ints, pools: Pools) -> _Pai
     who = accounts[first]
     counts = np.stack([np.bincount(where, weights=pool[who], minlength=len(keys)) for pool in pools])
     kept = counts[0] >= FEWEST
-    return _Pairs(keys[kept], counts[:, kept].astype(np.float64))
+    single = np.bincount(held, weights=pools.suspects[accounts], minlength=int(held.max(initial=0)) + 1)
+    return _Pairs(
+        keys[kept], counts[:, kept].astype(np.float64), single.astype(np.float64), float(pools.suspects.sum())
+    )
 
 
 def _ahead(accounts: Ints) -> tuple[Ints, Ints]:
@@ -135,7 +144,7 @@ def _count_triples(accounts: Ints, held: Ints, family: Ints, pairs: _Pairs, base
     """All triples of three families whose three pairs are all frequent, with their holders."""
     first, second = _ahead(accounts)
     good, number = _among(pairs, held[first], held[second])
-    first, second, number = first[good], second[good], number[good]
+    first, second, number = _narrowed(accounts, (first[good], second[good], number[good]), pairs)
     ends = np.searchsorted(accounts, accounts, side="right")
     following = ends[second] - second - 1
     if following.sum() > MOST_ROWS:
@@ -150,6 +159,31 @@ def _count_triples(accounts: Ints, held: Ints, family: Ints, pairs: _Pairs, base
         good, _ = _among(pairs, held[other[base_row]], held[third])
         base_row, third = base_row[good], third[good]
     return _grouped(number[base_row] * (int(held.max(initial=0)) + 1) + held[third], accounts[third], pairs, held, base)
+
+
+def _narrowed(accounts: Ints, rows: tuple[Ints, Ints, Ints], pairs: _Pairs) -> tuple[Ints, Ints, Ints]:
+    """Where there is too much to look at: only rows of items that some pair draws together in that account.
+
+    Two of a cell's three pairs are always drawn together, so a cell is lost only to the order of its items.
+    """
+    first, second, number = rows
+    if len(first) <= MANY_ROWS:
+        return rows
+    drawn = _drawn_together(pairs)[number]
+    touched = np.bincount(accounts[first[drawn]], minlength=int(accounts.max(initial=0)) + 1)
+    marked = np.zeros(len(accounts), bool)
+    marked[first[drawn]] = marked[second[drawn]] = True
+    kept = marked[first] & marked[second] & (touched[accounts[first]] >= 2)
+    return first[kept], second[kept], number[kept]
+
+
+def _drawn_together(pairs: _Pairs) -> Mask:
+    """Pairs more frequent among suspects than their values make likely."""
+    left, right = pairs.keys >> LOW, pairs.keys & ((1 << LOW) - 1)
+    expected = pairs.single[left] * pairs.single[right] / max(pairs.suspects, 1.0)
+    lift = pairs.counts[0] / np.maximum(expected, 1e-9)
+    drawn: Mask = (lift >= PAIR_LIFT) & (pairs.counts[0] * np.log(np.maximum(lift, 1.0)) >= PAIR_NATS)
+    return drawn
 
 
 def _shortened(following: Ints) -> Ints:

@@ -1,5 +1,6 @@
 """The linker as a whole: who is linked, who is not, and that it says the same twice."""
 
+import random
 import subprocess
 import sys
 
@@ -79,8 +80,6 @@ def test_proven_accounts_and_payers_are_not_linked_by_network_and_software_alone
 
 
 def test_sessions_that_go_from_account_to_account_link_even_proven_ones():
-    import random
-
     rng = random.Random(5)
     linker = Linker()
     people = honest(linker)
@@ -158,8 +157,6 @@ def test_labels_beside_links_are_what_challenges():
 
 
 def test_with_key_address_and_user_agent_alone_one_script_on_one_address_is_found_and_homes_are_not():
-    import random
-
     rng = random.Random(1)
     linker = Linker()
     for n in range(300):
