@@ -40,7 +40,7 @@ def wire_type(kind: type, value: Any) -> Any:
         raise NotImplementedError(kind)
     if isinstance(value, str):
         try:
-            moment = datetime.datetime.fromisoformat(value)
+            moment = datetime.datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z
         except ValueError:
             raise ValueError("Expected seconds since 1970 or an RFC 3339 time") from None
         if moment.tzinfo is None:

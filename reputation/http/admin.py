@@ -176,4 +176,7 @@ async def _problems(
     except web.HTTPException as error:
         found = Problem(error.reason)
         found.status, found.title = error.status, error.reason
-        return _problem(found)
+        answer = _problem(found)
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer

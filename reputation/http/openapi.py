@@ -37,7 +37,7 @@ def _time_schema(kind: type) -> dict[str, Any]:
         raise NotImplementedError(kind)
     number = {"type": "number", "minimum": 0, "maximum": 253402300799}
     return {
-        "anyOf": [number, {"type": "string", "format": "date-time"}],
+        "anyOf": [number, {"type": "string", "format": "date-time", "pattern": "^(19[7-9][0-9]|[2-9][0-9]{3})-"}],
         "description": "Seconds since 1970, or RFC 3339.",
     }
 
@@ -83,7 +83,7 @@ def _paths() -> dict[str, Any]:
     push = {
         "parameters": [_ID, _TENANT],
         "requestBody": _body(_ref("AccountFacts")),
-        "responses": _answer("Kept.", None, *_GUARDED, 404, 413, 422, status=204),
+        "responses": _answer("Kept.", None, *_GUARDED, 404, 409, 413, 422, status=204),
     }
     one = {"parameters": [_ID, _TENANT], "responses": _answer("What is known.", _OBJECT, *_GUARDED, 404)}
     gone = {

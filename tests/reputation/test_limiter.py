@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from engine import CAUGHT, DAY, HOUR, NOW, PAYER, PROVEN, ask, check, drain, limiter, points, push, report, tenant
 
-from reputation.errors import Invalid, NotFound
+from reputation.errors import Conflict, Invalid, NotFound
 from reputation.keys import hashed, printed
 from reputation.policy import TIERS
 from reputation.stores.memory import TenantState
@@ -63,7 +63,7 @@ class TestWho:
         push(engine, "first", keys=["sk-1"])
         push(engine, "second", keys=["sk-2"], plan="free")
         before = state_of(engine)
-        with pytest.raises(Invalid) as refused:
+        with pytest.raises(Conflict) as refused:
             push(engine, "second", keys=["sk-3", "sk-1"], plan="paid")
         assert refused.value.pointer == "/keys/1"
         assert state_of(engine) == before

@@ -121,7 +121,7 @@ class TestFloor:
         assert TIERS.index(ask(engine, "payer").tier) > STANDARD
 
     def test_in_a_cluster_a_payer_spends_its_floor_before_the_purse(self, addresses):
-        engine = tenant(addresses, linking={"payer_floor": 3})
+        engine = tenant(addresses, linking={"payer_floor_units": 3})
         push(engine, "payer", **PAYER)
         linked(engine, "payer", "head")
         scopes = [{limit.name for limit in ask(engine, "payer").limits} for _ in range(4)]
@@ -136,12 +136,12 @@ class TestStops:
     """Nobody is challenged or denied without evidence that nobody else can cause."""
 
     @settings(max_examples=80)
-    @given(pasts, weights, facts, hosts, st.booleans())
-    def test_no_denial_without_hard_evidence(self, addresses, past, weight, known, ip, in_cluster):
+    @given(pasts, weights, facts, hosts, st.sampled_from([None, "shared", "restricted", "blessed"]))
+    def test_no_denial_without_hard_evidence(self, addresses, past, weight, known, ip, standing):
         engine = tenant(addresses, preset="strict", weights=weight)
         now = live_through(engine, past)
-        if in_cluster:
-            linked(engine, "a", standing="challenged")
+        if standing:
+            linked(engine, "a", standing=standing)
         verdict = check(engine, now, account={"id": "a", **known}, client={"ip": ip, "device": "d"})
         if verdict.decision in ("deny", "challenge"):
             row = engine.state.row("a")
@@ -162,10 +162,23 @@ class TestStops:
     def test_linking_alone_limits_and_does_not_deny(self, addresses):
         engine = tenant(addresses, preset="strict", weights={"hydra": 5}, caps={"hydra": 10})
         push(engine, "head", created_at=NOW - 60)
-        linked(engine, "head", standing="challenged")
+        linked(engine, "head", standing="restricted")
         verdict = ask(engine, "head", "16.0.0.1")
         assert (verdict.decision, verdict.tier) == ("allow", "restricted")
         assert verdict.cluster.size == 400
+
+    def test_a_cluster_with_evidence_beside_its_links_is_challenged_and_its_payers_are_not(self, addresses):
+        """The linker says `challenged` only with labels or disputes among the members."""
+        engine = tenant(addresses)
+        push(engine, "head", created_at=NOW - 60)
+        push(engine, "payer", **PAYER)
+        linked(engine, "head", "payer", standing="challenged")
+        assert (ask(engine, "head").decision, ask(engine, "payer").decision) == ("challenge", "allow")
+
+    def test_a_blessed_cluster_has_its_members_own_limits(self, addresses):
+        engine = tenant(addresses)
+        linked(engine, "a", standing="blessed")
+        assert {limit.scope for limit in ask(engine, "a").limits} == {"account"}
 
     def test_with_evidence_of_its_own_it_is_denied(self, addresses):
         engine = tenant(addresses)

@@ -1,0 +1,44 @@
+"""The description of the API, and the running sidecar held to it."""
+
+import json
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from openapi_spec_validator import validate
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from reputation.http.openapi import description
+
+DOCUMENT = json.loads(description())
+api = schemathesis.openapi.from_dict(DOCUMENT)
+# path: the checks whose rule it breaks by intention
+EXCEPTIONS = {
+    "/v1/check": [positive_data_acceptance],  # one of three members must be there, wherever
+    "/v1/check/batch": [negative_data_rejection],  # a bad item has its error in its place, in a 200
+    "/v1/orders": [positive_data_acceptance],  # each ruling needs other members
+}
+
+
+@api.parametrize()
+@settings(
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_running_sidecar_answers_as_described(case, sidecar):
+    """Valid and invalid requests of every operation against the listener that it is on."""
+    port = sidecar.check if case.path.startswith("/v1/check") else sidecar.admin
+    case.call_and_validate(base_url=f"http://127.0.0.1:{port}", excluded_checks=EXCEPTIONS.get(case.path, []))
+
+
+def test_the_description_is_valid_openapi():
+    validate(DOCUMENT)
+
+
+def test_the_sidecar_serves_it(sidecar):
+    answer = sidecar.tell("GET", "/openapi.json")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json == DOCUMENT
