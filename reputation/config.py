@@ -80,6 +80,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[TokenSettings, ...],
         Meta(description="Bearer tokens of the admin API; without any it answers this machine alone."),
     ] = ()
+    gateways: Annotated[
+        dict[Text, Text],
+        Meta(description="Adapters of your own: a name for the route, and the dotted name of the module."),
+    ] = {}
     geoip: Annotated[GeoipSettings, Meta(description="What is known of addresses, and from which files.")] = (
         GeoipSettings()
     )

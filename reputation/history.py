@@ -21,7 +21,8 @@ class FanIn:
 
     Two generations of one dict: what is not seen again for a whole window is dropped with the older one. At most
     `max_keys` keys are kept (a flood of new ones shortens the window, counted in `rotations`) and `max_members`
-    members a key; a key that full takes a newcomer up at most once in RESOLUTION seconds. A key costs about 130 bytes with one member.
+    members a key; a key that full takes a newcomer up at most once in RESOLUTION seconds. A key costs about
+    130 bytes with one member.
     """
 
     def __init__(self, window: float, max_keys: int, max_members: int = 64) -> None:

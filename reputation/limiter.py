@@ -9,7 +9,7 @@ from geoip.book import AddressBook
 from reputation.bucket import change_limit, full
 from reputation.charges import Charge, Taken, binding_limit, take_all
 from reputation.counts import Counts
-from reputation.errors import Invalid, NotFound
+from reputation.errors import Conflict, NotFound
 from reputation.events import (
     AccountFacts,
     BindingLimit,
@@ -55,6 +55,14 @@ MOST_MARKS = 255  # small integers are shared, larger ones cost each row 32 byte
 HARD_SIGNALS = frozenset({"outcomes_against", "disputes", "declines"})
 """Evidence that nobody else can cause: without any of it an account is limited, never challenged or denied."""
 
+STANDING_TIERS = {
+    "blessed": 0,
+    "shared": 0,
+    "restricted": TIERS.index("restricted"),
+    "challenged": TIERS.index("restricted"),
+}
+"""The mildest tier that a member can have by its cluster's standing; a payer's floor stands above it."""
+
 NewId = Callable[[float], str]
 
 
@@ -69,6 +77,7 @@ class TenantLimiter:
         self.counts = Counts()
         self.verdicts: Recent[tuple[Request, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret
+        self._today = -1
         self._addresses = addresses
         self._repeats: Recent[Verdict] = Recent(REPEAT_WINDOW, KEPT_REPEATS)
 
@@ -77,6 +86,10 @@ class TenantLimiter:
         if tenant.settings.mode != self.tenant.settings.mode:
             self.state.refill()
         self.tenant = tenant
+        self.witness.standards = tenant.settings.standards
+        if not tenant.settings.linking.enabled:
+            self.links = NO_LINKS
+            self.witness.listening = False
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
         """Score one request, take from its buckets, and answer. Raises Invalid if nobody is named."""
@@ -91,10 +104,11 @@ class TenantLimiter:
         if cluster is not None:
             seen.cluster_confidence, seen.cluster_size = confidence, cluster.size
         score = self._score(seen, now)
-        tier = self._tier(who, score)
+        tier = self._tier(who, score, cluster)
         taken = take_all(self._charges(who, tier, cluster, request, now), request.request.cost, now)
         reference = None if cluster is None else ClusterRef(cluster.id, cluster.size, confidence)
-        verdict = self._answer(new_id(now), score, tier, taken, reference)
+        decision = self._decide(who, tier, taken, cluster)
+        verdict = self._answer(new_id(now), score, tier, taken, decision, reference)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
         self.verdicts.put(verdict.id, (request, verdict), now)
@@ -114,8 +128,7 @@ class TenantLimiter:
         if not who.confirmed:
             return seen
         state, row, address = self.state, who.row, who.address
-        if row.burst is None or row.burst.at // DAY != now // DAY:
-            row.days = min(row.days + 1, MOST_MARKS)
+        self._note_day(row, int(now // DAY))
         member = name_of(who.name)
         if address is not None and address.host is not None:
             row.recent = visit(row.recent, address.host, address.asn, address.country, now)
@@ -131,6 +144,14 @@ class TenantLimiter:
             seen.accounts_on_device = state.accounts_on_device.see(hash(device), member, now)
         return seen
 
+    def _note_day(self, row: Row, today: int) -> None:
+        """Count the different days of an account; the number of the day is one object for all rows."""
+        if today > row.day:
+            if today != self._today:
+                self._today = today
+            row.day = self._today
+            row.days = min(row.days + 1, MOST_MARKS)
+
     def _score(self, seen: Seen, now: float) -> Score:
         tenant = self.tenant
         found = []
@@ -140,10 +161,12 @@ class TenantLimiter:
                 found.append((family, external, raw))
         return add_up(tenant.prior, found)
 
-    def _tier(self, who: Who, score: Score) -> int:
+    def _tier(self, who: Who, score: Score, cluster: Cluster | None) -> int:
         """Choose the tier, never below a payer's floor, and milder than a stop without hard evidence."""
         policy = self.tenant.policy
         tier = tier_of(policy, score.log_odds, who.row.tier)
+        if cluster is not None:
+            tier = max(tier, STANDING_TIERS[cluster.standing])
         if tier > STANDARD and who.payer:
             tier = min(tier, max(STANDARD, tier_of(policy, score.own, -1)))
         if tier > policy.strictest_allowing and not _has_hard_evidence(score.reasons, who.facts):
@@ -195,12 +218,20 @@ class TenantLimiter:
             change_limit(daily, limits.daily, now)
         return [Charge("burst", "account", burst), Charge("daily", "account", daily)]
 
-    def _answer(self, id_: str, score: Score, tier: int, taken: Taken, cluster: ClusterRef | None) -> Verdict:
+    def _decide(self, who: Who, tier: int, taken: Taken, cluster: Cluster | None) -> Decision:
+        """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
+        decision = self.tenant.policy.rules[tier].decision
+        if decision != "allow":
+            return decision
+        if cluster is not None and cluster.standing == "challenged" and not who.payer:
+            return "challenge"
+        return "throttle" if taken.wait else "allow"
+
+    def _answer(
+        self, id_: str, score: Score, tier: int, taken: Taken, decision: Decision, cluster: ClusterRef | None
+    ) -> Verdict:
         tenant = self.tenant
         rule = tenant.policy.rules[tier]
-        decision: Decision = rule.decision
-        if decision == "allow" and taken.wait:
-            decision = "throttle"
         limit = binding_limit(tenant.settings.unit, taken.states[taken.binding])
         live = Verdict(
             id_, tenant.name, tenant.revision, "enforce", decision, risk(score.log_odds), TIERS[tier], limit,
@@ -209,11 +240,11 @@ class TenantLimiter:
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 
     def push(self, account: str, body: AccountFacts, now: float) -> None:
-        """Keep what billing says of an account. Raises Invalid, and keeps nothing, if a key is somebody else's."""
+        """Keep what billing says of an account. Raises Conflict, and keeps nothing, if a key is somebody else's."""
         keys = tuple(hashed(key, self.secret) for key in body.keys)
         for i, key in enumerate(keys):
             if self.state.owners.get(key, account) != account:
-                raise Invalid("this key belongs to another account; take it away there first", f"/keys/{i}")
+                raise Conflict("this key belongs to another account; take it away there first", f"/keys/{i}")
         row = self.state.push(account, from_push(body, keys))
         for key in keys:
             self.state.strangers.leave("key:" + printed(key))

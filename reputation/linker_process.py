@@ -64,6 +64,7 @@ class Desk:
         linker = self._linkers.get(batch.tenant)
         if linker is None:
             linker = self._linkers[batch.tenant] = Linker(batch.settings)
+        linker.settings = batch.settings
         for known in batch.known:
             linker.know(known)
         linker.see_many(batch.sightings)

@@ -37,9 +37,6 @@ CAPS = {
     "hydra": 2.0,
 }
 
-HARD_EVIDENCE = 1.0
-"""Log-odds above the prior that an account's own families must show before it is challenged or denied."""
-
 
 class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What linked accounts share. Units are a typical honest account's daily use, learnt from proven accounts."""

@@ -10,7 +10,6 @@ from reputation.events import AccountFacts, Outcome, Request, Verdict, wire_type
 
 T = TypeVar("T")
 
-MOST_NESTED = 32
 PROBLEM_TYPE = "application/problem+json"
 
 decode_request = msgspec.json.Decoder(Request, dec_hook=wire_type)

@@ -30,7 +30,7 @@ class Witness:
     def __init__(self, standards: Standards, listening: bool = False) -> None:  # noqa: FBT001, FBT002 - a plain switch
         self.listening = listening
         self.dropped = 0
-        self._standards = standards
+        self.standards = standards
         self._notes: list[Note] = []
 
     @property
@@ -68,8 +68,8 @@ class Witness:
     def know(self, account: str, row: Row, facts: Facts, now: float) -> None:
         """Note what billing pushed."""
         if self.listening:
-            payer = is_payer(facts, self._standards, now)
-            proven = is_proven(facts, self._standards, now, row.days)
+            payer = is_payer(facts, self.standards, now)
+            proven = is_proven(facts, self.standards, now, row.days)
             self._tell(account, row, facts, payer * PAYER + proven * PROVEN + CONFIRMED)
 
     def hear(self, outcome: Outcome, now: float) -> None:

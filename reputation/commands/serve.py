@@ -21,7 +21,7 @@ from reputation.errors import ConfigError
 from reputation.http.access import is_loopback
 from reputation.http.admin import Admin
 from reputation.http.listener_sockets import AddressError, bind
-from reputation.http.routes import CheckRoutes, body_limit
+from reputation.http.routes import CheckRoutes, adapters, body_limit
 from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
@@ -60,7 +60,9 @@ def serve(config: Path | None, listen: str, admin: str, state: str, kind: str) -
 async def _serve(settings: Settings, config: Path | None, listen: str, admin: str, kind: str) -> None:
     log = event_log(settings.log, sys.stderr)
     serving = _assemble(settings, log)
-    routes = CheckRoutes(serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note)
+    routes = CheckRoutes(
+        serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note, adapters(settings.gateways)
+    )
     try:
         check_socket, admin_socket = bind(listen), bind(admin)
     except AddressError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from reputation.errors import BadRequest, NotFound, Problem, TooLarge
+from reputation.errors import BadRequest, ConfigError, NotFound, Problem, TooLarge
 from reputation.events import Request, Verdict, wire_type
 from reputation.gateway import HttpMessage, Reply
 from reputation.limiter import Limiter, NewId
@@ -44,13 +44,21 @@ def problem_reply(problem: Problem) -> Reply:
 class CheckRoutes:
     """The application of the check listener. `ready` returns what /readyz tells, or None while not ready."""
 
-    def __init__(self, limiter: Limiter, clock: Clock, new_id: NewId, ready: Ready, note: Note) -> None:
+    def __init__(
+        self,
+        limiter: Limiter,
+        clock: Clock,
+        new_id: NewId,
+        ready: Ready,
+        note: Note,
+        gateways: dict[bytes, ModuleType] | None = None,
+    ) -> None:
         self.limiter = limiter
         self._clock = clock
         self._new_id = new_id
         self._ready = ready
         self._note = note
-        self._adapters: dict[bytes, ModuleType] = {}
+        self._adapters = adapters({}) if gateways is None else gateways
         self._routes: Mapping[bytes, tuple[bytes, Handler]] = {
             b"/v1/check": (b"POST", self._check),
             b"/v1/check/batch": (b"POST", self._batch),
@@ -125,11 +133,19 @@ class CheckRoutes:
     def _adapter(self, name: bytes) -> ModuleType:
         found = self._adapters.get(name)
         if found is None:
-            word = name.decode("latin-1")
-            if word not in GATEWAYS:
-                raise NotFound(f"no gateway is called {word!r}; known are {', '.join(GATEWAYS)}")
-            found = self._adapters[name] = importlib.import_module(f"plugins.{word}")
+            raise NotFound(f"no gateway of this name is here; known are {b', '.join(self._adapters).decode()}")
         return found
+
+
+def adapters(own: Mapping[str, str]) -> dict[bytes, ModuleType]:
+    """Load the adapters: ours by their folder in plugins/, the operator's by dotted name. Raises ConfigError."""
+    found = {}
+    for name, module in {**{name: f"plugins.{name}" for name in GATEWAYS}, **own}.items():
+        try:
+            found[name.encode()] = importlib.import_module(module)
+        except ImportError as error:
+            raise ConfigError(f"gateways.{name}: no module {module!r} can be imported: {error}") from None
+    return found
 
 
 def _healthy(_: HttpMessage) -> Reply:

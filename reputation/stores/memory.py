@@ -22,7 +22,7 @@ MOST_SHARED = 64
 class Row(Struct, gc=False):
     """What is kept of one account. No garbage-collector header, no cycles: a million of them cost no pause.
 
-    tier: index of the last tier, -1 before the first verdict. days: different days seen. standing: bits for
+    tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them. standing: bits for
     payer and proven as the linker was last told; told: hash of the facts it was told.
     """
 
@@ -32,6 +32,7 @@ class Row(Struct, gc=False):
     recent: bytes = b""
     tier: int = -1
     days: int = 0
+    day: int = -1
     standing: int = 0
     told: int = 0
     marks_against: int = 0

@@ -121,7 +121,7 @@ class TestFloor:
         assert TIERS.index(ask(engine, "payer").tier) > STANDARD
 
     def test_in_a_cluster_a_payer_spends_its_floor_before_the_purse(self, addresses):
-        engine = tenant(addresses, linking={"payer_floor_units": 3})
+        engine = tenant(addresses, linking={"payer_floor_units": 0.03})
         push(engine, "payer", **PAYER)
         linked(engine, "payer", "head")
         scopes = [{limit.name for limit in ask(engine, "payer").limits} for _ in range(4)]
