@@ -17,8 +17,8 @@ CORROBORATION = 12.0
 """Nats that another family must add to a component: ln(10^4 values looked at) + 3."""
 COMPONENT_ODDS = float(np.log(200.0))
 SAMPLED = 64
-LOYAL = 3.0
-"""Nats by which a core's own member must look like the core; the cell that it came in by gives more than that."""
+LOYAL = 7.0
+"""Nats, ln(1000), by which a core's own member must look like the core; newcomers must overcome a prior besides."""
 STRANGERS = 0.2
 """A core in which more than this share of members do not resemble each other is left as the detector found it."""
 ROUNDS = 3
