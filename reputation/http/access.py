@@ -52,14 +52,17 @@ def check_local(host: str | None, method: str, content_type: str, origin: str | 
     A page elsewhere can send forms and simple requests, and with DNS rebinding its own Host; it cannot send
     application/json without asking first, nor choose the Host header.
     """
-    name = (host or "").rsplit(":", 1)[0] if not (host or "").endswith("]") else (host or "")
-    if name not in LOOPBACK_NAMES:
+    if _without_port(host or "") not in LOOPBACK_NAMES:
         raise NotAllowed("without tokens the admin listener answers to a loopback Host alone, such as 127.0.0.1")
-    if origin is not None and origin.split("://")[-1].rsplit(":", 1)[0] not in LOOPBACK_NAMES:
+    if origin is not None and _without_port(origin.partition("://")[2]) not in LOOPBACK_NAMES:
         raise NotAllowed("without tokens no other site may call the admin listener")
     if method not in ("GET", "HEAD", "DELETE") and content_type != "application/json":
         raise BadRequest("send Content-Type: application/json", "")
     return LOCAL
+
+
+def _without_port(host: str) -> str:
+    return host if host.endswith("]") else host.rsplit(":", 1)[0]
 
 
 def authorise(caller: Caller, role: str, tenant: str | None) -> None:

@@ -15,13 +15,14 @@ api = schemathesis.openapi.from_dict(DOCUMENT)
 EXCEPTIONS = {
     "/v1/check": [positive_data_acceptance],  # one of three members must be there, wherever
     "/v1/check/batch": [negative_data_rejection],  # a bad item has its error in its place, in a 200
+    "/v1/accounts/{id}": [positive_data_acceptance],  # to JSON Schema 4.0 is an integer, here a count is written 4
     "/v1/orders": [positive_data_acceptance],  # each ruling needs other members
 }
 
 
 @api.parametrize()
 @settings(
-    max_examples=60,
+    max_examples=25,
     derandomize=True,
     deadline=None,
     database=None,
