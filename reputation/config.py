@@ -44,6 +44,9 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[Literal["json", "console"], Meta(description="One JSON object a line, or for people.")] = "json"
     decisions: Annotated[Fraction, Meta(description="Share of allowed verdicts that are logged.")] = 0.0
     stops: Annotated[Fraction, Meta(description="Share of all other verdicts that are logged.")] = 1.0
+    per_second: Annotated[
+        int, Meta(ge=1, le=100_000, description="Lines a second at most; what is above that is counted and dropped.")
+    ] = 400
     plain_identifiers: Annotated[
         bool, Meta(description="Log account ids and addresses as they are, not as keyed hashes.")
     ] = False

@@ -11,13 +11,16 @@ from reputation.config import LogSettings
 from reputation.events import Request, Verdict
 from reputation.keys import pseudonym
 
-MOST_WAITING = 16_384
 FLUSH_EVERY = 0.25
 _STEPS = 1 << 16
 
 
 class DecisionLog:
-    """`note` costs a check one comparison and, if the verdict is sampled, one append. Drops are counted."""
+    """`note` costs a check one comparison and, if the verdict is sampled, one append. Drops are counted.
+
+    A line costs as much as a check, so a flood of stops must not buy a line each: the queue holds what may be
+    written until the next flush.
+    """
 
     def __init__(self, settings: LogSettings, secret: bytes, sink: TextIO) -> None:
         self.dropped = 0
@@ -26,6 +29,7 @@ class DecisionLog:
         self._waiting: deque[tuple[Request, Verdict, float]] = deque()
         self._stop = threading.Event()
         self._log = structlog.wrap_logger(structlog.WriteLogger(sink), processors=[_renderer(settings)])
+        self._most = max(int(settings.per_second * FLUSH_EVERY), 1)
         self._plain = settings.plain_identifiers
         self._allowed = int(settings.decisions * _STEPS)
         self._stopped = int(settings.stops * _STEPS)
@@ -39,7 +43,7 @@ class DecisionLog:
         share = self._allowed if verdict.decision == "allow" else self._stopped
         if not share or (hash(verdict.id) & (_STEPS - 1)) >= share:
             return
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= self._most:
             self.dropped += 1
             return
         self._waiting.append((request, verdict, now))
