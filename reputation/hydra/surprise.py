@@ -164,7 +164,8 @@ def _count_triples(accounts: Ints, held: Ints, family: Ints, pairs: _Pairs, base
 def _narrowed(accounts: Ints, rows: tuple[Ints, Ints, Ints], pairs: _Pairs) -> tuple[Ints, Ints, Ints]:
     """Where there is too much to look at: only rows of items that some pair draws together in that account.
 
-    Two of a cell's three pairs are always drawn together, so a cell is lost only to the order of its items.
+    A heuristic: in a cell at least two of the three pairs are usually drawn together. It loses cells of hydras that are
+    most of all suspects, which does not happen where there are so many rows.
     """
     first, second, number = rows
     if len(first) <= MANY_ROWS:
