@@ -84,6 +84,8 @@ def _first_time(bucket: Bucket, cost: float, start: float, guess: float) -> floa
     The arithmetic of `settled` rounds, but never falls as time goes on, so the two are bracketed in doubling steps
     and then halved: one float of the clock may be as fine as 1e-16 of a float of the tokens, or the other way round.
     """
+    if settled(bucket, guess) >= cost > settled(bucket, math.nextafter(guess, 0.0)):
+        return guess
     step = math.ulp(guess)
     low = high = guess
     while settled(bucket, high) < cost:

@@ -46,14 +46,15 @@ def take_all(charges: Sequence[Charge], cost: float, now: float) -> Taken:
 
 
 def _denied(charges: Sequence[Charge], cost: float, now: float) -> Taken:
-    waits = [retry_after(charge.bucket, cost, now) for charge in charges]
-    wait = max(waits)
-    return Taken(wait, waits.index(wait), tuple(_state(charge, now) for charge in charges))
-
-
-def _state(charge: Charge, now: float) -> LimitState:
-    limit = charge.bucket.limit
-    return LimitState(charge.name, limit.rate, limit.burst, settled(charge.bucket, now), charge.scope)
+    wait, binding = 0.0, 0
+    states: list[LimitState] = []
+    for charge in charges:
+        bucket = charge.bucket
+        limit, held = bucket.limit, settled(bucket, now)
+        if held < cost and (lack := retry_after(bucket, cost, now)) > wait:
+            wait, binding = lack, len(states)
+        states.append(LimitState(charge.name, limit.rate, limit.burst, held, charge.scope))
+    return Taken(wait, binding, tuple(states))
 
 
 def binding_limit(unit: str, state: LimitState) -> BindingLimit:
