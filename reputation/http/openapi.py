@@ -62,75 +62,67 @@ def _answer(words: str, schema: dict[str, Any] | None, *problems: int, status: i
     return {str(status): found, **_problems(*problems)}
 
 
-def _body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": _content(schema)}
-
-
 _OBJECT = {"type": "object"}
 _GUARDED = (400, 401, 403)
 
 
-def _paths() -> dict[str, Any]:
-    check = {
-        "requestBody": _body(_ref("Request")),
-        "responses": _answer("The verdict.", _ref("Verdict"), 400, 404, 413, 422),
-    }
+def _operation(
+    summary: str, responses: dict[str, Any], body: dict[str, Any] | None = None, parameters: tuple[Any, ...] = ()
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"summary": summary, "responses": responses}
+    if body is not None:
+        found["requestBody"] = {"required": True, "content": _content(body)}
+    if parameters:
+        found["parameters"] = list(parameters)
+    return found
+
+
+def _check_paths() -> dict[str, Any]:
+    verdict = _answer("The verdict.", _ref("Verdict"), 400, 404, 413, 422)
+    verdicts = _answer('Verdicts, or {"error": …}, in order.', {"type": "array"}, 400, 413, 422)
     items = {"type": "array", "maxItems": 1000, "items": _ref("Request")}
-    batch = {
-        "requestBody": _body(items),
-        "responses": _answer('Verdicts, or {"error": …}, in order.', {"type": "array"}, 400, 413, 422),
-    }
-    push = {
-        "parameters": [_ID, _TENANT],
-        "requestBody": _body(_ref("AccountFacts")),
-        "responses": _answer("Kept.", None, *_GUARDED, 404, 409, 413, 422, status=204),
-    }
-    one = {"parameters": [_ID, _TENANT], "responses": _answer("What is known.", _OBJECT, *_GUARDED, 404)}
-    gone = {
-        "parameters": [_ID, _TENANT],
-        "responses": _answer("Forgotten.", None, *_GUARDED, 404, status=204),
-    }
-    outcome = {
-        "requestBody": _body(_ref("Outcome")),
-        "responses": _answer("Counted.", None, *_GUARDED, 404, 413, 422, status=204),
-    }
-    order = {
-        "parameters": [_TENANT],
-        "requestBody": _body(_ref("OrderBody")),
-        "responses": _answer("In force from the next linking on.", None, *_GUARDED, 404, 413, 422, status=204),
-    }
-    most = {
-        "name": "limit",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
-    }
-    listed = {"parameters": [_TENANT], "responses": _answer("All clusters.", _OBJECT, *_GUARDED, 404)}
-    recent = {"parameters": [_TENANT, most], "responses": _answer("Newest first.", _OBJECT, *_GUARDED, 404)}
-    plain = {"responses": _answer("Well.", _OBJECT)}
-    ready = {
-        "responses": _answer("Ready.", _OBJECT) | {"503": {"description": "Not ready.", "content": _content(_OBJECT)}}
-    }
-    text = {
-        "responses": {"200": {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
-        | _problems(*_GUARDED)
-    }
     return {
-        "/v1/check": {"post": {"summary": "Check one request (check listener)", **check}},
-        "/v1/check/batch": {"post": {"summary": "Check up to 1,000 (check listener)", **batch}},
+        "/v1/check": {"post": _operation("Check one request (check listener)", verdict, _ref("Request"))},
+        "/v1/check/batch": {"post": _operation("Check up to 1,000 (check listener)", verdicts, items)},
+    }
+
+
+def _written_paths() -> dict[str, Any]:
+    """Describe what writes, and reading an account back."""
+    kept = _answer("Kept.", None, *_GUARDED, 404, 409, 413, 422, status=204)
+    known = _answer("What is known.", _OBJECT, *_GUARDED, 404)
+    forgotten = _answer("Forgotten.", None, *_GUARDED, 404, status=204)
+    counted = _answer("Counted.", None, *_GUARDED, 404, 413, 422, status=204)
+    ordered = _answer("In force from the next linking on.", None, *_GUARDED, 404, 413, 422, status=204)
+    one = (_ID, _TENANT)
+    return {
         "/v1/accounts/{id}": {
-            "put": {"summary": "Push an account's facts", **push},
-            "get": {"summary": "What is known of an account", **one},
-            "delete": {"summary": "Forget an account", **gone},
+            "put": _operation("Push an account's facts", kept, _ref("AccountFacts"), one),
+            "get": _operation("What is known of an account", known, None, one),
+            "delete": _operation("Forget an account", forgotten, None, one),
         },
-        "/v1/outcomes": {"post": {"summary": "Report what became of an account", **outcome}},
-        "/v1/clusters": {"get": {"summary": "Clusters now", **listed}},
-        "/v1/clusters/{id}": {"get": {"summary": "A cluster and its evidence", **one}},
-        "/v1/orders": {"post": {"summary": "Split, pin, release or bless", **order}},
-        "/v1/decisions": {"get": {"summary": "Recent verdicts", **recent}},
-        "/v1/decisions/{id}": {"get": {"summary": "A recent verdict, explained", **one}},
-        "/metrics": {"get": {"summary": "Prometheus metrics", **text}},
-        "/healthz": {"get": {"summary": "Alive", **plain}},
-        "/readyz": {"get": {"summary": "Ready for checks", **ready}},
+        "/v1/outcomes": {"post": _operation("Report what became of an account", counted, _ref("Outcome"))},
+        "/v1/orders": {"post": _operation("Split, pin, release or bless", ordered, _ref("OrderBody"), (_TENANT,))},
+    }
+
+
+def _read_paths() -> dict[str, Any]:
+    most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
+    newest = (_TENANT, {"name": "limit", "in": "query", "schema": most})
+    many = _answer("What there is now.", _OBJECT, *_GUARDED, 404)
+    one = _answer("What is known.", _OBJECT, *_GUARDED, 404)
+    of_one = (_ID, _TENANT)
+    text = {"200": {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+    ready = {"503": {"description": "Not ready.", "content": _content(_OBJECT)}}
+    return {
+        "/v1/clusters": {"get": _operation("Clusters now", many, None, (_TENANT,))},
+        "/v1/clusters/{id}": {"get": _operation("A cluster and its evidence", one, None, of_one)},
+        "/v1/decisions": {"get": _operation("Recent verdicts, newest first", many, None, newest)},
+        "/v1/decisions/{id}": {"get": _operation("A recent verdict, explained", one, None, of_one)},
+        "/openapi.json": {"get": _operation("This document", _answer("OpenAPI 3.1.", _OBJECT, *_GUARDED))},
+        "/metrics": {"get": _operation("Prometheus metrics", text | _problems(*_GUARDED))},
+        "/healthz": {"get": _operation("Alive", _answer("Well.", _OBJECT))},
+        "/readyz": {"get": _operation("Ready for checks", _answer("Ready.", _OBJECT) | ready)},
     }
 
 
@@ -146,7 +138,7 @@ def description() -> bytes:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": "The check routes are on the check listener, all others on the admin listener.",
         },
-        "paths": _paths(),
+        "paths": _check_paths() | _written_paths() | _read_paths(),
         "components": {
             "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

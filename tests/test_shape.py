@@ -1,0 +1,174 @@
+"""The shape of the code that docs/architecture.md states: imports go down one ladder, and nothing grows too large."""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("reputation", "geoip", "plugins")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+# What each part of the program may import of ours; the longest prefix of a module's name decides.
+LADDER = {
+    "geoip": ("geoip",),
+    "plugins": ("reputation.events", "reputation.gateway", "reputation.errors", "plugins"),
+    "reputation.events": (),
+    "reputation.errors": (),
+    "reputation.bucket": (),
+    "reputation.score": ("reputation.events",),
+    "reputation.signals": (
+        "reputation.events",
+        "reputation.score",
+        "reputation.facts",
+        "reputation.signals",
+        "geoip.facts",
+    ),
+    "reputation.hydra": ("reputation.events", "reputation.score", "reputation.hydra", "geoip.facts"),
+    "reputation.stores": ("reputation.bucket", "reputation.facts", "reputation.history", "reputation.stores"),
+    "reputation": ("reputation", "geoip"),  # but nothing of TOP; see below
+    **dict.fromkeys(
+        ("reputation.http", "reputation.commands", "reputation.cli", "reputation.replay", "reputation.sidecar"),
+        ("reputation", "geoip", "plugins"),
+    ),
+}
+TOP = (
+    "reputation.http",
+    "reputation.commands",
+    "reputation.cli",
+    "reputation.replay",
+    "reputation.sidecar",
+    "reputation.serving",
+    "reputation.settings_doc",
+    "reputation.__main__",
+)
+FORBIDDEN = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc)(_|$)")
+POLLING = {"sidecar_process.py", "gateway_processes.py"}
+"""Where a process is asked again and again until it is ready, with a deadline."""
+BOUNDARIES = {"reputation/http/listener_connection.py", "reputation/http/aiohttp_listener.py"}
+"""Where a fault of one request must not end the others'."""
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path):
+    """Modules of ours that a file imports, relative ones made absolute."""
+    return {name for name in imported_anything(path) if name.split(".")[0] in PACKAGES}
+
+
+def imported_anything(path):
+    package = path.relative_to(ROOT).parent.parts
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            whole = ".".join(filter(None, (start, node.module)))
+            found |= {f"{whole}.{alias.name}" if is_package(whole) else whole for alias in node.names}
+    return found
+
+
+def is_package(name):
+    return (ROOT / Path(*name.split("."))).is_dir()
+
+
+def within(name, prefixes):
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+def functions(path):
+    return [n for n in ast.walk(tree_of(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def length(function):
+    return function.end_lineno - function.lineno + 1
+
+
+def parameters(function):
+    """How many a caller gives; a command's are its options."""
+    if any("command" in ast.unparse(decorator) for decorator in function.decorator_list):
+        return 0
+    names = [a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def offences(paths, find):
+    """What `find` holds against each file, by the file's name; nothing for those that keep the rule."""
+    found = {str(path.relative_to(ROOT)): find(path) for path in paths}
+    return {name: wrong for name, wrong in found.items() if wrong}
+
+
+def test_imports_go_down_the_ladder():
+    def wrong(path):
+        name = module_of(path)
+        allowed = LADDER[max((prefix for prefix in LADDER if within(name, [prefix])), key=len)]
+        upwards = () if within(name, TOP) else TOP
+        return {found for found in imported(path) if not within(found, allowed) or within(found, upwards)}
+
+    assert offences(FILES, wrong) == {}
+
+
+def test_no_file_function_or_signature_is_too_large():
+    assert offences(FILES, lambda path: max(len(path.read_text().splitlines()) - 350, 0)) == {}
+    assert offences(TESTS, lambda path: max(len(path.read_text().splitlines()) - 600, 0)) == {}
+    assert offences(FILES, lambda path: [f.name for f in functions(path) if length(f) > 50]) == {}
+    assert offences(FILES, lambda path: [f.name for f in functions(path) if parameters(f) > 7]) == {}
+
+
+def test_most_functions_are_small():
+    lengths = sorted(length(function) for path in FILES for function in functions(path))
+    assert statistics.median(lengths) <= 8
+    assert lengths[len(lengths) * 9 // 10] < 30
+
+
+def test_names_say_what_a_thing_is():
+    def vague(path):
+        names = [path.stem, *(node.name for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef))]
+        words = {name: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in names}
+        return [name for name, word in words.items() if FORBIDDEN.search(word)]
+
+    assert offences(FILES, vague) == {}
+
+
+def test_faults_are_not_concealed():
+    """`except Exception` stands at a boundary alone, where one request must not end the others."""
+
+    def concealed(path):
+        handlers = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ExceptHandler)]
+        return [h.lineno for h in handlers if h.type is None or ast.unparse(h.type) in ("Exception", "BaseException")]
+
+    assert set(offences(FILES, concealed)) <= BOUNDARIES
+
+
+def test_every_module_says_what_it_is_for():
+    """All but those that only re-export."""
+    assert offences(FILES, lambda path: path.stem != "__init__" and not ast.get_docstring(tree_of(path))) == {}
+
+
+def test_tests_do_not_sleep_or_mock_what_is_ours():
+    def wrong(path):
+        mocks = [found for found in imported_anything(path) if "mock" in found]
+        calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+        sleeps = [c.lineno for c in calls if ast.unparse(c.func) == "time.sleep" and path.name not in POLLING]
+        return mocks + sleeps
+
+    assert offences(TESTS, wrong) == {}
+
+
+def test_the_request_path_does_not_import_the_linker():
+    """Linking runs in a process of its own; what answers checks reads its results alone."""
+    text = "import sys, reputation.limiter, reputation.http.routes; print(*(m for m in sys.modules if 'hydra' in m))"
+    run = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, timeout=60)
+    links = {"reputation.hydra", "reputation.hydra.links", "reputation.hydra.sightings", "reputation.signals.hydra"}
+    assert set(run.stdout.decode().split()) <= links
