@@ -28,7 +28,9 @@ def cluster_charges(
 
 
 def floor_charge(name: str, units: float, cost: float, budgets: Budgets, now: float) -> Charge | None:
-    """Charge the account's own floor, as long as there is something left on it."""
+    """Charge the account's own floor, as long as there is something left on it; a floor of 0 is none."""
+    if not units:
+        return None
     bucket = budgets.get(("floor", name), daily(units), now)
     return Charge("floor", "account", bucket) if settled(bucket, now) >= cost else None
 

@@ -1,0 +1,63 @@
+"""Ids that sort by time, and keys as hashes that tell nothing without the hash key."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.ids import Ulids, line_id
+from reputation.keys import hashed, printed, pseudonym
+
+NOW = 1_790_812_800.0
+SECRET = b"sixteen or more bytes"
+CROCKFORD = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+
+
+def test_ulids_are_different_and_in_the_order_of_their_making():
+    """Also many within one millisecond, and across the next one."""
+    ulids = Ulids()
+    ids = [ulids(NOW + i / 4_000_000) for i in range(20_000)]
+    assert ids == sorted(set(ids))
+    assert all(CROCKFORD.fullmatch(id_) for id_ in ids)
+
+
+def test_a_ulid_begins_with_its_time():
+    """As the ULID specification's example does for 1469918176.385."""
+    assert Ulids()(1469918176.385).startswith("01ARYZ6S41")
+
+
+def test_two_processes_do_not_name_alike():
+    assert Ulids()(NOW) != Ulids()(NOW)
+
+
+@given(st.integers(1, 10**12), st.floats(0, 253402300799))
+def test_a_lines_id_is_made_of_its_time_and_number_alone(number, at):
+    id_ = line_id(number, at)
+    assert CROCKFORD.fullmatch(id_)
+    assert id_ == line_id(number, at)
+    assert id_ < line_id(number + 1, at)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_keys_are_hashed_apart_and_their_printed_form_is_read_back(one, other):
+    stored = hashed(one, SECRET)
+    assert hashed(printed(stored), SECRET) == stored
+    assert hashed(printed(stored), b"another hash key!") == stored
+    if one != other:
+        assert stored != hashed(other, SECRET)
+
+
+def test_another_hash_key_is_another_hash():
+    assert hashed("sk-1", SECRET) != hashed("sk-1", b"another hash key!")
+
+
+@pytest.mark.parametrize("text", ["hk1_", "hk1_short", "hk1_" + "1" * 26, "hk1_" + "a" * 40, "HK1_" + "a" * 26])
+def test_what_only_looks_like_a_printed_hash_is_a_key_like_any_other(text):
+    assert hashed(text, SECRET) != hashed(text, b"another hash key!")
+
+
+def test_a_pseudonym_is_short_and_keyed():
+    assert re.fullmatch(r"[0-9a-f]{16}", pseudonym("acct", SECRET))
+    assert pseudonym("acct", SECRET) != pseudonym("acct", b"another hash key!")
+    assert "acct" not in pseudonym("acct", SECRET)

@@ -1,0 +1,164 @@
+"""What linked accounts and crowded neighbourhoods share: more heads add no capacity, and none starves the rest."""
+
+import pytest
+from engine import DAY, NOW, PAYER, PROVEN, ask, check, push, tenant
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reputation.hydra.links import Budget, Cluster, Links
+
+TYPICAL = 50.0  # units a day of a typical honest account
+
+
+def links(heads=(), level=1e6, neighbourhoods=None, standing="shared"):
+    cluster = Cluster("h-1", NOW, len(heads), 0.97, ("payment",), standing, (), 1e6, level)
+    members = dict.fromkeys(heads, ("h-1", 0.97))
+    return Links(NOW, members, {"h-1": cluster} if heads else {}, neighbourhoods or {}, TYPICAL)
+
+
+def heads_of(engine, count, **facts):
+    names = [f"head-{i}" for i in range(count)]
+    for name in names:
+        push(engine, name, **{"created_at": NOW - DAY, **facts})
+    return names
+
+
+def passed(engine, names, times=1, now=NOW, ip=None):
+    """How many requests of each account pass, asked in turns."""
+    return {name: sum(ask(engine, name, ip, now).decision == "allow" for _ in range(times)) for name in names}
+
+
+@pytest.mark.parametrize("count", [20, 100, 400])
+def test_more_heads_add_no_capacity(addresses, count):
+    """Two typical days for all together, however many they are."""
+    engine = tenant(addresses)
+    names = heads_of(engine, count)
+    engine.links = links(names)
+    assert sum(passed(engine, names, 10).values()) == 2 * TYPICAL
+
+
+def test_a_greedy_head_does_not_starve_the_others(addresses):
+    """Each draws at most its max-min share from the purse."""
+    engine = tenant(addresses)
+    names = heads_of(engine, 10)
+    engine.links = links(names, level=8.0)
+    greedy = passed(engine, names[:1], 20)
+    others = passed(engine, names[1:], 5)
+    assert greedy == {"head-0": 8}
+    assert set(others.values()) == {5}
+
+
+def test_the_purse_fills_up_again_over_a_day(addresses):
+    engine = tenant(addresses)
+    names = heads_of(engine, 50)
+    engine.links = links(names)
+    passed(engine, names, 10)
+    verdict = ask(engine, names[0])
+    assert (verdict.decision, verdict.limit.scope) == ("throttle", "cluster")
+    assert verdict.retry_after == pytest.approx(DAY / (2 * TYPICAL))
+    assert sum(passed(engine, names, 10, NOW + DAY).values()) == 2 * TYPICAL
+
+
+def test_what_the_purse_refuses_costs_the_account_nothing(addresses):
+    engine = tenant(addresses)
+    names = heads_of(engine, 50)
+    engine.links = links(names)
+    passed(engine, names, 10)
+    before = ask(engine, "head-49").limits[0].remaining
+    assert ask(engine, "head-49").limits[0].remaining == before
+
+
+def test_one_request_ten_thousand_names_cannot_widen_a_purse_by_its_own_limits(addresses):
+    """Own limits still hold inside: a head gets the least of all of its limits."""
+    engine = tenant(addresses, linking={"purse_units": 1000})
+    names = heads_of(engine, 2)
+    engine.links = links(names)
+    own = ask(engine, names[0]).limits[0].burst
+    assert passed(engine, names[:1], 100)["head-0"] == own - 1
+
+
+def test_payers_have_a_floor_before_the_purse_is_asked(addresses):
+    engine = tenant(addresses)
+    names = heads_of(engine, 50)
+    push(engine, "payer", **PAYER)
+    engine.links = links([*names, "payer"])
+    passed(engine, names, 10)
+    assert passed(engine, ["payer"], 100)["payer"] == TYPICAL
+
+
+def test_an_account_that_left_its_cluster_has_its_own_limits_again(addresses):
+    engine = tenant(addresses)
+    names = heads_of(engine, 50)
+    engine.links = links(names)
+    passed(engine, names, 10)
+    engine.links = links(names[1:])
+    verdict = ask(engine, names[0])
+    assert (verdict.decision, verdict.cluster) == ("allow", None)
+
+
+class TestNeighbourhoods:
+    def crowded(self, engine, daily, level, key=("net", "11.0.7.0/24")):
+        engine.links = links(neighbourhoods={key: Budget(daily, 100, level)})
+
+    def test_unproven_accounts_share_a_crowded_ones_budget(self, addresses):
+        engine = tenant(addresses, linking={"floor": 0})
+        self.crowded(engine, 30.0, 30.0)
+        names = heads_of(engine, 50)
+        assert sum(passed(engine, names, 5, ip="11.0.7.9").values()) == 30
+        verdict = ask(engine, names[0], "11.0.7.9")
+        assert (verdict.decision, verdict.limit.scope) == ("throttle", "neighbourhood")
+        assert ask(engine, names[0], "11.0.8.9").decision == "allow"
+
+    def test_every_one_keeps_a_small_floor(self, addresses):
+        engine = tenant(addresses, linking={"floor": 2})
+        self.crowded(engine, 10.0, 1.0)
+        names = heads_of(engine, 50)
+        assert min(passed(engine, names, 5, ip="11.0.7.9").values()) == 2
+
+    def test_the_proven_are_outside(self, addresses):
+        engine = tenant(addresses, linking={"floor": 0})
+        self.crowded(engine, 1.0, 1.0)
+        passed(engine, heads_of(engine, 5), 5, ip="11.0.7.9")
+        push(engine, "proven", **PROVEN)
+        assert {limit.scope for limit in ask(engine, "proven", "11.0.7.9").limits} == {"account"}
+
+    @pytest.mark.parametrize(
+        ("key", "body"),
+        [
+            (("net", "2a01:100:7::/48"), {"client": {"ip": "2a01:100:7:1::1"}}),
+            (("ja4", "t13d_rare"), {"client": {"ja4": "t13d_rare"}}),
+            (("iin", "411111"), {"account": {"payment": {"iin": "411111"}}}),
+            (
+                ("signup", "64500", str(int((NOW - 60) // 3600))),
+                {"client": {"ip": "11.0.0.1"}, "account": {"created_at": NOW - 60}},
+            ),
+        ],
+    )
+    def test_what_a_neighbourhood_can_be(self, addresses, key, body):
+        engine = tenant(addresses, linking={"floor": 0})
+        self.crowded(engine, 3.0, 3.0, key)
+        account = body.get("account", {})
+        stops = [
+            check(engine, account={"id": f"a{i}", "plan": "free", **account}, client=body.get("client", {})).decision
+            for i in range(5)
+        ]
+        assert stops == ["allow"] * 3 + ["throttle"] * 2
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.floats(0, 3600), st.integers(0, 5), st.floats(0.1, 5)), max_size=60),
+    st.floats(0.5, 40),
+    st.floats(0.1, 4),
+)
+def test_never_more_than_the_purse_and_what_it_earned(addresses, asked, level, units):
+    """Whoever of a cluster asks for whatever, whenever, beside changing members."""
+    engine, now, total = tenant(addresses, linking={"purse_units": units}), NOW, 0.0
+    names = heads_of(engine, 6)
+    engine.links = links(names, level=level)
+    size = max(units * TYPICAL, 1.0)
+    for later, who, cost in asked:
+        now += later
+        if ask(engine, names[who], now=now, cost=cost).decision == "allow":
+            total += cost
+        assert total <= size + (now - NOW) * units * TYPICAL / DAY + 1e-6
