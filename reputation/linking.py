@@ -15,10 +15,12 @@ EPOCH_EVERY = 20.0
 """Seconds between live epochs at least; see SHARE_OF_CORE."""
 SHARE_OF_CORE = 0.08
 """An epoch that took t seconds is followed by a pause of t / SHARE_OF_CORE."""
-REPLAY_EVERY = 600.0
+REPLAY_EVERY = 900.0
+NEWS = 8
+"""A replay links again after at least one note for every so many accounts: with less, little can have changed."""
 SMALL = 10_000
-"""Accounts whose epoch takes a fraction of a second; above that, a replay links again only after half as many notes
-as there are accounts more, so that linking and checking take about equally long on two cores."""
+"""Accounts whose epoch takes a fraction of a second; above that, after half as many notes as there are accounts
+more, so that linking and checking take about equally long on two cores."""
 REPLAY_LAG = 5.0
 """Recorded seconds after which an epoch's links take effect in a replay: what a live epoch takes."""
 
@@ -82,7 +84,7 @@ class RecordedLinking:
             process.send(batch_of(name, linker_settings(tenant), [], now, epoch=True))
         self._next, self._due, self._fed = now + self._every, now + self._lag, 0
         accounts = sum(tenant.state.size() for _, tenant in self._tenants)
-        self._enough = max(accounts - SMALL, 0) // 2
+        self._enough = max(accounts // NEWS, (accounts - SMALL) // 2)
 
     def _follow(self, process: LinkerProcess) -> None:
         for _, tenant in self._tenants:
