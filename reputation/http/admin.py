@@ -41,7 +41,8 @@ class Admin:
         """Return the aiohttp application."""
         app = web.Application(client_max_size=MOST_BODY, middlewares=[_problems])
         for route in ROUTES:
-            app.router.add_route(route.method, route.path, self._guarded(route))
+            path = route.path.replace(".+", "(?s:.+)")  # an id may have line ends
+            app.router.add_route(route.method, path, self._guarded(route))
         return app
 
     def _guarded(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -128,9 +129,9 @@ class Admin:
 
 
 ROUTES = (
-    Route("PUT", "/v1/accounts/{id:(?s:.+)}", Admin.put_account, "operator"),
-    Route("GET", "/v1/accounts/{id:(?s:.+)}", Admin.get_account, "reader"),
-    Route("DELETE", "/v1/accounts/{id:(?s:.+)}", Admin.delete_account, "operator"),
+    Route("PUT", "/v1/accounts/{id:.+}", Admin.put_account, "operator"),
+    Route("GET", "/v1/accounts/{id:.+}", Admin.get_account, "reader"),
+    Route("DELETE", "/v1/accounts/{id:.+}", Admin.delete_account, "operator"),
     Route("POST", "/v1/outcomes", Admin.post_outcome, "operator"),
     Route("GET", "/v1/clusters", Admin.get_clusters, "reader"),
     Route("GET", "/v1/clusters/{id}", Admin.get_cluster, "reader"),

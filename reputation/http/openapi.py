@@ -130,6 +130,9 @@ def _read_paths() -> dict[str, Any]:
 def description() -> bytes:
     """Return the OpenAPI 3.1 document as JSON."""
     _, components = msgspec.json.schema_components(_TYPES, schema_hook=_time_schema, ref_template=_TEMPLATE)
+    limit = components["BindingLimit"]["properties"]
+    for name in ("rate", "burst", "remaining"):
+        limit[name] = {"type": ["number", "null"], "description": "null in shadow mode: no limit."}
     document = {
         "openapi": "3.1.0",
         "info": {

@@ -2,12 +2,20 @@
 
 import json
 
+import jsonschema
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from openapi_spec_validator import validate
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from geoip.book import AddressBook
+from reputation.config import from_text
+from reputation.events import Account, Request
 from reputation.http.openapi import description
+from reputation.ids import Ulids
+from reputation.sidecar import build
+from reputation.wire import verdict_bytes
 
 DOCUMENT = json.loads(description())
 api = schemathesis.openapi.from_dict(DOCUMENT)
@@ -43,3 +51,13 @@ def test_the_sidecar_serves_it(sidecar):
     answer = sidecar.tell("GET", "/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.json == DOCUMENT
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+def test_verdicts_of_both_modes_are_as_described(mode):
+    """Shadow mode has no limit, and a member of its own."""
+    schema = {"$ref": "#/components/schemas/Verdict", "components": DOCUMENT["components"]}
+    engine = build(from_text(f"tenants: {{default: {{mode: {mode}}}}}"), AddressBook())
+    for _ in range(25):
+        verdict = engine.check(Request(account=Account(id="a")), 1_790_812_800.0, Ulids())
+        jsonschema.validate(json.loads(verdict_bytes(verdict)), schema)

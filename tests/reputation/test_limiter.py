@@ -105,6 +105,11 @@ class TestAddresses:
         left = check(engine, account={"key": "made-up"}, client={"ip": other}).limits
         assert min(limit.remaining for limit in left if limit.scope == "address") == 49.0
 
+    def test_a_client_without_an_account_is_its_64_in_ipv6(self, engine):
+        """Else everybody with a /64 has as many accounts as they like."""
+        passed = sum(check(engine, client={"ip": f"2a01:100:0:7::{i:x}"}).decision == "allow" for i in range(1, 100))
+        assert passed == sum(check(engine, client={"ip": "11.0.9.9"}).decision == "allow" for _ in range(1, 100))
+
     @pytest.mark.parametrize("other", ["2a01:100:0:1::1", "11.0.0.10"])
     def test_other_hosts_have_budgets_of_their_own(self, engine, other):
         check(engine, account={"key": "a"}, client={"ip": "2a01:100::1"})
