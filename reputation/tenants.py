@@ -38,6 +38,10 @@ CAPS = {
 }
 
 
+MOST_LOG_ODDS = 25.0
+"""Most that prior and caps may add up to: risk is a float below 100, and at 25 still tells its log-odds to 1e-5."""
+
+
 class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What linked accounts share. Units are a typical honest account's daily use, learnt from proven accounts."""
 
@@ -176,6 +180,8 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     names = [*FAMILIES, *(family for family in settings.weights if family not in FAMILIES)]
     _check_known(("tenants", name, "caps"), settings.caps, names)
     families = {n: Family(settings.weights.get(n, 1.0), settings.caps.get(n, CAPS.get(n, 1.0))) for n in names}
+    prior = preset.prior if settings.prior is None else settings.prior
+    _check_sum(name, prior, families)
     tiers = {**preset.tiers, **settings.tiers}
     _check_order(name, tiers)
     plans = {plan: {**rows, **settings.plans.get(plan, {})} for plan, rows in preset.plans.items()}
@@ -186,7 +192,7 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
         name=name,
         revision=revision,
         settings=settings,
-        prior=preset.prior if settings.prior is None else settings.prior,
+        prior=prior,
         signals=tuple((load_signal(name, n), families[n], n in EXTERNAL) for n in names if families[n].weight),
         families=families,
         policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
@@ -218,6 +224,15 @@ def _check_known(path: tuple[str, ...], words: Iterable[str], known: list[str]) 
     for word in words:
         if word not in known:
             raise SettingError(path, f"{word!r} is not known; {nearest(word, known)}")
+
+
+def _check_sum(tenant: str, prior: float, families: Mapping[str, Family]) -> None:
+    most = abs(prior) + sum(family.cap for family in families.values())
+    if most > MOST_LOG_ODDS:
+        raise SettingError(
+            ("tenants", tenant, "caps"),
+            f"together with the prior they come to {most:g}, and may to {MOST_LOG_ODDS:g}, above which risk is just 100",
+        )
 
 
 def _check_order(tenant: str, tiers: Mapping[Tier, TierRule]) -> None:

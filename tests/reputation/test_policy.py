@@ -84,7 +84,7 @@ class TestFloor:
     @given(pasts, weights, hosts, st.booleans(), st.integers(2, 40))
     def test_no_external_evidence_moves_a_payer_below_standard(self, addresses, past, weight, ip, in_cluster, others):
         """Address, ASN, proxy network, velocity and hydra in any combination, at any weight."""
-        engine = tenant(addresses, weights=weight, caps=dict.fromkeys(("velocity", "hydra", "asn", "address"), 10))
+        engine = tenant(addresses, weights=weight, caps=dict.fromkeys(("velocity", "hydra", "asn", "address"), 3.5))
         now = live_through(engine, [step for step in past if step[1][0] in ("crowd", "push") and step[1][1] != "payer"])
         push(engine, "payer", now, created_at=now - 20 * DAY, payment={"settled_usd": 40, "fingerprint": "fp"})
         for i in range(others):
@@ -160,7 +160,7 @@ class TestStops:
         assert check(engine, account={"id": "a"}, client={"ip": "16.0.0.1"}).decision == "allow"
 
     def test_linking_alone_limits_and_does_not_deny(self, addresses):
-        engine = tenant(addresses, preset="strict", weights={"hydra": 5}, caps={"hydra": 10})
+        engine = tenant(addresses, preset="strict", weights={"hydra": 5}, caps={"hydra": 8})
         push(engine, "head", created_at=NOW - 60)
         linked(engine, "head", standing="restricted")
         verdict = ask(engine, "head", "16.0.0.1")

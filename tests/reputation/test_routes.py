@@ -210,7 +210,8 @@ class TestRules:
         assert json.loads(reply.body)["decision"] == "throttle"
 
     @pytest.mark.parametrize(
-        "at", ["2026-09-30T23:20:00Z", "2026-09-30T23:20:00.5+02:00", 1.5, 0, "1970-01-01T00:00:00Z"]
+        "at",
+        ["2026-09-30T23:20:00Z", "2026-09-30t23:20:00z", "2026-09-30T23:20:00.5+02:00", 1.5, 0, "1970-01-01T00:00:00Z"],
     )
     def test_times_are_seconds_or_rfc_3339(self, routes, at):
         assert post(routes, {"account": {"id": "a", "created_at": at}, "at": at}).status == 200

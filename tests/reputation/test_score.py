@@ -29,6 +29,21 @@ def test_the_points_add_up_to_the_log_odds_of_the_risk(addresses, past, weight, 
     assert math.log(verdict.risk / (100 - verdict.risk)) == pytest.approx(total, abs=1e-6)
 
 
+@pytest.mark.parametrize("caps", [{"hydra": 8.0, "velocity": 3.0}, {"account": 10.0, "payment": 6.0, "hydra": 0.5}])
+def test_the_points_add_up_where_caps_are_at_their_largest(addresses, caps):
+    """Everything that can be held against an account at once, at weight 5."""
+    engine = tenant(addresses, prior=2.0, weights=dict.fromkeys(CAPS, 5.0), caps=caps)
+    caught = {
+        "created_at": NOW,
+        "payment": {"status": "disputed", "disputes": 9, "declines_30d": 9, "fingerprint": "fp"},
+    }
+    for i in range(60):
+        verdict = check(engine, account={"id": f"a{i}", **caught}, client={"ip": "16.0.0.1", "device": "d"})
+    total = sum(reason.points for reason in verdict.reasons)
+    assert total > 12
+    assert math.log(verdict.risk / (100 - verdict.risk)) == pytest.approx(total, abs=1e-4)
+
+
 @given(st.floats(-8, 4), scored)
 def test_a_score_is_the_sum_of_its_reasons(prior, evidence):
     score = add_up(prior, evidence)
