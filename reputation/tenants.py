@@ -27,6 +27,9 @@ FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity",
 EXTERNAL = frozenset({"address", "asn", "proxy_network", "velocity", "hydra"})
 """Families that others can cause: together they cannot break a payer's floor, nor challenge or deny anybody."""
 
+NETWORK_OF_STRANGERS = 4.0
+"""Addresses' worth that the unconfirmed accounts of one IPv6 /48 share, since one line can have all its /64s."""
+
 CAPS = {
     "account": 4.0,
     "payment": 3.0,
@@ -171,6 +174,7 @@ class Tenant(Struct, frozen=True):
     families: Mapping[str, Family]
     policy: Policy
     unconfirmed: tuple[Limit, Limit]
+    unconfirmed_network: tuple[Limit, Limit]
     organisation: tuple[Limit, Limit] | None
 
 
@@ -188,6 +192,7 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     standard = preset.plans["free"]
     plans |= {plan: {**standard, **rows} for plan, rows in settings.plans.items() if plan not in plans}
     _check_known(("tenants", name, "payer_plan"), [settings.payer_plan], list(plans))
+    unconfirmed = settings.unconfirmed or preset.unconfirmed
     return Tenant(
         name=name,
         revision=revision,
@@ -196,9 +201,14 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
         signals=tuple((load_signal(name, n), families[n], n in EXTERNAL) for n in names if families[n].weight),
         families=families,
         policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
-        unconfirmed=limits_of(settings.unconfirmed or preset.unconfirmed),
+        unconfirmed=limits_of(unconfirmed),
+        unconfirmed_network=limits_of(_times(unconfirmed, NETWORK_OF_STRANGERS)),
         organisation=limits_of(settings.organisation) if settings.organisation else None,
     )
+
+
+def _times(allowance: Allowance, factor: float) -> Allowance:
+    return Allowance(allowance.rate * factor, allowance.burst * factor, allowance.daily * factor)
 
 
 def limits_of(allowance: Allowance) -> tuple[Limit, Limit]:
@@ -231,7 +241,7 @@ def _check_sum(tenant: str, prior: float, families: Mapping[str, Family]) -> Non
     if most > MOST_LOG_ODDS:
         raise SettingError(
             ("tenants", tenant, "caps"),
-            f"together with the prior they come to {most:g}, and may to {MOST_LOG_ODDS:g}, above which risk is just 100",
+            f"with the prior they come to {most:g}, and may to {MOST_LOG_ODDS:g}; above that risk is just 100",
         )
 
 

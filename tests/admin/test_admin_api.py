@@ -187,11 +187,11 @@ class TestMetrics:
         assert after["headcount_requests_total", ()] > before["headcount_requests_total", ()]
         assert after["headcount_failures_total", ()] == 0
 
-    def test_labels_are_tenant_tier_decision_and_scope_alone(self, sidecar):
+    def test_labels_are_few_words_alone(self, sidecar):
         """Never an account, an address or an ASN: those would make as many series as there are clients."""
         sidecar.ask({"account": {"id": "secret"}, "client": {"ip": "203.0.113.9"}})
         labels = {name for (_, pairs) in self.samples(sidecar) for name, _ in pairs}
-        assert labels <= {"tenant", "tier", "decision", "scope", "reason"}
+        assert labels <= {"tenant", "mode", "tier", "decision", "scope", "reason"}
 
     def test_their_type_is_the_text_format(self, sidecar):
         assert sidecar.tell("GET", "/metrics").headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"

@@ -62,7 +62,7 @@ WRONG = {
     "caps that risk cannot tell apart": (
         "tenants:\n  a:\n    caps: {hydra: 10, velocity: 10}\n",
         3,
-        "together with the prior they come to 31.8, and may to 25",
+        "with the prior they come to 31.8, and may to 25",
     ),
     "tiers in the wrong order": (
         "tenants:\n  a:\n    tiers:\n      limited: {from_risk: 99}\n",

@@ -1,9 +1,11 @@
 """Embedded state: bounded under any flood, and forgetting is never the attacker's gain."""
 
+import tracemalloc
+
 import pytest
 from engine import DAY, NOW, PROVEN, SECRET, ask, check, drain, limiter, points, push, report, tenant
 
-from reputation.bucket import Limit, settled, take
+from reputation.bucket import Bucket, Limit, settled, take
 from reputation.config import from_text
 from reputation.facts import Facts
 from reputation.sidecar import build
@@ -77,10 +79,10 @@ class TestFloods:
     def test_places_become_free_when_their_accounts_have_rested(self, small):
         for i in range(1000):
             check(small, account={"id": f"early-{i}", "plan": "free"})
-        push_out = check(small, NOW + 2 * DAY, account={"id": "late", "plan": "free"}, request={"cost": 15})
-        assert push_out.decision == "allow"
-        assert len(small.state.met) == 1
+        late = check(small, NOW + 2 * DAY, account={"id": "late", "plan": "free"}, request={"cost": 15})
+        assert late.decision == "allow"
         assert small.state.row("late") is not None
+        assert small.state.met.crowded == 0
 
 
 class TestSharedRow:
@@ -125,12 +127,22 @@ class TestCrowd:
         assert met.meet("a", NOW, strangers.leave("a")) is row
         assert (strangers.get("a"), met.get("a")) == (None, row)
 
-    def test_sweeping_is_not_repeated_for_every_newcomer(self):
-        """A full crowd looks for rested rows once a second, not once a request."""
+    def test_who_finds_no_place_is_counted(self):
         crowd = Crowd(100)
-        for i in range(200):
-            crowd.meet(f"a{i}", NOW).tier = 1
-        assert crowd.crowded + len(crowd) >= 100
+        for i in range(150):
+            crowd.meet(f"a{i}", NOW).burst = Bucket(0.0, NOW, LIMIT)
+        assert (len(crowd), crowd.crowded) == (100, 50)
+
+    def test_those_who_leave_leave_nothing_behind(self):
+        """Strangers become known all the time; a sidecar runs for months."""
+        crowd = Crowd(100)
+        tracemalloc.start()
+        for i in range(50_000):
+            crowd.meet(f"newcomer-{i}", NOW)
+            crowd.leave(f"newcomer-{i}")
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert held < 200_000
 
 
 class TestBudgets:
