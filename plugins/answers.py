@@ -86,7 +86,12 @@ def for_client(verdict: Verdict) -> Headers:
 
 
 def for_upstream(verdict: Verdict) -> Headers:
-    """What the upstream may act on and the gateway keeps from the client; actions separated by commas."""
+    """What the upstream may act on and the gateway keeps from the client; actions separated by commas.
+
+    In shadow mode nothing: the upstream must not act on what is only tried.
+    """
+    if verdict.mode == "shadow":
+        return ()
     known = [(b"X-Headcount-Tier", safe(verdict.tier)), (b"X-Headcount-Risk", b"%.4f" % verdict.risk)]
     if verdict.cluster is not None:
         known.append((b"X-Headcount-Cluster", safe(verdict.cluster.id)))

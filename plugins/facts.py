@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from reputation.events import Organisation, Payment, Request, wire_type
+from reputation.events import Organisation, Payment, Request, Seconds, wire_type
 from reputation.gateway import MEMBERS
 
 from .lines import Lines, named, only, short_key
@@ -22,7 +22,15 @@ def value_of(member: str, raw: str) -> Any:
             return msgspec.convert(form, MEMBERS[member], strict=False, dec_hook=wire_type)
         except msgspec.ValidationError:
             continue
-    return None
+    return _seconds(raw) if member == "account.created_at" else None
+
+
+def _seconds(raw: str) -> Seconds | None:
+    """Read a time that is written as seconds since 1970."""
+    try:
+        return msgspec.convert(float(raw), Seconds, dec_hook=wire_type)
+    except (ValueError, msgspec.ValidationError):
+        return None
 
 
 def found_in(lines: Lines, facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:

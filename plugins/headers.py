@@ -52,10 +52,17 @@ def single(header: str, key: str) -> str:
 
 
 def api_key(lines: Lines) -> str | None:
-    """The key in Authorization, else in X-Api-Key; ValueError if either holds more than one."""
+    """The key in Authorization, else in X-Api-Key.
+
+    ValueError if either holds more than one, or if they hold two: the API might read the other one, and a client
+    could so choose whose limit it uses.
+    """
     authorization = only(lines, b"authorization")
     separate = single("x-api-key", only(lines, b"x-api-key"))
-    return short_key(authorization_key(authorization) if authorization else separate)
+    key = authorization_key(authorization) if authorization else separate
+    if separate and key != separate:
+        raise ValueError("Authorization and X-Api-Key hold different keys")
+    return short_key(key)
 
 
 def account(lines: Lines, settings: GatewaySettings) -> Account:

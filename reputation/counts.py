@@ -13,23 +13,25 @@ class Counts:
     """What one tenant's checks came to."""
 
     def __init__(self) -> None:
-        self.verdicts: Counter[tuple[str, str]] = Counter()
+        self.verdicts: Counter[tuple[str, str, str]] = Counter()
         self.stops: Counter[str] = Counter()
 
     def add(self, verdict: Verdict) -> None:
-        """Count a verdict, and if it was a stop by a limit, which scope's limit it was."""
-        self.verdicts[verdict.tier, verdict.decision] += 1
-        if verdict.decision == "throttle":
-            self.stops[verdict.limit.scope] += 1
+        """Count a verdict, in shadow mode what it would have been, and for a throttle whose limit it was."""
+        told = verdict.shadow or verdict
+        self.verdicts[verdict.mode, verdict.tier, told.decision] += 1
+        if told.decision == "throttle":
+            self.stops[told.limit.scope] += 1
 
 
 def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
     """Turn the counts into metric families."""
-    verdicts = CounterMetricFamily("headcount_verdicts", "Verdicts given.", labels=["tenant", "tier", "decision"])
+    labels = ["tenant", "mode", "tier", "decision"]
+    verdicts = CounterMetricFamily("headcount_verdicts", "Verdicts; in shadow mode what they would be.", labels=labels)
     stops = CounterMetricFamily("headcount_throttled", "Throttles by the limit that bound.", labels=["tenant", "scope"])
     for name, counts in tenants:
-        for (tier, decision), n in sorted(counts.verdicts.items()):
-            verdicts.add_metric([name, tier, decision], n)
+        for (mode, tier, decision), n in sorted(counts.verdicts.items()):
+            verdicts.add_metric([name, mode, tier, decision], n)
         for scope, n in sorted(counts.stops.items()):
             stops.add_metric([name, scope], n)
     yield verdicts

@@ -40,7 +40,8 @@ class DecisionLog:
 
     def note(self, request: Request, verdict: Verdict, now: float) -> None:
         """Queue a verdict if it is one of the sampled; the sample is drawn from the verdict's own id."""
-        share = self._allowed if verdict.decision == "allow" else self._stopped
+        decision = (verdict.shadow or verdict).decision
+        share = self._allowed if decision == "allow" else self._stopped
         if not share or (hash(verdict.id) & (_STEPS - 1)) >= share:
             return
         if len(self._waiting) >= self._most:

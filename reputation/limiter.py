@@ -5,6 +5,8 @@ A check reads what is known, scores it, takes from its buckets all or none, and 
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from geoip.book import AddressBook
 from reputation.bucket import change_limit, full
 from reputation.charges import Charge, Taken, binding_limit, take_all
@@ -25,6 +27,7 @@ from reputation.facts import Facts, from_push
 from reputation.history import DAY, name_of, visit, visited
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
+from reputation.hydra.sightings import Order
 from reputation.identity import Who, identify
 from reputation.keys import hashed, printed
 from reputation.policy import STANDARD, TIERS, plan_of, tier_of
@@ -40,6 +43,8 @@ REPEAT_WINDOW = 60.0
 KEPT_REPEATS = 100_000
 EXPLAIN_WINDOW = 3600.0
 KEPT_VERDICTS = 10000
+NAMES = ("burst", "daily")
+IPV6_HOSTS = 1 << 32  # keys of /64s stand above those of IPv4 addresses
 UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 
 # Marks in halves of an outcome (against, in favour) that each outcome leaves on its account.
@@ -66,6 +71,15 @@ STANDING_TIERS = {
 NewId = Callable[[float], str]
 
 
+class Asked(Struct, frozen=True, gc=False):
+    """What a recent verdict was asked, as far as it is kept: no key, nothing a client can make large."""
+
+    account: str | None
+    ip: str | None
+    route: str | None
+    cost: float
+
+
 class TenantLimiter:
     """One tenant's checks. `links` is replaced whole when the linker has news; `witness` notes what was seen."""
 
@@ -75,7 +89,7 @@ class TenantLimiter:
         self.links: Links = NO_LINKS
         self.witness = Witness(tenant.settings.standards)
         self.counts = Counts()
-        self.verdicts: Recent[tuple[Request, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
+        self.verdicts: Recent[tuple[Asked, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret
         self._today = -1
         self._addresses = addresses
@@ -111,7 +125,7 @@ class TenantLimiter:
         verdict = self._answer(new_id(now), score, tier, taken, decision, reference)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
-        self.verdicts.put(verdict.id, (request, verdict), now)
+        self.verdicts.put(verdict.id, (_asked(request), verdict), now)
         if repeat is not None:
             self._repeats.put((who.name, repeat), verdict, now)
         return verdict
@@ -178,12 +192,11 @@ class TenantLimiter:
         """Name every bucket that this check draws on."""
         charges = self._own_charges(who, tier, now)
         budgets, settings = self.state.budgets, self.tenant.settings.linking
-        if not who.confirmed and who.address is not None and who.address.host is not None:
-            for name, limit in zip(("burst", "daily"), self.tenant.unconfirmed, strict=True):
-                charges.append(Charge(name, "address", budgets.get((name, who.address.host), limit, now)))
+        if not who.confirmed:
+            charges += self._stranger_charges(who, now)
         organisation = who.facts.organisation
         if self.tenant.organisation and organisation is not None and organisation.verified:
-            for name, limit in zip(("burst", "daily"), self.tenant.organisation, strict=True):
+            for name, limit in zip(NAMES, self.tenant.organisation, strict=True):
                 charges.append(Charge(name, "organisation", budgets.get((name, organisation.id), limit, now)))
         cost = request.request.cost
         if cluster is not None and cluster.standing != "blessed":
@@ -196,16 +209,33 @@ class TenantLimiter:
         if cluster is None and self.links.neighbourhoods and not who.proven:
             keys = neighbourhoods_of(who.facts, who.address, request.client.ja4)
             shared = neighbourhood_charges(who.name, keys, self.links, budgets, now)
-            floor = floor_charge(who.name, settings.floor, cost, budgets, now) if shared else None
+            floor = floor_charge(who.name, "neighbourhood", settings.floor, cost, budgets, now) if shared else None
             return [*charges, floor] if floor else charges + shared
         return charges
+
+    def _stranger_charges(self, who: Who, now: float) -> list[Charge]:
+        """Name the budgets that unconfirmed accounts share: one an address, and a few times it for an IPv6 /48.
+
+        A gateway that sends no address has none: one for all of its clients would be a limit on the whole site.
+        """
+        budgets, host = self.state.budgets, None if who.address is None else who.address.host
+        if host is None:
+            return []
+        keyed = [(host, self.tenant.unconfirmed)]
+        if host >= IPV6_HOSTS:
+            keyed.append((-network_of(host), self.tenant.unconfirmed_network))
+        return [
+            Charge(name, "address", budgets.get((name, key), limit, now))
+            for key, limits in keyed
+            for name, limit in zip(NAMES, limits, strict=True)
+        ]
 
     def _payer_floor(self, who: Who, cost: float, now: float) -> Charge | None:
         """Return a payer's own part of its cluster's budget, while there is something left of it."""
         if not who.payer:
             return None
         units = self.tenant.settings.linking.payer_floor_units * self.links.typical_daily_use
-        return floor_charge(who.name, units, cost, self.state.budgets, now)
+        return floor_charge(who.name, "cluster", units, cost, self.state.budgets, now)
 
     def _own_charges(self, who: Who, tier: int, now: float) -> list[Charge]:
         policy, row = self.tenant.policy, who.row
@@ -264,10 +294,23 @@ class TenantLimiter:
             self._learn_networks(row, bad=against > 0, now=now)
         self.witness.hear(outcome, now)
 
+    def order(self, order: Order) -> None:
+        """Pass an operator's order on to the linker. Raises Conflict while linking is off, NotFound for no cluster."""
+        if not self.tenant.settings.linking.enabled:
+            raise Conflict("linking is off for this tenant, so there are no clusters", "/ruling")
+        if order.ruling != "forget" and order.cluster is not None and order.cluster not in self.links.clusters:
+            raise NotFound(f"no cluster is called {order.cluster!r} now", "/cluster")
+        self.witness.order(order)
+
     def _learn_networks(self, row: Row, *, bad: bool, now: float) -> None:
         places = visited(row.recent)
         self.state.networks.learn_all(sorted({network_of(host) for host, _ in places}), bad=bad, now=now)
         self.state.asns.learn_all(sorted({asn for _, asn in places if asn}), bad=bad, now=now)
+
+
+def _asked(request: Request) -> Asked:
+    call = request.request
+    return Asked(request.account.id, request.client.ip, call.route, call.cost)
 
 
 def _has_hard_evidence(reasons: list[Reason], facts: Facts) -> bool:

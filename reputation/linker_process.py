@@ -22,7 +22,11 @@ LOWEST_PRIORITY = 10
 
 
 class Batch(Struct, array_like=True, gc=False):
-    """What one tenant saw since the last batch; `epoch` asks for links as of that time."""
+    """What one tenant saw since the last batch; `epoch` asks for links as of that time.
+
+    fresh: what was sent of this tenant before is void, and so are the links that came of it; book: the clusters that
+    the linker before this one kept.
+    """
 
     tenant: str
     settings: LinkerSettings
@@ -32,10 +36,19 @@ class Batch(Struct, array_like=True, gc=False):
     orders: list[Order] = []
     at: float = 0.0
     epoch: float | None = None
+    fresh: bool = False
+    book: bytes = b""
+
+
+class Answer(Struct, array_like=True, gc=False):
+    """What came of an epoch: what changed in the links, and the clusters as a linker can take them up again."""
+
+    delta: Delta
+    book: bytes
 
 
 _batches = msgspec.msgpack.Decoder(Batch)
-_deltas = msgspec.msgpack.Decoder(Delta)
+_answers = msgspec.msgpack.Decoder(Answer)
 
 
 def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: float, *, epoch: bool = False) -> Batch:
@@ -59,11 +72,16 @@ class Desk:
         self._linkers: dict[str, Linker] = {}
         self._sent: dict[str, Links] = {}
 
-    def take(self, batch: Batch) -> Delta | None:
-        """Take a batch in; return what changed if it asked for an epoch."""
+    def take(self, batch: Batch) -> Answer | None:
+        """Take a batch in; answer if it asked for an epoch."""
+        if batch.fresh:
+            self._linkers.pop(batch.tenant, None)
+            self._sent.pop(batch.tenant, None)
         linker = self._linkers.get(batch.tenant)
         if linker is None:
             linker = self._linkers[batch.tenant] = Linker(batch.settings)
+            if batch.book:
+                linker.restore(batch.book)
         linker.settings = batch.settings
         for known in batch.known:
             linker.know(known)
@@ -77,7 +95,7 @@ class Desk:
         links = linker.epoch(batch.epoch)
         delta = difference(self._sent.get(batch.tenant, NOTHING), links)
         self._sent[batch.tenant] = links
-        return delta
+        return Answer(delta, linker.export())
 
 
 def work(connection: Connection) -> None:
@@ -89,9 +107,9 @@ def work(connection: Connection) -> None:
     desk = Desk()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            delta = desk.take(_batches.decode(connection.recv_bytes()))
-            if delta is not None:
-                connection.send_bytes(msgspec.msgpack.encode(delta))
+            answer = desk.take(_batches.decode(connection.recv_bytes()))
+            if answer is not None:
+                connection.send_bytes(msgspec.msgpack.encode(answer))
 
 
 class LinkerProcess:
@@ -115,9 +133,9 @@ class LinkerProcess:
     def send(self, batch: Batch) -> None:
         self._connection.send_bytes(msgspec.msgpack.encode(batch))
 
-    def receive(self) -> Delta:
+    def receive(self) -> Answer:
         """Wait for the answer to the oldest epoch that was asked for."""
-        return _deltas.decode(self._connection.recv_bytes())
+        return _answers.decode(self._connection.recv_bytes())
 
     def close(self) -> None:
         """End the process."""

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 
 from reputation.hydra.linker import LinkerSettings
-from reputation.hydra.links import Delta, follow
+from reputation.hydra.links import NOTHING, follow
 from reputation.limiter import Limiter, TenantLimiter
-from reputation.linker_process import Batch, LinkerProcess, batch_of
+from reputation.linker_process import Answer, Batch, LinkerProcess, batch_of
 from reputation.witness import MOST_WAITING
 
 BATCH_EVERY = 1.0
@@ -88,7 +88,7 @@ class RecordedLinking:
 
     def _follow(self, process: LinkerProcess) -> None:
         for _, tenant in self._tenants:
-            tenant.links = follow(tenant.links, process.receive())
+            tenant.links = follow(tenant.links, process.receive().delta)
         self._due = None
 
     def close(self) -> None:
@@ -112,6 +112,9 @@ class LiveLinking:
         self._clock = clock
         self._process: LinkerProcess | None = None
         self._next_epoch = 0.0
+        self._told: dict[str, TenantLimiter] = {}  # tenants that the running linker knows
+        self._void: set[str] = set()  # tenants whose next links do not follow from those in force
+        self._books: dict[str, bytes] = {}
 
     @property
     def pid(self) -> int | None:
@@ -135,24 +138,36 @@ class LiveLinking:
     async def turn(self) -> None:
         """Send what was noted, with an epoch if one is due; start the linker if it is not there."""
         tenants = linked(self._limiter)
+        self._told = {name: tenant for name, tenant in tenants if self._told.get(name) is tenant}
         if not tenants:
             return
         try:
             if self._process is None:
                 self._process = await asyncio.to_thread(LinkerProcess)
             now, epoch = self._clock(), time.monotonic() >= self._next_epoch
-            batches = _collected(tenants, now, epoch=epoch)
+            batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
             started = time.monotonic()
-            deltas = await asyncio.to_thread(exchange, self._process, batches)
+            answers = await asyncio.to_thread(exchange, self._process, batches)
         except (OSError, EOFError) as error:
             self._restart(error)
             return
         if epoch:
-            self._follow(tenants, deltas, now, time.monotonic() - started)
+            self._follow(tenants, answers, now, time.monotonic() - started)
 
-    def _follow(self, tenants: Tenants, deltas: list[Delta], epoch: float, took: float) -> None:
-        for (_, tenant), delta in zip(tenants, deltas, strict=True):
-            tenant.links = follow(tenant.links, delta)
+    def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
+        batch = batch_of(name, linker_settings(tenant), tenant.witness.collect(), now, epoch=epoch)
+        if self._told.get(name) is not tenant:
+            self._told[name] = tenant
+            self._void.add(name)
+            tenant.witness.tell_anew()
+            batch.fresh, batch.book = True, self._books.get(name, b"")
+        return batch
+
+    def _follow(self, tenants: Tenants, answers: list[Answer], epoch: float, took: float) -> None:
+        for (name, tenant), answer in zip(tenants, answers, strict=True):
+            tenant.links = follow(NOTHING if name in self._void else tenant.links, answer.delta)
+            self._void.discard(name)
+            self._books[name] = answer.book
         self.epochs += 1
         self.epoch_seconds, self.last_epoch = took, epoch
         self._next_epoch = time.monotonic() + max(EPOCH_EVERY, took / SHARE_OF_CORE)
@@ -160,6 +175,9 @@ class LiveLinking:
     def _restart(self, error: Exception) -> None:
         self._log("linker_died", error=str(error) or type(error).__name__)
         self.close()
+        for tenant in self._told.values():
+            tenant.witness.tell_anew()
+        self._told.clear()
         self.restarts += 1
 
 
@@ -167,11 +185,11 @@ def _collected(tenants: Tenants, now: float, *, epoch: bool) -> list[Batch]:
     return [batch_of(name, linker_settings(t), t.witness.collect(), now, epoch=epoch) for name, t in tenants]
 
 
-def exchange(process: LinkerProcess, batches: list[Batch]) -> list[Delta]:
+def exchange(process: LinkerProcess, batches: list[Batch]) -> list[Answer]:
     """Send batches one by one, each followed by its answer if it asks for an epoch."""
-    deltas = []
+    answers = []
     for batch in batches:
         process.send(batch)
         if batch.epoch is not None:
-            deltas.append(process.receive())
-    return deltas
+            answers.append(process.receive())
+    return answers

@@ -6,6 +6,7 @@ Sizes are in units of a typical honest account's daily use, which the linker lea
 from geoip.facts import AddressFacts, network_text
 from reputation.bucket import Limit, settled
 from reputation.charges import Charge
+from reputation.events import Scope
 from reputation.facts import Facts
 from reputation.history import DAY
 from reputation.hydra.links import Cluster, Links
@@ -27,12 +28,15 @@ def cluster_charges(
     return [Charge("purse", "cluster", purse), Charge("part", "cluster", part)]
 
 
-def floor_charge(name: str, units: float, cost: float, budgets: Budgets, now: float) -> Charge | None:
-    """Charge the account's own floor, as long as there is something left on it; a floor of 0 is none."""
+def floor_charge(name: str, scope: Scope, units: float, cost: float, budgets: Budgets, now: float) -> Charge | None:
+    """Charge the account's own floor, as long as there is something left on it; a floor of 0 is none.
+
+    Its scope is that of the budget it spares, because a client is told of limits of its account's scope.
+    """
     if not units:
         return None
     bucket = budgets.get(("floor", name), daily(units), now)
-    return Charge("floor", "account", bucket) if settled(bucket, now) >= cost else None
+    return Charge("floor", scope, bucket) if settled(bucket, now) >= cost else None
 
 
 def neighbourhood_charges(

@@ -17,6 +17,7 @@ from reputation.limiter import Limiter
 from reputation.wire import problem_body, read, verdict_bytes
 
 MOST_LINE = 1 << 20
+LONGEST_GAP = 366 * 86_400.0
 NEWLINE = b"\n"
 
 
@@ -110,17 +111,21 @@ class Replay:
         raise Invalid(f"unknown kind {kind!r}; known are check, account, outcome", "/kind")
 
     def _at(self, at: float | None) -> float:
+        """Tell the time of a line; the clock keeps it only once the line was taken."""
         if at is None:
             raise Invalid("a replayed line needs its time", "/at")
-        if at > self._now:
-            self._now = float(at)
-            self._tick(self._now)
-        return self._now
+        now = max(self._now, float(at))
+        if self._now and now > self._now + LONGEST_GAP:
+            raise Invalid("this line is more than a year after those before it", "/at")
+        if now > self._now:
+            self._tick(now)
+        return now
 
     def _check(self, number: int, request: Request) -> bytes:
         tenant = self._limiter.tenant(request.tenant)
         now = self._at(request.at)
         verdict = tenant.check(request, now, lambda at: line_id(number, at))
+        self._now = now
         self.summary.checks += 1
         decisions = self.summary.decisions
         decisions[verdict.decision] = decisions.get(verdict.decision, 0) + 1
@@ -128,12 +133,16 @@ class Replay:
 
     def _account(self, line: FactsLine) -> None:
         tenant = self._limiter.tenant(line.tenant)
-        tenant.push(line.id, line, self._at(line.at))
+        now = self._at(line.at)
+        tenant.push(line.id, line, now)
+        self._now = now
         self.summary.accounts += 1
 
     def _outcome(self, line: OutcomeLine) -> None:
         tenant = self._limiter.tenant(line.tenant)
-        tenant.report(line, self._at(line.at))
+        now = self._at(line.at)
+        tenant.report(line, now)
+        self._now = now
         self.summary.outcomes += 1
 
 

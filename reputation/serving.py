@@ -30,10 +30,11 @@ class Serving:
         self.addresses = addresses
         self.decisions = decisions
         self.clock: Callable[[], float] = time.time
+        self.local_admin = True
         self.linking = LiveLinking(limiter, log.warning)
         self.listeners: dict[str, Any] = {}
         self.draining = False
-        self._log = log
+        self.journal = log
         self._reload_failures = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -52,6 +53,8 @@ class Serving:
         """Read configuration and databases anew; keep the old ones, and say so, if anything is wrong."""
         try:
             settings = read_settings(path)
+            if not settings.tokens and not self.local_admin:
+                raise ConfigError("tokens: without one the admin listener stays on loopback, and it is not there now")
             loaded = await asyncio.to_thread(load_databases, settings)
             if loaded.errors:
                 raise ConfigError("; ".join(str(error) for error in loaded.errors))
@@ -59,10 +62,10 @@ class Serving:
             self.addresses.swap(loaded.databases, self.clock())
         except ConfigError as error:
             self._reload_failures += 1
-            self._log.error("reload_failed", error=str(error), kept="the configuration and databases from before")
+            self.journal.error("reload_failed", error=str(error), kept="the configuration and databases from before")
             return False
         self.settings = settings
-        self._log.info("reloaded", tenants=sorted(self.limiter.tenants))
+        self.journal.info("reloaded", tenants=sorted(self.limiter.tenants))
         return True
 
     def metrics(self) -> bytes:

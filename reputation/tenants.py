@@ -207,10 +207,6 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     )
 
 
-def _times(allowance: Allowance, factor: float) -> Allowance:
-    return Allowance(allowance.rate * factor, allowance.burst * factor, allowance.daily * factor)
-
-
 def limits_of(allowance: Allowance) -> tuple[Limit, Limit]:
     """An allowance's burst and daily buckets."""
     return Limit(allowance.rate, allowance.burst), Limit(allowance.daily / 86_400.0, allowance.daily)

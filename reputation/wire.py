@@ -42,13 +42,14 @@ def invalid(error: msgspec.ValidationError) -> Invalid:
 
 def pointer(path: str) -> str:
     """Turn msgspec's path (`.leases[0].used`) into a JSON pointer (`/leases/0/used`)."""
-    return re.sub(r"\.|\[", "/", path).replace("]", "").replace("...", "*")
+    return re.sub(r"\.|\[", "/", path.replace("...", "*")).replace("]", "")
 
 
 _WORDS = {
     "status": "none, ok, failed, disputed",
     "funding": "credit, debit, prepaid, unknown",
     "verified": "email, phone, identity",
+    "ruling": "split, pin, release, bless, forget",
     "outcome": "chargeback, declined, abuse, good, challenge_passed, challenge_failed",
 }
 

@@ -2,11 +2,11 @@
 
 from functools import lru_cache
 
-from geoip.facts import host_text, network_text
+from geoip.facts import network_text
 from reputation.events import Outcome, Request, Verdict
 from reputation.facts import Facts, Standards, is_payer, is_proven
 from reputation.hydra.sightings import Known, Order, Sighting, Told
-from reputation.identity import Who
+from reputation.identity import Who, host_name
 from reputation.stores.memory import Row
 
 MOST_WAITING = 262_144
@@ -15,7 +15,6 @@ MOST_WAITING = 262_144
 PAYER, PROVEN, CONFIRMED = 1, 2, 4
 Note = Sighting | Known | Told | Order
 
-host_name = lru_cache(65_536)(host_text)
 network_name = lru_cache(65_536)(network_text)
 
 
@@ -32,6 +31,11 @@ class Witness:
         self.dropped = 0
         self.standards = standards
         self._notes: list[Note] = []
+        self._telling = 1
+
+    def tell_anew(self) -> None:
+        """Tell every account's facts again: there is a new linker, which knows none of them."""
+        self._telling += 1
 
     @property
     def waiting(self) -> int:
@@ -49,7 +53,7 @@ class Witness:
         if not self.listening:
             return
         if who.confirmed:
-            standing = who.payer * PAYER + who.proven * PROVEN + CONFIRMED
+            standing = self._standing(payer=who.payer, proven=who.proven)
             if row.standing != standing or (who.facts is not row.facts and row.told != hash(who.facts)):
                 self._tell(who.name, row, who.facts, standing)
         address, client = who.address, request.client
@@ -70,7 +74,7 @@ class Witness:
         if self.listening:
             payer = is_payer(facts, self.standards, now)
             proven = is_proven(facts, self.standards, now, row.days)
-            self._tell(account, row, facts, payer * PAYER + proven * PROVEN + CONFIRMED)
+            self._tell(account, row, facts, self._standing(payer=payer, proven=proven))
 
     def hear(self, outcome: Outcome, now: float) -> None:
         """Note an outcome."""
@@ -78,19 +82,23 @@ class Witness:
             self._note(Told(outcome.account, outcome.outcome, now))
 
     def order(self, order: Order) -> None:
-        """Note an operator's order."""
-        if self.listening:
-            self._note(order)
+        """Note an operator's order; it is never dropped for lack of room."""
+        self._notes.append(order)
+
+    def _standing(self, *, payer: bool, proven: bool) -> int:
+        """Return the bits that a row keeps of what the linker was told, and to which linker that was."""
+        return payer * PAYER + proven * PROVEN + CONFIRMED + self._telling * 8
 
     def _tell(self, account: str, row: Row, facts: Facts, standing: int) -> None:
-        row.standing, row.told = standing, hash(facts)
-        self._note(known(account, facts, standing))
+        if self._note(known(account, facts, standing)):
+            row.standing, row.told = standing, hash(facts)
 
-    def _note(self, note: Note) -> None:
-        if len(self._notes) < MOST_WAITING:
-            self._notes.append(note)
-        else:
+    def _note(self, note: Note) -> bool:
+        if len(self._notes) >= MOST_WAITING:
             self.dropped += 1
+            return False
+        self._notes.append(note)
+        return True
 
 
 def known(account: str, facts: Facts, standing: int) -> Known:

@@ -48,7 +48,11 @@ TOP = (
 FORBIDDEN = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc)(_|$)")
 POLLING = {"sidecar_process.py", "gateway_processes.py"}
 """Where a process is asked again and again until it is ready, with a deadline."""
-BOUNDARIES = {"reputation/http/listener_connection.py", "reputation/http/aiohttp_listener.py"}
+BOUNDARIES = {
+    "reputation/http/listener_connection.py",
+    "reputation/http/aiohttp_listener.py",
+    "reputation/http/admin.py",
+}
 """Where a fault of one request must not end the others'."""
 
 

@@ -60,6 +60,7 @@ def serve(config: Path | None, listen: str, admin: str, state: str, kind: str) -
 async def _serve(settings: Settings, config: Path | None, listen: str, admin: str, kind: str) -> None:
     log = event_log(settings.log, sys.stderr)
     serving = _assemble(settings, log)
+    serving.local_admin = is_loopback(admin.rpartition(":")[0])
     routes = CheckRoutes(
         serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note, adapters(settings.gateways)
     )

@@ -17,6 +17,7 @@ from reputation.serving import Serving
 from reputation.wire import PROBLEM_TYPE, encode, problem_bytes, read
 
 MOST_BODY = 64 * 1024
+FAILED: web.AppKey[Any] = web.AppKey("failed")
 _facts = msgspec.json.Decoder(AccountFacts, dec_hook=wire_type)
 _orders = msgspec.json.Decoder(OrderBody)
 _outcomes = msgspec.json.Decoder(Outcome, dec_hook=wire_type)
@@ -99,8 +100,7 @@ class Admin:
         return _json(cluster_view(self._tenant(request), request.match_info["id"]))
 
     async def post_order(self, request: web.Request) -> web.Response:
-        tenant = self._tenant(request)
-        tenant.witness.order(order_of(read(_orders, await request.read()), self.serving.clock()))
+        self._tenant(request).order(order_of(read(_orders, await request.read()), self.serving.clock()))
         return web.Response(status=204)
 
     async def get_decisions(self, request: web.Request) -> web.Response:
@@ -183,3 +183,6 @@ async def _problems(
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
+    except Exception as error:  # noqa: BLE001 - the boundary: a bug of ours is this request's 500
+        request.app[FAILED]("admin_failed", exc_info=error)
+        return _problem(Problem("the sidecar failed on this request; its log says where"))

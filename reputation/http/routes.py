@@ -142,9 +142,12 @@ def adapters(own: Mapping[str, str]) -> dict[bytes, ModuleType]:
     found = {}
     for name, module in {**{name: f"plugins.{name}" for name in GATEWAYS}, **own}.items():
         try:
-            found[name.encode()] = importlib.import_module(module)
-        except ImportError as error:
+            adapter = importlib.import_module(module)
+        except (ImportError, TypeError, ValueError) as error:
             raise ConfigError(f"gateways.{name}: no module {module!r} can be imported: {error}") from None
+        if not (callable(getattr(adapter, "read", None)) and callable(getattr(adapter, "answer", None))):
+            raise ConfigError(f"gateways.{name}: module {module!r} has no functions read and answer")
+        found[name.encode()] = adapter
     return found
 
 

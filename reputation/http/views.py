@@ -86,16 +86,16 @@ def decision_view(tenant: TenantLimiter, id_: str, now: float) -> dict[str, Any]
     found = tenant.verdicts.get(id_, now)
     if found is None:
         raise NotFound(f"verdict {id_!r} is not among the recent ones of tenant {tenant.tenant.name!r}")
-    request, verdict = found
+    asked, verdict = found
     policy, tier = tenant.tenant.policy, TIERS.index(verdict.tier)
     milder = counterfactual(verdict.reasons, policy.bounds[tier]) if tier else []
     return {
         "verdict": msgspec.to_builtins(verdict),
         "request": {
-            "account": request.account.id,
-            "ip": request.client.ip,
-            "route": request.request.route,
-            "cost": request.request.cost,
+            "account": asked.account,
+            "ip": asked.ip,
+            "route": asked.route,
+            "cost": asked.cost,
         },
         "milder_without": [{"signal": signal, "log_odds": log_odds} for signal, log_odds in milder],
         "tier_begins_at": None if tier == 0 else policy.bounds[tier],

@@ -4,6 +4,7 @@ An account that billing pushed is kept until it is deleted. Everybody else comes
 crowds with a bound: one for accounts of which a check carried facts, a small one for made-up keys.
 """
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from itertools import chain
 
@@ -15,6 +16,8 @@ from reputation.history import Density, FanIn
 
 DAY = 86_400.0
 MONTH = 30 * DAY
+LOOKED_AT = 16
+"""Old ones that a newcomer to a full table looks at, to find one that may be forgotten."""
 MOST_SHARED = 64
 """Limits that have a shared bucket of their own once budgets are crowded."""
 
@@ -22,8 +25,8 @@ MOST_SHARED = 64
 class Row(Struct, gc=False):
     """What is kept of one account. No garbage-collector header, no cycles: a million of them cost no pause.
 
-    tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them. standing: bits for
-    payer and proven as the linker was last told; told: hash of the facts it was told.
+    tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them.
+    standing: bits for payer and proven as the linker was last told; told: hash of the facts it was told.
     """
 
     facts: Facts = NOTHING
@@ -43,19 +46,22 @@ class Crowd:
     """At most `most` rows of accounts nobody vouched for.
 
     When it is full those whose buckets have filled up again and of whom nothing bad was reported are forgotten, which
-    is nobody's gain; while even that finds no place newcomers share one row (counted in `crowded`), so that a flood of
-    names is one account.
+    is nobody's gain; a newcomer looks at a few, in turn, so that nobody waits for a sweep of all. Who finds no place
+    shares one row (counted in `crowded`), so that a flood of names is one account.
     """
 
     def __init__(self, most: int) -> None:
         self.crowded = 0
         self._most = most
         self._rows: dict[str, Row] = {}
+        self._turns: deque[str] = deque()
         self._shared = Row()
-        self._swept_at = 0.0
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._rows
 
     def get(self, name: str) -> Row | None:
         return self._rows.get(name)
@@ -65,10 +71,13 @@ class Crowd:
         found = self._rows.get(name)
         if found is not None:
             return found
-        if len(self._rows) >= self._most and not self._sweep(now):
+        if len(self._rows) >= self._most and not self._make_place(now):
             self.crowded += 1
-            return self._shared
+            return row or self._shared
         row = self._rows[name] = row or Row()
+        self._turns.append(name)
+        if len(self._turns) > 2 * len(self._rows) + LOOKED_AT:  # most of them have left
+            self._turns = deque(self._rows)
         return row
 
     def find_place(self, name: str, now: float, row: Row | None = None) -> Row:
@@ -86,13 +95,16 @@ class Crowd:
     def leave(self, name: str) -> Row | None:
         return self._rows.pop(name, None)
 
-    def _sweep(self, now: float) -> bool:
-        if now - self._swept_at < 1.0:
-            return False
-        self._swept_at = now
-        kept = {name: row for name, row in self._rows.items() if not _is_rested(row, now)}
-        if len(kept) <= self._most * 3 // 4:
-            self._rows = kept
+    def _make_place(self, now: float) -> bool:
+        for _ in range(min(LOOKED_AT, len(self._turns))):
+            name = self._turns.popleft()
+            row = self._rows.get(name)
+            if row is None:
+                continue  # it has left
+            if _is_rested(row, now):
+                del self._rows[name]
+            else:
+                self._turns.append(name)
         return len(self._rows) < self._most
 
 
@@ -107,8 +119,8 @@ class Budgets:
         self.crowded = 0
         self._most = most
         self._buckets: dict[Hashable, Bucket] = {}
+        self._turns: deque[Hashable] = deque()
         self._shared: dict[Limit, Bucket] = {}
-        self._swept_at = 0.0
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -117,30 +129,35 @@ class Budgets:
         """Find or make a bucket; one whose limit changed is settled first."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._make(key, limit, now)
+            return self._make(key, limit, now)
         if bucket.limit is not limit and bucket.limit != limit:
             change_limit(bucket, limit, now)
         return bucket
 
     def clear(self) -> None:
         self._buckets.clear()
+        self._turns.clear()
         self._shared.clear()
 
     def _make(self, key: Hashable, limit: Limit, now: float) -> Bucket:
-        if len(self._buckets) >= self._most:
-            self._sweep(now)
-        if len(self._buckets) >= self._most:
+        if len(self._buckets) >= self._most and not self._make_place(now):
             self.crowded += 1
             if len(self._shared) >= MOST_SHARED and limit not in self._shared:
                 limit = next(iter(self._shared))  # forgetting them instead would fill them again
             return self._shared.setdefault(limit, full(limit, now))
         bucket = self._buckets[key] = full(limit, now)
+        self._turns.append(key)
         return bucket
 
-    def _sweep(self, now: float) -> None:
-        if now - self._swept_at >= 1.0:
-            self._swept_at = now
-            self._buckets = {k: b for k, b in self._buckets.items() if settled(b, now) < b.limit.burst}
+    def _make_place(self, now: float) -> bool:
+        for _ in range(min(LOOKED_AT, len(self._turns))):
+            key = self._turns.popleft()
+            bucket = self._buckets[key]
+            if settled(bucket, now) >= bucket.limit.burst:
+                del self._buckets[key]
+            else:
+                self._turns.append(key)
+        return len(self._buckets) < self._most
 
 
 class TenantState:
@@ -164,7 +181,12 @@ class TenantState:
 
     def confirm(self, account: str, now: float) -> Row:
         """Find or make the row of an account that an outcome came back for."""
-        return self.known.get(account) or self.met.find_place(account, now, self.strangers.leave(account))
+        row = self.known.get(account)
+        if row is None:
+            row = self.met.find_place(account, now, self.strangers.get(account))
+            if account in self.met:
+                self.strangers.leave(account)
+        return row
 
     def push(self, account: str, facts: Facts) -> Row:
         """Keep what billing says of an account, in the place of what it said before."""

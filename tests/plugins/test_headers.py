@@ -40,9 +40,12 @@ def test_the_part_of_authorization_that_is_the_key(value: str, key: str) -> None
     assert authorization_key(value) == key
 
 
-def test_authorization_comes_before_x_api_key() -> None:
-    both = check(message((b"x-api-key", b"k2"), (b"authorization", b"Bearer k1")), "t", ONE_HOP, "/")
+def test_two_headers_may_hold_one_key_and_not_two() -> None:
+    """The API might read the other one, and a client could choose whose limit it uses."""
+    both = check(message((b"x-api-key", b"k1"), (b"authorization", b"Bearer k1")), "t", ONE_HOP, "/")
     assert both.account.key == "k1"
+    with pytest.raises(ValueError, match="different keys"):
+        check(message((b"x-api-key", b"k2"), (b"authorization", b"Bearer k1")), "t", ONE_HOP, "/")
     assert check(message((b"x-api-key", b"k2")), "t", ONE_HOP, "/").account.key == "k2"
 
 
