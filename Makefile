@@ -35,10 +35,11 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.machine
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.replay_speed
-	$(BIN)/python -m benchmarks.http_check
+	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --listen {listen} --admin {admin}'
 
 # The table and the picture of docs/hydra.md.
 hydra: $(VENV)/.test
+	$(BIN)/python -m benchmarks.machine
 	$(BIN)/python -m benchmarks.hydra
 
 # Build the embedded address database anew; needs npm.
