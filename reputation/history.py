@@ -85,6 +85,7 @@ def _time(members: bytes, at: int) -> int:
     return int.from_bytes(members[start : start + 5], "little")
 
 
+VISIT = _VISIT.size
 MOST_VISITS = 16
 VISIT_WINDOW = DAY
 
@@ -99,12 +100,25 @@ def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: f
     key = (host & _WORD).to_bytes(8, "little")
     if recent[3:11] == key and now - int.from_bytes(recent[17:25], "little") < RESOLUTION:
         return recent
+    at = _find_visit(recent, key)
+    if at > 0 and int.from_bytes(recent[-8:], "little") >= now - VISIT_WINDOW:
+        # an address that is there already and nothing that expired: the counts stay as they are
+        moved = recent[at : at + 14] + max(int(now), 0).to_bytes(8, "little")
+        return recent[:3] + moved + recent[3:at] + recent[at + VISIT :]
     code = int.from_bytes(country.encode()[:2], "little") if country else 0
     first = (host & _WORD, asn or 0, code, max(int(now), 0))
     rest = [v for v in _VISIT.iter_unpack(recent[3:]) if v[0] != first[0] and v[3] >= now - VISIT_WINDOW]
     visits = [first, *rest[: MOST_VISITS - 1]]
     counts = bytes((len(visits), len({v[1] for v in visits} - {0}), len({v[2] for v in visits} - {0})))
     return counts + b"".join(_VISIT.pack(*v) for v in visits)
+
+
+def _find_visit(recent: bytes, key: bytes) -> int:
+    """Offset of an address's visit, or -1."""
+    at = recent.find(key, 3)
+    while at >= 0 and (at - 3) % VISIT:
+        at = recent.find(key, at + 1)
+    return at
 
 
 class Density:
