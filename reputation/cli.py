@@ -50,7 +50,7 @@ class Commands(click.Group):
 def _name_in_environment(command: click.Command) -> None:
     """Give an option one name wherever it is, made of its own: HEADCOUNT_CONFIG, not HEADCOUNT_SERVE_CONFIG."""
     for parameter in command.params:
-        if isinstance(parameter, click.Option):
+        if isinstance(parameter, click.Option) and parameter.envvar is None:
             parameter.envvar = "HEADCOUNT_" + parameter.opts[0].removeprefix("--").replace("-", "_").upper()
     for inner in getattr(command, "commands", {}).values():
         _name_in_environment(inner)
