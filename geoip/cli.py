@@ -21,7 +21,7 @@ _databases = click.option(
     "--database",
     "paths",
     multiple=True,
-    envvar="HEADCOUNT_GEOIP_DATABASES",
+    envvar="HEADCOUNT_DATABASE",
     type=click.Path(path_type=Path),
     help="An MMDB file to ask before the embedded one; may be given several times, the first wins.",
 )

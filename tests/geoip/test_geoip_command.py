@@ -39,7 +39,7 @@ def test_lists_are_built_and_used(run, tmp_path):
     built = run("build", f"vpn={source}", "--out", out, "--json")
     assert json.loads(built.output) == {"path": str(out), "entries": 1, "ranges": 1}
     assert json.loads(run("lookup", "--json", "--database", out, "203.0.113.7").output)["kind"] == "vpn"
-    named = run("lookup", "--json", "203.0.113.7", env={"HEADCOUNT_GEOIP_DATABASES": str(out)})
+    named = run("lookup", "--json", "203.0.113.7", env={"HEADCOUNT_DATABASE": str(out)})
     assert json.loads(named.output)["kind"] == "vpn"
     assert "1 ranges" in run("build", f"vpn={source}", "--out", out).output
 
