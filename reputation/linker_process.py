@@ -21,6 +21,10 @@ from reputation.witness import Note
 LOWEST_PRIORITY = 10
 
 
+class LinkerDiedError(Exception):
+    """The linker ended in the middle of a replay, which cannot go on without it."""
+
+
 class Batch(Struct, array_like=True, gc=False):
     """What one tenant saw since the last batch; `epoch` asks for links as of that time.
 

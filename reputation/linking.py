@@ -7,7 +7,7 @@ from collections.abc import Callable
 from reputation.hydra.linker import LinkerSettings
 from reputation.hydra.links import NOTHING, follow
 from reputation.limiter import Limiter, TenantLimiter
-from reputation.linker_process import Answer, Batch, LinkerProcess, batch_of
+from reputation.linker_process import Answer, Batch, LinkerDiedError, LinkerProcess, batch_of
 from reputation.witness import MOST_WAITING
 
 BATCH_EVERY = 1.0
@@ -58,17 +58,27 @@ class RecordedLinking:
         self._fed = 0
         self._process = LinkerProcess() if self._tenants else None
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
     def __call__(self, now: float) -> None:
-        """Follow recorded time; to be called before the line at `now`."""
+        """Follow recorded time; to be called before the line at `now`. Raises LinkerDiedError."""
         if self._process is None:
             return
+        try:
+            self._step(self._process, now)
+        except (OSError, EOFError) as error:
+            raise LinkerDiedError(f"the linker died at {now:.0f} of recorded time") from error
+
+    def _step(self, process: LinkerProcess, now: float) -> None:
         if self._due is not None and now >= self._due:
-            self._follow(self._process)
+            self._follow(process)
         waiting = sum(tenant.witness.waiting for _, tenant in self._tenants)
         if now >= self._next and self._fed + waiting >= self._enough:
-            self._ask(self._process, now)
+            self._ask(process, now)
         elif waiting >= MOST_WAITING // 4 and self._due is None:
-            self._feed(self._process, now)
+            self._feed(process, now)
 
     def _feed(self, process: LinkerProcess, now: float) -> None:
         for name, tenant in self._tenants:

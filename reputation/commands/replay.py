@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from reputation.commands.options import config_option, ends_well, json_option
 from reputation.limiter import Limiter
+from reputation.linker_process import LinkerDiedError
 from reputation.linking import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
 from reputation.replay import BadLine, Replay, Summary
 from reputation.sidecar import build, hash_key, open_addresses, read_settings
@@ -66,6 +67,8 @@ def replay(
                 sink.write(line)
     except BadLine as error:
         raise click.ClickException(f"{events}, {error}; --skip-bad goes on") from None
+    except LinkerDiedError as error:
+        raise click.ClickException(f"{error}; nothing after that is in the output") from None
     except (OSError, EOFError, zstandard.ZstdError) as error:
         raise click.ClickException(f"{events}: {error}") from None
     finally:

@@ -85,12 +85,14 @@ def _expected(component: Ints, held: Ints, known: Background) -> Floats:
 def grown(groups: list[Group], known: Background, suspects: Mask) -> list[Group]:
     """Let each group take in who looks like it, and groups that look like each other become one."""
     for _ in range(ROUNDS):
+        # a group may have lost all its members: none of them looked like the rest
+        groups = [group for group in groups if len(group.members)]
         groups = sorted(groups, key=lambda group: (-len(group.members), int(group.members[0])))
         grown_now = _merged([_taken(group, known, suspects) for group in groups])
         if sum(len(group.members) for group in grown_now) == sum(len(group.members) for group in groups):
-            return grown_now
+            return [group for group in grown_now if len(group.members)]
         groups = grown_now
-    return groups
+    return [group for group in groups if len(group.members)]
 
 
 def _taken(group: Group, known: Background, suspects: Mask) -> Group:

@@ -11,7 +11,7 @@ from reputation.config import DEFAULT
 from reputation.events import Account, AccountFacts, Client, Payment, Request, Seconds
 from reputation.ids import Ulids
 from reputation.limiter import Limiter
-from reputation.linker_process import Desk, LinkerProcess, batch_of
+from reputation.linker_process import Desk, LinkerDiedError, LinkerProcess, batch_of
 from reputation.linking import LiveLinking, RecordedLinking, linker_settings
 from reputation.sidecar import build
 
@@ -126,3 +126,18 @@ def test_the_process_answers_as_the_desk_inside_it_does() -> None:
         assert process.receive() == Desk().take(batch)
     finally:
         process.close()
+
+
+def test_a_replay_whose_linker_dies_says_so() -> None:
+    """The rest of the verdicts would be those of a world without links."""
+    one = limiter()
+    linking = RecordedLinking(one)
+    try:
+        linking(START)
+        assert linking.pid is not None
+        os.kill(linking.pid, signal.SIGKILL)
+        with pytest.raises(LinkerDiedError, match="recorded time"):
+            for turn in range(1000):
+                linking(START + 1000.0 * (turn + 1))
+    finally:
+        linking.close()
