@@ -128,6 +128,12 @@ def test_the_process_answers_as_the_desk_inside_it_does() -> None:
         process.close()
 
 
+def follow_until(linking: RecordedLinking, turns: int) -> None:
+    """Let recorded time pass."""
+    for turn in range(turns):
+        linking(START + 1000.0 * (turn + 1))
+
+
 def test_a_replay_whose_linker_dies_says_so() -> None:
     """The rest of the verdicts would be those of a world without links."""
     one = limiter()
@@ -137,7 +143,6 @@ def test_a_replay_whose_linker_dies_says_so() -> None:
         assert linking.pid is not None
         os.kill(linking.pid, signal.SIGKILL)
         with pytest.raises(LinkerDiedError, match="recorded time"):
-            for turn in range(1000):
-                linking(START + 1000.0 * (turn + 1))
+            follow_until(linking, 1000)
     finally:
         linking.close()
