@@ -6,15 +6,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from reputation.errors import BadRequest, Invalid, Problem
-from reputation.events import AccountFacts, Outcome, Request, Verdict, wire_type
+from reputation.events import Verdict
 
 T = TypeVar("T")
 
 PROBLEM_TYPE = "application/problem+json"
 
-decode_request = msgspec.json.Decoder(Request, dec_hook=wire_type)
-decode_facts = msgspec.json.Decoder(AccountFacts, dec_hook=wire_type)
-decode_outcome = msgspec.json.Decoder(Outcome, dec_hook=wire_type)
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 

@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import click
 
@@ -13,7 +13,6 @@ from reputation.errors import ConfigError, Problem
 P = ParamSpec("P")
 R = TypeVar("R")
 
-USAGE = 2
 FAILED = 1
 
 config_option = click.option(
@@ -44,10 +43,3 @@ def ends_well(command: Callable[P, R]) -> Callable[P, R]:
             sys.exit(FAILED)
 
     return run
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON-ready objects."""
-    import msgspec  # noqa: PLC0415 - only when something is printed
-
-    return msgspec.to_builtins(value)

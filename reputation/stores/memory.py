@@ -12,9 +12,8 @@ from msgspec import Struct
 
 from reputation.bucket import Bucket, Limit, change_limit, full, settled
 from reputation.facts import NOTHING, Facts
-from reputation.history import Density, FanIn
+from reputation.history import DAY, Density, FanIn
 
-DAY = 86_400.0
 MONTH = 30 * DAY
 LOOKED_AT = 16
 """Old ones that a newcomer to a full table looks at, to find one that may be forgotten."""
@@ -222,9 +221,6 @@ class TenantState:
     def size(self) -> int:
         """Count the accounts that are kept, pushed or met."""
         return len(self.known) + len(self.met) + len(self.strangers)
-
-    def accounts(self) -> Iterator[tuple[str, Row]]:
-        return iter(self.known.items())
 
 
 class MemoryStore:
