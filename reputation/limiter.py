@@ -8,8 +8,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from geoip.book import AddressBook
-from reputation.bucket import change_limit, full
-from reputation.charges import Charge, Taken, binding_limit, take_all
+from reputation.charges import Draw, Taken, binding_limit, take_first
 from reputation.counts import Counts
 from reputation.errors import Conflict, NotFound
 from reputation.events import (
@@ -30,8 +29,8 @@ from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
 from reputation.identity import Who, identify
 from reputation.keys import hashed, printed
-from reputation.policy import STANDARD, TIERS, plan_of, tier_of
-from reputation.purses import cluster_charges, floor_charge, neighbourhood_charges, neighbourhoods_of
+from reputation.policy import STANDARD, TIERS, tier_of
+from reputation.purses import draws_of
 from reputation.recent import Recent
 from reputation.score import Score, add_up, risk
 from reputation.signals.seen import Seen
@@ -43,8 +42,6 @@ REPEAT_WINDOW = 60.0
 KEPT_REPEATS = 100_000
 EXPLAIN_WINDOW = 3600.0
 KEPT_VERDICTS = 10000
-NAMES = ("burst", "daily")
-IPV6_HOSTS = 1 << 32  # keys of /64s stand above those of IPv4 addresses
 UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 
 # Marks in halves of an outcome (against, in favour) that each outcome leaves on its account.
@@ -80,6 +77,22 @@ class Asked(Struct, frozen=True, gc=False):
     cost: float
 
 
+class Assessed(Struct, frozen=True, gc=False):
+    """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
+
+    seen and score are what its reasons were made from; confidence is of its membership in `cluster`.
+    """
+
+    who: Who
+    request: Request
+    cluster: Cluster | None
+    confidence: float
+    score: Score
+    tier: int
+    draws: list[Draw]
+    at: float
+
+
 class TenantLimiter:
     """One tenant's checks. `links` is replaced whole when the linker has news; `witness` notes what was seen."""
 
@@ -107,6 +120,13 @@ class TenantLimiter:
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
         """Score one request, take from its buckets, and answer. Raises Invalid if nobody is named."""
+        found = self.assess(request, now)
+        if isinstance(found, Verdict):
+            return found
+        return self.conclude(found, take_first(found.draws, request.request.cost, now), new_id(now))
+
+    def assess(self, request: Request, now: float) -> Assessed | Verdict:
+        """Do what comes before the take, or find the verdict that this very request had. Raises Invalid."""
         who = identify(request, self.tenant, self.state, self._addresses, self.secret, now)
         repeat = request.request.id
         if repeat is not None:
@@ -119,15 +139,18 @@ class TenantLimiter:
             seen.cluster_confidence, seen.cluster_size = confidence, cluster.size
         score = self._score(seen, now)
         tier = self._tier(who, score, cluster)
-        taken = take_all(self._charges(who, tier, cluster, request, now), request.request.cost, now)
-        reference = None if cluster is None else ClusterRef(cluster.id, cluster.size, confidence)
-        decision = self._decide(who, tier, taken, cluster)
-        verdict = self._answer(new_id(now), score, tier, taken, decision, reference)
+        draws = draws_of(self.tenant, self.state.budgets, self.links, who, cluster, request, now)
+        return Assessed(who, request, cluster, confidence, score, tier, draws, now)
+
+    def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
+        """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
+        who, request, now = assessed.who, assessed.request, assessed.at
+        verdict = self._answer(id_, assessed, taken)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
         self.verdicts.put(verdict.id, (_asked(request), verdict), now)
-        if repeat is not None:
-            self._repeats.put((who.name, repeat), verdict, now)
+        if request.request.id is not None:
+            self._repeats.put((who.name, request.request.id), verdict, now)
         return verdict
 
     def _cluster(self, who: Who) -> tuple[Cluster | None, float]:
@@ -188,66 +211,6 @@ class TenantLimiter:
         who.row.tier = tier
         return tier
 
-    def _charges(self, who: Who, tier: int, cluster: Cluster | None, request: Request, now: float) -> list[Charge]:
-        """Name every bucket that this check draws on."""
-        charges = self._own_charges(who, tier, now)
-        budgets, settings = self.state.budgets, self.tenant.settings.linking
-        if not who.confirmed:
-            charges += self._stranger_charges(who, now)
-        organisation = who.facts.organisation
-        if self.tenant.organisation and organisation is not None and organisation.verified:
-            for name, limit in zip(NAMES, self.tenant.organisation, strict=True):
-                charges.append(Charge(name, "organisation", budgets.get((name, organisation.id), limit, now)))
-        cost = request.request.cost
-        if cluster is not None and cluster.standing != "blessed":
-            floor = self._payer_floor(who, cost, now)
-            return (
-                [*charges, floor]
-                if floor
-                else charges + cluster_charges(who.name, cluster, self.links, settings, budgets, now)
-            )
-        if cluster is None and self.links.neighbourhoods and not who.proven:
-            keys = neighbourhoods_of(who.facts, who.address, request.client.ja4)
-            shared = neighbourhood_charges(who.name, keys, self.links, budgets, now)
-            floor = floor_charge(who.name, "neighbourhood", settings.floor, cost, budgets, now) if shared else None
-            return [*charges, floor] if floor else charges + shared
-        return charges
-
-    def _stranger_charges(self, who: Who, now: float) -> list[Charge]:
-        """Name the budgets that unconfirmed accounts share: one an address, and a few times it for an IPv6 /48.
-
-        A gateway that sends no address has none: one for all of its clients would be a limit on the whole site.
-        """
-        budgets, host = self.state.budgets, None if who.address is None else who.address.host
-        if host is None:
-            return []
-        keyed = [(host, self.tenant.unconfirmed)]
-        if host >= IPV6_HOSTS:
-            keyed.append((-network_of(host), self.tenant.unconfirmed_network))
-        return [
-            Charge(name, "address", budgets.get((name, key), limit, now))
-            for key, limits in keyed
-            for name, limit in zip(NAMES, limits, strict=True)
-        ]
-
-    def _payer_floor(self, who: Who, cost: float, now: float) -> Charge | None:
-        """Return a payer's own part of its cluster's budget, while there is something left of it."""
-        if not who.payer:
-            return None
-        units = self.tenant.settings.linking.payer_floor_units * self.links.typical_daily_use
-        return floor_charge(who.name, "cluster", units, cost, self.state.budgets, now)
-
-    def _own_charges(self, who: Who, tier: int, now: float) -> list[Charge]:
-        policy, row = self.tenant.policy, who.row
-        limits = policy.limits[plan_of(policy, who.facts.plan, payer=who.payer)][tier]
-        burst, daily = row.burst, row.daily
-        if burst is None or daily is None:
-            row.burst, row.daily = burst, daily = full(limits.burst, now), full(limits.daily, now)
-        elif burst.limit is not limits.burst:
-            change_limit(burst, limits.burst, now)
-            change_limit(daily, limits.daily, now)
-        return [Charge("burst", "account", burst), Charge("daily", "account", daily)]
-
     def _decide(self, who: Who, tier: int, taken: Taken, cluster: Cluster | None) -> Decision:
         """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
         decision = self.tenant.policy.rules[tier].decision
@@ -257,15 +220,14 @@ class TenantLimiter:
             return "challenge"
         return "throttle" if taken.wait else "allow"
 
-    def _answer(
-        self, id_: str, score: Score, tier: int, taken: Taken, decision: Decision, cluster: ClusterRef | None
-    ) -> Verdict:
-        tenant = self.tenant
-        rule = tenant.policy.rules[tier]
+    def _answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
+        tenant, tier, score, cluster = self.tenant, assessed.tier, assessed.score, assessed.cluster
+        decision = self._decide(assessed.who, tier, taken, cluster)
         limit = binding_limit(tenant.settings.unit, taken.states[taken.binding])
+        linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
         live = Verdict(
             id_, tenant.name, tenant.revision, "enforce", decision, risk(score.log_odds), TIERS[tier], limit,
-            taken.states, taken.wait, tuple(score.reasons), cluster, rule.actions,
+            taken.states, taken.wait, tuple(score.reasons), linked, tenant.policy.rules[tier].actions,
         )  # fmt: skip
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 

@@ -1,17 +1,93 @@
-"""What an account draws on beside its own limits: its cluster's purse, its neighbourhoods' budgets.
+"""Every bucket that a check draws on: its account's own, and those that it shares with others.
 
-Sizes are in units of a typical honest account's daily use, which the linker learns from proven accounts.
+Purses and neighbourhood budgets are in units of a typical honest account's daily use, which the linker learns from
+proven accounts.
 """
 
 from geoip.facts import AddressFacts, network_text
-from reputation.bucket import Limit, settled
-from reputation.charges import Charge
-from reputation.events import Scope
+from reputation.bucket import Limit, change_limit, full
+from reputation.charges import Charge, Draw
+from reputation.events import Request, Scope
 from reputation.facts import Facts
 from reputation.history import DAY
 from reputation.hydra.links import Cluster, Links
+from reputation.identity import Who
+from reputation.policy import plan_of
 from reputation.stores.memory import Budgets
-from reputation.tenants import LinkingSettings
+from reputation.tenants import LinkingSettings, Tenant
+from reputation.witness import network_of
+
+NAMES = ("burst", "daily")
+IPV6_HOSTS = 1 << 32  # keys of /64s stand above those of IPv4 addresses
+
+
+def draws_of(
+    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, request: Request, now: float
+) -> list[Draw]:
+    """Name the buckets of a check: alternatives, the milder one first. The tier is the one on the account's row."""
+    always = own_charges(tenant, who, now)
+    if not who.confirmed:
+        always += stranger_charges(tenant, who, budgets, now)
+    organisation = who.facts.organisation
+    if tenant.organisation and organisation is not None and organisation.verified:
+        always += [
+            _shared((name, organisation.id), limit, name, "organisation", budgets, now)
+            for name, limit in zip(NAMES, tenant.organisation, strict=True)
+        ]
+    settings = tenant.settings.linking
+    if cluster is not None and cluster.standing != "blessed":
+        purse = always + cluster_charges(who.name, cluster, links, settings, budgets, now)
+        units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
+        return _with_floor(always, purse, floor_charge(who.name, "cluster", units, budgets, now))
+    if cluster is None and links.neighbourhoods and not who.proven:
+        keys = neighbourhoods_of(who.facts, who.address, request.client.ja4)
+        shared = neighbourhood_charges(who.name, keys, links, budgets, now)
+        if shared:
+            floor = floor_charge(who.name, "neighbourhood", settings.floor, budgets, now)
+            return _with_floor(always, always + shared, floor)
+    return [always]
+
+
+def _with_floor(always: list[Charge], shared: list[Charge], floor: Charge | None) -> list[Draw]:
+    return [shared] if floor is None else [[*always, floor], shared]
+
+
+def own_charges(tenant: Tenant, who: Who, now: float) -> list[Charge]:
+    """Charge the account's own limits, by its plan and tier."""
+    policy, row = tenant.policy, who.row
+    limits = policy.limits[plan_of(policy, who.facts.plan, payer=who.payer)][row.tier]
+    burst, daily = row.burst, row.daily
+    if burst is None or daily is None:
+        row.burst, row.daily = burst, daily = full(limits.burst, now), full(limits.daily, now)
+    elif burst.limit is not limits.burst:
+        change_limit(burst, limits.burst, now)
+        change_limit(daily, limits.daily, now)
+    return [
+        Charge("burst", "account", ("own", who.name, "burst"), burst),
+        Charge("daily", "account", ("own", who.name, "daily"), daily),
+    ]
+
+
+def stranger_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> list[Charge]:
+    """Charge the budgets that unconfirmed accounts share: one an address, and a few times it for an IPv6 /48.
+
+    A gateway that sends no address has none: one for all of its clients would be a limit on the whole site.
+    """
+    host = None if who.address is None else who.address.host
+    if host is None:
+        return []
+    keyed = [(host, tenant.unconfirmed)]
+    if host >= IPV6_HOSTS:
+        keyed.append((-network_of(host), tenant.unconfirmed_network))
+    return [
+        _shared((name, key), limit, name, "address", budgets, now)
+        for key, limits in keyed
+        for name, limit in zip(NAMES, limits, strict=True)
+    ]
+
+
+def _shared(key: tuple[str | int, ...], limit: Limit, name: str, scope: Scope, budgets: Budgets, now: float) -> Charge:
+    return Charge(name, scope, key, budgets.get(key, limit, now))
 
 
 def daily(units: float) -> Limit:
@@ -23,20 +99,19 @@ def cluster_charges(
     name: str, cluster: Cluster, links: Links, settings: LinkingSettings, budgets: Budgets, now: float
 ) -> list[Charge]:
     """Charge the purse that all members share, and this member's max-min fair part of it."""
-    purse = budgets.get(("purse", cluster.id), daily(settings.purse_units * links.typical_daily_use), now)
-    part = budgets.get(("part", cluster.id, name), daily(cluster.level), now)
-    return [Charge("purse", "cluster", purse), Charge("part", "cluster", part)]
+    purse = daily(settings.purse_units * links.typical_daily_use)
+    return [
+        _shared(("purse", cluster.id), purse, "purse", "cluster", budgets, now),
+        _shared(("part", cluster.id, name), daily(cluster.level), "part", "cluster", budgets, now),
+    ]
 
 
-def floor_charge(name: str, scope: Scope, units: float, cost: float, budgets: Budgets, now: float) -> Charge | None:
-    """Charge the account's own floor, as long as there is something left on it; a floor of 0 is none.
+def floor_charge(name: str, scope: Scope, units: float, budgets: Budgets, now: float) -> Charge | None:
+    """Charge the account's own floor; a floor of 0 is none.
 
     Its scope is that of the budget it spares, because a client is told of limits of its account's scope.
     """
-    if not units:
-        return None
-    bucket = budgets.get(("floor", name), daily(units), now)
-    return Charge("floor", scope, bucket) if settled(bucket, now) >= cost else None
+    return _shared(("floor", name), daily(units), "floor", scope, budgets, now) if units else None
 
 
 def neighbourhood_charges(
@@ -47,10 +122,11 @@ def neighbourhood_charges(
     for key in keys:
         budget = links.neighbourhoods.get(key)
         if budget is not None:
-            charges.append(Charge(key[0], "neighbourhood", budgets.get(("near", key), daily(budget.daily), now)))
+            near = ("near", *key)
+            charges.append(_shared(near, daily(budget.daily), key[0], "neighbourhood", budgets, now))
             if budget.level < budget.daily:  # infinite while there is enough for all
-                part = budgets.get(("near", key, name), daily(budget.level), now)
-                charges.append(Charge(key[0], "neighbourhood", part))
+                part = (*near, "part", name)
+                charges.append(_shared(part, daily(budget.level), key[0], "neighbourhood", budgets, now))
     return charges
 
 
