@@ -28,7 +28,16 @@ LADDER = {
         "geoip.facts",
     ),
     "reputation.hydra": ("reputation.events", "reputation.score", "reputation.hydra", "geoip.facts"),
-    "reputation.stores": ("reputation.bucket", "reputation.facts", "reputation.history", "reputation.stores"),
+    "reputation.stores": (
+        "reputation.errors",
+        "reputation.events",
+        "reputation.bucket",
+        "reputation.charges",
+        "reputation.reservations",
+        "reputation.facts",
+        "reputation.history",
+        "reputation.stores",
+    ),
     "reputation": ("reputation", "geoip"),  # but nothing of TOP; see below
     **dict.fromkeys(
         ("reputation.http", "reputation.commands", "reputation.cli", "reputation.replay", "reputation.sidecar"),

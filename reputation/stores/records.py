@@ -1,0 +1,87 @@
+"""What people decided, as small documents: revisions, exceptions, labels, orders, the audit log. One contract.
+
+They are few and precious, so every store keeps them whole and in order; hot state (rows, buckets) is kept elsewhere.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+from reputation.errors import Conflict
+
+ANY = -1
+"""Expect any version: whatever is there is replaced."""
+ABSENT = 0
+"""Expect nothing: the document must not be there yet."""
+
+Changed = Callable[[str, str], None]
+"""Called with (tenant, kind) after a change, wherever it was made."""
+
+
+class Record(Struct, frozen=True, gc=False):
+    """One document: `id` is unique in its tenant and kind; `version` is 1 when first put and grows by 1 a put."""
+
+    id: str
+    version: int
+    body: bytes
+
+
+class Records(Protocol):
+    """A store of documents by tenant and kind."""
+
+    async def put(self, tenant: str, kind: str, record: str, body: bytes, *, expect: int = ANY) -> int:
+        """Keep a document and return its version. Raises Conflict, and keeps nothing, if `expect` is not there."""
+
+    async def get(self, tenant: str, kind: str, record: str) -> Record | None:
+        """Find one document."""
+
+    async def all(self, tenant: str, kind: str) -> list[Record]:
+        """Every document of a kind, by id: ids that are ULIDs come in the order of their time."""
+
+    async def delete(self, tenant: str, kind: str, record: str) -> bool:
+        """Forget a document; False if it was not there."""
+
+    def follow(self, changed: Changed) -> None:
+        """Tell `changed` of every change from now on, also of other replicas' (within 2 s)."""
+
+
+class MemoryRecords:
+    """Documents in memory alone."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], dict[str, Record]] = {}
+        self._followers: list[Changed] = []
+
+    async def put(self, tenant: str, kind: str, record: str, body: bytes, *, expect: int = ANY) -> int:
+        kept = self._kept.setdefault((tenant, kind), {})
+        version = kept[record].version if record in kept else ABSENT
+        check_version(expect, version)
+        kept[record] = Record(record, version + 1, body)
+        self._tell(tenant, kind)
+        return version + 1
+
+    async def get(self, tenant: str, kind: str, record: str) -> Record | None:
+        return self._kept.get((tenant, kind), {}).get(record)
+
+    async def all(self, tenant: str, kind: str) -> list[Record]:
+        return sorted(self._kept.get((tenant, kind), {}).values(), key=lambda record: record.id)
+
+    async def delete(self, tenant: str, kind: str, record: str) -> bool:
+        gone = self._kept.get((tenant, kind), {}).pop(record, None)
+        if gone is not None:
+            self._tell(tenant, kind)
+        return gone is not None
+
+    def follow(self, changed: Changed) -> None:
+        self._followers.append(changed)
+
+    def _tell(self, tenant: str, kind: str) -> None:
+        for changed in self._followers:
+            changed(tenant, kind)
+
+
+def check_version(expect: int, version: int) -> None:
+    """Raise Conflict unless the version that is there is the one expected."""
+    if expect not in (ANY, version):
+        raise Conflict("somebody else changed this meanwhile; read it again, then try again")
