@@ -5,6 +5,7 @@ ignored, so that an older sidecar can stand behind a newer gateway; a known memb
 """
 
 import datetime
+import re
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -38,18 +39,35 @@ def wire_type(kind: type, value: Any) -> Any:
     if kind is not Seconds:
         raise NotImplementedError(kind)
     if isinstance(value, str):
-        try:
-            moment = datetime.datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z
-        except ValueError:
-            raise ValueError("Expected seconds since 1970 or an RFC 3339 time") from None
-        if moment.tzinfo is None:
-            raise ValueError("Expected an RFC 3339 time with its offset (such as a final Z)")
-        value = moment.timestamp()
+        value = _rfc3339(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("Expected seconds since 1970 or an RFC 3339 time")  # noqa: TRY004 - msgspec adds the path to it
     if not 0 <= value <= LATEST:  # also false for NaN, and exact for integers of any length
         raise ValueError("Expected seconds since 1970, before the year 10000")
     return Seconds(value)
+
+
+_RFC3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
+def _rfc3339(text: str) -> float:
+    """Seconds since 1970; a leap second is the first of the next minute, as in POSIX."""
+    found = _RFC3339.fullmatch(text)
+    if found is None:
+        raise ValueError("Expected seconds since 1970 or an RFC 3339 time")
+    day, minute, second, fraction, offset = found.groups()
+    if offset is None:
+        raise ValueError("Expected an RFC 3339 time with its offset (such as a final Z)")
+    leap = second == "60"
+    try:
+        moment = datetime.datetime.fromisoformat(
+            f"{day}T{minute}:{'59' if leap else second}{fraction or ''}{offset.upper()}"
+        )
+    except ValueError:
+        raise ValueError("Expected seconds since 1970 or an RFC 3339 time") from None
+    return moment.timestamp() + leap
 
 
 class Organisation(Struct, frozen=True, gc=False):
