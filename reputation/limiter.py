@@ -301,7 +301,7 @@ class Limiter:
         """Find a tenant's limiter. Raises NotFound for a tenant that no configuration names."""
         found = self.tenants.get(name)
         if found is None:
-            raise NotFound(f"no tenant is called {name!r}; configured: {', '.join(sorted(self.tenants))}", "/tenant")
+            raise NotFound(f"no tenant is called {name!r}; `headcount config show` lists those that are", "/tenant")
         return found
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:

@@ -97,7 +97,7 @@ BAD = {
         "/outcome",
     ),
     "an outcome without time": ({"kind": "outcome", "account": "a", "outcome": "good"}, "its time", "/at"),
-    "an unknown tenant": (at(0, tenant="x"), "configured: default", "/tenant"),
+    "an unknown tenant": (at(0, tenant="x"), "no tenant is called", "/tenant"),
     "a line of 2 MB": (b'{"x": "' + b"x" * (2 << 20) + b'"}\n', "1048576 bytes", None),
 }
 

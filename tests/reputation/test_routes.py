@@ -94,7 +94,7 @@ MALFORMED = {
         "/account/organisation",
         "`id`",
     ),
-    "an unknown tenant": (A + '"tenant": "nobody"}', 404, "/tenant", "configured: default"),
+    "an unknown tenant": (A + '"tenant": "nobody"}', 404, "/tenant", "no tenant is called"),
     "a lease without id": (A + '"leases": [{"used": 1}]}', 422, "/leases/0", "`id`"),
     "half a slice": (A + '"leases": [{"id": "l", "slices": [[1]]}]}', 422, "/leases/0/slices/0", "length 2"),
     "bytes that are no UTF-8": (b'{"account": {"id": "\xff"}}', 400, "", "UTF-8"),
