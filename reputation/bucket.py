@@ -60,6 +60,12 @@ def spend(bucket: Bucket, cost: float, now: float) -> float:
     return tokens
 
 
+def refund(bucket: Bucket, amount: float, now: float) -> None:
+    """Give back what was taken too much, never above the burst; a negative amount is charged, into debt if need be."""
+    bucket.tokens = min(settled(bucket, now) + amount, bucket.limit.burst)
+    bucket.at = max(bucket.at, now)
+
+
 def retry_after(bucket: Bucket, cost: float, now: float) -> float:
     """Seconds until the bucket holds `cost`: denied at any clock reading before `now + retry_after`, allowed at it."""
     if settled(bucket, now) >= cost:

@@ -1,11 +1,13 @@
 """One verdict, several buckets: taken all or none. Pure arithmetic over buckets, the clock is an argument."""
 
+import math
 from collections.abc import Hashable, Sequence
 
 from msgspec import Struct
 
 from reputation.bucket import Bucket, retry_after, settled, spend
 from reputation.events import BindingLimit, LimitState, Scope
+from reputation.reservations import Ahead, Reserve, Settlement
 
 
 class Charge(Struct, frozen=True, gc=False):
@@ -24,13 +26,62 @@ Draw = Sequence[Charge]
 """Buckets that are drawn on together."""
 
 
+class Ask(Struct, frozen=True, gc=False):
+    """One atomic step of a check: settle earlier leases, take `cost` from the first draw that holds it, lease more.
+
+    want: most tokens of a lease beyond the cost, 0 for none; share: most of the least remaining that one lease takes.
+    reserve: what the lease is settled by, or without a lease the cost itself, which is then a hold; None: neither.
+    settlements: leases of earlier checks and what was used of them. token: the same for every try of the same take,
+    so that a store across a network does not charge twice.
+    """
+
+    draws: Sequence[Draw]
+    cost: float
+    want: int = 0
+    share: float = 0.0
+    reserve: Reserve | None = None
+    settlements: tuple[Settlement, ...] = ()
+    token: str = ""
+
+
 class Taken(Struct, frozen=True, gc=False):
-    """What came of a take from `draw`. `wait` is 0 if it was granted; `binding` is the index of the tightest bucket."""
+    """What came of a take from `draw`. `wait` is 0 if it was granted; `binding` is the index of the tightest bucket.
+
+    states are those after the cost and before the lease, whose tokens are the account's until they are used.
+    granted: tokens of the lease, beyond the cost; 0 if there is none.
+    """
 
     wait: float
     binding: int
     states: tuple[LimitState, ...]
     draw: Draw
+    granted: int = 0
+
+
+def take(ask: Ask, ahead: Ahead, now: float) -> Taken:
+    """Carry out one ask on this process's own buckets."""
+    for settlement in ask.settlements:
+        ahead.leases.settle(settlement.id, settlement.used, now, debt=False)
+    taken = take_first(ask.draws, ask.cost, now)
+    if taken.wait or ask.reserve is None:
+        return taken
+    buckets = [charge.bucket for charge in taken.draw]
+    if not ask.want:
+        ahead.holds.open(ask.reserve, buckets, ask.cost, now)
+        return taken
+    granted = lease_size(min(state.remaining for state in taken.states), ask.share, ask.want)
+    if not granted or not ahead.leases.open(ask.reserve, buckets, granted, now):
+        return taken
+    for bucket in buckets:
+        spend(bucket, granted, now)
+    return Taken(taken.wait, taken.binding, taken.states, taken.draw, granted)
+
+
+def lease_size(least: float, share: float, want: int) -> int:
+    """Tokens of a lease where the tightest bucket holds `least`: a share of it, 1 near the limit, 0 at it."""
+    if least < 1.0:
+        return 0
+    return min(want, max(1, math.floor(least * share)))
 
 
 def take_first(draws: Sequence[Draw], cost: float, now: float) -> Taken:

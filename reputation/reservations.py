@@ -1,0 +1,100 @@
+"""What was charged ahead of its use, and can be settled once: leases of gateways, and holds. In bounded memory.
+
+A lease's tokens are paid when it is granted, so gateways together never let more through than the limit, whatever
+becomes of them: a lease that nobody settles counts as used in full, and a hold as it was estimated.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from reputation.bucket import Bucket, refund
+
+MOST_OPEN = 262_144
+"""Reservations of one kind kept for a tenant; about 60 MB of them with their buckets' names."""
+
+
+class Reserve(Struct, frozen=True, gc=False):
+    """What a take shall make settleable: a name that nobody else has, and until when (seconds since 1970)."""
+
+    id: str
+    until: float
+
+
+class Settlement(Struct, frozen=True, gc=False):
+    """What became of a lease, as its gateway tells it: `used` of its tokens."""
+
+    id: str
+    used: float
+
+
+class Reservation(Struct, gc=False):
+    """`amount` that each of `buckets` paid; `charged` is what it came to in the end, -1 while it is open."""
+
+    buckets: tuple[Bucket, ...]
+    amount: float
+    until: float
+    charged: float = -1.0
+
+
+class Reservations:
+    """Reservations of one kind, in the order of their expiry but for a change of settings.
+
+    Full of those that are still open, it takes no more (counted in `refused`): a lease is then not granted, and a hold
+    stays charged as it was estimated.
+    """
+
+    def __init__(self, most: int = MOST_OPEN) -> None:
+        self.refused = 0
+        self.expired = 0
+        self.settled = 0
+        self._most = most
+        self._kept: dict[str, Reservation] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def has_room(self, now: float) -> bool:
+        """Forget what has expired, and say whether there is room for one more."""
+        while self._kept:
+            oldest = next(iter(self._kept))
+            found = self._kept[oldest]
+            if found.until >= now and not (len(self._kept) >= self._most and found.charged >= 0.0):
+                break
+            self.expired += found.charged < 0.0
+            del self._kept[oldest]
+        return len(self._kept) < self._most
+
+    def open(self, reserve: Reserve, buckets: Sequence[Bucket], amount: float, now: float) -> bool:
+        """Keep what was charged, or say that there is no room for it."""
+        if not self.has_room(now):
+            self.refused += 1
+            return False
+        self._kept[reserve.id] = Reservation(tuple(buckets), amount, reserve.until)
+        return True
+
+    def settle(self, id_: str, used: float, now: float, *, debt: bool) -> float | None:
+        """Give back what was not used, once, and say what was charged in the end; None for what is not open.
+
+        Asked again, the answer is that of the first time, and nothing changes. With `debt` more than was reserved is
+        charged too, even if the buckets do not hold it; else `used` is at most what was reserved.
+        """
+        found = self._kept.get(id_)
+        if found is None or found.until < now:
+            return None
+        if found.charged >= 0.0:
+            return found.charged
+        found.charged = used if debt else min(used, found.amount)
+        for bucket in found.buckets:
+            refund(bucket, found.amount - found.charged, now)
+        found.buckets = ()
+        self.settled += 1
+        return found.charged
+
+
+class Ahead:
+    """A tenant's charges ahead of use. Two kinds, so that neither can crowd the other out."""
+
+    def __init__(self, most: int = MOST_OPEN) -> None:
+        self.leases = Reservations(most)
+        self.holds = Reservations(most)
