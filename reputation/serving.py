@@ -84,6 +84,7 @@ class Serving:
         yield from self._linker_metrics()
         yield from self._memory_metrics()
         yield from self._listener_metrics()
+        yield from self._spoe_metrics()
 
     def _linker_metrics(self) -> Iterator[Metric]:
         linking = self.linking
@@ -105,6 +106,17 @@ class Serving:
         yield gauge("headcount_strangers", "Unconfirmed accounts kept.", sum(len(s.strangers) for s in states))
         crowded = sum(s.met.crowded + s.strangers.crowded + s.budgets.crowded for s in states)
         yield counter("headcount_crowded", "Newcomers that had to share a row or bucket.", crowded)
+
+    def _spoe_metrics(self) -> Iterator[Metric]:
+        server = self.listeners.get("spoe")
+        if server is None:
+            return
+        yield gauge("headcount_spoe_connections", "Connections open on the SPOE listener.", server.open)
+        yield counter("headcount_spoe_connections_accepted", "SPOE connections accepted.", server.accepted)
+        yield counter("headcount_spoe_connections_refused", "SPOE connections refused.", server.refused)
+        yield counter("headcount_spoe_messages", "Messages that came over SPOE.", server.requests)
+        yield counter("headcount_spoe_failures", "SPOE messages that Headcount failed to answer.", server.failures)
+        yield counter("headcount_spoe_bad_frames", "SPOE connections ended for a bad frame.", server.bad_frames)
 
     def _listener_metrics(self) -> Iterator[Metric]:
         server = self.listeners.get("check")

@@ -61,6 +61,7 @@ BOUNDARIES = {
     "reputation/http/listener_connection.py",
     "reputation/http/aiohttp_listener.py",
     "reputation/http/admin.py",
+    "reputation/http/spoe_listener.py",
 }
 """Where a fault of one request must not end the others'."""
 

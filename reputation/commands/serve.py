@@ -14,10 +14,12 @@ import click
 import uvloop
 from aiohttp import web
 
+import plugins.haproxy
 from reputation.commands.options import config_option, ends_well
 from reputation.config import Settings
 from reputation.decision_log import DecisionLog, event_log
 from reputation.errors import ConfigError
+from reputation.http import spoe_listener
 from reputation.http.access import is_loopback
 from reputation.http.admin import Admin
 from reputation.http.listener_sockets import AddressError, bind
@@ -35,6 +37,7 @@ COLLECT_AFTER = 50_000
 @config_option
 @click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Check listener: HOST:PORT or unix:PATH.")
 @click.option("--admin", default="127.0.0.1:8471", show_default=True, help="Admin listener: HOST:PORT.")
+@click.option("--spoe", help="Listener for HAProxy's SPOE: HOST:PORT or unix:PATH; none by default.")
 @click.option("--state", default=":memory:", show_default=True, help="Where state is kept: :memory:.")
 @click.option(
     "--listener",
@@ -45,33 +48,40 @@ COLLECT_AFTER = 50_000
     help="What serves the check listener; aiohttp is the reference.",
 )
 @ends_well
-def serve(config: Path | None, listen: str, admin: str, state: str, kind: str) -> None:
+def serve(config: Path | None, listen: str, admin: str, spoe: str | None, state: str, kind: str) -> None:
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
     if state != ":memory:":
         raise ConfigError(f"--state {state}: only :memory: is there")
     settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
-    uvloop.run(_serve(settings, config, listen, admin, kind))
-    if listen.startswith("unix:"):
-        Path(listen[5:]).unlink(missing_ok=True)
+    uvloop.run(_serve(settings, config, listen, admin, spoe, kind))
+    for socket in (listen, spoe or ""):
+        if socket.startswith("unix:"):
+            Path(socket[5:]).unlink(missing_ok=True)
 
 
-async def _serve(settings: Settings, config: Path | None, listen: str, admin: str, kind: str) -> None:
+async def _serve(settings: Settings, config: Path | None, listen: str, admin: str, spoe: str | None, kind: str) -> None:
     log = event_log(settings.log, sys.stderr)
     serving = _assemble(settings, log)
     serving.local_admin = is_loopback(admin.rpartition(":")[0])
-    routes = CheckRoutes(
-        serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note, adapters(settings.gateways)
-    )
+    routes = partial(CheckRoutes, serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note)
     try:
         check_socket, admin_socket = bind(listen), bind(admin)
+        spoe_socket = bind(spoe) if spoe else None
     except AddressError as error:
         raise ConfigError(str(error)) from None
     check = await importlib.import_module(LISTENERS[kind]).start(
-        routes, check_socket, limits=_limits(settings), body_limit=body_limit, log=partial(_failed, log)
+        routes(adapters(settings.gateways)),
+        check_socket,
+        limits=_limits(settings),
+        body_limit=body_limit,
+        log=partial(_failed, log),
     )
     serving.listeners["check"] = check
+    if spoe_socket is not None:
+        application = routes({b"haproxy": plugins.haproxy})
+        serving.listeners["spoe"] = await spoe_listener.start(application, spoe_socket, log=partial(_failed, log))
     runner = web.AppRunner(Admin(serving).application(), access_log=None, handle_signals=False)
     await runner.setup()
     await web.SockSite(runner, admin_socket).start()
@@ -80,7 +90,8 @@ async def _serve(settings: Settings, config: Path | None, listen: str, admin: st
     await _until_told(partial(serving.reload, config))
     serving.draining = True
     log.info("draining", seconds=settings.http.drain)
-    cut = await check.drain(settings.http.drain)
+    beside = [asyncio.create_task(one.drain(settings.http.drain)) for one in serving.listeners.values() if one != check]
+    cut = await check.drain(settings.http.drain) + sum(await asyncio.gather(*beside))
     linking.cancel()
     await asyncio.gather(linking, return_exceptions=True)
     await runner.cleanup()

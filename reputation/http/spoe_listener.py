@@ -1,0 +1,317 @@
+"""The listener for HAProxy's SPOE (`--spoe`): feeds the codec of plugins/haproxy, asks the application, writes ACKs.
+
+The application is that of the check listener. It gives a Reply, which is acknowledged at once, or an awaitable, which
+a task waits for; ACKs carry the ids of their NOTIFY, so that they need no order.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from msgspec import Struct
+
+from plugins.haproxy.adapter import actions, as_message
+from plugins.haproxy.spop import (
+    MOST_FRAME,
+    Agent,
+    Disconnect,
+    Event,
+    Hello,
+    Notify,
+    put_ack,
+    put_agent_disconnect,
+    put_agent_hello,
+)
+from plugins.haproxy.spop_data import INVALID, NORMAL, RESOURCES, TIMED_OUT, SpopError
+from reputation.gateway import HttpMessage, Reply
+
+Application = Callable[[HttpMessage], Reply | Awaitable[Reply]]
+Log = Callable[[str, BaseException], None]
+
+FULL = put_agent_disconnect(RESOURCES, "too many connections")
+LEAVING = put_agent_disconnect(NORMAL, "shutting down")
+CAPABILITIES = "pipelining"
+FAILED = Reply(500)
+
+
+class SpoeLimits(Struct, frozen=True):
+    """What one connection and all together may use. Sizes in bytes, times in seconds.
+
+    idle: longer than HAProxy keeps an idle connection, so that it never writes into a closed one.
+    """
+
+    connections: int = 1024
+    frame: int = MOST_FRAME
+    waiting: int = 64  # messages of one connection that await an answer
+    hello: float = 5.0
+    idle: float = 300.0
+    write: float = 20.0
+
+
+class Connection(asyncio.Protocol):
+    """One connection of HAProxy's."""
+
+    __slots__ = ("_agent", "_held", "_peer", "_server", "_stalled", "_transport", "_waiting", "since")
+
+    def __init__(self, server: "SpoeServer") -> None:
+        self.since = server.now
+        self._server = server
+        self._agent = Agent(server.limits.frame)
+        self._waiting = 0  # messages that tasks work on
+        self._stalled = False  # HAProxy reads its ACKs too slowly
+        self._held = False  # nothing is read for now
+        self._peer = ""
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        if not self._server.admit(self):
+            self._close(FULL)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it by position
+        self._agent.ended = True
+        self._server.left(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.since = self._server.now
+        self._agent.feed(data)
+        self._advance()
+
+    def pause_writing(self) -> None:
+        self._stalled = True
+        self.since = self._server.now
+        self._hold()
+
+    def resume_writing(self) -> None:
+        self._stalled = False
+        self._advance()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of HAProxy's waits for an ACK."""
+        return self._waiting > 0 or self._stalled
+
+    def expire(self, now: float) -> None:
+        """End a connection that greets, reads or asks nothing for too long."""
+        limits = self._server.limits
+        allowed = limits.write if self._stalled else limits.idle if self._agent.greeted else limits.hello
+        if now - self.since <= allowed or self._waiting:
+            return
+        if self._stalled or self._transport.is_closing():
+            self._transport.abort()
+        else:
+            self._close(put_agent_disconnect(TIMED_OUT, "nothing came for too long"))
+
+    def leave(self) -> None:
+        """End the connection, now or once the last answer is written."""
+        if not self.busy:
+            self._close(LEAVING)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _advance(self) -> None:
+        """Answer what has arrived, as much as may wait at a time, and write the answers in one piece."""
+        out: list[bytes] = []
+        try:
+            while not self._stalled and self._waiting < self._server.limits.waiting:
+                event = self._agent.next_event()
+                if event is None:
+                    self._release()
+                    break
+                self._answer(event, out)
+            else:
+                self._hold()
+        except SpopError as error:
+            self._server.bad_frames += 1
+            out.append(put_agent_disconnect(error.code, str(error)))
+        self._write(b"".join(out))
+        if self._agent.ended:
+            self._transport.close()
+
+    def _answer(self, event: Event, out: list[bytes]) -> None:
+        if isinstance(event, Notify):
+            ack = self._ask(event)
+            if ack is not None:
+                out.append(ack)
+        elif isinstance(event, Disconnect):
+            out.append(put_agent_disconnect())
+        else:
+            out.append(self._greet(event))
+
+    def _greet(self, hello: Hello) -> bytes:
+        if hello.healthcheck:
+            self._agent.ended = True
+        return put_agent_hello(self._agent.most, CAPABILITIES if CAPABILITIES in hello.capabilities else "")
+
+    def _ask(self, notify: Notify) -> bytes | None:
+        """Let the application answer; None when a task will."""
+        server = self._server
+        server.requests += 1
+        if len(notify.messages) != 1:
+            raise SpopError("a group has to have exactly one message", INVALID)
+        try:
+            reply = server.application(as_message(notify.messages[0], self._peer))
+        except Exception as error:  # noqa: BLE001 - the boundary: the application's bug is this request's failure
+            return self._ack(notify, server.failed(error))
+        if isinstance(reply, Reply):
+            return self._ack(notify, reply)
+        self._waiting += 1
+        server.started(asyncio.ensure_future(self._work(reply, notify)))
+        return None
+
+    async def _work(self, reply: Awaitable[Reply], notify: Notify) -> None:
+        try:
+            done = await reply
+        except Exception as error:  # noqa: BLE001 - the same
+            done = self._server.failed(error)
+        self._waiting -= 1
+        self.since = self._server.now
+        self._write(self._ack(notify, done))
+        if not self._agent.ended:
+            self._advance()
+
+    def _ack(self, notify: Notify, reply: Reply) -> bytes:
+        """The ACK, without any variable if they are more than HAProxy takes in one frame."""
+        ack = put_ack(notify.stream, notify.frame, actions(reply))
+        if len(ack) > self._agent.most:
+            error = ValueError(f"an ACK of {len(ack)} bytes; HAProxy takes frames of {self._agent.most}")
+            return put_ack(notify.stream, notify.frame, actions(self._server.failed(error)))
+        return ack
+
+    def _write(self, data: bytes) -> None:
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
+        if self._server.draining:
+            self.leave()
+
+    def _close(self, last: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(last)
+        self._agent.ended = True
+        self._transport.close()
+
+    def _hold(self) -> None:
+        if not self._held and not self._transport.is_closing():
+            self._held = True
+            self._transport.pause_reading()
+
+    def _release(self) -> None:
+        if self._held and not self._transport.is_closing():
+            self._held = False
+            self._transport.resume_reading()
+
+
+class SpoeServer:
+    """All connections: what they share, and counters for /metrics."""
+
+    def __init__(
+        self, application: Application, *, limits: SpoeLimits, log: Log | None, clock: Callable[[], float]
+    ) -> None:
+        self.application = application
+        self.limits = limits
+        self.accepted = self.refused = self.requests = self.failures = self.bad_frames = 0
+        self.connections: set[Connection] = set()
+        self.tasks: set[asyncio.Future[None]] = set()
+        self.draining = False
+        self.now = clock()
+        self._clock = clock
+        self._log = log
+        self._quiet = asyncio.Event()
+        self._listening: asyncio.AbstractServer | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def open(self) -> int:
+        return len(self.connections)
+
+    async def listen(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(lambda: Connection(self), sock=sock)
+        self._tick(loop)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.sweep(self._clock())
+        shortest = min(self.limits.hello, self.limits.idle, self.limits.write)
+        self._timer = loop.call_later(min(1.0, shortest / 4), self._tick, loop)
+
+    def sweep(self, now: float) -> None:
+        """Set the time that connections see, and end those that took too long."""
+        self.now = now
+        for connection in [*self.connections]:
+            connection.expire(now)
+
+    def admit(self, connection: Connection) -> bool:
+        if self.draining or len(self.connections) >= self.limits.connections:
+            self.refused += 1
+            return False
+        self.accepted += 1
+        self.connections.add(connection)
+        return True
+
+    def left(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        self._note_quiet()
+
+    def failed(self, error: BaseException) -> Reply:
+        """Count and log a failure; HAProxy then goes on as if Headcount were absent."""
+        self.failures += 1
+        if self._log is not None:
+            self._log("application_failed", error)
+        return FAILED
+
+    def started(self, task: "asyncio.Future[None]") -> None:
+        """Hold a task until it is done."""
+        self.tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: "asyncio.Future[None]") -> None:
+        self.tasks.discard(task)
+        self._note_quiet()
+
+    def _note_quiet(self) -> None:
+        if not self.connections and not self.tasks:
+            self._quiet.set()
+
+    async def drain(self, within: float) -> int:
+        """Stop accepting, say goodbye to idle connections, let the others finish; return how many were cut off.
+
+        within: seconds.
+        """
+        self.draining = True
+        if self._listening is not None:
+            self._listening.close()
+        for connection in [*self.connections]:
+            connection.leave()
+        self._quiet.clear()
+        self._note_quiet()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), within)
+        left = len(self.connections)
+        for connection in [*self.connections]:
+            connection.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+        return left
+
+
+async def start(
+    application: Application,
+    sock: socket.socket,
+    *,
+    limits: SpoeLimits | None = None,
+    log: Log | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> SpoeServer:
+    """Serve SPOP on a bound socket (see listener_sockets.bind), on the running loop.
+
+    log is called with an event's name and the exception behind it. clock: seconds, of which only differences count.
+    """
+    server = SpoeServer(application, limits=limits or SpoeLimits(), log=log, clock=clock)
+    await server.listen(sock)
+    return server
