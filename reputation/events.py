@@ -162,6 +162,30 @@ class Outcome(Struct, frozen=True, gc=False):
     verdict: Text | None = None
 
 
+class Settle(Struct, frozen=True, gc=False):
+    """The body of POST /v1/settle: what a hold came to, and leases whose keys ask for nothing now."""
+
+    tenant: Text = "default"
+    verdict: Text | None = None
+    actual: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    leases: Annotated[tuple[LeaseReport, ...], Meta(max_length=256)] = ()
+
+
+class Charged(Struct, frozen=True, gc=False):
+    """What a hold or lease was charged in the end, in units; null for a lease that is not open."""
+
+    id: str
+    charged: float | None
+
+
+class Settled(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The answer to a settlement: the verdict's own charge, and each lease's in the order of the body."""
+
+    verdict: str | None = None
+    charged: float | None = None
+    leases: tuple[Charged, ...] = ()
+
+
 class Reason(Struct, frozen=True, gc=False, omit_defaults=True):
     """One signal's part of the risk, in natural log-odds after weight and cap."""
 
@@ -202,6 +226,16 @@ class Lease(Struct, frozen=True, gc=False):
     ttl: float
 
 
+class AllowRef(Struct, frozen=True, gc=False):
+    """The exception that let this check through; expires is in seconds since 1970."""
+
+    id: str
+    kind: str
+    value: str
+    reason: str
+    expires: float
+
+
 class Shadow(Struct, frozen=True, gc=False):
     """What a tenant in shadow mode would have answered."""
 
@@ -231,3 +265,4 @@ class Verdict(Struct, frozen=True, gc=False):
     lease: Lease | None = None
     degraded: bool = False
     shadow: Shadow | UnsetType = UNSET
+    allow: AllowRef | UnsetType = UNSET

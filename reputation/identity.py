@@ -2,13 +2,13 @@
 
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from geoip.book import AddressBook
 from geoip.facts import AddressFacts, host_text
 from reputation.errors import Invalid
 from reputation.events import Request
-from reputation.facts import NOTHING, Facts, carried, is_payer, is_proven, merged
+from reputation.facts import NOTHING, Facts, Standards, carried, is_payer, is_proven, merged
 from reputation.keys import hashed, printed
 from reputation.stores.memory import Row, TenantState
 from reputation.tenants import Tenant
@@ -50,6 +50,12 @@ def identify(
     standards = tenant.settings.standards
     payer = is_payer(facts, standards, now)
     return Who(name, row, facts, address, confirmed, payer, is_proven(facts, standards, now, row.days))
+
+
+def judged_by(who: Who, standards: Standards, now: float) -> Who:
+    """The same account by other standards of who is a payer and who is proven."""
+    payer = is_payer(who.facts, standards, now)
+    return structs.replace(who, payer=payer, proven=is_proven(who.facts, standards, now, who.row.days))
 
 
 def _name(request: Request, address: AddressFacts | None, state: TenantState, secret: bytes) -> str:

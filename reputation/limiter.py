@@ -5,7 +5,7 @@ A check reads what is known, scores it, takes from its buckets all or none, and 
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from geoip.book import AddressBook
 from reputation.charges import Draw, Taken, binding_limit, take_first
@@ -17,25 +17,26 @@ from reputation.events import (
     ClusterRef,
     Decision,
     Outcome,
-    Reason,
     Request,
     Shadow,
     Verdict,
 )
-from reputation.facts import Facts, from_push
+from reputation.facts import from_push
 from reputation.history import DAY, name_of, visit, visited
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
-from reputation.identity import Who, identify
+from reputation.identity import Who, identify, judged_by
+from reputation.judging import scored, tier_by
 from reputation.keys import hashed, printed
-from reputation.policy import STANDARD, TIERS, tier_of
-from reputation.purses import draws_of
+from reputation.policy import STANDARD, TIERS
+from reputation.purses import draws_of, excepted_draws
 from reputation.recent import Recent
-from reputation.score import Score, add_up, risk
+from reputation.score import Score, risk
 from reputation.signals.seen import Seen
 from reputation.stores.memory import Row, TenantState
 from reputation.tenants import Tenant
+from reputation.tuning.exceptions import Allow, Exceptions
 from reputation.witness import Witness, network_of
 
 REPEAT_WINDOW = 60.0
@@ -54,17 +55,6 @@ MARKS = {
     "good": (0, 2),
 }
 MOST_MARKS = 255  # small integers are shared, larger ones cost each row 32 bytes
-HARD_SIGNALS = frozenset({"outcomes_against", "disputes", "declines"})
-"""Evidence that nobody else can cause: without any of it an account is limited, never challenged or denied."""
-
-STANDING_TIERS = {
-    "blessed": 0,
-    "shared": 0,
-    "restricted": TIERS.index("restricted"),
-    "challenged": TIERS.index("restricted"),
-}
-"""The mildest tier that a member can have by its cluster's standing; a payer's floor stands above it."""
-
 NewId = Callable[[float], str]
 
 
@@ -80,7 +70,8 @@ class Asked(Struct, frozen=True, gc=False):
 class Assessed(Struct, frozen=True, gc=False):
     """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
 
-    seen and score are what its reasons were made from; confidence is of its membership in `cluster`.
+    seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
+    revision that judges it, previous its tier before, allow the exception that it falls under.
     """
 
     who: Who
@@ -91,6 +82,14 @@ class Assessed(Struct, frozen=True, gc=False):
     tier: int
     draws: list[Draw]
     at: float
+    tenant: Tenant
+    seen: Seen
+    previous: int
+    allow: Allow | None = None
+
+
+Watch = Callable[[Assessed, Verdict], None]
+"""Told of each verdict and of what it was made from: recorded decisions, a draft scored beside."""
 
 
 class TenantLimiter:
@@ -104,6 +103,9 @@ class TenantLimiter:
         self.counts = Counts()
         self.verdicts: Recent[tuple[Asked, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret
+        self.exceptions: Exceptions | None = None
+        self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
+        self.watches: tuple[Watch, ...] = ()
         self._today = -1
         self._addresses = addresses
         self._repeats: Recent[Verdict] = Recent(REPEAT_WINDOW, KEPT_REPEATS)
@@ -137,10 +139,20 @@ class TenantLimiter:
         seen = self._observe(who, request, now)
         if cluster is not None:
             seen.cluster_confidence, seen.cluster_size = confidence, cluster.size
-        score = self._score(seen, now)
-        tier = self._tier(who, score, cluster)
-        draws = draws_of(self.tenant, self.state.budgets, self.links, who, cluster, request, now)
-        return Assessed(who, request, cluster, confidence, score, tier, draws, now)
+        tenant = self.tenant if self.revision_of is None else self.revision_of(who.name)
+        if tenant is not self.tenant:
+            who = judged_by(who, tenant.settings.standards, now)
+        score, previous = scored(tenant, seen, now), who.row.tier
+        tier = who.row.tier = tier_by(tenant, who, score, cluster, previous)
+        allow = None if self.exceptions is None else self.exceptions.find(who.name, who.facts, who.address, now)
+        if allow is None:
+            draws = draws_of(tenant, self.state.budgets, self.links, who, cluster, request, now)
+        else:
+            tier = who.row.tier = min(tier, STANDARD)
+            draws = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=now)
+        return Assessed(
+            who, request, cluster, confidence, score, tier, draws, now, tenant, seen, previous, allow
+        )  # fmt: skip
 
     def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
         """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
@@ -151,6 +163,8 @@ class TenantLimiter:
         self.verdicts.put(verdict.id, (_asked(request), verdict), now)
         if request.request.id is not None:
             self._repeats.put((who.name, request.request.id), verdict, now)
+        for watch in self.watches:
+            watch(assessed, verdict)
         return verdict
 
     def _cluster(self, who: Who) -> tuple[Cluster | None, float]:
@@ -189,45 +203,15 @@ class TenantLimiter:
             row.day = self._today
             row.days = min(row.days + 1, MOST_MARKS)
 
-    def _score(self, seen: Seen, now: float) -> Score:
-        tenant = self.tenant
-        found = []
-        for signal, family, external in tenant.signals:
-            raw = signal(seen, now)
-            if raw:
-                found.append((family, external, raw))
-        return add_up(tenant.prior, found)
-
-    def _tier(self, who: Who, score: Score, cluster: Cluster | None) -> int:
-        """Choose the tier, never below a payer's floor, and milder than a stop without hard evidence."""
-        policy = self.tenant.policy
-        tier = tier_of(policy, score.log_odds, who.row.tier)
-        if cluster is not None:
-            tier = max(tier, STANDING_TIERS[cluster.standing])
-        if tier > STANDARD and who.payer:
-            tier = min(tier, max(STANDARD, tier_of(policy, score.own, -1)))
-        if tier > policy.strictest_allowing and not _has_hard_evidence(score.reasons, who.facts):
-            tier = policy.strictest_allowing
-        who.row.tier = tier
-        return tier
-
-    def _decide(self, who: Who, tier: int, taken: Taken, cluster: Cluster | None) -> Decision:
-        """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
-        decision = self.tenant.policy.rules[tier].decision
-        if decision != "allow":
-            return decision
-        if cluster is not None and cluster.standing == "challenged" and not who.payer:
-            return "challenge"
-        return "throttle" if taken.wait else "allow"
-
     def _answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
-        tenant, tier, score, cluster = self.tenant, assessed.tier, assessed.score, assessed.cluster
-        decision = self._decide(assessed.who, tier, taken, cluster)
+        tenant, tier, score, cluster = assessed.tenant, assessed.tier, assessed.score, assessed.cluster
         limit = binding_limit(tenant.settings.unit, taken.states[taken.binding])
         linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
+        actions = tenant.policy.rules[tier].actions if assessed.allow is None else ()
         live = Verdict(
-            id_, tenant.name, tenant.revision, "enforce", decision, risk(score.log_odds), TIERS[tier], limit,
-            taken.states, taken.wait, tuple(score.reasons), linked, tenant.policy.rules[tier].actions,
+            id_, tenant.name, tenant.revision, "enforce", _decision(assessed, taken), risk(score.log_odds),
+            TIERS[tier], limit, taken.states, taken.wait, tuple(score.reasons), linked, actions,
+            allow=UNSET if assessed.allow is None else assessed.allow.ref(),
         )  # fmt: skip
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 
@@ -275,10 +259,15 @@ def _asked(request: Request) -> Asked:
     return Asked(request.account.id, request.client.ip, call.route, call.cost)
 
 
-def _has_hard_evidence(reasons: list[Reason], facts: Facts) -> bool:
-    if facts.payment is not None and facts.payment.status in ("failed", "disputed"):
-        return True
-    return any(reason.signal in HARD_SIGNALS for reason in reasons)
+def _decision(assessed: Assessed, taken: Taken) -> Decision:
+    """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
+    rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
+    if assessed.allow is None:
+        if rule.decision != "allow":
+            return rule.decision
+        if cluster is not None and cluster.standing == "challenged" and not assessed.who.payer:
+            return "challenge"
+    return "throttle" if taken.wait else "allow"
 
 
 def in_shadow(live: Verdict) -> Verdict:
@@ -287,7 +276,7 @@ def in_shadow(live: Verdict) -> Verdict:
     free = BindingLimit(live.limit.unit, UNLIMITED, UNLIMITED, UNLIMITED, "account")
     return Verdict(
         live.id, live.tenant, live.revision, "shadow", "allow", live.risk, live.tier, free, (), 0.0,
-        live.reasons, live.cluster, (), None, live.degraded, shadow,
+        live.reasons, live.cluster, (), None, live.degraded, shadow, live.allow,
     )  # fmt: skip
 
 

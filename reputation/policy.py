@@ -95,6 +95,17 @@ def tier_of(policy: Policy, log_odds_: float, previous: int) -> int:
     return previous
 
 
+def deserved_tier(policy: Policy, log_odds_: float, own: float, previous: int, *, least: int, payer: bool) -> int:
+    """Choose a tier by all the evidence, but never below a payer's floor.
+
+    own: log-odds without what others can cause. least: the mildest tier that a cluster's standing leaves.
+    """
+    tier = max(tier_of(policy, log_odds_, previous), least)
+    if tier > STANDARD and payer:
+        tier = min(tier, max(STANDARD, tier_of(policy, own, -1)))
+    return tier
+
+
 def plan_of(policy: Policy, plan: str | None, *, payer: bool) -> str:
     """Choose the row of limits: the account's plan if it is a known one, else by whether money settled."""
     if plan is not None and plan in policy.limits:

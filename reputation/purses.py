@@ -18,6 +18,7 @@ from reputation.tenants import LinkingSettings, Tenant
 from reputation.witness import network_of
 
 NAMES = ("burst", "daily")
+NO_LIMIT = Limit(1e9, 1e9)  # what a setting may be at most; a number, so that every store can keep it
 IPV6_HOSTS = 1 << 32  # keys of /64s stand above those of IPv4 addresses
 
 
@@ -50,6 +51,13 @@ def draws_of(
 
 def _with_floor(always: list[Charge], shared: list[Charge], floor: Charge | None) -> list[Draw]:
     return [shared] if floor is None else [[*always, floor], shared]
+
+
+def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, limited: bool, now: float) -> list[Draw]:
+    """Name the buckets of a check that falls under an exception: its own limits, or one that nothing empties."""
+    if limited:
+        return [own_charges(tenant, who, now)]
+    return [[_shared(("allow", who.name), NO_LIMIT, "allow", "account", budgets, now)]]
 
 
 def own_charges(tenant: Tenant, who: Who, now: float) -> list[Charge]:

@@ -7,7 +7,8 @@ import pytest
 
 from reputation.facts import Standards
 from reputation.history import Density
-from reputation.limiter import HARD_SIGNALS, MARKS
+from reputation.judging import HARD_SIGNALS
+from reputation.limiter import MARKS
 from reputation.policy import TIERS
 from reputation.signals import account, address, asn, hydra, payment, proxy_network, velocity
 from reputation.stores.memory import MONTH

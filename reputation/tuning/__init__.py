@@ -1,0 +1,1 @@
+"""What people decide while the sidecar runs: exceptions, revisions, labels, appeals; and what shows their effect."""
