@@ -52,7 +52,7 @@ class Book(msgspec.Struct, array_like=True):
 
 
 def update(book: Book, groups: list[Found], active: set[str], now: float) -> None:
-    """Fold one epoch's groups into the clusters."""
+    """Fold the groups of a search for all links into the clusters: who is found again stays."""
     home = book.home()
     taken: set[str] = set()
     for group in sorted(groups, key=lambda found: -len(found.members)):
@@ -60,6 +60,23 @@ def update(book: Book, groups: list[Found], active: set[str], now: float) -> Non
         taken.add(cluster.id)
         _join(book, cluster, group, home, now)
     _leave(book, active, now)
+    _tidy(book, now)
+
+
+def extend(book: Book, groups: list[Found], now: float) -> None:
+    """Fold in groups that were found beside the clusters: who is in one joins, nobody is moved, renewed or let go."""
+    home = book.home()
+    taken: set[str] = set()
+    for group in sorted(groups, key=lambda found: -len(found.members)):
+        fresh = {account: sure for account, sure in group.members.items() if account not in home}
+        if fresh:
+            cluster = _cluster_of(book, group, home, taken, now)
+            taken.add(cluster.id)
+            _join(book, cluster, Found(fresh, group.families), home, now)
+    _tidy(book, now)
+
+
+def _tidy(book: Book, now: float) -> None:
     _obey(book, now)
     for name in [name for name, kept in book.clusters.items() if len(kept.members) < 2]:
         del book.clusters[name]

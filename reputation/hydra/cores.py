@@ -82,13 +82,13 @@ def _expected(component: Ints, held: Ints, known: Background) -> Floats:
     return total / min(len(component), SAMPLED)
 
 
-def grown(groups: list[Group], known: Background, suspects: Mask) -> list[Group]:
+def grown(groups: list[Group], known: Background, suspects: Mask, rounds: int = ROUNDS) -> list[Group]:
     """Let each group take in who looks like it, and groups that look like each other become one."""
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         # a group may have lost all its members: none of them looked like the rest
         groups = [group for group in groups if len(group.members)]
         groups = sorted(groups, key=lambda group: (-len(group.members), int(group.members[0])))
-        grown_now = _merged([_taken(group, known, suspects) for group in groups])
+        grown_now = merged([_taken(group, known, suspects) for group in groups])
         if sum(len(group.members) for group in grown_now) == sum(len(group.members) for group in groups):
             return [group for group in grown_now if len(group.members)]
         groups = grown_now
@@ -112,7 +112,7 @@ def _taken(group: Group, known: Background, suspects: Mask) -> Group:
     return Group(members, best, group.families)
 
 
-def _merged(groups: list[Group]) -> list[Group]:
+def merged(groups: list[Group]) -> list[Group]:
     """Each account goes to the first group that holds it; a group mostly held by another joins that one."""
     size = 1 + max((int(group.members[-1]) for group in groups), default=0)
     label = np.full(size, -1)

@@ -13,7 +13,7 @@ from reputation.hydra.clusters import Book, Found
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import Group
 from reputation.hydra.fairness import typical_use, water_level
-from reputation.hydra.families import DAY, FAMILY, HOUR, INDEX, KINDS
+from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS
 from reputation.hydra.growth import Background
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, EXONERATED, LABELLED, ORGANISED, PAYER, PROVEN, Ledger
@@ -31,6 +31,8 @@ BARE = 0.1
 
 HANDED = 20
 """Accounts in corroborated rings of sessions from which on nobody with a handed session counts as normal."""
+ANEW = 3 * HOUR
+"""How often all links are found anew, as if there were none; between, only who is not linked yet is looked at."""
 
 
 class LinkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +52,7 @@ class Linker:
         self.ledger = Ledger(self.settings.most_accounts, self.settings.most_unconfirmed)
         self.book = Book()
         self.tidied = 0.0
+        self.searched = 0.0
 
     def see(self, sighting: Sighting) -> None:
         self.ledger.see(sighting)
@@ -69,7 +72,11 @@ class Linker:
         clusters.order(self.book, order, now)
 
     def epoch(self, now: float) -> Links:
-        """Link what was seen until now; the snapshot is complete, and stands until the next."""
+        """Link what was seen until now; the snapshot is complete, and stands until the next.
+
+        Every ANEW seconds all links are found anew, which is what keeps members linked; in between those who are not
+        linked yet are searched for cells and compared with the clusters there are.
+        """
         ledger = self.ledger
         ledger.absorb()
         ledger.turn(now)
@@ -81,9 +88,14 @@ class Linker:
         if whole.sum() < surprise.FEWEST:
             return self._snapshot(now, bills, None, pools)
         items = collect(ledger, whole, now)
-        groups, known = self._groups(items, pools)
-        active = {str(ledger.accounts.names[n]) for n in np.flatnonzero(ledger.column("last") >= now - DAY)}
-        clusters.update(self.book, [self._found(group) for group in groups], active, now)
+        anew = now - self.searched >= ANEW
+        groups, known = self._groups(items, pools, [] if anew else self._standing_groups())
+        found = [self._found(group) for group in groups]
+        if anew:
+            self.searched = now
+            clusters.update(self.book, found, self._awake(now), now)
+        else:
+            clusters.extend(self.book, found, now)
         return self._snapshot(now, bills, known, pools)
 
     def export(self) -> bytes:
@@ -110,25 +122,49 @@ class Linker:
         linked[self._numbers(self.book.home())] = True
         return Pools(suspects, whole & ~linked, suspects & ~linked, trusted & ~linked), whole
 
-    def _numbers(self, names: Iterable[str]) -> list[int]:
-        found = (self.ledger.accounts.ids.get(name) for name in names)
-        return [number for number in found if number is not None]
+    def _number(self, name: str) -> int:
+        return self.ledger.accounts.ids.get(name, -1)
 
-    def _groups(self, items: Items, pools: Pools) -> tuple[list[Group], Background]:
-        """Groups of this epoch; nobody who is in one, or is a candidate for one, counts as normal beside it."""
+    def _numbers(self, names: Iterable[str]) -> list[int]:
+        return [number for number in map(self._number, names) if number >= 0]
+
+    def _awake(self, now: float) -> set[str]:
+        names = self.ledger.accounts.names
+        return {str(names[n]) for n in np.flatnonzero(self.ledger.column("last") >= now - DAY)}
+
+    def _standing_groups(self) -> list[Group]:
+        """The clusters there are, as groups that others may join."""
+        groups = []
+        for kept in self.book.clusters.values():
+            odds = {self._number(name): _log_odds(member.confidence) for name, member in kept.members.items()}
+            odds.pop(-1, None)
+            members = np.array(sorted(odds), np.int64)
+            families = frozenset(FAMILIES.index(name) for name in kept.families)
+            groups.append(Group(members, np.array([odds[n] for n in members.tolist()]), families))
+        return [group for group in groups if len(group.members)]
+
+    def _groups(self, items: Items, pools: Pools, standing: list[Group]) -> tuple[list[Group], Background]:
+        """Groups of this epoch; nobody who is in one, or is a candidate for one, counts as normal beside it.
+
+        standing: groups that are not searched for again.
+        """
         classes = (_most_seen(self.ledger, "network"), _most_seen(self.ledger, "country"))
-        cells = surprise.surprising(items, pools, self.settings.lift, self.settings.nats)
+        linked = self._mask(group.members for group in standing)
+        searched = pools._replace(suspects=pools.suspects & ~linked)
+        cells = surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
         groups = cores.from_cells(cells, items.family(), self.ledger.size)
         components = self._components(items, pools)
         apart = self._mask(component for _, component in components)
         known = growth.background(items, pools.base & ~apart, classes)
-        drawn = [cores.corroborated(component, by, known) for by, component in components]
+        drawn = [cores.corroborated(part, by, known) for by, part in components if not linked[part].all()]
         groups += [group for group in drawn if group]
         held = self._mask(group.members for group in groups)
-        if sum(len(group.members) for group in drawn if group and group.families & set(growth.IDENTIFYING)) >= HANDED:
+        identified = [group for group in [*standing, *drawn] if group and group.families & set(growth.IDENTIFYING)]
+        if sum(len(group.members) for group in identified) >= HANDED:
             held[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
         known = growth.background(items, pools.base & ~held, classes)
-        return cores.grown(groups, known, pools.suspects), known
+        rounds = 1 if standing else cores.ROUNDS
+        return cores.grown(cores.merged([*standing, *groups]), known, pools.suspects, rounds), known
 
     def _mask(self, parts: Iterable[Ints]) -> Mask:
         inside = np.zeros(self.ledger.size, bool)
@@ -218,6 +254,11 @@ class Linker:
         return Evidence(
             kind.name, describe(self.ledger, kind.name, int(items.value[item])), kind.family, members, share, nats
         )
+
+
+def _log_odds(confidence: float) -> float:
+    share = min(max(confidence, 1e-12), 1 - 1e-12)
+    return float(np.log(share / (1 - share)))
 
 
 def _most_seen(ledger: Ledger, kind: str) -> Ints:
