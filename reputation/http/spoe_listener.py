@@ -129,6 +129,7 @@ class Connection(asyncio.Protocol):
                 self._hold()
         except SpopError as error:
             self._server.bad_frames += 1
+            self._agent.ended = True
             out.append(put_agent_disconnect(error.code, str(error)))
         self._write(b"".join(out))
         if self._agent.ended:
