@@ -5,10 +5,10 @@ A check reads what is known, scores it, takes from its buckets all or none, and 
 
 from collections.abc import Callable
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from geoip.book import AddressBook
-from reputation.charges import Draw, Taken, binding_limit, take_first
+from reputation.charges import Ask, Draw, Taken, binding_limit, take
 from reputation.counts import Counts
 from reputation.errors import Conflict, NotFound
 from reputation.events import (
@@ -16,8 +16,11 @@ from reputation.events import (
     BindingLimit,
     ClusterRef,
     Decision,
+    Lease,
     Outcome,
     Request,
+    Settle,
+    Settled,
     Shadow,
     Verdict,
 )
@@ -29,6 +32,7 @@ from reputation.hydra.sightings import Order
 from reputation.identity import Who, identify, judged_by
 from reputation.judging import scored, tier_by
 from reputation.keys import hashed, printed
+from reputation.leases import Leases
 from reputation.policy import STANDARD, TIERS
 from reputation.purses import draws_of, excepted_draws
 from reputation.recent import Recent
@@ -100,6 +104,7 @@ class TenantLimiter:
         self.state = state
         self.links: Links = NO_LINKS
         self.witness = Witness(tenant.settings.standards)
+        self.leases = Leases(self.witness)
         self.counts = Counts()
         self.verdicts: Recent[tuple[Asked, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret
@@ -125,7 +130,8 @@ class TenantLimiter:
         found = self.assess(request, now)
         if isinstance(found, Verdict):
             return found
-        return self.conclude(found, take_first(found.draws, request.request.cost, now), new_id(now))
+        id_ = new_id(now)
+        return self.conclude(found, take(self.ask(found, id_), self.leases.ahead, now), id_)
 
     def assess(self, request: Request, now: float) -> Assessed | Verdict:
         """Do what comes before the take, or find the verdict that this very request had. Raises Invalid."""
@@ -154,10 +160,20 @@ class TenantLimiter:
             who, request, cluster, confidence, score, tier, draws, now, tenant, seen, previous, allow
         )  # fmt: skip
 
+    def ask(self, assessed: Assessed, id_: str) -> Ask:
+        """Say what a check takes; what stops by its tier or its cluster gets no lease, unless it is only tried."""
+        tenant, cluster = self.tenant, assessed.cluster
+        stopped = tenant.policy.rules[assessed.tier].decision != "allow"
+        stopped = stopped or (cluster is not None and cluster.standing == "challenged")
+        return self.leases.ask(
+            assessed.who, assessed.request, assessed.draws, tenant.settings.leases, id_, assessed.at,
+            stopped=stopped and tenant.settings.mode == "enforce",
+        )  # fmt: skip
+
     def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
         """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
         who, request, now = assessed.who, assessed.request, assessed.at
-        verdict = self._answer(id_, assessed, taken)
+        verdict = self._with_lease(self._answer(id_, assessed, taken), assessed, taken)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
         self.verdicts.put(verdict.id, (_asked(request), verdict), now)
@@ -166,6 +182,21 @@ class TenantLimiter:
         for watch in self.watches:
             watch(assessed, verdict)
         return verdict
+
+    def _with_lease(self, verdict: Verdict, assessed: Assessed, taken: Taken) -> Verdict:
+        """Add the lease that was taken, or in shadow mode the one of an account without limits."""
+        who, request, now, settings = assessed.who, assessed.request, assessed.at, self.tenant.settings.leases
+        tokens = taken.granted
+        if verdict.mode == "shadow" and request.lease and not request.request.hold:
+            tokens = self.leases.want(who, request, settings, now)
+        if not tokens or verdict.decision != "allow":
+            return verdict
+        lease = self.leases.give(who, request, Lease(verdict.id, tokens, settings.ttl), now)
+        return structs.replace(verdict, lease=lease)
+
+    def settle(self, body: Settle, now: float) -> Settled:
+        """Settle a hold, leases, or both. Raises Invalid, and NotFound for no open hold."""
+        return self.leases.settle(body, self.tenant.settings.leases, now)
 
     def _cluster(self, who: Who) -> tuple[Cluster | None, float]:
         membership = self.links.members.get(who.name)

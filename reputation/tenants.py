@@ -62,6 +62,22 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 2.0
 
 
+class LeaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a gateway may go without asking, and how long a hold stays open."""
+
+    ttl: Annotated[
+        float, Meta(ge=0.5, le=60, description="Seconds that a lease lasts; links and facts reach its key that late.")
+    ] = 5.0
+    share: Annotated[
+        float, Meta(gt=0, le=1, description="Most of what the tightest limit still holds that one lease takes.")
+    ] = 0.25
+    most: Annotated[int, Meta(ge=0, le=1_000_000, description="Tokens of one lease at most; 0: no leases.")] = 1000
+    hold: Annotated[
+        float,
+        Meta(ge=1, le=86_400, description="Seconds until a forgotten hold expires, charged as it was estimated."),
+    ] = 600.0
+
+
 class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One tenant's part of the configuration: a preset and sparse overrides."""
 
@@ -108,6 +124,7 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
     standards: Annotated[Standards, Meta(description="Who is a payer and who is proven.")] = Standards()
     linking: Annotated[LinkingSettings, Meta(description="What linked accounts share.")] = LinkingSettings()
+    leases: Annotated[LeaseSettings, Meta(description="What gateways may enforce alone.")] = LeaseSettings()
     gateway: Annotated[GatewaySettings, Meta(description="What the tenant's gateway sends.")] = GatewaySettings()
     on_state_loss: Annotated[
         Literal["local", "open", "closed"],

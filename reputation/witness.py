@@ -56,18 +56,12 @@ class Witness:
             standing = self._standing(payer=who.payer, proven=who.proven)
             if row.standing != standing or (who.facts is not row.facts and row.told != hash(who.facts)):
                 self._tell(who.name, row, who.facts, standing)
-        address, client = who.address, request.client
-        host = network = asn = country = kind = None
-        if address is not None and address.host is not None and address.network is not None:
-            host, network = host_name(address.host), network_name(address.network)
-            asn, country, kind = address.asn, address.country, address.kind
-        self._note(
-            Sighting(
-                now, who.name, host, network, asn, country, kind, client.ja4, client.user_agent, client.device,
-                client.session, request.request.model, request.request.content, verdict.decision != "allow",
-                request.request.cost,
-            )
-        )  # fmt: skip
+        self._note(sighting_of(who, request, now, stopped=verdict.decision != "allow"))
+
+    def used(self, sighting: Sighting) -> None:
+        """Note requests that passed on a lease."""
+        if self.listening:
+            self._note(sighting)
 
     def know(self, account: str, row: Row, facts: Facts, now: float) -> None:
         """Note what billing pushed."""
@@ -99,6 +93,19 @@ class Witness:
             return False
         self._notes.append(note)
         return True
+
+
+def sighting_of(who: Who, request: Request, now: float, *, stopped: bool) -> Sighting:
+    """Flatten a check for the linker."""
+    address, client, call = who.address, request.client, request.request
+    host = network = asn = country = kind = None
+    if address is not None and address.host is not None and address.network is not None:
+        host, network = host_name(address.host), network_name(address.network)
+        asn, country, kind = address.asn, address.country, address.kind
+    return Sighting(
+        now, who.name, host, network, asn, country, kind, client.ja4, client.user_agent, client.device,
+        client.session, call.model, call.content, stopped, call.cost,
+    )  # fmt: skip
 
 
 def known(account: str, facts: Facts, standing: int) -> Known:

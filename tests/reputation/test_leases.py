@@ -1,0 +1,208 @@
+"""Leases and holds as checks grant and settle them: sizes, who gets none, what the linker still hears."""
+
+import pytest
+from engine import CAUGHT, NOW, PROVEN, check, push, report, tenant
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.bucket import settled
+from reputation.errors import Invalid, NotFound
+from reputation.events import LeaseReport, Settle
+from reputation.leases import GRACE, MOST_KEYS, Leases, Pace, by_second
+
+ROOMY = {"rate": 100, "burst": 1000, "daily": 1_000_000}
+TIGHT = {"rate": 0.01, "burst": 10, "daily": 1000}
+TIERS = ("trusted", "standard", "limited", "restricted")
+PLANS = {"roomy": dict.fromkeys(TIERS, ROOMY), "tight": dict.fromkeys(TIERS, TIGHT)}
+
+
+@pytest.fixture
+def engine(addresses):
+    made = tenant(addresses, plans=PLANS, unconfirmed=ROOMY)
+    push(made, "a", plan="roomy")
+    push(made, "t", plan="tight")
+    return made
+
+
+def lease_for(engine, account="a", now=NOW, ip="11.0.0.1", leases=(), **call):
+    client = {"ip": ip, "ja4": "t13d", "user_agent": "curl/8"}
+    return check(engine, now, account={"id": account}, client=client, request=call, lease=True, leases=list(leases))
+
+
+def left(engine, account):
+    return settled(engine.state.known[account].burst, NOW)
+
+
+def used(verdict, count, *slices):
+    return {"id": verdict.lease.id, "used": count, "slices": list(slices)}
+
+
+def test_a_lease_follows_what_its_key_used_lately(engine):
+    """A key that came by once ties 2 tokens up; one that uses what it gets soon has as many as it needs."""
+    verdict = lease_for(engine)
+    sizes = [verdict.lease.tokens]
+    for turn in range(4):
+        verdict = lease_for(engine, now=NOW + turn * 0.1, leases=[used(verdict, verdict.lease.tokens)])
+        sizes.append(verdict.lease.tokens)
+    assert sizes[0] == 2
+    assert sizes == sorted(sizes)
+    assert sizes[-1] > 150
+    later = lease_for(engine, now=NOW + 60)
+    assert later.lease.tokens == 3
+
+
+def test_a_lease_is_1_near_the_limit_and_over_it_there_is_none(engine):
+    sizes = []
+    while (verdict := lease_for(engine, "t")).decision == "allow":
+        sizes.append(verdict.lease.tokens if verdict.lease else 0)
+    assert sum(sizes) + len(sizes) == 10
+    assert sizes[-1] <= 1
+    assert verdict.lease is None
+    assert verdict.decision == "throttle"
+
+
+def test_what_is_not_used_comes_back(engine):
+    verdict = lease_for(engine)
+    assert left(engine, "a") == 1000 - 1 - verdict.lease.tokens
+    check(engine, NOW, account={"id": "t"}, leases=[used(verdict, 1)])
+    assert left(engine, "a") == 1000 - 2
+
+
+def test_a_check_that_asks_for_no_lease_gets_none(engine):
+    assert check(engine, account={"id": "a"}).lease is None
+
+
+@pytest.mark.parametrize("why", ["denied", "held", "switched off"])
+def test_nothing_is_leased_to_what_is_stopped_or_cannot_be_counted_ahead(addresses, why):
+    settings = {"leases": {"most": 0}} if why == "switched off" else {}
+    engine = tenant(addresses, plans={"roomy": {**PLANS["roomy"], "blocked": ROOMY}}, **settings)
+    push(engine, "a", plan="roomy", **(CAUGHT if why == "denied" else {}))
+    if why == "denied":
+        report(engine, "a", "chargeback")
+        report(engine, "a", "abuse")
+    verdict = lease_for(engine, hold=why == "held")
+    assert (verdict.decision == "deny") == (why == "denied")
+    assert verdict.lease is None
+    assert left(engine, "a") == verdict.limits[0].burst - 1
+
+
+def test_an_unconfirmed_account_gets_no_lease_at_first_sight(engine):
+    """A flood of made-up keys would carry the address's budget away; a key that comes again may be somebody's."""
+    first = [lease_for(engine, f"made-up-{i}").lease for i in range(50)]
+    assert first == [None] * 50
+    assert lease_for(engine, "made-up-0").lease.tokens >= 1
+
+
+def test_in_shadow_mode_the_lease_is_that_of_an_account_without_limits(addresses):
+    """Its size follows use alone, what would be stopped gets one too, and the shadow's own buckets are charged."""
+    engine = tenant(addresses, plans=PLANS, mode="shadow")
+    push(engine, "t", plan="tight")
+    verdict = lease_for(engine, "t")
+    for _ in range(8):
+        verdict = lease_for(engine, "t", leases=[used(verdict, verdict.lease.tokens)])
+    assert verdict.shadow.decision == "throttle"
+    assert verdict.decision == "allow"
+    assert verdict.lease.tokens > 10
+    assert left(engine, "t") < 1
+
+
+def test_the_linker_hears_of_each_second_in_which_a_lease_was_used(engine):
+    """Requests that passed without a check are sightings of the lease's own account, address and JA4."""
+    engine.witness.listening = True
+    verdict = lease_for(engine, leases=[])
+    engine.witness.collect()
+    report = used(verdict, 2, [NOW + 1.2, 1], [NOW + 1.7, 1])
+    check(engine, NOW + 3, account={"id": "t"}, client={"ip": "12.0.0.9"}, leases=[report, report])
+    first, *others = [note for note in engine.witness.collect() if getattr(note, "cost", None)]
+    assert (first.account, first.at, first.cost, first.ja4, first.user_agent) == ("a", NOW + 1, 2.0, "t13d", "curl/8")
+    assert [note.account for note in others] == ["t"]
+
+
+slices = st.lists(st.tuples(st.floats(0, 4e9), st.integers(0, 10**9)), max_size=64).map(tuple)
+
+
+@given(st.integers(0, 1000), slices, st.floats(0, 100))
+def test_slices_come_to_what_was_used_whatever_the_gateways_clock_says(count, slices, later):
+    laid = by_second(LeaseReport("l", count, slices), count, NOW, NOW + later)
+    assert sum(n for _, n in laid) == count
+    assert all(NOW <= at <= NOW + later for at, _ in laid)
+    assert len(laid) <= later + 3
+
+
+def test_a_replayed_check_has_the_lease_it_had_and_pays_once(engine):
+    first = lease_for(engine, id="r1")
+    before = left(engine, "a")
+    assert lease_for(engine, id="r1") == first
+    assert left(engine, "a") == before
+
+
+def test_a_hold_is_settled_by_its_verdict(engine):
+    verdict = check(engine, account={"id": "a"}, request={"cost": 100, "hold": True})
+    assert left(engine, "a") == 900
+    body = Settle(verdict=verdict.id, actual=30.0)
+    assert engine.settle(body, NOW).charged == 30.0
+    assert engine.settle(Settle(verdict=verdict.id, actual=99.0), NOW + 1).charged == 30.0
+    assert left(engine, "a") == 970
+
+
+def test_a_hold_may_come_to_more_than_the_account_has(engine):
+    """The answer was given already; the debt is worked off before anything else passes."""
+    verdict = check(engine, account={"id": "a"}, request={"cost": 100, "hold": True})
+    engine.settle(Settle(verdict=verdict.id, actual=1500.0), NOW)
+    stopped = check(engine, account={"id": "a"})
+    assert stopped.decision == "throttle"
+    assert stopped.retry_after == pytest.approx(5.01)
+
+
+def test_an_unknown_or_forgotten_hold_is_not_found(engine):
+    verdict = check(engine, account={"id": "a"}, request={"cost": 100, "hold": True})
+    for name, now in (("made up", NOW), (verdict.id, NOW + 601)):
+        with pytest.raises(NotFound) as found:
+            engine.settle(Settle(verdict=name, actual=1.0), now)
+        assert found.value.pointer == "/verdict"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (Settle(), "/verdict"),
+        (Settle(actual=1.0), "/verdict"),
+        (Settle(verdict="v"), "/actual"),
+        (Settle(actual=1.0, leases=(LeaseReport("l"),)), "/verdict"),
+    ],
+)
+def test_a_settlement_that_says_too_little_names_what_is_missing(engine, body, pointer):
+    with pytest.raises(Invalid) as found:
+        engine.settle(body, NOW)
+    assert found.value.pointer == pointer
+
+
+def test_leases_of_keys_that_ask_no_more_are_settled_without_a_check(engine):
+    verdict = lease_for(engine)
+    reports = (LeaseReport(verdict.lease.id, 0), LeaseReport("made up", 3))
+    answer = engine.settle(Settle(leases=reports), NOW)
+    assert [charged.charged for charged in answer.leases] == [0.0, None]
+    assert left(engine, "a") == 1000 - 1
+
+
+def test_a_lease_reported_after_its_grace_counts_as_used(engine):
+    verdict = lease_for(engine)
+    after = left(engine, "a")
+    late = NOW + verdict.lease.ttl + GRACE + 0.1
+    assert engine.settle(Settle(leases=(LeaseReport(verdict.lease.id, 0),)), late).leases[0].charged is None
+    assert left(engine, "a") == after
+
+
+def test_memory_is_bounded_whatever_asks_for_leases(addresses):
+    pace = Pace(10)
+    for key in range(100):
+        pace.add(key, 1.0, 5.0, NOW)
+    assert pace.lately(99, 5.0, NOW) == 1.0
+    assert pace.lately(0, 5.0, NOW) == 0.0
+    engine = tenant(addresses, plans=PLANS)
+    engine.leases = Leases(engine.witness, most=32)
+    for i in range(200):
+        push(engine, f"a{i}", plan="roomy", **PROVEN)
+        lease_for(engine, f"a{i}")
+    assert len(engine.leases._out) <= 32
+    assert MOST_KEYS < 1 << 18
