@@ -7,6 +7,8 @@ import math
 import struct
 from collections.abc import Iterable
 
+from reputation.touched import Touched
+
 DAY = 86_400.0
 RESOLUTION = 1800.0
 """Seconds after which a sighting is written again; the windows are exact to this."""
@@ -58,6 +60,18 @@ class FanIn:
             members = members[RECORD:]
         self._put(key, members + member + int(now).to_bytes(5, "little"), now)
         return len(members) // RECORD + 1
+
+    def remember(self, key: int, member: bytes, at: float, now: float) -> None:
+        """Note a sighting of the past, in the order of its time, such as one that outlived a restart."""
+        self._turn = self._turn or now
+        members = self._young.get(key) or self._old.get(key, b"")
+        full = len(members) >= self._most * RECORD or len(self._young) >= self._half
+        if full or now - at >= self.window or _find(members, member) >= 0:
+            return
+        place = len(members)
+        while place and _time(members, place - RECORD) > at:
+            place -= RECORD
+        self._young[key] = members[:place] + member + int(at).to_bytes(5, "little") + members[place:]
 
     def _put(self, key: int, members: bytes, now: float) -> None:
         if len(self._young) >= self._half or now - self._turn >= self.window:
@@ -134,6 +148,7 @@ class Density:
         self._strength = strength
         self._counts: dict[int, tuple[float, float, float]] = {}
         self._all = (1.0, 19.0, 0.0)
+        self.touched: Touched[int] = Touched()
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -142,6 +157,22 @@ class Density:
         bad, good, at = entry
         fade = 0.5 ** (max(now - at, 0.0) / self._half_life)
         return bad * fade, good * fade
+
+    @property
+    def population(self) -> tuple[float, float, float]:
+        """Bad and good accounts of the whole population, and when they were counted."""
+        return self._all
+
+    def restore(self, population: tuple[float, float, float], counts: dict[int, tuple[float, float, float]]) -> None:
+        """Go on with what was learnt before a restart."""
+        self._all, self._counts = population, counts
+
+    def get(self, key: int) -> tuple[float, float, float] | None:
+        """Bad and good accounts counted at a key, and when."""
+        return self._counts.get(key)
+
+    def keys(self) -> Iterable[int]:
+        return self._counts.keys()
 
     def learn_all(self, keys: Iterable[int], *, bad: bool, now: float) -> None:
         """Count one account's outcome for the population and for each of its keys."""
@@ -152,6 +183,7 @@ class Density:
                 self._forget_half()
             known_bad, known_good = self._now(self._counts.get(key, (0.0, 0.0, now)), now)
             self._counts[key] = (known_bad + bad, known_good + (not bad), now)
+            self.touched.add(key)
 
     def odds(self, key: int, now: float) -> float:
         """Log-odds of a bad account at this key over those of the population; 0 where nothing is known."""
@@ -165,9 +197,15 @@ class Density:
 
     def _forget_half(self) -> None:
         ranked = sorted(self._counts.items(), key=lambda item: item[1][0] + item[1][1])
+        self.touched.add_all(self._counts)
         self._counts = dict(ranked[len(ranked) // 2 :])
 
 
 def visited(recent: bytes) -> list[tuple[int, int]]:
     """Hosts and ASNs (0: not known) of an account's packed visits."""
     return [(host, asn) for host, asn, _, _ in _VISIT.iter_unpack(recent[3:])]
+
+
+def visits(recent: bytes) -> list[tuple[int, int]]:
+    """Hosts of an account's packed visits, and when they were seen."""
+    return [(host, at) for host, _, _, at in _VISIT.iter_unpack(recent[3:])]

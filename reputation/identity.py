@@ -40,6 +40,8 @@ def identify(
     address = addresses.lookup(ip) if ip is not None else None
     name = _name(request, address, state, secret)
     brought = carried(request.account)
+    if name in state.asleep:
+        state.wake(name, now)
     row = state.known.get(name)
     if row is not None:
         facts = row.facts if brought is None else merged(row.facts, brought)

@@ -102,6 +102,7 @@ class TenantLimiter:
     def __init__(self, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes) -> None:
         self.tenant = tenant
         self.state = state
+        state.charge_in(tenant.settings.mode)
         self.links: Links = NO_LINKS
         self.witness = Witness(tenant.settings.standards)
         self.leases = Leases(self.witness)
@@ -117,8 +118,7 @@ class TenantLimiter:
 
     def retune(self, tenant: Tenant) -> None:
         """Go on with new settings; a change of mode starts a series of buckets of its own."""
-        if tenant.settings.mode != self.tenant.settings.mode:
-            self.state.refill()
+        self.state.charge_in(tenant.settings.mode)
         self.tenant = tenant
         self.witness.standards = tenant.settings.standards
         if not tenant.settings.linking.enabled:
@@ -173,6 +173,7 @@ class TenantLimiter:
     def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
         """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
         who, request, now = assessed.who, assessed.request, assessed.at
+        self.state.touched.add(who.name)
         verdict = self._with_lease(self._answer(id_, assessed, taken), assessed, taken)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
@@ -242,7 +243,7 @@ class TenantLimiter:
         live = Verdict(
             id_, tenant.name, tenant.revision, "enforce", _decision(assessed, taken), risk(score.log_odds),
             TIERS[tier], limit, taken.states, taken.wait, tuple(score.reasons), linked, actions,
-            allow=UNSET if assessed.allow is None else assessed.allow.ref(),
+            degraded=self.state.degraded, allow=UNSET if assessed.allow is None else assessed.allow.ref(),
         )  # fmt: skip
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 
@@ -252,7 +253,7 @@ class TenantLimiter:
         for i, key in enumerate(keys):
             if self.state.owners.get(key, account) != account:
                 raise Conflict("this key belongs to another account; take it away there first", f"/keys/{i}")
-        row = self.state.push(account, from_push(body, keys))
+        row = self.state.push(account, from_push(body, keys), now)
         for key in keys:
             self.state.strangers.leave("key:" + printed(key))
         self.witness.know(account, row, row.facts, now)

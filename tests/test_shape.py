@@ -36,6 +36,7 @@ LADDER = {
         "reputation.reservations",
         "reputation.facts",
         "reputation.history",
+        "reputation.touched",
         "reputation.stores",
     ),
     "reputation": ("reputation", "geoip"),  # but nothing of TOP; see below

@@ -5,14 +5,16 @@ crowds with a bound: one for accounts of which a check carried facts, a small on
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import chain
 
 from msgspec import Struct
 
 from reputation.bucket import Bucket, Limit, change_limit, full, settled
 from reputation.facts import NOTHING, Facts
-from reputation.history import DAY, Density, FanIn
+from reputation.history import DAY, Density, FanIn, name_of, visits
+from reputation.stores.records import MemoryRecords, Records
+from reputation.touched import Touched
 
 MONTH = 30 * DAY
 LOOKED_AT = 16
@@ -49,15 +51,17 @@ class Crowd:
     shares one row (counted in `crowded`), so that a flood of names is one account.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, touched: Touched[str] | None = None) -> None:
         self.crowded = 0
+        self.asleep = 0
         self._most = most
+        self._touched: Touched[str] = touched or Touched()
         self._rows: dict[str, Row] = {}
         self._turns: deque[str] = deque()
         self._shared = Row()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + self.asleep
 
     def __contains__(self, name: str) -> bool:
         return name in self._rows
@@ -70,10 +74,15 @@ class Crowd:
         found = self._rows.get(name)
         if found is not None:
             return found
-        if len(self._rows) >= self._most and not self._make_place(now):
+        if len(self) >= self._most and not self._make_place(now):
             self.crowded += 1
             return row or self._shared
-        row = self._rows[name] = row or Row()
+        self._touched.add(name)
+        return self.place(name, row or Row())
+
+    def place(self, name: str, row: Row) -> Row:
+        """Take a row in whatever the bound, such as one that was here before a restart."""
+        self._rows[name] = row
         self._turns.append(name)
         if len(self._turns) > 2 * len(self._rows) + LOOKED_AT:  # most of them have left
             self._turns = deque(self._rows)
@@ -87,11 +96,15 @@ class Crowd:
         found = self.meet(name, now, row)
         return Row() if found is self._shared else found
 
+    def names(self) -> Iterable[str]:
+        return self._rows.keys()
+
     def values(self) -> Iterator[Row]:
         """Every row, the shared one too."""
         return chain(self._rows.values(), (self._shared,))
 
     def leave(self, name: str) -> Row | None:
+        self._touched.add(name)
         return self._rows.pop(name, None)
 
     def _make_place(self, now: float) -> bool:
@@ -102,9 +115,10 @@ class Crowd:
                 continue  # it has left
             if _is_rested(row, now):
                 del self._rows[name]
+                self._touched.add(name)
             else:
                 self._turns.append(name)
-        return len(self._rows) < self._most
+        return len(self) < self._most
 
 
 def _is_rested(row: Row, now: float) -> bool:
@@ -116,6 +130,7 @@ class Budgets:
 
     def __init__(self, most: int) -> None:
         self.crowded = 0
+        self.touched: Touched[Hashable] = Touched()
         self._most = most
         self._buckets: dict[Hashable, Bucket] = {}
         self._turns: deque[Hashable] = deque()
@@ -125,7 +140,8 @@ class Budgets:
         return len(self._buckets)
 
     def get(self, key: Hashable, limit: Limit, now: float) -> Bucket:
-        """Find or make a bucket; one whose limit changed is settled first."""
+        """Find or make a bucket, to be drawn on; one whose limit changed is settled first."""
+        self.touched.add(key)
         bucket = self._buckets.get(key)
         if bucket is None:
             return self._make(key, limit, now)
@@ -133,7 +149,17 @@ class Budgets:
             change_limit(bucket, limit, now)
         return bucket
 
+    def kept(self) -> dict[Hashable, Bucket]:
+        """Every bucket that has a key of its own."""
+        return self._buckets
+
+    def place(self, key: Hashable, bucket: Bucket) -> None:
+        """Take a bucket in as it was before a restart."""
+        self._buckets[key] = bucket
+        self._turns.append(key)
+
     def clear(self) -> None:
+        self.touched.add_all(self._buckets)
         self._buckets.clear()
         self._turns.clear()
         self._shared.clear()
@@ -154,18 +180,34 @@ class Budgets:
             bucket = self._buckets[key]
             if settled(bucket, now) >= bucket.limit.burst:
                 del self._buckets[key]
+                self.touched.add(key)
             else:
                 self._turns.append(key)
         return len(self._buckets) < self._most
 
 
+Decode = Callable[[bytes], tuple[str, Row]]
+"""Turn what was kept of an account into its row, and the name of the crowd that it was in."""
+
+
 class TenantState:
-    """All that is remembered for one tenant."""
+    """All that is remembered for one tenant.
+
+    asleep: what a store kept of accounts that nobody has asked for since the start, still encoded. touched: accounts
+    that changed; touched_owners: keys. degraded: the store that writes this down is away, and this is all there is.
+    mode, series: what buckets are charged for, and how often that has changed.
+    """
 
     def __init__(self, most_accounts: int = 2_000_000, most_strangers: int = 65_536) -> None:
+        self.touched: Touched[str] = Touched()
+        self.touched_owners: Touched[bytes] = Touched()
+        self.degraded = False
+        self.mode = ""
+        self.series = 0
+        self.asleep: dict[str, bytes] = {}
         self.known: dict[str, Row] = {}
-        self.met = Crowd(most_accounts)
-        self.strangers = Crowd(most_strangers)
+        self.met = Crowd(most_accounts, self.touched)
+        self.strangers = Crowd(most_strangers, self.touched)
         self.owners: dict[bytes, str] = {}
         self.budgets = Budgets(262_144)
         self.accounts_on_address = FanIn(DAY, 8 * most_accounts)
@@ -173,13 +215,51 @@ class TenantState:
         self.accounts_on_device = FanIn(DAY, 2 * most_accounts)
         self.networks = Density(MONTH, 262_144)
         self.asns = Density(MONTH, 65_536)
+        self._decode: Decode | None = None
 
-    def row(self, account: str) -> Row | None:
+    def lay_to_sleep(self, bodies: dict[str, bytes], met: int, strangers: int, decode: Decode) -> None:
+        """Take accounts in as they were kept; each is decoded when it is asked for, or when somebody wakes it."""
+        self.asleep, self._decode = bodies, decode
+        self.met.asleep, self.strangers.asleep = met, strangers
+
+    def wake(self, name: str, now: float) -> None:
+        """Decode what was kept of an account, and count it again in the windows that its row tells of."""
+        body = self.asleep.pop(name, None)
+        if body is None or self._decode is None:
+            return
+        crowd, row = self._decode(body)
+        self.put_back(name, crowd, row)
+        if crowd != "known":
+            (self.met if crowd == "met" else self.strangers).asleep -= 1
+        member, payment = name_of(name), row.facts.payment
+        for host, at in visits(row.recent):
+            self.accounts_on_address.remember(host, member, at, now)
+        if payment is not None and payment.fingerprint is not None:
+            self.accounts_on_card.remember(hash(payment.fingerprint), member, row.day * DAY, now)
+
+    def put_back(self, name: str, crowd: str, row: Row) -> None:
+        """Put a row where it was."""
+        if crowd == "known":
+            self.known[name] = row
+        else:
+            (self.met if crowd == "met" else self.strangers).place(name, row)
+
+    def charge_in(self, mode: str) -> None:
+        """Go on in a mode; another one than before starts a series of buckets of its own."""
+        if self.mode not in ("", mode):
+            self.refill()
+        self.mode = mode
+
+    def row(self, account: str, now: float = 0.0) -> Row | None:
         """The row of an account that is known or was met."""
+        if account in self.asleep:
+            self.wake(account, now)
         return self.known.get(account) or self.met.get(account) or self.strangers.get(account)
 
     def confirm(self, account: str, now: float) -> Row:
         """Find or make the row of an account that an outcome came back for."""
+        self.wake(account, now)
+        self.touched.add(account)
         row = self.known.get(account)
         if row is None:
             row = self.met.find_place(account, now, self.strangers.get(account))
@@ -187,32 +267,40 @@ class TenantState:
                 self.strangers.leave(account)
         return row
 
-    def push(self, account: str, facts: Facts) -> Row:
+    def push(self, account: str, facts: Facts, now: float = 0.0) -> Row:
         """Keep what billing says of an account, in the place of what it said before."""
+        self.wake(account, now)
+        self.touched.add(account)
         row = self.known.get(account)
         if row is None:
             row = self.met.leave(account) or self.strangers.leave(account) or Row()
             self.known[account] = row
-        for key in row.facts.keys:
-            if self.owners.get(key) == account:
-                del self.owners[key]
+        self._disown(account, row)
         row.facts = facts
         for key in facts.keys:
             self.owners[key] = account
+        self.touched_owners.add_all(facts.keys)
         return row
 
     def delete(self, account: str) -> bool:
         """Forget what was pushed of an account, its keys and its buckets."""
+        self.wake(account, 0.0)
         row = self.known.pop(account, None)
         if row is None:
             return False
+        self.touched.add(account)
+        self._disown(account, row)
+        return True
+
+    def _disown(self, account: str, row: Row) -> None:
         for key in row.facts.keys:
             if self.owners.get(key) == account:
                 del self.owners[key]
-        return True
+        self.touched_owners.add_all(row.facts.keys)
 
     def refill(self) -> None:
         """Forget every bucket, so that the next verdicts start a series of their own."""
+        self.series += 1
         self.budgets.clear()
         for rows in (self.known, self.met, self.strangers):
             for row in rows.values():
@@ -220,13 +308,17 @@ class TenantState:
 
     def size(self) -> int:
         """Count the accounts that are kept, pushed or met."""
-        return len(self.known) + len(self.met) + len(self.strangers)
+        known_asleep = len(self.asleep) - self.met.asleep - self.strangers.asleep
+        return len(self.known) + known_asleep + len(self.met) + len(self.strangers)
 
 
 class MemoryStore:
-    """State of every tenant, made when the tenant is first named."""
+    """State of every tenant, made when the tenant is first named, and gone with the process."""
+
+    degraded = False
 
     def __init__(self, make: Callable[[], TenantState] = TenantState) -> None:
+        self.records: Records = MemoryRecords()
         self._make = make
         self._tenants: dict[str, TenantState] = {}
 

@@ -1,0 +1,40 @@
+"""What changed since it was last written, by name: a check pays one `add` to a set."""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+def _ignore(_: object) -> None:
+    """Note nothing: state that nobody writes down has nothing to remember."""
+
+
+class Touched(Generic[K]):
+    """Names of things that changed, came or went; nothing is noted until somebody follows.
+
+    At most one entry for each thing that is kept or was since the last `take`.
+    """
+
+    def __init__(self) -> None:
+        self.add: Callable[[K], object] = _ignore
+        self._names: set[K] = set()
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def follow(self) -> None:
+        """Note changes from now on."""
+        self.add = self._names.add
+
+    def take(self) -> set[K]:
+        """Hand over what was noted since the last time."""
+        taken, self._names = self._names, set()
+        if self.add is not _ignore:
+            self.add = self._names.add
+        return taken
+
+    def add_all(self, names: Iterable[K]) -> None:
+        """Note many, such as those that could not be written."""
+        if self.add is not _ignore:
+            self._names.update(names)
