@@ -55,25 +55,36 @@ class Rows(NamedTuple):
 
 def collect(ledger: Ledger, among: Mask, now: float) -> Items:
     """All values of the accounts `among` at the time `now`; an account holds each at most once."""
-    parts = [*_seen(ledger, now), *_facts(ledger), *_times(ledger, now), *_derived(ledger, now)]
-    accounts = np.concatenate([part.accounts for part in parts])
-    coded = np.concatenate([INDEX[part.kind] << LOW | part.values for part in parts])
-    inside = among[accounts]
-    accounts, coded = accounts[inside], coded[inside]
     known = np.zeros((len(FAMILIES), len(among)), bool)
-    known[np.array(FAMILY)[coded >> LOW], accounts] = True
-    order = np.lexsort((accounts, coded))
-    accounts, coded = accounts[order], coded[order]
-    once = np.append(True, (np.diff(coded) != 0) | (np.diff(accounts) != 0))[: len(coded)]
-    accounts, coded = accounts[once], coded[once]
-    starts = np.append(True, np.diff(coded) != 0)[: len(coded)]
-    numbers = np.cumsum(starts) - 1
-    shared = np.bincount(numbers, minlength=1) >= 2
-    codes = coded[starts][shared[: starts.sum()]]
-    kept = shared[numbers]
-    accounts, items = accounts[kept], (np.cumsum(shared) - 1)[numbers[kept]]
+    parts, width = [], 0
+    for rows in [*_seen(ledger, now), *_facts(ledger), *_times(ledger, now), *_derived(ledger, now)]:
+        inside = among[rows.accounts]
+        accounts, values = rows.accounts[inside], rows.values[inside]
+        known[FAMILY[INDEX[rows.kind]], accounts] = True
+        parts.append(_shared(rows.kind, accounts, values, width))
+        width += len(parts[-1].value)
+    accounts, items, kind, value = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(accounts, kind="stable")
-    return Items(accounts[order], items[order], codes >> LOW, codes & ((1 << LOW) - 1), known)
+    return Items(accounts[order], items[order], kind, value, known)
+
+
+class _Part(NamedTuple):
+    accounts: Ints
+    items: Ints
+    kind: Ints
+    value: Ints
+
+
+def _shared(kind: str, accounts: Ints, values: Ints, begin: int) -> _Part:
+    """Rows of values that two accounts or more have, numbered from `begin` on. Values lie close together."""
+    if not len(values):
+        return _Part(values, values, values, values)
+    least = int(values.min())
+    shared = np.bincount(values - least) >= 2
+    kept = shared[values - least]
+    number = np.cumsum(shared) - 1 + begin
+    value = np.flatnonzero(shared) + least
+    return _Part(accounts[kept], number[values[kept] - least], np.full(len(value), INDEX[kind]), value)
 
 
 def describe(ledger: Ledger, kind: str, value: int) -> str:
@@ -126,7 +137,7 @@ def _times(ledger: Ledger, now: float) -> list[Rows]:
         ("signup_day", DAY, 45 * DAY),
         ("signup_week", 7 * DAY, np.inf),
     ):
-        young = there[age <= oldest]
+        young = there[(age <= oldest) & (age > -DAY)]
         half = (made[young] // (span / 2)).astype(np.int64)
         parts.append(Rows(kind, np.concatenate([young, young]), np.concatenate([half, half - 1]).clip(0)))
     return parts
@@ -203,7 +214,7 @@ def _client(ledger: Ledger) -> Rows:
     pairs = [(ja4, software(agent)) for ja4, agent in map(_both, ledger.clients.names)]
     first: dict[tuple[str, str], int] = {}
     same = np.array([first.setdefault(pair, number) for number, pair in enumerate(pairs)], np.int64)
-    return Rows("client", table.accounts, same[table.values])
+    return _once("client", table.accounts, same[table.values])
 
 
 def _both(name: object) -> tuple[str, str]:
@@ -217,7 +228,12 @@ def _handoff(ledger: Ledger, now: float) -> Rows:
     accounts, sessions = table.accounts[fresh], table.values[fresh]
     holders = np.bincount(sessions)[sessions] if len(sessions) else sessions
     handed = accounts[(holders >= 2) & (holders <= HANDED_TO)]
-    return Rows("handoff", handed, np.zeros(len(handed), np.int64))
+    return _once("handoff", handed, np.zeros(len(handed), np.int64))
+
+
+def _once(kind: str, accounts: Ints, values: Ints) -> Rows:
+    pairs = np.unique(accounts << LOW | values)
+    return Rows(kind, pairs >> LOW, pairs & ((1 << LOW) - 1))
 
 
 def _day(value: int, span: float) -> str:

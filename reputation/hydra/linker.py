@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from reputation.hydra import clusters, cores, graph, growth, neighbourhoods, surprise
+from reputation.hydra import clusters, cores, counting, graph, growth, neighbourhoods, surprise
 from reputation.hydra.clusters import Book, Found
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import Group
@@ -85,7 +85,7 @@ class Linker:
             self.tidied = now
         bills = invoiced(ledger)
         pools, whole = self._pools(now, bills)
-        if whole.sum() < surprise.FEWEST:
+        if whole.sum() < counting.FEWEST:
             return self._snapshot(now, bills, None, pools)
         items = collect(ledger, whole, now)
         anew = now - self.searched >= ANEW

@@ -15,24 +15,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Floats, Ints, Mask
+from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.counting import FEWEST, Pairs, Table, Triples, count_pairs, count_triples
 from reputation.hydra.items import Items, mined
 
 LIFT = 3.0
 """How much more frequent each value must be than expected: an effect that class habits do not have."""
 NATS = 25.0
 """ln(10^6 cells looked at) + 11: below one false cell in 50,000 epochs if accounts were independent."""
-FEWEST = 5
 COMMON = 1 / 3
 """A value that more than a third of those above suspicion have is nobody's mark."""
 TRUSTED_ENOUGH = 30
 PRIOR_WEIGHT = 10.0
 """Accounts' worth of the general share mixed into a share among few trusted ones."""
-MOST_ROWS = 30_000_000
-MANY_ROWS = 3_000_000
-"""From so many rows on, pairs that nothing draws together are left out; below it every triple is looked at."""
-PAIR_LIFT, PAIR_NATS = 1.5, 8.0
-"""Weaker than what a cell needs of each of its values, so that pruning costs little recall."""
 
 
 class Pools(NamedTuple):
@@ -58,36 +53,14 @@ class Cell(NamedTuple):
     shares: tuple[float, float, float]
 
 
-class _Pairs(NamedTuple):
-    """Counts of pairs of items, sorted by key (first << LOW | second), one row of counts per pool of Pools."""
-
-    keys: Ints
-    counts: Floats
-    single: Floats
-    suspects: float
-
-    def at(self, first: Ints, second: Ints) -> Ints:
-        return np.searchsorted(self.keys, np.minimum(first, second) << LOW | np.maximum(first, second))
-
-
-class _Triples(NamedTuple):
-    items: Ints
-    holders: Ints
-    unlinked: Ints
-    start: Ints
-    accounts: Ints
-
-
 def surprising(items: Items, pools: Pools, lift: float = LIFT, nats: float = NATS) -> list[Cell]:
     """Cells over both thresholds in all three directions, the strongest first; cells with the same members once."""
     rows = _worth_looking(items, pools)
-    accounts, held = items.accounts[rows], items.items[rows]
-    family = items.family()
-    suspect = pools.suspects[accounts]
-    pairs = _count_pairs(accounts, held, family, pools)
+    table = Table(items.accounts[rows], items.items[rows], items.family())
+    pairs = count_pairs(table, pools)
     if not len(pairs.keys):
         return []
-    triples = _count_triples(accounts[suspect], held[suspect], family, pairs, pools.base)
+    triples = count_triples(table.only(pools.suspects[table.accounts]), pairs, pools.base)
     if not len(triples.holders):
         return []
     single = np.stack([items.counts(pool) for pool in pools]).astype(float)
@@ -116,103 +89,7 @@ def _worth_looking(items: Items, pools: Pools) -> Mask:
     return rows
 
 
-def _count_pairs(accounts: Ints, held: Ints, family: Ints, pools: Pools) -> _Pairs:
-    first, second = _ahead(accounts)
-    across = family[held[first]] != family[held[second]]
-    first, second = first[across], second[across]
-    key = held[first] << LOW | held[second]
-    keys, where = np.unique(key, return_inverse=True)
-    who = accounts[first]
-    counts = np.stack([np.bincount(where, weights=pool[who], minlength=len(keys)) for pool in pools])
-    kept = counts[0] >= FEWEST
-    single = np.bincount(held, weights=pools.suspects[accounts], minlength=int(held.max(initial=0)) + 1)
-    return _Pairs(
-        keys[kept], counts[:, kept].astype(np.float64), single.astype(np.float64), float(pools.suspects.sum())
-    )
-
-
-def _ahead(accounts: Ints) -> tuple[Ints, Ints]:
-    """All pairs of rows (i, j), i < j, of one account."""
-    ends = np.searchsorted(accounts, accounts, side="right")
-    following = ends - np.arange(len(accounts)) - 1
-    first = np.repeat(np.arange(len(accounts)), following)
-    offset = np.arange(len(first)) - np.repeat(np.cumsum(following) - following, following)
-    return first, first + offset + 1
-
-
-def _count_triples(accounts: Ints, held: Ints, family: Ints, pairs: _Pairs, base: Mask) -> _Triples:
-    """All triples of three families whose three pairs are all frequent, with their holders."""
-    first, second = _ahead(accounts)
-    good, number = _among(pairs, held[first], held[second])
-    first, second, number = _narrowed(accounts, (first[good], second[good], number[good]), pairs)
-    ends = np.searchsorted(accounts, accounts, side="right")
-    following = ends[second] - second - 1
-    if following.sum() > MOST_ROWS:
-        following = _shortened(following)
-    base_row = np.repeat(np.arange(len(first)), following)
-    third = second[base_row] + 1 + np.arange(len(base_row)) - np.repeat(np.cumsum(following) - following, following)
-    good = (family[held[first[base_row]]] != family[held[third]]) & (
-        family[held[second[base_row]]] != family[held[third]]
-    )
-    base_row, third = base_row[good], third[good]
-    for other in (first, second):
-        good, _ = _among(pairs, held[other[base_row]], held[third])
-        base_row, third = base_row[good], third[good]
-    return _grouped(number[base_row] * (int(held.max(initial=0)) + 1) + held[third], accounts[third], pairs, held, base)
-
-
-def _narrowed(accounts: Ints, rows: tuple[Ints, Ints, Ints], pairs: _Pairs) -> tuple[Ints, Ints, Ints]:
-    """Where there is too much to look at: only rows of items that some pair draws together in that account.
-
-    A heuristic: in a cell at least two of the three pairs are usually drawn together. It loses cells of hydras that are
-    most of all suspects, which does not happen where there are so many rows.
-    """
-    first, second, number = rows
-    if len(first) <= MANY_ROWS:
-        return rows
-    drawn = _drawn_together(pairs)[number]
-    touched = np.bincount(accounts[first[drawn]], minlength=int(accounts.max(initial=0)) + 1)
-    marked = np.zeros(len(accounts), bool)
-    marked[first[drawn]] = marked[second[drawn]] = True
-    kept = marked[first] & marked[second] & (touched[accounts[first]] >= 2)
-    return first[kept], second[kept], number[kept]
-
-
-def _drawn_together(pairs: _Pairs) -> Mask:
-    """Pairs more frequent among suspects than their values make likely."""
-    left, right = pairs.keys >> LOW, pairs.keys & ((1 << LOW) - 1)
-    expected = pairs.single[left] * pairs.single[right] / max(pairs.suspects, 1.0)
-    lift = pairs.counts[0] / np.maximum(expected, 1e-9)
-    drawn: Mask = (lift >= PAIR_LIFT) & (pairs.counts[0] * np.log(np.maximum(lift, 1.0)) >= PAIR_NATS)
-    return drawn
-
-
-def _shortened(following: Ints) -> Ints:
-    """Bound the work: beyond MOST_ROWS rows the later ones are left out."""
-    room = np.cumsum(following) <= MOST_ROWS
-    return np.where(room, following, 0)
-
-
-def _among(pairs: _Pairs, first: Ints, second: Ints) -> tuple[Mask, Ints]:
-    key = first << LOW | second
-    spot = np.minimum(np.searchsorted(pairs.keys, key), len(pairs.keys) - 1)
-    return pairs.keys[spot] == key, spot
-
-
-def _grouped(key: Ints, who: Ints, pairs: _Pairs, held: Ints, base: Mask) -> _Triples:
-    order = np.argsort(key, kind="stable")
-    key, who = key[order], who[order]
-    start = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else np.zeros(0, np.int64)
-    count = np.diff(np.append(start, len(key)))
-    unlinked = np.add.reduceat(base[who].astype(np.int64), start) if len(key) else count
-    often = count >= FEWEST
-    width = int(held.max(initial=0)) + 1
-    pair = pairs.keys[key[start] // width]
-    items = np.stack([pair >> LOW, pair & ((1 << LOW) - 1), key[start] % width])
-    return _Triples(items[:, often], count[often], unlinked[often], start[often], who)
-
-
-def _judge(triples: _Triples, pairs: _Pairs, single: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats]:
+def _judge(triples: Triples, pairs: Pairs, single: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats]:
     """Expected shares, lifts and nats of each triple in its three directions, each shaped (3, triples)."""
     shares, lifts, weights = [], [], []
     for turn in range(3):
@@ -226,9 +103,7 @@ def _judge(triples: _Triples, pairs: _Pairs, single: Floats, sizes: Floats) -> t
     return np.stack(shares), np.stack(lifts), np.stack(weights)
 
 
-def _expected(
-    value: Ints, left: Ints, right: Ints, pairs: _Pairs, known: tuple[Floats, Floats], inside: Ints
-) -> Floats:
+def _expected(value: Ints, left: Ints, right: Ints, pairs: Pairs, known: tuple[Floats, Floats], inside: Ints) -> Floats:
     single, sizes = known
     with_left, with_right = pairs.counts[:, pairs.at(value, left)], pairs.counts[:, pairs.at(value, right)]
     between = pairs.counts[:, pairs.at(left, right)]
@@ -245,10 +120,10 @@ def _expected(
     return limited
 
 
-def _distinct(triples: _Triples, found: Ints, shares: Floats, lifts: Floats, nats: Floats) -> list[Cell]:
+def _distinct(triples: Triples, found: Ints, shares: Floats, lifts: Floats, nats: Floats) -> list[Cell]:
     cells: dict[bytes, Cell] = {}
-    for spot in found[np.argsort(-nats[found], kind="stable")]:
-        members = triples.accounts[triples.start[spot] : triples.start[spot] + triples.holders[spot]]
+    best = found[np.argsort(-nats[found], kind="stable")]
+    for spot, members in zip(best.tolist(), triples.members(best), strict=True):
         mark = hashlib.blake2b(members.tobytes(), digest_size=16).digest()
         if mark not in cells:
             three = tuple(triples.items[:, spot].tolist())

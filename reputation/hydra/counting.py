@@ -1,0 +1,219 @@
+"""How many accounts hold each pair and each triple of values. Counted block by block, so that memory stays bounded."""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from reputation.hydra.columns import LOW, Floats, Ints, Mask
+
+FEWEST = 5
+BLOCK = 2_000_000
+"""Pairs or triples of rows looked at at once, about 24 bytes each."""
+MOST_ROWS = 30_000_000
+"""Triples looked at in all; beyond it the oldest accounts are left out."""
+MANY_ROWS = 3_000_000
+"""From so many pairs on, those that nothing draws together are left out; below it every triple is looked at."""
+PAIR_LIFT, PAIR_NATS = 1.5, 8.0
+"""Weaker than what a cell needs of each of its values, so that pruning costs little recall."""
+
+
+class Table(NamedTuple):
+    """Rows (account, item), sorted by account, and the family of each item."""
+
+    accounts: Ints
+    held: Ints
+    family: Ints
+
+    def only(self, rows: Mask) -> "Table":
+        return Table(self.accounts[rows], self.held[rows], self.family)
+
+
+class Pairs(NamedTuple):
+    """Pairs of items that enough suspects hold. keys: first << LOW | second, sorted; counts: (pools, pairs).
+
+    single: suspects that hold each item; suspects: how many there are.
+    """
+
+    keys: Ints
+    counts: Floats
+    single: Floats
+    suspects: float
+
+    def at(self, first: Ints, second: Ints) -> Ints:
+        return np.searchsorted(self.keys, np.minimum(first, second) << LOW | np.maximum(first, second))
+
+    def among(self, first: Ints, second: Ints) -> tuple[Mask, Ints]:
+        """Which of these pairs, first < second, are counted here, and where."""
+        key = first << LOW | second
+        spot = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
+        return self.keys[spot] == key, spot
+
+    def marked(self) -> Mask:
+        """Items that are in any pair."""
+        inside = np.zeros(len(self.single), bool)
+        inside[self.keys >> LOW] = inside[self.keys & ((1 << LOW) - 1)] = True
+        return inside
+
+
+class Triples(NamedTuple):
+    """Triples that enough suspects hold. items: (3, triples); unlinked: holders that count as normal.
+
+    keys: sorted; row_keys, row_accounts: who holds which triple, in no order.
+    """
+
+    items: Ints
+    holders: Ints
+    unlinked: Ints
+    keys: Ints
+    row_keys: Ints
+    row_accounts: Ints
+
+    def members(self, spots: Ints) -> list[Ints]:
+        """The accounts, sorted, of each of these triples."""
+        wanted = np.sort(self.keys[spots])
+        where = np.minimum(np.searchsorted(wanted, self.row_keys), max(len(wanted) - 1, 0))
+        rows = np.flatnonzero(wanted[where] == self.row_keys) if len(wanted) else np.zeros(0, np.int64)
+        rows = rows[np.lexsort((self.row_accounts[rows], where[rows]))]
+        parts = np.split(self.row_accounts[rows], np.cumsum(self.holders[np.sort(spots)])[:-1])
+        rank = np.argsort(np.argsort(spots))
+        return [parts[place] for place in rank.tolist()]
+
+
+def count_pairs(table: Table, pools: Iterable[Mask]) -> Pairs:
+    """Pairs of two families that enough suspects hold, counted in every pool; the first pool is the suspects."""
+    suspects, *others = pools
+    of_suspects = table.only(suspects[table.accounts])
+    width = int(table.held.max(initial=0)) + 1
+    keys, counts = _tallied(_pair_keys(block)[0] for block in _blocks(of_suspects))
+    keys, counts = keys[counts >= FEWEST], counts[counts >= FEWEST]
+    single = np.bincount(of_suspects.held, minlength=width).astype(np.float64)
+    pairs = Pairs(keys, np.zeros((1 + len(others), len(keys))), single, float(suspects.sum()))
+    pairs.counts[0] = counts
+    if len(keys):
+        _count_among(pairs, table.only(pairs.marked()[table.held]), others)
+    return pairs
+
+
+def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
+    """Triples of three families all of whose pairs are in `pairs`. table: rows of suspects alone."""
+    table = table.only(pairs.marked()[table.held])
+    width = len(pairs.single)
+    drawn = _drawn_together(pairs) if pairs.counts[0].sum() > MANY_ROWS else None
+    keys, accounts, total = [], [], 0
+    for block in reversed(list(_blocks(table))):
+        key, who = _triple_keys(block, pairs, drawn, width)
+        keys.append(key)
+        accounts.append(who)
+        total += len(key)
+        if total > MOST_ROWS:
+            break
+    row_keys, row_accounts = _joined(keys), _joined(accounts)
+    found, holders = _runs(np.sort(row_keys))
+    normal, how_many = _runs(np.sort(row_keys[base[row_accounts]]))
+    unlinked = np.zeros(len(found), np.int64)
+    unlinked[np.searchsorted(found, normal)] = how_many
+    often = holders >= FEWEST
+    found, holders, unlinked = found[often], holders[often], unlinked[often]
+    pair = pairs.keys[found // width]
+    items = np.stack([pair >> LOW, pair & ((1 << LOW) - 1), found % width])
+    return Triples(items, holders, unlinked, found, row_keys, row_accounts)
+
+
+def _joined(parts: list[Ints]) -> Ints:
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def _blocks(table: Table) -> Iterator[Table]:
+    """The table cut between accounts, so that each part has about BLOCK pairs of rows."""
+    starts = np.flatnonzero(np.append(True, table.accounts[1:] != table.accounts[:-1])[: len(table.accounts)])
+    sizes = np.diff(np.append(starts, len(table.accounts)))
+    block = np.cumsum(sizes * (sizes - 1) // 2) // BLOCK
+    cuts = [*starts[np.flatnonzero(np.append(True, np.diff(block) > 0)[: len(starts)])].tolist(), len(table.accounts)]
+    for begin, end in pairwise(cuts):
+        yield Table(table.accounts[begin:end], table.held[begin:end], table.family)
+
+
+def _ahead(accounts: Ints) -> tuple[Ints, Ints]:
+    """All pairs of rows (i, j), i < j, of one account."""
+    ends = np.searchsorted(accounts, accounts, side="right")
+    following = ends - np.arange(len(accounts)) - 1
+    first = np.repeat(np.arange(len(accounts)), following)
+    offset = np.arange(len(first)) - np.repeat(np.cumsum(following) - following, following)
+    return first, first + offset + 1
+
+
+def _pair_keys(table: Table) -> tuple[Ints, Ints]:
+    """The key of each pair of rows of one account and two families, and the account."""
+    first, second = _ahead(table.accounts)
+    of = table.family[table.held]
+    across = of[first] != of[second]
+    first, second = first[across], second[across]
+    return table.held[first] << LOW | table.held[second], table.accounts[first]
+
+
+def _runs(keys: Ints) -> tuple[Ints, Ints]:
+    """Distinct keys of a sorted array, and how often each comes."""
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    return keys[starts], np.diff(np.append(starts, len(keys)))
+
+
+def _tallied(blocks: Iterable[Ints]) -> tuple[Ints, Ints]:
+    """Distinct keys of all blocks, sorted, and how often each comes."""
+    keys = counts = np.zeros(0, np.int64)
+    for block in blocks:
+        fresh, often = _runs(np.sort(block))
+        both, weights = np.concatenate([keys, fresh]), np.concatenate([counts, often])
+        order = np.argsort(both, kind="stable")
+        keys, times = _runs(both[order])
+        counts = np.add.reduceat(weights[order], np.cumsum(times) - times) if len(keys) else counts
+    return keys, counts
+
+
+def _count_among(pairs: Pairs, table: Table, pools: list[Mask]) -> None:
+    for block in _blocks(table):
+        key, who = _pair_keys(block)
+        counted, spot = pairs.among(key >> LOW, key & ((1 << LOW) - 1))
+        spot, who = spot[counted], who[counted]
+        for number, pool in enumerate(pools, 1):
+            pairs.counts[number] += np.bincount(spot[pool[who]], minlength=len(pairs.keys))
+
+
+def _triple_keys(table: Table, pairs: Pairs, drawn: Mask | None, width: int) -> tuple[Ints, Ints]:
+    accounts, held = table.accounts, table.held
+    first, second = _ahead(accounts)
+    good, number = pairs.among(held[first], held[second])
+    first, second, number = first[good], second[good], number[good]
+    if drawn is not None:
+        kept = _narrowed(accounts, first, second, drawn[number])
+        first, second, number = first[kept], second[kept], number[kept]
+    following = np.searchsorted(accounts, accounts[second], side="right") - second - 1
+    row = np.repeat(np.arange(len(first)), following)
+    third = second[row] + 1 + np.arange(len(row)) - np.repeat(np.cumsum(following) - following, following)
+    for other in (first, second):
+        good, _ = pairs.among(held[other[row]], held[third])
+        row, third = row[good], third[good]
+    return number[row] * width + held[third], accounts[third]
+
+
+def _narrowed(accounts: Ints, first: Ints, second: Ints, drawn: Mask) -> Mask:
+    """Where there is too much to look at: only rows of items that some pair draws together in that account.
+
+    A heuristic: in a cell at least two of the three pairs are usually drawn together. It loses cells of hydras that are
+    most of all suspects, which does not happen where there are so many rows.
+    """
+    touched = np.bincount(accounts[first[drawn]], minlength=int(accounts.max(initial=0)) + 1)
+    marked = np.zeros(len(accounts), bool)
+    marked[first[drawn]] = marked[second[drawn]] = True
+    kept: Mask = marked[first] & marked[second] & (touched[accounts[first]] >= 2)
+    return kept
+
+
+def _drawn_together(pairs: Pairs) -> Mask:
+    """Pairs more frequent among suspects than their values make likely."""
+    left, right = pairs.keys >> LOW, pairs.keys & ((1 << LOW) - 1)
+    expected = pairs.single[left] * pairs.single[right] / max(pairs.suspects, 1.0)
+    lift = pairs.counts[0] / np.maximum(expected, 1e-9)
+    drawn: Mask = (lift >= PAIR_LIFT) & (pairs.counts[0] * np.log(np.maximum(lift, 1.0)) >= PAIR_NATS)
+    return drawn
