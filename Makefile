@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 APT_RUN := python3-venv
 APT_TEST := nginx-light
 
-.PHONY: setup run test lint format bench hydra geoip-data image-test lock
+.PHONY: setup run test protobuf lint format bench hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.run
@@ -48,6 +48,11 @@ geoip-data: $(VENV)/.run
 
 image-test:
 	image/test
+# Generate the code of Envoy's messages anew, after a change of their description.
+protobuf: $(VENV)/.run
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv run --quiet --no-project --with grpcio-tools==1.85.1 python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. plugins/envoy/messages.proto
+
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) 2>/dev/null || { requirements/apt $(APT_RUN) && $(PYTHON) -m venv --clear $(VENV); }

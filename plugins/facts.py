@@ -47,8 +47,12 @@ def found_in(lines: Lines, facts: Mapping[str, str]) -> dict[str, dict[str, Any]
 
 def with_facts(request: Request, lines: Lines, facts: Mapping[str, str]) -> Request:
     """The check with what the mapped headers say; a value of the wrong type is left out, which is neutral."""
-    found = found_in(lines, facts)
-    account = found.get("account", {})
+    return filled(request, found_in(lines, facts))
+
+
+def filled(request: Request, found: Mapping[str, dict[str, Any]]) -> Request:
+    """The check with members of its parts, by the part's name."""
+    account = dict(found.get("account", {}))
     if "account.payment" in found:
         account["payment"] = Payment(**found["account.payment"])
     if "id" in found.get("account.organisation", {}):
@@ -57,4 +61,5 @@ def with_facts(request: Request, lines: Lines, facts: Mapping[str, str]) -> Requ
         request,
         account=msgspec.structs.replace(request.account, **account),
         client=msgspec.structs.replace(request.client, **found.get("client", {})),
+        request=msgspec.structs.replace(request.request, **found.get("request", {})),
     )

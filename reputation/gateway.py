@@ -31,6 +31,38 @@ class Reply(NamedTuple):
     headers: Headers = ()
 
 
+class Quota(Struct, frozen=True, forbid_unknown_fields=True):
+    """What all Envoys together may let through for one bucket of RLQS."""
+
+    rate: Annotated[float, Meta(ge=1 / 3600, le=1e6, description="Requests a second.")]
+    burst: Annotated[float, Meta(ge=1, le=1e9, description="Requests at once.")]
+
+
+class EnvoySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What Envoy's rate limit service (RLS) and its quotas (RLQS) ask for."""
+
+    domains: Annotated[
+        tuple[str, ...],
+        Meta(description="Domains of RLS and RLQS that are this tenant's, beside the one of its name."),
+    ] = ()
+    descriptors: (
+        Annotated[
+            dict[str, str],
+            Meta(
+                description="Keys of RLS descriptors, and the member of a check that each fills; none: the usual ones."
+            ),
+        ]
+        | None
+    ) = None
+    quotas: Annotated[
+        dict[str, dict[str, Quota]],
+        Meta(description="Buckets of RLQS: a key, its values (`*`: each other one), and what each may do."),
+    ] = {}
+    quota_ttl: Annotated[
+        int, Meta(ge=1, le=86_400, description="Seconds after which Envoy stops trusting a quota that nobody renewed.")
+    ] = 30
+
+
 class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What one tenant's gateway sends, from the tenant's configuration. Header names are case-insensitive.
 
@@ -57,6 +89,7 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str],
         Meta(description="Headers that carry facts, and the member of a check that each one fills."),
     ] = {}
+    envoy: Annotated[EnvoySettings, Meta(description="Envoy's rate limit service and quotas.")] = EnvoySettings()
 
 
 PARTS: Mapping[str, type[Struct]] = {
@@ -79,6 +112,25 @@ def _members() -> dict[str, Any]:
 # What a header may be mapped to, such as account.plan or account.payment.settled_usd, and its type. Nothing
 # of `request`: whoever repeats a request's id is charged once for everything, and clients like to choose it.
 MEMBERS = _members()
+
+DESCRIPTORS: Mapping[str, str] = {
+    "account": "account.id",
+    "api_key": "account.key",
+    "authorization": "account.key",
+    "remote_address": "client.ip",
+    "masked_remote_address": "client.ip",
+    "user_agent": "client.user_agent",
+    "path": "request.route",
+}
+"""Keys of Envoy's descriptors that are known where a tenant names none of its own."""
+
+
+def check_descriptors(descriptors: Mapping[str, str]) -> None:
+    """ValueError if a descriptor's key is mapped to something that it cannot fill; for reading configuration."""
+    for key, member in descriptors.items():
+        if member not in MEMBERS and member != "request.route":
+            known = ", ".join(sorted([*MEMBERS, "request.route"]))
+            raise ValueError(f"descriptor {key}: a check has no member {member}; known: {known}")
 
 
 def check_members(facts: Mapping[str, str]) -> None:

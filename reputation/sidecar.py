@@ -9,7 +9,7 @@ from geoip.book import AddressBook
 from geoip.readers import DatabaseError
 from reputation.config import Settings, compile_tenants, load
 from reputation.errors import ConfigError, SettingError
-from reputation.gateway import check_members
+from reputation.gateway import check_descriptors, check_members
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.memory import MemoryStore, TenantState
 
@@ -38,11 +38,21 @@ def read_settings(path: Path | None) -> Settings:
 
 
 def _check_gateways(settings: Settings) -> None:
+    owners: dict[str, str] = {}
     for name, tenant in settings.tenants.items():
+        envoy = tenant.gateway.envoy
         try:
             check_members(tenant.gateway.facts)
         except ValueError as error:
             raise SettingError(("tenants", name, "gateway", "facts"), str(error)) from None
+        try:
+            check_descriptors(envoy.descriptors or {})
+        except ValueError as error:
+            raise SettingError(("tenants", name, "gateway", "envoy", "descriptors"), str(error)) from None
+        for domain in envoy.domains:
+            if owners.setdefault(domain, domain if domain in settings.tenants else name) != name:
+                path = ("tenants", name, "gateway", "envoy", "domains")
+                raise SettingError(path, f"{domain!r} is the domain of tenant {owners[domain]!r} already")
 
 
 def open_addresses(settings: Settings, now: float) -> AddressBook:

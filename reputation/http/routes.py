@@ -10,6 +10,7 @@ import msgspec
 from reputation.errors import BadRequest, ConfigError, NotFound, Problem, TooLarge
 from reputation.events import Request, Verdict, wire_type
 from reputation.gateway import HttpMessage, Reply
+from reputation.http.envoy_calls import EnvoyCalls
 from reputation.limiter import Limiter, NewId
 from reputation.wire import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
 
@@ -66,6 +67,7 @@ class CheckRoutes:
             b"/readyz": (b"GET", self._readiness),
         }
 
+            **EnvoyCalls(limiter, lambda request: self._verdict(request, self._clock())).routes,
     def __call__(self, message: HttpMessage) -> Reply:
         """Answer one message. Problems become problem documents; anything else is the listener's to catch."""
         path = message.target.partition(b"?")[0]

@@ -1,0 +1,69 @@
+"""Envoy's ext_authz over gRPC: CheckRequest to a check, verdict to CheckResponse. Needs the extra [envoy]."""
+
+from collections.abc import Iterable
+
+from plugins.answers import PROBLEM, for_client, problem, stop_status
+from plugins.headers import check
+from plugins.lines import Lines
+from reputation.events import Request, Verdict
+from reputation.gateway import GatewaySettings, HttpMessage
+
+from .grpc_parts import decoded, metadata, text, upstream
+from .messages_pb2 import CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption
+
+METHOD = b"/envoy.service.auth.v3.Authorization/Check"
+PERMISSION_DENIED = 7  # of google.rpc.Code; the client gets the HTTP status beside it
+TENANT = "tenant"
+
+
+def decode(body: bytes) -> CheckRequest:
+    """Read Envoy's message. Raises BadRequest."""
+    return decoded(CheckRequest, body)
+
+
+def tenant_of(message: CheckRequest) -> str | None:
+    """The tenant in the route's `context_extensions`, which the operator writes and no client can."""
+    return message.attributes.context_extensions.get(TENANT)
+
+
+def lines_of(message: CheckRequest) -> Lines:
+    """The client's headers; with `encode_raw_headers` a header that came twice stands here twice."""
+    http = message.attributes.request.http
+    found = [(key.lower().encode(), value.encode()) for key, value in http.headers.items()]
+    found += [(line.key.lower().encode(), line.raw_value or line.value.encode()) for line in http.header_map.headers]
+    return found
+
+
+def read(message: CheckRequest, tenant: str, settings: GatewaySettings) -> Request:
+    """The check for Envoy's message; ValueError if it cannot be one."""
+    attributes = message.attributes
+    http = attributes.request.http
+    peer = attributes.source.address.socket_address.address
+    asked = HttpMessage(http.method.encode(), http.path.encode(), lines_of(message), b"", peer)
+    return check(asked, tenant, settings, http.path)
+
+
+def _options(headers: Iterable[tuple[str, str]]) -> list[HeaderValueOption]:
+    return [HeaderValueOption(header={"key": name, "value": value}) for name, value in headers]
+
+
+def answer(verdict: Verdict) -> bytes:
+    """CheckResponse: headers for API and client, or the client's whole answer; metadata for other filters."""
+    status = stop_status(verdict)
+    if status is not None:
+        return denied(status, text((PROBLEM, *for_client(verdict))), problem(status).decode())
+    reply = CheckResponse(status={}, dynamic_metadata=metadata(verdict))
+    reply.ok_response.headers.extend(_options(text(upstream(verdict))))
+    reply.ok_response.response_headers_to_add.extend(_options(text(for_client(verdict))))
+    return reply.SerializeToString()
+
+
+def denied(status: int, headers: Iterable[tuple[str, str]], body: str) -> bytes:
+    """CheckResponse that sends the client away."""
+    away = DeniedHttpResponse(status={"code": status}, headers=_options(headers), body=body)
+    return CheckResponse(status={"code": PERMISSION_DENIED}, denied_response=away).SerializeToString()
+
+
+def refuse(status: int, body: bytes) -> bytes:
+    """CheckResponse for a client's request that cannot be judged; body: a problem document."""
+    return denied(status, text((PROBLEM,)), body.decode())

@@ -1,0 +1,94 @@
+"""What Envoy's gRPC messages have in common: bytes read strictly, headers, metadata, limits in whole units."""
+
+import math
+from collections.abc import Iterable
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.struct_pb2 import Struct
+
+from plugins.answers import for_upstream
+from reputation.errors import BadRequest
+from reputation.events import LimitState, Verdict
+from reputation.gateway import Headers
+
+M = TypeVar("M", bound=Message)
+
+FRAME = 5  # bytes before a message on a gRPC stream: compressed or not, and its length in four
+SECONDS = (("SECOND", 1), ("MINUTE", 60), ("HOUR", 3600), ("DAY", 86_400))
+LEAST_LOST = 0.01  # of a limit, by writing it as a whole number
+LARGEST = 0xFFFF_FFFF
+
+
+def decoded(kind: type[M], body: bytes) -> M:
+    """Read a message. Raises BadRequest for bytes that are none."""
+    try:
+        return kind.FromString(body)
+    except DecodeError:
+        raise BadRequest(f"the body is no {kind.DESCRIPTOR.name} of Envoy's API version 3", "") from None
+
+
+def unframed(body: bytes) -> tuple[bytes, bool]:
+    """Take the gRPC frame off, if there is one, and say so. Raises BadRequest for a frame that cannot be read.
+
+    A message's first byte is the tag of a field, which is never 0 or 1, so a frame cannot be mistaken for one.
+    """
+    if body[:1] not in (b"\0", b"\1"):
+        return body, False
+    if body[:1] == b"\1":
+        raise BadRequest("compressed gRPC messages are not read; leave compression off for this service", "")
+    if int.from_bytes(body[1:FRAME], "big") != len(body) - FRAME:
+        raise BadRequest("the body is not one whole gRPC frame", "")
+    return body[FRAME:], True
+
+
+def framed(message: bytes) -> bytes:
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def text(headers: Headers) -> Iterable[tuple[str, str]]:
+    """Headers as Envoy's messages hold them; ours are ASCII."""
+    return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
+
+
+def whole_units(rate: float) -> tuple[int, str]:
+    """Write a rate, units a second, as a whole number a unit of time; never more than it, but at least 1 a day.
+
+    The shortest unit that loses at most 1% by rounding down, else the longest.
+    """
+    for name, seconds in SECONDS:
+        a_unit = math.floor(rate * seconds * (1 + 1e-12))  # 60 * 0.2 is a hair less than 12
+        if a_unit >= 1 and rate * seconds - a_unit <= LEAST_LOST * a_unit:
+            return min(a_unit, LARGEST), name
+    return min(max(1, math.floor(rate * 86_400)), LARGEST), "DAY"
+
+
+def group_limit(verdict: Verdict) -> LimitState | None:
+    """The limit for others to enforce: the linked group's purse, else the account's first own; none in shadow mode."""
+    scope, name = ("account", "burst") if verdict.cluster is None else ("cluster", "purse")
+    return next((limit for limit in verdict.limits if limit.scope == scope and limit.name == name), None)
+
+
+def metadata(verdict: Verdict) -> Struct:
+    """What other filters may act on: the verdict's id, tier, risk, cluster, and `rl` as a limit override."""
+    known = Struct()
+    fields = known.fields
+    fields["verdict"].string_value = verdict.id
+    if verdict.mode == "shadow":
+        return known
+    fields["tier"].string_value = verdict.tier
+    fields["risk"].number_value = verdict.risk
+    if verdict.cluster is not None:
+        fields["cluster"].string_value = verdict.cluster.id
+    limit = group_limit(verdict)
+    if limit is not None:
+        number, unit = whole_units(limit.rate)
+        override = fields["rl"].struct_value.fields
+        override["requests_per_unit"].number_value = number
+        override["unit"].string_value = unit
+    return known
+
+
+def upstream(verdict: Verdict) -> Headers:
+    """Headers for the API behind Envoy."""
+    return ((b"X-Headcount-Verdict", verdict.id.encode()), *for_upstream(verdict))

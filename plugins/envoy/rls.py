@@ -1,0 +1,182 @@
+"""Envoy's rate limit service, version 3: descriptors to checks, verdicts to statuses. Needs the extra [envoy].
+
+A request is one check, made of the entries of all its descriptors, so that key, address and fingerprint are judged
+together. Descriptors that name different accounts are a check each; those that name none belong to every one.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from plugins.answers import DAY, PROBLEM, for_client, problem, stop_status
+from plugins.facts import filled, value_of
+from plugins.headers import address, authorization_key, route, single
+from plugins.lines import short_key
+from reputation.errors import Invalid
+from reputation.events import LimitState, Request, Verdict
+from reputation.gateway import DESCRIPTORS, GatewaySettings, Headers
+
+from .grpc_parts import LARGEST, decoded, metadata, text, upstream, whole_units
+from .messages_pb2 import HeaderValue, RateLimitDescriptor, RateLimitRequest, RateLimitResponse
+
+METHOD = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
+MOST_CHECKS = 8
+MOST_COST = 1e9  # as in the wire format
+OK, OVER_LIMIT = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT
+NAMES_ACCOUNT = ("account.id", "account.key")
+Found = dict[str, Any]
+
+
+class Asked(NamedTuple):
+    """A check, and the descriptors, by their place in the message, that its verdict answers."""
+
+    check: Request
+    places: list[int]
+
+
+def decode(body: bytes) -> RateLimitRequest:
+    """Read Envoy's message. Raises BadRequest."""
+    return decoded(RateLimitRequest, body)
+
+
+def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> list[Asked]:
+    """The checks for Envoy's message, none if no descriptor names anybody.
+
+    Raises ValueError for a key that is two, Invalid for too many accounts.
+    """
+    table = DESCRIPTORS if settings.envoy.descriptors is None else settings.envoy.descriptors
+    found = [_members(descriptor, table) for descriptor in message.descriptors]
+    accounts = {who: None for one in found if (who := _account(one))}  # in the order of the message
+    if len(accounts) > MOST_CHECKS:
+        raise Invalid(f"the descriptors name {len(accounts)} accounts, and may {MOST_CHECKS}", "/descriptors")
+    asked = []
+    for who in accounts or {(): None}:
+        places = [i for i, one in enumerate(found) if one and _account(one) in ((), who)]
+        members: Found = {}
+        for i in places:
+            members = {**found[i], **members}
+        if "client.ip" in members or who:
+            cost = max(_cost(message.descriptors[i], message.hits_addend) for i in places)
+            asked.append(Asked(_check(tenant, members, cost), places))
+    return asked
+
+
+def _members(descriptor: RateLimitDescriptor, table: Mapping[str, str]) -> Found:
+    """What a descriptor's entries say, by the member of a check that each one fills; the first of a member counts."""
+    found: Found = {}
+    for entry in descriptor.entries:
+        member = table.get(entry.key)
+        value = _value(member, entry.value) if member is not None and entry.value else None
+        if member is not None and value is not None:
+            found.setdefault(member, value)
+    return found
+
+
+def _value(member: str, raw: str) -> Any:
+    if member == "account.key":
+        return short_key(authorization_key(raw) if " " in raw else single("key", raw))
+    if member == "account.id":
+        return short_key(raw)
+    if member == "client.ip":
+        return address(raw.removesuffix("/32").removesuffix("/128"))  # as masked_remote_address writes them
+    if member == "client.user_agent":
+        return raw[:1024]
+    return route(raw) if member == "request.route" else value_of(member, raw)
+
+
+def _account(found: Found) -> tuple[Any, ...]:
+    return tuple(found[name] for name in NAMES_ACCOUNT if name in found)
+
+
+def _cost(descriptor: RateLimitDescriptor, hits_addend: int) -> float:
+    """Hits of a descriptor; 0 only looks, and so does a refund, which is never given."""
+    if descriptor.is_negative_hits:
+        return 0.0
+    if descriptor.HasField("hits_addend"):
+        return min(float(descriptor.hits_addend.value), MOST_COST)
+    return min(float(hits_addend or 1), MOST_COST)
+
+
+def _check(tenant: str, members: Found, cost: float) -> Request:
+    parts: dict[str, dict[str, Any]] = {"request": {"cost": cost}}
+    for member, value in members.items():
+        part, _, name = member.rpartition(".")
+        parts.setdefault(part, {})[name] = value
+    return filled(Request(tenant=tenant), parts)
+
+
+def stops(asked: Asked, verdict: Verdict) -> bool:
+    """Whether the verdict stops its descriptors; one that only looks is over the limit when a hit would be."""
+    if verdict.mode == "shadow":
+        return False
+    if stop_status(verdict) is not None:
+        return True
+    return asked.check.request.cost == 0 and any(limit.remaining < 1 for limit in verdict.limits)
+
+
+def answer(descriptors: int, asked: Sequence[Asked], verdicts: Sequence[Verdict]) -> bytes:
+    """RateLimitResponse with a status for each descriptor; over the limit as soon as one verdict stops."""
+    reply = RateLimitResponse(overall_code=OK)
+    for _ in range(descriptors):
+        reply.statuses.add(code=OK)
+    stopped = None
+    for one, verdict in zip(asked, verdicts, strict=True):
+        stop = stops(one, verdict)
+        stopped = stopped or (verdict if stop else None)
+        for place in one.places:
+            _fill(reply.statuses[place], verdict)
+            if stop:
+                reply.statuses[place].code = OVER_LIMIT
+    if stopped is not None:
+        _stop(reply, (PROBLEM, *stop_headers(stopped)), problem(429))
+    elif verdicts:
+        reply.response_headers_to_add.extend(_headers(for_client(verdicts[0])))
+        reply.request_headers_to_add.extend(_headers(upstream(verdicts[0])))
+    if verdicts:
+        reply.dynamic_metadata.CopyFrom(metadata(stopped or verdicts[0]))
+    return reply.SerializeToString()
+
+
+def stop_headers(verdict: Verdict) -> Headers:
+    """The client's headers of a stop; a peek's verdict passed, so it has no Retry-After of its own."""
+    found = for_client(verdict)
+    if stop_status(verdict) is not None:
+        return found
+    waits = [(1 - limit.remaining) / limit.rate for limit in verdict.limits if limit.remaining < 1 and limit.rate > 0]
+    return (*found, (b"Retry-After", b"%d" % max(1, math.ceil(max(waits, default=DAY)))))
+
+
+def refuse(descriptors: int, body: bytes) -> bytes:
+    """RateLimitResponse for a client's request that cannot be judged: it is stopped; body: a problem document."""
+    reply = RateLimitResponse()
+    for _ in range(descriptors):
+        reply.statuses.add(code=OVER_LIMIT)
+    _stop(reply, (PROBLEM,), body)
+    return reply.SerializeToString()
+
+
+def _stop(reply: RateLimitResponse, headers: Headers, body: bytes) -> None:
+    reply.overall_code = OVER_LIMIT
+    reply.response_headers_to_add.extend(_headers(headers))
+    reply.raw_body = body
+
+
+def _headers(headers: Headers) -> list[HeaderValue]:
+    return [HeaderValue(key=name, value=value) for name, value in text(headers)]
+
+
+def _fill(status: RateLimitResponse.DescriptorStatus, verdict: Verdict) -> None:
+    """Tell the account's own tightest limit and no shared one: Envoy can be told to show it to the client."""
+    own = [limit for limit in verdict.limits if limit.scope == "account" and limit.rate > 0]
+    if verdict.mode == "shadow" or not own:
+        return
+    limit = min(own, key=_left)
+    number, unit = whole_units(limit.rate)
+    told = RateLimitResponse.RateLimit(name=limit.name, requests_per_unit=number, unit=unit)
+    status.current_limit.CopyFrom(told)
+    status.limit_remaining = min(max(0, math.floor(limit.remaining)), LARGEST)
+    status.duration_until_reset.seconds = max(0, math.ceil((limit.burst - limit.remaining) / limit.rate))
+
+
+def _left(limit: LimitState) -> float:
+    return limit.remaining / limit.burst

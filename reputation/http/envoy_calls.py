@@ -1,0 +1,124 @@
+"""Envoy's unary gRPC as routes of the check listener: ext_authz and RLS, their messages as bodies of HTTP.
+
+Envoy's filter grpc_http1_reverse_bridge makes such requests of gRPC; the gRPC listener makes them too. What a client
+did wrong is answered inside the message, as a stop: an error of the call would let it pass where Envoy fails open.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import TypeVar
+
+import msgspec
+
+from reputation.errors import BadRequest, NotFound, Problem, TooLarge, Unavailable
+from reputation.events import Request, Verdict
+from reputation.gateway import HttpMessage, Reply
+from reputation.limiter import Limiter, TenantLimiter
+from reputation.wire import invalid, problem_bytes
+
+AUTHZ = b"/envoy.service.auth.v3.Authorization/Check"
+RLS = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
+ADAPTERS = {AUTHZ: "plugins.envoy.grpc_authz", RLS: "plugins.envoy.rls"}
+TENANT = b"x-headcount-tenant"
+ANY_TENANT = "default"
+MOST_BODY = 64 * 1024
+PROTOBUF = b"application/x-protobuf"
+TYPES = frozenset({PROTOBUF, b"application/protobuf", b"application/grpc", b"application/grpc+proto"})
+"""Types of a body; the answer has its request's, because the bridge compares them."""
+
+T = TypeVar("T")
+
+Judge = Callable[[Request], Verdict]
+Handler = Callable[[HttpMessage], Reply]
+
+
+def needed(module: str) -> ModuleType:
+    """Import what the core installation does without. Raises Unavailable naming the extra."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("google", "grpc"):
+            raise
+        raise Unavailable("Envoy's gRPC needs an extra: pip install 'headcount[envoy]'") from None
+
+
+class EnvoyCalls:
+    """The two calls. `judge` gives the verdict on a check."""
+
+    def __init__(self, limiter: Limiter, judge: Judge) -> None:
+        self._limiter = limiter
+        self._judge = judge
+        self.routes: Mapping[bytes, tuple[bytes, Handler]] = {
+            AUTHZ: (b"POST", self._authorize),
+            RLS: (b"POST", self._limit),
+        }
+
+    def _authorize(self, message: HttpMessage) -> Reply:
+        adapter, body, reply = _opened(AUTHZ, message)
+        asked = adapter.decode(body)
+        try:
+            tenant = self._limiter.tenant(adapter.tenant_of(asked) or _header(message, TENANT) or ANY_TENANT)
+            check = _well_read(lambda: adapter.read(asked, tenant.tenant.name, tenant.tenant.settings.gateway))
+            answer = adapter.answer(self._judge(check))
+        except Problem as problem:
+            if problem.status >= Unavailable.status:
+                raise
+            answer = adapter.refuse(problem.status, problem_bytes(problem))
+        return reply(answer)
+
+    def _limit(self, message: HttpMessage) -> Reply:
+        adapter, body, reply = _opened(RLS, message)
+        asked = adapter.decode(body)
+        try:
+            tenant = self.tenant_of(asked.domain, _header(message, TENANT)).tenant
+            checks = _well_read(lambda: adapter.read(asked, tenant.name, tenant.settings.gateway))
+            answer = adapter.answer(len(asked.descriptors), checks, [self._judge(one.check) for one in checks])
+        except Problem as problem:
+            if problem.status >= Unavailable.status:
+                raise
+            answer = adapter.refuse(len(asked.descriptors), problem_bytes(problem))
+        return reply(answer)
+
+    def tenant_of(self, domain: str, named: str = "") -> TenantLimiter:
+        """Find whose domain it is: the tenant that Envoy's operator named, that of its name, that which lists it.
+
+        A domain that is nobody's is the tenant's `default`, if there is one. Raises NotFound.
+        """
+        tenants = self._limiter.tenants
+        if named:
+            return self._limiter.tenant(named)
+        if domain in tenants:
+            return tenants[domain]
+        for tenant in tenants.values():
+            if domain in tenant.tenant.settings.gateway.envoy.domains:
+                return tenant
+        if ANY_TENANT in tenants:
+            return tenants[ANY_TENANT]
+        raise NotFound(f"no tenant has the domain {domain[:256]!r}; name it in its gateway.envoy.domains", "/domain")
+
+
+def _opened(method: bytes, message: HttpMessage) -> tuple[ModuleType, bytes, Callable[[bytes], Reply]]:
+    """Find the adapter, take the frame off the body, and make what puts it on the answer."""
+    adapter, parts = needed(ADAPTERS[method]), needed("plugins.envoy.grpc_parts")
+    if len(message.body) > MOST_BODY:
+        raise TooLarge(f"a message has at most {MOST_BODY} bytes", "")
+    kind = _header(message, b"content-type").partition(";")[0].strip().encode() or PROTOBUF
+    if kind not in TYPES:
+        raise BadRequest("the content type must be that of protobuf or gRPC, such as application/x-protobuf", "")
+    body, framed = parts.unframed(message.body)
+    headers = ((b"content-type", kind),)
+    return adapter, body, lambda answer: Reply(200, parts.framed(answer) if framed else answer, headers)
+
+
+def _header(message: HttpMessage, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in message.headers if key == name), "")
+
+
+def _well_read(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    except ValueError as error:
+        raise BadRequest(str(error)) from None

@@ -1,0 +1,149 @@
+"""Envoy's calls as routes of the check listener: bodies of protobuf, with the gRPC frame or without."""
+
+import subprocess
+import sys
+
+import pytest
+
+from plugins.envoy.grpc_parts import framed, unframed
+from plugins.envoy.messages_pb2 import CheckRequest, CheckResponse, RateLimitRequest, RateLimitResponse
+from reputation.config import from_text
+from reputation.gateway import HttpMessage
+from reputation.http.envoy_calls import AUTHZ, MOST_BODY, RLS
+from reputation.http.routes import CheckRoutes
+from reputation.ids import Ulids
+from reputation.sidecar import build, open_addresses
+
+NOW = 1_790_812_800.0
+TIGHT = "{standard: {rate: 1, burst: 2, daily: 100}}"
+SETTINGS = f"""
+tenants:
+  default: {{plans: {{free: {TIGHT}}}, unconfirmed: {{rate: 1, burst: 2, daily: 100}}}}
+  acme: {{gateway: {{envoy: {{domains: [shop]}}}}}}
+"""
+PROTOBUF = (b"content-type", b"application/x-protobuf")
+
+
+@pytest.fixture
+def routes():
+    settings = from_text(SETTINGS)
+    return CheckRoutes(build(settings, open_addresses(settings, NOW)), lambda: NOW, Ulids(), dict, lambda *_: None)
+
+
+def post(routes, path, body, *headers):
+    return routes(HttpMessage(b"POST", path, list(headers or [PROTOBUF]), body))
+
+
+def asked(key="k1", **more):
+    message = CheckRequest()
+    message.attributes.request.http.path = "/"
+    headers = {"authorization": f"Bearer {key}", "x-forwarded-for": "11.0.0.1", **more}
+    for name, value in headers.items():
+        message.attributes.request.http.header_map.headers.add(key=name, raw_value=value.encode())
+    return message
+
+
+def limited(domain="default", key="k1"):
+    entries = [{"key": "api_key", "value": key}, {"key": "remote_address", "value": "11.0.0.1"}]
+    return RateLimitRequest(domain=domain, descriptors=[{"entries": entries}])
+
+
+def authorized(reply):
+    assert reply.status == 200
+    return CheckResponse.FromString(reply.body)
+
+
+def test_an_account_over_its_limit_is_denied(routes):
+    replies = [authorized(post(routes, AUTHZ, asked().SerializeToString())) for _ in range(3)]
+    assert [reply.status.code for reply in replies] == [0, 0, 7]
+    assert replies[-1].denied_response.status.code == 429
+
+
+def test_the_same_account_has_the_same_bucket_by_either_call(routes):
+    for _ in range(2):
+        assert authorized(post(routes, AUTHZ, asked().SerializeToString())).status.code == 0
+    reply = post(routes, RLS, limited().SerializeToString())
+    assert RateLimitResponse.FromString(reply.body).overall_code == RateLimitResponse.OVER_LIMIT
+
+
+@pytest.mark.parametrize("kind", [b"application/x-protobuf", b"application/grpc", b"application/grpc+proto"])
+def test_a_framed_body_is_answered_with_a_frame_and_with_the_type_it_came_with(routes, kind):
+    reply = post(routes, AUTHZ, framed(asked().SerializeToString()), (b"content-type", kind))
+    body, was_framed = unframed(reply.body)
+    assert (was_framed, dict(reply.headers)[b"content-type"]) == (True, kind)
+    assert CheckResponse.FromString(body).status.code == 0
+
+
+@pytest.mark.parametrize(
+    ("domain", "header", "tenant"),
+    [
+        ("acme", (), "acme"),
+        ("shop", (), "acme"),
+        ("anybody", (), "default"),
+        ("anybody", ((b"x-headcount-tenant", b"acme"),), "acme"),
+    ],
+)
+def test_the_domain_tells_the_tenant(routes, domain, header, tenant):
+    post(routes, RLS, limited(domain).SerializeToString(), PROTOBUF, *header)
+    assert {name for name, one in routes.limiter.tenants.items() if len(one.state.strangers)} == {tenant}
+
+
+def test_the_tenant_of_a_route_counts_before_the_header(routes):
+    message = asked()
+    message.attributes.context_extensions["tenant"] = "acme"
+    post(routes, AUTHZ, message.SerializeToString(), PROTOBUF, (b"x-headcount-tenant", b"default"))
+    assert len(routes.limiter.tenant("acme").state.strangers) == 1
+
+
+def test_what_a_client_did_wrong_is_a_stop_inside_the_message(routes):
+    """A failed call would let it pass where Envoy fails open."""
+    reply = authorized(post(routes, AUTHZ, asked(**{"x-api-key": "other"}).SerializeToString()))
+    assert (reply.status.code, reply.denied_response.status.code) == (7, 400)
+    assert "different keys" in reply.denied_response.body
+    reply = post(routes, RLS, limited(key="a,b").SerializeToString())
+    assert RateLimitResponse.FromString(reply.body).overall_code == RateLimitResponse.OVER_LIMIT
+
+
+def test_a_tenant_that_nobody_configured_is_a_stop_and_names_no_other(routes):
+    message = asked()
+    message.attributes.context_extensions["tenant"] = "nobody"
+    reply = authorized(post(routes, AUTHZ, message.SerializeToString()))
+    assert reply.denied_response.status.code == 404
+    assert "acme" not in reply.denied_response.body
+
+
+@pytest.mark.parametrize("path", [AUTHZ, RLS])
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"\xff", b"application/x-protobuf", 400),
+        (b"\1\0\0\0\0", b"application/grpc", 400),
+        (b"\0\0\0\0\7", b"application/grpc", 400),
+        (b"{}", b"application/json", 400),
+        (b"\n" * (MOST_BODY + 1), b"application/x-protobuf", 413),
+    ],
+)
+def test_what_is_no_message_of_envoy_s_is_refused_and_changes_nothing(routes, path, body, kind, status):
+    assert post(routes, path, body, (b"content-type", kind)).status == status
+    assert not any(len(one.state.strangers) for one in routes.limiter.tenants.values())
+
+
+def test_without_the_extra_the_answer_names_it():
+    """In a Python that cannot import protobuf the other routes work, and these say what to install."""
+    program = """
+import sys
+sys.modules["google"] = sys.modules["google.protobuf"] = None
+from reputation.config import from_text
+from reputation.gateway import HttpMessage
+from reputation.http.routes import CheckRoutes
+from reputation.sidecar import build, open_addresses
+settings = from_text("")
+routes = CheckRoutes(build(settings, open_addresses(settings, 0.0)), float, str, dict, print)
+print(routes(HttpMessage(b"GET", b"/healthz", [])).status)
+print(routes(HttpMessage(b"POST", b"/envoy.service.auth.v3.Authorization/Check", [])))
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)
+    healthy, answer = run.stdout.decode().splitlines()
+    assert healthy == "200"
+    assert "status=503" in answer
+    assert "headcount[envoy]" in answer
