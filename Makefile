@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
-APT_TEST := nginx-light
+APT_TEST := nginx-light redis-server redis-sentinel
 
 .PHONY: setup run test protobuf lint format bench hydra geoip-data image-test lock
 .DELETE_ON_ERROR:

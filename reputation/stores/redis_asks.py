@@ -1,0 +1,113 @@
+"""Batches of asks as the script takes them, and its answer turned into what each ask came to."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from reputation.bucket import spend
+from reputation.charges import Ask, Charge, Taken, take_first
+from reputation.stores.redis_names import Names
+
+SERVER_CLOCK = -1.0
+SLACK = 60.0
+"""Seconds that a bucket is kept after it is full, so that a higher limit does not find it gone, and so fuller."""
+
+Wire = list[object]
+Owed = tuple[Charge, float]
+"""A bucket, and what is to be charged to it."""
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[float]).decode
+
+
+class Batch:
+    """Asks of one tenant that go to the script together. `series` keeps shadow mode's buckets apart."""
+
+    def __init__(self, names: Names, series: str, now: float) -> None:
+        self.asks: list[Ask] = []
+        self.clock = now  # the server's, once it has answered
+        self.keys: dict[bytes, int] = {}
+        self._names = names
+        self._series = series
+        self._now = now
+        self._wire: list[Wire] = []
+        self._charges: list[Sequence[Charge]] = []
+
+    def __len__(self) -> int:
+        return len(self.asks)
+
+    def add(self, ask: Ask, *, owes: bool = False) -> None:
+        """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back."""
+        charges, draws = _places(ask)
+        buckets: list[float] = []
+        for charge in charges:
+            limit = charge.bucket.limit
+            buckets += (self._place(self._series, *charge.key), limit.rate, limit.burst)
+        settlements = [[self._place("l", s.id), s.used, False] for s in ask.settlements]
+        reserve, seconds = 0, 0.0
+        if ask.reserve is not None:
+            reserve = self._place("l" if ask.want else "h", ask.reserve.id)
+            seconds = max(ask.reserve.until - self._now, 0.001)
+        self._wire.append([ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds])
+        self.asks.append(ask)
+        self._charges.append(charges)
+
+    def _place(self, kind: str, *parts: object) -> int:
+        name = self._names.of(kind, *parts)
+        return self.keys.setdefault(name, len(self.keys) + 1)
+
+    def packed(self, clock: float = SERVER_CLOCK, slack: float = SLACK) -> bytes:
+        """Return the script's argument."""
+        return _pack([clock, slack, self._wire])
+
+    def read(self, answer: bytes) -> list[Taken]:
+        """Follow the script: put its buckets in the place of this process's copies, and do what it did to them.
+
+        Both do the same arithmetic (a test holds them to it), so what remains and how long to wait come out as they
+        would of an embedded take, and the copies are what the replica goes on with when Redis is away.
+        """
+        numbers = _unpack(answer)
+        now, at = numbers[0], 1
+        self.clock = now
+        taken = []
+        for ask, charges in zip(self.asks, self._charges, strict=True):
+            granted = int(numbers[at + 1])
+            at += 2
+            for charge in charges:
+                bucket = charge.bucket
+                bucket.tokens, bucket.at = numbers[at], numbers[at + 1]
+                at += 2
+            taken.append(_followed(ask, granted, now))
+        return taken
+
+    def paid(self, answer: bytes) -> list[Owed]:
+        """What each ask that was granted took, as amounts to give back; for a batch that was given up."""
+        numbers = _unpack(answer)
+        at, found = 1, []
+        for ask, charges in zip(self.asks, self._charges, strict=True):
+            chosen, granted = int(numbers[at]), numbers[at + 1]
+            at += 2 + 2 * len(charges)
+            if chosen:
+                found += [(charge, -ask.cost - granted) for charge in ask.draws[chosen - 1]]
+        return found
+
+
+def _places(ask: Ask) -> tuple[Sequence[Charge], list[list[int]]]:
+    """Return an ask's different buckets, and each draw as places among them."""
+    if len(ask.draws) == 1:
+        draw = ask.draws[0]
+        return draw, [[*range(1, len(draw) + 1)]]
+    charges: dict[object, Charge] = {}
+    for draw in ask.draws:
+        for charge in draw:
+            charges.setdefault(charge.key, charge)
+    place = {key: i for i, key in enumerate(charges, 1)}
+    return [*charges.values()], [[place[charge.key] for charge in draw] for draw in ask.draws]
+
+
+def _followed(ask: Ask, granted: int, now: float) -> Taken:
+    taken = take_first(ask.draws, ask.cost, now)
+    if not granted:
+        return taken
+    for charge in taken.draw:
+        spend(charge.bucket, granted, now)
+    return Taken(taken.wait, taken.binding, taken.states, taken.draw, granted)

@@ -1,0 +1,34 @@
+"""Names of keys in Redis: `hc1:{tenant}:kind[...]`, where 1 is the version of what is kept and how.
+
+The braces are a hash tag: on a Cluster everything of one tenant is in one slot, so that one script can take from all
+buckets of a verdict. Tenants spread over the nodes; one tenant is bound to one node's speed.
+"""
+
+import hashlib
+from collections.abc import Hashable
+from urllib.parse import quote
+
+import msgspec
+
+LONGEST = 96
+"""Bytes of a name that is kept as it is; clients choose account names, so longer ones are kept as a hash."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Names:
+    """Names of one tenant's keys."""
+
+    def __init__(self, tenant: str) -> None:
+        self._tag = f"hc1:{{{quote(tenant, safe='')}}}:".encode()
+
+    def of(self, kind: str, *parts: Hashable) -> bytes:
+        """Name what belongs to `parts`; JSON keeps 12 apart from "12" and one part from two."""
+        text = _encode(parts)
+        if len(text) > LONGEST:
+            text = b"#" + hashlib.blake2b(text, digest_size=20).hexdigest().encode()
+        return self._tag + kind.encode() + text
+
+    def single(self, kind: str) -> bytes:
+        """Name what a tenant has one of."""
+        return self._tag + kind.encode()

@@ -1,0 +1,181 @@
+-- A batch of asks on the token buckets of one tenant, in order, each all or none: reputation/charges.py in Lua.
+--
+-- KEYS[1]  receipt of the caller's lane: the number of its last batch and what was answered
+-- KEYS[2…] buckets, then leases and holds, as the asks number them from 1
+-- ARGV[1]  number of this batch; a lane's numbers only grow
+-- ARGV[2]  msgpack: {clock or -1, slack, asks}; absent: void a batch that nobody waits for any more
+--
+-- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
+-- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds}; a draw is a list
+-- of places in the ask's own buckets. The answer is flat: clock, then for every ask the draw that paid (0: none did),
+-- the tokens of its lease, and (tokens, at) of each of its buckets as they were before the take.
+
+local number = tonumber(ARGV[1])
+local LONGEST = 30 * 86400  -- of a bucket that never fills, in seconds
+local RECEIPT = 3600 * 1000
+
+-- the same batch again, because its answer was lost on the way: it is told, not carried out
+local last = redis.call('GETRANGE', KEYS[1], 0, 7)
+if #last == 8 then
+  local done = struct.unpack('<d', last)
+  if done >= number then
+    return done == number and redis.call('GETRANGE', KEYS[1], 8, -1) or redis.error_reply('STALE a later batch came first')
+  end
+end
+if not ARGV[2] then
+  redis.call('SET', KEYS[1], struct.pack('<d', number), 'PX', RECEIPT)
+  return ''
+end
+
+local input = cmsgpack.unpack(ARGV[2])
+local now, slack, asks = input[1], input[2], input[3]
+if now < 0 then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local buckets = {}
+
+local function settled(bucket)
+  local elapsed = now - bucket.at
+  if elapsed <= 0 then return bucket.tokens end
+  local tokens = bucket.tokens + elapsed * bucket.rate
+  if tokens < bucket.burst then return tokens end
+  return bucket.burst
+end
+
+local function put(bucket, tokens)
+  bucket.tokens = tokens
+  if now > bucket.at then bucket.at = now end
+  bucket.changed = true
+end
+
+local function least(a, b)
+  if b < a then return b end
+  return a
+end
+
+local function refund(bucket, amount)
+  put(bucket, least(settled(bucket) + amount, bucket.burst))
+end
+
+-- a bucket that is kept, or nil: nobody drew on it for as long as it takes to fill
+local function kept(key)
+  local bucket = buckets[key]
+  if bucket == nil then
+    local value = redis.call('GET', key)
+    if not value then return nil end
+    local tokens, at, rate, burst = struct.unpack('<dddd', value)
+    bucket = {tokens = tokens, at = at, rate = rate, burst = burst}
+    buckets[key] = bucket
+  end
+  return bucket
+end
+
+local function find(key, rate, burst)
+  local bucket = kept(key)
+  if bucket == nil then
+    bucket = {tokens = burst, at = now, rate = rate, burst = burst}
+    buckets[key] = bucket
+  elseif bucket.rate ~= rate or bucket.burst ~= burst then
+    put(bucket, least(settled(bucket), burst))
+    bucket.rate, bucket.burst = rate, burst
+  end
+  return bucket
+end
+
+-- what was reserved is settled once; a settled one stays until it expires, to tell the same again
+local function settle(key, used, debt)
+  local value = redis.call('GET', key)
+  if not value then return end
+  local found = cmsgpack.unpack(value)
+  if found[1] >= 0 then return end
+  local amount = found[2]
+  found[1] = debt and used or least(used, amount)
+  for i = 3, #found do
+    local bucket = kept(found[i])
+    if bucket then refund(bucket, amount - found[1]) end
+  end
+  redis.call('SET', key, cmsgpack.pack({found[1], amount}), 'KEEPTTL')
+end
+
+local function holds(mine, draw, cost)
+  for _, place in ipairs(draw) do
+    if settled(mine[place]) < cost then return false end
+  end
+  return true
+end
+
+local function spend(mine, draw, cost)
+  for _, place in ipairs(draw) do
+    local bucket = mine[place]
+    put(bucket, settled(bucket) - cost)
+  end
+end
+
+local function lease(mine, draw, share, want)
+  local remaining = math.huge
+  for _, place in ipairs(draw) do remaining = least(remaining, settled(mine[place])) end
+  if remaining < 1 then return 0 end
+  local part = math.floor(remaining * share)
+  if part < 1 then part = 1 end
+  return least(want, part)
+end
+
+local function reserve(ask, draw, amount)
+  local record = {-1, amount}
+  for _, place in ipairs(draw) do record[#record + 1] = KEYS[ask[2][3 * place - 2] + 1] end
+  redis.call('SET', KEYS[ask[8] + 1], cmsgpack.pack(record), 'PX', math.ceil(ask[9] * 1000))
+end
+
+local answer = {now}
+
+local function carry_out(ask)
+  local cost, named, draws = ask[1], ask[2], ask[3]
+  for _, settlement in ipairs(ask[5]) do settle(KEYS[settlement[1] + 1], settlement[2], settlement[3]) end
+  local mine = {}
+  for i = 1, #named, 3 do mine[#mine + 1] = find(KEYS[named[i] + 1], named[i + 1], named[i + 2]) end
+  local head = #answer
+  answer[head + 1], answer[head + 2] = 0, 0
+  for i, bucket in ipairs(mine) do
+    answer[head + 1 + 2 * i], answer[head + 2 + 2 * i] = bucket.tokens, bucket.at
+  end
+  for chosen, draw in ipairs(draws) do
+    if ask[4] then
+      for _, place in ipairs(draw) do refund(mine[place], -cost) end
+    elseif holds(mine, draw, cost) then
+      spend(mine, draw, cost)
+      answer[head + 1] = chosen
+      local want = ask[6]
+      if want > 0 then
+        local granted = lease(mine, draw, ask[7], want)
+        if granted > 0 then
+          spend(mine, draw, granted)
+          reserve(ask, draw, granted)
+          answer[head + 2] = granted
+        end
+      elseif ask[8] > 0 then
+        reserve(ask, draw, cost)
+      end
+      return
+    end
+  end
+end
+
+for _, ask in ipairs(asks) do carry_out(ask) end
+
+-- A bucket is kept until it is full again, and a little longer: then it is the same as none. One in debt stays.
+for key, bucket in pairs(buckets) do
+  if bucket.changed and bucket.burst < math.huge then
+    local seconds = LONGEST
+    if bucket.rate > 0 then
+      seconds = least((bucket.burst - bucket.tokens) / bucket.rate + (bucket.at - now) + slack, 100 * LONGEST)
+    end
+    local value = struct.pack('<dddd', bucket.tokens, bucket.at, bucket.rate, bucket.burst)
+    redis.call('SET', key, value, 'PX', string.format('%.0f', math.ceil(seconds * 1000)))
+  end
+end
+
+local packed = cmsgpack.pack(answer)
+redis.call('SET', KEYS[1], struct.pack('<d', number) .. packed, 'PX', RECEIPT)
+return packed
