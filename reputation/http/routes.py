@@ -65,9 +65,9 @@ class CheckRoutes:
             b"/v1/check/batch": (b"POST", self._batch),
             b"/healthz": (b"GET", _healthy),
             b"/readyz": (b"GET", self._readiness),
+            **EnvoyCalls(limiter, lambda request: self._verdict(request, self._clock())).routes,
         }
 
-            **EnvoyCalls(limiter, lambda request: self._verdict(request, self._clock())).routes,
     def __call__(self, message: HttpMessage) -> Reply:
         """Answer one message. Problems become problem documents; anything else is the listener's to catch."""
         path = message.target.partition(b"?")[0]
