@@ -83,6 +83,7 @@ class Serving:
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
         yield from self._linker_metrics()
         yield from self._memory_metrics()
+        yield from self._reservation_metrics()
         yield from self._listener_metrics()
         yield from self._spoe_metrics()
 
@@ -117,6 +118,17 @@ class Serving:
         yield counter("headcount_spoe_messages", "Messages that came over SPOE.", server.requests)
         yield counter("headcount_spoe_failures", "SPOE messages that Headcount failed to answer.", server.failures)
         yield counter("headcount_spoe_bad_frames", "SPOE connections ended for a bad frame.", server.bad_frames)
+
+    def _reservation_metrics(self) -> Iterator[Metric]:
+        leases = [tenant.leases for tenant in self.limiter.tenants.values()]
+        yield counter("headcount_lease_tokens", "Tokens that were leased.", sum(x.tokens for x in leases))
+        yield counter("headcount_lease_tokens_used", "Leased tokens reported as used.", sum(x.used for x in leases))
+        for name in ("lease", "hold"):
+            kept = [getattr(x.ahead, f"{name}s") for x in leases]
+            yield gauge(f"headcount_{name}s_kept", f"{name.capitalize()}s kept to settle.", sum(map(len, kept)))
+            expired, refused = sum(x.expired for x in kept), sum(x.refused for x in kept)
+            yield counter(f"headcount_{name}s_expired", f"{name.capitalize()}s never settled.", expired)
+            yield counter(f"headcount_{name}s_refused", f"No room for a {name}.", refused)
 
     def _listener_metrics(self) -> Iterator[Metric]:
         server = self.listeners.get("check")

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from reputation.events import AccountFacts, Outcome, Request, Seconds, Verdict
+from reputation.events import AccountFacts, Outcome, Request, Seconds, Settle, Settled, Verdict
 from reputation.orders import OrderBody
 
 
@@ -22,7 +22,7 @@ class ProblemDocument(Struct):
 
 
 _TEMPLATE = "#/components/schemas/{name}"
-_TYPES = (Request, Verdict, AccountFacts, Outcome, OrderBody, ProblemDocument)
+_TYPES = (Request, Verdict, Settle, Settled, AccountFacts, Outcome, OrderBody, ProblemDocument)
 _TENANT = {"name": "tenant", "in": "query", "schema": {"type": "string", "default": "default"}}
 _ID = {
     "name": "id",
@@ -80,10 +80,12 @@ def _operation(
 def _check_paths() -> dict[str, Any]:
     verdict = _answer("The verdict.", _ref("Verdict"), 400, 404, 413, 422)
     verdicts = _answer('Verdicts, or {"error": …}, in order.', {"type": "array"}, 400, 413, 422)
+    settled = _answer("What was charged in the end.", _ref("Settled"), 400, 404, 413, 422)
     items = {"type": "array", "maxItems": 1000, "items": _ref("Request")}
     return {
         "/v1/check": {"post": _operation("Check one request (check listener)", verdict, _ref("Request"))},
         "/v1/check/batch": {"post": _operation("Check up to 1,000 (check listener)", verdicts, items)},
+        "/v1/settle": {"post": _operation("Settle a hold, or leases (check listener)", settled, _ref("Settle"))},
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from reputation.errors import BadRequest, ConfigError, NotFound, Problem, TooLarge
-from reputation.events import Request, Verdict, wire_type
+from reputation.events import Request, Settle, Verdict, wire_type
 from reputation.gateway import HttpMessage, Reply
 from reputation.http.envoy_calls import EnvoyCalls
 from reputation.limiter import Limiter, NewId
@@ -25,6 +25,7 @@ WITH_PATH = frozenset({"envoy"})
 """Gateways that append the client's path to the route."""
 
 _checks = msgspec.json.Decoder(Request, dec_hook=wire_type)
+_settlements = msgspec.json.Decoder(Settle, dec_hook=wire_type)
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 Handler = Callable[[HttpMessage], Reply]
@@ -63,6 +64,7 @@ class CheckRoutes:
         self._routes: Mapping[bytes, tuple[bytes, Handler]] = {
             b"/v1/check": (b"POST", self._check),
             b"/v1/check/batch": (b"POST", self._batch),
+            b"/v1/settle": (b"POST", self._settle),
             b"/healthz": (b"GET", _healthy),
             b"/readyz": (b"GET", self._readiness),
             **EnvoyCalls(limiter, lambda request: self._verdict(request, self._clock())).routes,
@@ -108,6 +110,13 @@ class CheckRoutes:
             return verdict_bytes(self._verdict(read(_checks, item), now))
         except Problem as problem:
             return encode({"error": problem_body(problem)})
+
+    def _settle(self, message: HttpMessage) -> Reply:
+        if len(message.body) > MOST_CHECK:
+            raise TooLarge(f"a settlement has at most {MOST_CHECK} bytes", "")
+        _refuse_charset(message)
+        body = read(_settlements, message.body)
+        return Reply(200, encode(self.limiter.tenant(body.tenant).settle(body, self._clock())), JSON)
 
     def _readiness(self, _: HttpMessage) -> Reply:
         detail = self._ready()

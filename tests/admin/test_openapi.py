@@ -24,6 +24,8 @@ EXCEPTIONS = {
     "/v1/check": [positive_data_acceptance],  # one of three members must be there, wherever
     "/v1/check/batch": [negative_data_rejection],  # a bad item has its error in its place, in a 200
     "/v1/accounts/{id}": [positive_data_acceptance],  # to JSON Schema 4.0 is an integer, here a count is written 4
+    "/v1/settle": [positive_data_acceptance],  # a verdict needs its amount, and one of verdict and leases is there
+    "/v1/allow": [positive_data_acceptance],  # each kind of exception has its own way to write it
     "/v1/orders": [positive_data_acceptance],  # each ruling needs other members
 }
 
@@ -39,7 +41,7 @@ EXCEPTIONS = {
 )
 def test_the_running_sidecar_answers_as_described(case, sidecar):
     """Valid and invalid requests of every operation against the listener that it is on."""
-    port = sidecar.check if case.path.startswith("/v1/check") else sidecar.admin
+    port = sidecar.check if case.path.startswith(("/v1/check", "/v1/settle")) else sidecar.admin
     case.call_and_validate(base_url=f"http://127.0.0.1:{port}", excluded_checks=EXCEPTIONS.get(case.path, []))
 
 

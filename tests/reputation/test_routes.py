@@ -307,3 +307,46 @@ def test_the_answer_has_every_member_of_the_contract(routes):
     assert set(found["reasons"][0]) == {"signal", "points"}
     assert any("detail" in reason for reason in found["reasons"])
     assert found["degraded"] is False
+
+
+UNSETTLED = {
+    "nothing": ("{}", 422, "/verdict"),
+    "no verdict": ('{"actual": 1}', 422, "/verdict"),
+    "no amount": ('{"verdict": "v"}', 422, "/actual"),
+    "a negative amount": ('{"verdict": "v", "actual": -1}', 422, "/actual"),
+    "an amount in quotes": ('{"verdict": "v", "actual": "1"}', 422, "/actual"),
+    "a huge amount": ('{"verdict": "v", "actual": 1e10}', 422, "/actual"),
+    "an unknown verdict": ('{"verdict": "v", "actual": 1}', 404, "/verdict"),
+    "an unknown tenant": ('{"tenant": "nobody", "verdict": "v", "actual": 1}', 404, "/tenant"),
+    "a lease that used less than nothing": ('{"leases": [{"id": "l", "used": -1}]}', 422, "/leases/0/used"),
+    "257 leases": (json.dumps({"leases": [{"id": "l"}] * 257}), 422, "/leases"),
+    "a list": ("[]", 422, ""),
+    "half an object": ("{", 400, ""),
+    "size": ('{"verdict": "' + "x" * MOST_CHECK + '"}', 413, ""),
+}
+
+
+@pytest.mark.parametrize("what", UNSETTLED)
+def test_a_malformed_settlement_is_a_problem_at_its_place(routes, what):
+    body, status, pointer = UNSETTLED[what]
+    reply = post(routes, body, b"/v1/settle")
+    found = json.loads(reply.body)
+    assert (reply.status, found["pointer"]) == (status, pointer)
+
+
+def test_a_hold_and_a_lease_are_settled_over_http(routes):
+    """Ids come from verdicts, refunds show in what remains, and asking twice answers the same."""
+    held = json.loads(post(routes, A + '"request": {"cost": 10, "hold": true}}').body)
+    leased = json.loads(post(routes, A + '"lease": true}').body)
+    body = {"verdict": held["id"], "actual": 2, "leases": [{"id": leased["lease"]["id"], "used": 1}]}
+    answers = [json.loads(post(routes, body, b"/v1/settle").body) for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert answers[0]["charged"] == 2.0
+    assert answers[0]["leases"] == [{"id": leased["lease"]["id"], "charged": 1.0}]
+    after = json.loads(post(routes, A + '"lease": false}').body)
+    assert after["limit"]["remaining"] == leased["limit"]["remaining"] + 8 - 1 - 1
+
+
+@pytest.mark.parametrize("method", [b"GET", b"PUT"])
+def test_settle_takes_post_alone(routes, method):
+    assert routes(HttpMessage(method, b"/v1/settle", [], b"")).status == 405
