@@ -18,6 +18,8 @@ COMMANDS = {
     ),
     "config": ("reputation.commands.config", "config", "Validate or show the configuration, or its schema."),
     "geoip": ("geoip.cli", "geoip", "Look addresses up, build and inspect databases."),
+    "allow": ("reputation.commands.allow", "allow", "Exceptions: let somebody through for a stated time."),
+    "audit": ("reputation.commands.audit", "audit", "Who changed what, and why; export as JSON lines."),
     "hash": ("reputation.commands.hash", "hash_", "Print the stored form of an API key."),
     "label": ("reputation.commands.label", "label", "Report what became of an account."),
     "healthcheck": (

@@ -17,13 +17,21 @@ from reputation.errors import ConfigError
 from reputation.limiter import Limiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
+from reputation.stores.records import MemoryRecords, Records
+from reputation.tuning.live import Tuning
 
 
 class Serving:
     """What both listeners and the signals act on."""
 
     def __init__(
-        self, settings: Settings, limiter: Limiter, addresses: AddressBook, decisions: DecisionLog, log: Any
+        self,
+        settings: Settings,
+        limiter: Limiter,
+        addresses: AddressBook,
+        decisions: DecisionLog,
+        log: Any,
+        records: Records | None = None,
     ) -> None:
         self.settings = settings
         self.limiter = limiter
@@ -32,6 +40,7 @@ class Serving:
         self.clock: Callable[[], float] = time.time
         self.local_admin = True
         self.linking = LiveLinking(limiter, log.warning)
+        self.tuning = Tuning(limiter, records or MemoryRecords(), self.clock, log.warning)
         self.listeners: dict[str, Any] = {}
         self.draining = False
         self.journal = log
@@ -65,6 +74,7 @@ class Serving:
             self.journal.error("reload_failed", error=str(error), kept="the configuration and databases from before")
             return False
         self.settings = settings
+        await self.tuning.refresh_all()
         self.journal.info("reloaded", tenants=sorted(self.limiter.tenants))
         return True
 

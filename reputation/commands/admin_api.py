@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import click
@@ -10,9 +10,22 @@ import click
 TIMEOUT = 10.0
 
 
+class Heard(NamedTuple):
+    """What the admin API answered, and the version that a change must name."""
+
+    found: Any
+    etag: str | None
+
+
 def call(admin: str, token: str | None, method: str, path: str, body: Any = None) -> Any:
     """Call the admin API and return its JSON. Raises click.ClickException in words that say what to do."""
+    return exchange(admin, token, method, path, body).found
+
+
+def exchange(admin: str, token: str | None, method: str, path: str, body: Any = None, etag: str | None = None) -> Heard:
+    """Call the admin API, for a change with the version that it is a change of. Raises click.ClickException."""
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    headers |= {"If-Match": etag} if etag else {}
     connection = http.client.HTTPConnection(admin, timeout=TIMEOUT)
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -28,7 +41,7 @@ def call(admin: str, token: str | None, method: str, path: str, body: Any = None
     if answer.status >= 400:
         where = f" ({found['pointer']})" if found and found.get("pointer") else ""
         raise click.ClickException(f"{found['detail'] if found else answer.reason}{where}")
-    return found
+    return Heard(found, answer.headers.get("ETag"))
 
 
 def part(text: str) -> str:

@@ -1,10 +1,12 @@
 """Options that several commands share, and how errors end a command."""
 
+import datetime
 import functools
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
@@ -27,7 +29,38 @@ admin_option = click.option(
     show_default=True,
     help="Admin listener of the running sidecar, HOST:PORT.",
 )
+tenant_option = click.option(
+    "--tenant", default="default", show_default=True, help="Whose; a name in the configuration."
+)
 token_option = click.option("--token", default=None, help="Bearer token, where the admin listener needs one.")
+
+
+def on_sidecar(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command the options that say which sidecar and which tenant it is about."""
+    return tenant_option(admin_option(token_option(command)))
+
+
+_SPAN = re.compile(r"([0-9]{1,6})([smhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class Span(click.ParamType[float, Any]):
+    """A length of time such as 90s, 12h, 7d or 4w; seconds as a float."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        match = _SPAN.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is no length of time; write it as 90s, 12h, 7d or 4w", param, ctx)
+        return float(int(match[1]) * _UNITS[match[2]])
+
+
+def moment(at: float) -> str:
+    """A time for people, in UTC."""
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def ends_well(command: Callable[P, R]) -> Callable[P, R]:

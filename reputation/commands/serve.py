@@ -71,6 +71,7 @@ async def _serve(settings: Settings, config: Path | None, listen: str, admin: st
         spoe_socket = bind(spoe) if spoe else None
     except AddressError as error:
         raise ConfigError(str(error)) from None
+    await serving.tuning.start()
     check = await importlib.import_module(LISTENERS[kind]).start(
         routes(adapters(settings.gateways)),
         check_socket,
@@ -95,6 +96,7 @@ async def _serve(settings: Settings, config: Path | None, listen: str, admin: st
     linking.cancel()
     await asyncio.gather(linking, return_exceptions=True)
     await runner.cleanup()
+    await serving.tuning.close()
     serving.decisions.close()
     log.info("stopped", connections_cut=cut)
 

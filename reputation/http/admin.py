@@ -1,35 +1,29 @@
 """The admin listener: facts, outcomes, clusters, recent decisions, metrics and the API's description, on aiohttp."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from reputation.errors import BadRequest, NotAllowed, NotFound, Problem
 from reputation.events import AccountFacts, Outcome, wire_type
+from reputation.http import admin_allow
 from reputation.http.access import Caller, authenticate, authorise, check_local
+from reputation.http.admin_answers import Route, json_answer, whole
 from reputation.http.openapi import description
-from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view
+from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view, facts_view
 from reputation.limiter import TenantLimiter
 from reputation.orders import OrderBody, order_of
 from reputation.serving import Serving
-from reputation.wire import PROBLEM_TYPE, encode, problem_bytes, read
+from reputation.tuning.audit import Change
+from reputation.wire import PROBLEM_TYPE, problem_bytes, read
 
 MOST_BODY = 64 * 1024
 FAILED: web.AppKey[Any] = web.AppKey("failed")
 _facts = msgspec.json.Decoder(AccountFacts, dec_hook=wire_type)
 _orders = msgspec.json.Decoder(OrderBody)
 _outcomes = msgspec.json.Decoder(Outcome, dec_hook=wire_type)
-
-
-class Route(NamedTuple):
-    """One admin route: what it does, and the role that it needs (None: nobody is asked who they are)."""
-
-    method: str
-    path: str
-    handler: Callable[["Admin", web.Request], Awaitable[web.Response]]
-    role: str | None
 
 
 class Admin:
@@ -41,20 +35,30 @@ class Admin:
     def application(self) -> web.Application:
         """Return the aiohttp application."""
         app = web.Application(client_max_size=MOST_BODY, middlewares=[_problems])
+        app[FAILED] = self.serving.journal.error
         for route in ROUTES:
             path = route.path.replace(".+", "(?s:.+)")  # an id may have line ends
             app.router.add_route(route.method, path, self._guarded(route))
         return app
 
-    def _guarded(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(request: web.Request) -> web.Response:
+    def _guarded(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
             if route.role is not None:
                 caller = self._caller(request)
                 request["caller"] = caller
                 authorise(caller, route.role, None)
-            return await route.handler(self, request)
+            answer = await route.handler(self, request)
+            if route.method != "GET" and route.role is not None:
+                await self._audit(request)
+            return answer
 
         return handle
+
+    async def _audit(self, request: web.Request) -> None:
+        """Write down what was done; a handler that says nothing of it is named by its route."""
+        default = Change(request.query.get("tenant", "default"), f"{request.method} {request.path}")
+        change, tuning, now = request.get("change", default), self.serving.tuning, self.serving.clock()
+        await tuning.audit.add(change, tuning.new_id(now), request["caller"].name, now)
 
     def _caller(self, request: web.Request) -> Caller:
         tokens = self.serving.settings.tokens
@@ -64,51 +68,62 @@ class Admin:
             request.headers.get("Host"), request.method, request.content_type, request.headers.get("Origin")
         )
 
-    def _tenant(self, request: web.Request, name: str | None = None) -> TenantLimiter:
+    def tenant(self, request: web.Request, name: str | None = None) -> TenantLimiter:
         """Return the tenant that a request names, if its caller may see it."""
         tenant = name or request.query.get("tenant", "default")
         authorise(request["caller"], "reader", tenant)
         return self.serving.limiter.tenant(tenant)
 
     async def put_account(self, request: web.Request) -> web.Response:
-        tenant, account = self._tenant(request), _account(request)
-        tenant.push(account, read(_facts, await request.read()), self.serving.clock())
+        tenant, account = self.tenant(request), _account(request)
+        row, body = tenant.state.row(account), read(_facts, await request.read())
+        before = None if row is None else facts_view(row.facts)
+        tenant.push(account, body, self.serving.clock())
+        after = facts_view(tenant.state.known[account].facts)
+        request["change"] = Change(tenant.tenant.name, "account.put", account, before, after, pushed=True)
         return web.Response(status=204)
 
     async def get_account(self, request: web.Request) -> web.Response:
-        tenant, account = self._tenant(request), _account(request)
+        tenant, account = self.tenant(request), _account(request)
         row = tenant.state.row(account)
         if row is None:
             raise NotFound(f"account {account!r} is not known to tenant {tenant.tenant.name!r}")
-        return _json(account_view(account, row, tenant, self.serving.clock()))
+        return json_answer(account_view(account, row, tenant, self.serving.clock()))
 
     async def delete_account(self, request: web.Request) -> web.Response:
-        tenant, account = self._tenant(request), _account(request)
+        tenant, account = self.tenant(request), _account(request)
+        row = tenant.state.known.get(account)
         if not tenant.delete(account):
             raise NotFound(f"nothing was pushed of account {account!r}")
+        before = None if row is None else facts_view(row.facts)
+        request["change"] = Change(tenant.tenant.name, "account.delete", account, before)
         return web.Response(status=204)
 
     async def post_outcome(self, request: web.Request) -> web.Response:
         outcome = read(_outcomes, await request.read())
-        self._tenant(request, outcome.tenant).report(outcome, self.serving.clock())
+        self.tenant(request, outcome.tenant).report(outcome, self.serving.clock())
+        request["change"] = Change(outcome.tenant, "outcome", outcome.account, None, outcome, pushed=True)
         return web.Response(status=204)
 
     async def get_clusters(self, request: web.Request) -> web.Response:
-        return _json(clusters_view(self._tenant(request)))
+        return json_answer(clusters_view(self.tenant(request)))
 
     async def get_cluster(self, request: web.Request) -> web.Response:
-        return _json(cluster_view(self._tenant(request), request.match_info["id"]))
+        return json_answer(cluster_view(self.tenant(request), request.match_info["id"]))
 
     async def post_order(self, request: web.Request) -> web.Response:
-        self._tenant(request).order(order_of(read(_orders, await request.read()), self.serving.clock()))
+        tenant, body = self.tenant(request), read(_orders, await request.read())
+        tenant.order(order_of(body, self.serving.clock()))
+        subject = body.cluster or body.account or ""
+        request["change"] = Change(tenant.tenant.name, f"order.{body.ruling}", subject, None, body, body.reason)
         return web.Response(status=204)
 
     async def get_decisions(self, request: web.Request) -> web.Response:
-        most = _whole(request.query.get("limit", "50"), "limit", 1, 1000)
-        return _json(decisions_view(self._tenant(request), most))
+        most = whole(request, "limit", 50, 1, 1000)
+        return json_answer(decisions_view(self.tenant(request), most))
 
     async def get_decision(self, request: web.Request) -> web.Response:
-        return _json(decision_view(self._tenant(request), request.match_info["id"], self.serving.clock()))
+        return json_answer(decision_view(self.tenant(request), request.match_info["id"], self.serving.clock()))
 
     async def get_openapi(self, _: web.Request) -> web.Response:
         return web.Response(body=description(), content_type="application/json")
@@ -121,11 +136,11 @@ class Admin:
         )
 
     async def get_health(self, _: web.Request) -> web.Response:
-        return _json({"ok": True})
+        return json_answer({"ok": True})
 
     async def get_ready(self, _: web.Request) -> web.Response:
         detail = self.serving.ready()
-        return _json({"ready": detail is not None, **(detail or {})}, 200 if detail is not None else 503)
+        return json_answer({"ready": detail is not None, **(detail or {})}, 200 if detail is not None else 503)
 
 
 ROUTES = (
@@ -138,6 +153,7 @@ ROUTES = (
     Route("POST", "/v1/orders", Admin.post_order, "operator"),
     Route("GET", "/v1/decisions", Admin.get_decisions, "reader"),
     Route("GET", "/v1/decisions/{id}", Admin.get_decision, "reader"),
+    *admin_allow.ROUTES,
     Route("GET", "/openapi.json", Admin.get_openapi, "reader"),
     Route("GET", "/metrics", Admin.get_metrics, "reader"),
     Route("GET", "/healthz", Admin.get_health, None),
@@ -150,16 +166,6 @@ def _account(request: web.Request) -> str:
     if len(account) > 256:
         raise BadRequest("an account id has at most 256 characters", "/id")
     return account
-
-
-def _whole(text: str, name: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise BadRequest(f"{name} is a whole number from {least} to {most}", f"/{name}")
-    return int(text)
-
-
-def _json(value: Any, status: int = 200) -> web.Response:
-    return web.Response(body=encode(value), status=status, content_type="application/json")
 
 
 def _problem(problem: Problem) -> web.Response:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from reputation.events import AccountFacts, Outcome, Request, Seconds, Settle, Settled, Verdict
+from reputation.http import openapi_tuning
 from reputation.orders import OrderBody
 
 
@@ -22,7 +23,7 @@ class ProblemDocument(Struct):
 
 
 _TEMPLATE = "#/components/schemas/{name}"
-_TYPES = (Request, Verdict, Settle, Settled, AccountFacts, Outcome, OrderBody, ProblemDocument)
+_TYPES = (Request, Verdict, Settle, Settled, AccountFacts, Outcome, OrderBody, ProblemDocument, *openapi_tuning.TYPES)
 _TENANT = {"name": "tenant", "in": "query", "schema": {"type": "string", "default": "default"}}
 _ID = {
     "name": "id",
@@ -128,6 +129,9 @@ def _read_paths() -> dict[str, Any]:
     }
 
 
+_PARTS = openapi_tuning.Parts(_operation, _answer, _ref, (_ID, _TENANT))
+
+
 @cache
 def description() -> bytes:
     """Return the OpenAPI 3.1 document as JSON."""
@@ -143,7 +147,7 @@ def description() -> bytes:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": "The check routes are on the check listener, all others on the admin listener.",
         },
-        "paths": _check_paths() | _written_paths() | _read_paths(),
+        "paths": _check_paths() | _written_paths() | _read_paths() | openapi_tuning.paths(_PARTS),
         "components": {
             "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

@@ -6,7 +6,7 @@ import msgspec
 
 from reputation.bucket import Bucket, settled
 from reputation.errors import NotFound
-from reputation.facts import is_payer, is_proven
+from reputation.facts import Facts, is_payer, is_proven
 from reputation.hydra.links import Cluster
 from reputation.keys import printed
 from reputation.limiter import TenantLimiter
@@ -22,6 +22,18 @@ def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> d
     return {
         "id": account,
         "tenant": tenant.tenant.name,
+        **facts_view(facts),
+        "payer": is_payer(facts, standards, now),
+        "proven": is_proven(facts, standards, now, row.days),
+        "tier": TIERS[row.tier] if row.tier >= 0 else None,
+        "buckets": {name: _bucket(b, now) for name, b in (("burst", row.burst), ("daily", row.daily)) if b},
+        "cluster": None if membership is None else {"id": membership[0], "confidence": membership[1]},
+    }
+
+
+def facts_view(facts: Facts) -> dict[str, Any]:
+    """What was pushed of an account; keys in their stored form."""
+    return {
         "created_at": facts.created_at,
         "plan": facts.plan,
         "verified": facts.verified,
@@ -29,11 +41,6 @@ def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> d
         "payment": msgspec.to_builtins(facts.payment),
         "keys": [printed(key) for key in facts.keys],
         "external": dict(facts.external),
-        "payer": is_payer(facts, standards, now),
-        "proven": is_proven(facts, standards, now, row.days),
-        "tier": TIERS[row.tier] if row.tier >= 0 else None,
-        "buckets": {name: _bucket(b, now) for name, b in (("burst", row.burst), ("daily", row.daily)) if b},
-        "cluster": None if membership is None else {"id": membership[0], "confidence": membership[1]},
     }
 
 

@@ -1,0 +1,52 @@
+"""`headcount audit`: who changed what, before, after, and why."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from reputation.commands.admin_api import call, part
+from reputation.commands.options import ends_well, moment, on_sidecar
+
+PAGE = 1000
+
+
+@click.group()
+def audit() -> None:
+    """Show or export the audit log: who changed what, before, after, and why."""
+
+
+@audit.command()
+@on_sidecar
+@ends_well
+def export(tenant: str, admin: str, token: str | None) -> None:
+    """Print every line of the log as JSON, the oldest first."""
+    for entry in _all(tenant, admin, token):
+        click.echo(json.dumps(entry))
+
+
+@audit.command("list")
+@click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="Lines at most.")
+@on_sidecar
+def list_(limit: int, tenant: str, admin: str, token: str | None) -> None:
+    """Show the newest lines, newest first."""
+    found = call(admin, token, "GET", f"/v1/audit?tenant={part(tenant)}&limit={limit}")
+    table = Table("when (UTC)", "who", "what", "of", "why")
+    for entry in found["entries"]:
+        row = (moment(entry["at"]), entry["who"], entry["what"], entry.get("subject", ""), entry.get("why", ""))
+        table.add_row(*row)
+    Console().print(table if found["entries"] else "nothing yet")
+
+
+def _all(tenant: str, admin: str, token: str | None) -> Iterator[dict[str, Any]]:
+    last = ""
+    while True:
+        path = f"/v1/audit?tenant={part(tenant)}&limit={PAGE}&after={part(last)}"
+        entries = call(admin, token, "GET", path)["entries"]
+        yield from entries
+        if len(entries) < PAGE:
+            return
+        last = entries[-1]["id"]

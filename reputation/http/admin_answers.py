@@ -1,0 +1,54 @@
+"""What the handlers of the admin listener share: a route, answers, and what they read from a request."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiohttp import web
+
+from reputation.errors import BadRequest
+from reputation.limiter import TenantLimiter
+from reputation.wire import encode
+
+if TYPE_CHECKING:
+    from reputation.http.admin import Admin
+
+MOST_ID = 256
+
+
+class Route(NamedTuple):
+    """One admin route: what it does, and the role that it needs (None: nobody is asked who they are)."""
+
+    method: str
+    path: str
+    handler: Callable[["Admin", web.Request], Awaitable[web.StreamResponse]]
+    role: str | None
+
+
+def json_answer(value: Any, status: int = 200, etag: str | None = None) -> web.Response:
+    """Answer with JSON, and perhaps with the version that a change must name."""
+    headers = {} if etag is None else {"ETag": f'"{etag}"'}
+    return web.Response(body=encode(value), status=status, content_type="application/json", headers=headers)
+
+
+def nothing() -> web.Response:
+    return web.Response(status=204)
+
+
+def whole(request: web.Request, name: str, default: int, least: int, most: int) -> int:
+    """Read a whole number from the query. Raises BadRequest."""
+    text = request.query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise BadRequest(f"{name} is a whole number from {least} to {most}", f"/{name}")
+    return int(text)
+
+
+def reason_of(request: web.Request) -> str:
+    """Read the reason that a change without a body must give. Raises BadRequest."""
+    text = request.query.get("reason", "")
+    if not 1 <= len(text) <= 1024:
+        raise BadRequest("say why with ?reason=, in at most 1,024 characters", "/reason")
+    return text
+
+
+def tenant_name(tenant: TenantLimiter) -> str:
+    return tenant.tenant.name

@@ -1,0 +1,36 @@
+"""Documents of one kind, as values: what the records keep as bytes."""
+
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from reputation.stores.records import ANY, Records
+
+T = TypeVar("T", bound=Struct)
+
+
+class Documents(Generic[T]):
+    """Values of one type in the records, by tenant and id."""
+
+    def __init__(self, records: Records, kind: str, type_: type[T]) -> None:
+        self.kind = kind
+        self._records = records
+        self._decoder = msgspec.json.Decoder(type_)
+
+    async def put(self, tenant: str, id_: str, value: T, *, expect: int = ANY) -> int:
+        """Keep a value and return its version. Raises Conflict if `expect` is not the version that is there."""
+        return await self._records.put(tenant, self.kind, id_, msgspec.json.encode(value), expect=expect)
+
+    async def get(self, tenant: str, id_: str) -> tuple[T, int] | None:
+        """Find a value and its version."""
+        record = await self._records.get(tenant, self.kind, id_)
+        return None if record is None else (self._decoder.decode(record.body), record.version)
+
+    async def all(self, tenant: str) -> list[T]:
+        """Every value, by id."""
+        return [self._decoder.decode(record.body) for record in await self._records.all(tenant, self.kind)]
+
+    async def delete(self, tenant: str, id_: str) -> bool:
+        """Forget a value; False if it was not there."""
+        return await self._records.delete(tenant, self.kind, id_)
