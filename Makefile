@@ -46,13 +46,13 @@ hydra: $(VENV)/.test
 geoip-data: $(VENV)/.run
 	$(BIN)/python -m geoip.embedded
 
-image-test:
-	image/test
 # Generate the code of Envoy's messages anew, after a change of their description.
 protobuf: $(VENV)/.run
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv run --quiet --no-project --with grpcio-tools==1.85.1 python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. plugins/envoy/messages.proto
 
+image-test:
+	image/test
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) 2>/dev/null || { requirements/apt $(APT_RUN) && $(PYTHON) -m venv --clear $(VENV); }
