@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from math import inf
 
 from reputation.hydra.linker import LinkerSettings
 from reputation.hydra.links import NOTHING, follow
@@ -20,9 +21,9 @@ NEWS = 8
 """A replay links again after at least one note for every so many accounts: with less, little can have changed."""
 SMALL = 10_000
 """Accounts whose epoch takes a fraction of a second; above that, after half as many notes as there are accounts
-more, so that linking and checking take about equally long on two cores."""
+more, and its links wait for the next epoch, so that linking and checking go on at the same time on two cores."""
 REPLAY_LAG = 5.0
-"""Recorded seconds after which an epoch's links take effect in a replay: what a live epoch takes."""
+"""Recorded seconds after which an epoch's links take effect in a replay, if not later: what a live epoch takes."""
 
 Log = Callable[..., None]
 Tenants = list[tuple[str, TenantLimiter]]
@@ -77,7 +78,9 @@ class RecordedLinking:
         waiting = sum(tenant.witness.waiting for _, tenant in self._tenants)
         if now >= self._next and self._fed + waiting >= self._enough:
             self._ask(process, now)
-        elif waiting >= MOST_WAITING // 4 and self._due is None:
+        elif waiting >= MOST_WAITING // 4:
+            if self._due is not None:
+                self._follow(process)  # before it is fed: it reads nothing until its answer is taken
             self._feed(process, now)
 
     def _feed(self, process: LinkerProcess, now: float) -> None:
@@ -92,8 +95,8 @@ class RecordedLinking:
         self._feed(process, now)
         for name, tenant in self._tenants:
             process.send(batch_of(name, linker_settings(tenant), [], now, epoch=True))
-        self._next, self._due, self._fed = now + self._every, now + self._lag, 0
         accounts = sum(tenant.state.size() for _, tenant in self._tenants)
+        self._next, self._due, self._fed = now + self._every, now + self._lag if accounts < SMALL else inf, 0
         self._enough = max(accounts // NEWS, (accounts - SMALL) // 2)
 
     def _follow(self, process: LinkerProcess) -> None:

@@ -56,7 +56,7 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     payer_floor_units: Annotated[
         float,
         Meta(ge=0, description="What a payer in a cluster has a day before the purse is asked, in the same unit."),
-    ] = 1.0
+    ] = 0.25
     floor: Annotated[
         float, Meta(ge=0, description="Requests a day that any account keeps in a crowded neighbourhood.")
     ] = 2.0

@@ -38,13 +38,21 @@ class Kept(msgspec.Struct, array_like=True):
     apart: float = 0.0
 
 
+class Split(msgspec.Struct, array_like=True):
+    """What was one cluster until an operator split it: its members then, and until when they are not linked again."""
+
+    cluster: str
+    until: float | None
+    members: list[str]
+
+
 class Book(msgspec.Struct, array_like=True):
     """All clusters of a tenant. Ids come from a counter, so the same input gives the same ids."""
 
     clusters: dict[str, Kept] = msgspec.field(default_factory=dict)
     orders: list[Order] = msgspec.field(default_factory=list)
     made: int = 0
-    splits: list[dict[str, int]] = msgspec.field(default_factory=list)
+    splits: list[Split] = msgspec.field(default_factory=list)
 
     def home(self) -> dict[str, str]:
         """Which cluster each linked account is in."""
@@ -86,10 +94,15 @@ def order(book: Book, ruling: Order, now: float) -> None:
     """Take an operator's decision; it works at once and in every epoch until it runs out."""
     if ruling.ruling == "forget":
         book.orders = [old for old in book.orders if (old.account, old.cluster) != (ruling.account, ruling.cluster)]
+        if ruling.account is None:
+            book.splits = [split for split in book.splits if split.cluster != ruling.cluster]
         return
-    if ruling.ruling == "split" and ruling.cluster in book.clusters:
-        book.splits.append(dict.fromkeys(book.clusters[ruling.cluster].members, 1))
-    book.orders.append(ruling)
+    if ruling.ruling == "split":
+        if ruling.cluster in book.clusters:
+            members = sorted(book.clusters[ruling.cluster].members)
+            book.splits.append(Split(ruling.cluster, ruling.until, members))
+    else:
+        book.orders.append(ruling)
     _obey(book, now)
 
 
@@ -100,10 +113,10 @@ def blessed(book: Book, now: float) -> set[str]:
 def released(book: Book, now: float) -> set[str]:
     """Accounts that an operator let go, or whose cluster was split."""
     free = {o.account for o in book.orders if o.ruling == "release" and o.account and _stands(o, now)}
-    return free.union(*book.splits)
+    return free.union(*(split.members for split in book.splits if _stands(split, now)))
 
 
-def _stands(ruling: Order, now: float) -> bool:
+def _stands(ruling: Order | Split, now: float) -> bool:
     return ruling.until is None or ruling.until > now
 
 
@@ -162,6 +175,7 @@ def _leave(book: Book, active: set[str], now: float) -> None:
 
 def _obey(book: Book, now: float) -> None:
     book.orders = [ruling for ruling in book.orders if _stands(ruling, now)]
+    book.splits = [split for split in book.splits if _stands(split, now)]
     free = released(book, now)
     for kept in book.clusters.values():
         for account in free & kept.members.keys():

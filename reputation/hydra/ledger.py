@@ -18,9 +18,11 @@ BATCH = 65536
 IDLE = 30 * DAY
 """An account unseen for so long is forgotten, and an unconfirmed one after UNCONFIRMED_IDLE."""
 UNCONFIRMED_IDLE = 2 * DAY
-CONFIRMED, PROVEN, PAYER, ORGANISED, LABELLED, EXONERATED = 1, 2, 4, 8, 16, 32
+OUTCOME_STANDS = 90 * DAY
+"""How long an outcome counts: card networks take disputes for up to 120 days, most come within 90."""
+CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
-_FLOATS = {"created": np.nan, "first": np.nan, "last": np.nan, "settled": np.nan, "told": np.nan}
+_FLOATS = dict.fromkeys(("created", "first", "last", "settled", "told", "accused", "cleared"), np.nan)
 _INTS = {"card": -1, "iin": -1, "issuer": -1, "funding": -1, "organisation": -1, "plan": -1, "disputes": 0}
 _NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan")
 
@@ -43,6 +45,7 @@ class Ledger:
         self.flags = np.zeros(1024, np.uint8)
         self.requests = np.zeros(1024, np.float32)
         self.recent = np.zeros((1024, 24), np.float32)
+        self.refused = np.zeros((1024, 24), np.float32)
         self.by_hour = np.zeros((1024, 24), np.uint32)
         self.hour = 0
         self.unconfirmed = 0
@@ -67,16 +70,17 @@ class Ledger:
         self.ints["disputes"][number] = min(known.disputes or 0, 30000) + (known.payment_status == "disputed")
         for name, value in _named(known).items():
             self.ints[name][number] = self.names[name].number(value)
-        kept = self.flags[number] & (CONFIRMED | LABELLED | EXONERATED)
+        kept = self.flags[number] & CONFIRMED
         told = PROVEN * known.proven | PAYER * known.payer | ORGANISED * known.organisation_verified
         self.flags[number] = kept | told
 
-    def mark(self, account: str, flag: int) -> None:
-        """Set a flag of an account that an outcome came back for; that also confirms it."""
+    def mark(self, account: str, column: str | None, at: float) -> None:
+        """Note when an outcome ("accused", "cleared", or neither) came back for an account; that also confirms it."""
         number = self._account(account, confirmed=True)
         if number >= 0:
             self._confirm(number, confirmed=True)
-            self.flags[number] |= flag
+            if column is not None:
+                self.floats[column][number] = at
 
     def absorb(self) -> None:
         """Move waiting sightings into the columns, all at once."""
@@ -93,7 +97,8 @@ class Ledger:
         self.worn.add(accounts[worn], self.clients.numbers(both), at[worn])
         self._contents(batch, accounts, at)
         cost = np.array([sighting.cost for sighting in batch])
-        self._count(accounts, at, cost)
+        stopped = np.array([sighting.stopped for sighting in batch])
+        self._count(accounts, at, cost, stopped)
 
     def forget(self, now: float) -> None:
         """Keep windows and bounds; called once an epoch."""
@@ -125,6 +130,23 @@ class Ledger:
         """Units wanted in the last 24 hours, stopped ones too."""
         wanted: Floats = self.recent[: self.size].sum(axis=1, dtype=np.float64)
         return wanted
+
+    def use(self) -> Floats:
+        """Units let through in the last 24 hours."""
+        refused: Floats = self.refused[: self.size].sum(axis=1, dtype=np.float64)
+        return self.demand() - refused
+
+    def accused(self, now: float) -> Mask:
+        """Accounts with an outcome against them that still counts, and no better one since."""
+        accused, cleared = self.column("accused"), self.column("cleared")
+        standing: Mask = (accused >= now - OUTCOME_STANDS) & ~(cleared > accused)
+        return standing
+
+    def cleared(self, now: float) -> Mask:
+        """Accounts with a good outcome that still counts, and no worse one since."""
+        accused, cleared = self.column("accused"), self.column("cleared")
+        standing: Mask = (cleared >= now - OUTCOME_STANDS) & ~(accused >= cleared)
+        return standing
 
     def name_of(self, kind: str, value: int) -> str:
         return str(self.names[kind].names[value])
@@ -172,15 +194,17 @@ class Ledger:
             shapes = self.names["content"].numbers([shape for _, shape in rows])
             self.pairs["content"].add(accounts[where], shapes, at[where])
 
-    def _count(self, accounts: Ints, at: Floats, cost: Floats) -> None:
+    def _count(self, accounts: Ints, at: Floats, cost: Floats, stopped: Mask) -> None:
         there = accounts >= 0
-        accounts, at, cost = accounts[there], at[there], cost[there]
+        accounts, at, cost, stopped = accounts[there], at[there], cost[there], stopped[there]
         if not len(accounts):
             return
         hours = (at // HOUR).astype(np.int64)
         self._turn(int(hours.max()))
         fresh = hours > self.hour - 24
         np.add.at(self.recent, (accounts[fresh], hours[fresh] % 24), cost[fresh])
+        fresh &= stopped
+        np.add.at(self.refused, (accounts[fresh], hours[fresh] % 24), cost[fresh])
         np.add.at(self.by_hour, (accounts, hours % 24), 1)
         np.add.at(self.requests, accounts, 1)
         np.fmin.at(self.floats["first"], accounts, at)
@@ -192,7 +216,7 @@ class Ledger:
 
     def _turn(self, hour: int) -> None:
         for passed in range(max(self.hour + 1, hour - 23), hour + 1):
-            self.recent[:, passed % 24] = 0.0
+            self.recent[:, passed % 24] = self.refused[:, passed % 24] = 0.0
         self.hour = max(self.hour, hour)
 
     def _grow(self, number: int) -> None:
@@ -202,7 +226,8 @@ class Ledger:
             for name in columns:
                 columns[name] = _doubled(columns[name], _FLOATS.get(name, _INTS.get(name, 0)))
         self.flags, self.requests = _doubled(self.flags, 0), _doubled(self.requests, 0)
-        self.recent, self.by_hour = _doubled(self.recent, 0), _doubled(self.by_hour, 0)
+        self.recent, self.refused = _doubled(self.recent, 0), _doubled(self.refused, 0)
+        self.by_hour = _doubled(self.by_hour, 0)
 
     def _idle(self, now: float) -> Mask:
         confirmed = self.flagged(CONFIRMED)
@@ -221,7 +246,7 @@ class Ledger:
                 columns[name][numbers] = value
         self.flags[numbers] = 0
         self.requests[numbers] = 0
-        self.recent[numbers] = 0
+        self.recent[numbers] = self.refused[numbers] = 0
         self.by_hour[numbers] = 0
         self.accounts.release(numbers.tolist())
 

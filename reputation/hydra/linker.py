@@ -16,13 +16,13 @@ from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS
 from reputation.hydra.growth import Background
 from reputation.hydra.items import Items, collect, describe
-from reputation.hydra.ledger import CONFIRMED, EXONERATED, LABELLED, ORGANISED, PAYER, PROVEN, Ledger
+from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.links import Cluster, Evidence, Links, Standing
 from reputation.hydra.overt import invoiced
 from reputation.hydra.sightings import Known, Order, Sighting
 from reputation.hydra.surprise import Pools
 
-OUTCOMES = {"chargeback": LABELLED, "abuse": LABELLED, "challenge_failed": LABELLED, "good": EXONERATED}
+OUTCOMES = {"chargeback": "accused", "abuse": "accused", "challenge_failed": "accused", "good": "cleared"}
 WATCHED = 7 * DAY
 RESTRICTED = 0.99
 BARE = 0.1
@@ -64,9 +64,9 @@ class Linker:
     def know(self, known: Known) -> None:
         self.ledger.know(known)
 
-    def outcome(self, account: str, kind: str, at: float) -> None:  # noqa: ARG002 - labels do not age yet
+    def outcome(self, account: str, kind: str, at: float) -> None:
         """An outcome came back; any confirms the account."""
-        self.ledger.mark(account, OUTCOMES.get(kind, CONFIRMED))
+        self.ledger.mark(account, OUTCOMES.get(kind), at)
 
     def order(self, order: Order, now: float) -> None:
         clusters.order(self.book, order, now)
@@ -89,7 +89,8 @@ class Linker:
             return self._snapshot(now, bills, None, pools)
         items = collect(ledger, whole, now)
         anew = now - self.searched >= ANEW
-        groups, known = self._groups(items, pools, [] if anew else self._standing_groups())
+        anybody = pools.suspects | pools.base & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
+        groups, known = self._groups(items, pools, anybody, [] if anew else self._standing_groups())
         found = [self._found(group) for group in groups]
         if anew:
             self.searched = now
@@ -115,7 +116,7 @@ class Linker:
             settled & seen if (confirmed & seen).sum() < BARE * max(seen.sum(), 1) else False
         )
         trusted = whole & ledger.flagged(PROVEN | PAYER)
-        suspects = whole & ~trusted & ~ledger.flagged(ORGANISED | EXONERATED)
+        suspects = whole & ~trusted & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
         suspects[list(bills)] = False
         suspects[self._numbers(clusters.released(self.book, now))] = False
         linked = np.zeros(ledger.size, bool)
@@ -143,17 +144,19 @@ class Linker:
             groups.append(Group(members, np.array([odds[n] for n in members.tolist()]), families))
         return [group for group in groups if len(group.members)]
 
-    def _groups(self, items: Items, pools: Pools, standing: list[Group]) -> tuple[list[Group], Background]:
+    def _groups(
+        self, items: Items, pools: Pools, anybody: Mask, standing: list[Group]
+    ) -> tuple[list[Group], Background]:
         """Groups of this epoch; nobody who is in one, or is a candidate for one, counts as normal beside it.
 
-        standing: groups that are not searched for again.
+        anybody: whom a session or a device may link; standing: groups that are not searched for again.
         """
         classes = (_most_seen(self.ledger, "network"), _most_seen(self.ledger, "country"))
         linked = self._mask(group.members for group in standing)
         searched = pools._replace(suspects=pools.suspects & ~linked)
         cells = surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
         groups = cores.from_cells(cells, items.family(), self.ledger.size)
-        components = self._components(items, pools)
+        components = self._components(items, pools, anybody)
         apart = self._mask(component for _, component in components)
         known = growth.background(items, pools.base & ~apart, classes)
         drawn = [cores.corroborated(part, by, known) for by, part in components if not linked[part].all()]
@@ -172,8 +175,7 @@ class Linker:
             inside[part] = True
         return inside
 
-    def _components(self, items: Items, pools: Pools) -> list[tuple[int, Ints]]:
-        anybody = pools.suspects | pools.base & ~self.ledger.flagged(ORGANISED | EXONERATED)
+    def _components(self, items: Items, pools: Pools, anybody: Mask) -> list[tuple[int, Ints]]:
         found = [
             (FAMILY[INDEX[identity.kind]], component)
             for identity in graph.IDENTITIES
@@ -201,7 +203,8 @@ class Linker:
     def _snapshot(self, now: float, bills: dict[int, int], known: Background | None, pools: Pools) -> Links:
         ledger, book = self.ledger, self.book
         demand = ledger.demand()
-        used = demand[pools.trusted & (demand > 0)] if len(pools.trusted) else demand
+        use = ledger.use()
+        used = use[pools.trusted & (use > 0)] if len(pools.trusted) else use
         typical = typical_use(used, self.settings.prior_use)
         kept = {name: self._cluster(name, now, known, demand, typical) for name in book.clusters}
         members = {
@@ -230,7 +233,7 @@ class Linker:
     def _standing(self, name: str, numbers: Ints, confidence: float, now: float) -> Standing:
         if name in clusters.blessed(self.book, now):
             return "blessed"
-        if self.ledger.flagged(LABELLED)[numbers].mean() >= 0.05 if len(numbers) else False:
+        if self.ledger.accused(now)[numbers].mean() >= 0.05 if len(numbers) else False:
             return "challenged"
         return "restricted" if confidence >= RESTRICTED else "shared"
 
