@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# LiteLLM pins over a hundred packages, so its tests have an environment of their own
+LITELLM := .venv-litellm
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
 APT_TEST := nginx-light redis-server redis-sentinel
@@ -15,7 +17,7 @@ setup: $(VENV)/.run
 run: setup
 	exec $(BIN)/headcount serve
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(LITELLM)/.ready
 	requirements/apt $(APT_TEST)
 	$(BIN)/python -m pytest -m "not gateway" -q
 	$(BIN)/python -m pytest -m gateway -q
@@ -66,8 +68,14 @@ $(VENV)/.test: $(VENV)/.run requirements/test.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.lock
 	touch $@
 
+$(LITELLM)/.ready: requirements/litellm.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv --clear $(LITELLM)
+	$(LITELLM)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 # Re-resolve the pinned versions after a change of dependencies in pyproject.toml.
 lock:
 	$(BIN)/pip install --quiet uv
 	echo 'setuptools>=80' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/run.lock pyproject.toml -
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/test.lock --constraint requirements/run.lock --group test --group bench
+	echo 'litellm[proxy]' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/litellm.lock -

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-LONGEST_START = 30.0
+LONGEST_START = 90.0
 BETWEEN_POLLS = 0.02
 
 
@@ -58,3 +58,11 @@ def running(command: Sequence[str], directory: Path, ready: Callable[[], bool]) 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def wait_for(reached: Callable[[], bool]) -> None:
+    """Ask again until it is so; what a server does after it has answered takes a moment."""
+    deadline = time.monotonic() + LONGEST_START
+    while not reached():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(BETWEEN_POLLS)

@@ -1,0 +1,3 @@
+from .middleware import HeadcountMiddleware
+
+__all__ = ["HeadcountMiddleware"]

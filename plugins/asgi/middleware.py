@@ -1,0 +1,77 @@
+"""ASGI middleware: for Starlette, FastAPI, Litestar, Django and whatever else speaks ASGI, without a gateway."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from plugins.middleware import Gate
+from reputation.gateway import Headers, HttpMessage, Reply
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+POLICY_VIOLATION = 1008
+DENIAL = "websocket.http.response"
+
+
+class HeadcountMiddleware:
+    """Asks before each HTTP request and each WebSocket handshake.
+
+    The verdict is at `scope["headcount"]` for the application (None while no sidecar answers), which may act on its
+    tier and actions; the client gets the account's own limits and no more.
+    """
+
+    def __init__(self, app: App, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        judged = await self._gate.judge(message_of(scope))
+        if judged.stop is not None:
+            await _stop(scope, receive, send, judged.stop)
+            return
+        scope["headcount"] = judged.verdict
+        await self._app(scope, receive, _with_headers(send, judged.headers))
+
+
+def message_of(scope: Message) -> HttpMessage:
+    """Return what an adapter reads: ASGI header names are lower case already."""
+    query = scope.get("query_string", b"")
+    path = scope.get("raw_path") or scope["path"].encode()
+    peer = scope.get("client") or ("",)
+    return HttpMessage(
+        scope.get("method", "GET").encode(),
+        path + b"?" + query if query else path,
+        [(bytes(name), bytes(value).strip()) for name, value in scope["headers"]],
+        b"",
+        peer[0],
+    )
+
+
+def _with_headers(send: Send, headers: Headers) -> Send:
+    lines = [(name.lower(), value) for name, value in headers]
+
+    async def sending(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.accept"):
+            message["headers"] = [*message.get("headers", ()), *lines]
+        await send(message)
+
+    return sending
+
+
+async def _stop(scope: Message, receive: Receive, send: Send, reply: Reply) -> None:
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect
+        if DENIAL not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
+        kind = DENIAL
+    lines = [(name.lower(), value) for name, value in reply.headers]
+    length = (b"content-length", b"%d" % len(reply.body))
+    await send({"type": f"{kind}.start", "status": reply.status, "headers": [*lines, length]})
+    await send({"type": f"{kind}.body", "body": reply.body})

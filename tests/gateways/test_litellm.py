@@ -1,0 +1,170 @@
+"""The shipped plug-in in the real LiteLLM proxy: stops with their headers, settlements, and no sidecar at all."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import litellm_proxy
+import pytest
+from gateway_processes import binary, free_port, listening, running, wait_for
+
+pytestmark = pytest.mark.gateway
+
+TIERS = ("trusted", "standard", "limited", "restricted", "blocked")
+FEW = {"rate": 0.01, "burst": 3, "daily": 1000}
+MANY = {"rate": 0.01, "burst": 50, "daily": 1000}
+TOKENS = {"rate": 0.001, "burst": 5000, "daily": 100_000}
+SETTINGS = {
+    "tenants": {
+        "default": {
+            "plans": {"free": dict.fromkeys(TIERS, FEW), "paid": dict.fromkeys(TIERS, MANY)},
+            "unconfirmed": MANY,
+        },
+        "tokens": {"unit": "tokens", "plans": {"free": dict.fromkeys(TIERS, TOKENS)}, "unconfirmed": TOKENS},
+    }
+}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@contextmanager
+def sidecar(directory: Path, port: int) -> Iterator[int]:
+    """The admin port of a sidecar that answers checks on `port`."""
+    admin, settings = free_port(), directory / "headcount.yaml"
+    settings.write_text(json.dumps(SETTINGS))
+    command = [binary("headcount"), "serve", "--config", str(settings), "--state", ":memory:"]
+    command += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"]
+    with running(command, directory, lambda: listening(port) and listening(admin)):
+        yield admin
+
+
+def ask(port: int, key: str, words: str = "hello", **more: Any) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    body = {"model": "stub", "messages": [{"role": "user", "content": words}], **more}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+    answer = connection.getresponse()
+    found = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+    connection.close()
+    return found
+
+
+def decisions(admin: int, tenant: str) -> list[dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", admin, timeout=20)
+    connection.request("GET", f"/v1/decisions?tenant={tenant}")
+    found: list[dict[str, Any]] = json.loads(connection.getresponse().read())["decisions"]
+    connection.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[int]:
+    with litellm_proxy.model() as port:
+        yield port
+
+
+class Running(NamedTuple):
+    proxy: int
+    admin: int
+
+
+@pytest.fixture(scope="module")
+def by_requests(tmp_path_factory: pytest.TempPathFactory, model: int) -> Iterator[Running]:
+    """A proxy whose calls cost 1 each, failing open as shipped."""
+    directory, port = tmp_path_factory.mktemp("requests"), free_port()
+    with (
+        sidecar(directory, port) as admin,
+        litellm_proxy.proxy(directory, model, url=f"http://127.0.0.1:{port}", content_key="a secret") as proxy,
+    ):
+        yield Running(proxy, admin)
+
+
+@pytest.fixture(scope="module")
+def by_tokens(tmp_path_factory: pytest.TempPathFactory, model: int) -> Iterator[Running]:
+    """A proxy whose calls hold what they may use."""
+    directory, port = tmp_path_factory.mktemp("tokens"), free_port()
+    settings = {"url": f"http://127.0.0.1:{port}", "tenant": "tokens", "unit": "tokens", "output_tokens": "1000"}
+    with sidecar(directory, port) as admin, litellm_proxy.proxy(directory, model, **settings) as proxy:
+        yield Running(proxy, admin)
+
+
+def test_calls_pass_until_the_limit_and_then_get_429(by_requests: Running) -> None:
+    """With Retry-After and the account's own limits, and nothing of tier, risk or cluster."""
+    passing = [ask(by_requests.proxy, "sk-free-1") for _ in range(3)]
+    stopped = ask(by_requests.proxy, "sk-free-1")
+    assert [answer.status for answer in passing] == [200] * 3
+    assert stopped.status == 429
+    assert int(stopped.headers["retry-after"]) >= 1
+    assert "ratelimit" in passing[0].headers
+    assert "ratelimit-policy" in stopped.headers
+    for answer in (*passing, stopped):
+        assert not {"x-headcount-tier", "x-headcount-risk", "x-headcount-cluster"} & set(answer.headers)
+
+
+def test_a_virtual_keys_own_metadata_brings_facts(by_requests: Running) -> None:
+    """The operator wrote the plan into the key; the plan's limit holds."""
+    assert [ask(by_requests.proxy, "sk-paid-1").status for _ in range(6)] == [200] * 6
+
+
+def test_a_client_cannot_bring_a_verdict_of_its_own(by_requests: Running) -> None:
+    """What a body says in `metadata` is not what the plug-in noted there."""
+    told = {"headcount_verdict": {"id": "x", "headers": {"X-Forged": "1"}, "actions": []}}
+    answer = ask(by_requests.proxy, "sk-free-2", metadata=told)
+    assert answer.status == 200
+    assert "x-forged" not in answer.headers
+    assert answer.headers["x-headcount-verdict"] != "x"
+
+
+def left(running: Running, key: str) -> float:
+    """Tokens that an account has left, by the verdict of a call that asks for more than it can have."""
+    answer = ask(running.proxy, key, max_tokens=100_000)
+    assert answer.status == 429
+    found = answer.headers["ratelimit"].split(",")[0]
+    return float(found.split("r=")[1].split(";")[0])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_is_settled_by_the_tokens_it_used(by_tokens: Running, stream: bool) -> None:
+    """Held is the prompt and the output asked for; charged in the end is what the model said."""
+    key = f"sk-settle-{stream}"
+    assert ask(by_tokens.proxy, key, "used 321", stream=stream).status == 200
+    wait_for(lambda: left(by_tokens, key) == 5000 - 321)
+
+
+def test_what_a_failed_call_held_comes_back(by_tokens: Running) -> None:
+    assert ask(by_tokens.proxy, "sk-fails", "fail").status == 500
+    wait_for(lambda: left(by_tokens, "sk-fails") == 5000)
+
+
+def test_a_hold_bounds_what_runs_at_once(by_tokens: Running) -> None:
+    """More output asked for than the account has: stopped before the model is asked."""
+    assert ask(by_tokens.proxy, "sk-greedy", max_tokens=6000).status == 429
+
+
+def test_without_a_sidecar_open_passes_and_closed_gets_503(tmp_path: Path, model: int) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    for fail, status in (("open", 200), ("closed", 503)):
+        directory = tmp_path / fail
+        directory.mkdir()
+        with litellm_proxy.proxy(directory, model, url=nobody, fail=fail) as proxy:
+            assert ask(proxy, "sk-any").status == status
+
+
+def test_custom_auth_stops_by_the_key_alone(tmp_path: Path, model: int) -> None:
+    """For a proxy without virtual keys: the second way in the same file."""
+    port = free_port()
+    with (
+        sidecar(tmp_path, port),
+        litellm_proxy.proxy(
+            tmp_path, model, auth="headcount_litellm.custom_auth", url=f"http://127.0.0.1:{port}"
+        ) as proxy,
+    ):
+        statuses = [ask(proxy, "sk-unknown").status for _ in range(4)]
+    assert statuses == [200] * 3 + [429]

@@ -1,0 +1,205 @@
+"""Programs without a gateway: an ASGI application and an aiohttp application, each asking a real sidecar."""
+
+import asyncio
+import http.client
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+import uvicorn
+from aiohttp import web
+from gateway_processes import free_port, wait_for
+from gateway_sidecar import BURST, Sidecar
+
+from plugins.aiohttp import VERDICT, headcount_middleware
+from plugins.asgi import HeadcountMiddleware
+from plugins.asking import Sidecar as Asking
+from plugins.middleware import Gate
+
+pytestmark = pytest.mark.gateway
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Say the tier that the middleware left in the scope; accept any WebSocket."""
+    if scope["type"] == "lifespan":
+        return
+    verdict = scope["headcount"]
+    body = b"no verdict" if verdict is None else verdict.tier.encode()
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def asgi(port: int, gate: Callable[[], Gate]) -> Iterator[None]:
+    config = uvicorn.Config(
+        HeadcountMiddleware(application, gate()), "127.0.0.1", port, log_level="error", lifespan="off", ws="none"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_for(lambda: server.started)
+    yield
+    server.should_exit = True
+    thread.join(20)
+
+
+@asynccontextmanager
+async def served(port: int, gate: Gate) -> AsyncIterator[None]:
+    async def say(request: web.Request) -> web.Response:
+        if request.path == "/missing":
+            raise web.HTTPNotFound
+        verdict = request[VERDICT]
+        return web.Response(text="no verdict" if verdict is None else verdict.tier)
+
+    app = web.Application(middlewares=[headcount_middleware(gate)])
+    app.router.add_get("/{path:.*}", say)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield
+    await runner.cleanup()
+    await gate.sidecar.close()
+
+
+@contextmanager
+def aiohttp_app(port: int, gate: Callable[[], Gate]) -> Iterator[None]:
+    loop, told, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
+
+    async def run() -> None:
+        async with served(port, gate()):
+            ready.set()
+            await told.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    yield
+    loop.call_soon_threadsafe(told.set)
+    thread.join(20)
+    loop.close()
+
+
+def ask(port: int, key: str, path: str = "/v1/messages", **headers: str) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {key}", **headers})
+    answer = connection.getresponse()
+    found = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+    connection.close()
+    return found
+
+
+KINDS = {"asgi": asgi, "aiohttp": aiohttp_app}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def program(request: pytest.FixtureRequest, sidecar: Sidecar) -> Iterator[int]:
+    port = free_port()
+    with KINDS[request.param](port, lambda: Gate(Asking(f"http://127.0.0.1:{sidecar.check}", timeout=10))):
+        yield port
+
+
+def test_requests_pass_with_their_limits_until_they_get_429(program: int, key: str) -> None:
+    answers = [ask(program, key) for _ in range(BURST + 1)]
+    assert [answer.status for answer in answers] == [200] * BURST + [429]
+    assert answers[0].body == b"standard"
+    assert "ratelimit" in answers[0].headers
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert answers[-1].headers["content-type"] == "application/problem+json"
+
+
+def test_the_client_sees_nothing_of_tier_risk_or_cluster(program: int, key: str) -> None:
+    for answer in [ask(program, key) for _ in range(BURST + 1)]:
+        assert not [name for name in answer.headers if name in ("x-headcount-tier", "x-headcount-risk")]
+
+
+def test_two_keys_in_one_request_are_refused(program: int, key: str) -> None:
+    """What a client writes never opens the gate."""
+    assert ask(program, key, **{"X-Api-Key": "another"}).status == 400
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize(("opens", "status"), [(True, 200), (False, 503)])
+def test_without_a_sidecar_it_does_as_it_was_told(kind: str, opens: bool, status: int) -> None:
+    port, nobody = free_port(), free_port()
+    with KINDS[kind](port, lambda: Gate(Asking(f"http://127.0.0.1:{nobody}"), fail_open=opens)):
+        answer = ask(port, "sk-any")
+    assert answer.status == status
+    assert (answer.body == b"no verdict") == opens
+
+
+def test_an_aiohttp_handlers_own_error_carries_the_limits_too(sidecar: Sidecar, key: str) -> None:
+    port = free_port()
+    with aiohttp_app(port, lambda: Gate(Asking(f"http://127.0.0.1:{sidecar.check}", timeout=10))):
+        answer = ask(port, key, "/missing")
+    assert answer.status == 404
+    assert "ratelimit" in answer.headers
+
+
+def handshake(app: Any, key: str, extensions: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an ASGI server is sent for a WebSocket handshake."""
+    sent: list[dict[str, Any]] = []
+    scope = {
+        "type": "websocket", "path": "/ws", "raw_path": b"/ws", "query_string": b"", "client": ("127.9.9.9", 1),
+        "headers": [(b"authorization", f"Bearer {key}".encode())], "extensions": extensions,
+    }  # fmt: skip
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("extensions", "first"),
+    [({}, "websocket.close"), ({"websocket.http.response": {}}, "websocket.http.response.start")],
+)
+def test_a_websocket_over_its_limit_is_not_accepted(
+    sidecar: Sidecar, key: str, extensions: dict[str, Any], first: str
+) -> None:
+    """With the status and headers where the server can send them, by the protocol's own close where not."""
+
+    def once() -> list[dict[str, Any]]:
+        gate = Gate(Asking(f"http://127.0.0.1:{sidecar.check}", timeout=10))
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await HeadcountMiddleware(application, gate)(scope, receive, send)
+            await gate.sidecar.close()
+
+        return handshake(app, key, extensions)
+
+    for _ in range(BURST):
+        assert once()[0]["type"] == "websocket.accept"
+    assert once()[0]["type"] == first
+
+
+def test_a_unix_socket_is_asked_as_well(tmp_path: Any) -> None:
+    """And nobody there is no verdict, not an error."""
+    from reputation.events import Account, Request  # noqa: PLC0415 - for this test alone
+
+    async def story() -> None:
+        async with Asking(f"unix:{tmp_path}/none.sock") as nobody:
+            assert await nobody.check(Request(account=Account(id="a"))) is None
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", 0))
+            async with Asking(f"http://127.0.0.1:{held.getsockname()[1]}") as nobody:
+                assert await nobody.check(Request(account=Account(id="a"))) is None
+
+    asyncio.run(story())
