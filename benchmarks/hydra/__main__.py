@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
-
 from benchmarks.hydra import picture, table
 from benchmarks.hydra.attackers import LADDER, VARIANTS
 from benchmarks.hydra.baselines import BASELINES
@@ -22,7 +20,9 @@ from benchmarks.hydra.runs import (
     Failed,
     Result,
     System,
+    append,
     default_system,
+    load,
     run_all,
     run_reacting,
     specs,
@@ -66,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     add("--reactions", type=words, default=[], help=f"a hydra that sees denials, of {', '.join(REACTIONS)}")
     add("--no-engine", action="store_true", help="baselines alone")
     add("--jobs", type=int, default=1, help="worlds at a time")
-    add("--out", type=Path, default=Path("var/hydra"), help="folder for results.json, table.md and hydra.svg")
+    add("--out", type=Path, default=Path("var/hydra"), help="folder for results.jsonl, table.md and hydra.svg")
+    add("--resume", action="store_true", help="keep the results in that folder and leave their worlds out")
     add("--quick", action="store_true", help=f"as {' '.join(QUICK)}")
     return options
 
@@ -76,31 +77,8 @@ def chosen(arguments: list[str] | None) -> argparse.Namespace:
     return parser().parse_args([*QUICK, *given] if "--quick" in given else given)
 
 
-def played(options: argparse.Namespace, todo: Sequence[Spec]) -> Iterator[list[Result]]:
-    """Results world by world: of files, or of a hydra that reacts."""
-    if not options.reactions:
-        systems = [] if options.no_engine else options.engine or [default_system()]
-        yield from run_all(todo, systems, options.baselines, options.jobs)
-        return
-    names = [*([] if options.no_engine else [PRODUCT]), *options.baselines]
-    for spec in todo:
-        for reaction in options.reactions:
-            if spec.heads:
-                yield run_reacting(spec, reaction, names)
-
-
-def show(results: Sequence[Result], out: Path) -> None:
-    """Write results.json, table.md and hydra.svg into a folder, and print the table."""
-    rows = table.rows(results)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
-    (out / "table.md").write_text(table.markdown(rows) + "\n", encoding="utf-8")
-    picture.draw(rows, out / "hydra.svg")
-    print(table.markdown(rows))
-
-
-def main(arguments: list[str] | None = None) -> int:
-    options = chosen(arguments)
+def wanted(options: argparse.Namespace, done: Sequence[Result]) -> list[tuple[Spec, str]]:
+    """Worlds to play, each with the hydra's reaction (empty: it does not see its denials), without those done."""
     like = Spec(
         honest=options.honest[0],
         heads=options.heads or options.honest[0] // 5,
@@ -110,17 +88,48 @@ def main(arguments: list[str] | None = None) -> int:
         content=options.content,
         data=options.shared_data,
     )
-    todo = list(specs(options.levels, options.views, options.seeds, options.honest, like))
-    results: list[Result] = []
+    known = {(result.world, result.reaction) for result in done}
+    worlds = specs(options.levels, options.views, options.seeds, options.honest, like)
+    pairs = [(spec, reaction) for spec in worlds for reaction in options.reactions or [""]]
+    return [pair for pair in pairs if pair not in known and (pair[0].heads or not pair[1])]
+
+
+def played(options: argparse.Namespace, todo: Sequence[tuple[Spec, str]]) -> Iterator[list[Result]]:
+    """Results world by world: of files, or of a hydra that reacts."""
+    if not options.reactions:
+        systems = [] if options.no_engine else options.engine or [default_system()]
+        yield from run_all([spec for spec, _ in todo], systems, options.baselines, options.jobs, options.views[0])
+        return
+    names = [*([] if options.no_engine else [PRODUCT]), *options.baselines]
+    for spec, reaction in todo:
+        yield run_reacting(spec, reaction, names)
+
+
+def show(results: Sequence[Result], out: Path) -> None:
+    """Write table.md and hydra.svg into a folder, and print the table."""
+    rows = table.rows(results)
+    (out / "table.md").write_text(table.markdown(rows) + "\n", encoding="utf-8")
+    picture.draw(rows, out / "hydra.svg")
+    print(table.markdown(rows))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = chosen(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    kept = options.out / "results.jsonl"
+    done = load(kept) if options.resume else []
+    kept.unlink(missing_ok=True)
+    append(kept, done)
+    todo = wanted(options, done)
     try:
         for number, found in enumerate(played(options, todo), 1):
-            results.extend(found)
+            append(kept, found)
             if sys.stderr.isatty():
                 print(f"{number} of {len(todo)} worlds", end="\r", file=sys.stderr, flush=True)
     except Failed as failed:
         print(f"\n{failed}", file=sys.stderr)
         return 1
-    show(results, options.out)
+    show(load(kept), options.out)
     return 0
 
 

@@ -51,6 +51,20 @@ class Result(Struct, frozen=True):
         return "+".join(self.world.levels) or NO_HYDRA
 
 
+def load(path: Path) -> list[Result]:
+    """Results as `append` wrote them, in order; none if there is no such file. A last line cut short is left out."""
+    if not path.exists():
+        return []
+    *whole, _ = path.read_bytes().split(b"\n")
+    return [msgspec.json.decode(line, type=Result) for line in whole]
+
+
+def append(path: Path, results: Sequence[Result]) -> None:
+    """Add results to a file of JSON lines at once, so that a run that is cut short can go on where it was."""
+    with path.open("ab") as out:
+        out.write(b"".join(msgspec.json.encode(result) + b"\n" for result in results))
+
+
 class Failed(Exception):
     """A system's command did not end well: its name, exit status and the end of what it said."""
 
@@ -136,10 +150,9 @@ def _reacting(spec: Spec, reaction: str, name: str) -> Result:
 
 
 def run_all(
-    chosen: Sequence[Spec], systems: Sequence[System], baselines: Sequence[str], jobs: int
+    chosen: Sequence[Spec], systems: Sequence[System], baselines: Sequence[str], jobs: int, first: str
 ) -> Iterator[list[Result]]:
-    """Results world by world, in order. The baselines see no facts, so they run in the first view alone."""
-    first = chosen[0].view if chosen else ""
+    """Results world by world, in order. The baselines see no facts, so they run in the `first` view alone."""
     extra = [baselines if spec.view == first else () for spec in chosen]
     if jobs == 1:
         yield from (run(spec, systems, names) for spec, names in zip(chosen, extra, strict=True))

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.hydra import __main__ as runner
 from benchmarks.hydra import picture, table, worlds
 from benchmarks.hydra.product import Product
-from benchmarks.hydra.runs import Result, default_system, specs
+from benchmarks.hydra.runs import Result, default_system, load, specs
 from benchmarks.hydra.world import Spec, make, stream
 
 # A system of its own: stops every other request, and links nobody.
@@ -40,7 +40,7 @@ def ran(tmp_path, *more):
 
 def test_a_command_and_the_baselines_land_in_one_table(tmp_path, capsys):
     status, out = ran(tmp_path, "--engine", engine(tmp_path, EVERY_OTHER), "--baselines", "address 200/day")
-    results = msgspec.json.decode((out / "results.json").read_bytes(), type=list[Result])
+    results = load(out / "results.jsonl")
     assert status == 0
     assert {(r.system, r.level, r.world.seed) for r in results} == {
         (system, level, seed) for system in ("other", "address 200/day") for level in ("L1", "none") for seed in (1, 2)
@@ -68,9 +68,21 @@ def test_a_system_that_fails_ends_the_run_with_what_it_said(tmp_path, capsys):
 def test_two_worlds_at_a_time_give_the_same_results_as_one(tmp_path):
     def reports(jobs):
         _, out = ran(tmp_path, "--no-engine", "--baselines", "account 30/day", "--jobs", jobs)
-        return [r.report for r in msgspec.json.decode((out / "results.json").read_bytes(), type=list[Result])]
+        return [r.report for r in load(out / "results.jsonl")]
 
     assert reports("1") == reports("2")
+
+
+def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path):
+    _, out = ran(tmp_path, "--no-engine", "--baselines", "account 30/day")
+    kept = out / "results.jsonl"
+    first, second = kept.read_bytes().splitlines(keepends=True)[:2]
+    marked = first.replace(b'"seconds":', b'"seconds":1000')
+    kept.write_bytes(marked + second[:40])
+    ran(tmp_path, "--no-engine", "--baselines", "account 30/day", "--resume")
+    again = load(kept)
+    assert len(again) == 4
+    assert [result.seconds >= 1000 for result in again] == [True, False, False, False]
 
 
 def test_an_engine_without_places_for_the_files_is_refused(capsys):
@@ -111,7 +123,7 @@ def test_a_picture_of_nothing_is_still_a_picture(tmp_path):
 
 def test_a_hydra_that_reacts_plays_against_the_product_and_a_baseline(tmp_path):
     _, out = ran(tmp_path, "--reactions", "replace", "--baselines", "account 30/day")
-    results = msgspec.json.decode((out / "results.json").read_bytes(), type=list[Result])
+    results = load(out / "results.jsonl")
     assert {(r.system, r.level, r.reaction) for r in results} == {
         ("headcount", "L1", "replace"),
         ("account 30/day", "L1", "replace"),
