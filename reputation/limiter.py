@@ -327,3 +327,6 @@ class Limiter:
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
         return self.tenant(request.tenant).check(request, now, new_id)
+
+    def settle(self, body: Settle, now: float) -> Settled:
+        return self.tenant(body.tenant).settle(body, now)

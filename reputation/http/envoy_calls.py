@@ -14,6 +14,7 @@ import msgspec
 from reputation.errors import BadRequest, NotFound, Problem, TooLarge, Unavailable
 from reputation.events import Request, Verdict
 from reputation.gateway import HttpMessage, Reply
+from reputation.http.later import Later, then, together
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.wire import invalid, problem_bytes
 
@@ -29,8 +30,8 @@ TYPES = frozenset({PROTOBUF, b"application/protobuf", b"application/grpc", b"app
 
 T = TypeVar("T")
 
-Judge = Callable[[Request], Verdict]
-Handler = Callable[[HttpMessage], Reply]
+Judge = Callable[[Request], Verdict | Later[Verdict]]
+Handler = Callable[[HttpMessage], Reply | Later[Reply]]
 
 
 def needed(module: str) -> ModuleType:
@@ -54,48 +55,48 @@ class EnvoyCalls:
             RLS: (b"POST", self._limit),
         }
 
-    def _authorize(self, message: HttpMessage) -> Reply:
+    def _authorize(self, message: HttpMessage) -> Reply | Later[Reply]:
         adapter, body, reply = _opened(AUTHZ, message)
         asked = adapter.decode(body)
         try:
             tenant = self._limiter.tenant(adapter.tenant_of(asked) or _header(message, TENANT) or ANY_TENANT)
             check = _well_read(lambda: adapter.read(asked, tenant.tenant.name, tenant.tenant.settings.gateway))
-            answer = adapter.answer(self._judge(check))
+            return then(self._judge(check), lambda verdict: reply(adapter.answer(verdict)))
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
-            answer = adapter.refuse(problem.status, problem_bytes(problem))
-        return reply(answer)
+            return reply(adapter.refuse(problem.status, problem_bytes(problem)))
 
-    def _limit(self, message: HttpMessage) -> Reply:
+    def _limit(self, message: HttpMessage) -> Reply | Later[Reply]:
         adapter, body, reply = _opened(RLS, message)
         asked = adapter.decode(body)
         try:
-            tenant = self.tenant_of(asked.domain, _header(message, TENANT)).tenant
+            tenant = tenant_of(self._limiter, asked.domain, _header(message, TENANT)).tenant
             checks = _well_read(lambda: adapter.read(asked, tenant.name, tenant.settings.gateway))
-            answer = adapter.answer(len(asked.descriptors), checks, [self._judge(one.check) for one in checks])
+            verdicts = together(self._judge(one.check) for one in checks)
+            return then(verdicts, lambda found: reply(adapter.answer(len(asked.descriptors), checks, found)))
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
-            answer = adapter.refuse(len(asked.descriptors), problem_bytes(problem))
-        return reply(answer)
+            return reply(adapter.refuse(len(asked.descriptors), problem_bytes(problem)))
 
-    def tenant_of(self, domain: str, named: str = "") -> TenantLimiter:
-        """Find whose domain it is: the tenant that Envoy's operator named, that of its name, that which lists it.
 
-        A domain that is nobody's is the tenant's `default`, if there is one. Raises NotFound.
-        """
-        tenants = self._limiter.tenants
-        if named:
-            return self._limiter.tenant(named)
-        if domain in tenants:
-            return tenants[domain]
-        for tenant in tenants.values():
-            if domain in tenant.tenant.settings.gateway.envoy.domains:
-                return tenant
-        if ANY_TENANT in tenants:
-            return tenants[ANY_TENANT]
-        raise NotFound(f"no tenant has the domain {domain[:256]!r}; name it in its gateway.envoy.domains", "/domain")
+def tenant_of(limiter: Limiter, domain: str, named: str = "") -> TenantLimiter:
+    """Find whose domain it is: the tenant that Envoy's operator named, that of its name, that which lists it.
+
+    A domain that is nobody's is the tenant's `default`, if there is one. Raises NotFound.
+    """
+    tenants = limiter.tenants
+    if named:
+        return limiter.tenant(named)
+    if domain in tenants:
+        return tenants[domain]
+    for tenant in tenants.values():
+        if domain in tenant.tenant.settings.gateway.envoy.domains:
+            return tenant
+    if ANY_TENANT in tenants:
+        return tenants[ANY_TENANT]
+    raise NotFound(f"no tenant has the domain {domain[:256]!r}; name it in its gateway.envoy.domains", "/domain")
 
 
 def _opened(method: bytes, message: HttpMessage) -> tuple[ModuleType, bytes, Callable[[bytes], Reply]]:

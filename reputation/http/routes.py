@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 
 from reputation.errors import BadRequest, ConfigError, NotFound, Problem, TooLarge
-from reputation.events import Request, Settle, Verdict, wire_type
+from reputation.events import Request, Settle, Settled, Verdict, wire_type
 from reputation.gateway import HttpMessage, Reply
 from reputation.http.envoy_calls import EnvoyCalls
+from reputation.http.later import Later, then, together
 from reputation.limiter import Limiter, NewId
+from reputation.shared import SharedState
 from reputation.wire import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
 
 JSON: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
@@ -28,7 +30,9 @@ _checks = msgspec.json.Decoder(Request, dec_hook=wire_type)
 _settlements = msgspec.json.Decoder(Settle, dec_hook=wire_type)
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 
-Handler = Callable[[HttpMessage], Reply]
+Handler = Callable[[HttpMessage], Reply | Later[Reply]]
+Judge = Callable[[Request, float, NewId], Verdict | Later[Verdict]]
+Settler = Callable[[Settle, float], Settled | Later[Settled]]
 Clock = Callable[[], float]
 Note = Callable[[Request, Verdict, float], None]
 Ready = Callable[[], dict[str, Any] | None]
@@ -44,7 +48,10 @@ def problem_reply(problem: Problem) -> Reply:
 
 
 class CheckRoutes:
-    """The application of the check listener. `ready` returns what /readyz tells, or None while not ready."""
+    """The application of the check listener. `ready` returns what /readyz tells, or None while not ready.
+
+    shared: gives verdicts over shared state, which come later; without it the limiter does, at once.
+    """
 
     def __init__(
         self,
@@ -54,8 +61,11 @@ class CheckRoutes:
         ready: Ready,
         note: Note,
         gateways: dict[bytes, ModuleType] | None = None,
+        shared: SharedState | None = None,
     ) -> None:
         self.limiter = limiter
+        self._judge: Judge = limiter.check if shared is None else shared.check
+        self._settle_at: Settler = limiter.settle if shared is None else shared.settle
         self._clock = clock
         self._new_id = new_id
         self._ready = ready
@@ -70,53 +80,61 @@ class CheckRoutes:
             **EnvoyCalls(limiter, lambda request: self._verdict(request, self._clock())).routes,
         }
 
-    def __call__(self, message: HttpMessage) -> Reply:
+    def __call__(self, message: HttpMessage) -> Reply | Later[Reply]:
         """Answer one message. Problems become problem documents; anything else is the listener's to catch."""
         path = message.target.partition(b"?")[0]
         route = self._routes.get(path)
         try:
             if route is None:
-                return self._gateway(message, path)
+                return _settled(self._gateway(message, path))
             method, handler = route
             if message.method == method or (message.method == b"HEAD" and method == b"GET"):
-                return handler(message)
+                return _settled(handler(message))
         except Problem as problem:
             return problem_reply(problem)
         return _not_allowed(method)
 
-    def _check(self, message: HttpMessage) -> Reply:
+    def _check(self, message: HttpMessage) -> Reply | Later[Reply]:
         if len(message.body) > MOST_CHECK:
             raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
         _refuse_charset(message)
-        return Reply(200, verdict_bytes(self._verdict(read(_checks, message.body), self._clock())), JSON)
+        return then(self._verdict(read(_checks, message.body), self._clock()), _told)
 
-    def _verdict(self, request: Request, now: float) -> Verdict:
-        verdict = self.limiter.check(request, now, self._new_id)
+    def _verdict(self, request: Request, now: float) -> Verdict | Later[Verdict]:
+        found = self._judge(request, now, self._new_id)
+        if not isinstance(found, Verdict):
+            return self._noted(found, request, now)
+        self._note(request, found, now)
+        return found
+
+    async def _noted(self, found: Later[Verdict], request: Request, now: float) -> Verdict:
+        verdict = await found
         self._note(request, verdict, now)
         return verdict
 
-    def _batch(self, message: HttpMessage) -> Reply:
+    def _batch(self, message: HttpMessage) -> Reply | Later[Reply]:
         _refuse_charset(message)
         items = read(_items, message.body)
         if len(items) > MOST_ITEMS:
             raise TooLarge(f"a batch has at most {MOST_ITEMS} items, this one has {len(items)}", "")
         now = self._clock()
-        return Reply(200, b"[" + b",".join(self._item(bytes(item), now) for item in items) + b"]", JSON)
+        return then(together(self._item(bytes(item), now) for item in items), _told_all)
 
-    def _item(self, item: bytes, now: float) -> bytes:
+    def _item(self, item: bytes, now: float) -> bytes | Later[bytes]:
         try:
             if len(item) > MOST_CHECK:
                 raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
-            return verdict_bytes(self._verdict(read(_checks, item), now))
+            found = self._verdict(read(_checks, item), now)
         except Problem as problem:
-            return encode({"error": problem_body(problem)})
+            return _error(problem)
+        return verdict_bytes(found) if isinstance(found, Verdict) else _item_later(found)
 
-    def _settle(self, message: HttpMessage) -> Reply:
+    def _settle(self, message: HttpMessage) -> Reply | Later[Reply]:
         if len(message.body) > MOST_CHECK:
             raise TooLarge(f"a settlement has at most {MOST_CHECK} bytes", "")
         _refuse_charset(message)
         body = read(_settlements, message.body)
-        return Reply(200, encode(self.limiter.tenant(body.tenant).settle(body, self._clock())), JSON)
+        return then(self._settle_at(body, self._clock()), _told_settled)
 
     def _readiness(self, _: HttpMessage) -> Reply:
         detail = self._ready()
@@ -124,7 +142,7 @@ class CheckRoutes:
             return Reply(503, b'{"ready":false}', JSON)
         return Reply(200, encode({"ready": True, **detail}), JSON)
 
-    def _gateway(self, message: HttpMessage, path: bytes) -> Reply:
+    def _gateway(self, message: HttpMessage, path: bytes) -> Reply | Later[Reply]:
         parts = path.split(b"/", 4)
         if len(parts) < 4 or parts[1] != b"gateway":
             raise NotFound("there is nothing here; POST /v1/check is what you may look for")
@@ -138,8 +156,8 @@ class CheckRoutes:
             raise invalid(error) from None
         except ValueError as error:
             raise BadRequest(str(error)) from None
-        reply: Reply = adapter.answer(self._verdict(request, self._clock()))
-        return reply
+        answer: Callable[[Verdict], Reply] = adapter.answer
+        return then(self._verdict(request, self._clock()), answer)
 
     def _adapter(self, name: bytes) -> ModuleType:
         found = self._adapters.get(name)
@@ -160,6 +178,40 @@ def adapters(own: Mapping[str, str]) -> dict[bytes, ModuleType]:
             raise ConfigError(f"gateways.{name}: module {module!r} has no functions read and answer")
         found[name.encode()] = adapter
     return found
+
+
+def _settled(reply: Reply | Later[Reply]) -> Reply | Later[Reply]:
+    return reply if isinstance(reply, Reply) else _with_problems(reply)
+
+
+async def _with_problems(reply: Later[Reply]) -> Reply:
+    try:
+        return await reply
+    except Problem as problem:
+        return problem_reply(problem)
+
+
+def _told(verdict: Verdict) -> Reply:
+    return Reply(200, verdict_bytes(verdict), JSON)
+
+
+def _told_settled(settled: Settled) -> Reply:
+    return Reply(200, encode(settled), JSON)
+
+
+def _told_all(items: list[bytes]) -> Reply:
+    return Reply(200, b"[" + b",".join(items) + b"]", JSON)
+
+
+async def _item_later(found: Later[Verdict]) -> bytes:
+    try:
+        return verdict_bytes(await found)
+    except Problem as problem:
+        return _error(problem)
+
+
+def _error(problem: Problem) -> bytes:
+    return encode({"error": problem_body(problem)})
 
 
 def _healthy(_: HttpMessage) -> Reply:

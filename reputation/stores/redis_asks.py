@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import Struct
 
 from reputation.bucket import spend
 from reputation.charges import Ask, Charge, Taken, take_first
@@ -19,11 +20,25 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[float]).decode
 
 
+class Settling(Struct, frozen=True, gc=False):
+    """Holds and leases to settle: (id, used) of each. A hold is charged what it came to, into debt if need be."""
+
+    holds: tuple[tuple[str, float], ...] = ()
+    leases: tuple[tuple[str, float], ...] = ()
+
+
+class Came(Struct, frozen=True, gc=False):
+    """What each hold and lease was charged in the end; -1 where none was open."""
+
+    holds: tuple[float, ...]
+    leases: tuple[float, ...]
+
+
 class Batch:
     """Asks of one tenant that go to the script together. `series` keeps shadow mode's buckets apart."""
 
     def __init__(self, names: Names, series: str, now: float) -> None:
-        self.asks: list[Ask] = []
+        self.asks: list[Ask | Settling] = []
         self.clock = now  # the server's, once it has answered
         self.keys: dict[bytes, int] = {}
         self._names = names
@@ -35,8 +50,15 @@ class Batch:
     def __len__(self) -> int:
         return len(self.asks)
 
-    def add(self, ask: Ask, *, owes: bool = False) -> None:
+    def add(self, ask: Ask | Settling, *, owes: bool = False) -> None:
         """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back."""
+        self.asks.append(ask)
+        if isinstance(ask, Settling):
+            holds = [[self._place("h", id_), used, True] for id_, used in ask.holds]
+            leases = [[self._place("l", id_), used, False] for id_, used in ask.leases]
+            self._wire.append([0.0, [], [], False, holds + leases, 0, 0.0, 0, 0.0])
+            self._charges.append(())
+            return
         charges, draws = _places(ask)
         buckets: list[float] = []
         for charge in charges:
@@ -48,7 +70,6 @@ class Batch:
             reserve = self._place("l" if ask.want else "h", ask.reserve.id)
             seconds = max(ask.reserve.until - self._now, 0.001)
         self._wire.append([ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds])
-        self.asks.append(ask)
         self._charges.append(charges)
 
     def _place(self, kind: str, *parts: object) -> int:
@@ -59,7 +80,7 @@ class Batch:
         """Return the script's argument."""
         return _pack([clock, slack, self._wire])
 
-    def read(self, answer: bytes) -> list[Taken]:
+    def read(self, answer: bytes) -> list[Taken | Came]:
         """Follow the script: put its buckets in the place of this process's copies, and do what it did to them.
 
         Both do the same arithmetic (a test holds them to it), so what remains and how long to wait come out as they
@@ -68,16 +89,23 @@ class Batch:
         numbers = _unpack(answer)
         now, at = numbers[0], 1
         self.clock = now
-        taken = []
+        came: list[Taken | Came] = []
         for ask, charges in zip(self.asks, self._charges, strict=True):
             granted = int(numbers[at + 1])
             at += 2
+            if isinstance(ask, Settling):
+                leases = at + len(ask.holds)
+                end = leases + len(ask.leases)
+                came.append(Came(tuple(numbers[at:leases]), tuple(numbers[leases:end])))
+                at = end
+                continue
             for charge in charges:
                 bucket = charge.bucket
                 bucket.tokens, bucket.at = numbers[at], numbers[at + 1]
                 at += 2
-            taken.append(_followed(ask, granted, now))
-        return taken
+            at += len(ask.settlements)
+            came.append(_followed(ask, granted, now))
+        return came
 
     def paid(self, answer: bytes) -> list[Owed]:
         """What each ask that was granted took, as amounts to give back; for a batch that was given up."""
@@ -86,6 +114,10 @@ class Batch:
         for ask, charges in zip(self.asks, self._charges, strict=True):
             chosen, granted = int(numbers[at]), numbers[at + 1]
             at += 2 + 2 * len(charges)
+            if isinstance(ask, Settling):
+                at += len(ask.holds) + len(ask.leases)
+                continue
+            at += len(ask.settlements)
             if chosen:
                 found += [(charge, -ask.cost - granted) for charge in ask.draws[chosen - 1]]
         return found

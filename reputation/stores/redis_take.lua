@@ -8,7 +8,8 @@
 -- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
 -- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds}; a draw is a list
 -- of places in the ask's own buckets. The answer is flat: clock, then for every ask the draw that paid (0: none did),
--- the tokens of its lease, and (tokens, at) of each of its buckets as they were before the take.
+-- the tokens of its lease, (tokens, at) of each of its buckets as they were before the take, and what each settlement
+-- was charged in the end (-1: nothing was open).
 
 local number = tonumber(ARGV[1])
 local LONGEST = 30 * 86400  -- of a bucket that never fills, in seconds
@@ -87,9 +88,9 @@ end
 -- what was reserved is settled once; a settled one stays until it expires, to tell the same again
 local function settle(key, used, debt)
   local value = redis.call('GET', key)
-  if not value then return end
+  if not value then return -1 end
   local found = cmsgpack.unpack(value)
-  if found[1] >= 0 then return end
+  if found[1] >= 0 then return found[1] end
   local amount = found[2]
   found[1] = debt and used or least(used, amount)
   for i = 3, #found do
@@ -97,6 +98,7 @@ local function settle(key, used, debt)
     if bucket then refund(bucket, amount - found[1]) end
   end
   redis.call('SET', key, cmsgpack.pack({found[1], amount}), 'KEEPTTL')
+  return found[1]
 end
 
 local function holds(mine, draw, cost)
@@ -132,14 +134,17 @@ local answer = {now}
 
 local function carry_out(ask)
   local cost, named, draws = ask[1], ask[2], ask[3]
-  for _, settlement in ipairs(ask[5]) do settle(KEYS[settlement[1] + 1], settlement[2], settlement[3]) end
-  local mine = {}
+  local charged, mine = {}, {}
+  for i, settlement in ipairs(ask[5]) do
+    charged[i] = settle(KEYS[settlement[1] + 1], settlement[2], settlement[3])
+  end
   for i = 1, #named, 3 do mine[#mine + 1] = find(KEYS[named[i] + 1], named[i + 1], named[i + 2]) end
   local head = #answer
   answer[head + 1], answer[head + 2] = 0, 0
   for i, bucket in ipairs(mine) do
     answer[head + 1 + 2 * i], answer[head + 2 + 2 * i] = bucket.tokens, bucket.at
   end
+  for _, amount in ipairs(charged) do answer[#answer + 1] = amount end
   for chosen, draw in ipairs(draws) do
     if ask[4] then
       for _, place in ipairs(draw) do refund(mine[place], -cost) end
