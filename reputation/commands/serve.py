@@ -22,6 +22,7 @@ from reputation.errors import ConfigError
 from reputation.http import spoe_listener
 from reputation.http.access import is_loopback
 from reputation.http.admin import Admin
+from reputation.http.envoy_calls import needed
 from reputation.http.listener_sockets import AddressError, bind
 from reputation.http.routes import CheckRoutes, adapters, body_limit
 from reputation.http.wire_rules import Limits
@@ -38,6 +39,9 @@ COLLECT_AFTER = 50_000
 @click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Check listener: HOST:PORT or unix:PATH.")
 @click.option("--admin", default="127.0.0.1:8471", show_default=True, help="Admin listener: HOST:PORT.")
 @click.option("--spoe", help="Listener for HAProxy's SPOE: HOST:PORT or unix:PATH; none by default.")
+@click.option(
+    "--grpc", help="gRPC listener for Envoy, with the extra [envoy]: HOST:PORT or unix:PATH; none by default."
+)
 @click.option("--state", default=":memory:", show_default=True, help="Where state is kept: :memory:.")
 @click.option(
     "--listener",
@@ -48,20 +52,24 @@ COLLECT_AFTER = 50_000
     help="What serves the check listener; aiohttp is the reference.",
 )
 @ends_well
-def serve(config: Path | None, listen: str, admin: str, spoe: str | None, state: str, kind: str) -> None:
+def serve(
+    config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, state: str, kind: str
+) -> None:
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
     if state != ":memory:":
         raise ConfigError(f"--state {state}: only :memory: is there")
     settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
-    uvloop.run(_serve(settings, config, listen, admin, spoe, kind))
-    for socket in (listen, spoe or ""):
+    uvloop.run(_serve(settings, config, listen, admin, spoe, grpc, kind))
+    for socket in (listen, spoe or "", grpc or ""):
         if socket.startswith("unix:"):
             Path(socket[5:]).unlink(missing_ok=True)
 
 
-async def _serve(settings: Settings, config: Path | None, listen: str, admin: str, spoe: str | None, kind: str) -> None:
+async def _serve(
+    settings: Settings, config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, kind: str
+) -> None:
     log = event_log(settings.log, sys.stderr)
     serving = _assemble(settings, log)
     serving.local_admin = is_loopback(admin.rpartition(":")[0])
@@ -83,6 +91,9 @@ async def _serve(settings: Settings, config: Path | None, listen: str, admin: st
     if spoe_socket is not None:
         application = routes({b"haproxy": plugins.haproxy})
         serving.listeners["spoe"] = await spoe_listener.start(application, spoe_socket, log=partial(_failed, log))
+    if grpc is not None:
+        application, loaded = routes(adapters(settings.gateways)), needed("reputation.http.envoy_grpc")
+        serving.listeners["grpc"] = await loaded.start(application, serving.limiter, grpc, time.time)
     runner = web.AppRunner(Admin(serving).application(), access_log=None, handle_signals=False)
     await runner.setup()
     await web.SockSite(runner, admin_socket).start()

@@ -1,0 +1,81 @@
+"""Envoy with the configurations that ask over gRPC: bridged to the check listener, or straight to the gRPC listener."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gateway_processes import free_port
+from gateway_shipped import ENVOY, Shipped, gateway
+from gateway_sidecar import SETTINGS, Sidecar
+from sidecar_process import running_sidecar
+
+QUOTAS = {"*": {"rate": 0.2, "burst": 4}, "large": {"rate": 1000, "burst": 1000}}
+TTL = 1
+
+
+class Way(NamedTuple):
+    """How Envoy asks: a shipped file, and through the bridge or not."""
+
+    name: str
+    file: str
+    bridged: bool = False
+
+    @property
+    def shipped(self) -> Shipped:
+        return ENVOY._replace(files=(self.file,))
+
+
+AUTHZ, RLS = Way("authz-grpc", "envoy-authz.yaml"), Way("rls-grpc", "envoy-rls.yaml")
+BRIDGED_AUTHZ, BRIDGED_RLS = (
+    AUTHZ._replace(name="authz-bridge", bridged=True),
+    RLS._replace(name="rls-bridge", bridged=True),
+)
+RLQS = Way("rlqs", "envoy-rlqs.yaml")
+UNARY = (AUTHZ, BRIDGED_AUTHZ, RLS, BRIDGED_RLS)
+CLOSED = {
+    "envoy-authz.yaml": ("failure_mode_allow: true", "failure_mode_allow: false"),
+    "envoy-rls.yaml": ("failure_mode_deny: false", "failure_mode_deny: true"),
+}
+
+
+class Places(NamedTuple):
+    """Where a sidecar answers."""
+
+    check: int
+    admin: int
+    grpc: int
+
+    @property
+    def sidecar(self) -> Sidecar:
+        return Sidecar(self.check, self.admin)
+
+
+@contextmanager
+def serving(directory: Path, grpc: int | None = None, **envoy: Any) -> Iterator[Places]:
+    """A sidecar with the tests' small limits that listens for gRPC too; `envoy`: its gateway.envoy."""
+    directory.mkdir(parents=True, exist_ok=True)
+    default = SETTINGS["tenants"]["default"]
+    more = {"quota_ttl": TTL, "quotas": {"organisation": QUOTAS}, **envoy}
+    settings = {"tenants": {"default": {**default, "gateway": {**default["gateway"], "envoy": more}}}}
+    port = grpc or free_port()
+    with running_sidecar(directory, settings, extra={"HEADCOUNT_GRPC": f"127.0.0.1:{port}"}) as running:
+        places = Places(running.check, running.admin, port)
+        places.sidecar.put("probe", "sk-probe", plan="roomy")
+        yield places
+
+
+@contextmanager
+def fronted(way: Way, directory: Path, places: Places, api: int, *changes: tuple[str, str]) -> Iterator[int]:
+    """The port of an Envoy that asks this way; the changes are those that its page names."""
+    directory.mkdir(parents=True, exist_ok=True)
+    socket = "{socket_address: {address: 127.0.0.1, port_value: 8472}}"
+    straight = f"{{socket_address: {{address: 127.0.0.1, port_value: {places.grpc}}}}}"
+    if way is RLQS:
+        changes = ((socket, straight), *changes)
+    else:
+        pipe, at = "{pipe: {path: /run/envoy/headcount.sock}}", f"{directory}/headcount.sock"
+        asked = f"{{pipe: {{path: {at}}}}}" if way.bridged else straight
+        changes = ((pipe, asked), ("{path: /run/envoy/headcount.sock, mode", f"{{path: {at}, mode"), *changes)
+    with gateway(way.shipped, directory, places.check, api, *changes) as port:
+        yield port
