@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LITELLM := .venv-litellm
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
-APT_TEST := nginx-light redis-server redis-sentinel
+APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel
 
 .PHONY: setup run test protobuf lint format bench hydra geoip-data image-test lock
 .DELETE_ON_ERROR:

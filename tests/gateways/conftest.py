@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import gateway_wire as wire
 import pytest
 from gateway_processes import free_port
-from gateway_shipped import ALL, Running, gateway
+from gateway_shipped import FRONTS, Running, gateway
 from gateway_sidecar import Sidecar, serving
 
 
@@ -24,7 +24,7 @@ def api() -> Iterator[wire.Api]:
         yield server
 
 
-@pytest.fixture(scope="session", params=ALL, ids=lambda shipped: shipped.name)
+@pytest.fixture(scope="session", params=FRONTS, ids=lambda shipped: shipped.name)
 def front(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sidecar: Sidecar, api: wire.Api
 ) -> Iterator[Running]:

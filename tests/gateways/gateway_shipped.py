@@ -22,7 +22,7 @@ class Ports(NamedTuple):
 class Shipped(NamedTuple):
     """A gateway as this repository ships it.
 
-    closed: the change that its page names for failing closed, from and to; absent: the status that follows.
+    folder: in plugins/, if not its name. closed: the change that its page names for failing closed, from and to; absent: the status that follows.
     limits_on_pass: RateLimit headers reach the client on answers that pass, not on stops alone.
     """
 
@@ -33,11 +33,12 @@ class Shipped(NamedTuple):
     absent: int
     limits_on_pass: bool = True
     cleans_paths: bool = False
+    folder: str = ""
 
 
 def _nginx(directory: Path) -> list[str]:
     # the shipped file leaves to Debian's defaults what a test must not share with the machine's own nginx
-    file = directory / "nginx.conf"
+    (file,) = directory.glob("nginx*.conf")
     private = f"http {{\n    access_log off;\n    client_body_temp_path {directory}/body;"
     for kind in ("proxy", "fastcgi", "uwsgi", "scgi"):
         private += f"\n    {kind}_temp_path {directory}/{kind};"
@@ -62,6 +63,14 @@ def _traefik(_: Path) -> list[str]:
 
 NGINX = Shipped("nginx", ("nginx.conf",), _nginx, ("return 204;", "return 403;"), 503)
 ENVOY = Shipped("envoy", ("envoy.yaml",), _envoy, ("failure_mode_allow: true", "failure_mode_allow: false"), 503)
+NGINX_LEASES = Shipped(
+    "nginx-leases",
+    ("nginx-leases.conf",),
+    _nginx,
+    ('fail    = "open"', 'fail    = "closed"'),
+    503,
+    folder="nginx",
+)
 CADDY = Shipped("caddy", ("Caddyfile",), _caddy, ("import headcount_open", "import headcount_closed"), 502)
 TRAEFIK = Shipped(
     "traefik",
@@ -75,6 +84,8 @@ TRAEFIK = Shipped(
 
 
 ALL = (NGINX, ENVOY, CADDY, TRAEFIK)
+"""Those that ask about each request, on a route of their own."""
+FRONTS = (*ALL, NGINX_LEASES)
 
 
 class Running(NamedTuple):
@@ -85,7 +96,8 @@ class Running(NamedTuple):
 def write(shipped: Shipped, directory: Path, ports: Ports, *changes: tuple[str, str]) -> None:
     """Copy the shipped files with the ports, and with changes that their page tells a reader to make."""
     directory.mkdir(parents=True, exist_ok=True)
-    texts = {name: (PLUGINS / shipped.name / name).read_text() for name in shipped.files}
+    texts = {name: (PLUGINS / (shipped.folder or shipped.name) / name).read_text() for name in shipped.files}
+    texts = {name: text.replace("/etc/nginx/headcount", f"{PLUGINS}/nginx/lua") for name, text in texts.items()}
     for old, new in changes:
         assert sum(text.count(old) for text in texts.values()) == 1, old
         texts = {name: text.replace(old, new) for name, text in texts.items()}

@@ -136,7 +136,7 @@ def test_a_made_up_forwarded_address_gives_no_new_allowance(front: Running, sour
 def test_two_keys_at_once_are_refused(front: Running, api: wire.Api, key: str) -> None:
     before = len(api.reached)
     answer = ask(front.port, [("X-Api-Key", key), ("X-Api-Key", "sk-probe")])
-    if front.shipped.name == "nginx":  # before 1.23 nginx knows the first alone, and so does the API
+    if front.shipped.name.startswith("nginx"):  # before 1.23 nginx knows the first alone, and so does the API
         assert api.reached[-1].all("X-Api-Key") == [key]
     else:
         assert (answer.status, len(api.reached)) == (400, before)
