@@ -1,0 +1,143 @@
+"""What is deployed is what is tested: the chart's objects, the compose file, and the dashboard's metrics."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import promql_parser
+import pytest
+import yaml
+from kubernetes_validate import validate
+
+from reputation.config import load
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+CHART = DEPLOY / "helm" / "headcount"
+HELM = str(Path(sys.executable).with_name("helm"))
+KUBERNETES = "1.29"
+TOKEN = ["--set", "config.tokens[0].name=a", "--set", "config.tokens[0].role=admin"]
+TOKEN += ["--set", f"config.tokens[0].sha256={'0' * 64}"]
+SHARED = ["--set", "state.url=redis://redis:6379/0"]
+SECRET = ["--set", "state.urlSecret.name=redis-url"]
+MONITORED = ["--set", "serviceMonitor.enabled=true"]
+SIDECAR = ["--set", "mode=sidecar"]
+ALONE = ["--set", "replicas=1"]
+FORMS = [[*SHARED], [*SECRET, *MONITORED], [*ALONE], [*ALONE, *SIDECAR], [*SHARED, *SIDECAR, *MONITORED]]
+
+
+def helm(*options):
+    return subprocess.run(
+        [HELM, "template", "here", str(CHART), *options], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def objects(form):
+    rendered = helm(*TOKEN, *form)
+    assert rendered.returncode == 0, rendered.stderr
+    return [found for found in yaml.safe_load_all(rendered.stdout) if found]
+
+
+def one(found, kind):
+    return next(item for item in found if item["kind"] == kind)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=" ".join)
+def test_every_object_of_the_chart_is_what_kubernetes_takes(form):
+    """By the schemas of Kubernetes, strictly; a ServiceMonitor's is not among them."""
+    found = objects(form)
+    for item in found:
+        if item["kind"] != "ServiceMonitor":
+            validate(item, KUBERNETES, strict=True)
+    assert ("ServiceMonitor" in {item["kind"] for item in found}) == ("serviceMonitor.enabled=true" in form)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=" ".join)
+def test_the_charts_configuration_is_one_that_headcount_reads(form, tmp_path):
+    file = tmp_path / "headcount.yaml"
+    file.write_text(
+        next(item for item in objects(form) if "headcount.yaml" in item.get("data", {}))["data"]["headcount.yaml"]
+    )
+    assert "default" in load(file, lambda _: None).tenants
+
+
+def test_a_sidecar_is_ready_before_its_gateway_and_ends_after_it():
+    """Kubernetes' native sidecar: an init container that stays, with probes."""
+    pod = one(objects([*ALONE, *SIDECAR]), "Deployment")["spec"]["template"]["spec"]
+    (headcount,) = pod["initContainers"]
+    assert headcount["restartPolicy"] == "Always"
+    assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(headcount)
+    assert [container["name"] for container in pod["containers"]] == ["nginx"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([*ALONE], "needs a token"),
+        ([*TOKEN], "limits multiply"),
+        ([*TOKEN, *ALONE, "--set", "mode=x"], "one of service"),
+    ],
+)
+def test_what_would_not_work_is_refused_with_its_mend(options, words):
+    rendered = helm(*options)
+    assert rendered.returncode != 0
+    assert words in rendered.stderr
+
+
+def nginx_with(**addresses):
+    text = (ROOT / "plugins" / "nginx" / "nginx.conf").read_text().split("\n", 2)[2]
+    for old, new in addresses.values():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def test_both_nginx_files_are_the_one_that_is_tested_but_for_addresses():
+    compose = nginx_with(
+        headcount=("server 127.0.0.1:8470;\n", "server headcount-a:8470;\n        server headcount-b:8470;\n"),
+        api=("127.0.0.1:8000", "api:8000"),
+        listen=("127.0.0.1:8080", "8080"),
+    )
+    chart = nginx_with(api=("127.0.0.1:8000", "API_ADDRESS"), listen=("127.0.0.1:8080", "GATEWAY_PORT"))
+    assert (DEPLOY / "nginx.conf").read_text().split("\n", 1)[1] == compose
+    assert (CHART / "files" / "nginx.conf").read_text().split("\n", 1)[1] == chart
+
+
+def test_the_compose_file_names_files_and_services_that_are_there(tmp_path):
+    found = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    for service in found["services"].values():
+        assert set(service.get("depends_on", ())) <= set(found["services"])
+        assert {config["source"] for config in service.get("configs", ())} <= set(found["configs"])
+    assert (DEPLOY / found["configs"]["nginx"]["file"]).exists()
+    assert (DEPLOY / found["services"]["headcount-a"]["build"]["context"] / "Dockerfile").exists()
+    file = tmp_path / "headcount.yaml"
+    file.write_text(re.sub(r"\$\{[^}]*\}", "0" * 64, found["configs"]["headcount"]["content"].replace("$$", "$")))
+    assert load(file, lambda _: None).tokens
+
+
+def queries():
+    board = json.loads((DEPLOY / "grafana" / "headcount.json").read_text())
+    found = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    return [query.replace("$__rate_interval", "5m").replace("$job", ".*") for query in found]
+
+
+def metrics_of(node):
+    """The metrics that a parsed query reads."""
+    if isinstance(node, promql_parser.VectorSelector):
+        return {node.name}
+    parts = [getattr(node, name, None) for name in ("expr", "lhs", "rhs", "vector_selector", "vs", "args")]
+    flat = itertools.chain.from_iterable(part if isinstance(part, list) else [part] for part in parts)
+    return set().union(*(metrics_of(part) for part in flat if part is not None)) if parts else set()
+
+
+def exposed(text):
+    return {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+
+
+def test_every_query_of_the_dashboard_parses_and_names_metrics_that_exist(metrics):
+    named = set().union(*(metrics_of(promql_parser.parse(query)) for query in queries()))
+    assert named
+    assert named <= exposed(metrics)
