@@ -20,6 +20,7 @@ COMMANDS = {
     "geoip": ("geoip.cli", "geoip", "Look addresses up, build and inspect databases."),
     "allow": ("reputation.commands.allow", "allow", "Exceptions: let somebody through for a stated time."),
     "audit": ("reputation.commands.audit", "audit", "Who changed what, and why; export as JSON lines."),
+    "weights": ("reputation.commands.weights", "weights", "Tune a tenant: draft, replay, shadow, canary, live, back."),
     "hash": ("reputation.commands.hash", "hash_", "Print the stored form of an API key."),
     "label": ("reputation.commands.label", "label", "Report what became of an account."),
     "healthcheck": (

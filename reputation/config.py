@@ -141,8 +141,12 @@ def _located(data: Any, lines: Lines, name: str, error: msgspec.ValidationError)
 
 def compile_tenants(settings: Settings) -> dict[str, Tenant]:
     """Compile every tenant; without any there is one, `default`. Raises SettingError."""
-    named = settings.tenants or {"default": TenantSettings()}
-    return {name: compile_tenant(name, tenant) for name, tenant in named.items()}
+    return {name: compile_tenant(name, tenant) for name, tenant in named_tenants(settings).items()}
+
+
+def named_tenants(settings: Settings) -> dict[str, TenantSettings]:
+    """Every tenant's settings by name; without any there is one, `default`, which no file owns."""
+    return settings.tenants or {"default": TenantSettings(owner="api")}
 
 
 def schema() -> dict[str, Any]:

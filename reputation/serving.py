@@ -10,15 +10,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
-from reputation.config import Settings
+from reputation.config import Settings, named_tenants
 from reputation.counts import counter, gauge, verdict_metrics
 from reputation.decision_log import DecisionLog
 from reputation.errors import ConfigError
 from reputation.limiter import Limiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
+from reputation.stores.places import InMemory, Store
 from reputation.stores.records import MemoryRecords, Records
 from reputation.tuning.live import Tuning
+from reputation.tuning.trial import trial_metrics
 
 
 class Serving:
@@ -39,8 +41,15 @@ class Serving:
         self.decisions = decisions
         self.clock: Callable[[], float] = time.time
         self.local_admin = True
+        self.store: Store = InMemory()
         self.linking = LiveLinking(limiter, log.warning)
-        self.tuning = Tuning(limiter, records or MemoryRecords(), self.clock, log.warning)
+        self.tuning = Tuning(
+            limiter,
+            records or MemoryRecords(),
+            lambda name: named_tenants(self.settings)[name],
+            self.clock,
+            log.warning,
+        )
         self.listeners: dict[str, Any] = {}
         self.draining = False
         self.journal = log
@@ -91,6 +100,7 @@ class Serving:
         yield counter("headcount_reload_failures", "Reloads that kept the old state.", self._reload_failures)
         yield counter("headcount_geoip_failures", "Look-ups that met a corrupt place.", self.addresses.failures)
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
+        yield from trial_metrics(sorted(self.tuning.trials.items()))
         yield from self._linker_metrics()
         yield from self._memory_metrics()
         yield from self._reservation_metrics()

@@ -130,6 +130,10 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["local", "open", "closed"],
         Meta(description="While shared state is away: own share of the limits, no limits, or 503."),
     ] = "local"
+    owner: Annotated[
+        Literal["file", "api"],
+        Meta(description="Who tunes it: this file, or the admin API from what this file says on."),
+    ] = "file"
 
 
 class Starting(Struct, frozen=True):

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from reputation.errors import BadRequest, NotAllowed, NotFound, Problem
 from reputation.events import AccountFacts, Outcome, wire_type
-from reputation.http import admin_allow
+from reputation.http import admin_allow, admin_tenants
 from reputation.http.access import Caller, authenticate, authorise, check_local
 from reputation.http.admin_answers import Route, json_answer, whole
 from reputation.http.openapi import description
@@ -58,6 +58,8 @@ class Admin:
         """Write down what was done; a handler that says nothing of it is named by its route."""
         default = Change(request.query.get("tenant", "default"), f"{request.method} {request.path}")
         change, tuning, now = request.get("change", default), self.serving.tuning, self.serving.clock()
+        if change is None:  # it only looked
+            return
         await tuning.audit.add(change, tuning.new_id(now), request["caller"].name, now)
 
     def _caller(self, request: web.Request) -> Caller:
@@ -154,6 +156,7 @@ ROUTES = (
     Route("GET", "/v1/decisions", Admin.get_decisions, "reader"),
     Route("GET", "/v1/decisions/{id}", Admin.get_decision, "reader"),
     *admin_allow.ROUTES,
+    *admin_tenants.ROUTES,
     Route("GET", "/openapi.json", Admin.get_openapi, "reader"),
     Route("GET", "/metrics", Admin.get_metrics, "reader"),
     Route("GET", "/healthz", Admin.get_health, None),

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from reputation.tuning.exceptions import Allow, AllowBody
+from reputation.tuning.revisions import Revision, RevisionBody
+from reputation.tuning.rollout import RolloutBody
 
-TYPES = (Allow, AllowBody)
+TYPES = (Allow, AllowBody, Revision, RevisionBody, RolloutBody)
 _OBJECT = {"type": "object"}
 _GUARDED = (400, 401, 403)
 
@@ -39,7 +41,50 @@ class Parts:
 
 def paths(parts: Parts) -> dict[str, Any]:
     """Describe every route of tuning."""
-    return _allow_paths(parts) | _audit_paths(parts)
+    return _tenant_paths(parts) | _revision_paths(parts) | _allow_paths(parts) | _audit_paths(parts)
+
+
+_TENANT = {"name": "tenant", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+_NUMBER = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
+
+
+def _match(*, required: bool) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"name": "If-Match", "in": "header", "required": required, "schema": schema}
+
+
+def _tenant_paths(parts: Parts) -> dict[str, Any]:
+    operation, answer = parts.operation, parts.answer
+    one = answer("What is in force and on trial.", _OBJECT, *_GUARDED, 404)
+    all_ = answer("Those that the caller may see.", _OBJECT, *_GUARDED)
+    stepped = answer("In force.", _OBJECT, *_GUARDED, 404, 409, 413, 422)
+    body = parts.ref("RolloutBody")
+    return {
+        "/v1/presets": {"get": operation("Presets laid out", all_)},
+        "/v1/tenants": {"get": operation("Tenants", all_)},
+        "/v1/tenants/{tenant}": {"get": operation("One tenant", one, None, (_TENANT,))},
+        "/v1/tenants/{tenant}/rollout": {
+            "post": operation("Shadow, promote, roll back, stop", stepped, body, (_TENANT, _match(required=True)))
+        },
+    }
+
+
+def _revision_paths(parts: Parts) -> dict[str, Any]:
+    operation, answer, body = parts.operation, parts.answer, parts.ref("RevisionBody")
+    many = answer("The newest first.", _OBJECT, *_GUARDED, 404)
+    one = answer("What is kept.", _OBJECT, *_GUARDED, 404)
+    made = answer("Kept.", parts.ref("Revision"), *_GUARDED, 404, 409, 413, 422, status=201)
+    valid = answer("What would be in force.", _OBJECT, *_GUARDED, 404, 413, 422)
+    path = "/v1/tenants/{tenant}"
+    return {
+        f"{path}/revisions": {
+            "get": operation("Revisions", many, None, (_TENANT, _limit(1000, 100))),
+            "post": operation("A new revision", made, body, (_TENANT, _match(required=False))),
+        },
+        f"{path}/revisions/{{number}}": {"get": operation("One revision", one, None, (_TENANT, _NUMBER))},
+        f"{path}/validate": {"post": operation("Validate settings", valid, body, (_TENANT,))},
+        f"{path}/diff": {"get": operation("Differences", one, None, (_TENANT, _query("before"), _query("after")))},
+    }
 
 
 def _allow_paths(parts: Parts) -> dict[str, Any]:

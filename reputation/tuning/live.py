@@ -2,33 +2,58 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
+from msgspec import structs
+
+from reputation.errors import Conflict, NotFound
 from reputation.ids import Ulids
 from reputation.limiter import Limiter, TenantLimiter
-from reputation.stores.records import Records
-from reputation.tuning.audit import Audit
+from reputation.stores.records import ABSENT, Records
+from reputation.tenants import TenantSettings
+from reputation.tuning.audit import Audit, Change
 from reputation.tuning.documents import Documents
 from reputation.tuning.exceptions import Allow, Exceptions
+from reputation.tuning.revisions import START, Revision, compiled, document_id, start
+from reputation.tuning.rollout import Rollout, RolloutBody, stepped
+from reputation.tuning.trial import Trial
 
 RETRY_AFTER = 1.0
+ROLLOUT = "rollout"
+HEADCOUNT = "headcount"
+"""Who a step is signed by that the sidecar took itself."""
 
 
 class Tuning:
     """Decisions of every tenant. `start` puts in force what is kept, and follows from then on."""
 
-    def __init__(self, limiter: Limiter, records: Records, clock: Callable[[], float], warn: Any) -> None:
+    def __init__(
+        self,
+        limiter: Limiter,
+        records: Records,
+        of_file: Callable[[str], TenantSettings],
+        clock: Callable[[], float],
+        warn: Any,
+    ) -> None:
         self.records = records
         self.audit = Audit(records)
         self.allows = Documents(records, "exception", Allow)
+        self.revisions = Documents(records, "revision", Revision)
+        self.rollouts = Documents(records, ROLLOUT, Rollout)
+        self.trials: dict[str, Trial] = {}
+        self.of_file = of_file
         self.new_id = Ulids()
         self._limiter = limiter
         self._clock = clock
         self._warn = warn
         self._news: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._stops: set[asyncio.Task[None]] = set()
         self._appliers: dict[str, Callable[[TenantLimiter], Awaitable[None]]] = {
             self.allows.kind: self._apply_exceptions,
+            self.rollouts.kind: self._apply_rollout,
         }
 
     async def start(self) -> None:
@@ -58,7 +83,8 @@ class Tuning:
         """Put in force what is kept of one kind; of a tenant that is not here nothing."""
         running, apply = self._limiter.tenants.get(tenant), self._appliers.get(kind)
         if running is not None and apply is not None:
-            await apply(running)
+            async with self._one_at_a_time:  # or an older reading could be put in force after a newer one
+                await apply(running)
 
     async def _follow(self) -> None:
         while True:
@@ -74,3 +100,78 @@ class Tuning:
         now = self._clock()
         allows = [allow for allow in await self.allows.all(running.tenant.name) if allow.expires > now]
         running.exceptions = Exceptions(allows) if allows else None
+
+    async def _apply_rollout(self, running: TenantLimiter) -> None:
+        """Put the live revision in force, and the candidate on trial; a tenant that a file owns is as the file says."""
+        name, file = running.tenant.name, self.of_file(running.tenant.name)
+        rollout = (await self.rollout(name))[0] if file.owner == "api" else Rollout()
+        live = compiled(name, await self.revision(name, rollout.live), file)
+        if live.settings != running.tenant.settings or live.revision != running.tenant.revision:
+            running.retune(live)
+        known = self.trials.get(name)
+        if known is not None and known.rollout == rollout and known.live is running.tenant:
+            return
+        self._end_trial(running)
+        if rollout.candidate is not None:
+            candidate = compiled(name, await self.revision(name, rollout.candidate), file)
+            trial = Trial(running.tenant, candidate, rollout, partial(self._stop, name, rollout))
+            self.trials[name] = trial
+            running.watches = (*running.watches, trial.watch)
+            if rollout.stage == "canary":
+                running.revision_of = trial.revision_of
+
+    def _end_trial(self, running: TenantLimiter) -> None:
+        trial = self.trials.pop(running.tenant.name, None)
+        running.revision_of = None
+        if trial is not None:
+            running.watches = tuple(watch for watch in running.watches if watch != trial.watch)
+
+    async def rollout(self, tenant: str) -> tuple[Rollout, int]:
+        """What is in force for a tenant, and the version of that."""
+        return await self.rollouts.get(tenant, ROLLOUT) or (Rollout(), ABSENT)
+
+    async def revision(self, tenant: str, number: int) -> Revision:
+        """One revision. Raises NotFound."""
+        found = await self.revisions.get(tenant, document_id(number))
+        if found is not None:
+            return found[0]
+        if number == START:
+            return start(self.of_file(tenant))
+        raise NotFound(f"tenant {tenant!r} has no revision {number}; GET /v1/tenants/{tenant}/revisions lists them")
+
+    async def history(self, tenant: str) -> list[Revision]:
+        """Every revision, by number."""
+        kept = await self.revisions.all(tenant)
+        return kept if kept and kept[0].number == START else [start(self.of_file(tenant)), *kept]
+
+    async def add(self, tenant: str, revision: Revision) -> None:
+        """Keep a new revision. Raises Conflict if somebody else's came first."""
+        if revision.number == START + 1:  # what it was made from is immutable from now on, whatever the file says later
+            await self.revisions.put(tenant, document_id(START), start(self.of_file(tenant)))
+        await self.revisions.put(tenant, document_id(revision.number), revision, expect=ABSENT)
+
+    async def step(self, tenant: str, rollout: Rollout, version: int) -> None:
+        """Put a rollout in force on every replica. Raises Conflict if somebody else's came first."""
+        await self.rollouts.put(tenant, ROLLOUT, rollout, expect=version)
+        await self.refresh(tenant, ROLLOUT)
+
+    def _stop(self, tenant: str, rollout: Rollout, why: str) -> None:
+        """End a trial that hurts; it has stopped here already, the other replicas hear of it."""
+        task = asyncio.get_running_loop().create_task(self._stop_everywhere(tenant, rollout, why))
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
+
+    async def _stop_everywhere(self, tenant: str, rollout: Rollout, why: str) -> None:
+        now = self._clock()
+        current, version = await self.rollout(tenant)
+        if current != rollout:
+            return  # somebody was faster
+        body = RolloutBody("stop", why)
+        ended = structs.replace(stepped(current, body, HEADCOUNT, now), stopped=why)
+        self._warn("trial_stopped", tenant=tenant, revision=rollout.candidate, why=why)
+        try:
+            await self.step(tenant, ended, version)
+        except Conflict:
+            return
+        change = Change(tenant, "rollout.stop", f"revision {rollout.candidate}", current, ended, why)
+        await self.audit.add(change, self.new_id(now), HEADCOUNT, now)

@@ -1,0 +1,172 @@
+"""`headcount weights`: revisions of a tenant's settings, from a draft to every account and back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+from rich.table import Column, Table
+
+from reputation.commands.admin_api import Heard, call, exchange, part
+from reputation.commands.options import ends_well, json_option, moment, on_sidecar
+from reputation.commands.weights_draft import laid_over, read_overrides
+
+reason_option = click.option("--reason", required=True, help="Why; it stays with the revision and in the audit log.")
+
+
+@click.group()
+def weights() -> None:
+    """Tune a tenant: draft, replay, shadow, canary, live, and back."""
+
+
+def path_of(tenant: str, rest: str = "") -> str:
+    """A tenant's path in the admin API."""
+    return f"/v1/tenants/{part(tenant)}{rest}"
+
+
+@weights.command("list")
+@on_sidecar
+@json_option
+def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+    """List the tenant's revisions, the newest first, and say which one is live or on trial."""
+    found = call(admin, token, "GET", path_of(tenant, "/revisions"))
+    now = call(admin, token, "GET", path_of(tenant))
+    if as_json:
+        click.echo(json.dumps(found | {"rollout": now["rollout"], "owner": now["owner"]}, indent=2))
+        return
+    table = Table(Column("revision", no_wrap=True), "state", "from", "when (UTC)", "by", "reason")
+    for one in found["revisions"]:
+        when = moment(one["at"]) if one["at"] else ""
+        table.add_row(str(one["number"]), _state(one["number"], now), str(one["parent"] or ""), when, one["author"],
+                      one["reason"])  # fmt: skip
+    Console().print(table)
+    if now["owner"] == "file":
+        click.echo("The configuration file owns this tenant: change it there, or set its `owner` to `api`.")
+
+
+def _state(number: int, tenant: dict[str, Any]) -> str:
+    if number == tenant["revision"]:
+        return "live"
+    if number != tenant["candidate"]:
+        return ""
+    return f"{tenant['percent']:g}%" if tenant["stage"] == "canary" else str(tenant["stage"])
+
+
+@weights.command()
+@click.argument("revision", type=click.IntRange(1), required=False)
+@on_sidecar
+@json_option
+def show(revision: int | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+    """Show REVISION, or what is live and on trial: overrides, and all settings with the preset laid out."""
+    found = call(admin, token, "GET", path_of(tenant, f"/revisions/{revision}" if revision else ""))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    head = {name: value for name, value in found.items() if name not in ("in_force", "settings")}
+    click.echo(yaml.safe_dump(head | {"settings": found["settings"]}, sort_keys=False), nl=False)
+    click.echo("# in force, preset laid out:\n" + yaml.safe_dump(found["in_force"], sort_keys=False), nl=False)
+
+
+@weights.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True), required=False)
+@click.option("--from", "parent", type=click.IntRange(1), help="Revision to start from.  [default: the live one]")
+@click.option("--preset", help="Start from a preset, with no overrides: lenient, balanced or strict.")
+@click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="Such as weights.asn=0.5; may be repeated.")
+@reason_option
+@on_sidecar
+@ends_well
+def edit(file: Path | None, parent: int | None, preset: str | None, changes: tuple[str, ...], reason: str, tenant: str,
+         admin: str, token: str | None) -> None:  # fmt: skip
+    """Make a new revision of FILE (YAML), of --set, or in your editor. It is in force nowhere yet."""
+    heard = exchange(admin, token, "GET", path_of(tenant))
+    parent = parent or heard.found["revision"]
+    settings = call(admin, token, "GET", path_of(tenant, f"/revisions/{parent}"))["settings"]
+    if preset is not None:
+        settings = {"preset": preset}
+    draft = read_overrides(file) if file else laid_over(settings, changes) if changes or preset else _edited(settings)
+    body = {"settings": draft, "parent": parent, "reason": reason}
+    made = exchange(admin, token, "POST", path_of(tenant, "/revisions"), body, heard.etag).found
+    click.echo(f"revision {made['number']} is kept, in force nowhere. Next: headcount weights replay {made['number']}")
+
+
+def _edited(settings: dict[str, Any]) -> dict[str, Any]:
+    text = click.edit(yaml.safe_dump(settings, sort_keys=False), extension=".yaml")
+    if text is None:
+        raise click.ClickException("nothing was changed, so there is no new revision")
+    found = yaml.safe_load(text) or {}
+    if not isinstance(found, dict):
+        raise click.ClickException("settings are keys with values, such as `weights: {asn: 0.5}`")
+    return found
+
+
+@weights.command()
+@click.argument("before", type=click.IntRange(1))
+@click.argument("after", type=click.IntRange(1), required=False)
+@on_sidecar
+@json_option
+def diff(before: int, after: int | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+    """Show what BEFORE and AFTER have differently; with one revision, what it has differently from the live one."""
+    query = f"?before={before}&after={after}" if after else f"?after={before}"
+    found = call(admin, token, "GET", path_of(tenant, f"/diff{query}"))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    table = Table("setting", f"revision {found['before']}", f"revision {found['after']}")
+    for change in found["changes"]:
+        table.add_row(change["path"], json.dumps(change["before"]), json.dumps(change["after"]))
+    Console().print(table if found["changes"] else "no difference")
+
+
+@weights.command()
+@click.argument("revision", type=click.IntRange(1))
+@reason_option
+@on_sidecar
+def shadow(revision: int, reason: str, tenant: str, admin: str, token: str | None) -> None:
+    """Score live traffic with REVISION beside the live one; nobody is judged by it."""
+    _step(admin, token, tenant, {"step": "shadow", "revision": revision, "reason": reason})
+    click.echo(f"revision {revision} is scored beside the live one. Next: headcount weights show, to see what it moves")
+
+
+@weights.command()
+@click.argument("revision", type=click.IntRange(1))
+@click.option("--percent", type=click.FloatRange(0, 100, min_open=True), default=100.0, show_default=True,
+              help="Share of the accounts; below 100 it is a canary.")  # fmt: skip
+@click.option("--max-payers-tightened", type=click.IntRange(0), default=0, show_default=True,
+              help="A canary that is stricter with more payers than this ends itself.")  # fmt: skip
+@reason_option
+@on_sidecar
+def promote(revision: int, percent: float, max_payers_tightened: int, reason: str, tenant: str, admin: str,
+            token: str | None) -> None:  # fmt: skip
+    """Let REVISION judge a share of the accounts, or all of them, on every replica within 2 s."""
+    body = {"step": "promote", "revision": revision, "percent": percent, "reason": reason}
+    _step(admin, token, tenant, body | {"most_payers_tightened": max_payers_tightened})
+    back = "headcount weights rollback --reason ..."
+    next_ = f"To go back: {back}" if percent >= 100 else "Next: headcount weights show, to see what it moves"
+    click.echo(
+        f"revision {revision} judges {'every account' if percent >= 100 else f'{percent:g}% of accounts'}. {next_}"
+    )
+
+
+@weights.command()
+@reason_option
+@on_sidecar
+def rollback(reason: str, tenant: str, admin: str, token: str | None) -> None:
+    """Put the revision that was live before in force again, and end any trial."""
+    rollout = _step(admin, token, tenant, {"step": "rollback", "reason": reason}).found["rollout"]
+    click.echo(f"revision {rollout['live']} is live again")
+
+
+@weights.command()
+@reason_option
+@on_sidecar
+def stop(reason: str, tenant: str, admin: str, token: str | None) -> None:
+    """End a shadow or canary; the live revision judges everybody."""
+    rollout = _step(admin, token, tenant, {"step": "stop", "reason": reason}).found["rollout"]
+    click.echo(f"no revision is on trial; revision {rollout['live']} judges everybody")
+
+
+def _step(admin: str, token: str | None, tenant: str, body: dict[str, Any]) -> Heard:
+    etag = exchange(admin, token, "GET", path_of(tenant)).etag
+    return exchange(admin, token, "POST", path_of(tenant, "/rollout"), body, etag)

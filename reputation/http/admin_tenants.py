@@ -1,0 +1,190 @@
+"""Tenants on the admin listener: revisions of their settings, and which one is in force."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from reputation.errors import BadRequest, Conflict
+from reputation.http.admin_answers import Route, json_answer, whole
+from reputation.limiter import TenantLimiter
+from reputation.tenants import PRESETS, Tenant, TenantSettings, compile_tenant, in_force
+from reputation.tuning.audit import Change
+from reputation.tuning.live import Tuning
+from reputation.tuning.revisions import Revision, RevisionBody, check_floor, compiled, differences, sparse
+from reputation.tuning.rollout import RolloutBody, stepped
+from reputation.wire import read
+
+if TYPE_CHECKING:
+    from reputation.http.admin import Admin
+
+_revisions = msgspec.json.Decoder(RevisionBody)
+_rollouts = msgspec.json.Decoder(RolloutBody)
+
+
+def named(admin: "Admin", request: web.Request) -> TenantLimiter:
+    """The tenant that the path names, if the caller may see it."""
+    return admin.tenant(request, request.match_info["tenant"])
+
+
+async def get_tenants(admin: "Admin", request: web.Request) -> web.Response:
+    """Every tenant that the caller may see, with what is in force."""
+    may = request["caller"].tenants
+    tenants = [t for name, t in sorted(admin.serving.limiter.tenants.items()) if not may or name in may]
+    return json_answer({"tenants": [await _line(admin.serving.tuning, t) for t in tenants]})
+
+
+async def _line(tuning: Tuning, tenant: TenantLimiter) -> dict[str, Any]:
+    name, settings = tenant.tenant.name, tenant.tenant.settings
+    rollout, _ = await tuning.rollout(name)
+    return {
+        "name": name,
+        "owner": settings.owner,
+        "preset": settings.preset,
+        "mode": settings.mode,
+        "revision": tenant.tenant.revision,
+        "candidate": rollout.candidate,
+        "stage": rollout.stage,
+        "percent": rollout.percent,
+    }
+
+
+async def get_presets(_: "Admin", __: web.Request) -> web.Response:
+    """The presets laid out: what a draft may start from."""
+    found = {name: in_force(compile_tenant("preset", TenantSettings(preset=name))) for name in PRESETS}
+    return json_answer({"presets": found})
+
+
+async def get_tenant(admin: "Admin", request: web.Request) -> web.Response:
+    """One tenant: what is in force, what is on trial, and the ETag that a change must name."""
+    tenant, tuning = named(admin, request), admin.serving.tuning
+    name = tenant.tenant.name
+    rollout, _ = await tuning.rollout(name)
+    history, trial = await tuning.history(name), tuning.trials.get(name)
+    found = await _line(tuning, tenant) | {
+        "latest": history[-1].number,
+        "rollout": rollout,
+        "settings": sparse(tenant.tenant.settings),
+        "in_force": in_force(tenant.tenant),
+        "trial": None if trial is None else trial.view(),
+    }
+    return json_answer(found, etag=await _etag(tuning, name))
+
+
+async def _etag(tuning: Tuning, name: str) -> str:
+    """Changes with every new revision and every step."""
+    return f"{(await tuning.rollout(name))[1]}.{(await tuning.history(name))[-1].number}"
+
+
+async def get_revisions(admin: "Admin", request: web.Request) -> web.Response:
+    """Revisions, the newest first, without their settings."""
+    name = named(admin, request).tenant.name
+    most = whole(request, "limit", 100, 1, 1000)
+    history = await admin.serving.tuning.history(name)
+    members = ("number", "parent", "author", "reason", "at")
+    newest = [{m: getattr(one, m) for m in members} for one in reversed(history)][:most]
+    return json_answer({"tenant": name, "total": len(history), "revisions": newest})
+
+
+async def get_revision(admin: "Admin", request: web.Request) -> web.Response:
+    """One revision: its sparse settings, and all of them with its preset laid out."""
+    tenant = named(admin, request)
+    revision = await _numbered(admin.serving.tuning, tenant, request.match_info["number"])
+    laid_out = in_force(_compiled(admin, tenant, revision))
+    return json_answer({**msgspec.to_builtins(revision), "in_force": laid_out})
+
+
+async def _numbered(tuning: Tuning, tenant: TenantLimiter, text: str) -> Revision:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
+        raise BadRequest("a revision is a whole number", "/number")
+    return await tuning.revision(tenant.tenant.name, int(text))
+
+
+def _compiled(admin: "Admin", tenant: TenantLimiter, revision: Revision) -> Tenant:
+    name = tenant.tenant.name
+    return compiled(name, revision, admin.serving.tuning.of_file(name))
+
+
+async def post_revision(admin: "Admin", request: web.Request) -> web.Response:
+    """Keep a new revision, in force nowhere yet."""
+    tenant, tuning = named(admin, request), admin.serving.tuning
+    name, body = tenant.tenant.name, read(_revisions, await request.read())
+    _check_owner(tuning, name)
+    await _check_match(tuning, name, request, needed=False)
+    number = (await tuning.history(name))[-1].number + 1
+    parent = await tuning.revision(name, body.parent or tenant.tenant.revision)
+    now = admin.serving.clock()
+    revision = Revision(number, parent.number, request["caller"].name, body.reason, now, body.settings)
+    check_floor(_compiled(admin, tenant, revision))
+    await tuning.add(name, revision)
+    subject = f"revision {number}"
+    request["change"] = Change(name, "revision.create", subject, parent.settings, revision.settings, body.reason)
+    return json_answer(revision, 201, await _etag(tuning, name))
+
+
+async def post_validate(admin: "Admin", request: web.Request) -> web.Response:
+    """Say whether settings could become a revision, and what would be in force; nothing is kept."""
+    tenant, body = named(admin, request), read(_revisions, await request.read())
+    draft = Revision(0, None, "", body.reason, 0.0, body.settings)
+    compiled_ = _compiled(admin, tenant, draft)
+    check_floor(compiled_)
+    request["change"] = None
+    changes = differences(tenant.tenant, compiled_)
+    return json_answer({"in_force": in_force(compiled_), "changes": changes})
+
+
+async def get_diff(admin: "Admin", request: web.Request) -> web.Response:
+    """What two revisions have differently, presets laid out; from the live one unless `before` names another."""
+    tenant, tuning, query = named(admin, request), admin.serving.tuning, request.query
+    live = str(tenant.tenant.revision)
+    before = await _numbered(tuning, tenant, query.get("before", live))
+    after = await _numbered(tuning, tenant, query.get("after", live))
+    found = differences(_compiled(admin, tenant, before), _compiled(admin, tenant, after))
+    return json_answer({"before": before.number, "after": after.number, "changes": found})
+
+
+async def post_rollout(admin: "Admin", request: web.Request) -> web.Response:
+    """Take a step with a revision: shadow, promote, roll back, stop; in force before the answer."""
+    tenant, tuning = named(admin, request), admin.serving.tuning
+    name, body = tenant.tenant.name, read(_rollouts, await request.read())
+    _check_owner(tuning, name)
+    await _check_match(tuning, name, request, needed=True)
+    rollout, version = await tuning.rollout(name)
+    stepped_ = stepped(rollout, body, request["caller"].name, admin.serving.clock())
+    for number in {stepped_.live, stepped_.candidate} - {None, rollout.live}:
+        check_floor(_compiled(admin, tenant, await tuning.revision(name, number or 0)))
+    await tuning.step(name, stepped_, version)
+    subject = f"revision {stepped_.candidate or stepped_.live}"
+    request["change"] = Change(name, f"rollout.{body.step}", subject, rollout, stepped_, body.reason)
+    return json_answer({"tenant": name, "rollout": stepped_}, etag=await _etag(tuning, name))
+
+
+def _check_owner(tuning: Tuning, name: str) -> None:
+    if tuning.of_file(name).owner != "api":
+        raise Conflict(
+            f"the configuration file owns tenant {name!r}: change it there and send SIGHUP, "
+            "or let its `owner` be `api` there"
+        )
+
+
+async def _check_match(tuning: Tuning, name: str, request: web.Request, *, needed: bool) -> None:
+    given = request.headers.get("If-Match")
+    if given is None:
+        if needed:
+            raise BadRequest(f"send If-Match with the ETag of GET /v1/tenants/{name}, so that no change is lost")
+        return
+    if given.strip() != "*" and given.strip().strip('"') != await _etag(tuning, name):
+        raise Conflict(f"tenant {name!r} was changed meanwhile; read it again, then decide again")
+
+
+ROUTES = (
+    Route("GET", "/v1/presets", get_presets, "reader"),
+    Route("GET", "/v1/tenants", get_tenants, "reader"),
+    Route("GET", "/v1/tenants/{tenant}", get_tenant, "reader"),
+    Route("GET", "/v1/tenants/{tenant}/revisions", get_revisions, "reader"),
+    Route("POST", "/v1/tenants/{tenant}/revisions", post_revision, "admin"),
+    Route("GET", "/v1/tenants/{tenant}/revisions/{number}", get_revision, "reader"),
+    Route("POST", "/v1/tenants/{tenant}/validate", post_validate, "reader"),
+    Route("GET", "/v1/tenants/{tenant}/diff", get_diff, "reader"),
+    Route("POST", "/v1/tenants/{tenant}/rollout", post_rollout, "admin"),
+)
