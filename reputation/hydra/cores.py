@@ -99,7 +99,7 @@ def _taken(group: Group, known: Background, suspects: Mask) -> Group:
     """The group with those who look like it, without those of its own who do not look like the rest of it."""
     core = growth.signature(group.members, known)
     looks = growth.likeness(core, known)
-    strangers = np.setdiff1d(group.members, looks.accounts[looks.nats >= LOYAL])
+    strangers = np.setdiff1d(group.members, looks.accounts[growth.several(looks) & (looks.nats >= LOYAL)])
     if len(strangers) > STRANGERS * len(group.members):
         return group
     accounts, odds = growth.passing(looks, core.size, suspects)

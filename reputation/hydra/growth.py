@@ -138,6 +138,17 @@ def likeness(core: Signature, known: Background) -> Likeness:
     return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0), identified)
 
 
+def several(looks: Likeness) -> Mask:
+    """Who resembles the core in three families, or in two of which one identifies."""
+    enough: Mask = (looks.families >= FEW_FAMILIES) | _paired(looks)
+    return enough
+
+
+def _paired(looks: Likeness) -> Mask:
+    pair: Mask = (looks.families >= 2) & looks.identified
+    return pair
+
+
 def passing(looks: Likeness, size: int, suspects: Mask, sure: float = SURE) -> tuple[Ints, Floats]:
     """Accounts who pass as a core's of that size, with the log odds that they are.
 
@@ -145,7 +156,5 @@ def passing(looks: Likeness, size: int, suspects: Mask, sure: float = SURE) -> t
     """
     prior = np.log(max(size, 1) / max(int(suspects.sum()) - size, size, 1))
     odds = looks.nats + prior
-    several = looks.families >= FEW_FAMILIES
-    pair = (looks.families >= 2) & looks.identified
-    passed = (odds >= sure) & ((suspects[looks.accounts] & several) | pair)
+    passed = (odds >= sure) & several(looks) & (suspects[looks.accounts] | _paired(looks))
     return looks.accounts[passed], odds[passed]
