@@ -66,7 +66,7 @@ class FanIn:
         self._turn = self._turn or now
         members = self._young.get(key) or self._old.get(key, b"")
         full = len(members) >= self._most * RECORD or len(self._young) >= self._half
-        if full or now - at >= self.window or _find(members, member) >= 0:
+        if full or at < 0 or now - at >= self.window or _find(members, member) >= 0:
             return
         place = len(members)
         while place and _time(members, place - RECORD) > at:

@@ -62,7 +62,7 @@ class Serving:
         if self.draining:
             return None
         return {
-            "degraded": False,
+            "degraded": self.store.degraded,
             "tenants": len(self.limiter.tenants),
             "linker": self.linking.pid is not None,
         }
@@ -76,7 +76,7 @@ class Serving:
             loaded = await asyncio.to_thread(load_databases, settings)
             if loaded.errors:
                 raise ConfigError("; ".join(str(error) for error in loaded.errors))
-            rebuild(self.limiter, settings, self.addresses)
+            rebuild(self.limiter, settings, self.addresses, self.store.tenant)
             self.addresses.swap(loaded.databases, self.clock())
         except ConfigError as error:
             self._reload_failures += 1
@@ -104,6 +104,7 @@ class Serving:
         yield from self._linker_metrics()
         yield from self._memory_metrics()
         yield from self._reservation_metrics()
+        yield from self._state_metrics()
         yield from self._listener_metrics()
         yield from self._spoe_metrics()
 
@@ -149,6 +150,19 @@ class Serving:
             expired, refused = sum(x.expired for x in kept), sum(x.refused for x in kept)
             yield counter(f"headcount_{name}s_expired", f"{name.capitalize()}s never settled.", expired)
             yield counter(f"headcount_{name}s_refused", f"No room for a {name}.", refused)
+
+    def _state_metrics(self) -> Iterator[Metric]:
+        yield gauge("headcount_degraded", "1 while state is away and this goes on in memory.", int(self.store.degraded))
+        figures = self.store.figures()
+        if figures is None:
+            return
+        yield counter("headcount_state_written", "Changes written to the state file.", figures.written)
+        yield counter("headcount_state_failures", "Attempts to write that failed.", figures.failures)
+        yield gauge("headcount_state_waiting", "Changes not written yet.", figures.waiting)
+        yield gauge("headcount_state_age_seconds", "Time since the last durable write.", figures.age)
+        yield gauge("headcount_state_flush_seconds", "Duration of the last write.", figures.flush_seconds)
+        yield gauge("headcount_state_held_seconds", "Longest time that one held the event loop.", figures.held)
+        yield gauge("headcount_accounts_asleep", "Accounts not decoded since the start.", figures.asleep)
 
     def _listener_metrics(self) -> Iterator[Metric]:
         server = self.listeners.get("check")

@@ -2,19 +2,27 @@
 
 import os
 import secrets
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from geoip import book
 from geoip.book import AddressBook
 from geoip.readers import DatabaseError
 from reputation.config import Settings, compile_tenants, load
-from reputation.errors import ConfigError, SettingError
+from reputation.errors import ConfigError, Conflict, SettingError
 from reputation.gateway import check_descriptors, check_members
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.memory import MemoryStore, TenantState
+from reputation.stores.records import ABSENT, Records
 
 HASH_KEY = "HEADCOUNT_HASH_KEY"
 SHORTEST_HASH_KEY = 16
+SECRET, EVERYBODY = "secret", ""
+"""The kind of record that the hash key is kept as, in the name of no tenant."""
+
+States = Callable[[str], TenantState]
+"""Gives a tenant's state by its name."""
 
 
 def hash_key() -> bytes | None:
@@ -30,6 +38,19 @@ def hash_key() -> bytes | None:
     if len(text) < SHORTEST_HASH_KEY:
         raise ConfigError(f"{HASH_KEY}: at least {SHORTEST_HASH_KEY} characters, such as 32 random ones in hex")
     return text.encode()[:64]
+
+
+async def kept_hash_key(records: Records) -> bytes:
+    """Return the hash key that is kept in the state; the first to ask makes it, for all."""
+    found = await records.get(EVERYBODY, SECRET, HASH_KEY)
+    if found is not None:
+        return found.body
+    made = secrets.token_bytes(32)
+    try:
+        await records.put(EVERYBODY, SECRET, HASH_KEY, made, expect=ABSENT)
+    except Conflict:
+        return await kept_hash_key(records)
+    return made
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -70,20 +91,26 @@ def load_databases(settings: Settings) -> book.Loaded:
     return book.load(settings.geoip.databases, book.EMBEDDED if settings.geoip.embedded else None)
 
 
-def build(settings: Settings, addresses: AddressBook, secret: bytes | None = None) -> Limiter:
-    """Make every tenant's limiter with empty state."""
-    memory = settings.memory
-    store = MemoryStore(lambda: TenantState(memory.accounts, memory.strangers))
+def empty_state(settings: Settings) -> TenantState:
+    """Make the state of a tenant of which nothing is kept."""
+    return TenantState(settings.memory.accounts, settings.memory.strangers)
+
+
+def build(
+    settings: Settings, addresses: AddressBook, secret: bytes | None = None, states: States | None = None
+) -> Limiter:
+    """Make every tenant's limiter, with the state that `states` has of it or with empty state."""
+    states = states or MemoryStore(partial(empty_state, settings)).tenant
     secret = secret or hash_key() or secrets.token_bytes(32)
     return Limiter(
         {
-            name: TenantLimiter(tenant, store.tenant(name), addresses, secret)
+            name: TenantLimiter(tenant, states(name), addresses, secret)
             for name, tenant in compile_tenants(settings).items()
         }
     )
 
 
-def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook) -> None:
+def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook, states: States) -> None:
     """Put new settings in force on a running limiter: state stays, tenants come and go. Raises ConfigError first."""
     compiled = compile_tenants(settings)
     some = next(iter(limiter.tenants.values()))
@@ -91,8 +118,7 @@ def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook) -> Non
     for name, tenant in compiled.items():
         running = limiter.tenants.get(name)
         if running is None:
-            state = TenantState(memory.accounts, memory.strangers)
-            limiter.tenants[name] = TenantLimiter(tenant, state, addresses, some.secret)
+            limiter.tenants[name] = TenantLimiter(tenant, states(name), addresses, some.secret)
         else:
             running.retune(tenant)
     for name in [name for name in limiter.tenants if name not in compiled]:

@@ -99,7 +99,7 @@ def is_ready(port: int) -> bool:
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The tests' environment without any setting of Headcount's but those given."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("HEADCOUNT_")}
-    return {**plain, "HEADCOUNT_HASH_KEY": HASH_KEY, **(extra or {})}
+    return {**plain, "HEADCOUNT_HASH_KEY": HASH_KEY, "HEADCOUNT_STATE": ":memory:", **(extra or {})}
 
 
 @contextmanager

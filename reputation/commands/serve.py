@@ -2,10 +2,10 @@
 
 import asyncio
 import importlib
-import os
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from reputation.http.routes import CheckRoutes, adapters, body_limit
 from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
-from reputation.sidecar import build, hash_key, open_addresses, read_settings
+from reputation.sidecar import build, empty_state, hash_key, kept_hash_key, open_addresses, read_settings
+from reputation.stores.places import Opening, Store, open_store
 
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
 COLLECT_AFTER = 50_000
@@ -42,7 +43,10 @@ COLLECT_AFTER = 50_000
 @click.option(
     "--grpc", help="gRPC listener for Envoy, with the extra [envoy]: HOST:PORT or unix:PATH; none by default."
 )
-@click.option("--state", default=":memory:", show_default=True, help="Where state is kept: :memory:.")
+@click.option(
+    "--state",
+    help="Where state is kept: a file or :memory:; none: headcount/state.sqlite3 in the user's state directory.",
+)
 @click.option(
     "--listener",
     "kind",
@@ -53,7 +57,7 @@ COLLECT_AFTER = 50_000
 )
 @ends_well
 def serve(
-    config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, state: str, kind: str
+    config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, state: str | None, kind: str
 ) -> None:
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
     if state != ":memory:":
@@ -61,17 +65,30 @@ def serve(
     settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
-    uvloop.run(_serve(settings, config, listen, admin, spoe, grpc, kind))
+    work = partial(_serve, config=config, listen=listen, admin=admin, spoe=spoe, grpc=grpc, kind=kind)
+    uvloop.run(_with_state(settings, state, work))
     for socket in (listen, spoe or "", grpc or ""):
         if socket.startswith("unix:"):
             Path(socket[5:]).unlink(missing_ok=True)
 
 
-async def _serve(
-    settings: Settings, config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, kind: str
-) -> None:
+async def _with_state(settings: Settings, place: str | None, work: Callable[[Serving], Awaitable[None]]) -> None:
+    """Open the state, serve, and write down what is left."""
     log = event_log(settings.log, sys.stderr)
-    serving = _assemble(settings, log)
+    store = open_store(place, Opening(partial(empty_state, settings), log, time.time))
+    keeping = asyncio.create_task(store.run())
+    try:
+        await work(_assemble(settings, store, hash_key() or await kept_hash_key(store.records), log))
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await store.close()
+
+
+async def _serve(
+    serving: Serving, config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, kind: str
+) -> None:
+    settings, log = serving.settings, serving.journal
     serving.local_admin = is_loopback(admin.rpartition(":")[0])
     routes = partial(CheckRoutes, serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note)
     try:
@@ -112,22 +129,23 @@ async def _serve(
     log.info("stopped", connections_cut=cut)
 
 
-def _assemble(settings: Settings, log: Any) -> Serving:
+def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serving:
     """Put the parts together."""
     import gc  # noqa: PLC0415 - for this alone
 
     addresses = open_addresses(settings, time.time())
     for warning in addresses.warnings:
         log.warning("slow_address_reader", detail=warning)
-    secret = hash_key() or os.urandom(32)
-    limiter = build(settings, addresses, secret)
+    limiter = build(settings, addresses, secret, store.tenant)
     decisions = DecisionLog(settings.log, secret, sys.stderr)
     decisions.start()
     # what stays for good is not walked again; account rows are not tracked at all
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 50, 50)
-    return Serving(settings, limiter, addresses, decisions, log)
+    serving = Serving(settings, limiter, addresses, decisions, log, store.records)
+    serving.store = store
+    return serving
 
 
 def _limits(settings: Settings) -> Limits:

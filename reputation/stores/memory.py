@@ -223,9 +223,18 @@ class TenantState:
         self.met.asleep, self.strangers.asleep = met, strangers
 
     def wake(self, name: str, now: float) -> None:
-        """Decode what was kept of an account, and count it again in the windows that its row tells of."""
+        """Decode what was kept of an account."""
         body = self.asleep.pop(name, None)
-        if body is None or self._decode is None:
+        if body is not None:
+            self._wake(name, body, now)
+
+    def wake_one(self, now: float) -> None:
+        """Decode what was kept of some account that is asleep. Raises KeyError if none is."""
+        self._wake(*self.asleep.popitem(), now)
+
+    def _wake(self, name: str, body: bytes, now: float) -> None:
+        """Put an account back where it was, and count it again in the windows that its row tells of."""
+        if self._decode is None:
             return
         crowd, row = self._decode(body)
         self.put_back(name, crowd, row)

@@ -62,7 +62,7 @@ class MemoryRecords:
         return version + 1
 
     async def get(self, tenant: str, kind: str, record: str) -> Record | None:
-        return self._kept.get((tenant, kind), {}).get(record)
+        return self.peek(tenant, kind, record)
 
     async def all(self, tenant: str, kind: str) -> list[Record]:
         return sorted(self._kept.get((tenant, kind), {}).values(), key=lambda record: record.id)
@@ -75,6 +75,18 @@ class MemoryRecords:
 
     def follow(self, changed: Changed) -> None:
         self._followers.append(changed)
+
+    def peek(self, tenant: str, kind: str, record: str) -> Record | None:
+        """Find one document without waiting."""
+        return self._kept.get((tenant, kind), {}).get(record)
+
+    def restore(self, tenant: str, kind: str, record: Record) -> None:
+        """Take a document in as it was kept; nobody is told."""
+        self._kept.setdefault((tenant, kind), {})[record.id] = record
+
+    def ids(self) -> list[tuple[str, str, str]]:
+        """Tenant, kind and id of every document."""
+        return [(tenant, kind, id_) for (tenant, kind), kept in self._kept.items() for id_ in kept]
 
     def _tell(self, tenant: str, kind: str) -> None:
         for changed in self._followers:

@@ -1,0 +1,89 @@
+"""Where state is kept, by what `--state` says: a table from the beginning of its words to what opens it."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from reputation.errors import ConfigError
+from reputation.stores.memory import MemoryStore, TenantState
+from reputation.stores.records import Records
+from reputation.stores.sqlite import Figures, SqliteStore
+
+MEMORY = ":memory:"
+
+
+class Store(Protocol):
+    """State of every tenant and the documents that people made, wherever they are kept."""
+
+    @property
+    def records(self) -> Records:
+        """Documents that people made, and what outlives a process beside them."""
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the place is away, and this process goes on with what it has in memory."""
+
+    def tenant(self, name: str) -> TenantState:
+        """Return a tenant's state. Raises ConfigError where it cannot be read."""
+
+    def figures(self) -> Figures | None:
+        """What a place that is written behind tells of itself; None where nothing is."""
+
+    async def run(self) -> None:
+        """Do what has to be done beside checks, until cancelled."""
+
+    async def close(self) -> None:
+        """Write what is left and let the place go."""
+
+
+class Opening(NamedTuple):
+    """What a store needs to know: how a tenant's empty state is made, where to log, and the clock."""
+
+    make: Callable[[], TenantState]
+    log: Any
+    clock: Callable[[], float]
+
+
+class InMemory(MemoryStore):
+    """State that is gone with the process."""
+
+    def figures(self) -> None:
+        return None
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        return None
+
+
+def _memory(_: str, opening: Opening) -> Store:
+    return InMemory(opening.make)
+
+
+def _file(place: str, opening: Opening) -> Store:
+    return SqliteStore(Path(place), opening.make, opening.log, opening.clock)
+
+
+PLACES: Mapping[str, Callable[[str, Opening], Store]] = {"": _file, MEMORY: _memory}
+"""Openers by scheme, what stands before `://`; without one it is a file's path."""
+
+
+def default_place() -> str:
+    """Return the state file in the user's state directory, as the XDG base directory specification has it."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    directory = Path(state) if Path(state).is_absolute() else Path("~/.local/state").expanduser()
+    return str(directory / "headcount" / "state.sqlite3")
+
+
+def open_store(place: str | None, opening: Opening) -> Store:
+    """Open the state at a place; None: the default one. Raises ConfigError."""
+    place = place or default_place()
+    scheme = MEMORY if place == MEMORY else place.partition("://")[0] if "://" in place else ""
+    opener = PLACES.get(scheme)
+    if opener is None:
+        known = ", ".join(f"{name}://" for name in PLACES if name not in ("", MEMORY))
+        raise ConfigError(f"--state {place}: give {', or '.join(filter(None, ('a path', MEMORY, known)))}")
+    return opener(place, opening)

@@ -1,0 +1,272 @@
+"""Memory in front of a SQLite file: a check notes names, everything else happens beside it.
+
+Four times a second what changed is encoded on the event loop in short slices and written by a thread in one
+transaction. A bucket is written as it is after what was spent. After an unclean stop buckets go on from what they had
+earned at the last write: the time from then until the start earns nothing.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reputation.errors import ConfigError
+from reputation.stores.memory import TenantState
+from reputation.stores.sqlite_file import Change, HotChanges, RecordChange, StateFile, is_lost, mend_of
+from reputation.stores.sqlite_records import SqliteRecords
+from reputation.stores.sqlite_rows import Earning, Gap
+from reputation.stores.sqlite_tenant import KeptTenant, Part
+
+FLUSH_EVERY = 0.25
+IDLE_EVERY = 1.0
+"""Longest time between two writes, even if nothing changed: until the last one everything has earned."""
+RETRY_WITHIN = 5.0
+"""Longest pause between two attempts while the file is away; the first ones follow faster."""
+SLICE = 0.001
+"""Seconds for which encoding or decoding holds the event loop before everybody else has a turn."""
+WAKE_EVERY = 0.005
+"""Seconds between two slices in which sleeping accounts are decoded after a start."""
+AT_ONCE = 50_000
+"""Changes in one transaction, give or take one part; more come when everything is written anew."""
+MOST_GAPS = 64
+
+FAULTS = (sqlite3.Error, OSError, ConfigError)
+"""What may go wrong with a file; ConfigError is of one that cannot be opened again."""
+
+Taken = tuple[KeptTenant, Part, set[Hashable]]
+"""Names of one part of a tenant that are to be written."""
+
+_gaps = msgspec.msgpack.Decoder(list[Gap])
+_time = msgspec.msgpack.Decoder(float)
+_encode = msgspec.msgpack.encode
+
+
+class Figures(NamedTuple):
+    """What the store tells of itself.
+
+    written: changes; flush_seconds: of the last flush; held: the longest time one slice held the loop; age: seconds
+    since the last write; waiting: changes not written yet; asleep: accounts not decoded yet.
+    """
+
+    written: int
+    failures: int
+    flush_seconds: float
+    held: float
+    age: float
+    waiting: int
+    asleep: int
+
+
+class SqliteStore:
+    """State of every tenant, kept in one file."""
+
+    def __init__(self, path: Path, make: Callable[[], TenantState], log: Any, clock: Callable[[], float]) -> None:
+        """Open or make the file and read what tenants share. Raises ConfigError naming file and mend."""
+        self.degraded = False
+        self.failures = 0
+        self._make, self._log, self._clock = make, log, clock
+        self._file = StateFile(path)
+        self._writer = ThreadPoolExecutor(1, "state-writer")
+        self._tenants: dict[str, KeptTenant] = {}
+        self._lost = False  # the file is to be put aside, and everything to be written anew
+        self._pause = FLUSH_EVERY
+        self._written, self._flush_seconds, self._held = 0, 0.0, 0.0
+        self._started = self._last = clock()
+        with _reading(self._file):
+            self.records = SqliteRecords(self._file, self._writer, self._failed)
+            self._gaps = self._begin()
+
+    def _begin(self) -> list[Gap]:
+        """Find out how the last run ended, and note that this one has not ended well yet."""
+        file, now = self._file, self._started
+        gaps = _gaps.decode(file.meta("gaps") or b"\x90")
+        last = _time.decode(file.meta("written_at") or b"\x00")
+        if file.meta("clean") == b"\x00" and 0.0 < last < now:
+            gaps = joined([*gaps, (last, now)])
+            self._log.warning("unclean_stop", state=str(file.path), seconds_without_refill=round(now - last, 3))
+        file.write([], meta=_meta(gaps, now, clean=False))
+        return gaps
+
+    def tenant(self, name: str) -> TenantState:
+        """Return a tenant's state, read from the file when it is first named. Raises ConfigError."""
+        kept = self._tenants.get(name)
+        if kept is None:
+            with _reading(self._file):
+                number, _ = self._file.tenant(name)
+                kept = KeptTenant(number, name, self._make())
+                kept.read(self._file, Earning(self._gaps, self._started))
+            kept.state.degraded = self.degraded
+            self._tenants[name] = kept
+        return kept.state
+
+    def figures(self) -> Figures:
+        kept = self._tenants.values()
+        waiting = len(self.records.touched) + sum(one.waiting() for one in kept)
+        asleep = sum(len(one.state.asleep) for one in kept)
+        age = self._clock() - self._last
+        return Figures(self._written, self.failures, self._flush_seconds, self._held, age, waiting, asleep)
+
+    # -- writing behind -----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Write behind, and wake who is asleep, until cancelled."""
+        waking = asyncio.create_task(self._wake_all())
+        try:
+            while True:
+                await asyncio.sleep(self._pause)
+                if self._is_due():
+                    await self.flush()
+        finally:
+            waking.cancel()
+
+    async def close(self) -> None:
+        """Write what is left, note that the stop was clean, and let the file go."""
+        await self.flush(clean=True)
+        self._writer.shutdown()
+        self._file.close()
+
+    async def _wake_all(self) -> None:
+        for kept in list(self._tenants.values()):
+            while kept.state.asleep:
+                started, now = time.perf_counter(), self._clock()
+                while kept.state.asleep and time.perf_counter() - started < SLICE:
+                    kept.state.wake_one(now)
+                await asyncio.sleep(WAKE_EVERY)
+
+    def _is_due(self) -> bool:
+        waiting = len(self.records.touched) or any(kept.waiting() for kept in self._tenants.values())
+        return bool(waiting) or self.degraded or not 0.0 <= self._clock() - self._last < IDLE_EVERY
+
+    async def flush(self, *, clean: bool = False) -> None:
+        """Write what changed until now; what cannot be written is kept for the next time."""
+        started, at = time.perf_counter(), self._clock()
+        try:
+            if self.degraded:
+                await self._mend()
+            await self._write(at, clean=clean)
+        except FAULTS as error:
+            self._failed(error)
+            return
+        self._last, self._flush_seconds = at, time.perf_counter() - started
+        self._recovered()
+
+    async def _write(self, at: float, *, clean: bool) -> None:
+        """Encode and write all that is noted; if anything fails, all of it is noted again."""
+        taken = [(kept, part, part.touched.take()) for kept in self._tenants.values() for part in kept.parts]
+        records = self.records.take()
+        done = False
+        try:
+            hot = await self._write_most(taken)
+            tenants = [(kept.number, kept.name, kept.body()) for kept in self._tenants.values()]
+            meta = _meta(self._gaps, at, clean=clean)
+            await self._in_writer(partial(self._file.write, hot, tenants, records, meta))
+            done = True
+        finally:
+            if not done:
+                self._give_back(taken, records)
+        self._written += len(records) + sum(len(names) for _, _, names in taken)
+
+    def _give_back(self, taken: Sequence[Taken], records: Sequence[RecordChange]) -> None:
+        for _, part, names in taken:
+            part.touched.add_all(names)
+        self.records.give_back(records)
+
+    async def _write_most(self, taken: Sequence[Taken]) -> list[HotChanges]:
+        """Encode everything, write what is too much for one transaction, and return what is left."""
+        hot: list[HotChanges] = []
+        for kept, part, names in taken:
+            pending = iter(names)
+            while changes := await self._encoded(part, pending):
+                hot.append((part.table, kept.number, changes))
+                if sum(len(some) for _, _, some in hot) >= AT_ONCE:
+                    await self._in_writer(partial(self._file.write, hot))
+                    hot = []
+        return hot
+
+    async def _encoded(self, part: Part, names: Iterator[Hashable]) -> list[Change]:
+        """Encode the next names in slices, so that nobody waits for more than one of them."""
+        changes: list[Change] = []
+        started = time.perf_counter()
+        for name in names:
+            changes.append(part.change(name))
+            held = time.perf_counter() - started
+            if held > SLICE:
+                self._held = max(self._held, held)
+                if len(changes) >= AT_ONCE:
+                    break
+                await asyncio.sleep(0)
+                started = time.perf_counter()
+        return changes
+
+    async def _in_writer(self, work: Callable[[], None]) -> None:
+        await asyncio.wrap_future(self._writer.submit(work))
+
+    # -- while the file is away ---------------------------------------------------------------------------------
+
+    def _failed(self, error: Exception) -> None:
+        """Go on in memory, and say so once."""
+        self.failures += 1
+        self._lost = self._lost or is_lost(error)
+        self._pause = min(self._pause * 2, RETRY_WITHIN)
+        if not self.degraded:
+            self._log.error(
+                "state_away", state=str(self._file.path), error=str(error), mend=mend_of(error),
+                until_then="goes on in memory",
+            )  # fmt: skip
+        self._set_degraded(True)
+
+    def _recovered(self) -> None:
+        self._pause = FLUSH_EVERY
+        if self.degraded:
+            self._log.info("state_back", state=str(self._file.path), written=self._written)
+        self._set_degraded(False)
+
+    def _set_degraded(self, degraded: bool) -> None:  # noqa: FBT001 - the value that it sets
+        self.degraded = degraded
+        for kept in self._tenants.values():
+            kept.state.degraded = degraded
+
+    async def _mend(self) -> None:
+        """Open the file again; in the place of one that was lost a new one is started, and everything written."""
+        if self._lost:
+            await self._in_writer(self._file.renew)
+            self._lost = False
+            self._touch_all()
+        else:
+            await self._in_writer(self._file.reopen)
+
+    def _touch_all(self) -> None:
+        for kept in self._tenants.values():
+            kept.touch_all()
+        self.records.touch_all()
+
+
+def _meta(gaps: list[Gap], at: float, *, clean: bool) -> list[tuple[str, bytes]]:
+    return [("gaps", _encode(gaps)), ("written_at", _encode(at)), ("clean", b"\x01" if clean else b"\x00")]
+
+
+def joined(gaps: list[Gap]) -> list[Gap]:
+    """Keep at most MOST_GAPS; the oldest two become one that spans them, which gives nobody more."""
+    while len(gaps) > MOST_GAPS:
+        gaps = [(gaps[0][0], gaps[1][1]), *gaps[2:]]
+    return gaps
+
+
+@contextlib.contextmanager
+def _reading(file: StateFile) -> Iterator[None]:
+    """Say what people can do where a file cannot be read at the start."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        file.close()
+        raise ConfigError(f"--state {file.path}: {mend_of(error)}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, IndexError) as error:
+        file.close()
+        raise ConfigError(f"--state {file.path}: it is damaged ({error}); restore a backup, or move it away") from error

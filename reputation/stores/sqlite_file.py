@@ -1,0 +1,239 @@
+"""One state file: opened, locked, read, written in batches, renewed when it is lost. Plain blocking calls.
+
+SQLite in WAL mode with synchronous = NORMAL: a commit survives the death of the process; after a power cut the last
+commits may be gone, but always whole ones and the newest first.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from reputation.errors import ConfigError
+from reputation.stores.sqlite_schema import HOT, migrate
+
+CHUNK = 400
+"""Rows a statement. Each statement gives the interpreter lock away once, so few and large ones; SQLite binds 32,766
+values at most."""
+BUSY = 5.0
+"""Seconds to wait for `headcount state backup` or somebody's sqlite3 shell."""
+LOST = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED"})
+"""Errors after which nothing in the file is to be relied on."""
+
+MENDS = (
+    ("SQLITE_FULL", "the disk is full; make room"),
+    ("SQLITE_READONLY", "it cannot be written; make file and directory writable for this user"),
+    ("SQLITE_CANTOPEN", "it cannot be opened; make sure that its directory is there and writable for this user"),
+    ("SQLITE_CORRUPT", "it is damaged; restore a backup, or move it away to start empty"),
+    ("SQLITE_NOTADB", "it is no database; name another file, or move it away to start empty"),
+    ("SQLITE_BUSY", "another program holds it locked; end that one"),
+    ("SQLITE_IOERR", "reading or writing failed; look at the disk and at the room on it"),
+)
+"""The beginning of SQLite's name for an error, and what people can do."""
+
+_SYSTEM = {
+    errno.ENOSPC: "SQLITE_FULL",
+    errno.EROFS: "SQLITE_READONLY",
+    errno.EACCES: "SQLITE_READONLY",
+    errno.EISDIR: "SQLITE_NOTADB",
+}
+
+_SELECT = {table: f"SELECT key, body FROM {table} WHERE tenant = ?" for table in HOT}  # noqa: S608 - our own names
+_PUT = {table: f"INSERT OR REPLACE INTO {table} VALUES " for table in HOT}  # noqa: S608 - our own names
+_DROP = {table: f"DELETE FROM {table} WHERE tenant = ? AND key IN (" for table in HOT}  # noqa: S608 - our own names
+
+Change = tuple[bytes, bytes | None]
+"""A key and what is kept there now; None: nothing any more."""
+HotChanges = tuple[str, int, Sequence[Change]]
+"""Table, tenant and changes"""
+
+
+class RecordChange(NamedTuple):
+    """A document as it is now; no body: gone."""
+
+    tenant: str
+    kind: str
+    id: str
+    version: int
+    body: bytes | None
+
+
+class FileLostError(OSError):
+    """The file was deleted, replaced or damaged: what is in memory has to be written from the start."""
+
+
+def mend_of(error: Exception) -> str:
+    """Say what people can do about an error of the file."""
+    name = getattr(error, "sqlite_errorname", None) or _SYSTEM.get(getattr(error, "errno", None) or 0, "")
+    return next((mend for start, mend in MENDS if name.startswith(start)), str(error))
+
+
+def is_lost(error: Exception) -> bool:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return isinstance(error, FileLostError) or name in LOST
+
+
+class StateFile:
+    """An open state file, held by a lock beside it, so that two sidecars never write one file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file. Raises ConfigError naming file and mend."""
+        self.path = path
+        self._lock = _locked(path)
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._connect()
+        except (sqlite3.Error, OSError) as error:
+            self._disconnect()
+            os.close(self._lock)
+            raise ConfigError(f"--state {path}: {mend_of(error)}") from error
+        except ConfigError:
+            self._disconnect()
+            os.close(self._lock)
+            raise
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection. Raises FileLostError where there is none now."""
+        if self._connection is None:
+            raise FileLostError(f"{self.path} is not open")
+        return self._connection
+
+    def _connect(self) -> None:
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # the hash key may be in it
+        connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        self._connection = connection
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        migrate(connection, self.path)
+        connection.execute("BEGIN IMMEDIATE")  # says now, not at the first batch, that nothing can be written
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('opened', 1)")
+        connection.execute("COMMIT")
+        self._inode = self.path.stat().st_ino
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def meta(self, name: str) -> bytes | None:
+        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def tenant(self, name: str) -> tuple[int, bytes]:
+        """A tenant's number, made if there is none yet, and what is kept of it as a whole."""
+        found = self.connection.execute("SELECT id, body FROM tenants WHERE name = ?", (name,)).fetchone()
+        if found is not None:
+            return int(found[0]), bytes(found[1])
+        made = self.connection.execute("INSERT INTO tenants (name, body) VALUES (?, x'')", (name,))
+        return int(made.lastrowid or 0), b""
+
+    def rows(self, table: str, tenant: int) -> Iterable[tuple[bytes, bytes]]:
+        """Every key of a table and what is kept there."""
+        return self.connection.execute(_SELECT[table], (tenant,))
+
+    def records(self) -> Iterable[tuple[str, str, str, int, bytes]]:
+        return self.connection.execute("SELECT tenant, kind, id, version, body FROM records")
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def write(
+        self,
+        hot: Sequence[HotChanges],
+        tenants: Sequence[tuple[int, str, bytes]] = (),
+        records: Sequence[RecordChange] = (),
+        meta: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Write a batch, all or nothing. Raises sqlite3.Error and FileLostError."""
+        self._check_place()
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for table, tenant, changes in hot:
+                self._put(table, tenant, [change for change in changes if change[1] is not None])
+                self._drop(table, tenant, [key for key, body in changes if body is None])
+            connection.executemany("INSERT OR REPLACE INTO tenants (id, name, body) VALUES (?, ?, ?)", tenants)
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta)
+            self._record(records)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _put(self, table: str, tenant: int, changes: Sequence[Change]) -> None:
+        for start in range(0, len(changes), CHUNK):
+            part = changes[start : start + CHUNK]
+            values = [value for change in part for value in change]
+            self.connection.execute(_PUT[table] + ", ".join([f"({tenant}, ?, ?)"] * len(part)), values)
+
+    def _drop(self, table: str, tenant: int, keys: Sequence[bytes]) -> None:
+        for start in range(0, len(keys), CHUNK):
+            part = keys[start : start + CHUNK]
+            self.connection.execute(_DROP[table] + ", ".join("?" * len(part)) + ")", [tenant, *part])
+
+    def _record(self, records: Sequence[RecordChange]) -> None:
+        kept = [record for record in records if record.body is not None]
+        gone = [record[:3] for record in records if record.body is None]
+        self.connection.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", kept)
+        self.connection.executemany("DELETE FROM records WHERE tenant = ? AND kind = ? AND id = ?", gone)
+
+    def _check_place(self) -> None:
+        """Notice a file that was deleted or replaced: SQLite would go on writing to one that nobody can find."""
+        try:
+            there = self.path.stat().st_ino
+        except FileNotFoundError:
+            raise FileLostError(f"{self.path} is gone") from None
+        if there != self._inode:
+            raise FileLostError(f"{self.path} was replaced")
+
+    # -- mending ------------------------------------------------------------------------------------------------
+
+    def reopen(self) -> None:
+        """Open the file again after an error that may pass. Raises sqlite3.Error, ConfigError, OSError."""
+        self._disconnect()
+        self._connect()
+
+    def renew(self) -> None:
+        """Put a lost file aside as `PATH.damaged` and start an empty one. Raises as `reopen`."""
+        self._disconnect()
+        for end in ("-wal", "-shm"):
+            Path(f"{self.path}{end}").unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self.path.replace(f"{self.path}.damaged")
+        self._connect()
+
+    def close(self) -> None:
+        self._disconnect()
+        os.close(self._lock)
+
+
+def _locked(path: Path) -> int:
+    """Take the lock of a state file; the kernel gives it back when the process ends, however it ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"--state {path}: {error.strerror}; make its directory writable for this user, name another file, "
+            "or --state :memory:"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(lock, 32).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise ConfigError(
+            f"--state {path}: process {holder or 'of another sidecar'} uses it; end that one, or name another file"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return lock

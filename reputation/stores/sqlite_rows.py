@@ -1,0 +1,166 @@
+"""What is written of accounts, buckets and densities: short msgpack arrays, and how a bucket comes back.
+
+Arrays grow at their end alone, with a default, so that an older file needs no migration for a new member.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from reputation.bucket import Bucket, Limit
+from reputation.events import Organisation, Payment
+from reputation.facts import NOTHING, Facts
+from reputation.stores.memory import Row
+
+CROWDS = ("known", "met", "strangers")
+"""An account's crowd; its index is the second byte of what is written, so that it is read without decoding."""
+
+Gap = tuple[float, float]
+"""From the last durable write before an unclean stop until the start after it: nobody earned anything then."""
+KeptBucket = tuple[float, float, float, float]
+"""tokens, at, rate, burst"""
+
+_encode = msgspec.msgpack.Encoder().encode
+_limits: dict[tuple[float, float], Limit] = {}
+MOST_LIMITS = 4096
+
+
+class _Facts(Struct, array_like=True, gc=False):
+    created_at: float | None
+    plan: str | None
+    verified: tuple[str, ...] | None
+    organisation: tuple[str, bool] | None
+    payment: tuple[str | int | float | None, ...] | None
+    keys: tuple[bytes, ...]
+    external: tuple[tuple[str, str], ...]
+
+
+class _Account(Struct, array_like=True, gc=False):
+    crowd: int
+    series: int
+    tier: int
+    days: int
+    day: int
+    against: int
+    in_favour: int
+    recent: bytes
+    burst: KeptBucket | None
+    daily: KeptBucket | None
+    facts: _Facts | None = None
+
+
+_accounts = msgspec.msgpack.Decoder(_Account)
+_buckets = msgspec.msgpack.Decoder(KeptBucket)
+_keys = msgspec.msgpack.Decoder(tuple[Any, ...])
+
+
+class Earning:
+    """What buckets earned while nobody looked: at their rate until `now`, but nothing in the gaps."""
+
+    def __init__(self, gaps: Sequence[Gap], now: float) -> None:
+        self._gaps = gaps
+        self._now = now
+
+    def bucket(self, kept: KeptBucket) -> Bucket:
+        """Give a bucket back; a time ahead of the clock is taken back to it, so that it goes on earning."""
+        tokens, at, rate, burst = kept
+        limit = limit_of(rate, burst)
+        lost = 0.0
+        for begin, end in self._gaps:
+            lost += max(min(end, self._now) - max(begin, at), 0.0)
+        if lost:
+            earned = max(self._now - at - lost, 0.0) * rate
+            return Bucket(max(min(tokens + earned, burst), min(tokens, burst)), self._now, limit)
+        return Bucket(tokens, min(at, self._now), limit)
+
+
+def limit_of(rate: float, burst: float) -> Limit:
+    """One object for each limit: a million accounts have a handful of them."""
+    limit = _limits.get((rate, burst))
+    if limit is None:
+        if len(_limits) >= MOST_LIMITS:
+            _limits.clear()
+        limit = _limits[rate, burst] = Limit(rate, burst)
+    return limit
+
+
+def account_body(row: Row, crowd: int, series: int) -> bytes:
+    """Write an account; its bucket as it is, after what was spent."""
+    facts = row.facts
+    return _encode(
+        (
+            crowd, series, row.tier, row.days, row.day, row.marks_against, row.marks_for, row.recent,
+            _kept(row.burst), _kept(row.daily), None if facts is NOTHING else _facts_out(facts),
+        )
+    )  # fmt: skip
+
+
+def account_row(body: bytes, series: int, earning: Earning) -> tuple[str, Row]:
+    """Read an account; buckets of another series are forgotten. Raises msgspec.DecodeError."""
+    kept = _accounts.decode(body)
+    current = kept.series == series
+    burst = earning.bucket(kept.burst) if current and kept.burst else None
+    daily = earning.bucket(kept.daily) if current and kept.daily else None
+    facts = NOTHING if kept.facts is None else _facts_in(kept.facts)
+    row = Row(
+        facts, burst, daily, kept.recent, kept.tier, kept.days, kept.day,
+        marks_against=kept.against, marks_for=kept.in_favour,
+    )  # fmt: skip
+    return CROWDS[kept.crowd], row
+
+
+def bucket_body(bucket: Bucket) -> bytes:
+    return _encode(_kept(bucket))
+
+
+def bucket_of(body: bytes, earning: Earning) -> Bucket:
+    return earning.bucket(_buckets.decode(body))
+
+
+def key_bytes(key: Hashable) -> bytes:
+    """Write a shared bucket's key: a tuple of texts and whole numbers, those beyond 64 bits in decimal."""
+    try:
+        return _encode(key)
+    except OverflowError:
+        parts: Any = key
+        return _encode(tuple([str(part)] if isinstance(part, int) else part for part in parts))
+
+
+def key_of(data: bytes) -> tuple[Hashable, ...]:
+    return tuple(int(part[0]) if isinstance(part, list) else part for part in _keys.decode(data))
+
+
+def _kept(bucket: Bucket | None) -> KeptBucket | None:
+    if bucket is None:
+        return None
+    limit = bucket.limit
+    return bucket.tokens, bucket.at, limit.rate, limit.burst
+
+
+def _facts_out(facts: Facts) -> tuple[Any, ...]:
+    organisation, payment = facts.organisation, facts.payment
+    return (
+        facts.created_at,
+        facts.plan,
+        facts.verified,
+        None if organisation is None else (organisation.id, organisation.verified),
+        None if payment is None else structs.astuple(payment),
+        facts.keys,
+        facts.external,
+    )
+
+
+def _facts_in(kept: _Facts) -> Facts:
+    organisation, payment = kept.organisation, kept.payment
+    words: Any = payment  # in the order in which Payment has them
+    return Facts(
+        kept.created_at,
+        kept.plan,
+        kept.verified,
+        None if organisation is None else Organisation(*organisation),
+        None if payment is None else Payment(*words),
+        kept.keys,
+        kept.external,
+    )

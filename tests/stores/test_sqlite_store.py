@@ -1,0 +1,228 @@
+"""Memory in front of a state file: what a restart brings back, and what an unclean stop does not give away."""
+
+import asyncio
+
+import pytest
+
+from geoip.book import AddressBook
+from reputation.config import from_text
+from reputation.errors import ConfigError
+from reputation.events import Account, AccountFacts, Call, Client, Outcome, Payment, Request
+from reputation.ids import Ulids
+from reputation.sidecar import build, empty_state, kept_hash_key
+from reputation.stores.sqlite import MOST_GAPS, SqliteStore, joined
+
+START = 1_790_000_000.0
+SECRET = b"a key of sixteen bytes or more"
+CARD = AccountFacts(
+    created_at=START - 1e7, keys=("sk-1",), verified=("email",), payment=Payment("ok", "fp_1", settled_usd=40.0)
+)
+
+
+class Journal:
+    """Log lines, by their event."""
+
+    def __init__(self):
+        self.events = []
+
+    def __getattr__(self, level):
+        return lambda event, **_: self.events.append(event)
+
+
+class Run:
+    """One life of a process, on a clock that the test moves."""
+
+    def __init__(self, path, now=START, mode="enforce"):
+        settings = from_text(f"tenants: {{default: {{mode: {mode}}}}}")
+        self.now = now
+        self.journal = Journal()
+        self.store = SqliteStore(path, lambda: empty_state(settings), self.journal, lambda: self.now)
+        self.tenant = build(settings, AddressBook(), SECRET, self.store.tenant).tenant("default")
+        self.state = self.tenant.state
+        self._ids = Ulids()
+
+    def check(self, account="a", cost=1.0, **client):
+        request = Request(account=Account(id=account), client=Client(**client), request=Call(cost=cost))
+        return self.tenant.check(request, self.now, self._ids)
+
+    def remaining(self, account="a", cost=1.0, **client):
+        """What the account's own two buckets hold after one more request."""
+        return [limit.remaining for limit in self.check(account, cost, **client).limits[:2]]
+
+    def flush(self):
+        asyncio.run(self.store.flush())
+
+    def stop(self):
+        asyncio.run(self.store.close())
+
+    def die(self):
+        """End as kill -9 does: what was not written is lost, and nobody says goodbye."""
+        self.store._writer.shutdown()
+        self.store._file.close()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "deep" / "state.sqlite3"
+
+
+def test_a_clean_restart_forgets_nothing_and_the_time_between_earns(path):
+    first = Run(path)
+    first.tenant.push("a", CARD, START)
+    first.tenant.report(Outcome("b", "chargeback"), START)
+    assert first.remaining(cost=100) == [400.0, 999_900.0]
+    rows = {name: first.state.row(name) for name in "ab"}
+    first.stop()
+    second = Run(path, START + 2)
+    assert {name: second.state.row(name).facts for name in "ab"} == {name: row.facts for name, row in rows.items()}
+    assert second.state.row("b").marks_against == 2
+    assert second.state.owners == first.state.owners
+    assert second.remaining(cost=1) == pytest.approx([499.0, 999_922.1], abs=0.1)
+    assert second.journal.events == []
+
+
+def test_after_an_unclean_stop_a_bucket_holds_what_it_had_earned_at_the_last_write(path):
+    """No refill from the last write to the start, however long that was; earning goes on from the start."""
+    first = Run(path)
+    first.check(cost=20)
+    first.now += 5
+    first.flush()
+    first.check(cost=5)  # never written
+    first.die()
+    second = Run(path, START + 3600)
+    assert second.journal.events == ["unclean_stop"]
+    assert second.remaining(cost=1)[0] == pytest.approx(9.0)
+    second.now += 1
+    assert second.remaining(cost=1)[0] == pytest.approx(10.0)
+
+
+def test_a_second_crash_does_not_give_back_what_the_first_one_took(path):
+    """The account is not asked for in between, so what is written of it is from before the first crash."""
+    first = Run(path)
+    first.check(cost=20)
+    first.flush()
+    first.die()
+    second = Run(path, START + 1000)
+    second.now += 3
+    second.flush()
+    second.die()
+    third = Run(path, START + 2000)
+    assert third.remaining(cost=1)[0] == pytest.approx(5.0)
+
+
+def test_a_clean_stop_after_a_crash_keeps_the_gap(path):
+    first = Run(path)
+    first.check(cost=20)
+    first.flush()
+    first.die()
+    second = Run(path, START + 1000)
+    second.stop()
+    third = Run(path, START + 1004)
+    assert third.remaining(cost=1)[0] == pytest.approx(7.0)
+
+
+def test_a_clock_that_went_back_neither_gives_nor_blocks(path):
+    first = Run(path)
+    first.check(cost=20)
+    first.stop()
+    second = Run(path, START - 1e6)
+    assert second.check().decision == "throttle"
+    second.now += 1
+    assert second.remaining(cost=1)[0] == pytest.approx(1.0)
+
+
+def test_shared_budgets_come_back_with_keys_beyond_64_bits(path):
+    first = Run(path)
+    for address in ("203.0.113.7", "fe80::1", "2001:db8::1"):
+        first.check("free-" + address, cost=10, ip=address)
+    kept = {key: bucket.tokens for key, bucket in first.state.budgets.kept().items()}
+    assert len(kept) == 10
+    first.stop()
+    second = Run(path)
+    assert {key: bucket.tokens for key, bucket in second.state.budgets.kept().items()} == kept
+
+
+def test_what_was_deleted_or_moved_stays_so(path):
+    first = Run(path)
+    first.tenant.push("a", CARD, START)
+    first.check("b")
+    first.flush()
+    first.tenant.delete("a")
+    first.tenant.push("b", AccountFacts(plan="paid"), START)
+    first.stop()
+    second = Run(path)
+    assert (second.state.row("a"), second.state.owners) == (None, {})
+    assert second.state.row("b").facts.plan == "paid"
+    assert (second.state.size(), "b" in second.state.known) == (1, True)
+
+
+def test_names_that_are_no_unicode_are_kept_too(path):
+    first = Run(path)
+    first.tenant.push("odd\udc80\0name", CARD, START)
+    first.stop()
+    assert Run(path).state.row("odd\udc80\0name").facts == first.state.row("odd\udc80\0name").facts
+
+
+def test_learnt_networks_come_back(path):
+    first = Run(path)
+    first.state.networks.learn_all([1, 1 << 63], bad=True, now=START)
+    first.state.asns.learn_all([64500], bad=False, now=START)
+    first.stop()
+    second = Run(path)
+    assert second.state.networks.odds(1 << 63, START) == first.state.networks.odds(1, START) != 0.0
+    assert second.state.asns.odds(64500, START) == first.state.asns.odds(64500, START)
+
+
+def test_an_account_that_wakes_is_counted_on_its_addresses_and_card_again(path):
+    first = Run(path)
+    for name in "abc":
+        first.tenant.push(name, CARD if name == "a" else AccountFacts(payment=Payment("ok", "fp_1")), START)
+        first.check(name, ip="203.0.113.7")
+    first.stop()
+    second = Run(path, START + 60)
+    assert len(second.state.asleep) == 3
+    while second.state.asleep:
+        second.state.wake_one(second.now)
+    host = 0xCB007107
+    assert second.state.accounts_on_address.see(host, b"somebody", second.now) == 4
+    assert second.state.accounts_on_card.see(hash("fp_1"), b"somebody", second.now) == 4
+
+
+def test_a_change_of_mode_starts_a_new_series_across_a_restart_too(path):
+    first = Run(path, mode="shadow")
+    first.check(cost=20)
+    first.stop()
+    second = Run(path)
+    assert second.remaining(cost=1)[0] == 19.0
+    second.stop()
+    assert Run(path).remaining(cost=1)[0] == 18.0
+
+
+def test_nothing_is_noted_where_nothing_is_written():
+    """A replay of millions of accounts must not gather their names."""
+    limiter = build(from_text(""), AddressBook(), SECRET).tenant("default")
+    limiter.check(Request(account=Account(id="a"), client=Client(ip="203.0.113.7")), START, Ulids())
+    assert len(limiter.state.touched) == len(limiter.state.budgets.touched) == 0
+
+
+def test_the_hash_key_is_made_once(path):
+    first = Run(path)
+    made = asyncio.run(kept_hash_key(first.store.records))
+    assert len(made) == 32
+    assert asyncio.run(kept_hash_key(first.store.records)) == made
+    first.die()
+    assert asyncio.run(kept_hash_key(Run(path).store.records)) == made
+
+
+def test_two_sidecars_never_share_a_file(path):
+    first = Run(path)
+    with pytest.raises(ConfigError, match=r"process \d+ uses it; end that one, or name another file"):
+        Run(path)
+    first.stop()
+    Run(path)
+
+
+def test_gaps_are_bounded_and_what_spans_two_gives_nobody_more():
+    gaps = joined([(float(i), i + 0.5) for i in range(MOST_GAPS + 2)])
+    assert len(gaps) == MOST_GAPS
+    assert gaps[0] == (0.0, 2.5)
