@@ -114,7 +114,6 @@ def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook, states
     """Put new settings in force on a running limiter: state stays, tenants come and go. Raises ConfigError first."""
     compiled = compile_tenants(settings)
     some = next(iter(limiter.tenants.values()))
-    memory = settings.memory
     for name, tenant in compiled.items():
         running = limiter.tenants.get(name)
         if running is None:

@@ -60,8 +60,6 @@ def serve(
     config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, state: str | None, kind: str
 ) -> None:
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
-    if state != ":memory:":
-        raise ConfigError(f"--state {state}: only :memory: is there")
     settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
