@@ -121,15 +121,21 @@ DESCRIPTORS: Mapping[str, str] = {
     "masked_remote_address": "client.ip",
     "user_agent": "client.user_agent",
     "path": "request.route",
+    "headcount_hold": "request.hold",
+    "headcount_verdict": "verdict",
 }
 """Keys of Envoy's descriptors that are known where a tenant names none of its own."""
+
+
+DESCRIBED = frozenset({*MEMBERS, "request.route", "request.hold", "verdict"})
+"""What a descriptor's key may be mapped to: `verdict` settles that verdict's hold by the descriptor's hits."""
 
 
 def check_descriptors(descriptors: Mapping[str, str]) -> None:
     """ValueError if a descriptor's key is mapped to something that it cannot fill; for reading configuration."""
     for key, member in descriptors.items():
-        if member not in MEMBERS and member != "request.route":
-            known = ", ".join(sorted([*MEMBERS, "request.route"]))
+        if member not in DESCRIBED:
+            known = ", ".join(sorted(DESCRIBED))
             raise ValueError(f"descriptor {key}: a check has no member {member}; known: {known}")
 
 

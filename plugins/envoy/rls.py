@@ -5,15 +5,15 @@ together. Descriptors that name different accounts are a check each; those that 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from plugins.answers import DAY, PROBLEM, for_client, problem, stop_status
 from plugins.facts import filled, value_of
-from plugins.headers import address, authorization_key, route, single
-from plugins.lines import short_key
+from plugins.headers import LONGEST_TEXT, address, authorization_key, route, single
+from plugins.lines import LONGEST_KEY, short_key
 from reputation.errors import Invalid
-from reputation.events import LimitState, Request, Verdict
+from reputation.events import LimitState, Request, Settle, Settled, Verdict
 from reputation.gateway import DESCRIPTORS, GatewaySettings, Headers
 
 from .grpc_parts import LARGEST, decoded, metadata, text, upstream, whole_units
@@ -23,14 +23,16 @@ METHOD = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 MOST_CHECKS = 8
 MOST_COST = 1e9  # as in the wire format
 OK, OVER_LIMIT = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT
+NO = frozenset({"false", "0", "no"})
+VERDICT = "verdict"
 NAMES_ACCOUNT = ("account.id", "account.key")
 Found = dict[str, Any]
 
 
 class Asked(NamedTuple):
-    """A check, and the descriptors, by their place in the message, that its verdict answers."""
+    """A check or the settlement of a hold, and the descriptors, by their place in the message, that it answers."""
 
-    check: Request
+    check: Request | Settle
     places: list[int]
 
 
@@ -49,14 +51,18 @@ def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> l
     accounts = {who: None for one in found if (who := _account(one))}  # in the order of the message
     if len(accounts) > MOST_CHECKS:
         raise Invalid(f"the descriptors name {len(accounts)} accounts, and may {MOST_CHECKS}", "/descriptors")
-    asked = []
+    asked: list[Asked] = []
+    for i, one in enumerate(found):
+        if VERDICT in one:
+            actual = _hits(message.descriptors[i], message.hits_addend)
+            asked.append(Asked(Settle(tenant, one[VERDICT], actual), [i]))
     for who in accounts or {(): None}:
-        places = [i for i, one in enumerate(found) if one and _account(one) in ((), who)]
+        places = [i for i, one in enumerate(found) if one and VERDICT not in one and _account(one) in ((), who)]
         members: Found = {}
         for i in places:
             members = {**found[i], **members}
         if "client.ip" in members or who:
-            cost = max(_cost(message.descriptors[i], message.hits_addend) for i in places)
+            cost = max(_hits(message.descriptors[i], message.hits_addend) for i in places)
             asked.append(Asked(_check(tenant, members, cost), places))
     return asked
 
@@ -72,23 +78,35 @@ def _members(descriptor: RateLimitDescriptor, table: Mapping[str, str]) -> Found
     return found
 
 
+def _key(raw: str) -> str | None:
+    return short_key(authorization_key(raw) if " " in raw else single("key", raw))
+
+
+def _address(raw: str) -> str | None:
+    """An address, also as masked_remote_address writes it."""
+    return address(raw.removesuffix("/32").removesuffix("/128"))
+
+
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "account.id": short_key,
+    "account.key": _key,
+    "client.ip": _address,
+    "client.user_agent": lambda raw: raw[:LONGEST_TEXT],
+    "request.route": route,
+    "request.hold": lambda raw: raw.lower() not in NO,
+    VERDICT: lambda raw: raw[:LONGEST_KEY],
+}
+
+
 def _value(member: str, raw: str) -> Any:
-    if member == "account.key":
-        return short_key(authorization_key(raw) if " " in raw else single("key", raw))
-    if member == "account.id":
-        return short_key(raw)
-    if member == "client.ip":
-        return address(raw.removesuffix("/32").removesuffix("/128"))  # as masked_remote_address writes them
-    if member == "client.user_agent":
-        return raw[:1024]
-    return route(raw) if member == "request.route" else value_of(member, raw)
+    return READERS[member](raw) if member in READERS else value_of(member, raw)
 
 
 def _account(found: Found) -> tuple[Any, ...]:
     return tuple(found[name] for name in NAMES_ACCOUNT if name in found)
 
 
-def _cost(descriptor: RateLimitDescriptor, hits_addend: int) -> float:
+def _hits(descriptor: RateLimitDescriptor, hits_addend: int) -> float:
     """Hits of a descriptor; 0 only looks, and so does a refund, which is never given."""
     if descriptor.is_negative_hits:
         return 0.0
@@ -105,23 +123,25 @@ def _check(tenant: str, members: Found, cost: float) -> Request:
     return filled(Request(tenant=tenant), parts)
 
 
-def stops(asked: Asked, verdict: Verdict) -> bool:
+def stops(check: Request | Settle, verdict: Verdict) -> bool:
     """Whether the verdict stops its descriptors; one that only looks is over the limit when a hit would be."""
-    if verdict.mode == "shadow":
+    if verdict.mode == "shadow" or isinstance(check, Settle):
         return False
     if stop_status(verdict) is not None:
         return True
-    return asked.check.request.cost == 0 and any(limit.remaining < 1 for limit in verdict.limits)
+    return check.request.cost == 0 and any(limit.remaining < 1 for limit in verdict.limits)
 
 
-def answer(descriptors: int, asked: Sequence[Asked], verdicts: Sequence[Verdict]) -> bytes:
+def answer(descriptors: int, asked: Sequence[Asked], found: Sequence[Verdict | Settled]) -> bytes:
     """RateLimitResponse with a status for each descriptor; over the limit as soon as one verdict stops."""
+    judged = [(one, verdict) for one, verdict in zip(asked, found, strict=True) if isinstance(verdict, Verdict)]
+    verdicts = [verdict for _, verdict in judged]
     reply = RateLimitResponse(overall_code=OK)
     for _ in range(descriptors):
         reply.statuses.add(code=OK)
     stopped = None
-    for one, verdict in zip(asked, verdicts, strict=True):
-        stop = stops(one, verdict)
+    for one, verdict in judged:
+        stop = stops(one.check, verdict)
         stopped = stopped or (verdict if stop else None)
         for place in one.places:
             _fill(reply.statuses[place], verdict)

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from reputation.errors import BadRequest, NotFound, Problem, TooLarge, Unavailable
-from reputation.events import Request, Verdict
+from reputation.events import Request, Settle, Settled, Verdict
 from reputation.gateway import HttpMessage, Reply
 from reputation.http.later import Later, then, together
 from reputation.limiter import Limiter, TenantLimiter
@@ -31,6 +31,7 @@ TYPES = frozenset({PROTOBUF, b"application/protobuf", b"application/grpc", b"app
 T = TypeVar("T")
 
 Judge = Callable[[Request], Verdict | Later[Verdict]]
+Settler = Callable[[Settle], Settled | Later[Settled]]
 Handler = Callable[[HttpMessage], Reply | Later[Reply]]
 
 
@@ -45,11 +46,12 @@ def needed(module: str) -> ModuleType:
 
 
 class EnvoyCalls:
-    """The two calls. `judge` gives the verdict on a check."""
+    """The two calls. `judge` gives the verdict on a check, `settle` says what became of a hold."""
 
-    def __init__(self, limiter: Limiter, judge: Judge) -> None:
+    def __init__(self, limiter: Limiter, judge: Judge, settle: Settler) -> None:
         self._limiter = limiter
         self._judge = judge
+        self._settle = settle
         self.routes: Mapping[bytes, tuple[bytes, Handler]] = {
             AUTHZ: (b"POST", self._authorize),
             RLS: (b"POST", self._limit),
@@ -73,12 +75,15 @@ class EnvoyCalls:
         try:
             tenant = tenant_of(self._limiter, asked.domain, _header(message, TENANT)).tenant
             checks = _well_read(lambda: adapter.read(asked, tenant.name, tenant.settings.gateway))
-            verdicts = together(self._judge(one.check) for one in checks)
-            return then(verdicts, lambda found: reply(adapter.answer(len(asked.descriptors), checks, found)))
+            found = together(self._found(one.check) for one in checks)
+            return then(found, lambda all_: reply(adapter.answer(len(asked.descriptors), checks, all_)))
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
             return reply(adapter.refuse(len(asked.descriptors), problem_bytes(problem)))
+
+    def _found(self, check: Request | Settle) -> Verdict | Settled | Later[Verdict] | Later[Settled]:
+        return self._settle(check) if isinstance(check, Settle) else self._judge(check)
 
 
 def tenant_of(limiter: Limiter, domain: str, named: str = "") -> TenantLimiter:

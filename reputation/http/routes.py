@@ -77,7 +77,7 @@ class CheckRoutes:
             b"/v1/settle": (b"POST", self._settle),
             b"/healthz": (b"GET", _healthy),
             b"/readyz": (b"GET", self._readiness),
-            **EnvoyCalls(limiter, lambda request: self._verdict(request, self._clock())).routes,
+            **self._envoy().routes,
         }
 
     def __call__(self, message: HttpMessage) -> Reply | Later[Reply]:
@@ -93,6 +93,10 @@ class CheckRoutes:
         except Problem as problem:
             return problem_reply(problem)
         return _not_allowed(method)
+
+    def _envoy(self) -> EnvoyCalls:
+        judge, settle = self._verdict, self._settle_at
+        return EnvoyCalls(self.limiter, lambda one: judge(one, self._clock()), lambda one: settle(one, self._clock()))
 
     def _check(self, message: HttpMessage) -> Reply | Later[Reply]:
         if len(message.body) > MOST_CHECK:

@@ -147,3 +147,18 @@ print(routes(HttpMessage(b"POST", b"/envoy.service.auth.v3.Authorization/Check",
     assert healthy == "200"
     assert "status=503" in answer
     assert "headcount[envoy]" in answer
+
+
+def test_a_hold_is_settled_through_the_rate_limit_service(routes):
+    """An estimate of 2 of 2, settled at 0.5 of it, leaves room for one more."""
+    entries = [{"key": "api_key", "value": "k1"}, {"key": "headcount_hold", "value": "yes"}]
+    hold = RateLimitRequest(domain="default", descriptors=[{"entries": entries}], hits_addend=2)
+    held = RateLimitResponse.FromString(post(routes, RLS, hold.SerializeToString()).body)
+    assert held.overall_code == RateLimitResponse.OK
+    once = limited().SerializeToString()
+    assert RateLimitResponse.FromString(post(routes, RLS, once).body).overall_code == RateLimitResponse.OVER_LIMIT
+    entries = [{"key": "headcount_verdict", "value": held.dynamic_metadata["verdict"]}]
+    settle = RateLimitRequest(domain="default", descriptors=[{"entries": entries}], hits_addend=1)
+    post(routes, RLS, settle.SerializeToString())
+    assert RateLimitResponse.FromString(post(routes, RLS, once).body).overall_code == RateLimitResponse.OK
+    assert RateLimitResponse.FromString(post(routes, RLS, once).body).overall_code == RateLimitResponse.OVER_LIMIT

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from plugins.envoy import rls
 from plugins.envoy.messages_pb2 import RateLimitResponse
 from reputation.errors import BadRequest, Invalid
-from reputation.events import LimitState
+from reputation.events import LimitState, Settle, Settled
 from reputation.gateway import EnvoySettings, GatewaySettings, check_descriptors
 
 SETTINGS = GatewaySettings()
@@ -160,3 +160,15 @@ def test_a_descriptor_mapped_to_nothing_is_an_error_of_the_configuration():
     check_descriptors({"x": "account.key", "y": "request.route"})
     with pytest.raises(ValueError, match=r"descriptor x.*account.name"):
         check_descriptors({"x": "account.name"})
+
+
+def test_a_hold_is_an_estimate_and_its_verdict_is_settled_by_the_hits_of_another_request():
+    """At the end of the stream Envoy sends the verdict that the first answer's metadata carried."""
+    assert one(limit_request([KEY, ("headcount_hold", "yes")], hits=50)).request.hold
+    message = limit_request([("headcount_verdict", "01J9")], [KEY])
+    message.descriptors[0].hits_addend.value = 812
+    settlement, check = rls.read(message, "acme", SETTINGS)
+    assert settlement == (Settle("acme", "01J9", 812.0), [0])
+    assert (check.check.account.key, check.check.request.hold, check.places) == ("k1", False, [1])
+    reply = RateLimitResponse.FromString(rls.answer(2, [settlement, check], [Settled("01J9", 812.0), verdict()]))
+    assert [status.code for status in reply.statuses] == [rls.OK, rls.OK]
