@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 LITELLM := .venv-litellm
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
-APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel
+APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy
 
-.PHONY: setup run test protobuf lint format bench hydra geoip-data image-test lock
+.PHONY: setup run test protobuf lint format bench fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.run
@@ -17,7 +17,7 @@ setup: $(VENV)/.run
 run: setup
 	exec $(BIN)/headcount serve
 
-test: $(VENV)/.test $(LITELLM)/.ready
+test: $(VENV)/.test $(LITELLM)/.ready $(VENV)/haproxy/haproxy
 	requirements/apt $(APT_TEST)
 	$(BIN)/python -m pytest -m "not gateway" -q
 	$(BIN)/python -m pytest -m gateway -q
@@ -38,6 +38,10 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.replay_speed
 	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --listen {listen} --admin {admin}'
+
+# Look for bytes that the codec of HAProxy's protocol cannot bear; `make fuzz SECONDS=600` looks longer.
+fuzz: $(VENV)/.test
+	$(BIN)/python -m benchmarks.fuzz_spop --seconds $(or $(SECONDS),30)
 
 # The table and the picture of docs/hydra.md.
 hydra: $(VENV)/.test
@@ -72,6 +76,10 @@ $(LITELLM)/.ready: requirements/litellm.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv --clear $(LITELLM)
 	$(LITELLM)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
+
+# HAProxy asks another way from 3.1 on, and Debian 12 has 2.6. Where none can be had, its tests are skipped and say so.
+$(VENV)/haproxy/haproxy: requirements/newer-haproxy | $(VENV)/bin/python
+	-requirements/newer-haproxy $(@D)
 
 # Re-resolve the pinned versions after a change of dependencies in pyproject.toml.
 lock:
