@@ -5,10 +5,14 @@ import time
 from collections.abc import Callable
 from math import inf
 
+import msgspec
+from msgspec import Struct, structs
+
 from reputation.hydra.linker import LinkerSettings
-from reputation.hydra.links import NOTHING, follow
+from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linker_process import Answer, Batch, LinkerDiedError, LinkerProcess, batch_of
+from reputation.stores.records import Records
 from reputation.witness import MOST_WAITING
 
 BATCH_EVERY = 1.0
@@ -25,8 +29,23 @@ more, and its links wait for the next epoch, so that linking and checking go on 
 REPLAY_LAG = 5.0
 """Recorded seconds after which an epoch's links take effect in a replay, if not later: what a live epoch takes."""
 
+BOOK, LINKS = "book", "links"
+"""The kind and the id of the record that keeps a tenant's links."""
+NEIGHBOURHOOD_WINDOW = 86_400.0
+"""Seconds of use that neighbourhoods are judged by; a linker that starts anew has not seen them."""
+
 Log = Callable[..., None]
 Tenants = list[tuple[str, TenantLimiter]]
+
+
+class KeptLinks(Struct, array_like=True, gc=False):
+    """What outlives a process: the clusters as a linker can take them up, and the links in force."""
+
+    book: bytes
+    links: Delta
+
+
+_kept = msgspec.msgpack.Decoder(KeptLinks)
 
 
 def linker_settings(tenant: TenantLimiter) -> LinkerSettings:
@@ -115,7 +134,10 @@ class LiveLinking:
     A dead linker means stale links and a number that shows it (`restarts`, `age`), never a failed check.
     """
 
-    def __init__(self, limiter: Limiter, log: Log, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, limiter: Limiter, log: Log, clock: Callable[[], float] = time.time, records: Records | None = None
+    ) -> None:
+        """`records` keeps the links beyond this process."""
         self.restarts = 0
         self.epochs = 0
         self.epoch_seconds = 0.0
@@ -128,6 +150,10 @@ class LiveLinking:
         self._told: dict[str, TenantLimiter] = {}  # tenants that the running linker knows
         self._void: set[str] = set()  # tenants whose next links do not follow from those in force
         self._books: dict[str, bytes] = {}
+        self._records = records
+        self._taken_up: set[str] = set()
+        self._followed: dict[str, Links] = {}  # as the running linker has them
+        self._inherited: dict[str, Links] = {}  # as the one before it left them
 
     @property
     def pid(self) -> int | None:
@@ -148,8 +174,25 @@ class LiveLinking:
             self._process.close()
         self._process = None
 
+    async def take_up(self) -> None:
+        """Put the links in force that the last process left, of every tenant that has not been asked for yet."""
+        for name, tenant in linked(self._limiter):
+            if name in self._taken_up or self._records is None:
+                continue
+            self._taken_up.add(name)
+            found = await self._records.get(name, BOOK, LINKS)
+            if found is None:
+                continue
+            try:
+                kept = _kept.decode(found.body)
+            except msgspec.DecodeError as error:
+                self._log("links_damaged", tenant=name, error=str(error))
+                continue
+            tenant.links, self._books[name] = follow(NOTHING, kept.links), kept.book
+
     async def turn(self) -> None:
         """Send what was noted, with an epoch if one is due; start the linker if it is not there."""
+        await self.take_up()
         tenants = linked(self._limiter)
         self._told = {name: tenant for name, tenant in tenants if self._told.get(name) is tenant}
         if not tenants:
@@ -166,6 +209,14 @@ class LiveLinking:
             return
         if epoch:
             self._follow(tenants, answers, now, time.monotonic() - started)
+            await self._keep(tenants)
+
+    async def _keep(self, tenants: Tenants) -> None:
+        """Keep clusters and links, so that a restart neither releases anybody nor waits for the first epoch."""
+        for name, tenant in tenants:
+            if self._records is not None:
+                body = await asyncio.to_thread(_encoded, self._books[name], tenant.links)
+                await self._records.put(name, BOOK, LINKS, body)
 
     def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
         batch = batch_of(name, linker_settings(tenant), tenant.witness.collect(), now, epoch=epoch)
@@ -178,8 +229,11 @@ class LiveLinking:
 
     def _follow(self, tenants: Tenants, answers: list[Answer], epoch: float, took: float) -> None:
         for (name, tenant), answer in zip(tenants, answers, strict=True):
-            tenant.links = follow(NOTHING if name in self._void else tenant.links, answer.delta)
-            self._void.discard(name)
+            if name in self._void:
+                self._inherited[name], self._followed[name] = tenant.links, NOTHING
+                self._void.discard(name)
+            self._followed[name] = follow(self._followed[name], answer.delta)
+            tenant.links = with_inherited(self._followed[name], self._inherited[name])
             self._books[name] = answer.book
         self.epochs += 1
         self.epoch_seconds, self.last_epoch = took, epoch
@@ -192,6 +246,17 @@ class LiveLinking:
             tenant.witness.tell_anew()
         self._told.clear()
         self.restarts += 1
+
+
+def with_inherited(links: Links, before: Links) -> Links:
+    """Add the neighbourhoods of the linker before, until the new one has seen as many hours as they are judged by."""
+    if not before.neighbourhoods or links.at - before.at >= NEIGHBOURHOOD_WINDOW:
+        return links
+    return structs.replace(links, neighbourhoods={**before.neighbourhoods, **links.neighbourhoods})
+
+
+def _encoded(book: bytes, links: Links) -> bytes:
+    return msgspec.msgpack.encode(KeptLinks(book, difference(NOTHING, links)))
 
 
 def _collected(tenants: Tenants, now: float, *, epoch: bool) -> list[Batch]:

@@ -42,7 +42,7 @@ class Serving:
         self.clock: Callable[[], float] = time.time
         self.local_admin = True
         self.store: Store = InMemory()
-        self.linking = LiveLinking(limiter, log.warning)
+        self.linking = LiveLinking(limiter, log.warning, records=records)
         self.tuning = Tuning(
             limiter,
             records or MemoryRecords(),

@@ -94,6 +94,7 @@ async def _serve(
         spoe_socket = bind(spoe) if spoe else None
     except AddressError as error:
         raise ConfigError(str(error)) from None
+    await serving.linking.take_up()
     await serving.tuning.start()
     check = await importlib.import_module(LISTENERS[kind]).start(
         routes(adapters(settings.gateways)),

@@ -1,19 +1,25 @@
 """Linking beside checks: repeatable in a replay, and never in a check's way when the linker dies."""
 
+import math
 import os
 import signal
 from collections.abc import Iterator
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from geoip.book import AddressBook
 from reputation.config import DEFAULT
 from reputation.events import Account, AccountFacts, Client, Payment, Request, Seconds
+from reputation.hydra.clusters import Book
+from reputation.hydra.links import NOTHING, Budget, difference
 from reputation.ids import Ulids
 from reputation.limiter import Limiter
 from reputation.linker_process import Desk, LinkerDiedError, LinkerProcess, batch_of
-from reputation.linking import LiveLinking, RecordedLinking, linker_settings
+from reputation.linking import KeptLinks, LiveLinking, RecordedLinking, linker_settings, with_inherited
 from reputation.sidecar import build
+from reputation.stores.records import MemoryRecords
 
 START = 1_790_000_000.0
 HOUR = 3600.0
@@ -107,6 +113,46 @@ async def test_a_dead_linker_is_started_again_and_no_check_notices(live: LiveLin
     await live.turn()
     assert live.restarts == 1
     assert live.pid not in (None, first)
+
+
+async def test_links_and_their_book_are_back_before_the_first_epoch() -> None:
+    """A restart releases nobody: members are known at once, and the next linker takes the clusters up."""
+    records = MemoryRecords()
+    first = LiveLinking(limiter(), lambda *_args, **_kwargs: None, records=records)
+    links = structs.replace(
+        NOTHING, at=START, members={"head_1": ("h-1", 0.9)}, neighbourhoods={("ja4", "x"): Budget(20.0, 9, math.inf)}
+    )
+    kept = msgspec.msgpack.encode(KeptLinks(msgspec.msgpack.encode(Book()), difference(NOTHING, links)))
+    await records.put("default", "book", "links", kept)
+    await first.take_up()
+    tenant = first._limiter.tenant("default")
+    assert tenant.links == links
+    first.close()
+
+
+async def test_what_an_epoch_found_is_kept(live: LiveLinking) -> None:
+    """The record is there after one turn, and a damaged one is passed over."""
+    records = MemoryRecords()
+    live._records = records
+    await live.turn()
+    kept = await records.get("default", "book", "links")
+    assert kept is not None
+    other, heard = limiter(), []
+    await records.put("default", "book", "links", b"\x00")
+    second = LiveLinking(other, lambda event, **_kwargs: heard.append(event), records=records)
+    await second.take_up()
+    assert heard == ["links_damaged"]
+    assert other.tenant("default").links is NOTHING
+
+
+def test_neighbourhoods_outlive_a_linker_until_the_next_has_seen_a_day() -> None:
+    """Else a restart would lift the budgets of crowded places until their demand has been seen again."""
+    crowded = {("ja4", "x"): Budget(20.0, 9, 2.0), ("ja4", "y"): Budget(20.0, 9, 2.0)}
+    before = structs.replace(NOTHING, at=START, neighbourhoods=crowded)
+    now = structs.replace(NOTHING, at=START + HOUR, neighbourhoods={("ja4", "x"): Budget(30.0, 9, 3.0)})
+    merged = with_inherited(now, before).neighbourhoods
+    assert {key: budget.daily for key, budget in merged.items()} == {("ja4", "x"): 30.0, ("ja4", "y"): 20.0}
+    assert with_inherited(structs.replace(now, at=START + 24 * HOUR), before).neighbourhoods == now.neighbourhoods
 
 
 def test_the_process_answers_as_the_desk_inside_it_does() -> None:
