@@ -50,7 +50,8 @@ _kept = msgspec.msgpack.Decoder(KeptLinks)
 
 def linker_settings(tenant: TenantLimiter) -> LinkerSettings:
     """Return what the linker is told of a tenant's configuration."""
-    return LinkerSettings(purse=tenant.tenant.settings.linking.purse_units)
+    linking = tenant.tenant.settings.linking
+    return LinkerSettings(purse=linking.purse_units, without=linking.without)
 
 
 def linked(limiter: Limiter) -> Tenants:

@@ -13,6 +13,7 @@ from reputation.errors import SettingError
 from reputation.events import Mode, Reason, Text, Tier
 from reputation.facts import Standards
 from reputation.gateway import GatewaySettings
+from reputation.hydra.sightings import Part
 from reputation.policy import TIERS, Allowance, Policy, TierRule, compile_policy
 from reputation.score import Family
 
@@ -60,6 +61,9 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     floor: Annotated[
         float, Meta(ge=0, description="Requests a day that any account keeps in a crowded neighbourhood.")
     ] = 2.0
+    without: Annotated[
+        tuple[Part, ...], Meta(description="Detectors and families of evidence that linking does not use.")
+    ] = ()
 
 
 class LeaseSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.hydra import picture, table
 from benchmarks.hydra.attackers import LADDER, VARIANTS
@@ -26,9 +27,12 @@ from benchmarks.hydra.runs import (
     run_all,
     run_reacting,
     specs,
+    without,
 )
 from benchmarks.hydra.world import Spec
+from reputation.hydra.sightings import Part
 
+PARTS = get_args(Part)
 QUICK = ["--levels", "L0,L3,none", "--views", "full", "--seeds", "1", "--honest", "300", "--days", "3"]
 
 
@@ -64,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     add("--engine", type=system, action="append", help="NAME=COMMAND with {world} and {verdicts}; repeatable")
     add("--baselines", type=words, default=list(BASELINES), help="comma-separated; empty for none")
     add("--reactions", type=words, default=[], help=f"a hydra that sees denials, of {', '.join(REACTIONS)}")
+    add("--ablate", type=words, default=[], help=f"the product without each of these; all: {', '.join(PARTS)}")
     add("--no-engine", action="store_true", help="baselines alone")
     add("--jobs", type=int, default=1, help="worlds at a time")
     add("--out", type=Path, default=Path("var/hydra"), help="folder for results.jsonl, table.md and hydra.svg")
@@ -75,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
 def chosen(arguments: list[str] | None) -> argparse.Namespace:
     given = list(sys.argv[1:] if arguments is None else arguments)
     return parser().parse_args([*QUICK, *given] if "--quick" in given else given)
+
+
+def ablated(options: argparse.Namespace) -> list[System]:
+    """The product without each of the named detectors and families, with a configuration that says so."""
+    names = PARTS if options.ablate == ["all"] else options.ablate
+    return [without(name, options.out.absolute() / f"without_{name}.yaml") for name in names]
 
 
 def wanted(options: argparse.Namespace, done: Sequence[Result]) -> list[tuple[Spec, str]]:
@@ -97,7 +108,7 @@ def wanted(options: argparse.Namespace, done: Sequence[Result]) -> list[tuple[Sp
 def played(options: argparse.Namespace, todo: Sequence[tuple[Spec, str]]) -> Iterator[list[Result]]:
     """Results world by world: of files, or of a hydra that reacts."""
     if not options.reactions:
-        systems = [] if options.no_engine else options.engine or [default_system()]
+        systems = [] if options.no_engine else options.engine or [default_system(), *ablated(options)]
         yield from run_all([spec for spec, _ in todo], systems, options.baselines, options.jobs, options.views[0])
         return
     names = [*([] if options.no_engine else [PRODUCT]), *options.baselines]

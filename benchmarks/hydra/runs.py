@@ -75,6 +75,13 @@ def default_system() -> System:
     return System(PRODUCT, f"{command} replay {{world}} --out {{verdicts}}")
 
 
+def without(part: str, config: Path) -> System:
+    """The product with one detector or family of evidence switched off, by a configuration file written for it."""
+    config.write_text(f"tenants:\n  default:\n    linking:\n      without: [{part}]\n", encoding="utf-8")
+    command = default_system().command.replace(" replay ", f" replay --config {shlex.quote(str(config))} ")
+    return System(f"without {part}", command)
+
+
 def specs(
     levels: Sequence[str], views: Sequence[str], seeds: Sequence[int], sizes: Sequence[int], like: Spec
 ) -> Iterator[Spec]:

@@ -10,6 +10,7 @@ import numpy as np
 from reputation.hydra.columns import LOW, Ints, Mask
 from reputation.hydra.families import INDEX
 from reputation.hydra.items import Items
+from reputation.hydra.sightings import Part
 
 MEETINGS = 3
 """Rare addresses, on as many network operators, on which two accounts must meet: a home, a phone and work are shared
@@ -19,15 +20,20 @@ by couples and colleagues, but then work is a crowded address."""
 class Identity(NamedTuple):
     """A kind whose values identify one machine, person or purse; a value on more than `most` accounts identifies none.
 
-    anybody: it links proven accounts too.
+    anybody: it links proven accounts too; part: what these rings are called where they are switched off.
     """
 
+    part: Part
     kind: str
     most: int
     anybody: bool
 
 
-IDENTITIES = (Identity("session", 64, True), Identity("device", 64, True), Identity("card", 128, False))
+IDENTITIES = (
+    Identity("session_rings", "session", 64, True),
+    Identity("device_rings", "device", 64, True),
+    Identity("card_rings", "card", 128, False),
+)
 CROWD = 12
 
 

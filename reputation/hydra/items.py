@@ -1,7 +1,7 @@
 """Accounts and the values they hold, as one sparse table that all detectors read."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -53,11 +53,13 @@ class Rows(NamedTuple):
     values: Ints
 
 
-def collect(ledger: Ledger, among: Mask, now: float) -> Items:
-    """All values of the accounts `among` at the time `now`; an account holds each at most once."""
+def collect(ledger: Ledger, among: Mask, now: float, without: Collection[str] = ()) -> Items:
+    """All values of the accounts `among` at the time `now`, of no family in `without`; each at most once."""
     known = np.zeros((len(FAMILIES), len(among)), bool)
     parts, width = [], 0
     for rows in [*_seen(ledger, now), *_facts(ledger), *_times(ledger, now), *_derived(ledger, now)]:
+        if KINDS[INDEX[rows.kind]].family in without:
+            continue
         inside = among[rows.accounts]
         accounts, values = rows.accounts[inside], rows.values[inside]
         known[FAMILY[INDEX[rows.kind]], accounts] = True

@@ -19,8 +19,8 @@ from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.links import Cluster, Evidence, Links, Standing
 from reputation.hydra.overt import invoiced
-from reputation.hydra.sightings import Known, Order, Sighting
-from reputation.hydra.surprise import Pools
+from reputation.hydra.sightings import Known, Order, Part, Sighting
+from reputation.hydra.surprise import Cell, Pools
 
 OUTCOMES = {"chargeback": "accused", "abuse": "accused", "challenge_failed": "accused", "good": "cleared"}
 WATCHED = 7 * DAY
@@ -36,7 +36,10 @@ ANEW = 3 * HOUR
 
 
 class LinkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known."""
+    """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known.
+
+    without: detectors and families of evidence that are not used.
+    """
 
     purse: float = 1.0
     prior_use: float = 10.0
@@ -44,6 +47,7 @@ class LinkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nats: float = surprise.NATS
     most_accounts: int = 2_000_000
     most_unconfirmed: int = 200_000
+    without: tuple[Part, ...] = ()
 
 
 class Linker:
@@ -87,7 +91,7 @@ class Linker:
         pools, whole = self._pools(now, bills)
         if whole.sum() < counting.FEWEST:
             return self._snapshot(now, bills, None, pools)
-        items = collect(ledger, whole, now)
+        items = collect(ledger, whole, now, self.settings.without)
         anew = now - self.searched >= ANEW
         anybody = pools.suspects | pools.base & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
         groups, known = self._groups(items, pools, anybody, [] if anew else self._standing_groups())
@@ -154,8 +158,7 @@ class Linker:
         classes = (_most_seen(self.ledger, "network"), _most_seen(self.ledger, "country"))
         linked = self._mask(group.members for group in standing)
         searched = pools._replace(suspects=pools.suspects & ~linked)
-        cells = surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
-        groups = cores.from_cells(cells, items.family(), self.ledger.size)
+        groups = cores.from_cells(self._cells(items, searched), items.family(), self.ledger.size)
         components = self._components(items, pools, anybody)
         apart = self._mask(component for _, component in components)
         known = growth.background(items, pools.base & ~apart, classes)
@@ -166,7 +169,7 @@ class Linker:
         if sum(len(group.members) for group in identified) >= HANDED:
             held[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
         known = growth.background(items, pools.base & ~held, classes)
-        rounds = 1 if standing else cores.ROUNDS
+        rounds = 0 if "growth" in self.settings.without else 1 if standing else cores.ROUNDS
         return cores.grown(cores.merged([*standing, *groups]), known, pools.suspects, rounds), known
 
     def _mask(self, parts: Iterable[Ints]) -> Mask:
@@ -175,12 +178,20 @@ class Linker:
             inside[part] = True
         return inside
 
+    def _cells(self, items: Items, searched: Pools) -> list[Cell]:
+        if "cells" in self.settings.without:
+            return []
+        return surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
+
     def _components(self, items: Items, pools: Pools, anybody: Mask) -> list[tuple[int, Ints]]:
         found = [
             (FAMILY[INDEX[identity.kind]], component)
             for identity in graph.IDENTITIES
+            if identity.part not in self.settings.without
             for component in graph.identity_components(items, anybody if identity.anybody else pools.suspects, identity)
         ]
+        if "meetings" in self.settings.without:
+            return found
         meetings = graph.meeting_components(items, pools.suspects, self._operators(items))
         return found + [(FAMILY[INDEX["host"]], component) for component in meetings]
 
@@ -214,6 +225,8 @@ class Linker:
         }
         who = neighbourhoods.residents(ledger, pools.suspects, pools.base, pools.trusted, now)
         around = neighbourhoods.budgets(ledger, who, typical, now)
+        if "neighbourhoods" in self.settings.without:
+            around = {}
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
         return Links(now, members, kept, around, typical, shared)

@@ -9,6 +9,12 @@ from typing import Literal
 from msgspec import Struct
 
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
+Part = Literal[
+    "cells", "session_rings", "device_rings", "card_rings", "meetings", "growth", "neighbourhoods",
+    "network", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
+    "organisation",
+]  # fmt: skip
+"""What linking can do without: a detector (the first line), or a family of evidence."""
 
 
 class Sighting(Struct, frozen=True, array_like=True, gc=False):

@@ -85,6 +85,11 @@ def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path):
     assert [result.seconds >= 1000 for result in again] == [True, False, False, False]
 
 
+def test_the_product_without_a_detector_stands_beside_the_whole_of_it(tmp_path):
+    _, out = ran(tmp_path, "--levels", "L0", "--seeds", "1", "--baselines", "", "--ablate", "cells")
+    assert [result.system for result in load(out / "results.jsonl")] == ["headcount", "without cells"]
+
+
 def test_an_engine_without_places_for_the_files_is_refused(capsys):
     with pytest.raises(SystemExit):
         runner.main(["--engine", "headcount=headcount replay"])
