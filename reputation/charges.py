@@ -65,12 +65,12 @@ def take(ask: Ask, ahead: Ahead, now: float) -> Taken:
     taken = take_first(ask.draws, ask.cost, now)
     if taken.wait or ask.reserve is None:
         return taken
-    buckets = [charge.bucket for charge in taken.draw]
+    buckets, keys = [charge.bucket for charge in taken.draw], [charge.key for charge in taken.draw]
     if not ask.want:
-        ahead.holds.open(ask.reserve, buckets, ask.cost, now)
+        ahead.holds.open(ask.reserve, buckets, ask.cost, now, keys)
         return taken
     granted = lease_size(min(state.remaining for state in taken.states), ask.share, ask.want)
-    if not granted or not ahead.leases.open(ask.reserve, buckets, granted, now):
+    if not granted or not ahead.leases.open(ask.reserve, buckets, granted, now, keys):
         return taken
     for bucket in buckets:
         spend(bucket, granted, now)

@@ -106,6 +106,7 @@ class TenantLimiter:
         self.links: Links = NO_LINKS
         self.witness = Witness(tenant.settings.standards)
         self.leases = Leases(self.witness)
+        self.leases.ahead.tell(state.touch_bucket)
         self.counts = Counts()
         self.verdicts: Recent[tuple[Asked, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret

@@ -4,7 +4,7 @@ A lease's tokens are paid when it is granted, so gateways together never let mor
 becomes of them: a lease that nobody settles counts as used in full, and a hold as it was estimated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from msgspec import Struct
 
@@ -34,6 +34,7 @@ class Reservation(Struct, gc=False):
     buckets: tuple[Bucket, ...]
     amount: float
     until: float
+    keys: tuple[Hashable, ...] = ()
     charged: float = -1.0
 
 
@@ -49,6 +50,7 @@ class Reservations:
         self.expired = 0
         self.settled = 0
         self._most = most
+        self.changed: Callable[[Hashable], object] = id  # told the key of each bucket that is settled
         self._kept: dict[str, Reservation] = {}
 
     def __len__(self) -> int:
@@ -65,12 +67,14 @@ class Reservations:
             del self._kept[oldest]
         return len(self._kept) < self._most
 
-    def open(self, reserve: Reserve, buckets: Sequence[Bucket], amount: float, now: float) -> bool:
+    def open(
+        self, reserve: Reserve, buckets: Sequence[Bucket], amount: float, now: float, keys: Sequence[Hashable] = ()
+    ) -> bool:
         """Keep what was charged, or say that there is no room for it."""
         if not self.has_room(now):
             self.refused += 1
             return False
-        self._kept[reserve.id] = Reservation(tuple(buckets), amount, reserve.until)
+        self._kept[reserve.id] = Reservation(tuple(buckets), amount, reserve.until, tuple(keys))
         return True
 
     def settle(self, id_: str, used: float, now: float, *, debt: bool) -> float | None:
@@ -87,7 +91,9 @@ class Reservations:
         found.charged = used if debt else min(used, found.amount)
         for bucket in found.buckets:
             refund(bucket, found.amount - found.charged, now)
-        found.buckets = ()
+        for key in found.keys:
+            self.changed(key)
+        found.buckets, found.keys = (), ()
         self.settled += 1
         return found.charged
 
@@ -98,3 +104,7 @@ class Ahead:
     def __init__(self, most: int = MOST_OPEN) -> None:
         self.leases = Reservations(most)
         self.holds = Reservations(most)
+
+    def tell(self, changed: Callable[[Hashable], object]) -> None:
+        """Have the keys of buckets that are settled told, so that they are written down."""
+        self.leases.changed = self.holds.changed = changed

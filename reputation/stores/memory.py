@@ -253,6 +253,13 @@ class TenantState:
         else:
             (self.met if crowd == "met" else self.strangers).place(name, row)
 
+    def touch_bucket(self, key: Hashable) -> None:
+        """Note that a bucket changed beside a check; an account's own are named ("own", account, name)."""
+        if isinstance(key, tuple) and key[:1] == ("own",):
+            self.touched.add(key[1])
+        else:
+            self.budgets.touched.add(key)
+
     def charge_in(self, mode: str) -> None:
         """Go on in a mode; another one than before starts a series of buckets of its own."""
         if self.mode not in ("", mode):

@@ -7,7 +7,7 @@ import pytest
 from geoip.book import AddressBook
 from reputation.config import from_text
 from reputation.errors import ConfigError
-from reputation.events import Account, AccountFacts, Call, Client, Outcome, Payment, Request
+from reputation.events import Account, AccountFacts, Call, Client, Outcome, Payment, Request, Settle
 from reputation.ids import Ulids
 from reputation.sidecar import build, empty_state, kept_hash_key
 from reputation.stores.sqlite import MOST_GAPS, SqliteStore, joined
@@ -129,6 +129,21 @@ def test_a_clock_that_went_back_neither_gives_nor_blocks(path):
     assert second.check().decision == "throttle"
     second.now += 1
     assert second.remaining(cost=1)[0] == pytest.approx(1.0)
+
+
+def test_what_a_settlement_changes_is_written_down(path):
+    """A hold that cost more than its estimate leaves a debt, and a crash must not forgive it."""
+    first = Run(path)
+    hold = Request(account=Account(id="a"), client=Client(ip="203.0.113.7"), request=Call(cost=5, hold=True))
+    verdict = first.tenant.check(hold, first.now, first._ids)
+    first.flush()
+    first.tenant.settle(Settle(verdict=verdict.id, actual=40.0), first.now)
+    assert (len(first.state.touched), len(first.state.budgets.touched)) == (1, 2)
+    first.flush()
+    first.die()
+    second = Run(path, START + 1)
+    assert second.state.row("a").burst.tokens == -20.0
+    assert second.state.budgets.kept()["burst", 0xCB007107].tokens == 160.0
 
 
 def test_shared_budgets_come_back_with_keys_beyond_64_bits(path):
