@@ -109,17 +109,17 @@ function Gate:decoded(raw)
   return found
 end
 
--- What the key's newest verdict says, and how many tokens of its lease are used if one was taken for this request.
--- With nil first: nobody can say without asking.
+-- What the key's newest verdict says, nil if there is none, and how many tokens of its lease are used with the one that
+-- this request takes; nil if it has to be asked about.
 function Gate:look(name, now)
   local raw = self.dict:get("k" .. name)
   local kept = raw and self:decoded(raw)
   if not kept then return nil end
-  if kept.status then return now < kept.ends and kept or nil, kept end
+  if kept.status then return kept, now < kept.ends and 0 or nil end
   local lease = kept.lease
-  if now >= lease.ends then return nil, kept end
+  if now >= lease.ends then return kept, nil end
   local left = self.dict:incr("t" .. lease.id, -1)
-  if not left or left < 0 then return nil, kept end
+  if not left or left < 0 then return kept, nil end
   local _, _, forcible = self.dict:incr("u" .. lease.id .. "." .. floor(now), 1, 0, KEPT_AFTER * 2)
   if forcible then self:count "evicted" end
   return kept, lease.granted - left
@@ -155,18 +155,18 @@ function Gate:decide(who)
   local patience = now + self.options.timeout / 1000
   while true do
     local kept, used = self:look(who.name, now)
-    if kept then
+    if used then
       if kept.lease then
         self:count "passed_on_lease"
         self:renew_early(who, kept.lease, used, now)
       else
         self:count "stopped_locally"
       end
-      return outcome(kept, used or 0, now)
+      return outcome(kept, used, now)
     end
     if self.dict:get(self.down) then return self:absent() end
     if self.dict:add("c" .. who.name, 1, self.lock) then
-      local answer = self:ask(who, used, now)
+      local answer = self:ask(who, kept, now)
       self.dict:delete("c" .. who.name)
       return answer and outcome(answer, 0, now) or self:absent()
     end

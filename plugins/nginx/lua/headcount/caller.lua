@@ -129,7 +129,7 @@ end
 function M.address(forwarded, peer, hops)
   if hops <= 1 or not forwarded or forwarded == "" then return peer end
   local list = {}
-  for hop in (forwarded .. "," .. peer):gmatch "[^,]*" do list[#list + 1] = stripped(hop) end
+  for hop in (forwarded .. "," .. peer .. ","):gmatch "([^,]*)," do list[#list + 1] = stripped(hop) end
   local hop = list[math.max(#list - hops + 1, 1)]
   local bare = hop:match "^%[([^%]]*)%]" or hop
   if select(2, bare:gsub(":", "")) == 1 then bare = bare:match "^[^:]*" end

@@ -1,0 +1,40 @@
+-- The pure parts of the Lua module, a JSON line in and a JSON line out: tests/plugins/test_lua.py compares them with
+-- the Python adapters. Header values come as hex, because they are bytes.
+
+require "fake_nginx"
+local cjson = require "cjson"
+local caller = require "headcount.caller"
+local told = require "headcount.told"
+
+local function unhex(text) return (text:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end)) end
+
+local function read(line)
+  local request = {}
+  for name, value in pairs(line.request) do request[name] = unhex(value) end
+  local who, why = caller.read(request, line.options)
+  if not who then return { refused = why } end
+  who.name = nil
+  return who
+end
+
+local function tell(line)
+  local kept = told.kept(line.verdict, line.at)
+  return {
+    status = kept.status,
+    verdict = kept.verdict,
+    tier = kept.tier,
+    risk = kept.risk,
+    cluster = kept.cluster,
+    actions = kept.actions,
+    policy = kept.policy,
+    left = kept.policy and told.left(kept.limits, 0, 0),
+    retry_after = kept.status and told.whole(line.verdict.retry_after),
+    problem = kept.status and told.problem(kept.status),
+  }
+end
+
+for text in io.lines() do
+  local line = cjson.decode(text)
+  io.write(cjson.encode(line.verdict and tell(line) or read(line)), "\n")
+  io.flush()
+end
