@@ -75,6 +75,14 @@ class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 65_536
 
 
+class StateSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How shared state is asked; embedded state has nothing to set."""
+
+    timeout: Annotated[
+        float, Meta(gt=0, le=5, description="Longest wait of a check for shared state, in seconds; then it is away.")
+    ] = 0.05
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Everything is optional: no file at all is one tenant, `default`, preset `balanced`."""
 
@@ -93,6 +101,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     log: Annotated[LogSettings, Meta(description="What is logged.")] = LogSettings()
     http: Annotated[HttpSettings, Meta(description="Bounds of the check listener.")] = HttpSettings()
     memory: Annotated[MemorySettings, Meta(description="Bounds of what is kept of accounts.")] = MemorySettings()
+    state: Annotated[StateSettings, Meta(description="How shared state is asked.")] = StateSettings()
 
 
 DEFAULT = Settings()

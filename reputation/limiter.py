@@ -24,7 +24,7 @@ from reputation.events import (
     Shadow,
     Verdict,
 )
-from reputation.facts import from_push
+from reputation.facts import Facts, from_push
 from reputation.history import DAY, name_of, visit, visited
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
@@ -47,6 +47,7 @@ REPEAT_WINDOW = 60.0
 KEPT_REPEATS = 100_000
 EXPLAIN_WINDOW = 3600.0
 KEPT_VERDICTS = 10000
+TAKEN = "this key belongs to another account; take it away there first"
 UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 
 # Marks in halves of an outcome (against, in favour) that each outcome leaves on its account.
@@ -253,9 +254,13 @@ class TenantLimiter:
         keys = tuple(hashed(key, self.secret) for key in body.keys)
         for i, key in enumerate(keys):
             if self.state.owners.get(key, account) != account:
-                raise Conflict("this key belongs to another account; take it away there first", f"/keys/{i}")
-        row = self.state.push(account, from_push(body, keys), now)
-        for key in keys:
+                raise Conflict(TAKEN, f"/keys/{i}")
+        self.take_in(account, from_push(body, keys), now)
+
+    def take_in(self, account: str, facts: Facts, now: float) -> None:
+        """Keep pushed facts whose keys are known to be this account's."""
+        row = self.state.push(account, facts, now)
+        for key in facts.keys:
             self.state.strangers.leave("key:" + printed(key))
         self.witness.know(account, row, row.facts, now)
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -14,13 +14,18 @@ from reputation.config import Settings, named_tenants
 from reputation.counts import counter, gauge, verdict_metrics
 from reputation.decision_log import DecisionLog
 from reputation.errors import ConfigError
-from reputation.limiter import Limiter
+from reputation.events import AccountFacts, Outcome
+from reputation.limiter import Limiter, TenantLimiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
+from reputation.stores.memory import Row
 from reputation.stores.places import InMemory, Store
 from reputation.stores.records import MemoryRecords, Records
 from reputation.tuning.live import Tuning
 from reputation.tuning.trial import trial_metrics
+
+if TYPE_CHECKING:
+    from reputation.shared import SharedState
 
 
 class Serving:
@@ -42,6 +47,7 @@ class Serving:
         self.clock: Callable[[], float] = time.time
         self.local_admin = True
         self.store: Store = InMemory()
+        self.shared: SharedState | None = None
         self.linking = LiveLinking(limiter, log.warning, records=records)
         self.tuning = Tuning(
             limiter,
@@ -56,6 +62,38 @@ class Serving:
         self._reload_failures = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
+
+    def share(self, store: Any) -> None:
+        """Check over what replicas share from now on; `store` is a RedisStore."""
+        from reputation.shared import SharedState  # noqa: PLC0415 - embedded state does without the client
+
+        self.shared = SharedState(self.limiter, store, self.settings.state.timeout)
+
+    async def push(self, tenant: TenantLimiter, account: str, body: AccountFacts) -> None:
+        """Keep what billing says of an account. Raises Conflict, and Unavailable while shared state is away."""
+        if self.shared is None:
+            tenant.push(account, body, self.clock())
+        else:
+            await self.shared.tenant(tenant.tenant.name).push(account, body, self.clock())
+
+    async def delete(self, tenant: TenantLimiter, account: str) -> bool:
+        """Forget what was pushed of an account; False if nothing was."""
+        if self.shared is None:
+            return tenant.delete(account)
+        return await self.shared.tenant(tenant.tenant.name).delete(account)
+
+    async def report(self, tenant: TenantLimiter, outcome: Outcome) -> None:
+        """Let an outcome mark its account."""
+        if self.shared is None:
+            tenant.report(outcome, self.clock())
+        else:
+            await self.shared.tenant(tenant.tenant.name).report(outcome, self.clock())
+
+    async def row(self, tenant: TenantLimiter, account: str) -> Row | None:
+        """Find what is kept of an account. Raises Unavailable while shared state is away."""
+        if self.shared is not None:
+            await self.shared.tenant(tenant.tenant.name).look_up(account)
+        return tenant.state.row(account)
 
     def ready(self) -> dict[str, Any] | None:
         """What /readyz tells; None while draining."""

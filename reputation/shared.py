@@ -7,47 +7,54 @@ embedded one does, and its verdict says `degraded`. What was taken meanwhile is 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterator
 from typing import Any
 
 from reputation.breaker import Breaker
 from reputation.charges import Ask, Taken
-from reputation.errors import NotFound, Unavailable
-from reputation.events import Charged, Request, Settle, Settled, Verdict
+from reputation.errors import Conflict, NotFound, Unavailable
+from reputation.events import AccountFacts, Charged, Outcome, Request, Settle, Settled, Verdict
+from reputation.facts import from_push
+from reputation.keys import hashed
 from reputation.leases import NO_HOLD, check_settle
-from reputation.limiter import Assessed, Limiter, NewId, TenantLimiter
+from reputation.limiter import MARKS, MOST_MARKS, TAKEN, Assessed, Limiter, NewId, TenantLimiter
 from reputation.shares import Shares
+from reputation.stores.redis import RedisStore
+from reputation.stores.redis_accounts import Accounts, Kept, Key
 from reputation.stores.redis_asks import Settling
 from reputation.stores.redis_names import Names
-from reputation.stores.redis_server import AwayError, RedisServer
+from reputation.stores.redis_pulse import ACCOUNT, KEY
+from reputation.stores.redis_records import AWAY
+from reputation.stores.redis_server import AwayError
 from reputation.stores.redis_takes import Takes
 
-EVERY = 0.1
-"""Seconds between looks at whether a probe is due."""
 ROUNDS = 3
 CLOSED = "the state that limits are kept in is away, and this tenant chose to be closed meanwhile; try again shortly"
 
 Answer = Verdict | Coroutine[Any, Any, Verdict]
-Clock = Callable[[], float]
-Log = Callable[..., None]
 
 
 class SharedTenant:
-    """One tenant's checks, over its buckets in Redis."""
+    """One tenant's checks, over its buckets and accounts in Redis. within: seconds that a check may wait for it."""
 
-    def __init__(self, limiter: TenantLimiter, server: RedisServer, within: float, clock: Clock, log: Log) -> None:
+    def __init__(self, limiter: TenantLimiter, store: RedisStore, within: float) -> None:
+        name, clock = limiter.tenant.name, store.clock
+        names, pulse = Names(name), store.listen(name, self._hear)
         self.limiter = limiter
         self.breaker = Breaker()
         self.shares = Shares()
-        self.replicas = 1
-        self.takes = Takes(server, Names(limiter.tenant.name), within, clock, self._failed)
+        self.takes = Takes(store.server, names, within, clock, self._failed)
+        self.accounts = Accounts(store.server, names, pulse, within, self._take_in)
         self.alone = 0  # checks answered without Redis
+        self._pulse = pulse
         self._clock = clock
-        self._log = log
+        self._log = store.log
         self._repeats: dict[tuple[str, str], asyncio.Future[Verdict]] = {}
 
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         """Answer at once, or when Redis has. Raises Invalid if nobody is named, Unavailable if the tenant is closed."""
+        if self.breaker.closed and (key := self._unseen(request, now)) is not None:
+            return self._check_unseen(key, request, now, new_id)
         found = self.limiter.assess(request, now)
         if isinstance(found, Verdict):
             return found
@@ -58,6 +65,79 @@ class SharedTenant:
         if request.request.id is None:
             return self._answer(found, ask, self.takes.take(ask), id_)
         return self._once((found.who.name, request.request.id), found, ask, id_)
+
+    def _unseen(self, request: Request, now: float) -> Key | None:
+        """Name what has to be looked up before this check can be assessed, if anything has."""
+        account, looked_up = request.account, self.accounts.looked_up
+        name = account.id
+        if name is None:
+            if account.key is None:
+                return None
+            digest = hashed(account.key, self.limiter.secret)
+            if not looked_up.has(digest, now):
+                return digest
+            name = self.limiter.state.owners.get(digest)
+        return None if name is None or looked_up.has(name, now) else name
+
+    async def _check_unseen(self, key: Key, request: Request, now: float, new_id: NewId) -> Verdict:
+        if not await self.accounts.load(key):
+            self._failed("an account could not be looked up")
+        found = self.check(request, now, new_id)
+        return found if isinstance(found, Verdict) else await found
+
+    def _take_in(self, found: Kept | bytes) -> None:
+        """Take in what Redis has of an account, in the place of what was copied before."""
+        state, now = self.limiter.state, self._clock()
+        if isinstance(found, bytes):
+            state.owners.pop(found, None)
+            return
+        name = found.name
+        if found.facts is not None:
+            self.limiter.take_in(name, found.facts, now)
+        elif name in state.known:
+            state.delete(name)
+        row = state.row(name)
+        if row is None and (found.against or found.in_favour):
+            row = state.confirm(name, now)
+        if row is not None:
+            row.marks_against, row.marks_for = found.against, found.in_favour
+
+    def _hear(self, what: bytes | None) -> None:
+        """Look up again what somebody else changed."""
+        if what is None:
+            self.accounts.looked_up.clear()
+        elif what.startswith(ACCOUNT):
+            self.accounts.looked_up.forget(what[len(ACCOUNT) :].decode())
+        elif what.startswith(KEY):
+            self.accounts.looked_up.forget(what[len(KEY) :])
+
+    async def push(self, account: str, body: AccountFacts, now: float) -> None:
+        """Keep what billing says of an account. Raises Conflict if a key is somebody else's, Unavailable."""
+        facts = from_push(body, tuple(hashed(key, self.limiter.secret) for key in body.keys))
+        with _unavailable():
+            place = await self.accounts.push(account, facts)
+        if place is not None:
+            raise Conflict(TAKEN, f"/keys/{place}")
+        self.limiter.take_in(account, facts, now)
+
+    async def delete(self, account: str) -> bool:
+        """Forget what was pushed of an account; False if nothing was. Raises Unavailable."""
+        with _unavailable():
+            gone = await self.accounts.delete(account)
+        self.limiter.delete(account)
+        return gone
+
+    async def report(self, outcome: Outcome, now: float) -> None:
+        """Let an outcome mark its account. Raises Unavailable."""
+        with _unavailable():
+            await self.look_up(outcome.account)
+            await self.accounts.report(outcome.account, *MARKS[outcome.outcome], MOST_MARKS)
+        self.limiter.report(outcome, now)
+
+    async def look_up(self, account: str) -> None:
+        """Copy what Redis has of an account, if this replica has not yet. Raises Unavailable."""
+        if not self.accounts.looked_up.has(account, self._clock()) and not await self.accounts.load(account):
+            raise Unavailable(AWAY)
 
     async def _answer(self, assessed: Assessed, ask: Ask, take: Awaitable[Taken | None], id_: str) -> Verdict:
         taken = await take
@@ -107,8 +187,8 @@ class SharedTenant:
     def _failed(self, why: str) -> None:
         if self.breaker.failed(self._clock()):
             self.limiter.state.degraded = True
-            self.shares.divide(self.replicas)
-            self._log("state_away", tenant=self.limiter.tenant.name, error=why, replicas=self.replicas)
+            self.shares.divide(self._pulse.replicas)
+            self._log.warning("state_away", tenant=self.limiter.tenant.name, error=why, replicas=self._pulse.replicas)
 
     async def turn(self) -> None:
         """Probe if one is due; come back if Redis has. To be called again and again."""
@@ -129,19 +209,26 @@ class SharedTenant:
         self.breaker.succeeded()
         self.limiter.state.degraded = False
         self.takes.owe(last)
-        self._log("state_back", tenant=self.limiter.tenant.name, away_seconds=away)
+        self._log.warning("state_back", tenant=self.limiter.tenant.name, away_seconds=away)
+
+
+@contextlib.contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except AwayError:
+        raise Unavailable(AWAY) from None
 
 
 class SharedState:
     """Every tenant's checks over one Redis; tenants come and go with the limiter's."""
 
-    def __init__(self, limiter: Limiter, server: RedisServer, within: float, clock: Clock, log: Log) -> None:
-        self._limiter = limiter
-        self._server = server
-        self._within = within
-        self._clock = clock
-        self._log = log
+    def __init__(self, limiter: Limiter, store: RedisStore, within: float) -> None:
         self.tenants: dict[str, SharedTenant] = {}
+        self._limiter = limiter
+        self._store = store
+        self._within = within
+        store.turns.append(self.turn)
 
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         return self.tenant(request.tenant).check(request, now, new_id)
@@ -154,20 +241,10 @@ class SharedState:
         limiter = self._limiter.tenant(name)
         found = self.tenants.get(name)
         if found is None or found.limiter is not limiter:
-            found = self.tenants[name] = SharedTenant(limiter, self._server, self._within, self._clock, self._log)
+            found = self.tenants[name] = SharedTenant(limiter, self._store, self._within)
         return found
 
-    @property
-    def degraded(self) -> bool:
-        """Whether any tenant goes on alone."""
-        return any(not tenant.breaker.closed for tenant in self.tenants.values())
-
-    async def run(self) -> None:
-        """Look after every tenant until cancelled."""
-        with contextlib.suppress(asyncio.CancelledError):
-            while True:
-                await asyncio.sleep(EVERY)
-                await asyncio.gather(*[tenant.turn() for tenant in self.tenants.values()])
-
-    async def aclose(self) -> None:
-        await self._server.aclose()
+    async def turn(self) -> None:
+        """Let every tenant whose state is away see whether it is back."""
+        away = [tenant for tenant in self.tenants.values() if not tenant.breaker.closed]
+        await asyncio.gather(*[tenant.turn() for tenant in away])

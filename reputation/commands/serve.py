@@ -29,7 +29,7 @@ from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
 from reputation.sidecar import build, empty_state, hash_key, kept_hash_key, open_addresses, read_settings
-from reputation.stores.places import Opening, Store, open_store
+from reputation.stores.places import Opening, Store, is_shared, open_store
 
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
 COLLECT_AFTER = 50_000
@@ -45,7 +45,8 @@ COLLECT_AFTER = 50_000
 )
 @click.option(
     "--state",
-    help="Where state is kept: a file or :memory:; none: headcount/state.sqlite3 in the user's state directory.",
+    help="Where state is kept: a file, :memory:, or redis://, rediss://, redis+sentinel:// or redis+cluster://; "
+    "none: headcount/state.sqlite3 in the user's state directory.",
 )
 @click.option(
     "--listener",
@@ -76,7 +77,10 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
     store = open_store(place, Opening(partial(empty_state, settings), log, time.time))
     keeping = asyncio.create_task(store.run())
     try:
-        await work(_assemble(settings, store, hash_key() or await kept_hash_key(store.records), log))
+        serving = _assemble(settings, store, hash_key() or await kept_hash_key(store.records), log)
+        if is_shared(place):
+            serving.share(store)
+        await work(serving)
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
@@ -88,7 +92,9 @@ async def _serve(
 ) -> None:
     settings, log = serving.settings, serving.journal
     serving.local_admin = is_loopback(admin.rpartition(":")[0])
-    routes = partial(CheckRoutes, serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note)
+    routes = partial(
+        CheckRoutes, serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note, shared=serving.shared
+    )
     try:
         check_socket, admin_socket = bind(listen), bind(admin)
         spoe_socket = bind(spoe) if spoe else None

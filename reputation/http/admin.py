@@ -78,24 +78,24 @@ class Admin:
 
     async def put_account(self, request: web.Request) -> web.Response:
         tenant, account = self.tenant(request), _account(request)
-        row, body = tenant.state.row(account), read(_facts, await request.read())
+        row, body = await self.serving.row(tenant, account), read(_facts, await request.read())
         before = None if row is None else facts_view(row.facts)
-        tenant.push(account, body, self.serving.clock())
+        await self.serving.push(tenant, account, body)
         after = facts_view(tenant.state.known[account].facts)
         request["change"] = Change(tenant.tenant.name, "account.put", account, before, after, pushed=True)
         return web.Response(status=204)
 
     async def get_account(self, request: web.Request) -> web.Response:
         tenant, account = self.tenant(request), _account(request)
-        row = tenant.state.row(account)
+        row = await self.serving.row(tenant, account)
         if row is None:
             raise NotFound(f"account {account!r} is not known to tenant {tenant.tenant.name!r}")
         return json_answer(account_view(account, row, tenant, self.serving.clock()))
 
     async def delete_account(self, request: web.Request) -> web.Response:
         tenant, account = self.tenant(request), _account(request)
-        row = tenant.state.known.get(account)
-        if not tenant.delete(account):
+        row = await self.serving.row(tenant, account)
+        if not await self.serving.delete(tenant, account):
             raise NotFound(f"nothing was pushed of account {account!r}")
         before = None if row is None else facts_view(row.facts)
         request["change"] = Change(tenant.tenant.name, "account.delete", account, before)
@@ -103,7 +103,7 @@ class Admin:
 
     async def post_outcome(self, request: web.Request) -> web.Response:
         outcome = read(_outcomes, await request.read())
-        self.tenant(request, outcome.tenant).report(outcome, self.serving.clock())
+        await self.serving.report(self.tenant(request, outcome.tenant), outcome)
         request["change"] = Change(outcome.tenant, "outcome", outcome.account, None, outcome, pushed=True)
         return web.Response(status=204)
 

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,8 +13,10 @@ from reputation.gateway import HttpMessage, Reply
 from reputation.http.envoy_calls import EnvoyCalls
 from reputation.http.later import Later, then, together
 from reputation.limiter import Limiter, NewId
-from reputation.shared import SharedState
 from reputation.wire import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
+
+if TYPE_CHECKING:
+    from reputation.shared import SharedState
 
 JSON: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
 PROBLEM: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_TYPE.encode()),)
@@ -61,7 +63,7 @@ class CheckRoutes:
         ready: Ready,
         note: Note,
         gateways: dict[bytes, ModuleType] | None = None,
-        shared: SharedState | None = None,
+        shared: "SharedState | None" = None,
     ) -> None:
         self.limiter = limiter
         self._judge: Judge = limiter.check if shared is None else shared.check

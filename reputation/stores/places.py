@@ -67,7 +67,15 @@ def _file(place: str, opening: Opening) -> Store:
     return SqliteStore(Path(place), opening.make, opening.log, opening.clock)
 
 
-PLACES: Mapping[str, Callable[[str, Opening], Store]] = {"": _file, MEMORY: _memory}
+def _redis(place: str, opening: Opening) -> Store:
+    from reputation.stores.redis import RedisStore  # noqa: PLC0415 - embedded state does without the client
+
+    return RedisStore(place, opening.make, opening.log, opening.clock)
+
+
+SHARED = ("redis", "rediss", "redis+sentinel", "redis+cluster")
+"""Schemes of places that replicas share."""
+PLACES: Mapping[str, Callable[[str, Opening], Store]] = {"": _file, MEMORY: _memory, **dict.fromkeys(SHARED, _redis)}
 """Openers by scheme, what stands before `://`; without one it is a file's path."""
 
 
@@ -76,6 +84,11 @@ def default_place() -> str:
     state = os.environ.get("XDG_STATE_HOME", "")
     directory = Path(state) if Path(state).is_absolute() else Path("~/.local/state").expanduser()
     return str(directory / "headcount" / "state.sqlite3")
+
+
+def is_shared(place: str | None) -> bool:
+    """Whether a place is one that replicas share."""
+    return place is not None and place.partition("://")[0] in SHARED
 
 
 def open_store(place: str | None, opening: Opening) -> Store:

@@ -20,7 +20,8 @@ class Names:
     """Names of one tenant's keys."""
 
     def __init__(self, tenant: str) -> None:
-        self._tag = f"hc1:{{{quote(tenant, safe='')}}}:".encode()
+        tag = quote(tenant, safe="") or "*"  # an empty tag is none
+        self._tag = f"hc1:{{{tag}}}:".encode()
 
     def of(self, kind: str, *parts: Hashable) -> bytes:
         """Name what belongs to `parts`; JSON keeps 12 apart from "12" and one part from two."""

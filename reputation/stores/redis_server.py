@@ -45,10 +45,10 @@ class AwayError(Exception):
 
 
 class Script:
-    """A script and its name."""
+    """A script and its name; of several files the first ones have what the last one calls."""
 
-    def __init__(self, name: str) -> None:
-        self.text = Path(__file__).with_name(name).read_bytes()
+    def __init__(self, *names: str) -> None:
+        self.text = b"\n".join(Path(__file__).with_name(name).read_bytes() for name in names)
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
 
 

@@ -1,0 +1,102 @@
+"""A store whose shared part is in Redis: documents here, buckets and accounts by `reputation.shared`.
+
+What a replica notices for itself stays with it, in memory: windows of who was seen with whom, learnt densities, the
+tier that an account had last. Each replica sees its part of the traffic, so the first two are as much weaker.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from reputation.stores.memory import MemoryStore, TenantState
+from reputation.stores.redis_names import Names
+from reputation.stores.redis_pulse import EVERY, RECORD, Pulse
+from reputation.stores.redis_records import RedisRecords
+from reputation.stores.redis_server import AwayError, RedisServer, connect
+
+BEATS = 5
+"""Turns for each pulse: a breaker may probe ten times a second."""
+
+Heard = Callable[[bytes | None], None]
+Turn = Callable[[], Awaitable[None]]
+
+
+class RedisStore:
+    """Every tenant's state, one client for all of it, and the pulses that keep the copies right.
+
+    turns: what else is to be done again and again beside checks.
+    """
+
+    def __init__(self, place: str, make: Callable[[], TenantState], log: Any, clock: Callable[[], float]) -> None:
+        self.server = RedisServer(connect(place))
+        self.records = RedisRecords(self.server, self.pulse)
+        self.log = log
+        self.clock = clock
+        self.turns: list[Turn] = []
+        self._memory = MemoryStore(make)
+        self._states: list[TenantState] = []
+        self._pulses: dict[str, Pulse] = {}
+        self._listeners: dict[str, Heard] = {}
+        self._silent = False
+
+    @property
+    def degraded(self) -> bool:
+        """Whether any tenant goes on without Redis."""
+        return any(state.degraded for state in self._states)
+
+    def tenant(self, name: str) -> TenantState:
+        """Return what this replica has of a tenant."""
+        state = self._memory.tenant(name)
+        if all(state is not one for one in self._states):
+            self._states.append(state)
+        self.pulse(name)
+        return state
+
+    def figures(self) -> None:
+        """Nothing is written behind."""
+        return
+
+    def pulse(self, tenant: str) -> Pulse:
+        """Find or make a tenant's pulse."""
+        found = self._pulses.get(tenant)
+        if found is None:
+            found = self._pulses[tenant] = Pulse(self.server, Names(tenant), lambda what: self._hear(tenant, what))
+        return found
+
+    def listen(self, tenant: str, heard: Heard) -> Pulse:
+        """Tell of what changed in a tenant's accounts and keys; None: anything may have."""
+        self._listeners[tenant] = heard
+        return self.pulse(tenant)
+
+    def _hear(self, tenant: str, what: bytes | None) -> None:
+        if what is None:
+            self.records.tell_all(tenant)
+        elif what.startswith(RECORD):
+            self.records.tell(tenant, what[len(RECORD) :].decode())
+            return
+        if tenant in self._listeners:
+            self._listeners[tenant](what)
+
+    async def run(self) -> None:
+        """Send pulses and take turns, until cancelled."""
+        beats = 0
+        while True:
+            if beats % BEATS == 0:
+                await asyncio.gather(*[self._beat(name) for name in [*self._pulses]])
+            beats += 1
+            for turn in self.turns:
+                await turn()
+            await asyncio.sleep(EVERY / BEATS)
+
+    async def _beat(self, tenant: str) -> None:
+        try:
+            await self._pulses[tenant].beat()
+        except AwayError as away:
+            if not self._silent:
+                self.log.warning("redis_away", tenant=tenant, error=str(away))
+            self._silent = True
+        else:
+            self._silent = False
+
+    async def close(self) -> None:
+        await self.server.aclose()

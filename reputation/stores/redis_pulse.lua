@@ -1,0 +1,18 @@
+-- A replica's sign of life, and what changed since it asked last.
+--
+-- KEYS: replicas, changes, clock. ARGV: this replica, seconds until it is given up, number of the last change it knows,
+-- how many changes it takes at once. Answers {live replicas, last number, floor, and what changed with
+-- the number of each change}.
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.17g', now - tonumber(ARGV[2])))
+redis.call('EXPIRE', KEYS[1], 3600)
+
+local clock = redis.call('HMGET', KEYS[3], 'number', 'floor')
+local answer = {redis.call('ZCARD', KEYS[1]), tonumber(clock[1] or 0), tonumber(clock[2] or 0)}
+local changed = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[3], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[4])
+for _, part in ipairs(changed) do answer[#answer + 1] = part end
+if #changed > 0 then answer[2] = tonumber(changed[#changed]) end
+return answer
