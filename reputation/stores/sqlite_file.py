@@ -19,6 +19,7 @@ from reputation.stores.sqlite_schema import HOT, migrate
 CHUNK = 400
 """Rows a statement. Each statement gives the interpreter lock away once, so few and large ones; SQLite binds 32,766
 values at most."""
+HEADER = b"SQLite format 3\0"
 BUSY = 5.0
 """Seconds to wait for `headcount state backup` or somebody's sqlite3 shell."""
 LOST = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED"})
@@ -85,6 +86,7 @@ class StateFile:
         self.path = path
         self._lock = _locked(path)
         self._connection: sqlite3.Connection | None = None
+        self._look = -1
         try:
             self._connect()
         except (sqlite3.Error, OSError) as error:
@@ -104,7 +106,9 @@ class StateFile:
         return self._connection
 
     def _connect(self) -> None:
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # the hash key may be in it
+        # the hash key may be in it, so it is nobody else's; open as long as the connection is, because closing any
+        # descriptor of a file lets go of all of this process's locks on it
+        self._look = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         self._connection = connection
         connection.execute("PRAGMA journal_mode = WAL")
@@ -114,13 +118,16 @@ class StateFile:
         connection.execute("BEGIN IMMEDIATE")  # says now, not at the first batch, that nothing can be written
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('opened', 1)")
         connection.execute("COMMIT")
-        self._inode = self.path.stat().st_ino
+        self._inode = os.fstat(self._look).st_ino
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
         self._connection = None
+        if self._look >= 0:
+            os.close(self._look)
+        self._look = -1
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -187,13 +194,15 @@ class StateFile:
         self.connection.executemany("DELETE FROM records WHERE tenant = ? AND kind = ? AND id = ?", gone)
 
     def _check_place(self) -> None:
-        """Notice a file that was deleted or replaced: SQLite would go on writing to one that nobody can find."""
+        """Notice a file that was deleted, replaced or overwritten: SQLite would go on with what it remembers of it."""
         try:
             there = self.path.stat().st_ino
         except FileNotFoundError:
             raise FileLostError(f"{self.path} is gone") from None
         if there != self._inode:
             raise FileLostError(f"{self.path} was replaced")
+        if os.pread(self._look, len(HEADER), 0) != HEADER:
+            raise FileLostError(f"{self.path} was overwritten")
 
     # -- mending ------------------------------------------------------------------------------------------------
 
