@@ -85,10 +85,18 @@ def numbered(requests: list[bytes]) -> Iterator[bytes]:
         yield request.replace(b"bench/1\r\n", b"bench/%d\r\n" % number, 1)
 
 
-async def load(server: tuple[int, int], connections: int, seconds: float, *, new_heads: bool) -> Sample:
+async def load(
+    server: tuple[int, int],
+    connections: int,
+    seconds: float,
+    *,
+    new_heads: bool = False,
+    asked: list[bytes] | None = None,
+) -> Sample:
+    """Ask a server, by its port and process, over so many connections; checks by default."""
     loop = asyncio.get_running_loop()
     port, pid = server
-    requests = (numbered if new_heads else cycle)(checks(1000))
+    requests = (numbered if new_heads else cycle)(asked or checks(1000))
     latencies: list[float] = []
     made = [
         (await loop.create_connection(lambda: _Load(requests, latencies), "127.0.0.1", port))[1]
