@@ -2,6 +2,10 @@
 
 import random
 
+import numpy as np
+
+from reputation.hydra.families import FAMILIES, FAMILY, INDEX
+from reputation.hydra.items import Items
 from reputation.hydra.linker import Linker
 from reputation.hydra.sightings import Known, Sighting
 
@@ -93,3 +97,14 @@ def company(linker: Linker, count: int = 100, *, verified: bool, settled: float,
             )
         )  # fmt: skip
     return names
+
+
+def items(held: dict[int, list[tuple[str, int]]], size: int) -> Items:
+    """A table of who holds which (kind, value), for `size` accounts; a value that one holds is in it too."""
+    pairs = sorted({pair for values in held.values() for pair in values})
+    rows = sorted((account, pairs.index(pair)) for account, values in held.items() for pair in values)
+    accounts, numbers = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    kind = np.array([INDEX[name] for name, _ in pairs], np.int64)
+    known = np.zeros((len(FAMILIES), size), bool)
+    known[np.array(FAMILY)[kind[numbers]], accounts] = True
+    return Items(accounts, numbers, kind, np.array([value for _, value in pairs], np.int64), known)

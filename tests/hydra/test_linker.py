@@ -4,8 +4,6 @@ import random
 import subprocess
 import sys
 
-import msgspec
-
 from reputation.hydra.linker import Linker, LinkerSettings
 from reputation.hydra.links import NOTHING, decode, difference, encode, follow
 from reputation.hydra.sightings import Known, Order, Sighting
@@ -246,10 +244,3 @@ def test_a_flood_of_made_up_accounts_and_values_pushes_nothing_out():
     assert len(ledger.accounts) <= 1500
     assert ledger.dropped > 0
     assert all(len(table) <= 1500 * table.keep for table in ledger.pairs.values())
-
-
-def test_sightings_cross_a_pipe_as_arrays():
-    sighting = Sighting(NOW, "a", "192.0.2.1", asn=7, content=("00ff00ff00ff00ff",))
-    data = msgspec.msgpack.encode([sighting])
-    assert msgspec.msgpack.decode(data, type=list[Sighting]) == [sighting]
-    assert len(data) < 80

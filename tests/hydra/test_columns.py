@@ -1,0 +1,67 @@
+"""Columns: names as numbers within a bound, and pairs that do not depend on how their sightings were batched."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.hydra.columns import Interner, PairTable, rank_in_group
+
+SEEN = st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5), st.integers(0, 50)), max_size=60)
+
+
+def table(batches, keep=100):
+    made = PairTable(keep)
+    for batch in batches:
+        accounts, values, at = (np.array(column, np.int64) for column in zip(*batch, strict=True))
+        made.add(accounts, values, at.astype(float))
+    return made
+
+
+def rows(made):
+    return [made.keys.tolist(), made.count.tolist(), made.first.tolist(), made.last.tolist()]
+
+
+@given(SEEN, st.integers(1, 10))
+def test_a_table_is_the_same_however_its_sightings_are_batched_and_ordered(seen, size):
+    batches = [seen[i : i + size] for i in range(0, len(seen), size)]
+    assert rows(table(batches)) == rows(table([seen[::-1]] if seen else []))
+
+
+@given(SEEN, st.integers(1, 3), st.integers(0, 50))
+def test_an_account_keeps_its_latest_values_and_none_from_before_the_window(seen, keep, since):
+    made = table([seen] if seen else [], keep)
+    before = {(a, v): last for a, v, last in zip(made.accounts, made.values, made.last, strict=True)}
+    made.trim(since)
+    for account in set(made.accounts.tolist()):
+        kept = made.last[made.accounts == account].tolist()
+        fresh = sorted((t for (a, _), t in before.items() if a == account and t >= since), reverse=True)
+        assert sorted(kept, reverse=True) == fresh[:keep]
+
+
+def test_accounts_that_are_gone_leave_no_pairs():
+    made = table([[(1, 1, 0), (2, 1, 0)]])
+    made.trim(0.0, np.array([False, True, False]))
+    assert made.accounts.tolist() == [2]
+
+
+def test_a_name_beyond_the_bound_has_no_number_and_a_freed_number_is_used_again():
+    names = Interner(2)
+    assert names.numbers(["a", "b", None, "c", "a"]).tolist() == [0, 1, -1, -1, 0]
+    names.release([0])
+    assert len(names) == 1
+    assert names.number("c") == 0
+    assert names.number("a") == -1
+
+
+def test_names_that_nothing_uses_are_let_go():
+    names = Interner(10)
+    names.numbers(["a", "b", "c"])
+    names.keep_only(np.array([1, -1]))
+    assert [name for name in names.names if name] == ["b"]
+
+
+@given(st.lists(st.integers(0, 3)))
+def test_ranks_count_within_runs(groups):
+    groups.sort()
+    expected = [groups[:i].count(group) for i, group in enumerate(groups)]
+    assert rank_in_group(np.array(groups, np.int64)).tolist() == expected

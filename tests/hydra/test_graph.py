@@ -1,0 +1,52 @@
+"""Rings: accounts connected by what strangers do not share."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.hydra.families import INDEX
+from reputation.hydra.graph import IDENTITIES, components, identity_components, meeting_components
+from tests.hydra.crowd import items
+
+EDGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60)
+
+
+def by_hand(edges):
+    groups = [{a, b} for a, b in edges]
+    for edge in edges:
+        touching = [group for group in groups if set(edge) & group]
+        groups = [group for group in groups if group not in touching] + [set().union(*touching)]
+    return sorted(sorted(group) for group in groups if len(group) >= 3)
+
+
+@given(EDGES)
+def test_components_are_those_that_merging_by_hand_gives(edges):
+    first, second = (np.array([edge[i] for edge in edges], np.int64) for i in (0, 1))
+    assert sorted(part.tolist() for part in components(first, second)) == by_hand(edges)
+
+
+def test_a_value_on_too_many_accounts_identifies_nobody():
+    (card,) = (identity for identity in IDENTITIES if identity.kind == "card")
+    everybody = np.ones(200, bool)
+    few = items({n: [("card", 1)] for n in range(10)}, 200)
+    many = items({n: [("card", 1)] for n in range(card.most + 1)}, 200)
+    assert [part.tolist() for part in identity_components(few, everybody, card)] == [list(range(10))]
+    assert identity_components(many, everybody, card) == []
+
+
+def test_a_ring_is_drawn_among_those_asked_for_alone():
+    (card,) = (identity for identity in IDENTITIES if identity.kind == "card")
+    suspects = np.arange(10) < 4
+    held = items({n: [("card", 1)] for n in range(10)}, 10)
+    assert [part.tolist() for part in identity_components(held, suspects, card)] == [[0, 1, 2, 3]]
+
+
+def test_meeting_on_three_operators_draws_a_ring_and_on_one_does_not():
+    met = {n: [("host", address) for address in range(3)] for n in range(3)}
+    held = items(met, 3)
+    addresses = np.flatnonzero(held.kind == INDEX["host"])
+    apart, same = np.full(len(held.kind), -1), np.full(len(held.kind), -1)
+    apart[addresses], same[addresses] = np.arange(len(addresses)), 7
+    everybody = np.ones(3, bool)
+    assert [part.tolist() for part in meeting_components(held, everybody, apart)] == [[0, 1, 2]]
+    assert meeting_components(held, everybody, same) == []
