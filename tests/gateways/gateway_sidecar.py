@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,11 +50,11 @@ class Sidecar(NamedTuple):
 
 
 @contextmanager
-def serving(ports: Sidecar, directory: Path) -> Iterator[None]:
+def serving(ports: Sidecar, directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
     settings = directory / "headcount.yaml"
     settings.write_text(json.dumps(SETTINGS))  # JSON is YAML
     command = [binary("headcount"), "serve", "--config", str(settings), "--state", ":memory:"]
     command += ["--listen", f"127.0.0.1:{ports.check}", "--admin", f"127.0.0.1:{ports.admin}"]
-    with running(command, directory, lambda: listening(ports.check) and listening(ports.admin)):
+    with running(command, directory, lambda: listening(ports.check) and listening(ports.admin)) as process:
         ports.put("probe", "sk-probe", plan="roomy")
-        yield
+        yield process

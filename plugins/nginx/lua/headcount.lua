@@ -196,7 +196,7 @@ function Gate:check(who, now)
   if reports[1] then body = body:sub(1, -2) .. ',"leases":[' .. table.concat(reports, ",") .. "]}" end
   self:count "checks"
   local status, verdict = sidecar.post(self.endpoint, "/v1/check", body)
-  if status == 200 and type(verdict) == "table" then
+  if status == 200 and told.is_verdict(verdict) then
     local kept = told.kept(verdict, now)
     kept.retry_after, kept.grant = verdict.retry_after, verdict.lease
     return kept
@@ -205,7 +205,7 @@ function Gate:check(who, now)
   if REFUSED[status] then return { status = 400, refused = true, retry_at = now } end
   self:count "failures"
   self.dict:set(self.down, 1, self.options.pause)
-  ngx.log(ngx.ERR, "headcount cannot be asked: ", status or verdict, "; failing ", self.options.fail)
+  ngx.log(ngx.ERR, "headcount cannot be asked: ", status or tostring(verdict), "; failing ", self.options.fail)
 end
 
 -- Keep a stop until its wait is over, or a lease until it ends. `spare`: tokens beside those of the lease, for a

@@ -247,7 +247,7 @@ function tests.what_the_sidecar_cannot_read_never_passes()
 end
 
 function tests.an_answer_that_is_not_a_verdict_counts_as_away()
-  for _, body in ipairs { "", "null", "[", "7" } do
+  for _, body in ipairs { "", "null", "[", "7", "{}", '{"id":"v","decision":"allow"}' } do
     local g = gate { fail = "closed" }
     nginx.serve = function() return 200, body end
     same(ask(g).status, 503)

@@ -37,6 +37,18 @@ function M.left(limits, used, passed)
   return table.concat(items, ", ")
 end
 
+local SHAPE = { id = "string", mode = "string", decision = "string", tier = "string", risk = "number" }
+SHAPE.retry_after, SHAPE.limits = "number", "table"
+
+-- Whether an answer is a verdict; whoever else answers there must not look like one that lets everything pass.
+function M.is_verdict(answer)
+  if type(answer) ~= "table" then return false end
+  for name, kind in pairs(SHAPE) do
+    if type(answer[name]) ~= kind then return false end
+  end
+  return true
+end
+
 local function number(value) return type(value) == "number" and value or nil end
 
 -- The account's own limits of a verdict; none in shadow mode, where there is none to tell.
