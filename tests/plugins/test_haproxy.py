@@ -144,3 +144,24 @@ def test_what_cannot_be_read_is_to_be_stopped(status: int) -> None:
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_failure_says_nothing_as_if_headcount_were_absent(status: int) -> None:
     assert adapter.actions(Reply(status)) == b""
+
+
+def test_the_page_says_what_a_newcomer_needs() -> None:
+    words = " ".join(shipped("README.md").split())
+    for said in (
+        "## Try it",
+        "fails open",
+        "fails closed",
+        "trusted_hops",
+        "JA4",
+        "User agent",
+        "Without JA4",
+        "tenant",
+    ):
+        assert said in words, said
+
+
+def test_the_page_names_every_variable() -> None:
+    page = shipped("README.md")
+    made = verdict("throttle", limits=(BURST, DAILY, PURSE))
+    assert [name for name, _ in adapter.variables(made) if f"`{name.decode()}`" not in page] == []
