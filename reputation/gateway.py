@@ -59,7 +59,8 @@ class EnvoySettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Buckets of RLQS: a key, its values (`*`: each other one), and what each may do."),
     ] = {}
     quota_ttl: Annotated[
-        int, Meta(ge=1, le=86_400, description="Seconds after which Envoy stops trusting a quota that nobody renewed.")
+        int,
+        Meta(ge=6, le=86_400, description="Seconds that Envoy trusts a quota that nobody renews; it reports every 5."),
     ] = 30
 
 

@@ -50,16 +50,18 @@ async def start(application: Application, limiter: Limiter, listen: str, clock: 
     except RuntimeError:
         raise ConfigError(f"--grpc {listen}: cannot listen there; in use, or not HOST:PORT or unix:PATH?") from None
     await server.start()
-    return GrpcListener(server)
+    return GrpcListener(server, methods)
 
 
 class GrpcListener(NamedTuple):
     """A running gRPC listener, and the way out."""
 
     server: grpc.aio.Server
+    methods: "Methods"
 
     async def drain(self, within: float) -> int:
-        """Let calls finish within so many seconds, and end the streams of quotas, which never finish. Returns 0."""
+        """End the streams of quotas, which never finish, and let calls finish within so many seconds. Returns 0."""
+        self.methods.end_streams()
         await self.server.stop(within)
         return 0
 
@@ -74,6 +76,12 @@ class Methods(grpc.GenericRpcHandler):
         self._quotas = rlqs.Quotas()
         self._numbers = itertools.count()
         self._unsent: dict[int, asyncio.Queue[bytes]] = {}
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def end_streams(self) -> None:
+        """End every stream; Envoy keeps its quotas until they expire, and asks anew."""
+        for reading in self._reading:
+            reading.cancel()
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         method = handler_call_details.method
@@ -95,13 +103,20 @@ class Methods(grpc.GenericRpcHandler):
         """One Envoy's quotas, until it goes."""
         number, unsent = next(self._numbers), asyncio.Queue[bytes](MOST_UNSENT)
         self._unsent[number] = unsent
+        named = dict(_headers(context)).get(TENANT, b"").decode("latin-1")
+        reading = asyncio.create_task(self._read(number, reports, named))
+        self._reading.add(reading)
         writing = asyncio.create_task(_write(unsent, context))
         try:
-            await self._read(number, reports, dict(_headers(context)).get(TENANT, b"").decode("latin-1"))
+            await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.result()
         except Problem as problem:
             await context.abort(CODES.get(problem.status, grpc.StatusCode.UNKNOWN), problem.detail)
         finally:
+            reading.cancel()
             writing.cancel()
+            self._reading.discard(reading)
             del self._unsent[number]
             self._send(self._quotas.close(number))
 

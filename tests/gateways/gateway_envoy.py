@@ -11,7 +11,7 @@ from gateway_sidecar import SETTINGS, Sidecar
 from sidecar_process import running_sidecar
 
 QUOTAS = {"*": {"rate": 0.2, "burst": 4}, "large": {"rate": 1000, "burst": 1000}}
-TTL = 1
+TTL = 6
 
 
 class Way(NamedTuple):
