@@ -8,16 +8,21 @@ LITELLM := .venv-litellm
 APT_RUN := python3-venv
 APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy
 
-.PHONY: setup run test protobuf lint format bench fuzz hydra geoip-data image-test lock
+.PHONY: setup interpreted run test protobuf lint format bench fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
-setup: $(VENV)/.run
+setup: $(VENV)/.compiled
+
+# Take the compiled form away, to work on the sources as they are; the next `make setup` or `make test` brings it back.
+interpreted:
+	requirements/compiled --remove
+	rm -f $(VENV)/.compiled
 
 # the recipe replaces itself with the sidecar, so that a signal to it ends the sidecar
 run: setup
 	exec $(BIN)/headcount serve
 
-test: $(VENV)/.test $(LITELLM)/.ready $(VENV)/haproxy/haproxy
+test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy
 	requirements/apt $(APT_TEST)
 	$(BIN)/python -m pytest -m "not gateway" -q
 	$(BIN)/python -m pytest -m gateway -q
@@ -33,7 +38,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff format
 
 # Figures of docs/benchmarks.md; on a machine with nothing else to do.
-bench: $(VENV)/.test
+bench: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m benchmarks.machine
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.replay_speed
@@ -68,6 +73,11 @@ $(VENV)/.run: $(VENV)/bin/python requirements/run.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+# The heart of a check, compiled beside its sources. A compiled module hides its source, so any newer source means again.
+$(VENV)/.compiled: $(VENV)/.run requirements/compile.lock requirements/compiled setup.py $(shell find reputation geoip -name '*.py')
+	requirements/compiled $(BIN)/python
+	touch $@
+
 $(VENV)/.test: $(VENV)/.run requirements/test.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.lock
 	touch $@
@@ -87,3 +97,4 @@ lock:
 	echo 'setuptools>=80' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/run.lock pyproject.toml -
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/test.lock --constraint requirements/run.lock --group test --group bench
 	echo 'litellm[proxy]' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/litellm.lock -
+	printf 'mypy\ntypes-cachetools\ntypes-pyyaml\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/compile.lock --constraint requirements/test.lock -

@@ -6,20 +6,20 @@ spent: the bucket is settled at its old rate first (golang.org/x/time/rate, SetL
 
 import math
 
-from msgspec import Struct
+from reputation.values import State, Value
 
 NEVER = 86_400.0
 """The `retry_after` of a cost that no waiting makes fit: above the burst, or no refill. In seconds."""
 
 
-class Limit(Struct, frozen=True, gc=False):
+class Limit(Value, frozen=True):
     """A token bucket's shape: `rate` tokens a second up to `burst` tokens."""
 
     rate: float
     burst: float
 
 
-class Bucket(Struct, gc=False):
+class Bucket(State):
     """One bucket's state: it held `tokens` at the time `at`, and has been filling at `limit` since.
 
     Mutable and 88 bytes with its floats; a million accounts have two of them each.

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Hashable, Sequence
 
-from msgspec import Struct
-
 from reputation.bucket import Bucket, retry_after, settled, spend
 from reputation.events import BindingLimit, LimitState, Scope
 from reputation.reservations import Ahead, Reserve, Settlement
+from reputation.values import Value
 
 
-class Charge(Struct, frozen=True, gc=False):
+class Charge(Value, frozen=True):
     """A bucket that a verdict draws on, and what it is called in the answer.
 
     key names the bucket in every store, such as `("burst", "acct_42")`; bucket is this process's copy of it.
@@ -26,7 +25,7 @@ Draw = Sequence[Charge]
 """Buckets that are drawn on together."""
 
 
-class Ask(Struct, frozen=True, gc=False):
+class Ask(Value, frozen=True):
     """One atomic step of a check: settle earlier leases, take `cost` from the first draw that holds it, lease more.
 
     want: most tokens of a lease beyond the cost, 0 for none; share: most of the least remaining that one lease takes.
@@ -44,7 +43,7 @@ class Ask(Struct, frozen=True, gc=False):
     token: str = ""
 
 
-class Taken(Struct, frozen=True, gc=False):
+class Taken(Value, frozen=True):
     """What came of a take from `draw`. `wait` is 0 if it was granted; `binding` is the index of the tightest bucket.
 
     states are those after the cost and before the lease, whose tokens are the account's until they are used.

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from geoip.book import AddressBook
 from geoip.facts import AddressFacts, host_text
@@ -12,11 +12,12 @@ from reputation.facts import NOTHING, Facts, Standards, carried, is_payer, is_pr
 from reputation.keys import hashed, printed
 from reputation.stores.memory import Row, TenantState
 from reputation.tenants import Tenant
+from reputation.values import Value
 
 host_name = lru_cache(65_536)(host_text)
 
 
-class Who(Struct, frozen=True, gc=False):
+class Who(Value, frozen=True):
     """The actor of a check as far as it is known before linking.
 
     name: the account's id, or one made of its key's hash or its address. confirmed: some fact is known of it,

@@ -7,8 +7,6 @@ the key used lately, so that a key that came by once does not tie tokens up.
 import math
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
-
 from reputation.charges import Ask, Draw
 from reputation.errors import Invalid, NotFound
 from reputation.events import Charged, Lease, LeaseReport, Request, Settle, Settled
@@ -16,6 +14,7 @@ from reputation.hydra.sightings import Sighting
 from reputation.identity import Who
 from reputation.reservations import Ahead, Reserve, Settlement
 from reputation.tenants import LeaseSettings
+from reputation.values import Value
 from reputation.witness import Witness, sighting_of
 
 GRACE = 10.0
@@ -47,7 +46,7 @@ class Pace:
         return total * math.exp(-max(now - at, 0.0) / fade)
 
 
-class Given(Struct, frozen=True, gc=False):
+class Given(Value, frozen=True):
     """A lease that is out: whose it is, how large, since when, and the sighting that its requests resemble."""
 
     key: int

@@ -5,7 +5,7 @@ A check reads what is known, scores it, takes from its buckets all or none, and 
 
 from collections.abc import Callable
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, structs
 
 from geoip.book import AddressBook
 from reputation.charges import Ask, Draw, Taken, binding_limit, take
@@ -41,6 +41,7 @@ from reputation.signals.seen import Seen
 from reputation.stores.memory import Row, TenantState
 from reputation.tenants import Tenant
 from reputation.tuning.exceptions import Allow, Exceptions
+from reputation.values import Value
 from reputation.witness import Witness, network_of
 
 REPEAT_WINDOW = 60.0
@@ -63,7 +64,7 @@ MOST_MARKS = 255  # small integers are shared, larger ones cost each row 32 byte
 NewId = Callable[[float], str]
 
 
-class Asked(Struct, frozen=True, gc=False):
+class Asked(Value, frozen=True):
     """What a recent verdict was asked, as far as it is kept: no key, nothing a client can make large."""
 
     account: str | None
@@ -72,7 +73,7 @@ class Asked(Struct, frozen=True, gc=False):
     cost: float
 
 
-class Assessed(Struct, frozen=True, gc=False):
+class Assessed(Value, frozen=True):
     """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
 
     seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the

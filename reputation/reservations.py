@@ -6,29 +6,28 @@ becomes of them: a lease that nobody settles counts as used in full, and a hold 
 
 from collections.abc import Callable, Hashable, Sequence
 
-from msgspec import Struct
-
 from reputation.bucket import Bucket, refund
+from reputation.values import State, Value
 
 MOST_OPEN = 262_144
 """Reservations of one kind kept for a tenant; about 60 MB of them with their buckets' names."""
 
 
-class Reserve(Struct, frozen=True, gc=False):
+class Reserve(Value, frozen=True):
     """What a take shall make settleable: a name that nobody else has, and until when (seconds since 1970)."""
 
     id: str
     until: float
 
 
-class Settlement(Struct, frozen=True, gc=False):
+class Settlement(Value, frozen=True):
     """What became of a lease, as its gateway tells it: `used` of its tokens."""
 
     id: str
     used: float
 
 
-class Reservation(Struct, gc=False):
+class Reservation(State):
     """`amount` that each of `buckets` paid; `charged` is what it came to in the end, -1 while it is open."""
 
     buckets: tuple[Bucket, ...]

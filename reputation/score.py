@@ -8,9 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from reputation.events import Reason
+from reputation.values import Value
 
 
 class Family(NamedTuple):
@@ -20,7 +19,7 @@ class Family(NamedTuple):
     cap: float
 
 
-class Score(Struct, frozen=True, gc=False):
+class Score(Value, frozen=True):
     """`log_odds` is the sum of the reasons' points; `own` leaves out the families that others can cause."""
 
     log_odds: float

@@ -18,9 +18,11 @@ LADDER = {
     "plugins": ("reputation.events", "reputation.gateway", "reputation.errors", "plugins"),
     "reputation.events": (),
     "reputation.errors": (),
-    "reputation.bucket": (),
-    "reputation.score": ("reputation.events",),
+    "reputation.values": (),
+    "reputation.bucket": ("reputation.values",),
+    "reputation.score": ("reputation.events", "reputation.values"),
     "reputation.signals": (
+        "reputation.values",
         "reputation.events",
         "reputation.score",
         "reputation.facts",
@@ -29,6 +31,7 @@ LADDER = {
     ),
     "reputation.hydra": ("reputation.events", "reputation.score", "reputation.hydra", "geoip.facts"),
     "reputation.stores": (
+        "reputation.values",
         "reputation.errors",
         "reputation.events",
         "reputation.bucket",

@@ -1,12 +1,11 @@
 """What every signal is given: the facts and the counts at one instant."""
 
-from msgspec import Struct
-
 from geoip.facts import AddressFacts
 from reputation.facts import Facts
+from reputation.values import State
 
 
-class Seen(Struct, gc=False):
+class Seen(State):
     """One check as the signals see it; counts include this check.
 
     accounts_on_*: different confirmed accounts within a day (cards: 30 days). net_odds, asn_odds: learnt

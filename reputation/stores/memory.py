@@ -8,13 +8,12 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import chain
 
-from msgspec import Struct
-
 from reputation.bucket import Bucket, Limit, change_limit, full, settled
 from reputation.facts import NOTHING, Facts
 from reputation.history import DAY, Density, FanIn, name_of, visits
 from reputation.stores.records import MemoryRecords, Records
 from reputation.touched import Touched
+from reputation.values import State
 
 MONTH = 30 * DAY
 LOOKED_AT = 16
@@ -23,7 +22,7 @@ MOST_SHARED = 64
 """Limits that have a shared bucket of their own once budgets are crowded."""
 
 
-class Row(Struct, gc=False):
+class Row(State):
     """What is kept of one account. No garbage-collector header, no cycles: a million of them cost no pause.
 
     tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them.

@@ -1,0 +1,42 @@
+"""The compiled heart: which modules, of which sources, and that compiling changed nothing that we rely on."""
+
+import ast
+import importlib.machinery
+import runpy
+from pathlib import Path
+
+import pytest
+
+from reputation.bucket import Bucket, Limit
+from reputation.identity import Who
+from reputation.signals.seen import Seen
+
+ROOT = Path(__file__).parents[2]
+COMPILED = runpy.run_path(str(ROOT / "setup.py"), run_name="not a build")["COMPILED"]
+
+
+def compiled_form(source: Path) -> Path | None:
+    forms = (source.with_name(source.stem + suffix) for suffix in importlib.machinery.EXTENSION_SUFFIXES)
+    return next((form for form in forms if form.exists()), None)
+
+
+@pytest.mark.parametrize("module", COMPILED)
+def test_a_compiled_module_is_of_its_present_source(module):
+    form = compiled_form(ROOT / module)
+    assert form is None or form.stat().st_mtime >= (ROOT / module).stat().st_mtime, "run make setup or make interpreted"
+
+
+@pytest.mark.parametrize("module", COMPILED)
+def test_a_compiled_module_gives_no_options_that_mypyc_drops(module):
+    """What a class says by keyword is lost when mypyc makes it; `frozen` may be repeated for mypy's sake."""
+    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+        if isinstance(node, ast.ClassDef):
+            assert "Struct" not in [ast.unparse(base) for base in node.bases], node.name
+            assert {keyword.arg for keyword in node.keywords} <= {"frozen"}, node.name
+
+
+@pytest.mark.parametrize(("kind", "frozen"), [(Limit, True), (Who, True), (Bucket, False), (Seen, False)])
+def test_value_types_keep_their_options_in_either_form(kind, frozen):
+    config = kind.__struct_config__
+    assert (config.frozen, config.gc) == (frozen, False)
+    assert not hasattr(kind, "__dictoffset__") or kind.__dictoffset__ == 0
