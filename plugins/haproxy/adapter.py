@@ -43,19 +43,14 @@ PURSE = "purse"
 
 def as_header(name: bytes, value: Value) -> tuple[bytes, bytes]:
     """One argument as a header line; numbers and truth values as HAProxy would print them."""
-    return name.lower(), value if isinstance(value, bytes) else str(int(value or 0)).encode()
+    return name.lower(), value if isinstance(value, bytes) else b"%d" % (value or 0)
 
 
 def as_message(message: Message, peer: str) -> HttpMessage:
     """The spoe-message as the HTTP message that a check is made of. An argument without a value is not there."""
     lines = [as_header(name, value) for name, value in message.args if value is not None]
-    tenant, method = WITHOUT_TENANT, b""
-    for name, value in lines:
-        if name == TENANT:
-            tenant = value
-        elif name == METHOD:
-            method = value
-    return HttpMessage(method, PREFIX + tenant, lines, b"", peer)
+    known = dict(lines)
+    return HttpMessage(known.get(METHOD, b""), PREFIX + known.get(TENANT, WITHOUT_TENANT), lines, b"", peer)
 
 
 def read(message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:

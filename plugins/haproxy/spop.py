@@ -6,6 +6,7 @@ announced, so no frame grows in pieces; `async` is not either, so an ACK goes ba
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -261,7 +262,12 @@ def put_agent_disconnect(code: int = NORMAL, message: str = "") -> bytes:
     return _put(AGENT_DISCONNECT, 0, 0, payload)
 
 
+@lru_cache(256)
+def _set_variable(name: bytes) -> bytes:
+    """All of an action but the value; the names are few."""
+    return bytes((SET_VAR, 3, TXN)) + put_string(name)
+
+
 def put_variables(variables: Iterable[tuple[bytes, Written]]) -> bytes:
     """Write actions that set variables of the transaction; HAProxy puts the agent's prefix before their names."""
-    head = bytes((SET_VAR, 3, TXN))
-    return b"".join([head + put_string(name) + put_typed(value) for name, value in variables])
+    return b"".join([_set_variable(name) + put_typed(value) for name, value in variables])

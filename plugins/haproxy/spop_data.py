@@ -17,6 +17,8 @@ ONE_BYTE = 240  # smaller numbers are one byte
 WORD = 1 << 64
 LONGEST_VARINT = 10  # bytes that a 64-bit number takes
 NULL, BOOL, INT32, UINT32, INT64, UINT64, IPV4, IPV6, STRING, BINARY = range(10)
+TEXTS = (STRING, BINARY)
+_SHORT = [bytes((size,)) for size in range(ONE_BYTE)]
 TYPE = 0x0F
 TRUE = 0x10
 
@@ -80,12 +82,19 @@ def take(data: bytes, at: int, size: int) -> tuple[bytes, int]:
 
 
 def string(data: bytes, at: int) -> tuple[bytes, int]:
-    size, at = varint(data, at)
-    return take(data, at, size)
+    size = byte(data, at)
+    at += 1
+    if size >= ONE_BYTE:
+        size, at = varint(data, at - 1)
+    end = at + size
+    if end > len(data):
+        raise SpopError("the frame ends in the middle of a value")
+    return data[at:end], end
 
 
 def put_string(value: bytes) -> bytes:
-    return put_varint(len(value)) + value
+    size = len(value)
+    return (_SHORT[size] if size < ONE_BYTE else put_varint(size)) + value
 
 
 def _null(_data: bytes, at: int, _flags: int) -> tuple[Value, int]:
@@ -130,10 +139,6 @@ def _ipv6(data: bytes, at: int, _flags: int) -> tuple[Value, int]:
     return socket.inet_ntop(socket.AF_INET6, packed).encode(), at
 
 
-def _bytes(data: bytes, at: int, _flags: int) -> tuple[Value, int]:
-    return string(data, at)
-
-
 _READERS: Mapping[int, Callable[[bytes, int, int], tuple[Value, int]]] = {
     NULL: _null,
     BOOL: _bool,
@@ -143,14 +148,14 @@ _READERS: Mapping[int, Callable[[bytes, int, int], tuple[Value, int]]] = {
     UINT64: _uint64,
     IPV4: _ipv4,
     IPV6: _ipv6,
-    STRING: _bytes,
-    BINARY: _bytes,
 }
 
 
 def typed(data: bytes, at: int) -> tuple[Value, int]:
     """Read one typed value; return it and where the next one starts."""
     kind = byte(data, at)
+    if kind & TYPE in TEXTS:  # most arguments are, and this is the request path
+        return string(data, at + 1)
     reader = _READERS.get(kind & TYPE)
     if reader is None:
         raise SpopError(f"no value has type {kind & TYPE}")
@@ -158,7 +163,7 @@ def typed(data: bytes, at: int) -> tuple[Value, int]:
 
 
 def _put_string(value: str) -> bytes:
-    return bytes((STRING,)) + put_string(value.encode())
+    return _SHORT[STRING] + put_string(value.encode())
 
 
 def _put_int(value: int) -> bytes:
