@@ -1,13 +1,15 @@
 """Real Redis servers on free loopback ports: started, asked until they answer, paused, killed and started again."""
 
+import asyncio
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import redis
-from sidecar_process import end, free_ports, wait_for
+from sidecar_process import LONGEST_START, end, free_ports, wait_for
 
 QUIET = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--protected-mode", "no", "--bind", "127.0.0.1")
 
@@ -72,3 +74,68 @@ def running_redis(directory: Path, *options: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.stop()
+
+
+async def becomes(probe: Callable[[], Awaitable[Any]], expected: Any, within: float = 20.0) -> None:
+    """Ask again and again until the answer is the one expected."""
+    deadline = time.monotonic() + within
+    while (found := await probe()) != expected:
+        assert time.monotonic() < deadline, found
+        await asyncio.sleep(0.05)  # between polls
+
+
+def until(ready: Callable[[], bool], what: str) -> None:
+    """Ask again and again until it is so."""
+    deadline = time.monotonic() + LONGEST_START
+    while not ready():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)  # between polls
+
+
+@contextmanager
+def running_sentinel(directory: Path) -> Iterator[tuple[str, RedisServer, RedisServer]]:
+    """A master, its replica, and a sentinel that promotes the replica after half a second: (URL, master, replica)."""
+    with ExitStack() as stack:
+        master = stack.enter_context(running_redis(directory))
+        replica = stack.enter_context(running_redis(directory, "--replicaof", f"127.0.0.1 {master.port}"))
+        (port,) = free_ports(1)
+        config = directory / "sentinel.conf"
+        config.write_text(
+            f"port {port}\nsentinel monitor hc 127.0.0.1 {master.port} 1\n"
+            "sentinel down-after-milliseconds hc 500\nsentinel failover-timeout hc 3000\n"
+        )
+        sentinel = RedisServer(directory, port, str(config), "--sentinel", "--bind", "127.0.0.1")
+        sentinel.start()
+        stack.callback(sentinel.stop)
+        with master.client() as client, sentinel.client() as watcher:
+            until(lambda: client.info("replication")["connected_slaves"] == 1, "no replica")
+            until(lambda: int(watcher.sentinel_master("hc")["num-slaves"]) == 1, "not watched")
+        yield f"redis+sentinel://127.0.0.1:{port}/hc", master, replica
+
+
+@contextmanager
+def running_cluster(directory: Path, count: int = 3) -> Iterator[list[RedisServer]]:
+    """So many masters that share the slots evenly."""
+    with ExitStack() as stack:
+        nodes = []
+        ports = free_ports(2 * count)
+        for number, (port, bus) in enumerate(zip(ports[:count], ports[count:], strict=True)):
+            place = directory / f"node-{number}"
+            place.mkdir()
+            options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+            options += ("--port", str(port), "--cluster-port", str(bus))
+            node = RedisServer(place, port, *QUIET, *options)
+            node.start()
+            stack.callback(node.stop)
+            nodes.append(node)
+        addresses = [f"127.0.0.1:{node.port}" for node in nodes]
+        subprocess.run(
+            ["redis-cli", "--cluster", "create", *addresses, "--cluster-yes"],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        for node in nodes:
+            with node.client() as client:
+                until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "no cluster")
+        yield nodes

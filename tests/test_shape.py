@@ -59,7 +59,7 @@ TOP = (
     "reputation.__main__",
 )
 FORBIDDEN = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc)(_|$)")
-POLLING = {"sidecar_process.py", "gateway_processes.py"}
+POLLING = {"sidecar_process.py", "gateway_processes.py", "redis_process.py"}
 """Where a process is asked again and again until it is ready, with a deadline."""
 BOUNDARIES = {
     "reputation/http/listener_connection.py",

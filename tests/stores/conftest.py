@@ -1,6 +1,7 @@
 """Every store of documents, by name: a new one adds its line here and passes the same suite."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 from redis_process import RedisServer, running_redis
 
+from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
+from reputation.stores.redis import RedisStore
 from reputation.stores.sqlite_file import StateFile
 from reputation.stores.sqlite_records import SqliteRecords
 
@@ -22,9 +25,14 @@ def sqlite_records():
 RECORDS = {"memory": MemoryRecords, "sqlite": sqlite_records}
 
 
-@pytest.fixture(params=sorted(RECORDS))
+@pytest.fixture(params=[*sorted(RECORDS), pytest.param("redis", marks=pytest.mark.gateway)])
 def records(request):
-    return RECORDS[request.param]()
+    if request.param != "redis":
+        return RECORDS[request.param]()
+    server = request.getfixturevalue("redis_server")
+    with server.client() as client:
+        client.flushall()
+    return RedisStore(server.url, TenantState, None, time.time).records
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,204 @@
+"""Facts and marks that replicas share: looked up once, and again when somebody changes them."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+from tcp_proxy import proxy_to
+
+from reputation.events import Organisation, Payment
+from reputation.facts import Facts
+from reputation.stores.memory import TenantState
+from reputation.stores.redis import RedisStore
+from reputation.stores.redis_accounts import Accounts, Kept, LookedUp
+from reputation.stores.redis_names import Names
+from reputation.stores.redis_server import AwayError
+
+NOW = 1_790_812_800.0
+K1, K2, K3 = bytes(range(16)), bytes(range(16, 32)), b"\xc0" * 16
+FACTS = Facts(
+    1.5e9, "paid", ("email", "phone"), Organisation("corp", verified=True),
+    Payment("ok", fingerprint="fp", settled_usd=120.5), (K1, K3), (("stripe", "cus_9"),),
+)  # fmt: skip
+
+
+class Replica:
+    """One sidecar's accounts, and what it heard."""
+
+    def __init__(self, port):
+        self.store = RedisStore(f"redis://127.0.0.1:{port}", TenantState, None, time.time)
+        self.found, self.heard = [], []
+        self.pulse = self.store.listen("acme", self.heard.append)
+        self.accounts = Accounts(self.store.server, Names("acme"), self.pulse, 1.0, self.found.append)
+
+    async def beat(self):
+        """What the replica hears with its next pulse."""
+        self.heard.clear()
+        await self.pulse.beat()
+        return self.heard
+
+
+@asynccontextmanager
+async def replicas(port, count=2):
+    several = [Replica(port) for _ in range(count)]
+    for one in several:
+        await one.beat()
+    try:
+        yield several
+    finally:
+        for one in several:
+            await one.store.close()
+
+
+@pytest.fixture
+def emptied(redis_server):
+    client = redis_server.client()
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.mark.gateway
+async def test_what_one_replica_pushed_another_finds_by_name_and_by_key(redis_server, emptied):
+    """Every member comes back as it was, bytes and nested values too."""
+    async with replicas(redis_server.port) as (one, other):
+        assert await one.accounts.push("a", FACTS) is None
+        assert await other.accounts.load("a")
+        assert await other.accounts.load(K3)
+        assert other.found == [Kept("a", FACTS, 0, 0)] * 2
+
+
+@pytest.mark.gateway
+async def test_look_ups_of_one_turn_share_a_script_call_and_nothing_found_is_remembered(redis_server, emptied):
+    async with replicas(redis_server.port, 1) as (one,):
+        before = emptied.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0)
+        await asyncio.gather(*[one.accounts.load(f"a{i}") for i in range(20)], one.accounts.load(K1))
+        assert emptied.info("commandstats")["cmdstat_evalsha"]["calls"] == before + 1
+        assert [kept for kept in one.found if isinstance(kept, bytes)] == [K1]
+        assert all(one.accounts.looked_up.has(key, NOW) for key in ("a0", "a19", K1))
+
+
+@pytest.mark.gateway
+async def test_a_key_of_somebody_else_is_refused_and_nothing_is_kept(redis_server, emptied):
+    async with replicas(redis_server.port) as (one, other):
+        await one.accounts.push("a", FACTS)
+        assert await other.accounts.push("b", Facts(keys=(K2, K3))) == 1
+        assert await other.accounts.load("b")
+        assert await other.accounts.load(K2)
+        assert other.found == [Kept("b", None, 0, 0), K2]
+
+
+@pytest.mark.gateway
+async def test_keys_that_are_pushed_no_more_are_free_again(redis_server, emptied):
+    async with replicas(redis_server.port) as (one, other):
+        await one.accounts.push("a", FACTS)
+        await one.accounts.push("a", Facts(keys=(K1,)))
+        assert await other.accounts.push("b", Facts(keys=(K3,))) is None
+        assert await one.accounts.delete("a")
+        assert not await one.accounts.delete("a")
+        assert await other.accounts.push("b", Facts(keys=(K1,))) is None
+
+
+@pytest.mark.gateway
+async def test_replicas_hear_of_accounts_and_keys_that_others_changed(redis_server, emptied):
+    """And not of their own changes to an account, which they know."""
+    async with replicas(redis_server.port) as (one, other):
+        await one.accounts.push("a", Facts(keys=(K1,)))
+        await one.accounts.report("b", 2, 0, 255)
+        assert sorted(await other.beat()) == [b"a:a", b"a:b", b"k:" + K1]
+        assert await one.beat() == [b"k:" + K1]
+        assert await other.beat() == []
+        await one.accounts.delete("a")
+        assert sorted(await other.beat()) == [b"a:a", b"k:" + K1]
+
+
+@pytest.mark.gateway
+async def test_a_change_of_ours_that_somebody_changed_again_is_heard(redis_server, emptied):
+    async with replicas(redis_server.port) as (one, other):
+        await one.accounts.push("a", Facts(plan="free"))
+        await other.accounts.push("a", Facts(plan="paid"))
+        assert await one.beat() == [b"a:a"]
+
+
+@pytest.mark.gateway
+async def test_marks_add_up_to_a_most_and_last_longer_than_nothing(redis_server, emptied):
+    """Of an account that billing never pushed they expire in the end; pushed facts do not."""
+    async with replicas(redis_server.port, 1) as (one,):
+        await one.accounts.report("a", 2, 0, 255)
+        await one.accounts.report("a", 0, 2, 255)
+        assert 0 < emptied.ttl(Names("acme").of("a", "a")) <= 90 * 86_400
+        await one.accounts.push("a", FACTS)
+        assert emptied.ttl(Names("acme").of("a", "a")) == -1
+        await one.accounts.report("a", 254, 0, 255)
+        await one.accounts.load("a")
+        assert one.found == [Kept("a", FACTS, 255, 2)]
+
+
+@pytest.mark.gateway
+async def test_who_missed_too_much_or_met_an_empty_server_reads_everything_anew(redis_server, emptied):
+    async with replicas(redis_server.port) as (one, other):
+        await one.accounts.push("a", FACTS)
+        await other.beat()
+        emptied.hset(Names("acme").single("clock"), "floor", 10**6)
+        emptied.hincrby(Names("acme").single("clock"), "number", 2 * 10**6)
+        assert await other.beat() == [None]
+        emptied.flushall()
+        assert await other.beat() == [None]
+        assert await other.beat() == []
+
+
+@pytest.mark.gateway
+async def test_the_list_of_changes_is_bounded(redis_server, emptied):
+    """Each thing once, and of many the newest; who is behind the floor is told."""
+    async with replicas(redis_server.port) as (one, other):
+        changes, clock = Names("acme").single("changes"), Names("acme").single("clock")
+        emptied.zadd(changes, {f"a:old{i}": i + 1 for i in range(50_000)})
+        emptied.hset(clock, "number", 50_000)
+        await other.beat()
+        for _ in range(3):
+            await one.accounts.push("a", FACTS)
+        assert emptied.zcard(changes) == 50_000
+        assert int(emptied.hget(clock, "floor")) == 3
+
+
+@pytest.mark.gateway
+async def test_replicas_are_counted_while_they_live(redis_server, emptied):
+    async with replicas(redis_server.port, 3) as several:
+        await several[0].beat()
+        assert several[0].pulse.replicas == 3
+        live = Names("acme").single("replicas")
+        gone = emptied.zrange(live, 0, 0)[0]
+        emptied.zincrby(live, -60, gone)
+        await several[2].beat()
+        assert several[2].pulse.replicas == 2
+
+
+@pytest.mark.gateway
+async def test_a_look_up_that_fails_is_not_remembered(redis_server, emptied):
+    async with proxy_to(redis_server.port) as proxy, replicas(proxy.port, 1) as (one,):
+        proxy.cut()
+        proxy.swallow = 10
+        assert not await one.accounts.load("a")
+        assert not one.accounts.looked_up.has("a", NOW)
+        with pytest.raises(AwayError):
+            await one.accounts.push("a", FACTS)
+        proxy.swallow = 0
+        assert await one.accounts.load("a")
+
+
+def test_what_was_looked_up_is_looked_up_again_after_a_while():
+    looked_up = LookedUp(window=600.0)
+    assert not looked_up.has("a", NOW)
+    looked_up.add("a")
+    assert looked_up.has("a", NOW + 299)
+    assert looked_up.has("a", NOW + 301)
+    assert not looked_up.has("a", NOW + 602)
+
+
+def test_a_flood_of_names_is_bounded():
+    looked_up = LookedUp(most=100)
+    for i in range(1000):
+        looked_up.add(f"a{i}")
+    assert len(looked_up) <= 100
+    assert looked_up.has("a999", NOW)
