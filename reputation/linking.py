@@ -48,10 +48,10 @@ class KeptLinks(Struct, array_like=True, gc=False):
 _kept = msgspec.msgpack.Decoder(KeptLinks)
 
 
-def linker_settings(tenant: TenantLimiter) -> LinkerSettings:
-    """Return what the linker is told of a tenant's configuration."""
+def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
+    """Return what the linker is told of a tenant's configuration. key: draws trials; a replay's is no secret."""
     linking = tenant.tenant.settings.linking
-    return LinkerSettings(purse=linking.purse_units, without=linking.without)
+    return LinkerSettings(purse=linking.purse_units, without=linking.without, trials=linking.trials, key=key[:64])
 
 
 def linked(limiter: Limiter) -> Tenants:
@@ -220,7 +220,7 @@ class LiveLinking:
                 await self._records.put(name, BOOK, LINKS, body)
 
     def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
-        batch = batch_of(name, linker_settings(tenant), tenant.witness.collect(), now, epoch=epoch)
+        batch = batch_of(name, linker_settings(tenant, tenant.secret), tenant.witness.collect(), now, epoch=epoch)
         if self._told.get(name) is not tenant:
             self._told[name] = tenant
             self._void.add(name)

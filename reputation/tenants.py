@@ -64,6 +64,10 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     without: Annotated[
         tuple[Part, ...], Meta(description="Detectors and families of evidence that linking does not use.")
     ] = ()
+    trials: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Share of three-hour blocks with an hour that holds nobody, to see who reacts."),
+    ] = 0.0
 
 
 class LeaseSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     add("--baselines", type=words, default=list(BASELINES), help="comma-separated; empty for none")
     add("--reactions", type=words, default=[], help=f"a hydra that sees denials, of {', '.join(REACTIONS)}")
     add("--ablate", type=words, default=[], help=f"the product without each of these; all: {', '.join(PARTS)}")
+    add("--config", type=Path, help="the product's configuration")
     add("--no-engine", action="store_true", help="baselines alone")
     add("--jobs", type=int, default=1, help="worlds at a time")
     add("--out", type=Path, default=Path("var/hydra"), help="folder for results.jsonl, table.md and hydra.svg")
@@ -108,12 +109,12 @@ def wanted(options: argparse.Namespace, done: Sequence[Result]) -> list[tuple[Sp
 def played(options: argparse.Namespace, todo: Sequence[tuple[Spec, str]]) -> Iterator[list[Result]]:
     """Results world by world: of files, or of a hydra that reacts."""
     if not options.reactions:
-        systems = [] if options.no_engine else options.engine or [default_system(), *ablated(options)]
+        systems = [] if options.no_engine else options.engine or [default_system(options.config), *ablated(options)]
         yield from run_all([spec for spec, _ in todo], systems, options.baselines, options.jobs, options.views[0])
         return
     names = [*([] if options.no_engine else [PRODUCT]), *options.baselines]
     for spec, reaction in todo:
-        yield run_reacting(spec, reaction, names)
+        yield run_reacting(spec, reaction, names, options.config)
 
 
 def show(results: Sequence[Result], out: Path) -> None:

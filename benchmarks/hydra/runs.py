@@ -69,17 +69,17 @@ class Failed(Exception):
     """A system's command did not end well: its name, exit status and the end of what it said."""
 
 
-def default_system() -> System:
+def default_system(config: Path | None = None) -> System:
     """The product beside this Python."""
     command = shlex.quote(str(Path(sys.executable).with_name("headcount")))
-    return System(PRODUCT, f"{command} replay {{world}} --out {{verdicts}}")
+    options = f" --config {shlex.quote(str(config))}" if config else ""
+    return System(PRODUCT, f"{command} replay{options} {{world}} --out {{verdicts}}")
 
 
 def without(part: str, config: Path) -> System:
     """The product with one detector or family of evidence switched off, by a configuration file written for it."""
     config.write_text(f"tenants:\n  default:\n    linking:\n      without: [{part}]\n", encoding="utf-8")
-    command = default_system().command.replace(" replay ", f" replay --config {shlex.quote(str(config))} ")
-    return System(f"without {part}", command)
+    return System(f"without {part}", default_system(config).command)
 
 
 def specs(
@@ -140,15 +140,15 @@ def run(spec: Spec, systems: Sequence[System], baselines: Sequence[str]) -> list
         return found + [_of_baseline(name, spec, lines, count) for name in baselines]
 
 
-def run_reacting(spec: Spec, reaction: str, names: Sequence[str]) -> list[Result]:
+def run_reacting(spec: Spec, reaction: str, names: Sequence[str], config: Path | None = None) -> list[Result]:
     """Let a hydra that reacts play against the product (`headcount` among the names) and baselines, in this process."""
-    return [_reacting(spec, reaction, name) for name in names]
+    return [_reacting(spec, reaction, name, config) for name in names]
 
 
-def _reacting(spec: Spec, reaction: str, name: str) -> Result:
+def _reacting(spec: Spec, reaction: str, name: str, config: Path | None) -> Result:
     begun = time.perf_counter()
     if name == PRODUCT:
-        with contextlib.closing(Product()) as product:
+        with contextlib.closing(Product(config)) as product:
             report = closed_loop.run(make(spec), product, closed_loop.REACTIONS[reaction])
     else:
         report = closed_loop.run(make(spec), BASELINES[name](), closed_loop.REACTIONS[reaction])

@@ -6,9 +6,10 @@ import numpy as np
 
 from reputation.hydra import growth, surprise
 from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES
 from reputation.hydra.growth import Background
-from reputation.hydra.surprise import Cell, divergence
+from reputation.hydra.surprise import Cell
 
 OVERLAP = 0.3
 """Two cells are one core when the smaller has this share of its members in the other."""

@@ -52,6 +52,7 @@ KINDS = (
     Kind("rotation", "rotation", "about 2^{} networks a day", mined=1),
     Kind("stays", "rotation", "few networks a day", mined=0),
     Kind("foreign", "payment", "a {} card and addresses elsewhere", mined=1),
+    Kind("reaction", "reaction", "more use whenever the hydra is held back", mined=1),
     Kind("organisation", "organisation", "the unverified organisation {}", mined=1),
 )
 INDEX = {kind.name: number for number, kind in enumerate(KINDS)}

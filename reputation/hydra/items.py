@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reputation.hydra import reaction
 from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
 from reputation.hydra.ledger import Ledger
@@ -153,6 +154,7 @@ def _derived(ledger: Ledger, now: float) -> list[Rows]:
         _foreign(ledger),
         _client(ledger),
         _handoff(ledger, now),
+        _reaction(ledger),
     ]
 
 
@@ -233,6 +235,13 @@ def _handoff(ledger: Ledger, now: float) -> Rows:
     return _once("handoff", handed, np.zeros(len(handed), np.int64))
 
 
+def _reaction(ledger: Ledger) -> Rows:
+    """Accounts that are busier while clusters are held than while they are let go."""
+    held, free = ledger.sittings[:, : ledger.size].astype(np.float64)
+    found = reaction.reacting(held, free)
+    return Rows("reaction", found, np.zeros(len(found), np.int64))
+
+
 def _once(kind: str, accounts: Ints, values: Ints) -> Rows:
     pairs = np.unique(accounts << LOW | values)
     return Rows(kind, pairs >> LOW, pairs & ((1 << LOW) - 1))
@@ -258,6 +267,7 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "client": _paired,
     "handoff": lambda *_: "",
     "stays": lambda *_: "",
+    "reaction": lambda *_: "",
 }
 
 

@@ -10,7 +10,8 @@ from operator import attrgetter
 
 import numpy as np
 
-from reputation.hydra.columns import Floats, Interner, Ints, Mask, PairTable
+from reputation.hydra import reaction
+from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable
 from reputation.hydra.families import DAY, HOUR, SEEN
 from reputation.hydra.sightings import Known, Sighting
 
@@ -47,6 +48,9 @@ class Ledger:
         self.recent = np.zeros((1024, 24), np.float32)
         self.refused = np.zeros((1024, 24), np.float32)
         self.by_hour = np.zeros((1024, 24), np.uint32)
+        self.sittings = np.zeros((2, 1024), np.float32)  # in held and in free hours of trials
+        self.sat = np.full(1024, -1, np.int64)
+        self.trials = reaction.NONE
         self.hour = 0
         self.unconfirmed = 0
         self.dropped = 0
@@ -99,6 +103,8 @@ class Ledger:
         cost = np.array([sighting.cost for sighting in batch])
         stopped = np.array([sighting.stopped for sighting in batch])
         self._count(accounts, at, cost, stopped)
+        if self.trials.share:
+            self._sit(accounts, at)
 
     def forget(self, now: float) -> None:
         """Keep windows and bounds; called once an epoch."""
@@ -210,11 +216,22 @@ class Ledger:
         np.fmin.at(self.floats["first"], accounts, at)
         np.fmax.at(self.floats["last"], accounts, at)
 
+    def _sit(self, accounts: Ints, at: Floats) -> None:
+        there = accounts >= 0
+        sittings = np.unique(accounts[there] << LOW | (at[there] // reaction.SITTING).astype(np.int64))
+        who, when = sittings >> LOW, sittings & ((1 << LOW) - 1)
+        fresh = when > self.sat[who]
+        who, when = who[fresh], when[fresh]
+        np.maximum.at(self.sat, who, when)
+        for row, inside in zip(self.sittings, self.trials.sort_out(when * reaction.SITTING), strict=True):
+            np.add.at(row, who[inside], 1)
+
     def turn(self, now: float) -> None:
         """Let the hours of `recent` that are over a day old go."""
         self._turn(int(now // HOUR))
 
     def _turn(self, hour: int) -> None:
+        self.sittings *= reaction.KEPT_AN_HOUR ** min(max(hour - self.hour, 0), 1000)
         for passed in range(max(self.hour + 1, hour - 23), hour + 1):
             self.recent[:, passed % 24] = self.refused[:, passed % 24] = 0.0
         self.hour = max(self.hour, hour)
@@ -228,6 +245,8 @@ class Ledger:
         self.flags, self.requests = _doubled(self.flags, 0), _doubled(self.requests, 0)
         self.recent, self.refused = _doubled(self.recent, 0), _doubled(self.refused, 0)
         self.by_hour = _doubled(self.by_hour, 0)
+        self.sittings = np.concatenate([self.sittings, np.zeros_like(self.sittings)], axis=1)
+        self.sat = _doubled(self.sat, -1)
 
     def _idle(self, now: float) -> Mask:
         confirmed = self.flagged(CONFIRMED)
@@ -248,6 +267,7 @@ class Ledger:
         self.requests[numbers] = 0
         self.recent[numbers] = self.refused[numbers] = 0
         self.by_hour[numbers] = 0
+        self.sittings[:, numbers], self.sat[numbers] = 0, -1
         self.accounts.release(numbers.tolist())
 
     def _forget_names(self) -> None:

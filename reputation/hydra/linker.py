@@ -12,6 +12,7 @@ from reputation.hydra import clusters, cores, counting, graph, growth, neighbour
 from reputation.hydra.clusters import Book, Found
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import Group
+from reputation.hydra.divergence import divergence
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS
 from reputation.hydra.growth import Background
@@ -19,6 +20,7 @@ from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.links import Cluster, Evidence, Links, Standing
 from reputation.hydra.overt import invoiced
+from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, Order, Part, Sighting
 from reputation.hydra.surprise import Cell, Pools
 
@@ -38,7 +40,8 @@ ANEW = 3 * HOUR
 class LinkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known.
 
-    without: detectors and families of evidence that are not used.
+    without: detectors and families of evidence that are not used; trials: share of three-hour blocks that are trials of
+    how accounts react (see `reaction`), drawn with `key`.
     """
 
     purse: float = 1.0
@@ -48,6 +51,8 @@ class LinkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     most_accounts: int = 2_000_000
     most_unconfirmed: int = 200_000
     without: tuple[Part, ...] = ()
+    trials: float = 0.0
+    key: bytes = b""
 
 
 class Linker:
@@ -82,6 +87,7 @@ class Linker:
         linked yet are searched for cells and compared with the clusters there are.
         """
         ledger = self.ledger
+        ledger.trials = Trials(self.settings.key, self.settings.trials)
         ledger.absorb()
         ledger.turn(now)
         if now - self.tidied >= HOUR:
@@ -223,6 +229,8 @@ class Linker:
             for name, cluster in book.clusters.items()
             for account, member in cluster.members.items()
         }
+        if ledger.trials.is_free(now):
+            members = {}
         who = neighbourhoods.residents(ledger, pools.suspects, pools.base, pools.trusted, now)
         around = neighbourhoods.budgets(ledger, who, typical, now)
         if "neighbourhoods" in self.settings.without:
@@ -257,7 +265,7 @@ class Linker:
         rows = inside[known.items.accounts]
         held, count = np.unique(known.items.items[rows], return_counts=True)
         expected = known.general[held]
-        nats = len(numbers) * surprise.divergence(count / len(numbers), expected)
+        nats = len(numbers) * divergence(count / len(numbers), expected)
         best = np.argsort(-nats, kind="stable")[:most]
         return tuple(
             self._worded(known.items, int(held[i]), int(count[i]), float(expected[i]), float(nats[i]))

@@ -17,6 +17,7 @@ import numpy as np
 
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.counting import FEWEST, Pairs, Table, Triples, count_pairs, count_triples
+from reputation.hydra.divergence import divergence
 from reputation.hydra.items import Items, mined
 
 LIFT = 3.0
@@ -67,15 +68,6 @@ def surprising(items: Items, pools: Pools, lift: float = LIFT, nats: float = NAT
     shares, lifts, weights = _judge(triples, pairs, single, np.array([float(pool.sum()) for pool in pools]))
     found = np.flatnonzero((lifts.min(axis=0) >= lift) & (weights.min(axis=0) >= nats))
     return _distinct(triples, found, shares, lifts.min(axis=0), weights.min(axis=0))
-
-
-def divergence(share: Floats, expected: Floats) -> Floats:
-    """KL divergence of two Bernoulli variables, in nats; 0 where share is not above expected."""
-    share = np.clip(share, 1e-12, 1.0)
-    expected = np.clip(expected, 1e-12, 1 - 1e-12)
-    rest = np.where(share < 1, (1 - share) * np.log(np.maximum(1 - share, 1e-12) / (1 - expected)), 0.0)
-    apart: Floats = np.where(share > expected, share * np.log(share / expected) + rest, 0.0)
-    return apart
 
 
 def _worth_looking(items: Items, pools: Pools) -> Mask:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.hydra.surprise import Pools, divergence, surprising
+from reputation.hydra.divergence import divergence
+from reputation.hydra.surprise import Pools, surprising
 from tests.hydra.crowd import items
 
 SHARES = st.floats(0, 1)
