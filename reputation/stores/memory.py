@@ -54,7 +54,7 @@ class Crowd:
         self.crowded = 0
         self.asleep = 0
         self._most = most
-        self._touched: Touched[str] = touched or Touched()
+        self._touched: Touched[str] = Touched() if touched is None else touched
         self._rows: dict[str, Row] = {}
         self._turns: deque[str] = deque()
         self._shared = Row()

@@ -171,6 +171,20 @@ def test_what_was_deleted_or_moved_stays_so(path):
     assert (second.state.size(), "b" in second.state.known) == (1, True)
 
 
+def test_who_left_a_full_table_is_not_written_any_more(path):
+    """Else the file would grow with every made-up name."""
+    first = Run(path)
+    first.state.strangers._most = 5
+    for number in range(20):
+        first.check(f"made up {number}", cost=0.001)
+        first.now += 10
+        if number == 3:
+            first.flush()
+    assert len(first.state.strangers) == 5
+    first.stop()
+    assert Run(path).state.size() == 5
+
+
 def test_names_that_are_no_unicode_are_kept_too(path):
     first = Run(path)
     first.tenant.push("odd\udc80\0name", CARD, START)
