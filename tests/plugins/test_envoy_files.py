@@ -1,0 +1,72 @@
+"""What can be said of Envoy's files and page without running them."""
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from plugins.answers import problem
+from plugins.envoy import grpc_authz, rlqs, rls
+from reputation.config import from_text
+from reputation.gateway import DESCRIPTORS
+from reputation.http.envoy_calls import AUTHZ, RLS
+
+FOLDER = Path(__file__).parents[2] / "plugins" / "envoy"
+PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
+GRPC = ("envoy-authz.yaml", "envoy-rls.yaml", "envoy-rlqs.yaml")
+
+
+def connection_manager(file: str) -> Any:
+    """The settings of the listener that clients call."""
+    listener = yaml.safe_load((FOLDER / file).read_text())["static_resources"]["listeners"][0]
+    return listener["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+def filters(file: str) -> dict[str, Any]:
+    return {one["name"]: one["typed_config"] for one in connection_manager(file)["http_filters"]}
+
+
+@pytest.mark.parametrize("file", GRPC)
+def test_every_file_removes_the_same_headers_as_the_first(file: str) -> None:
+    first, other = connection_manager("envoy.yaml"), connection_manager(file)
+    hosts = [each["route_config"]["virtual_hosts"][0]["response_headers_to_remove"] for each in (first, other)]
+    assert hosts[0] == hosts[1]
+    own = [filters(each)["headcount_own_headers"]["mutations"]["request_mutations"][0] for each in ("envoy.yaml", file)]
+    assert own[0] == own[1]
+    assert other["common_http_protocol_options"] == first["common_http_protocol_options"]
+
+
+def test_ext_authz_is_told_the_same_headers_over_grpc_as_over_http() -> None:
+    assert (
+        filters("envoy-authz.yaml")["headcount"]["allowed_headers"]
+        == filters("envoy.yaml")["headcount"]["allowed_headers"]
+    )
+
+
+def test_a_quota_s_stop_has_the_body_of_every_stop() -> None:
+    matcher = filters("envoy-rlqs.yaml")["headcount"]["bucket_matchers"]
+    for on_match in (matcher["matcher_list"]["matchers"][0]["on_match"], matcher["on_no_match"]):
+        denied = on_match["action"]["typed_config"]["deny_response_settings"]
+        assert base64.b64decode(denied["http_body"]["value"]) == problem(429)
+
+
+def test_the_page_s_table_of_descriptors_is_the_default_one() -> None:
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (.*?) \|$", PAGE, re.MULTILINE)
+    told = {key: what for keys, what in rows for key in re.findall(r"`(\w+)`", keys)}
+    assert set(told) >= set(DESCRIPTORS)
+    assert all(f"`{member}`" in told[key] for key, member in DESCRIPTORS.items() if "headcount" not in key)
+
+
+def test_the_page_s_quotas_are_a_valid_configuration() -> None:
+    (block,) = re.findall(r"```yaml\n(tenants:.*?)```", PAGE, re.DOTALL)
+    quotas = from_text(block).tenants["default"].gateway.envoy.quotas["organisation"]
+    assert (quotas["*"].rate, quotas["big.example"].burst) == (20, 5000)
+
+
+def test_the_names_of_the_calls_are_the_same_wherever_they_stand() -> None:
+    """Where protobuf is not installed the adapters cannot be asked for them."""
+    assert (AUTHZ, RLS) == (grpc_authz.METHOD, rls.METHOD)
+    assert rlqs.METHOD.startswith(b"/envoy.service.rate_limit_quota.v3.")
