@@ -6,7 +6,7 @@ LONGEST_PAUSE = 0.5
 
 
 class Breaker:
-    """Closed while all is well. `failed` opens it; then only probes go through, one at a time, until one succeeds.
+    """Closed while all is well. `failed` opens it; then only probes go through, one at a time, until one `succeeded`.
 
     A single failure opens it: whoever fails has waited for its time-out already, the cost of being open is small (the
     replica goes on with its share) and the first probe comes soon.
@@ -23,25 +23,27 @@ class Breaker:
         self._probing = False
 
     def failed(self, now: float) -> bool:
-        """Note a failure; True if it opened the breaker. A failed probe doubles the pause before the next one."""
-        if self.closed:
-            self.closed, self.since = False, now
-            self.opened += 1
-            self._probe = now + self._pause
-            return True
-        if self._probing:
-            self._probing = False
-            self._pause = min(self._pause * 2, self._longest)
-            self._probe = now + self._pause
-        return False
+        """Note a failure; True if it opened the breaker. Once it is open, failures are those that were on their way."""
+        if not self.closed:
+            return False
+        self.closed, self.since = False, now
+        self.opened += 1
+        self._probe = now + self._pause
+        return True
 
     def may_probe(self, now: float) -> bool:
-        """Whether this caller is the one to try; it then says `failed` or `succeeded`."""
+        """Whether this caller is the one to try; it then says `probe_failed` or `succeeded`."""
         too_soon = now < self._probe <= now + self._longest  # a clock that was set back makes nobody wait
         if self.closed or self._probing or too_soon:
             return False
         self._probing = True
         return True
+
+    def probe_failed(self, now: float) -> None:
+        """Wait for twice as long before the next probe."""
+        self._probing = False
+        self._pause = min(self._pause * 2, self._longest)
+        self._probe = now + self._pause
 
     def succeeded(self) -> None:
         """Close: all may try again."""

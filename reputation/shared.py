@@ -28,7 +28,10 @@ from reputation.stores.redis_records import AWAY
 from reputation.stores.redis_server import AwayError
 from reputation.stores.redis_takes import Takes
 
+SERIES = {"enforce": "b", "shadow": "s"}
+"""Shadow mode's buckets are others, so that its charges stop nobody once the tenant enforces."""
 ROUNDS = 3
+"""Charges of what was taken alone, while more is taken: the last of them is small."""
 CLOSED = "the state that limits are kept in is away, and this tenant chose to be closed meanwhile; try again shortly"
 
 Answer = Verdict | Coroutine[Any, Any, Verdict]
@@ -53,6 +56,7 @@ class SharedTenant:
 
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         """Answer at once, or when Redis has. Raises Invalid if nobody is named, Unavailable if the tenant is closed."""
+        self.takes.series = SERIES[self.limiter.tenant.settings.mode]
         if self.breaker.closed and (key := self._unseen(request, now)) is not None:
             return self._check_unseen(key, request, now, new_id)
         found = self.limiter.assess(request, now)
@@ -198,8 +202,8 @@ class SharedTenant:
             await self.takes.probe()
             for _ in range(ROUNDS):
                 await self.takes.resume(self.shares.hand_over(self._server_time()))
-        except AwayError as away:
-            self._failed(str(away))
+        except AwayError:
+            self.breaker.probe_failed(self._clock())
             return
         self._come_back()
 

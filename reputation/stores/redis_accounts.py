@@ -15,7 +15,7 @@ from reputation.facts import Facts
 from reputation.history import DAY
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import ACCOUNT, Pulse
-from reputation.stores.redis_server import AwayError, RedisServer, Script
+from reputation.stores.redis_server import AwayError, RedisServer, Script, is_cut
 
 LOOKED_UP = 600.0
 MOST_LOOKED_UP = 1_000_000
@@ -116,7 +116,7 @@ class Accounts:
         for key in wanted:  # before the answer, so that a change on the way is not missed
             self.looked_up.add(key)
         try:
-            found = await self._server.run(LOAD, keys, *digests, within=self._within)
+            found = await self._read(keys, digests)
         except AwayError:
             for key in wanted:
                 self.looked_up.forget(key)
@@ -129,6 +129,15 @@ class Accounts:
             else:
                 self.looked_up.add(owner.decode())
                 self._take_in(_kept(owner.decode(), kept))
+
+    async def _read(self, keys: Sequence[bytes], digests: Sequence[bytes]) -> Any:
+        """Read, and once more on a new connection if this one was cut."""
+        try:
+            return await self._server.run(LOAD, keys, *digests, within=self._within)
+        except AwayError as away:
+            if not is_cut(away):
+                raise
+            return await self._server.run(LOAD, keys, *digests, within=self._within)
 
     async def push(self, name: str, facts: Facts) -> int | None:
         """Keep facts; the place of a key that is somebody else's, and then nothing is kept. Raises AwayError."""

@@ -25,6 +25,15 @@ def test_one_probe_at_a_time_and_none_before_its_time():
     assert not breaker.may_probe(NOW + PAUSE * 1.1)
 
 
+def test_what_fails_while_a_probe_is_on_its_way_does_not_end_it():
+    """Checks that were sent before it opened fail one after the other."""
+    breaker = Breaker()
+    breaker.failed(NOW)
+    assert breaker.may_probe(NOW + 1)
+    breaker.failed(NOW + 1)
+    assert not breaker.may_probe(NOW + 2)
+
+
 def test_failed_probes_come_rarer_up_to_a_bound():
     """Half a second at most, so that Redis is not away for longer than it is."""
     breaker, now, pauses = Breaker(), NOW, []
@@ -34,7 +43,7 @@ def test_failed_probes_come_rarer_up_to_a_bound():
         while not breaker.may_probe(now):
             now += 0.001
         pauses.append(round(now - start, 2))
-        breaker.failed(now)
+        breaker.probe_failed(now)
     assert pauses == pytest.approx([PAUSE, PAUSE * 2, PAUSE * 4, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE], abs=0.02)
 
 
