@@ -78,7 +78,8 @@ class Connection(asyncio.Protocol):
         self._server.left(self)
 
     def data_received(self, data: bytes) -> None:
-        self.since = self._server.now
+        if self._agent.greeted:  # a hello has to be whole in time, however it drips in
+            self.since = self._server.now
         self._agent.feed(data)
         self._advance()
 
@@ -146,6 +147,7 @@ class Connection(asyncio.Protocol):
             out.append(self._greet(event))
 
     def _greet(self, hello: Hello) -> bytes:
+        self.since = self._server.now
         if hello.healthcheck:
             self._agent.ended = True
         return put_agent_hello(self._agent.most, CAPABILITIES if CAPABILITIES in hello.capabilities else "")
