@@ -29,7 +29,8 @@ class Batch(Struct, array_like=True, gc=False):
     """What one tenant saw since the last batch; `epoch` asks for links as of that time.
 
     fresh: what was sent of this tenant before is void, and so are the links that came of it; book: the clusters that
-    the linker before this one kept.
+    the linker before this one kept; ledger: what it had seen, if that was handed over. hand_over: the answer shall have
+    that of this linker, in at most so many bytes.
     """
 
     tenant: str
@@ -42,13 +43,19 @@ class Batch(Struct, array_like=True, gc=False):
     epoch: float | None = None
     fresh: bool = False
     book: bytes = b""
+    ledger: bytes = b""
+    hand_over: int = 0
 
 
 class Answer(Struct, array_like=True, gc=False):
-    """What came of an epoch: what changed in the links, and the clusters as a linker can take them up again."""
+    """What came of an epoch: what changed in the links, and the clusters as a linker can take them up again.
+
+    ledger: what the linker saw, if it was asked for.
+    """
 
     delta: Delta
     book: bytes
+    ledger: bytes = b""
 
 
 _batches = msgspec.msgpack.Decoder(Batch)
@@ -86,6 +93,9 @@ class Desk:
             linker = self._linkers[batch.tenant] = Linker(batch.settings)
             if batch.book:
                 linker.restore(batch.book)
+            if batch.ledger:
+                with contextlib.suppress(ValueError):  # of another version: then sightings are gathered anew
+                    linker.take_over(batch.ledger)
         linker.settings = batch.settings
         for known in batch.known:
             linker.know(known)
@@ -99,7 +109,7 @@ class Desk:
         links = linker.epoch(batch.epoch)
         delta = difference(self._sent.get(batch.tenant, NOTHING), links)
         self._sent[batch.tenant] = links
-        return Answer(delta, linker.export())
+        return Answer(delta, linker.export(), linker.hand_over(batch.hand_over) if batch.hand_over else b"")
 
 
 def work(connection: Connection) -> None:

@@ -25,7 +25,7 @@ CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
 _FLOATS = dict.fromkeys(("created", "first", "last", "settled", "told", "accused", "cleared"), np.nan)
 _INTS = {"card": -1, "iin": -1, "issuer": -1, "funding": -1, "organisation": -1, "plan": -1, "disputes": 0}
-_NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan")
+NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan")
 
 
 def _text(value: object) -> Hashable:
@@ -37,7 +37,7 @@ class Ledger:
         self.most_accounts, self.most_unconfirmed = most_accounts, most_unconfirmed
         self.accounts = Interner(most_accounts + most_unconfirmed)
         self.names = {kind.name: Interner(4 * most_accounts) for kind in SEEN}
-        self.names |= {name: Interner(most_accounts) for name in _NAMED}
+        self.names |= {name: Interner(most_accounts) for name in NAMED}
         self.clients = Interner(most_accounts)
         self.pairs = {kind.name: PairTable(kind.keep) for kind in SEEN}
         self.worn = PairTable(6)
@@ -235,6 +235,16 @@ class Ledger:
         for passed in range(max(self.hour + 1, hour - 23), hour + 1):
             self.recent[:, passed % 24] = self.refused[:, passed % 24] = 0.0
         self.hour = max(self.hour, hour)
+
+    def make_room(self, count: int) -> None:
+        """Have columns for so many accounts."""
+        while len(self.flags) < count:
+            self._grow(len(self.flags))
+
+    def recount(self, hour: int) -> None:
+        """Take up the hour and the number of unconfirmed accounts, after columns were filled from elsewhere."""
+        self.hour = hour
+        self.unconfirmed = len(self.accounts) - int(self.flagged(CONFIRMED).sum())
 
     def _grow(self, number: int) -> None:
         if number < len(self.flags):

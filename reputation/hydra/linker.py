@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from reputation.hydra import clusters, cores, counting, graph, growth, neighbourhoods, surprise
+from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, surprise
 from reputation.hydra.clusters import Book, Found
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import Group
@@ -115,6 +115,16 @@ class Linker:
 
     def restore(self, data: bytes) -> None:
         self.book = msgspec.msgpack.decode(data, type=Book)
+
+    def hand_over(self, most_bytes: int) -> bytes:
+        """What was seen, for another linker, in at most so many bytes: the accounts seen last, as many as fit."""
+        return handover.pack(self.ledger, most_bytes)
+
+    def take_over(self, data: bytes) -> None:
+        """Go on with what another linker saw; to be called before anything else. Raises ValueError."""
+        ledger = Ledger(self.settings.most_accounts, self.settings.most_unconfirmed)
+        handover.unpack(data, ledger)
+        self.ledger = ledger
 
     def _pools(self, now: float, bills: dict[int, int]) -> tuple[Pools, Mask]:
         """Whose accounts count for what, and all of them together."""

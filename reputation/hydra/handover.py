@@ -1,0 +1,109 @@
+"""What one linker knows, packed so that another can go on with it: in another process, or on another machine.
+
+Without it a linker that takes over has the clusters, but for days no baseline and no evidence to find more by.
+"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import zstandard
+from msgspec import Struct
+
+from reputation.hydra.columns import LOW, Interner, Ints, PairTable
+from reputation.hydra.families import SEEN
+from reputation.hydra.ledger import NAMED, Ledger
+
+FORMAT = 1
+LEAST = 64
+"""Fewer accounts than this are not worth handing over."""
+HOURS = ("recent", "refused", "by_hour")
+PLAIN = ("flags", "requests")
+
+
+class Packed(Struct, array_like=True):
+    """arrays: the bytes of each column, little-endian as the machine has them; names: what numbers stand for."""
+
+    format: int
+    hour: int
+    accounts: list[Any]
+    arrays: dict[str, bytes]
+    names: dict[str, list[Any]]
+
+
+def pack(ledger: Ledger, most_bytes: int) -> bytes:
+    """Pack the accounts seen last, as many as there is room for; empty if there is room for none."""
+    ledger.absorb()
+    there = np.flatnonzero([name is not None for name in ledger.accounts.names])
+    known_at = np.fmax(ledger.column("last"), ledger.column("told"))[there]
+    newest = there[np.argsort(-np.nan_to_num(known_at), kind="stable")]
+    while len(newest) >= LEAST:
+        data = zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(_packed(ledger, np.sort(newest))))
+        if len(data) <= most_bytes:
+            return data
+        newest = newest[: int(len(newest) * 0.9 * most_bytes / len(data))]
+    return b""
+
+
+def unpack(data: bytes, ledger: Ledger) -> None:
+    """Put what was packed into an empty ledger. Raises ValueError if it cannot be read."""
+    try:
+        packed = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=Packed)
+    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        raise ValueError("this is no ledger that a linker packed") from error
+    if packed.format != FORMAT:
+        raise ValueError(f"a ledger in format {packed.format}; this linker reads {FORMAT}")
+    count = len(packed.accounts)
+    ledger.make_room(count)
+    ledger.accounts.numbers([*packed.accounts])
+    for name, column in _columns(ledger).items():
+        column[:count] = np.frombuffer(packed.arrays[name], column.dtype).reshape(column[:count].shape)
+    for name in NAMED:
+        ledger.names[name].numbers(packed.names[name])
+    for name, (table, names) in _tables(ledger).items():
+        names.numbers([tuple(entry) if isinstance(entry, list) else entry for entry in packed.names[name]])
+        for part in ("keys", "count", "first", "last"):
+            was = getattr(table, part)
+            setattr(table, part, np.frombuffer(packed.arrays[f"{name}.{part}"], was.dtype).copy())
+    ledger.recount(packed.hour)
+
+
+def _columns(ledger: Ledger) -> dict[str, np.ndarray]:
+    """Every column of accounts; those of NAMED hold numbers of names."""
+    return {
+        **ledger.floats,
+        **ledger.ints,
+        **{name: getattr(ledger, name) for name in (*PLAIN, *HOURS)},
+    }
+
+
+def _tables(ledger: Ledger) -> dict[str, tuple[PairTable, Interner]]:
+    seen = {kind.name: (ledger.pairs[kind.name], ledger.names[kind.name]) for kind in SEEN}
+    return {**seen, "worn": (ledger.worn, ledger.clients)}
+
+
+def _packed(ledger: Ledger, kept: Ints) -> Packed:
+    """Everything about these accounts, with numbers of accounts and of names that begin at 0."""
+    number = np.full(ledger.size, -1)
+    number[kept] = np.arange(len(kept))
+    arrays: dict[str, bytes] = {}
+    names: dict[str, list[Any]] = {}
+    for name, column in _columns(ledger).items():
+        values = column[kept]
+        if name in NAMED:
+            values, names[name] = _renamed(values, ledger.names[name])
+        arrays[name] = values.astype(column.dtype).tobytes()
+    for name, (table, interner) in _tables(ledger).items():
+        rows = number[table.accounts] >= 0
+        values, names[name] = _renamed(table.values[rows], interner)
+        arrays[f"{name}.keys"] = (number[table.accounts[rows]] << LOW | values).tobytes()
+        for part in ("count", "first", "last"):
+            arrays[f"{name}.{part}"] = getattr(table, part)[rows].tobytes()
+    return Packed(FORMAT, ledger.hour, [str(ledger.accounts.names[n]) for n in kept.tolist()], arrays, names)
+
+
+def _renamed(values: Ints, names: Interner) -> tuple[Ints, list[Any]]:
+    """The values with numbers from 0 on, in the order that they had, and the names of those."""
+    used = np.unique(values[values >= 0])
+    number = np.searchsorted(used, values)
+    return np.where(values >= 0, number, -1).astype(np.int64), [names.names[n] for n in used.tolist()]
