@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 LITELLM := .venv-litellm
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
-APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy
+APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium
 
-.PHONY: setup interpreted run test protobuf lint format bench fuzz hydra geoip-data image-test lock
+.PHONY: setup interpreted run test protobuf console screenshots lint format bench fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.compiled
@@ -56,6 +56,15 @@ hydra: $(VENV)/.test
 # Build the embedded address database anew; needs npm.
 geoip-data: $(VENV)/.run
 	$(BIN)/python -m geoip.embedded
+
+# Fetch the console's bundled libraries anew; needs npm.
+console:
+	reputation/console/libraries/fetch
+
+# The pictures of docs/console.md.
+screenshots: $(VENV)/.test
+	requirements/apt chromium
+	$(BIN)/python -m tests.console.screenshots
 
 # Generate the code of Envoy's messages anew, after a change of their description.
 protobuf: $(VENV)/.run
