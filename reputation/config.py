@@ -75,6 +75,22 @@ class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 65_536
 
 
+class RecordingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is recorded of decisions, for each tenant, so that a draft can be replayed on them."""
+
+    payers: Annotated[
+        Fraction,
+        Meta(description="Share recorded of paying accounts, and of those with an outcome; each is recorded whole."),
+    ] = 1.0
+    others: Annotated[Fraction, Meta(description="Share recorded of all other accounts.")] = 0.1
+    per_second: Annotated[
+        int,
+        Meta(ge=0, le=100_000, description="Decisions a second at most; what is above that is counted and dropped."),
+    ] = 500
+    most: Annotated[int, Meta(ge=0, le=100_000_000, description="Decisions kept; the oldest make place.")] = 1_000_000
+    days: Annotated[float, Meta(gt=0, le=3650, description="Longest time that a decision is kept.")] = 30.0
+
+
 class StateSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How shared state is asked; embedded state has nothing to set."""
 
@@ -102,6 +118,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     http: Annotated[HttpSettings, Meta(description="Bounds of the check listener.")] = HttpSettings()
     memory: Annotated[MemorySettings, Meta(description="Bounds of what is kept of accounts.")] = MemorySettings()
     state: Annotated[StateSettings, Meta(description="How shared state is asked.")] = StateSettings()
+    recording: Annotated[RecordingSettings, Meta(description="What is recorded of decisions, to replay drafts on.")] = (
+        RecordingSettings()
+    )
 
 
 DEFAULT = Settings()

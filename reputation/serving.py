@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
-from reputation.config import Settings, named_tenants
+from reputation.config import Settings
 from reputation.counts import counter, gauge, verdict_metrics
 from reputation.decision_log import DecisionLog
 from reputation.errors import ConfigError
@@ -52,7 +52,7 @@ class Serving:
         self.tuning = Tuning(
             limiter,
             records or MemoryRecords(),
-            lambda name: named_tenants(self.settings)[name],
+            lambda: self.settings,
             self.clock,
             log.warning,
         )
@@ -139,6 +139,7 @@ class Serving:
         yield counter("headcount_geoip_failures", "Look-ups that met a corrupt place.", self.addresses.failures)
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
         yield from trial_metrics(sorted(self.tuning.trials.items()))
+        yield from self.tuning.recording.metrics()
         yield from self._linker_metrics()
         yield from self._memory_metrics()
         yield from self._reservation_metrics()

@@ -86,6 +86,13 @@ class LeaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 600.0
 
 
+class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a replay reckons in money, in US dollars for each unit of cost."""
+
+    cost_usd: Annotated[float, Meta(ge=0, description="What serving one unit costs you.")] = 0.0
+    price_usd: Annotated[float, Meta(ge=0, description="What a paying account pays for one unit.")] = 0.0
+
+
 class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One tenant's part of the configuration: a preset and sparse overrides."""
 
@@ -134,6 +141,7 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     linking: Annotated[LinkingSettings, Meta(description="What linked accounts share.")] = LinkingSettings()
     leases: Annotated[LeaseSettings, Meta(description="What gateways may enforce alone.")] = LeaseSettings()
     gateway: Annotated[GatewaySettings, Meta(description="What the tenant's gateway sends.")] = GatewaySettings()
+    prices: Annotated[PriceSettings, Meta(description="What a replay reckons in money.")] = PriceSettings()
     on_state_loss: Annotated[
         Literal["local", "open", "closed"],
         Meta(description="While shared state is away: own share of the limits, no limits, or 503."),

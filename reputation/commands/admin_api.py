@@ -44,6 +44,28 @@ def exchange(admin: str, token: str | None, method: str, path: str, body: Any = 
     return Heard(found, answer.headers.get("ETag"))
 
 
+def download(admin: str, token: str | None, path: str) -> bytes:
+    """Fetch bytes from the admin API. Raises click.ClickException."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    connection = http.client.HTTPConnection(admin, timeout=TIMEOUT)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        data = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise click.ClickException(f"no sidecar answers on {admin} ({error}); name it with --admin") from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise click.ClickException(f"{path}: {answer.status} {answer.reason}")
+    return data
+
+
 def part(text: str) -> str:
     """Quote a text as one part of a path."""
     return quote(text, safe="")
+
+
+def path_of(tenant: str, rest: str = "") -> str:
+    """A tenant's path in the admin API."""
+    return f"/v1/tenants/{part(tenant)}{rest}"

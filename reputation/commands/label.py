@@ -1,21 +1,64 @@
 """`headcount label`: tell a running sidecar what became of an account."""
 
-from typing import get_args
+import csv
+from pathlib import Path
+from typing import Any, get_args
 
 import click
+from rich.progress import track
 
-from reputation.commands.admin_api import call
-from reputation.commands.options import admin_option, token_option
+from reputation.commands.admin_api import call, part
+from reputation.commands.options import on_sidecar
 from reputation.events import OutcomeKind
+from reputation.tuning.labels import LabelWord
+
+COLUMNS = ("account", "label")
 
 
 @click.command()
-@click.argument("account")
-@click.argument("outcome", type=click.Choice(get_args(OutcomeKind)))
-@click.option("--tenant", default="default", show_default=True)
-@admin_option
-@token_option
-def label(account: str, outcome: str, tenant: str, admin: str, token: str | None) -> None:
-    """Report OUTCOME for ACCOUNT."""
-    call(admin, token, "POST", "/v1/outcomes", {"tenant": tenant, "account": account, "outcome": outcome})
+@click.argument("account", required=False)
+@click.argument("outcome", type=click.Choice(get_args(OutcomeKind)), required=False)
+@click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="Read labels from a file with the columns account, label and perhaps reason.")  # fmt: skip
+@click.option("--reason", default="", help="Why; it stays with a label.")
+@on_sidecar
+def label(account: str | None, outcome: str | None, file: Path | None, reason: str, tenant: str, admin: str,
+          token: str | None) -> None:  # fmt: skip
+    """Report OUTCOME for ACCOUNT: abuse and good are your word on it, a label; or import labels from a CSV file."""
+    if file is not None:
+        if account is not None:
+            raise click.UsageError("name either an account or --csv")
+        rows = _rows(file)
+        for row in track(rows, "labelling", transient=True):
+            _keep(admin, token, tenant, row)
+        click.echo(f"{len(rows):,} labels kept")
+        return
+    if account is None or outcome is None:
+        raise click.UsageError("name an account and what became of it, such as: headcount label acct_42 good")
+    if outcome in get_args(LabelWord):
+        _keep(admin, token, tenant, {"account": account, "label": outcome, "reason": reason})
+    else:
+        call(admin, token, "POST", "/v1/outcomes", {"tenant": tenant, "account": account, "outcome": outcome})
     click.echo(f"{account}: {outcome}")
+
+
+def _keep(admin: str, token: str | None, tenant: str, row: dict[str, Any]) -> None:
+    body = {"account": row["account"], "label": row["label"], "reason": row.get("reason") or ""}
+    call(admin, token, "POST", f"/v1/labels?tenant={part(tenant)}", body)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Read the whole file before anything is kept. Raises click.ClickException with the line at fault."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise click.ClickException(f"{path}: {error}") from None
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise click.ClickException(f"{path}: its first line names no column {', '.join(missing)}")
+    for number, row in enumerate(rows, 2):
+        if not row["account"] or row["label"] not in get_args(LabelWord):
+            raise click.ClickException(f"{path}, line {number}: an account and abuse or good")
+    return rows

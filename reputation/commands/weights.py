@@ -9,9 +9,11 @@ import yaml
 from rich.console import Console
 from rich.table import Column, Table
 
-from reputation.commands.admin_api import Heard, call, exchange, part
+from reputation.commands.admin_api import Heard, call, exchange, path_of
 from reputation.commands.options import ends_well, json_option, moment, on_sidecar
+from reputation.commands.weights_cases import test
 from reputation.commands.weights_draft import laid_over, read_overrides
+from reputation.commands.weights_replay import replay
 
 reason_option = click.option("--reason", required=True, help="Why; it stays with the revision and in the audit log.")
 
@@ -19,11 +21,6 @@ reason_option = click.option("--reason", required=True, help="Why; it stays with
 @click.group()
 def weights() -> None:
     """Tune a tenant: draft, replay, shadow, canary, live, and back."""
-
-
-def path_of(tenant: str, rest: str = "") -> str:
-    """A tenant's path in the admin API."""
-    return f"/v1/tenants/{part(tenant)}{rest}"
 
 
 @weights.command("list")
@@ -165,6 +162,10 @@ def stop(reason: str, tenant: str, admin: str, token: str | None) -> None:
     """End a shadow or canary; the live revision judges everybody."""
     rollout = _step(admin, token, tenant, {"step": "stop", "reason": reason}).found["rollout"]
     click.echo(f"no revision is on trial; revision {rollout['live']} judges everybody")
+
+
+weights.add_command(replay)
+weights.add_command(test)
 
 
 def _step(admin: str, token: str | None, tenant: str, body: dict[str, Any]) -> Heard:

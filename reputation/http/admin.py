@@ -8,9 +8,10 @@ from aiohttp import web
 
 from reputation.errors import BadRequest, NotAllowed, NotFound, Problem
 from reputation.events import AccountFacts, Outcome, wire_type
-from reputation.http import admin_allow, admin_tenants
+from reputation.http import admin_allow, admin_labels, admin_recorded, admin_tenants
 from reputation.http.access import Caller, authenticate, authorise, check_local
 from reputation.http.admin_answers import Route, json_answer, whole
+from reputation.http.admin_labels import label_outcome
 from reputation.http.openapi import description
 from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view, facts_view
 from reputation.limiter import TenantLimiter
@@ -103,7 +104,9 @@ class Admin:
 
     async def post_outcome(self, request: web.Request) -> web.Response:
         outcome = read(_outcomes, await request.read())
-        await self.serving.report(self.tenant(request, outcome.tenant), outcome)
+        tenant = self.tenant(request, outcome.tenant)
+        await self.serving.report(tenant, outcome)
+        await label_outcome(self.serving.tuning, tenant, outcome, request["caller"].name, self.serving.clock())
         request["change"] = Change(outcome.tenant, "outcome", outcome.account, None, outcome, pushed=True)
         return web.Response(status=204)
 
@@ -157,6 +160,8 @@ ROUTES = (
     Route("GET", "/v1/decisions/{id}", Admin.get_decision, "reader"),
     *admin_allow.ROUTES,
     *admin_tenants.ROUTES,
+    *admin_recorded.ROUTES,
+    *admin_labels.ROUTES,
     Route("GET", "/openapi.json", Admin.get_openapi, "reader"),
     Route("GET", "/metrics", Admin.get_metrics, "reader"),
     Route("GET", "/healthz", Admin.get_health, None),

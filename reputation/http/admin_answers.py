@@ -1,11 +1,13 @@
 """What the handlers of the admin listener share: a route, answers, and what they read from a request."""
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
 from reputation.errors import BadRequest
+from reputation.events import LATEST
 from reputation.limiter import TenantLimiter
 from reputation.wire import encode
 
@@ -50,5 +52,17 @@ def reason_of(request: web.Request) -> str:
     return text
 
 
-def tenant_name(tenant: TenantLimiter) -> str:
-    return tenant.tenant.name
+def named(admin: "Admin", request: web.Request) -> TenantLimiter:
+    """The tenant that the path names, if the caller may see it."""
+    return admin.tenant(request, request.match_info["tenant"])
+
+
+def moment_of(request: web.Request, name: str) -> float:
+    """Read a time from the query, seconds since 1970; 0 if it is not there. Raises BadRequest."""
+    try:
+        found = float(request.query.get(name, "0"))
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= LATEST:
+        raise BadRequest(f"{name} is a time in seconds since 1970", f"/{name}")
+    return found

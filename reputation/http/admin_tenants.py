@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from reputation.errors import BadRequest, Conflict
-from reputation.http.admin_answers import Route, json_answer, whole
+from reputation.http.admin_answers import Route, json_answer, named, whole
 from reputation.limiter import TenantLimiter
 from reputation.tenants import PRESETS, Tenant, TenantSettings, compile_tenant, in_force
 from reputation.tuning.audit import Change
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 _revisions = msgspec.json.Decoder(RevisionBody)
 _rollouts = msgspec.json.Decoder(RolloutBody)
-
-
-def named(admin: "Admin", request: web.Request) -> TenantLimiter:
-    """The tenant that the path names, if the caller may see it."""
-    return admin.tenant(request, request.match_info["tenant"])
 
 
 async def get_tenants(admin: "Admin", request: web.Request) -> web.Response:

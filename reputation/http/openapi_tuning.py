@@ -3,11 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+from reputation.http.admin_recorded import NamesBody, ReplayBody
+from reputation.tuning.appeals import Appeal, AppealBody, DecisionBody
 from reputation.tuning.exceptions import Allow, AllowBody
+from reputation.tuning.labels import Label, LabelBody
 from reputation.tuning.revisions import Revision, RevisionBody
 from reputation.tuning.rollout import RolloutBody
 
-TYPES = (Allow, AllowBody, Revision, RevisionBody, RolloutBody)
+TYPES = (
+    Allow, AllowBody, Appeal, AppealBody, DecisionBody, Label, LabelBody, NamesBody, ReplayBody, Revision, RevisionBody,
+    RolloutBody,
+)  # fmt: skip
 _OBJECT = {"type": "object"}
 _GUARDED = (400, 401, 403)
 
@@ -41,7 +47,16 @@ class Parts:
 
 def paths(parts: Parts) -> dict[str, Any]:
     """Describe every route of tuning."""
-    return _tenant_paths(parts) | _revision_paths(parts) | _allow_paths(parts) | _audit_paths(parts)
+    described = (
+        _tenant_paths,
+        _revision_paths,
+        _recorded_paths,
+        _label_paths,
+        _appeal_paths,
+        _allow_paths,
+        _audit_paths,
+    )
+    return {path: operations for part in described for path, operations in part(parts).items()}
 
 
 _TENANT = {"name": "tenant", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
@@ -84,6 +99,58 @@ def _revision_paths(parts: Parts) -> dict[str, Any]:
         f"{path}/revisions/{{number}}": {"get": operation("One revision", one, None, (_TENANT, _NUMBER))},
         f"{path}/validate": {"post": operation("Validate settings", valid, body, (_TENANT,))},
         f"{path}/diff": {"get": operation("Differences", one, None, (_TENANT, _query("before"), _query("after")))},
+    }
+
+
+def _recorded_paths(parts: Parts) -> dict[str, Any]:
+    operation, answer = parts.operation, parts.answer
+    known = answer("What is kept.", _OBJECT, *_GUARDED, 404)
+    looked = answer("What a draft would change.", _OBJECT, *_GUARDED, 404, 413, 422, 503)
+    named = answer("Those that are known.", _OBJECT, *_GUARDED, 404, 413, 422)
+    data = {"200": {"description": "A segment.", "content": {"application/zstd": {"schema": {"type": "string"}}}}}
+    since = {"name": "since", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 253402300799}}
+    path = "/v1/tenants/{tenant}"
+    return {
+        f"{path}/replay": {"post": operation("A glance at a draft", looked, parts.ref("ReplayBody"), (_TENANT,))},
+        f"{path}/quality": {"get": operation("Precision and recall by revision", looked, None, (_TENANT,))},
+        f"{path}/recorded": {"get": operation("Recorded decisions", known, None, (_TENANT, since))},
+        f"{path}/recorded/{{id}}": {
+            "get": operation(
+                "One segment", data | answer("", None, *_GUARDED, 404, status=404), None, (_TENANT, parts.id)
+            )
+        },
+        f"{path}/names": {"post": operation("Accounts behind hashes", named, parts.ref("NamesBody"), (_TENANT,))},
+    }
+
+
+def _label_paths(parts: Parts) -> dict[str, Any]:
+    operation, answer = parts.operation, parts.answer
+    listed = answer("By account.", _OBJECT, *_GUARDED, 404)
+    kept = answer("Kept.", parts.ref("Label"), *_GUARDED, 404, 413, 422)
+    gone = answer("Taken back.", None, *_GUARDED, 404, status=204)
+    account = {**parts.id, "name": "account"}
+    return {
+        "/v1/labels": {
+            "get": operation("Labels", listed, None, (parts.tenant, _limit(1_000_000, 100))),
+            "post": operation("Label an account", kept, parts.ref("LabelBody"), (parts.tenant,)),
+        },
+        "/v1/labels/{account}": {"delete": operation("Take a label back", gone, None, (account, parts.tenant, _WHY))},
+    }
+
+
+def _appeal_paths(parts: Parts) -> dict[str, Any]:
+    operation, answer, tenant = parts.operation, parts.answer, parts.tenant
+    listed = answer("The newest first.", _OBJECT, *_GUARDED, 404)
+    lifted = answer("Lifted.", parts.ref("Appeal"), *_GUARDED, 404, 409, 413, 422, status=201)
+    decided = answer("Decided.", parts.ref("Appeal"), *_GUARDED, 404, 409, 413, 422)
+    return {
+        "/v1/appeals": {
+            "get": operation("Appeals", listed, None, (tenant, _limit(1000, 100))),
+            "post": operation("Lift an account for a time", lifted, parts.ref("AppealBody"), (tenant,)),
+        },
+        "/v1/appeals/{id}/decision": {
+            "post": operation("Decide an appeal", decided, parts.ref("DecisionBody"), (parts.id, tenant))
+        },
     }
 
 

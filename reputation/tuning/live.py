@@ -7,14 +7,19 @@ from typing import Any
 
 from msgspec import structs
 
+from reputation.config import Settings, named_tenants
 from reputation.errors import Conflict, NotFound
 from reputation.ids import Ulids
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.records import ABSENT, Records
 from reputation.tenants import TenantSettings
+from reputation.tuning.appeals import Appeal
 from reputation.tuning.audit import Audit, Change
 from reputation.tuning.documents import Documents
 from reputation.tuning.exceptions import Allow, Exceptions
+from reputation.tuning.glancing import Looking
+from reputation.tuning.labels import Label
+from reputation.tuning.recording import Recording
 from reputation.tuning.revisions import START, Revision, compiled, document_id, start
 from reputation.tuning.rollout import Rollout, RolloutBody, stepped
 from reputation.tuning.trial import Trial
@@ -32,7 +37,7 @@ class Tuning:
         self,
         limiter: Limiter,
         records: Records,
-        of_file: Callable[[str], TenantSettings],
+        settings: Callable[[], Settings],
         clock: Callable[[], float],
         warn: Any,
     ) -> None:
@@ -42,13 +47,17 @@ class Tuning:
         self.revisions = Documents(records, "revision", Revision)
         self.rollouts = Documents(records, ROLLOUT, Rollout)
         self.trials: dict[str, Trial] = {}
-        self.of_file = of_file
+        self.recording = Recording(lambda: settings().recording, clock, warn)
+        self.labels = Documents(records, "label", Label)
+        self.appeals = Documents(records, "appeal", Appeal)
+        self.looking = Looking()
         self.new_id = Ulids()
         self._limiter = limiter
         self._clock = clock
+        self._settings = settings
         self._warn = warn
         self._news: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._one_at_a_time = asyncio.Lock()
         self._stops: set[asyncio.Task[None]] = set()
         self._appliers: dict[str, Callable[[TenantLimiter], Awaitable[None]]] = {
@@ -65,13 +74,18 @@ class Tuning:
 
         self.records.follow(heard)
         await self.refresh_all()
-        self._task = loop.create_task(self._follow())
+        self._tasks = [loop.create_task(self._follow()), loop.create_task(self.recording.run())]
 
     async def close(self) -> None:
-        """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Stop following, and write what was recorded."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.looking.close()
+
+    def of_file(self, tenant: str) -> TenantSettings:
+        """What the configuration file says of a tenant."""
+        return named_tenants(self._settings())[tenant]
 
     async def refresh_all(self) -> None:
         """Put in force what is kept of every tenant, also of those that a reload brought."""
@@ -108,6 +122,7 @@ class Tuning:
         live = compiled(name, await self.revision(name, rollout.live), file)
         if live.settings != running.tenant.settings or live.revision != running.tenant.revision:
             running.retune(live)
+        self.recording.attach(running)
         known = self.trials.get(name)
         if known is not None and known.rollout == rollout and known.live is running.tenant:
             return

@@ -1,0 +1,206 @@
+"""`headcount weights replay`: what a draft would have done to recorded traffic, and whether a CI may let it pass."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from reputation.commands.admin_api import call, download, part, path_of
+from reputation.commands.options import Span, ends_well, json_option, moment, on_sidecar
+from reputation.commands.weights_draft import read_overrides
+from reputation.tenants import Tenant, TenantSettings
+from reputation.tuning.revisions import Revision, check_floor, compiled
+
+LIMIT_PASSED = 3
+"""Exit code when the draft does more than --max-paying-tightened or another limit allows."""
+MOST_SHOWN = 50
+MOST_NAMES = 1000
+
+
+@click.command()
+@click.argument("draft")
+@click.option("--since", type=Span(), default="7d", show_default=True, help="How far back, such as 24h or 7d.")
+@click.option("--against", type=click.IntRange(1), help="Revision to compare with.  [default: the live one]")
+@click.option(
+    "--max-paying-tightened", type=click.IntRange(0), help="Exit code 3 if more payers than this are tightened."
+)
+@click.option(
+    "--max-good-caught", type=click.IntRange(0), help="Exit code 3 if more accounts labelled good are caught."
+)
+@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Write the whole report there, as JSON.")
+@on_sidecar
+@json_option
+@ends_well
+def replay(draft: str, since: float, against: int | None, max_paying_tightened: int | None, max_good_caught: int | None,
+           save: Path | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:  # fmt: skip
+    """Score DRAFT, a revision's number or a file of overrides, on what was recorded of past decisions.
+
+    Exit codes: 0 well, 1 something failed, 2 wrong usage, 3 a --max option was passed.
+    """
+
+    def get(rest: str) -> Any:
+        return call(admin, token, "GET", path_of(tenant, rest))
+
+    def fetch(id_: str) -> bytes:
+        return download(admin, token, path_of(tenant, f"/recorded/{part(id_)}"))
+
+    live = _revision(get, tenant, str(against or get("")["revision"]))
+    drafted = _revision(get, tenant, draft)
+    check_floor(drafted)
+    labels = call(admin, token, "GET", f"/v1/labels?tenant={part(tenant)}&limit=1000000")["labels"]
+    segments = get(f"/recorded?since={max(time.time() - since, 0):.0f}")["segments"]
+    report = replayed(live, drafted, segments, fetch, {int(one["hash"], 16): one["label"] for one in labels})
+    report["names"] = _names(admin, token, tenant, report)
+    if save is not None:
+        save.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        show(report)
+    _end(report, max_paying_tightened, max_good_caught)
+
+
+def _revision(get: Callable[[str], Any], tenant: str, word: str) -> Tenant:
+    if word.isdigit():
+        found = get(f"/revisions/{word}")
+        revision = Revision(found["number"], found["parent"], "", "", 0.0, found["settings"])
+    elif Path(word).exists():
+        revision = Revision(0, None, "", "", 0.0, read_overrides(Path(word)))
+    else:
+        raise click.ClickException(f"{word!r} is neither a revision's number nor a file of overrides")
+    return compiled(tenant, revision, TenantSettings())
+
+
+def replayed(
+    live: Tenant, draft: Tenant, segments: list[dict[str, Any]], fetch: Callable[[str], bytes], labels: dict[int, Any]
+) -> dict[str, Any]:
+    """Fetch and replay segments one by one, with a bar where somebody looks at a terminal."""
+    from reputation.tuning.columns import read_all  # noqa: PLC0415 - numpy, for this command alone
+    from reputation.tuning.effects import Effects  # noqa: PLC0415 - the same
+    from reputation.tuning.replaying import report  # noqa: PLC0415 - the same
+
+    effects = Effects(live, draft)
+    with _progress(sum(segment["decisions"] for segment in segments)) as advance:
+        for segment in segments:
+            for decisions in read_all([fetch(segment["id"])]):
+                effects.add(decisions)
+                advance(len(decisions))
+    found: dict[str, Any] = msgspec.to_builtins(report(effects, labels))
+    return found
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    console = Console(stderr=True)
+    if not console.is_terminal or not total:
+        yield lambda _: None
+        return
+    columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda done: progress.advance(task, done)
+
+
+def _names(admin: str, token: str | None, tenant: str, report: dict[str, Any]) -> dict[str, str]:
+    """The accounts' names behind the hashes that the report lists, as far as the sidecar knows them."""
+    hashes = [one["account"] for one in report["payers_tightened"] + report["movers"]] + report["newly_caught"]
+    hashes = list(dict.fromkeys(hashes))
+    found: dict[str, str] = {}
+    for i in range(0, len(hashes), MOST_NAMES):
+        body = {"hashes": hashes[i : i + MOST_NAMES]}
+        found |= call(admin, token, "POST", path_of(tenant, "/names"), body)["names"]
+    return found
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print a report for people."""
+    console, names = Console(), report["names"]
+    draft = f"revision {report['after']}" if report["after"] else "the draft"
+    if not report["decisions"]:
+        console.print("no decisions are recorded for this time; let traffic come, or reach further back with --since")
+        return
+    console.print(
+        f"[bold]{draft}[/bold] against revision {report['before']} over {report['decisions']:,} decisions of "
+        f"{report['accounts']:,} accounts, {moment(report['first'])} to {moment(report['last'])} UTC"
+    )
+    if report["differences"]:
+        console.print(
+            f"[red]{report['differences']:,} of {report['checked']:,} decisions come out otherwise than then[/red]"
+        )
+    _show_matrix(console, report)
+    _show_payers(console, report["payers_tightened"], names, report["payers"])
+    _show_caught(console, report, names)
+    _show_movers(console, report["movers"], names)
+    saved = report["savings"]
+    console.print(
+        f"stopped more: {saved['requests_stopped']:,.0f} requests, {saved['saved_usd']:,.2f} USD of cost saved, "
+        f"{saved['throttled_usd']:,.2f} USD of payers' use throttled; let through more: "
+        f"{saved['requests_released']:,.0f} requests"
+    )
+
+
+def _show_matrix(console: Console, report: dict[str, Any]) -> None:
+    table = Table("accounts, was ↓ would be →", *(Column(t, justify="right") for t in report["tiers"]))
+    for tier, row in zip(report["tiers"], report["accounts_moved"], strict=True):
+        table.add_row(tier, *(f"{n:,}" if n else "·" for n in row))
+    console.print(table)
+
+
+def _show_payers(console: Console, tightened: list[dict[str, Any]], names: dict[str, str], payers: int) -> None:
+    if not tightened:
+        console.print(f"[green]no paying account is tightened, of {payers:,}[/green]")
+        return
+    console.print(f"[red]{len(tightened):,} of {payers:,} paying accounts are tightened:[/red]")
+    for one in tightened[:MOST_SHOWN]:
+        name = names.get(one["account"], f"#{one['account']}")
+        words = f"  {name}: {one['before']} to {one['after']}, {one['decisions']:,} decisions"
+        console.print(words, markup=False, highlight=False)
+    if len(tightened) > MOST_SHOWN:
+        console.print(f"  and {len(tightened) - MOST_SHOWN:,} more; --json or --save has them all")
+
+
+def _show_caught(console: Console, report: dict[str, Any], names: dict[str, str]) -> None:
+    before, after = report["caught_before"], report["caught_after"]
+    if not before["abusers"] and not before["good"]:
+        console.print("no account of these is labelled; headcount label ACCOUNT abuse or good")
+        return
+    new = ", ".join(names.get(name, f"#{name}") for name in report["newly_caught"][:10]) or "nobody new"
+    console.print(
+        f"labelled abusers caught: {before['abusers_caught']} to {after['abusers_caught']} of {after['abusers']} "
+        f"({new}); labelled good ones caught: {before['good_caught']} to {after['good_caught']} of {after['good']}",
+        markup=False,
+    )
+
+
+def _show_movers(console: Console, movers: list[dict[str, Any]], names: dict[str, str]) -> None:
+    for mover in movers:
+        signals = ", ".join(
+            f"{s['signal']} {s['before']:+.2f} to {s['after']:+.2f}"
+            for s in mover["signals"]
+            if s["before"] != s["after"]
+        )
+        name = names.get(mover["account"], f"#{mover['account']}")
+        console.print(
+            f"  {name}: {mover['before']:+.2f} to {mover['after']:+.2f} ({signals})", markup=False, highlight=False
+        )
+
+
+def _end(report: dict[str, Any], most_payers: int | None, most_good: int | None) -> None:
+    if report["differences"]:
+        raise click.ClickException("the replay of the live revision does not come out as it was; do not trust it")
+    tightened, good = len(report["payers_tightened"]), report["caught_after"]["good_caught"]
+    if most_payers is not None and tightened > most_payers:
+        click.echo(f"paying accounts tightened: {tightened}, at most {most_payers} are allowed", err=True)
+        sys.exit(LIMIT_PASSED)
+    if most_good is not None and good > most_good:
+        click.echo(f"accounts labelled good that are caught: {good}, at most {most_good} are allowed", err=True)
+        sys.exit(LIMIT_PASSED)

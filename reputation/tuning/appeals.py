@@ -1,0 +1,77 @@
+"""Appeals: an operator turns a verdict into a temporary lift; a person's decision turns the appeal into a label. Pure.
+
+A lift leaves the account's own limits in force. One an account and period, so that asking again buys nothing; none for
+a member of a cluster until somebody looked at the cluster, because heads appeal too.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from reputation.errors import Conflict, Invalid
+from reputation.events import Text, Verdict
+from reputation.tuning.exceptions import AllowBody, Reasoned
+from reputation.tuning.labels import LabelWord
+
+DAY = 86_400.0
+PERIOD = 30 * DAY
+"""Time in which an account has one appeal."""
+LONGEST = 7 * DAY
+STANDING_WELL = frozenset({"trusted", "standard"})
+
+
+class AppealBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/appeals. reviewed: somebody looked at the cluster that the account is in."""
+
+    verdict: Text
+    reason: Reasoned
+    expires_in: Annotated[float, Meta(gt=0, le=LONGEST)] = DAY
+    reviewed: bool = False
+
+
+class DecisionBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/appeals/{id}/decision: what the account is, in the end."""
+
+    label: LabelWord
+    reason: Reasoned
+
+
+class Appeal(Struct, frozen=True):
+    """One appeal. allow: the id of its lift; label: what was decided, null until then."""
+
+    id: str
+    account: str
+    verdict: str
+    cluster: str | None
+    reason: str
+    by: str
+    at: float
+    expires: float
+    allow: str
+    label: LabelWord | None = None
+    decided_by: str | None = None
+
+
+def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlier: list[Appeal], now: float) -> str:
+    """The account that may be lifted. Raises Invalid or Conflict if it may not."""
+    if account is None:
+        raise Invalid("this verdict names no account, so there is none to lift", "/verdict")
+    told = verdict.shadow or verdict
+    if told.decision == "allow" and verdict.tier in STANDING_WELL:
+        raise Invalid("this verdict let the request pass at full limits; there is nothing to lift", "/verdict")
+    if verdict.cluster is not None and not body.reviewed:
+        raise Conflict(
+            f"the account is in cluster {verdict.cluster.id}; look at it first "
+            f"(headcount clusters show {verdict.cluster.id}), then send reviewed: true",
+            "/reviewed",
+        )
+    last = max((appeal.at for appeal in earlier if appeal.account == account), default=-PERIOD)
+    if now - last < PERIOD:
+        days = (last + PERIOD - now) / DAY
+        raise Conflict(f"this account had an appeal already; the next one is possible in {days:.1f} days", "/verdict")
+    return account
+
+
+def lift_of(account: str, body: AppealBody) -> AllowBody:
+    """The exception that an appeal becomes."""
+    return AllowBody("account", account, f"appeal: {body.reason}"[:1024], body.expires_in, within_limits=True)

@@ -1,0 +1,39 @@
+"""Labels: which accounts abused and which are good, by people's word, by outcomes, by billing. Pure.
+
+A person's word stands above a program's. Labels are what precision, recall and suggestions are reckoned by.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from reputation.events import OutcomeKind, Text
+
+LabelWord = Literal["abuse", "good"]
+Source = Literal["person", "outcome", "stripe", "appeal"]
+OF_OUTCOME: dict[OutcomeKind, LabelWord] = {"abuse": "abuse", "chargeback": "abuse", "good": "good"}
+"""Outcomes that say what an account is; a decline or a challenge says too little."""
+
+
+class LabelBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/labels."""
+
+    account: Text
+    label: LabelWord
+    reason: Annotated[str, Meta(max_length=1024)] = ""
+
+
+class Label(Struct, frozen=True):
+    """What an account was said to be. at: seconds since 1970; by: the token's name."""
+
+    account: str
+    label: LabelWord
+    source: Source
+    by: str
+    at: float
+    reason: str = ""
+
+
+def stands(known: Label | None, new: Label) -> bool:
+    """Whether a new label takes the place of a known one: a program's never that of a person's."""
+    return known is None or known.source not in ("person", "appeal") or new.source in ("person", "appeal")
