@@ -44,9 +44,10 @@ bench: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m benchmarks.replay_speed
 	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --listen {listen} --admin {admin}'
 
-# Look for bytes that the codec of HAProxy's protocol cannot bear; `make fuzz SECONDS=600` looks longer.
+# Look for bytes that the gateways' codecs and adapters cannot bear; `make fuzz SECONDS=600` looks longer at each.
 fuzz: $(VENV)/.test
 	$(BIN)/python -m benchmarks.fuzz_spop --seconds $(or $(SECONDS),30)
+	$(BIN)/python -m benchmarks.fuzz_envoy --seconds $(or $(SECONDS),30)
 
 # The table and the picture of docs/hydra.md.
 hydra: $(VENV)/.test
