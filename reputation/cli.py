@@ -23,6 +23,7 @@ COMMANDS = {
     "weights": ("reputation.commands.weights", "weights", "Tune a tenant: draft, replay, shadow, canary, live, back."),
     "hash": ("reputation.commands.hash", "hash_", "Print the stored form of an API key."),
     "label": ("reputation.commands.label", "label", "Report what became of an account."),
+    "state": ("reputation.commands.state", "state", "Back up, check or shrink a state file."),
     "healthcheck": (
         "reputation.commands.healthcheck",
         "healthcheck",

@@ -59,7 +59,7 @@ What a tenant has that overrides nothing. `prior` is in log-odds; a tier begins 
 OPTIONS = """\
 ## Options of `headcount serve`
 Beside them `HEADCOUNT_HASH_KEY`: at least 16 characters, or `@` and the path of a file that holds them. API keys are
-stored as hashes with this key. Without it one is drawn at start, and hashes printed by `headcount hash` match nothing.
+stored as hashes with this key. Without it one is made once and kept in the state, where `headcount hash` finds it.
 
 """
 

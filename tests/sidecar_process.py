@@ -96,10 +96,11 @@ def is_ready(port: int) -> bool:
         return False
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The tests' environment without any setting of Headcount's but those given."""
+def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """The tests' environment without any setting of Headcount's but those given; None: not that one either."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("HEADCOUNT_")}
-    return {**plain, "HEADCOUNT_HASH_KEY": HASH_KEY, "HEADCOUNT_STATE": ":memory:", **(extra or {})}
+    wanted = {**plain, "HEADCOUNT_HASH_KEY": HASH_KEY, "HEADCOUNT_STATE": ":memory:", **(extra or {})}
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 @contextmanager

@@ -5,18 +5,33 @@ import sys
 import click
 
 from reputation.commands.options import ends_well
+from reputation.commands.state import state_file, state_option
 from reputation.errors import ConfigError
 from reputation.keys import hashed, printed
-from reputation.sidecar import HASH_KEY, hash_key
+from reputation.sidecar import EVERYBODY, HASH_KEY, SECRET, hash_key
+from reputation.stores.sqlite_care import kept_record
 
 
 @click.command("hash")
 @click.argument("key")
+@state_option
 @ends_well
-def hash_(key: str) -> None:
-    """Print the form of KEY that `keys` in PUT /v1/accounts takes in its place; - reads it from standard input."""
-    secret = hash_key()
-    if secret is None:
-        raise ConfigError(f"set {HASH_KEY} to the sidecar's own hash key; without it a hash would match nothing")
+def hash_(key: str, state: str | None) -> None:
+    """Print the form of KEY that `keys` in PUT /v1/accounts takes in its place; - reads it from standard input.
+
+    The hash key is HEADCOUNT_HASH_KEY, else the one that the sidecar made and keeps in its state file.
+    """
+    secret = hash_key() or _kept(state)
     text = sys.stdin.readline().rstrip("\n") if key == "-" else key
     click.echo(printed(hashed(text, secret)))
+
+
+def _kept(state: str | None) -> bytes:
+    mend = f"set {HASH_KEY} to the sidecar's own hash key; without it a hash would match nothing"
+    try:
+        found = kept_record(state_file(state), EVERYBODY, SECRET, HASH_KEY)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; or {mend}") from None
+    if found is None:
+        raise ConfigError(f"no hash key is kept in this state; {mend}")
+    return found

@@ -41,6 +41,7 @@ _SYSTEM = {
     errno.EROFS: "SQLITE_READONLY",
     errno.EACCES: "SQLITE_READONLY",
     errno.EISDIR: "SQLITE_NOTADB",
+    errno.ENOENT: "SQLITE_CANTOPEN",
 }
 
 _SELECT = {table: f"SELECT key, body FROM {table} WHERE tenant = ?" for table in HOT}  # noqa: S608 - our own names

@@ -1,0 +1,90 @@
+"""`headcount state` and what reads a state file beside a sidecar: copies, checks, shrinking, the kept hash key."""
+
+import json
+import sqlite3
+
+import pytest
+from sidecar_process import headcount, running_sidecar
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state.sqlite3"
+
+
+def run(*arguments, path, code=0, extra=None):
+    """Run `headcount state ...` on a file; its words, or its JSON."""
+    found = headcount("state", *arguments, "--state", str(path), extra=extra)
+    assert found.returncode == code, found.stderr
+    assert b"Traceback" not in found.stderr
+    words = (found.stdout + found.stderr).decode()
+    return json.loads(found.stdout) if "--json" in arguments and not code else words
+
+
+@pytest.fixture
+def used(tmp_path, path):
+    """A file that a sidecar has used and left cleanly."""
+    with running_sidecar(tmp_path, extra={"HEADCOUNT_STATE": str(path)}) as sidecar:
+        sidecar.tell("PUT", "/v1/accounts/a", {"plan": "paid", "keys": ["sk-1"]})
+        sidecar.ask({"account": {"id": "b"}, "client": {"ip": "203.0.113.7"}})
+    return path
+
+
+def test_a_copy_of_a_used_file_is_whole_and_serves(tmp_path, used):
+    to = tmp_path / "copy.sqlite3"
+    found = run("backup", str(to), "--json", path=used)
+    assert (found["bytes"], to.stat().st_mode & 0o777) == (to.stat().st_size, 0o600)
+    assert f"{to}: is there already" in run("backup", str(to), path=used, code=1)
+    looked = run("check", "--json", path=to)
+    assert (looked["clean_stop"], looked["faults"]) == (True, [])
+    assert looked["tenants"]["default"] == {"accounts": 2, "owners": 1, "budgets": 2, "networks": 0, "asns": 0}
+    with running_sidecar(tmp_path, extra={"HEADCOUNT_STATE": str(to)}) as sidecar:
+        assert sidecar.tell("GET", "/v1/accounts/a").json["plan"] == "paid"
+
+
+def test_copy_and_check_beside_a_running_sidecar_and_vacuum_without_one(tmp_path, used):
+    with running_sidecar(tmp_path, extra={"HEADCOUNT_STATE": str(used)}) as sidecar:
+        run("backup", str(tmp_path / "copy.sqlite3"), path=used)
+        assert "in use" in run("check", path=used)
+        assert "uses it" in run("vacuum", path=used, code=1)
+        assert sidecar.ask({"account": {"id": "c"}}).json["degraded"] is False
+    assert "bytes before" in run("vacuum", path=used)
+    assert run("check", "--json", path=used)["clean_stop"] is True
+
+
+def test_what_cannot_be_done_is_said(tmp_path, path, used):
+    assert "there is no such file" in run("check", path=tmp_path / "none", code=1)
+    assert "this is no file" in run("check", path=":memory:", code=1)
+    damaged = used.read_bytes()
+    used.write_bytes(damaged[:4096] + b"\xa5" * (len(damaged) - 4096))
+    assert "damaged" in run("check", path=used, code=1)
+    (tmp_path / "letter").write_text("dear aunt " * 100)
+    assert "it is no database" in run("check", path=tmp_path / "letter", code=1)
+
+
+def test_a_copy_that_cannot_be_made_leaves_no_half_of_one(tmp_path, used):
+    assert "cannot be opened" in run("backup", str(tmp_path / "no" / "such" / "place"), path=used, code=1)
+    (tmp_path / "letter").write_text("dear aunt " * 100)
+    assert "it is no database" in run("backup", str(tmp_path / "copy"), path=tmp_path / "letter", code=1)
+    assert [there.name for there in tmp_path.iterdir() if there.name.startswith("copy")] == []
+
+
+def test_the_hash_key_that_a_sidecar_made_is_found_in_its_file(tmp_path, path):
+    """A key hashed by the command is the key that the sidecar knows, with no key in the environment."""
+    own = {"HEADCOUNT_STATE": str(path), "HEADCOUNT_HASH_KEY": None}
+    with running_sidecar(tmp_path, extra=own) as sidecar:
+        stored = headcount("hash", "sk-9", extra=own).stdout.decode().strip()
+        sidecar.tell("PUT", "/v1/accounts/nine", {"plan": "paid", "keys": [stored]})
+        limits = sidecar.ask({"account": {"key": "sk-9"}}).json["limits"]
+        assert limits[0]["rate"] == sidecar.ask({"account": {"id": "nine"}}).json["limits"][0]["rate"] == 20.0
+    assert headcount("hash", "sk-9", extra=own).stdout.decode().strip() == stored
+    refused = headcount("hash", "sk-9", extra={**own, "HEADCOUNT_STATE": str(tmp_path / "none")})
+    assert (refused.returncode, b"HEADCOUNT_HASH_KEY" in refused.stderr) == (1, True)
+
+
+def test_a_file_is_left_as_it_was_by_a_look(used):
+    before = used.read_bytes()
+    run("check", path=used)
+    assert used.read_bytes() == before
+    with sqlite3.connect(used) as connection:
+        assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (2,)
