@@ -6,6 +6,7 @@ the key used lately, so that a key that came by once does not tie tokens up.
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from reputation.charges import Ask, Draw
 from reputation.errors import Invalid, NotFound
@@ -19,15 +20,19 @@ from reputation.witness import Witness, sighting_of
 
 GRACE = 10.0
 """Seconds after the end of a lease in which its gateway may still report what it used."""
+LASTING = 32.0
+"""Requests that a lease should serve before it ends: its check is then a thirtieth of what asking each time costs."""
 AHEAD = 2.0
-"""A lease is at most so many times what its key used within one lease's life: growth doubles, waste is half."""
+"""A lease has so many times what its key should use until it ends: growth doubles, and waste is half."""
+FIRST = 2
+"""Tokens beside those, so that a key which begins need not ask about its every request."""
 MOST_KEYS = 131_072
 """Keys of which recent use is remembered, and leases whose use can be told; 25 MB each when full."""
 NO_HOLD = "no hold is open under this verdict: it never was, or it expired and stays charged as it was estimated"
 
 
 class Pace:
-    """How much each key used lately, fading over one lease's life. In a flood the longest unheard is forgotten."""
+    """How much each key used lately, fading over the longest lease's life; in a flood the oldest go."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -61,6 +66,13 @@ def key_of(who: Who, request: Request) -> int:
     return hash((who.name, request.client.ip, request.client.ja4))
 
 
+class Terms(NamedTuple):
+    """What a key's next lease may have at most: tokens, and seconds to use them in."""
+
+    tokens: int
+    ttl: float
+
+
 class Leases:
     """One tenant's leases and holds as its checks see them; `ahead` has the tokens.
 
@@ -86,24 +98,29 @@ class Leases:
         stopped: whatever its limits hold, this check does not pass, so there is no lease.
         """
         self.hear(request.leases, settings, now)
-        call, want = request.request, 0
+        call, want, reserve = request.request, 0, None
         if request.lease and not call.hold and not stopped:
-            self._pace(who).add(key_of(who, request), 1.0, settings.ttl, now)
-            want = self.want(who, request, settings, now)
+            self._pace(who).add(key_of(who, request), 1.0, settings.longest, now)
+            want, ttl = self.terms(who, request, settings, now)
+            reserve = Reserve(id_, now + ttl + GRACE) if want else None
+        elif call.hold:
+            reserve = Reserve(id_, now + settings.hold)
         settlements = tuple([Settlement(report.id, report.used) for report in request.leases])
-        reserve = _reserve(settings, want, id_, now, hold=call.hold)
         return Ask(draws, call.cost, want, settings.share, reserve, settlements, id_)
 
-    def want(self, who: Who, request: Request, settings: LeaseSettings, now: float) -> int:
-        """Most tokens that a key's lease should have now.
+    def terms(self, who: Who, request: Request, settings: LeaseSettings, now: float) -> Terms:
+        """Say how large and long a key's lease should be, by how much it used lately.
 
-        An unconfirmed account, perhaps a made-up key, gets none at first sight: a flood of them would carry an
-        address's whole budget away in leases. They are remembered apart, so that they push nobody else out.
+        A busy key's lease is short, so that links and facts reach it soon; a slow key's lasts for a few requests at
+        least. An unconfirmed account, perhaps a made-up key, has short ones alone, and none at first sight: a flood of
+        them would carry an address's whole budget away. They are remembered apart, so that they push nobody else out.
         """
-        lately = self._pace(who).lately(key_of(who, request), settings.ttl, now)
+        lately = self._pace(who).lately(key_of(who, request), settings.longest, now)
         if not who.confirmed and lately <= 1.0:
-            return 0
-        return min(settings.most, math.ceil(AHEAD * lately))
+            return Terms(0, settings.ttl)
+        rate = max(lately, 1.0) / settings.longest
+        ttl = min(max(settings.ttl, LASTING / rate), settings.longest) if who.confirmed else settings.ttl
+        return Terms(min(settings.most, math.ceil(AHEAD * rate * ttl) + FIRST), ttl)
 
     def give(self, who: Who, request: Request, lease: Lease, now: float) -> Lease:
         """Remember a lease for as long as it can be reported, or less in a flood of them."""
@@ -124,7 +141,7 @@ class Leases:
             used = 0 if given is None else min(report.used, given.tokens)
             if given is not None and used:
                 self.used += used
-                given.pace.add(given.key, used, settings.ttl, now)
+                given.pace.add(given.key, used, settings.longest, now)
                 for at, count in by_second(report, used, given.at, now):
                     self._witness.used(used_like(given.sighting, at, count))
 
@@ -151,12 +168,6 @@ def check_settle(body: Settle) -> None:
         raise Invalid("name the verdict whose hold is settled, or leases", "/verdict")
     if body.verdict is not None and body.actual is None:
         raise Invalid("say what the request came to, in the tenant's unit", "/actual")
-
-
-def _reserve(settings: LeaseSettings, want: int, id_: str, now: float, *, hold: bool) -> Reserve | None:
-    if want:
-        return Reserve(id_, now + settings.ttl + GRACE)
-    return Reserve(id_, now + settings.hold) if hold else None
 
 
 def by_second(report: LeaseReport, used: int, since: float, now: float) -> list[tuple[float, int]]:

@@ -190,12 +190,14 @@ class TenantLimiter:
     def _with_lease(self, verdict: Verdict, assessed: Assessed, taken: Taken) -> Verdict:
         """Add the lease that was taken, or in shadow mode the one of an account without limits."""
         who, request, now, settings = assessed.who, assessed.request, assessed.at, self.tenant.settings.leases
-        tokens = taken.granted
-        if verdict.mode == "shadow" and request.lease and not request.request.hold:
-            tokens = self.leases.want(who, request, settings, now)
-        if not tokens or verdict.decision != "allow":
+        tried = verdict.mode == "shadow" and request.lease and not request.request.hold
+        if verdict.decision != "allow" or not (tried or taken.granted):
             return verdict
-        lease = self.leases.give(who, request, Lease(verdict.id, tokens, settings.ttl), now)
+        want, ttl = self.leases.terms(who, request, settings, now)
+        tokens = want if tried else taken.granted
+        if not tokens:
+            return verdict
+        lease = self.leases.give(who, request, Lease(verdict.id, tokens, ttl), now)
         return structs.replace(verdict, lease=lease)
 
     def settle(self, body: Settle, now: float) -> Settled:

@@ -13,6 +13,10 @@ MOST_OPEN = 262_144
 """Reservations of one kind kept for a tenant; about 60 MB of them with their buckets' names."""
 
 
+SWEEP = 5.0
+"""Seconds at least between two looks at all of them, while they are full."""
+
+
 class Reserve(Value, frozen=True):
     """What a take shall make settleable: a name that nobody else has, and until when (seconds since 1970)."""
 
@@ -38,7 +42,7 @@ class Reservation(State):
 
 
 class Reservations:
-    """Reservations of one kind, in the order of their expiry but for a change of settings.
+    """Reservations of one kind, roughly in the order of their expiry: leases last shorter or longer.
 
     Full of those that are still open, it takes no more (counted in `refused`): a lease is then not granted, and a hold
     stays charged as it was estimated.
@@ -51,6 +55,7 @@ class Reservations:
         self._most = most
         self.changed: Callable[[Hashable], object] = id  # told the key of each bucket that is settled
         self._kept: dict[str, Reservation] = {}
+        self._swept = 0.0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -64,7 +69,16 @@ class Reservations:
                 break
             self.expired += found.charged < 0.0
             del self._kept[oldest]
+        if len(self._kept) >= self._most and not 0.0 <= now - self._swept < SWEEP:
+            self._sweep(now)
         return len(self._kept) < self._most
+
+    def _sweep(self, now: float) -> None:
+        """Forget what expired, or was settled, behind one that stays longer."""
+        self._swept = now
+        gone = [id_ for id_, found in self._kept.items() if found.until < now or found.charged >= 0.0]
+        for id_ in gone:
+            self.expired += self._kept.pop(id_).charged < 0.0
 
     def open(
         self, reserve: Reserve, buckets: Sequence[Bucket], amount: float, now: float, keys: Sequence[Hashable] = ()

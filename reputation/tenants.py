@@ -74,8 +74,11 @@ class LeaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How far a gateway may go without asking, and how long a hold stays open."""
 
     ttl: Annotated[
-        float, Meta(ge=0.5, le=60, description="Seconds that a lease lasts; links and facts reach its key that late.")
+        float, Meta(ge=0.5, le=60, description="Seconds that a busy key's lease lasts; news reach the key that late.")
     ] = 5.0
+    longest: Annotated[
+        float, Meta(ge=0.5, le=60, description="Seconds that a slow key's lease lasts, which is used some 30 times.")
+    ] = 60.0
     share: Annotated[
         float, Meta(gt=0, le=1, description="Most of what the tightest limit still holds that one lease takes.")
     ] = 0.25

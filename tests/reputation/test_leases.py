@@ -38,17 +38,28 @@ def used(verdict, count, *slices):
 
 
 def test_a_lease_follows_what_its_key_used_lately(engine):
-    """A key that came by once ties 2 tokens up; one that uses what it gets soon has as many as it needs."""
+    """A key that came by once ties a few tokens up; one that uses what it gets soon has as many as it needs."""
     verdict = lease_for(engine)
     sizes = [verdict.lease.tokens]
     for turn in range(4):
         verdict = lease_for(engine, now=NOW + turn * 0.1, leases=[used(verdict, verdict.lease.tokens)])
         sizes.append(verdict.lease.tokens)
-    assert sizes[0] == 2
+    assert sizes[0] == 4
     assert sizes == sorted(sizes)
-    assert sizes[-1] > 150
-    later = lease_for(engine, now=NOW + 60)
-    assert later.lease.tokens == 3
+    assert sizes[-1] > 60
+    later = lease_for(engine, now=NOW + 600)
+    assert later.lease.tokens <= 5
+
+
+def test_a_slow_key_s_lease_lasts_and_a_busy_key_s_is_short(engine):
+    """So that news reach a busy key soon, and a slow key need not ask about its every request."""
+    verdict = lease_for(engine)
+    assert verdict.lease.ttl == 60
+    for turn in range(40):
+        verdict = lease_for(engine, now=NOW + turn * 0.2, leases=[used(verdict, verdict.lease.tokens)])
+    assert verdict.lease.ttl == 5
+    stranger = [lease_for(engine, "made-up", now=NOW + i).lease for i in range(3)]
+    assert [lease and lease.ttl for lease in stranger] == [None, 5, 5]
 
 
 def test_a_lease_is_1_near_the_limit_and_over_it_there_is_none(engine):

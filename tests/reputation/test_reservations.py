@@ -144,6 +144,16 @@ def test_settled_reservations_make_room_and_expired_ones_too():
     assert (len(ahead.holds), ahead.holds.refused, ahead.holds.expired) == (1, 0, 2)
 
 
+def test_short_leases_behind_a_long_one_make_room_when_they_are_over():
+    ahead, bucket = Ahead(most=3), full(Limit(1.0, 1000.0), NOW)
+    for id_, ttl in (("long", 60.0), ("short", 5.0), ("settled", 60.0)):
+        take(Ask([draw_of(bucket)], 1.0, 10, 0.25, Reserve(id_, NOW + ttl + GRACE)), ahead, NOW)
+    ahead.leases.settle("settled", 1.0, NOW, debt=False)
+    assert leased([bucket], ahead, "new", now=NOW + 16).granted
+    assert (len(ahead.leases), ahead.leases.expired, ahead.leases.refused) == (2, 1, 0)
+    assert ahead.leases.settle("long", 0.0, NOW + 16, debt=False) == 0.0
+
+
 class Gateway:
     """One gateway as it behaves in the wild: it may lose what it knows, report late, or report twice."""
 

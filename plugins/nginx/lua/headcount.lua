@@ -4,7 +4,8 @@
 -- In the shared dict, per key ("k"), lease ("t" tokens left, "u" used by second) and tenant (lists, counters):
 --   k<name>   what the newest verdict says, as JSON        t<lease>        tokens left; below 0 they are gone
 --   c<name>   a check is out                               u<lease>.<sec>  requests that passed in that second
---   r<name>   a renewal brought nothing; not again yet     open, reports   leases to close; reports to send
+--   r<name>   a renewal brought nothing; not again yet     open <second>   leases that end then and are to be closed
+--   reports   what was used of closed leases, to be sent    n <name>        counts of all workers
 -- What the dict evicts when it is full costs a check more, and never lets more through: a lease without its counter
 -- counts as used.
 
@@ -20,12 +21,15 @@ Gate.__index = Gate
 
 local CLOSED = 2 ^ 40 -- taken from a counter of tokens so that nobody can pass on it any more
 local KEPT_AFTER = 30 -- seconds that counters outlive their lease, for whoever closes it
+local LONGEST = 90 -- seconds that a counter of requests lives; a lease lasts 60 at most
+local SLICES = 15 -- a lease's use is told in so many slices, of whole seconds
 local MOST_REPORTS = 10000
 local MOST_RENEWING = 100 -- a worker's timers at once; nginx runs 256
 local MOST_DECODED = 8192
 local REPORTS_A_CHECK = 16
 local REPORTS_A_SETTLE = 64
 local SETTLES_A_SWEEP = 100
+local SECONDS_A_SWEEP = 120
 local WAIT = 0.002 -- seconds between two looks at a check that somebody else sent
 local LEAST_DENIAL = 1 -- seconds for which a denial by tier is not asked about again
 local REFUSED = { [400] = true, [413] = true, [422] = true } -- a client's doing, so it never passes
@@ -120,7 +124,9 @@ function Gate:look(name, now)
   if now >= lease.ends then return kept, nil end
   local left = self.dict:incr("t" .. lease.id, -1)
   if not left or left < 0 then return kept, nil end
-  local _, _, forcible = self.dict:incr("u" .. lease.id .. "." .. floor(now), 1, 0, KEPT_AFTER * 2)
+  local first = floor(lease.at)
+  local slice = first + floor((now - first) / lease.width) * lease.width
+  local _, _, forcible = self.dict:incr("u" .. lease.id .. "." .. slice, 1, 0, LONGEST)
   if forcible then self:count "evicted" end
   return kept, lease.granted - left
 end
@@ -221,7 +227,7 @@ function Gate:keep(who, kept, now, spare)
   elseif type(grant) == "table" and grant.tokens > 0 then
     local granted, ends = grant.tokens + spare, now + grant.ttl
     kept.lease = {
-      id = grant.id, granted = granted, spare = spare, at = now, ends = ends,
+      id = grant.id, granted = granted, spare = spare, at = now, ends = ends, width = max(1, math.ceil(grant.ttl / SLICES)),
       low = granted >= 4 and floor(granted / 4) or -1,
       soon = granted >= 4 and ends - grant.ttl / 4 or ends,
     }
@@ -234,9 +240,18 @@ function Gate:keep(who, kept, now, spare)
   self:put("k" .. who.name, cjson.encode(kept), max(kept.ends or kept.lease.ends, now + 0.001) - now)
 end
 
+local function lease_of(text)
+  local id, granted, spare, at, ends, width = text:match "^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)$"
+  return {
+    id = id, granted = tonumber(granted), spare = tonumber(spare),
+    at = tonumber(at), ends = tonumber(ends), width = tonumber(width),
+  }
+end
+
 function Gate:note_open(lease)
-  local text = ("%s\n%d\n%d\n%.3f\n%.3f"):format(lease.id, lease.granted, lease.spare, lease.at, lease.ends)
-  if not self.dict:rpush(self.open_list, text) then self:count "dropped" end
+  local text = ("%s\n%d\n%d\n%.3f\n%.3f\n%d"):format(
+    lease.id, lease.granted, lease.spare, lease.at, lease.ends, lease.width)
+  if not self.dict:rpush(self.open_list .. floor(lease.ends) + 1, text) then self:count "dropped" end
 end
 
 -- Close a lease, once, and queue what was used of it. What nobody reports counts as used.
@@ -258,7 +273,7 @@ end
 
 function Gate:slices(lease, now)
   local found = {}
-  for second = floor(lease.at), min(floor(now), floor(lease.ends) + 1) do
+  for second = floor(lease.at), min(floor(now), floor(lease.ends)), lease.width do
     local key = "u" .. lease.id .. "." .. second
     local used = self.dict:get(key)
     if used then
@@ -324,15 +339,14 @@ function Gate:sweep()
 end
 
 function Gate:close_ended(now)
-  for _ = 1, MOST_REPORTS do
-    local text = self.dict:lpop(self.open_list)
-    if not text then return end
-    local id, granted, spare, at, ends = text:match "^(.-)\n(.-)\n(.-)\n(.-)\n(.-)$"
-    if now < tonumber(ends) + 0.05 then
-      self.dict:lpush(self.open_list, text)
-      return
+  local last = self.dict:get(self.open_list) or floor(now) - 1
+  for second = max(last + 1, floor(now) - SECONDS_A_SWEEP), floor(now) do
+    local text = self.dict:lpop(self.open_list .. second)
+    while text do
+      self:close(lease_of(text), now)
+      text = self.dict:lpop(self.open_list .. second)
     end
-    self:close({ id = id, granted = tonumber(granted), spare = tonumber(spare), at = tonumber(at), ends = tonumber(ends) }, now)
+    self.dict:set(self.open_list, second)
   end
 end
 
