@@ -28,6 +28,7 @@ SETTINGS = {
                 "blocked": {"from_risk": 50, "decision": "deny"},
             },
             "gateway": {"ja4_header": "X-Headcount-JA4"},
+            "leases": {"longest": 5},
         }
     }
 }
