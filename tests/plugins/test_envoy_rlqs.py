@@ -27,7 +27,7 @@ def told(body):
     for action in RateLimitQuotaResponse.FromString(body).bucket_action:
         bucket = action.quota_assignment_action.rate_limit_strategy.token_bucket
         known = action.WhichOneof("bucket_action") == "quota_assignment_action"
-        name = ",".join(action.bucket_id.bucket.values())
+        name = ",".join(value for _, value in sorted(action.bucket_id.bucket.items()))
         found[name] = (bucket.max_tokens, bucket.tokens_per_fill.value) if known else None
     return found
 
