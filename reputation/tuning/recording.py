@@ -97,7 +97,7 @@ class Recording:
             return []
         await self._work()
         found, last = recorder.segments(since), recorder.open_segment()
-        return found if last is None else [*found, await asyncio.to_thread(pack, last)]
+        return found if last is None or last.last < since else [*found, await asyncio.to_thread(pack, last)]
 
     def metrics(self) -> Iterator[Metric]:
         """What was recorded and dropped, and what is kept."""
