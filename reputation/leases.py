@@ -5,6 +5,7 @@ the key used lately, so that a key that came by once does not tie tokens up.
 """
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class Pace:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._used: dict[int, tuple[float, float]] = {}
+        self._used: OrderedDict[int, tuple[float, float]] = OrderedDict()
 
     def add(self, key: int, used: float, fade: float, now: float) -> None:
         total = self.lately(key, fade, now) + used
@@ -87,7 +88,7 @@ class Leases:
         self._most = most
         self._confirmed = Pace(most)
         self._strangers = Pace(most // 16)
-        self._out: dict[str, Given] = {}
+        self._out: OrderedDict[str, Given] = OrderedDict()
 
     def ask(
         self, who: Who, request: Request, draws: Sequence[Draw], settings: LeaseSettings, id_: str, now: float,

@@ -4,6 +4,7 @@ A lease's tokens are paid when it is granted, so gateways together never let mor
 becomes of them: a lease that nobody settles counts as used in full, and a hold as it was estimated.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 
 from reputation.bucket import Bucket, refund
@@ -54,7 +55,8 @@ class Reservations:
         self.settled = 0
         self._most = most
         self.changed: Callable[[Hashable], object] = id  # told the key of each bucket that is settled
-        self._kept: dict[str, Reservation] = {}
+        # a plain dict looks at every place that was deleted before it finds its first
+        self._kept: OrderedDict[str, Reservation] = OrderedDict()
         self._swept = 0.0
 
     def __len__(self) -> int:

@@ -136,7 +136,8 @@ function M.address(forwarded, peer, hops)
   return bare:find "^[%x:.]+$" and #bare <= 45 and bare or nil
 end
 
--- request: authorization, api_key, account, forwarded, peer, user_agent, ja4 as they came, nil for what did not.
+-- request: authorization, api_key, account, forwarded, peer, user_agent, ja4 as they came, nil for what did not. With an
+-- account, or a header configured for it, keys do not count.
 -- Returns the caller: account (or key), ip, ja4, user_agent, and name, which stands for the leased key.
 function M.read(request, options)
   local who = {
@@ -147,7 +148,7 @@ function M.read(request, options)
     who.ja4 = shortened(M.text(request.ja4), LONGEST_KEY)
   end
   local why
-  if options.account_header then
+  if options.account_header or request.account then
     who.account = M.short_key(M.text(stripped(request.account or "")))
   else
     who.key, why = M.api_key(request.authorization, request.api_key)

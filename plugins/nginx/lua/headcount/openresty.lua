@@ -1,0 +1,84 @@
+-- What the plug-ins for Kong and APISIX share: a gate for their settings, the caller of the present request, and what a
+-- decision means as header lines. Both run on nginx with Lua, so nothing here knows either of them.
+
+local caller = require "headcount.caller"
+local headcount = require "headcount"
+local told = require "headcount.told"
+
+local M = {}
+
+local gates = {}
+
+-- One gate a worker for the same settings, however often a gateway makes its configuration anew.
+function M.gate(options)
+  local names = {}
+  for name in pairs(options) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do names[i] = name .. "=" .. tostring(options[name]) end
+  local key = table.concat(names, "\n")
+  gates[key] = gates[key] or headcount.new(options):start()
+  return gates[key]
+end
+
+local function value_of(headers, name)
+  if not name then return nil end
+  local value = headers[name]
+  if type(value) == "table" then return nil, "more than one " .. name .. " header" end
+  return value
+end
+
+-- The caller of this request, without the headers that a client sent in Headcount's name. nil, reason: answer 400.
+-- A header that must occur once and occurs twice is refused, because the API might read the other one. `account`: who
+-- the gateway itself knows the client to be, if it does.
+function M.caller(options, account)
+  local headers = ngx.req.get_headers(0)
+  local authorization, twice = value_of(headers, "authorization")
+  local api_key, again = value_of(headers, "x-api-key")
+  local named, once_more = value_of(headers, options.account_header)
+  if twice or again or once_more then return nil, twice or again or once_more end
+  local ja4 = value_of(headers, options.ja4_header)
+  for name in pairs(headers) do
+    if name:lower():find "^x[-_]headcount[-_]" then ngx.req.clear_header(name) end
+  end
+  return caller.read({
+    authorization = authorization,
+    api_key = api_key,
+    account = account or named,
+    forwarded = options.trusted_hops > 1 and ngx.var.http_x_forwarded_for or nil,
+    peer = ngx.var.remote_addr,
+    user_agent = ngx.var.http_user_agent,
+    ja4 = ja4,
+  }, options)
+end
+
+-- Header lines for the API, of a request that passes.
+function M.for_upstream(decision)
+  return {
+    ["X-Headcount-Verdict"] = decision.verdict,
+    ["X-Headcount-Tier"] = decision.tier,
+    ["X-Headcount-Risk"] = decision.risk,
+    ["X-Headcount-Cluster"] = decision.cluster,
+    ["X-Headcount-Actions"] = decision.actions,
+  }
+end
+
+-- Header lines for the client.
+function M.for_client(decision)
+  return {
+    ["X-Headcount-Verdict"] = decision.verdict,
+    ["RateLimit-Policy"] = decision.policy,
+    ["RateLimit"] = decision.left,
+    ["Retry-After"] = decision.status and decision.status ~= 400 and decision.retry_after or nil,
+    ["Content-Type"] = decision.status and "application/problem+json" or nil,
+  }
+end
+
+-- What the API must not tell a client in Headcount's name.
+M.HIDDEN = {
+  "X-Headcount-Tier", "X-Headcount-Risk", "X-Headcount-Cluster", "X-Headcount-Actions", "X-Headcount-Status",
+  "X-Headcount-JA4",
+}
+M.problem = told.problem
+M.REFUSED = { status = 400 }
+
+return M
