@@ -247,16 +247,14 @@ class BucketId(_message.Message):
 class RateLimitQuotaUsageReports(_message.Message):
     __slots__ = ("domain", "bucket_quota_usages")
     class BucketQuotaUsage(_message.Message):
-        __slots__ = ("bucket_id", "time_elapsed", "num_requests_allowed", "num_requests_denied")
+        __slots__ = ("bucket_id", "num_requests_allowed", "num_requests_denied")
         BUCKET_ID_FIELD_NUMBER: _ClassVar[int]
-        TIME_ELAPSED_FIELD_NUMBER: _ClassVar[int]
         NUM_REQUESTS_ALLOWED_FIELD_NUMBER: _ClassVar[int]
         NUM_REQUESTS_DENIED_FIELD_NUMBER: _ClassVar[int]
         bucket_id: BucketId
-        time_elapsed: _duration_pb2.Duration
         num_requests_allowed: int
         num_requests_denied: int
-        def __init__(self, bucket_id: _Optional[_Union[BucketId, _Mapping]] = ..., time_elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., num_requests_allowed: _Optional[int] = ..., num_requests_denied: _Optional[int] = ...) -> None: ...
+        def __init__(self, bucket_id: _Optional[_Union[BucketId, _Mapping]] = ..., num_requests_allowed: _Optional[int] = ..., num_requests_denied: _Optional[int] = ...) -> None: ...
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     BUCKET_QUOTA_USAGES_FIELD_NUMBER: _ClassVar[int]
     domain: str
