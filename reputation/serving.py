@@ -162,7 +162,7 @@ class Serving:
 
     def _memory_metrics(self) -> Iterator[Metric]:
         states = [tenant.state for tenant in self.limiter.tenants.values()]
-        yield gauge("headcount_accounts_known", "Accounts that were pushed.", sum(len(s.known) for s in states))
+        yield gauge("headcount_accounts_known", "Accounts that were pushed.", sum(s.pushed() for s in states))
         yield gauge("headcount_accounts_met", "Accounts met in traffic.", sum(len(s.met) for s in states))
         yield gauge("headcount_strangers", "Unconfirmed accounts kept.", sum(len(s.strangers) for s in states))
         crowded = sum(s.met.crowded + s.strangers.crowded + s.budgets.crowded for s in states)

@@ -111,7 +111,7 @@ async def names_of(tenant: TenantLimiter, hashes: set[str]) -> dict[str, str]:
     if not hashes:
         return found
     state = tenant.state
-    accounts = [*state.known, *state.met.names()]
+    accounts = state.names()
     for i in range(0, len(accounts), AT_A_TIME):
         for account in accounts[i : i + AT_A_TIME]:
             digest = pseudonym(account, tenant.secret)

@@ -192,9 +192,8 @@ Decode = Callable[[bytes], tuple[str, Row]]
 class TenantState:
     """All that is remembered for one tenant.
 
-    asleep: what a store kept of accounts that nobody has asked for since the start, still encoded. touched: accounts
-    that changed; touched_owners: keys. degraded: the store that writes this down is away, and this is all there is.
-    mode, series: what buckets are charged for, and how often that has changed.
+    asleep: accounts that nobody has asked for since the start, still encoded. touched, touched_owners: accounts and keys
+    that changed. degraded: what writes this down is away. mode, series: what buckets are for, and how often it changed.
     """
 
     def __init__(self, most_accounts: int = 2_000_000, most_strangers: int = 65_536) -> None:
@@ -217,7 +216,7 @@ class TenantState:
         self._decode: Decode | None = None
 
     def lay_to_sleep(self, bodies: dict[str, bytes], met: int, strangers: int, decode: Decode) -> None:
-        """Take accounts in as they were kept; each is decoded when it is asked for, or when somebody wakes it."""
+        """Take accounts in as they were kept; each is decoded when it is asked for, or woken."""
         self.asleep, self._decode = bodies, decode
         self.met.asleep, self.strangers.asleep = met, strangers
 
@@ -323,8 +322,15 @@ class TenantState:
 
     def size(self) -> int:
         """Count the accounts that are kept, pushed or met."""
-        known_asleep = len(self.asleep) - self.met.asleep - self.strangers.asleep
-        return len(self.known) + known_asleep + len(self.met) + len(self.strangers)
+        return self.pushed() + len(self.met) + len(self.strangers)
+
+    def pushed(self) -> int:
+        """Count the accounts that billing pushed."""
+        return len(self.known) + len(self.asleep) - self.met.asleep - self.strangers.asleep
+
+    def names(self) -> list[str]:
+        """Name every account, those asleep and unconfirmed ones too."""
+        return [*self.asleep, *self.known, *self.met.names(), *self.strangers.names()]
 
 
 class MemoryStore:

@@ -60,7 +60,7 @@ class KeptTenant:
         self.damaged = 0
         budgets, networks, asns = state.budgets, state.networks, state.asns
         self.parts = (
-            Part("accounts", state.touched, self._account, self._accounts),
+            Part("accounts", state.touched, self._account, state.names),
             Part("owners", state.touched_owners, self._owner, state.owners.keys),
             Part("budgets", budgets.touched, self._budget, budgets.kept().keys),
             Part("networks", networks.touched, partial(_density, networks), networks.keys),
@@ -108,10 +108,6 @@ class KeptTenant:
         except (msgspec.DecodeError, TypeError, IndexError):
             self.damaged += 1
             return CROWDS[min(body[1], STRANGERS)], Row()
-
-    def _accounts(self) -> Iterable[str]:
-        state = self.state
-        return [*state.asleep, *state.known, *state.met.names(), *state.strangers.names()]
 
     def _account(self, name: str) -> Change:
         state, key = self.state, name.encode("utf-8", "surrogatepass")
