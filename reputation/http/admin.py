@@ -8,7 +8,7 @@ from aiohttp import web
 
 from reputation.errors import BadRequest, NotAllowed, NotFound, Problem
 from reputation.events import AccountFacts, Outcome, wire_type
-from reputation.http import admin_allow, admin_labels, admin_recorded, admin_tenants
+from reputation.http import admin_allow, admin_console, admin_labels, admin_recorded, admin_tenants, console
 from reputation.http.access import Caller, authenticate, authorise, check_local
 from reputation.http.admin_answers import Route, json_answer, whole
 from reputation.http.admin_labels import label_outcome
@@ -37,6 +37,7 @@ class Admin:
         """Return the aiohttp application."""
         app = web.Application(client_max_size=MOST_BODY, middlewares=[_problems])
         app[FAILED] = self.serving.journal.error
+        admin_console.watch(app, self.serving)
         for route in ROUTES:
             path = route.path.replace(".+", "(?s:.+)")  # an id may have line ends
             app.router.add_route(route.method, path, self._guarded(route))
@@ -160,6 +161,8 @@ ROUTES = (
     Route("GET", "/v1/decisions/{id}", Admin.get_decision, "reader"),
     *admin_allow.ROUTES,
     *admin_tenants.ROUTES,
+    *admin_console.ROUTES,
+    *console.ROUTES,
     *admin_recorded.ROUTES,
     *admin_labels.ROUTES,
     Route("GET", "/openapi.json", Admin.get_openapi, "reader"),

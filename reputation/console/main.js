@@ -1,0 +1,140 @@
+// The frame around the pages: navigation, tenant, who is asking; one page at a time.
+import * as account from "./account.js";
+import * as accounts from "./accounts.js";
+import { keepToken, read, token } from "./api.js";
+import * as audit from "./audit.js";
+import * as cluster from "./cluster.js";
+import * as clusters from "./clusters.js";
+import { askToken } from "./dialogs.js";
+import { anchor, button, element, fill } from "./elements.js";
+import * as exceptions from "./exceptions.js";
+import * as overview from "./overview.js";
+import { here, to } from "./route.js";
+import * as tenants from "./tenants.js";
+import * as tuning from "./tuning.js";
+import * as verdict from "./verdict.js";
+import * as verdicts from "./verdicts.js";
+
+/** Page, title, the module of one thing on it, if any. */
+const PAGES = {
+    overview: ["Overview", overview],
+    verdicts: ["Verdicts", verdicts, verdict],
+    accounts: ["Accounts", accounts, account],
+    clusters: ["Clusters", clusters, cluster],
+    tuning: ["Tuning", tuning],
+    exceptions: ["Exceptions", exceptions],
+    audit: ["Audit", audit],
+    tenants: ["Tenants", tenants],
+};
+const ROLES = ["reader", "operator", "admin"];
+const [main, status, notice] = ["main", "status", "notice"].map((id) => document.getElementById(id));
+let caller = null;
+let leave = new AbortController();
+
+/** What a page is given. `say` tells the user without moving the focus; `signal` ends with the page. */
+function context(at) {
+    return {
+        ...at,
+        signal: leave.signal,
+        link: (page, what = null) => to(at.tenant, page, what),
+        may: (role) => caller !== null && ROLES.indexOf(caller.role) >= ROLES.indexOf(role),
+        role: caller?.role,
+        say: (words) => fill(status, words),
+        again: show,
+    };
+}
+
+async function show() {
+    leave.abort();
+    leave = new AbortController();
+    const at = here();
+    if (at.tenant === null || !(at.page in PAGES)) {
+        location.replace(to(at.tenant ?? document.getElementById("tenant").value, "overview"));
+        return;
+    }
+    const [title, list, one] = PAGES[at.page];
+    const module = at.what !== null && one ? one : list;
+    document.title = `${title}${at.what ? ` ${at.what}` : ""} · ${at.tenant} · Headcount`;
+    frame(at);
+    fill(main, element("p", { class: "quiet" }, "…"));
+    const signal = leave.signal;
+    try {
+        const found = await module.show(context(at));
+        if (!signal.aborted) fill(main, element("h1", { class: at.page === "overview" ? "hidden" : "" },
+            at.what && one ? module.title(at.what) : title), found);
+    } catch (error) {
+        if (!signal.aborted) failed(error);
+    }
+}
+
+function failed(error) {
+    if (error.name === "AbortError") return;
+    if (error.status === undefined) console.error(error);
+    fill(main, element("h1", {}, error.status === 404 ? "Not here" : "This did not work"),
+        element("p", { role: "alert" }, error.message), error.status === 401
+            ? button("Enter a token", sign) : button("Try again", start));
+}
+
+function frame(at) {
+    fill(document.getElementById("pages"), Object.entries(PAGES).map(([page, [title]]) => {
+        const link = anchor(to(at.tenant, page), title);
+        if (page === at.page) link.setAttribute("aria-current", "page");
+        return element("li", {}, link);
+    }));
+    document.getElementById("home").href = to(at.tenant, "overview");
+    document.getElementById("tenant").value = at.tenant;
+}
+
+/** Ask who the API takes us for, which tenants there are, and show the page. */
+async function start() {
+    try {
+        caller = await read("/v1/caller");
+        const { tenants } = await read("/v1/tenants");
+        fill(document.getElementById("tenant"), tenants.map(({ name }) => element("option", { value: name }, name)));
+    } catch (error) {
+        caller = null;
+        tell();
+        failed(error);
+        return;
+    }
+    tell();
+    await show();
+}
+
+function tell() {
+    const open = caller !== null && !caller.tokens;
+    notice.hidden = caller !== null && !open;
+    fill(notice, open
+        ? "No token is configured: whoever is on this machine may read and change everything here."
+        : "Nothing is shown without a token: enter one of the configuration's.");
+    fill(document.getElementById("caller"), caller === null ? "" : `${caller.name} (${caller.role})`);
+    document.getElementById("sign").hidden = open;
+    fill(document.getElementById("sign"), token() ? "Forget the token" : "Enter a token");
+}
+
+async function sign() {
+    if (token()) {
+        keepToken(null);
+    } else {
+        const text = await askToken();
+        if (text === null) return;
+        keepToken(text);
+    }
+    await start();
+}
+
+document.getElementById("sign").addEventListener("click", sign);
+document.getElementById("tenant").addEventListener("change", (event) => {
+    const { page } = here();
+    location.hash = to(event.target.value, page);
+});
+document.getElementById("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
+});
+window.addEventListener("hashchange", async () => {
+    await show();
+    main.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+});
+start();

@@ -1,0 +1,66 @@
+// What the tenant's traffic came to over the last hour or day.
+import { path, read } from "./api.js";
+import { TimeChart } from "./charts.js";
+import { anchor, choice, element, figures, fill } from "./elements.js";
+import { number, percent, span, TIERS } from "./format.js";
+import { poll } from "./poll.js";
+
+const STOPS = ["throttle", "challenge", "deny"];
+const SCOPES = ["account", "cluster", "organisation", "neighbourhood", "address"];
+const EVERY = 5;
+
+export async function show(context) {
+    const charts = drawn(context);
+    const summary = element("div");
+    const windows = choice([["hour", "last hour"], ["day", "last day"]], "hour",
+        { "aria-label": "Span of the charts", on: { change: () => refresh() } });
+    const refresh = async () => {
+        const found = await read(path(["timeline"], { tenant: context.tenant, window: windows.value }), context.signal);
+        const tenant = await read(path(["tenants", context.tenant]), context.signal);
+        fill(summary, summarised(context, found, tenant));
+        charts.forEach(({ chart, columns }) => chart.set(found.columns.at, columns(found.columns)));
+    };
+    poll(context, EVERY, refresh);
+    await refresh();
+    return [element("div", { class: "line" }, element("h2", {}, "Now"), windows), summary,
+        element("div", { class: "charts" }, charts.map(({ chart }) => chart.node))];
+}
+
+function drawn(context) {
+    const rates = (columns, names) => names.map((name) => columns[name].map((n, i) => n / columns.seconds[i]));
+    const named = (names, prefix) => names.map((name, i) => [name, `${prefix}-${i}`]);
+    return [
+        { chart: new TimeChart(context, "Requests a second, by tier", named(TIERS, "tier"), { stacked: true }),
+            columns: (columns) => rates(columns, TIERS) },
+        { chart: new TimeChart(context, "Stops a second", named(STOPS, "stop"), { stacked: true }),
+            columns: (columns) => rates(columns, STOPS) },
+        { chart: new TimeChart(context, "Throttled a second, by whose limit", named(SCOPES, "scope"), { stacked: true }),
+            columns: (columns) => rates(columns, SCOPES) },
+        { chart: new TimeChart(context, "Linked accounts and clusters", [["accounts in clusters", "scope-1"], ["clusters", "accent"]]),
+            columns: (columns) => [columns.linked, columns.clusters] },
+        { chart: new TimeChart(context, "Degraded: state was away", [["degraded", "danger"]], { stacked: true, most: 1 }),
+            columns: (columns) => [columns.degraded] },
+    ];
+}
+
+function summarised(context, { now, columns }, tenant) {
+    const last = columns.at.length - 1;
+    const sum = (names) => names.reduce((total, name) => total + (last < 0 ? 0 : columns[name][last]), 0);
+    const requests = sum(TIERS);
+    const stops = sum(STOPS);
+    const seconds = last < 0 ? 1 : columns.seconds[last];
+    const trial = tenant.candidate === null ? "none"
+        : `${tenant.candidate} (${tenant.stage}${tenant.stage === "canary" ? ` ${number(tenant.percent)}%` : ""})`;
+    return figures([
+        ["requests a second", last < 0 ? "–" : number(requests / seconds)],
+        ["stopped", requests ? percent(stops / requests) : "–"],
+        ["clusters", anchor(context.link("clusters"), number(now.clusters))],
+        ["accounts in clusters", number(now.linked)],
+        ["accounts known", number(now.accounts_known)],
+        ["live revision", anchor(context.link("tuning"), tenant.revision)],
+        ["on trial", trial],
+        ["mode", tenant.mode],
+        ["linked", now.links_at ? `${span(Math.max(now.at - now.links_at, 0))} ago` : now.linker ? "not yet" : "linker is away"],
+        ["state", now.degraded ? element("strong", { class: "danger" }, "degraded") : "whole"],
+    ]);
+}

@@ -1,0 +1,111 @@
+"""What the console asks for beside the rest of the API: who it speaks for, recent traffic, and the last hour or day."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from reputation.errors import BadRequest
+from reputation.events import Verdict
+from reputation.http.admin_answers import Route, json_answer, whole
+from reputation.limiter import Asked, TenantLimiter
+from reputation.serving import Serving
+from reputation.timeline import WINDOWS, Timeline, sample_of
+
+if TYPE_CHECKING:
+    from reputation.http.admin import Admin
+
+TIMELINE: web.AppKey[Timeline] = web.AppKey("timeline")
+FILTERS = ("account", "decision", "tier", "cluster")
+
+
+def watch(app: web.Application, serving: Serving) -> None:
+    """Sample the timeline for as long as the application runs."""
+    app[TIMELINE] = Timeline(lambda: {name: _sample(serving, t) for name, t in serving.limiter.tenants.items()})
+
+    async def sampling(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(_sample_on(serving, app[TIMELINE]))
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    app.cleanup_ctx.append(sampling)
+
+
+async def _sample_on(serving: Serving, timeline: Timeline) -> None:
+    while True:
+        timeline.sample(serving.clock())
+        await asyncio.sleep(min(WINDOWS.values()))
+
+
+def _sample(serving: Serving, tenant: TenantLimiter) -> dict[str, Any]:
+    links, degraded = tenant.links, float(serving.store.degraded)
+    counts = tenant.counts
+    return sample_of(
+        counts.verdicts, counts.stops, clusters=len(links.clusters), linked=len(links.members), degraded=degraded
+    )
+
+
+async def get_caller(admin: "Admin", request: web.Request) -> web.Response:
+    """Who asks, with which role, for which tenants (none named: all), and whether tokens are configured at all."""
+    caller, tokens = request["caller"], bool(admin.serving.settings.tokens)
+    return json_answer({"name": caller.name, "role": caller.role, "tenants": caller.tenants, "tokens": tokens})
+
+
+async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
+    """Counts of the last hour or day in columns, and what stands now."""
+    tenant, window = admin.tenant(request), request.query.get("window", "hour")
+    if window not in WINDOWS:
+        raise BadRequest(f"window is one of {', '.join(WINDOWS)}", "/window")
+    timeline, serving = request.app[TIMELINE], admin.serving
+    timeline.sample(serving.clock())
+    name, linking = tenant.tenant.name, serving.linking
+    now = _sample(serving, tenant) | {
+        "at": serving.clock(),
+        "accounts_known": len(tenant.state.known),
+        "linker": linking.pid is not None,
+        "links_at": tenant.links.at,
+    }
+    found = {"tenant": name, "window": window, "step": WINDOWS[window], "now": now}
+    return json_answer(found | {"columns": timeline.columns(name, window)})
+
+
+async def get_recent(admin: "Admin", request: web.Request) -> web.Response:
+    """The newest verdicts with what was asked, newest first, as far as they pass ?account=, ?decision=, ?tier=, …"""
+    tenant, most, now = admin.tenant(request), whole(request, "limit", 100, 1, 1000), admin.serving.clock()
+    wanted = {name: request.query[name] for name in FILTERS if name in request.query}
+    found: list[dict[str, Any]] = []
+    for asked, verdict in _newer(tenant, request.query.get("after", "")):
+        if len(found) >= most:
+            break
+        if all(_member(asked, verdict, name) == value for name, value in wanted.items()):
+            found.append({"request": msgspec.to_builtins(asked), "verdict": msgspec.to_builtins(verdict)})
+    return json_answer({"tenant": tenant.tenant.name, "at": now, "recent": found})
+
+
+def _newer(tenant: TenantLimiter, id_: str) -> Iterator[tuple[Asked, Verdict]]:
+    """Recent verdicts, newest first, as far as the one called `id_`; ids rise with time."""
+    for asked, verdict in tenant.verdicts.newest(len(tenant.verdicts)):
+        if verdict.id <= id_:
+            return
+        yield asked, verdict
+
+
+def _member(asked: Asked, verdict: Verdict, name: str) -> str | None:
+    told = verdict.shadow or verdict
+    members = {
+        "account": asked.account,
+        "decision": told.decision,
+        "tier": verdict.tier,
+        "cluster": None if verdict.cluster is None else verdict.cluster.id,
+    }
+    return members[name]
+
+
+ROUTES = (
+    Route("GET", "/v1/caller", get_caller, "reader"),
+    Route("GET", "/v1/timeline", get_timeline, "reader"),
+    Route("GET", "/v1/recent", get_recent, "reader"),
+)
