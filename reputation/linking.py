@@ -1,6 +1,7 @@
 """When links are made anew: in step with recorded time in a replay, on a timer beside live checks."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from math import inf
@@ -8,6 +9,7 @@ from math import inf
 import msgspec
 from msgspec import Struct, structs
 
+from reputation.errors import Unavailable
 from reputation.hydra.linker import LinkerSettings
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.limiter import Limiter, TenantLimiter
@@ -180,8 +182,11 @@ class LiveLinking:
         for name, tenant in linked(self._limiter):
             if name in self._taken_up or self._records is None:
                 continue
+            try:
+                found = await self._records.get(name, BOOK, LINKS)
+            except Unavailable:  # shared state is away; the next turn asks again
+                continue
             self._taken_up.add(name)
-            found = await self._records.get(name, BOOK, LINKS)
             if found is None:
                 continue
             try:
@@ -217,7 +222,8 @@ class LiveLinking:
         for name, tenant in tenants:
             if self._records is not None:
                 body = await asyncio.to_thread(_encoded, self._books[name], tenant.links)
-                await self._records.put(name, BOOK, LINKS, body)
+                with contextlib.suppress(Unavailable):  # shared state is away; the next epoch's are kept
+                    await self._records.put(name, BOOK, LINKS, body)
 
     def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
         batch = batch_of(name, linker_settings(tenant, tenant.secret), tenant.witness.collect(), now, epoch=epoch)

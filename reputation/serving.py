@@ -192,6 +192,8 @@ class Serving:
 
     def _state_metrics(self) -> Iterator[Metric]:
         yield gauge("headcount_degraded", "1 while state is away and this goes on in memory.", int(self.store.degraded))
+        if self.shared is not None:
+            yield from self.shared.metrics()
         figures = self.store.figures()
         if figures is None:
             return

@@ -10,8 +10,11 @@ import contextlib
 from collections.abc import Awaitable, Coroutine, Iterator
 from typing import Any
 
+from prometheus_client.metrics_core import Metric
+
 from reputation.breaker import Breaker
 from reputation.charges import Ask, Taken
+from reputation.counts import counter, gauge
 from reputation.errors import Conflict, NotFound, Unavailable
 from reputation.events import AccountFacts, Charged, Outcome, Request, Settle, Settled, Verdict
 from reputation.facts import from_push
@@ -53,6 +56,11 @@ class SharedTenant:
         self._clock = clock
         self._log = store.log
         self._repeats: dict[tuple[str, str], asyncio.Future[Verdict]] = {}
+
+    @property
+    def replicas(self) -> int:
+        """Replicas that live, as last heard."""
+        return self._pulse.replicas
 
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         """Answer at once, or when Redis has. Raises Invalid if nobody is named, Unavailable if the tenant is closed."""
@@ -252,3 +260,20 @@ class SharedState:
         """Let every tenant whose state is away see whether it is back."""
         away = [tenant for tenant in self.tenants.values() if not tenant.breaker.closed]
         await asyncio.gather(*[tenant.turn() for tenant in away])
+
+    def metrics(self) -> Iterator[Metric]:
+        """What /metrics tells of shared state."""
+        tenants = [*self.tenants.values()]
+        takes = [tenant.takes for tenant in tenants]
+        replicas = max((tenant.replicas for tenant in tenants), default=1)
+        yield gauge("headcount_state_replicas", "Live replicas, as last heard.", replicas)
+        yield counter("headcount_state_batches", "Batches of takes sent.", sum(t.batches for t in takes))
+        yield counter(
+            "headcount_state_retries", "Batches sent again after a lost connection.", sum(t.retries for t in takes)
+        )
+        yield counter("headcount_state_outages", "Times that state went away.", sum(t.breaker.opened for t in tenants))
+        yield counter("headcount_state_alone", "Checks answered without shared state.", sum(t.alone for t in tenants))
+        crowded = sum(t.shares.crowded for t in tenants)
+        yield counter("headcount_state_shares_crowded", "Buckets without a share of their own.", crowded)
+        looked_up = sum(len(t.accounts.looked_up) for t in tenants)
+        yield gauge("headcount_state_looked_up", "Accounts and keys looked up lately.", looked_up)

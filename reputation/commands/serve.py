@@ -18,7 +18,7 @@ import plugins.haproxy
 from reputation.commands.options import config_option, ends_well
 from reputation.config import Settings
 from reputation.decision_log import DecisionLog, event_log
-from reputation.errors import ConfigError
+from reputation.errors import ConfigError, Unavailable
 from reputation.http import spoe_listener
 from reputation.http.access import is_loopback
 from reputation.http.admin import Admin
@@ -28,7 +28,7 @@ from reputation.http.routes import CheckRoutes, adapters, body_limit
 from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
-from reputation.sidecar import build, empty_state, hash_key, kept_hash_key, open_addresses, read_settings
+from reputation.sidecar import HASH_KEY, build, empty_state, hash_key, kept_hash_key, open_addresses, read_settings
 from reputation.stores.places import Opening, Store, is_shared, open_store
 
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
@@ -77,7 +77,7 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
     store = open_store(place, Opening(partial(empty_state, settings), log, time.time))
     keeping = asyncio.create_task(store.run())
     try:
-        serving = _assemble(settings, store, hash_key() or await kept_hash_key(store.records), log)
+        serving = _assemble(settings, store, hash_key() or await _kept_hash_key(store), log)
         if is_shared(place):
             serving.share(store)
         await work(serving)
@@ -85,6 +85,16 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
         await store.close()
+
+
+async def _kept_hash_key(store: Store) -> bytes:
+    try:
+        return await kept_hash_key(store.records)
+    except Unavailable:
+        raise ConfigError(
+            f"--state: it is away, and so is the hash key that is kept there; "
+            f"with {HASH_KEY} in the environment a sidecar starts without it"
+        ) from None
 
 
 async def _serve(

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import structs
 
 from reputation.config import Settings, named_tenants
-from reputation.errors import Conflict, NotFound
+from reputation.errors import Conflict, NotFound, Unavailable
 from reputation.ids import Ulids
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.records import ABSENT, Records
@@ -91,7 +91,10 @@ class Tuning:
         """Put in force what is kept of every tenant, also of those that a reload brought."""
         for name in list(self._limiter.tenants):
             for kind in self._appliers:
-                await self.refresh(name, kind)
+                try:
+                    await self.refresh(name, kind)
+                except Unavailable:  # a sidecar may start while shared state is away
+                    self._news.put_nowait((name, kind))
 
     async def refresh(self, tenant: str, kind: str) -> None:
         """Put in force what is kept of one kind; of a tenant that is not here nothing."""
@@ -105,7 +108,7 @@ class Tuning:
             tenant, kind = await self._news.get()
             try:
                 await self.refresh(tenant, kind)
-            except OSError as error:  # the store is away for a moment; what is in force stays so
+            except (OSError, Unavailable) as error:  # the store is away for a moment; what is in force stays so
                 self._warn("tuning_not_refreshed", tenant=tenant, kind=kind, error=str(error))
                 await asyncio.sleep(RETRY_AFTER)
                 self._news.put_nowait((tenant, kind))
