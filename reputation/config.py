@@ -75,6 +75,15 @@ class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 65_536
 
 
+class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the webhook listener finds what it checks signatures by; no secret stands in this file."""
+
+    stripe: Annotated[
+        dict[Text, Annotated[str, Meta(pattern="^[@$].+")]],
+        Meta(description="A tenant's name, and where its endpoint's signing secret is: `@` a file, `$` a variable."),
+    ] = {}
+
+
 class RecordingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is recorded of decisions, for each tenant, so that a draft can be replayed on them."""
 
@@ -121,6 +130,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     recording: Annotated[RecordingSettings, Meta(description="What is recorded of decisions, to replay drafts on.")] = (
         RecordingSettings()
     )
+    webhooks: Annotated[WebhookSettings, Meta(description="What `--webhooks` serves.")] = WebhookSettings()
 
 
 DEFAULT = Settings()

@@ -57,6 +57,7 @@ class Serving:
             log.warning,
         )
         self.listeners: dict[str, Any] = {}
+        self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
         self.journal = log
         self._reload_failures = 0
@@ -140,6 +141,8 @@ class Serving:
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
         yield from trial_metrics(sorted(self.tuning.trials.items()))
         yield from self.tuning.recording.metrics()
+        for source in self.metric_sources:
+            yield from source()
         yield from self._linker_metrics()
         yield from self._memory_metrics()
         yield from self._reservation_metrics()

@@ -66,6 +66,7 @@ BOUNDARIES = {
     "reputation/http/aiohttp_listener.py",
     "reputation/http/admin.py",
     "reputation/http/spoe_listener.py",
+    "reputation/http/webhooks.py",
 }
 """Where a fault of one request must not end the others'."""
 

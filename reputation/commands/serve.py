@@ -25,11 +25,13 @@ from reputation.http.admin import Admin
 from reputation.http.envoy_calls import needed
 from reputation.http.listener_sockets import AddressError, bind
 from reputation.http.routes import CheckRoutes, adapters, body_limit
+from reputation.http.webhooks import Webhooks, check_secrets
 from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
 from reputation.sidecar import HASH_KEY, build, empty_state, hash_key, kept_hash_key, open_addresses, read_settings
 from reputation.stores.places import Opening, Store, is_shared, open_store
+from reputation.tuning.recording import recorded_beside
 
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
 COLLECT_AFTER = 50_000
@@ -43,6 +45,7 @@ COLLECT_AFTER = 50_000
 @click.option(
     "--grpc", help="gRPC listener for Envoy, with the extra [envoy]: HOST:PORT or unix:PATH; none by default."
 )
+@click.option("--webhooks", help="Listener for webhooks, HOST:PORT, which serves nothing else; none by default.")
 @click.option(
     "--state",
     help="Where state is kept: a file, :memory:, or redis://, rediss://, redis+sentinel:// or redis+cluster://; "
@@ -58,14 +61,23 @@ COLLECT_AFTER = 50_000
 )
 @ends_well
 def serve(
-    config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, state: str | None, kind: str
+    config: Path | None,
+    listen: str,
+    admin: str,
+    spoe: str | None,
+    grpc: str | None,
+    webhooks: str | None,
+    state: str | None,
+    kind: str,
 ) -> None:
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
     settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
     work = partial(_serve, config=config, listen=listen, admin=admin, spoe=spoe, grpc=grpc, kind=kind)
-    uvloop.run(_with_state(settings, state, work))
+    if webhooks is not None:
+        check_secrets(settings)
+    uvloop.run(_with_state(settings, state, partial(_with_webhooks, webhooks, work)))
     for socket in (listen, spoe or "", grpc or ""):
         if socket.startswith("unix:"):
             Path(socket[5:]).unlink(missing_ok=True)
@@ -80,11 +92,30 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
         serving = _assemble(settings, store, hash_key() or await _kept_hash_key(store), log)
         if is_shared(place):
             serving.share(store)
+        serving.tuning.recording.directory = recorded_beside(place)
         await work(serving)
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
         await store.close()
+
+
+async def _with_webhooks(address: str | None, work: Callable[[Serving], Awaitable[None]], serving: Serving) -> None:
+    """Serve webhooks beside everything else, if they are asked for."""
+    if address is None:
+        await work(serving)
+        return
+    webhooks = Webhooks(serving)
+    serving.metric_sources.append(webhooks.metrics)
+    runner = web.AppRunner(webhooks.application(), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, bind(address)).start()
+        await work(serving)
+    except AddressError as error:
+        raise ConfigError(str(error)) from None
+    finally:
+        await runner.cleanup()
 
 
 async def _kept_hash_key(store: Store) -> bytes:

@@ -14,6 +14,7 @@ from reputation.http.admin_answers import Route, json_answer, whole
 from reputation.http.admin_labels import label_outcome
 from reputation.http.openapi import description
 from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view, facts_view
+from reputation.http.webhooks import remember_customer
 from reputation.limiter import TenantLimiter
 from reputation.orders import OrderBody, order_of
 from reputation.serving import Serving
@@ -84,6 +85,7 @@ class Admin:
         before = None if row is None else facts_view(row.facts)
         await self.serving.push(tenant, account, body)
         after = facts_view(tenant.state.known[account].facts)
+        await remember_customer(self.serving, tenant, account, body.external or {})
         request["change"] = Change(tenant.tenant.name, "account.put", account, before, after, pushed=True)
         return web.Response(status=204)
 

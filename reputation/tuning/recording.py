@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from reputation.config import RecordingSettings
 from reputation.ids import Ulids
 from reputation.limiter import TenantLimiter
+from reputation.stores.places import MEMORY, default_place
 from reputation.tuning.recorded import OPEN, Packed, Recorder, pack
 
 EVERY = 1.0
@@ -115,6 +116,12 @@ def _delete(gone: list[Packed]) -> None:
     for packed in gone:
         if isinstance(packed.data, Path):
             packed.data.unlink(missing_ok=True)
+
+
+def recorded_beside(place: str | None) -> Path | None:
+    """Where recorded decisions are kept beside a state file; None for state that is in memory or shared."""
+    place = place or default_place()
+    return None if place == MEMORY or "://" in place else Path(place + ".recorded")
 
 
 def is_open(id_: str) -> bool:
