@@ -70,9 +70,9 @@ def cluster_view(tenant: TenantLimiter, id_: str) -> dict[str, Any]:
     if cluster is None:
         raise NotFound(f"no cluster is called {id_!r} now")
     members = [[name, confidence] for name, (owner, confidence) in tenant.links.members.items() if owner == id_]
-    names = ("kind", "value", "family", "members", "share", "nats")
+    names = ("kind", "value", "family", "members", "share", "nats", "holders")
     evidence = [{name: getattr(e, name) for name in names} | {"words": in_words(e, cluster)} for e in cluster.evidence]
-    return _cluster(cluster) | {"evidence": evidence, "members": sorted(members)}
+    return _cluster(cluster) | {"evidence": evidence, "members": sorted(members), "drawn": cluster.drawn}
 
 
 def in_words(evidence: Any, cluster: Cluster) -> str:

@@ -27,6 +27,8 @@ from reputation.hydra.surprise import Cell, Pools
 OUTCOMES = {"chargeback": "accused", "abuse": "accused", "challenge_failed": "accused", "good": "cleared"}
 WATCHED = 7 * DAY
 RESTRICTED = 0.99
+DRAWN = 60
+"""Members of a cluster that a picture of it shows; more are a blot."""
 BARE = 0.1
 """When under a tenth of the accounts seen are confirmed, the gateway knows no facts and all settled ones count."""
 
@@ -255,10 +257,12 @@ class Linker:
         wanted = demand[numbers]
         confidence = clusters.confidence(kept)
         level = water_level(wanted, self.settings.purse * typical)
-        evidence = self._evidence(numbers, known) if known is not None else ()
+        drawn = numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), DRAWN)).astype(np.int64)]
+        evidence = self._evidence(numbers, drawn, known) if known is not None else ()
         return Cluster(
             name, kept.since, len(kept.members), confidence, kept.families,
             self._standing(name, numbers, confidence, now), evidence, float(wanted.sum()), level,
+            tuple(str(self.ledger.accounts.names[n]) for n in drawn),
         )  # fmt: skip
 
     def _standing(self, name: str, numbers: Ints, confidence: float, now: float) -> Standing:
@@ -268,26 +272,28 @@ class Linker:
             return "challenged"
         return "restricted" if confidence >= RESTRICTED else "shared"
 
-    def _evidence(self, numbers: Ints, known: Background, most: int = 12) -> tuple[Evidence, ...]:
-        """The values that link the members, the most surprising first."""
+    def _evidence(self, numbers: Ints, drawn: Ints, known: Background, most: int = 12) -> tuple[Evidence, ...]:
+        """The values that link the members, the most surprising first, and which members to draw hold them."""
         inside = np.zeros(known.known.shape[1], bool)
         inside[numbers] = True
         rows = inside[known.items.accounts]
-        held, count = np.unique(known.items.items[rows], return_counts=True)
+        accounts, values = known.items.accounts[rows], known.items.items[rows]
+        held, count = np.unique(values, return_counts=True)
         expected = known.general[held]
         nats = len(numbers) * divergence(count / len(numbers), expected)
         best = np.argsort(-nats, kind="stable")[:most]
         return tuple(
-            self._worded(known.items, int(held[i]), int(count[i]), float(expected[i]), float(nats[i]))
+            self._worded(known.items, int(held[i]), (int(count[i]), float(expected[i]), float(nats[i])),
+                         np.flatnonzero(np.isin(drawn, accounts[values == held[i]])))
             for i in best
             if nats[i] > 3.0 and count[i] >= 2
-        )
+        )  # fmt: skip
 
-    def _worded(self, items: Items, item: int, members: int, share: float, nats: float) -> Evidence:
+    def _worded(self, items: Items, item: int, weight: tuple[int, float, float], holders: Ints) -> Evidence:
+        """weight: members who hold it, share of others who do, nats."""
         kind = KINDS[items.kind[item]]
-        return Evidence(
-            kind.name, describe(self.ledger, kind.name, int(items.value[item])), kind.family, members, share, nats
-        )
+        words = describe(self.ledger, kind.name, int(items.value[item]))
+        return Evidence(kind.name, words, kind.family, *weight, tuple(map(int, holders)))
 
 
 def _log_odds(confidence: float) -> float:

@@ -13,7 +13,10 @@ Neighbourhood = tuple[str, ...]
 
 
 class Evidence(Struct, frozen=True, array_like=True, gc=False):
-    """One value that links members. share: of accounts outside who have it too; nats: surprise at meeting so many."""
+    """One value that links members. share: of accounts outside who have it too; nats: surprise at meeting so many.
+
+    holders: which of the cluster's `drawn` members have it, by their places there.
+    """
 
     kind: str
     value: str
@@ -21,6 +24,7 @@ class Evidence(Struct, frozen=True, array_like=True, gc=False):
     members: int
     share: float
     nats: float
+    holders: tuple[int, ...] = ()
 
 
 class Cluster(Struct, frozen=True, array_like=True, gc=False):
@@ -28,7 +32,7 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
 
     level is the max-min fair share: a member who wants less gets what it wants, nobody gets more, and all together
     no more than the purse. standing: "shared" and "restricted" follow from confidence; "challenged" needs evidence
-    of another kind beside links (labels, disputes); "blessed" is an operator's word.
+    of another kind beside links (labels, disputes); "blessed" is an operator's word. drawn: members for a picture.
     """
 
     id: str
@@ -40,6 +44,7 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
     evidence: tuple[Evidence, ...]
     demand: float
     level: float
+    drawn: tuple[str, ...] = ()
 
 
 class Budget(Struct, frozen=True, array_like=True, gc=False):

@@ -28,6 +28,19 @@ def test_a_hydra_is_one_cluster_and_nobody_else_is_in_one():
     assert 0 < cluster.level * cluster.size <= links.typical_daily_use * 1.001
 
 
+def test_evidence_names_the_members_to_draw_that_hold_it():
+    """For a picture: a value that all members have is held by all that are drawn, and nobody else is named."""
+    linker = Linker()
+    honest(linker)
+    heads = hydra(linker, 80)
+    (cluster,) = linker.epoch(NOW).clusters.values()
+    assert len(cluster.drawn) == len(set(cluster.drawn) & set(heads)) == min(cluster.size, 60)
+    common = [evidence for evidence in cluster.evidence if evidence.members == cluster.size]
+    assert common
+    assert all(evidence.holders == tuple(range(len(cluster.drawn))) for evidence in common)
+    assert all(set(evidence.holders) <= set(range(len(cluster.drawn))) for evidence in cluster.evidence)
+
+
 def test_a_workshop_room_is_not_linked():
     linker = Linker()
     honest(linker)
