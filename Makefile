@@ -42,7 +42,7 @@ bench: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m benchmarks.machine
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.replay_speed
-	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --listen {listen} --admin {admin}'
+	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --state :memory: --listen {listen} --admin {admin}'
 
 # Look for bytes that the gateways' codecs and adapters cannot bear; `make fuzz SECONDS=600` looks longer at each.
 fuzz: $(VENV)/.test

@@ -88,6 +88,7 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
     log = event_log(settings.log, sys.stderr)
     store = open_store(place, Opening(partial(empty_state, settings), log, time.time))
     keeping = asyncio.create_task(store.run())
+    keeping.add_done_callback(partial(_keeping_ended, log))
     try:
         serving = _assemble(settings, store, hash_key() or await _kept_hash_key(store), log)
         if is_shared(place):
@@ -202,6 +203,11 @@ def _limits(settings: Settings) -> Limits:
         body_time=http.body_timeout,
         idle=http.idle_timeout,
     )
+
+
+def _keeping_ended(log: Any, keeping: asyncio.Task[None]) -> None:
+    if not keeping.cancelled() and (error := keeping.exception()) is not None:
+        _failed(log, "state_writer_failed", error)
 
 
 def _failed(log: Any, event: str, error: BaseException) -> None:

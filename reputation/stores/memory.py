@@ -192,8 +192,8 @@ Decode = Callable[[bytes], tuple[str, Row]]
 class TenantState:
     """All that is remembered for one tenant.
 
-    asleep: accounts that nobody has asked for since the start, still encoded. touched, touched_owners: accounts and keys
-    that changed. degraded: what writes this down is away. mode, series: what buckets are for, and how often it changed.
+    asleep: accounts that nobody has asked for since the start, still encoded. touched, touched_owners: accounts and
+    keys that changed. degraded: what writes this down is away. mode, series: what is charged, how often it changed.
     """
 
     def __init__(self, most_accounts: int = 2_000_000, most_strangers: int = 65_536) -> None:

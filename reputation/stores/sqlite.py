@@ -40,6 +40,9 @@ MOST_GAPS = 64
 FAULTS = (sqlite3.Error, OSError, ConfigError)
 """What may go wrong with a file; ConfigError is of one that cannot be opened again."""
 
+UNWRITABLE = (TypeError, ValueError, OverflowError, msgspec.MsgspecError)
+"""What encoding one value may raise."""
+
 Taken = tuple[KeptTenant, Part, set[Hashable]]
 """Names of one part of a tenant that are to be written."""
 
@@ -71,6 +74,7 @@ class SqliteStore:
         """Open or make the file and read what tenants share. Raises ConfigError naming file and mend."""
         self.degraded = False
         self.failures = 0
+        self.left_out = 0
         self._make, self._log, self._clock = make, log, clock
         self._file = StateFile(path)
         self._writer = ThreadPoolExecutor(1, "state-writer")
@@ -117,14 +121,19 @@ class SqliteStore:
 
     async def run(self) -> None:
         """Write behind, and wake who is asleep, until cancelled."""
-        waking = asyncio.create_task(self._wake_all())
+        waking, told = asyncio.create_task(self._wake_all()), False
         try:
             while True:
                 await asyncio.sleep(self._pause)
                 if self._is_due():
                     await self.flush()
+        except asyncio.CancelledError:
+            told = True
+            raise
         finally:
             waking.cancel()
+            if not told:
+                self._set_degraded(True)  # a fault of ours: from here on nothing is written behind
 
     async def close(self) -> None:
         """Write what is left, note that the stop was clean, and let the file go."""
@@ -195,7 +204,10 @@ class SqliteStore:
         changes: list[Change] = []
         started = time.perf_counter()
         for name in names:
-            changes.append(part.change(name))
+            try:
+                changes.append(part.change(name))
+            except UNWRITABLE as error:
+                self._left_out(part, error)
             held = time.perf_counter() - started
             if held > SLICE:
                 self._held = max(self._held, held)
@@ -204,6 +216,12 @@ class SqliteStore:
                 await asyncio.sleep(0)
                 started = time.perf_counter()
         return changes
+
+    def _left_out(self, part: Part, error: Exception) -> None:
+        """Go on without what cannot be encoded: one odd value must not keep everything else from being written."""
+        self.left_out += 1
+        if self.left_out == 1:
+            self._log.error("state_unwritable", part=part.table, error=f"{type(error).__name__}: {error}")
 
     async def _in_writer(self, work: Callable[[], None]) -> None:
         await asyncio.wrap_future(self._writer.submit(work))

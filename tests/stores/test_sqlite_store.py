@@ -234,6 +234,26 @@ def test_nothing_is_noted_where_nothing_is_written():
     assert len(limiter.state.touched) == len(limiter.state.budgets.touched) == 0
 
 
+def test_one_value_that_cannot_be_written_keeps_nothing_else_from_being_written(path):
+    first = Run(path)
+    first.check("a")
+    first.state.budgets.touched.add(("no key", 1j))
+    first.state.touched_owners.add_all([b"x" * 16])
+    first.flush()
+    assert (first.store.left_out, first.journal.events) == (1, ["state_unwritable"])
+    first.die()
+    assert Run(path).state.row("a") is not None
+
+
+async def test_a_writer_that_ends_by_a_fault_of_ours_says_degraded(path):
+    run = Run(path)
+    run.store._pause = 0.0
+    run.store._clock = None
+    with pytest.raises(TypeError):
+        await run.store.run()
+    assert run.check("a").degraded
+
+
 def test_the_hash_key_is_made_once(path):
     first = Run(path)
     made = asyncio.run(kept_hash_key(first.store.records))
