@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+import reputation.linking as linking_module
 from geoip.book import AddressBook
 from reputation.config import DEFAULT
 from reputation.events import Account, AccountFacts, Client, Payment, Request, Seconds
@@ -81,6 +82,30 @@ def test_a_replay_links_a_crude_hydra_the_same_way_twice() -> None:
     heads = [name for name in members if name.startswith("head_")]
     assert len(heads) >= 90
     assert len(members) == len(heads)
+
+
+def test_in_a_large_replay_links_wait_for_the_next_epoch_and_are_the_same_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Above that size both cores have work: an epoch's links are in force when the next one is asked for."""
+    at_once, _ = replayed(8)
+    monkeypatch.setattr(linking_module, "SMALL", 100)
+    waited, one = replayed(8)
+    again, _ = replayed(8)
+    assert waited == again
+    assert len(one.tenant("default").links.members) >= 90
+    first = [next(i for i, word in enumerate(words) if not word.endswith("None")) for words in (at_once, waited)]
+    assert first[0] < first[1]
+
+
+def test_notes_are_fed_before_any_would_be_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the next epoch is away, the linker is given what waits, and reads it."""
+    monkeypatch.setattr(linking_module, "SMALL", 100)
+    monkeypatch.setattr(linking_module, "MOST_WAITING", 200)
+    monkeypatch.setattr(linking_module, "NEWS", 0.01)
+    _, one = replayed(4)
+    assert one.tenant("default").witness.waiting <= 200
+    assert one.tenant("default").witness.dropped == 0
 
 
 def test_linked_heads_share_one_purse_of_a_few_accounts_use() -> None:
