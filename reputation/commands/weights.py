@@ -14,6 +14,7 @@ from reputation.commands.options import ends_well, json_option, moment, on_sidec
 from reputation.commands.weights_cases import test
 from reputation.commands.weights_draft import laid_over, read_overrides
 from reputation.commands.weights_replay import replay
+from reputation.commands.weights_suggest import suggest
 
 reason_option = click.option("--reason", required=True, help="Why; it stays with the revision and in the audit log.")
 
@@ -165,6 +166,7 @@ def stop(reason: str, tenant: str, admin: str, token: str | None) -> None:
 
 
 weights.add_command(replay)
+weights.add_command(suggest)
 weights.add_command(test)
 
 

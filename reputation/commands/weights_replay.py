@@ -50,15 +50,11 @@ def replay(draft: str, since: float, against: int | None, max_paying_tightened: 
     def get(rest: str) -> Any:
         return call(admin, token, "GET", path_of(tenant, rest))
 
-    def fetch(id_: str) -> bytes:
-        return download(admin, token, path_of(tenant, f"/recorded/{part(id_)}"))
-
-    live = _revision(get, tenant, str(against or get("")["revision"]))
-    drafted = _revision(get, tenant, draft)
+    live = revision_of(get, tenant, str(against or get("")["revision"]))
+    drafted = revision_of(get, tenant, draft)
     check_floor(drafted)
-    labels = call(admin, token, "GET", f"/v1/labels?tenant={part(tenant)}&limit=1000000")["labels"]
-    segments = get(f"/recorded?since={max(time.time() - since, 0):.0f}")["segments"]
-    report = replayed(live, drafted, segments, fetch, {int(one["hash"], 16): one["label"] for one in labels})
+    segments, fetch = recorded(admin, token, tenant, since)
+    report = replayed(live, drafted, segments, fetch, labels_of(admin, token, tenant))
     report["names"] = _names(admin, token, tenant, report)
     if save is not None:
         save.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -69,7 +65,8 @@ def replay(draft: str, since: float, against: int | None, max_paying_tightened: 
     _end(report, max_paying_tightened, max_good_caught)
 
 
-def _revision(get: Callable[[str], Any], tenant: str, word: str) -> Tenant:
+def revision_of(get: Callable[[str], Any], tenant: str, word: str) -> Tenant:
+    """Compile a revision that is kept, by its number, or a file of overrides. Raises click.ClickException."""
     if word.isdigit():
         found = get(f"/revisions/{word}")
         revision = Revision(found["number"], found["parent"], "", "", 0.0, found["settings"])
@@ -78,6 +75,24 @@ def _revision(get: Callable[[str], Any], tenant: str, word: str) -> Tenant:
     else:
         raise click.ClickException(f"{word!r} is neither a revision's number nor a file of overrides")
     return compiled(tenant, revision, TenantSettings())
+
+
+def recorded(
+    admin: str, token: str | None, tenant: str, since: float
+) -> tuple[list[dict[str, Any]], Callable[[str], bytes]]:
+    """The segments recorded in the last `since` seconds, and what fetches one by its id."""
+
+    def fetch(id_: str) -> bytes:
+        return download(admin, token, path_of(tenant, f"/recorded/{part(id_)}"))
+
+    listed = call(admin, token, "GET", path_of(tenant, f"/recorded?since={max(time.time() - since, 0):.0f}"))
+    return listed["segments"], fetch
+
+
+def labels_of(admin: str, token: str | None, tenant: str) -> dict[int, Any]:
+    """Labels by the number of the account's keyed hash."""
+    found = call(admin, token, "GET", f"/v1/labels?tenant={part(tenant)}&limit=1000000")["labels"]
+    return {int(one["hash"], 16): one["label"] for one in found}
 
 
 def replayed(
@@ -89,7 +104,7 @@ def replayed(
     from reputation.tuning.replaying import report  # noqa: PLC0415 - the same
 
     effects = Effects(live, draft)
-    with _progress(sum(segment["decisions"] for segment in segments)) as advance:
+    with progress_of(sum(segment["decisions"] for segment in segments)) as advance:
         for segment in segments:
             for decisions in read_all([fetch(segment["id"])]):
                 effects.add(decisions)
@@ -99,7 +114,8 @@ def replayed(
 
 
 @contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
+def progress_of(total: int) -> Iterator[Callable[[int], None]]:
+    """Yield what tells of decisions done, with a bar where somebody looks at a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal or not total:
         yield lambda _: None

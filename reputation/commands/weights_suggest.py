@@ -1,0 +1,74 @@
+"""`headcount weights suggest`: weights fitted to labels, with what they are worth; a draft like any other."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from reputation.commands.admin_api import call, path_of
+from reputation.commands.options import Span, ends_well, json_option, on_sidecar
+from reputation.commands.weights_replay import labels_of, progress_of, recorded, revision_of
+
+
+@click.command()
+@click.option("--since", type=Span(), default="30d", show_default=True, help="How far back, such as 24h or 7d.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the draft there, as YAML.")
+@on_sidecar
+@json_option
+@ends_well
+def suggest(since: float, out: Path | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+    """Fit weights to the labelled accounts among recorded decisions, and show by cross-validation what they gain.
+
+    Nothing is applied: what comes out is a draft, to be replayed, shadowed and promoted like any other. Needs the
+    extra [suggest].
+    """
+
+    def get(rest: str) -> Any:
+        return call(admin, token, "GET", path_of(tenant, rest))
+
+    live = revision_of(get, tenant, str(get("")["revision"]))
+    _need_library()
+    from reputation.tuning.columns import read_all  # noqa: PLC0415 - numpy, for this command alone
+    from reputation.tuning.evidence import gather  # noqa: PLC0415 - the same
+    from reputation.tuning.suggesting import suggest as fit  # noqa: PLC0415 - the same
+
+    segments, fetch = recorded(admin, token, tenant, since)
+    parts: list[Any] = []
+    with progress_of(sum(segment["decisions"] for segment in segments)) as advance:
+        for segment in segments:
+            parts += read_all([fetch(segment["id"])])
+            advance(segment["decisions"])
+    found = msgspec.to_builtins(fit(gather(parts, labels_of(admin, token, tenant), live), live))
+    if out is not None:
+        out.write_text(yaml.safe_dump(found["settings"], sort_keys=False), encoding="utf-8")
+    click.echo(json.dumps(found, indent=2)) if as_json else _show(found, out)
+
+
+def _need_library() -> None:
+    try:
+        import sklearn  # noqa: F401, PLC0415 - an extra, for this command alone
+    except ImportError:
+        raise click.ClickException("this needs scikit-learn: pip install 'headcount[suggest]'") from None
+
+
+def _show(found: dict[str, Any], out: Path | None) -> None:
+    console, before, after = Console(), found["before"], found["after"]
+    console.print(
+        f"fitted to {found['abusers']:,} abusers and {found['good']:,} good accounts; "
+        "by cross-validation, of what accounts asked that the fit had not seen:"
+    )
+    table = Table("", "now", "suggested")
+    table.add_row("abusers' that is caught", f"{before['recall']:.1%}", f"{after['recall']:.1%}")
+    table.add_row("good accounts' that is caught", f"{before['false_alarms']:.2%}", f"{after['false_alarms']:.2%}")
+    console.print(table)
+    console.print(yaml.safe_dump(found["settings"], sort_keys=False), markup=False, highlight=False)
+    place = out or "DRAFT.yaml"
+    console.print(
+        f"Nothing is applied. Next: {'' if out else f'--out {place}, then '}headcount weights replay {place}",
+        markup=False,
+    )
