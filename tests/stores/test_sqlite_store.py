@@ -10,7 +10,7 @@ from reputation.errors import ConfigError
 from reputation.events import Account, AccountFacts, Call, Client, Outcome, Payment, Request, Settle
 from reputation.ids import Ulids
 from reputation.sidecar import build, empty_state, kept_hash_key
-from reputation.stores.sqlite import MOST_GAPS, SqliteStore, joined
+from reputation.stores.sqlite import MOST_GAPS, RUN, SqliteStore, in_order, joined
 
 START = 1_790_000_000.0
 SECRET = b"a key of sixteen bytes or more"
@@ -269,6 +269,12 @@ def test_two_sidecars_never_share_a_file(path):
         Run(path)
     first.stop()
     Run(path)
+
+
+async def test_very_many_names_come_in_the_order_of_the_file():
+    """Else each page would be written once for every account in it."""
+    names = {f"name {number}é{chr(0x1F600 + number % 50)}" for number in range(3 * RUN + 5)}
+    assert list(await in_order(names)) == sorted(names, key=str.encode)
 
 
 def test_gaps_are_bounded_and_what_spans_two_gives_nobody_more():
