@@ -1,7 +1,7 @@
 // One account: what is known of it, where it stands, its recent verdicts.
 import { path, read } from "./api.js";
 import { anchor, element, facts, panel } from "./elements.js";
-import { json, number, percent, tier, time } from "./format.js";
+import { json, number, percent, rate, tier, time } from "./format.js";
 import { allowForm } from "./exceptions.js";
 import { poll } from "./poll.js";
 import { verdictTable } from "./verdicts.js";
@@ -10,15 +10,36 @@ export const title = (id) => `Account ${id}`;
 
 export async function show(context) {
     const verdicts = verdictTable(context, `Recent verdicts of ${context.what}`, { account: false, size: 25 });
-    const refresh = async () => verdicts.set((await read(
-        path(["recent"], { tenant: context.tenant, account: context.what, limit: 200 }), context.signal)).recent);
-    const found = await read(path(["accounts", context.what], { tenant: context.tenant }), context.signal)
-        .catch((error) => { if (error.status !== 404) throw error; return null; });
+    const refresh = async () =>
+        verdicts.set(
+            (
+                await read(
+                    path(["recent"], { tenant: context.tenant, account: context.what, limit: 200 }),
+                    context.signal,
+                )
+            ).recent,
+        );
+    const found = await read(path(["accounts", context.what], { tenant: context.tenant }), context.signal).catch(
+        (error) => {
+            if (error.status !== 404) throw error;
+            return null;
+        },
+    );
     await refresh();
     poll(context, 3, refresh);
     return [
-        found ? element("div", { class: "two" }, panel("Standing", standing(context, found)), panel("Facts", known(found)))
-            : element("p", {}, "Nothing was pushed of this account, and it is not among those kept; its recent verdicts follow."),
+        found
+            ? element(
+                  "div",
+                  { class: "two" },
+                  panel("Standing", standing(context, found)),
+                  panel("Facts", known(found)),
+              )
+            : element(
+                  "p",
+                  {},
+                  "Nothing was pushed of this account, and it is not among those kept; its recent verdicts follow.",
+              ),
         panel("Recent verdicts", verdicts.node),
         panel("Let it through for a time", allowForm(context, { kind: "account", value: context.what })),
     ];
@@ -29,17 +50,28 @@ function standing(context, found) {
         ["Tier", tier(found.tier)],
         ["Payer", found.payer ? "yes: its floor stands against all network evidence" : "no"],
         ["Proven", found.proven ? "yes" : "no"],
-        ["Cluster", found.cluster ? anchor(context.link("clusters", found.cluster.id),
-            `${found.cluster.id}, ${percent(found.cluster.confidence)} sure`) : "none"],
-        ...Object.entries(found.buckets).map(([name, bucket]) =>
-            [`Bucket ${name}`, `${number(bucket.remaining)} of ${number(bucket.burst)} left, ${number(bucket.rate)} a second`]),
+        [
+            "Cluster",
+            found.cluster
+                ? anchor(
+                      context.link("clusters", found.cluster.id),
+                      `${found.cluster.id}, ${percent(found.cluster.confidence)} sure`,
+                  )
+                : "none",
+        ],
+        ...Object.entries(found.buckets).map(([name, bucket]) => [
+            `Bucket ${name}`,
+            `${number(bucket.remaining)} of ${number(bucket.burst)} left, ${rate(bucket.rate)}`,
+        ]),
     ]);
 }
 
 function known({ created_at: created, plan, verified, organisation, payment, keys, external }) {
     const paid = Object.entries(payment ?? {}).filter(([, value]) => value !== null);
     return facts([
-        ["Created", time(created)], ["Plan", plan ?? "–"], ["Verified", verified?.join(", ") || "–"],
+        ["Created", time(created)],
+        ["Plan", plan ?? "–"],
+        ["Verified", verified?.join(", ") || "–"],
         ["Organisation", organisation ? `${organisation.id}${organisation.verified ? " (verified)" : ""}` : "–"],
         ...paid.map(([name, value]) => [`Payment ${name.replaceAll("_", " ")}`, json(value)]),
         ["Keys", keys.length ? keys.map((key) => element("code", {}, key)) : "–"],

@@ -24,7 +24,11 @@ export async function call(method, path, { body, etag, signal } = {}) {
     if (method !== "GET") headers["Content-Type"] = "application/json";
     if (etag) headers["If-Match"] = etag;
     const answer = await asked(new URL(`..${path}`, location.href), {
-        method, headers, signal, cache: "no-store", credentials: "omit",
+        method,
+        headers,
+        signal,
+        cache: "no-store",
+        credentials: "omit",
         body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await answer.text();

@@ -7,14 +7,22 @@ import { Table } from "./table.js";
 const AT_A_TIME = 200;
 
 export async function show(context) {
-    const table = new Table("Audit log", [
-        { title: "Time", value: (row) => row.id, cell: (row) => time(row.at) },
-        { title: "Who", value: (row) => row.who, cell: (row) => row.who },
-        { title: "What", value: (row) => row.what, cell: (row) => row.what },
-        { title: "Of what", value: (row) => row.subject, cell: (row) => element("span", { class: "clip" }, row.subject ?? "") },
-        { title: "Why", value: (row) => row.why, cell: (row) => element("span", { class: "clip" }, row.why ?? "") },
-        { title: "Before and after", cell: change },
-    ], { words: (row) => `${row.who} ${row.what} ${row.subject ?? ""} ${row.why ?? ""}` });
+    const table = new Table(
+        "Audit log",
+        [
+            { title: "Time", value: (row) => row.id, cell: (row) => time(row.at) },
+            { title: "Who", value: (row) => row.who, cell: (row) => row.who },
+            { title: "What", value: (row) => row.what, cell: (row) => row.what },
+            {
+                title: "Of what",
+                value: (row) => row.subject,
+                cell: (row) => element("span", { class: "clip" }, row.subject ?? ""),
+            },
+            { title: "Why", value: (row) => row.why, cell: (row) => element("span", { class: "clip" }, row.why ?? "") },
+            { title: "Before and after", cell: change },
+        ],
+        { words: (row) => `${row.who} ${row.what} ${row.subject ?? ""} ${row.why ?? ""}` },
+    );
     let rows = [];
     const older = button("Older lines", () => more().catch((error) => context.say(error.message)));
     const more = async () => {
@@ -30,8 +38,13 @@ export async function show(context) {
 
 function change({ before = null, after = null }) {
     if (before === null && after === null) return "";
-    return element("details", {}, element("summary", {}, "show"), ["before", "after"].map((name) => {
-        const value = name === "before" ? before : after;
-        return value === null ? null : element("pre", {}, `${name} ${JSON.stringify(value, null, 1)}`);
-    }));
+    return element(
+        "details",
+        {},
+        element("summary", {}, "show"),
+        ["before", "after"].map((name) => {
+            const value = name === "before" ? before : after;
+            return value === null ? null : element("pre", {}, `${name} ${JSON.stringify(value, null, 1)}`);
+        }),
+    );
 }

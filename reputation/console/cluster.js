@@ -2,13 +2,16 @@
 import { call, path, read } from "./api.js";
 import { anchor, choice, element, facts, field, panel } from "./elements.js";
 import { number, percent, time } from "./format.js";
-import { drawGraph } from "./graph.js";
+import { drawGraph, familyColours } from "./graph.js";
 import { Table } from "./table.js";
 
 export const title = (id) => `Cluster ${id}`;
 
-const RULINGS = [["bless", "bless: known, never restrained"], ["split", "split: its members are not linked again"],
-    ["forget", "forget: take an order back"]];
+const RULINGS = [
+    ["bless", "bless: known, never restrained"],
+    ["split", "split: its members are not linked again"],
+    ["forget", "forget: take an order back"],
+];
 
 export async function show(context) {
     const found = await read(path(["clusters", context.what], { tenant: context.tenant }), context.signal);
@@ -16,48 +19,82 @@ export async function show(context) {
     requestAnimationFrame(() => drawGraph(context, graph, found).catch((error) => context.say(error.message)));
     return [
         element("div", { class: "two" }, panel("Standing", standing(found)), panel("Evidence", evidence(found).node)),
-        panel("Members and what they share", graph, element("p", { class: "quiet" }, graphNote(found))),
-        panel("Members", members(context, found).node),
-        panel("Your word on it", orderForm(context, found)),
+        panel("Members and what they share", legend(found), graph, element("p", { class: "quiet" }, graphNote(found))),
+        element(
+            "div",
+            { class: "two" },
+            panel("Members", members(context, found).node),
+            panel("Your word on it", orderForm(context, found)),
+        ),
     ];
 }
 
 function standing(found) {
     return facts([
-        ["Accounts", number(found.size)], ["Sure", percent(found.confidence)], ["Standing", found.standing],
-        ["Since", time(found.since)], ["Wants", `${number(found.demand)} a day in all`],
-        ["Share", `at most ${number(found.level)} a day for each member`], ["Shown by", found.families.join(", ")],
+        ["Accounts", number(found.size)],
+        ["Sure", percent(found.confidence)],
+        ["Standing", found.standing],
+        ["Since", time(found.since)],
+        ["Wants", `${number(found.demand)} a day in all`],
+        ["Share", `at most ${number(found.level)} a day for each member`],
+        ["Shown by", found.families.join(", ")],
     ]);
 }
 
 function evidence(found) {
-    const table = new Table("Evidence", [
-        { title: "Shared value", cell: (row) => element("span", { class: "clip" }, `${row.kind} ${row.value}`) },
-        { title: "Family", cell: (row) => row.family },
-        { title: "Members", numeric: true, cell: (row) => `${number(row.members)} of ${number(found.size)}` },
-        { title: "Others", numeric: true, cell: (row) => percent(row.share) },
-        { title: "Nats", numeric: true, cell: (row) => number(row.nats) },
-    ], { size: Infinity, empty: "the linker has not said yet" });
+    const table = new Table(
+        "Evidence",
+        [
+            { title: "Shared value", cell: (row) => element("span", { class: "clip" }, `${row.kind} ${row.value}`) },
+            { title: "Family", cell: (row) => row.family },
+            { title: "Members", numeric: true, cell: (row) => `${number(row.members)} of ${number(found.size)}` },
+            { title: "Others", numeric: true, cell: (row) => percent(row.share) },
+            { title: "Nats", numeric: true, cell: (row) => number(row.nats) },
+        ],
+        { size: Infinity, empty: "the linker has not said yet" },
+    );
     table.set(found.evidence);
     return table;
 }
 
 function members(context, found) {
-    const table = new Table("Members", [
-        { title: "Account", value: ([name]) => name,
-            cell: ([name]) => anchor(context.link("accounts", name), element("span", { class: "clip" }, name)) },
-        { title: "Sure", numeric: true, value: ([, sure]) => sure, cell: ([, sure]) => percent(sure) },
-    ], { words: ([name]) => name, size: 25 });
+    const table = new Table(
+        "Members",
+        [
+            {
+                title: "Account",
+                value: ([name]) => name,
+                cell: ([name]) => anchor(context.link("accounts", name), element("span", { class: "clip" }, name)),
+            },
+            { title: "Sure", numeric: true, value: ([, sure]) => sure, cell: ([, sure]) => percent(sure) },
+        ],
+        { words: ([name]) => name, size: 25 },
+    );
     table.set(found.members);
     return table;
 }
 
-const graphWords = (found) => `Graph: ${found.members.length} members around ${found.evidence.length} shared values: ${
-    found.evidence.slice(0, 5).map((line) => `${line.members} share ${line.kind} ${line.value}`).join("; ")}`;
+const graphWords = (found) =>
+    `Graph: ${found.members.length} members around ${found.evidence.length} shared values: ${found.evidence
+        .slice(0, 5)
+        .map((line) => `${line.members} share ${line.kind} ${line.value}`)
+        .join("; ")}`;
 
-const graphNote = (found) => ((found.drawn ?? []).length < found.size && found.drawn
-    ? `${number(found.drawn.length)} of ${number(found.size)} members are drawn; the tables have all.`
-    : "Everything drawn is in the tables too.");
+const legend = (found) =>
+    element(
+        "p",
+        { class: "legend" },
+        [...familyColours(found)].map(([name, colour]) =>
+            element("span", {}, element("i", { class: `swatch swatch-${colour}` }), name),
+        ),
+    );
+
+const graphNote = (found) =>
+    `A box holds members who share the same values. ${
+        found.drawn.length && found.drawn.length < found.size
+            ? `${number(found.drawn.length)} of ${number(found.size)} members are drawn; the tables have all.`
+            : "Everything drawn is in the tables too."
+    }`;
 
 function orderForm(context, found) {
     const ruling = choice(RULINGS, "bless");
@@ -74,9 +111,23 @@ function orderForm(context, found) {
             context.say(error.message);
         }
     };
-    return element("form", { on: { submit: send } }, element("fieldset", { disabled: !context.may("operator") },
-        element("div", { class: "line" }, field("Ruling", ruling), field("Days", days), field("Reason", reason),
-            element("button", {}, "Give the order"))), context.may("operator") ? null : needs("operator"));
+    return element(
+        "form",
+        { on: { submit: send } },
+        element(
+            "fieldset",
+            { disabled: !context.may("operator") },
+            element(
+                "div",
+                { class: "line" },
+                field("Ruling", ruling),
+                field("Days", days),
+                field("Reason", reason),
+                element("button", {}, "Give the order"),
+            ),
+        ),
+        context.may("operator") ? null : needs("operator"),
+    );
 }
 
 export const needs = (role) => element("p", { class: "quiet" }, `This needs a token with the role ${role}.`);

@@ -6,17 +6,33 @@ import { poll } from "./poll.js";
 import { Table } from "./table.js";
 
 export async function show(context) {
-    const table = new Table("Clusters", [
-        { title: "Cluster", value: (row) => row.id, cell: (row) => anchor(context.link("clusters", row.id), row.id) },
-        { title: "Accounts", numeric: true, value: (row) => row.size, cell: (row) => number(row.size) },
-        { title: "Sure", numeric: true, value: (row) => row.confidence, cell: (row) => percent(row.confidence) },
-        { title: "Standing", value: (row) => row.standing, cell: (row) => row.standing },
-        { title: "Shown by", value: (row) => row.families.join(), cell: (row) => row.families.join(", ") },
-        { title: "Wants a day", numeric: true, value: (row) => row.demand, cell: (row) => number(row.demand) },
-        { title: "Share of each", numeric: true, value: (row) => row.level, cell: (row) => number(row.level) },
-        { title: "Known for", numeric: true, value: (row) => -row.since, cell: (row) => span(Math.max(row.now - row.since, 0)) },
-    ], { words: (row) => [row.id, row.standing, ...row.families].join(" "), sorted: [1, true],
-        empty: "no accounts are linked now" });
+    const table = new Table(
+        "Clusters",
+        [
+            {
+                title: "Cluster",
+                value: (row) => row.id,
+                cell: (row) => anchor(context.link("clusters", row.id), row.id),
+            },
+            { title: "Accounts", numeric: true, value: (row) => row.size, cell: (row) => number(row.size) },
+            { title: "Sure", numeric: true, value: (row) => row.confidence, cell: (row) => percent(row.confidence) },
+            { title: "Standing", value: (row) => row.standing, cell: (row) => row.standing },
+            { title: "Shown by", value: (row) => row.families.join(), cell: (row) => row.families.join(", ") },
+            { title: "Wants a day", numeric: true, value: (row) => row.demand, cell: (row) => number(row.demand) },
+            { title: "Share of each", numeric: true, value: (row) => row.level, cell: (row) => number(row.level) },
+            {
+                title: "Known for",
+                numeric: true,
+                value: (row) => -row.since,
+                cell: (row) => span(Math.max(row.now - row.since, 0)),
+            },
+        ],
+        {
+            words: (row) => [row.id, row.standing, ...row.families].join(" "),
+            sorted: [1, true],
+            empty: "no accounts are linked now",
+        },
+    );
     const refresh = async () => {
         const { clusters, at } = await read(path(["clusters"], { tenant: context.tenant }), context.signal);
         table.set(clusters.map((cluster) => ({ ...cluster, now: at })));

@@ -5,25 +5,53 @@ import { button, element, field } from "./elements.js";
 function ask(title, words, control, verb) {
     return new Promise((resolve) => {
         let answer = null;
-        const form = element("form", { method: "dialog", on: { submit: (event) => {
-            event.preventDefault();
-            answer = control.value.trim();
-            if (answer) dialog.close();
-        } } }, element("h2", { id: "dialog-title" }, title), field(words, control),
-        element("p", { class: "buttons" }, element("button", { class: "main" }, verb),
-            button("Cancel", () => dialog.close())));
-        const dialog = element("dialog", { "aria-labelledby": "dialog-title", on: { close: () => {
-            dialog.remove();
-            resolve(answer);
-        } } }, form);
+        const form = element(
+            "form",
+            {
+                method: "dialog",
+                on: {
+                    submit: (event) => {
+                        event.preventDefault();
+                        answer = control.value.trim();
+                        if (answer) dialog.close();
+                    },
+                },
+            },
+            element("h2", { id: "dialog-title" }, title),
+            field(words, control),
+            element(
+                "p",
+                { class: "buttons" },
+                element("button", { class: "main" }, verb),
+                button("Cancel", () => dialog.close()),
+            ),
+        );
+        const dialog = element(
+            "dialog",
+            {
+                "aria-labelledby": "dialog-title",
+                on: {
+                    close: () => {
+                        dialog.remove();
+                        resolve(answer);
+                    },
+                },
+            },
+            form,
+        );
         document.body.append(dialog);
         dialog.showModal();
         control.focus();
     });
 }
 
-export const askToken = () => ask("Enter a token", "It stays in this tab and ends with it",
-    element("input", { type: "password", autocomplete: "off", required: true }), "Use it");
+export const askToken = () =>
+    ask(
+        "Enter a token",
+        "It stays in this tab and ends with it",
+        element("input", { type: "password", autocomplete: "off", required: true }),
+        "Use it",
+    );
 
-export const askReason = (title, verb) => ask(title, "Reason, for the audit log",
-    element("input", { type: "text", maxlength: 1024, required: true }), verb);
+export const askReason = (title, verb) =>
+    ask(title, "Reason, for the audit log", element("input", { type: "text", maxlength: 1024, required: true }), verb);

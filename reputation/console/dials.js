@@ -11,8 +11,14 @@ export function dials(draft, moved) {
         ["Weights of families", Object.keys(draft.base.in_force.weights).map((name) => `weights.${name}`)],
         ["Risk that tiers begin at", TIERS.slice(1).map((name) => `tiers.${name}`)],
     ];
-    return groups.map(([title, names]) => element("fieldset", { class: "dials" }, element("legend", {}, title),
-        names.map((dial) => one(draft, dial, moved))));
+    return groups.map(([title, names]) =>
+        element(
+            "fieldset",
+            { class: "dials" },
+            element("legend", {}, title),
+            names.map((dial) => one(draft, dial, moved)),
+        ),
+    );
 }
 
 function one(draft, dial, moved) {
@@ -32,7 +38,12 @@ function one(draft, dial, moved) {
     };
     const mark = () => {
         const base = draft.base.in_force;
-        const before = dial === "prior" ? base.prior : dial.startsWith("tiers.") ? base.tiers[label].from_risk : base.weights[label];
+        const before =
+            dial === "prior"
+                ? base.prior
+                : dial.startsWith("tiers.")
+                  ? base.tiers[label].from_risk
+                  : base.weights[label];
         row.classList.toggle("moved", before !== draft.value(dial));
         fill(was, before === draft.value(dial) ? "" : `was ${before}`);
     };

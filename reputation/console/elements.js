@@ -24,7 +24,9 @@ export function fill(parent, ...children) {
 }
 
 function nodes(children) {
-    return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false)
+    return children
+        .flat(Infinity)
+        .filter((child) => child !== null && child !== undefined && child !== false)
         .map((child) => (child instanceof Node ? child : String(child)));
 }
 
@@ -41,21 +43,38 @@ export function panel(title, ...children) {
 
 /** Names with values. */
 export function figures(pairs) {
-    return element("dl", { class: "figures" }, pairs.map(([name, value]) =>
-        element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+    return element(
+        "dl",
+        { class: "figures" },
+        pairs.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+    );
 }
 
 export function facts(pairs) {
-    return element("dl", { class: "facts" }, pairs.map(([name, value]) =>
-        [element("dt", {}, name), element("dd", {}, value)]));
+    return element(
+        "dl",
+        { class: "facts" },
+        pairs.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+    );
 }
 
 /** A field with its label. */
 export function field(label, control, hint = null) {
-    return element("label", { class: "field" }, element("span", {}, label), control, hint && element("small", {}, hint));
+    return element(
+        "label",
+        { class: "field" },
+        element("span", {}, label),
+        control,
+        hint && element("small", {}, hint),
+    );
 }
 
 export function choice(options, chosen, attributes = {}) {
-    return element("select", attributes, options.map(([value, words]) =>
-        element("option", { value, selected: String(value) === String(chosen) }, words)));
+    return element(
+        "select",
+        attributes,
+        options.map(([value, words]) =>
+            element("option", { value, selected: String(value) === String(chosen) }, words),
+        ),
+    );
 }

@@ -9,17 +9,37 @@ import { Table } from "./table.js";
 const KINDS = ["account", "network", "asn", "organisation"].map((kind) => [kind, kind]);
 
 export async function show(context) {
-    const table = new Table("Exceptions in force", [
-        { title: "Kind", value: (row) => row.kind, cell: (row) => row.kind },
-        { title: "Value", value: (row) => row.value, cell: (row) => element("span", { class: "clip" }, row.value) },
-        { title: "Reason", value: (row) => row.reason, cell: (row) => element("span", { class: "clip" }, row.reason) },
-        { title: "By", value: (row) => row.by, cell: (row) => row.by },
-        { title: "Limits", cell: (row) => (row.within_limits ? "its own hold" : "none") },
-        { title: "Ends", value: (row) => row.expires, cell: (row) => time(row.expires) },
-        { title: "", cell: (row) => (context.may("operator")
-            ? button("End", () => end(context, row, refresh), { "aria-label": `End the exception for ${row.kind} ${row.value}` }) : "") },
-    ], { words: (row) => `${row.kind} ${row.value} ${row.reason} ${row.by}`, sorted: [5, false], empty: "none is in force" });
-    const refresh = async () => table.set((await read(path(["allow"], { tenant: context.tenant }), context.signal)).allow);
+    const table = new Table(
+        "Exceptions in force",
+        [
+            { title: "Kind", value: (row) => row.kind, cell: (row) => row.kind },
+            { title: "Value", value: (row) => row.value, cell: (row) => element("span", { class: "clip" }, row.value) },
+            {
+                title: "Reason",
+                value: (row) => row.reason,
+                cell: (row) => element("span", { class: "clip" }, row.reason),
+            },
+            { title: "By", value: (row) => row.by, cell: (row) => row.by },
+            { title: "Limits", cell: (row) => (row.within_limits ? "its own hold" : "none") },
+            { title: "Ends", value: (row) => row.expires, cell: (row) => time(row.expires) },
+            {
+                title: "",
+                cell: (row) =>
+                    context.may("operator")
+                        ? button("End", () => end(context, row, refresh), {
+                              "aria-label": `End the exception for ${row.kind} ${row.value}`,
+                          })
+                        : "",
+            },
+        ],
+        {
+            words: (row) => `${row.kind} ${row.value} ${row.reason} ${row.by}`,
+            sorted: [5, false],
+            empty: "none is in force",
+        },
+    );
+    const refresh = async () =>
+        table.set((await read(path(["allow"], { tenant: context.tenant }), context.signal)).allow);
     await refresh();
     return [table.node, panel("Let somebody through for a time", allowForm(context, {}, refresh))];
 }
@@ -39,13 +59,26 @@ async function end(context, row, refresh) {
 /** The form for a new one; `known` has what is decided already. */
 export function allowForm(context, known, done = async () => {}) {
     const kind = choice(KINDS, known.kind ?? "account", { disabled: Boolean(known.kind) });
-    const value = element("input", { type: "text", required: true, maxlength: 256, size: 28, value: known.value ?? "", readonly: Boolean(known.value) });
+    const value = element("input", {
+        type: "text",
+        required: true,
+        maxlength: 256,
+        size: 28,
+        value: known.value ?? "",
+        readonly: Boolean(known.value),
+    });
     const days = element("input", { type: "number", min: 0.01, max: 366, step: "any", value: 7, required: true });
     const reason = element("input", { type: "text", required: true, maxlength: 1024, size: 32 });
     const within = element("input", { type: "checkbox" });
     const send = async (event) => {
         event.preventDefault();
-        const body = { kind: kind.value, value: value.value, expires_in: days.value * 86400, reason: reason.value, within_limits: within.checked };
+        const body = {
+            kind: kind.value,
+            value: value.value,
+            expires_in: days.value * 86400,
+            reason: reason.value,
+            within_limits: within.checked,
+        };
         try {
             await call("POST", path(["allow"], { tenant: context.tenant }), { body });
             reason.value = "";
@@ -56,8 +89,23 @@ export function allowForm(context, known, done = async () => {}) {
             context.say(error.message);
         }
     };
-    return element("form", { on: { submit: send } }, element("fieldset", { disabled: !context.may("operator") },
-        element("div", { class: "line" }, field("Kind", kind), field("Value", value), field("Days", days), field("Reason", reason),
-            field("Own limits hold", within), element("button", { class: "main" }, "Let through"))),
-    context.may("operator") ? null : needs("operator"));
+    return element(
+        "form",
+        { on: { submit: send } },
+        element(
+            "fieldset",
+            { disabled: !context.may("operator") },
+            element(
+                "div",
+                { class: "line" },
+                field("Kind", kind),
+                field("Value", value),
+                field("Days", days),
+                field("Reason", reason),
+                field("Own limits hold", within),
+                element("button", { class: "main" }, "Let through"),
+            ),
+        ),
+        context.may("operator") ? null : needs("operator"),
+    );
 }

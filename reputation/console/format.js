@@ -12,6 +12,8 @@ export function number(value) {
     return (size >= 100 || Number.isInteger(value) ? whole : size >= 1 ? short : fine).format(value);
 }
 
+/** Units a second, or a day where a second has hardly any. */
+export const rate = (value) => (value && value < 0.05 ? `${number(value * 86400)} a day` : `${number(value)} a second`);
 export const percent = (share) => `${number(share * 100)}%`;
 export const points = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 
@@ -21,14 +23,20 @@ export function time(seconds) {
     const at = new Date(seconds * 1000);
     const clock = at.toLocaleTimeString("en-GB");
     const same = at.toDateString() === new Date().toDateString();
-    const words = same ? clock : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock.slice(0, 5)}`;
+    const words = same
+        ? clock
+        : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock.slice(0, 5)}`;
     return element("time", { datetime: at.toISOString(), title: at.toISOString() }, words);
 }
 
 const two = (value) => String(value).padStart(2, "0");
 
 export function span(seconds) {
-    const units = [[86400, "d"], [3600, "h"], [60, "min"]];
+    const units = [
+        [86400, "d"],
+        [3600, "h"],
+        [60, "min"],
+    ];
     const [size, unit] = units.find(([size]) => seconds >= size) ?? [1, "s"];
     return `${number(seconds / size)} ${unit}`;
 }

@@ -60,8 +60,16 @@ async function show() {
     const signal = leave.signal;
     try {
         const found = await module.show(context(at));
-        if (!signal.aborted) fill(main, element("h1", { class: at.page === "overview" ? "hidden" : "" },
-            at.what && one ? module.title(at.what) : title), found);
+        if (!signal.aborted)
+            fill(
+                main,
+                element(
+                    "h1",
+                    { class: at.page === "overview" ? "hidden" : "" },
+                    at.what && one ? module.title(at.what) : title,
+                ),
+                found,
+            );
     } catch (error) {
         if (!signal.aborted) failed(error);
     }
@@ -70,17 +78,23 @@ async function show() {
 function failed(error) {
     if (error.name === "AbortError") return;
     if (error.status === undefined) console.error(error);
-    fill(main, element("h1", {}, error.status === 404 ? "Not here" : "This did not work"),
-        element("p", { role: "alert" }, error.message), error.status === 401
-            ? button("Enter a token", sign) : button("Try again", start));
+    fill(
+        main,
+        element("h1", {}, error.status === 404 ? "Not here" : "This did not work"),
+        element("p", { role: "alert" }, error.message),
+        error.status === 401 ? button("Enter a token", sign) : button("Try again", start),
+    );
 }
 
 function frame(at) {
-    fill(document.getElementById("pages"), Object.entries(PAGES).map(([page, [title]]) => {
-        const link = anchor(to(at.tenant, page), title);
-        if (page === at.page) link.setAttribute("aria-current", "page");
-        return element("li", {}, link);
-    }));
+    fill(
+        document.getElementById("pages"),
+        Object.entries(PAGES).map(([page, [title]]) => {
+            const link = anchor(to(at.tenant, page), title);
+            if (page === at.page) link.setAttribute("aria-current", "page");
+            return element("li", {}, link);
+        }),
+    );
     document.getElementById("home").href = to(at.tenant, "overview");
     document.getElementById("tenant").value = at.tenant;
 }
@@ -90,7 +104,10 @@ async function start() {
     try {
         caller = await read("/v1/caller");
         const { tenants } = await read("/v1/tenants");
-        fill(document.getElementById("tenant"), tenants.map(({ name }) => element("option", { value: name }, name)));
+        fill(
+            document.getElementById("tenant"),
+            tenants.map(({ name }) => element("option", { value: name }, name)),
+        );
     } catch (error) {
         caller = null;
         tell();
@@ -104,9 +121,12 @@ async function start() {
 function tell() {
     const open = caller !== null && !caller.tokens;
     notice.hidden = caller !== null && !open;
-    fill(notice, open
-        ? "No token is configured: whoever is on this machine may read and change everything here."
-        : "Nothing is shown without a token: enter one of the configuration's.");
+    fill(
+        notice,
+        open
+            ? "No token is configured: whoever is on this machine may read and change everything here."
+            : "Nothing is shown without a token: enter one of the configuration's.",
+    );
     fill(document.getElementById("caller"), caller === null ? "" : `${caller.name} (${caller.role})`);
     document.getElementById("sign").hidden = open;
     fill(document.getElementById("sign"), token() ? "Forget the token" : "Enter a token");

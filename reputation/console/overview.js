@@ -12,8 +12,14 @@ const EVERY = 5;
 export async function show(context) {
     const charts = drawn(context);
     const summary = element("div");
-    const windows = choice([["hour", "last hour"], ["day", "last day"]], "hour",
-        { "aria-label": "Span of the charts", on: { change: () => refresh() } });
+    const windows = choice(
+        [
+            ["hour", "last hour"],
+            ["day", "last day"],
+        ],
+        "hour",
+        { "aria-label": "Span of the charts", on: { change: () => refresh() } },
+    );
     const refresh = async () => {
         const found = await read(path(["timeline"], { tenant: context.tenant, window: windows.value }), context.signal);
         const tenant = await read(path(["tenants", context.tenant]), context.signal);
@@ -22,24 +28,50 @@ export async function show(context) {
     };
     poll(context, EVERY, refresh);
     await refresh();
-    return [element("div", { class: "line" }, element("h2", {}, "Now"), windows), summary,
-        element("div", { class: "charts" }, charts.map(({ chart }) => chart.node))];
+    return [
+        element("div", { class: "line" }, element("h2", {}, "Now"), windows),
+        summary,
+        element(
+            "div",
+            { class: "charts" },
+            charts.map(({ chart }) => chart.node),
+        ),
+    ];
 }
 
 function drawn(context) {
     const rates = (columns, names) => names.map((name) => columns[name].map((n, i) => n / columns.seconds[i]));
     const named = (names, prefix) => names.map((name, i) => [name, `${prefix}-${i}`]);
     return [
-        { chart: new TimeChart(context, "Requests a second, by tier", named(TIERS, "tier"), { stacked: true }),
-            columns: (columns) => rates(columns, TIERS) },
-        { chart: new TimeChart(context, "Stops a second", named(STOPS, "stop"), { stacked: true }),
-            columns: (columns) => rates(columns, STOPS) },
-        { chart: new TimeChart(context, "Throttled a second, by whose limit", named(SCOPES, "scope"), { stacked: true }),
-            columns: (columns) => rates(columns, SCOPES) },
-        { chart: new TimeChart(context, "Linked accounts and clusters", [["accounts in clusters", "scope-1"], ["clusters", "accent"]]),
-            columns: (columns) => [columns.linked, columns.clusters] },
-        { chart: new TimeChart(context, "Degraded: state was away", [["degraded", "danger"]], { stacked: true, most: 1 }),
-            columns: (columns) => [columns.degraded] },
+        {
+            chart: new TimeChart(context, "Requests a second, by tier", named(TIERS, "tier"), { stacked: true }),
+            columns: (columns) => rates(columns, TIERS),
+        },
+        {
+            chart: new TimeChart(context, "Stops a second", named(STOPS, "stop"), { stacked: true }),
+            columns: (columns) => rates(columns, STOPS),
+        },
+        {
+            chart: new TimeChart(context, "Throttled a second, by whose limit", named(SCOPES, "scope"), {
+                stacked: true,
+            }),
+            columns: (columns) => rates(columns, SCOPES),
+        },
+        {
+            chart: new TimeChart(context, "Linked accounts and clusters", [
+                ["accounts in clusters", "scope-1"],
+                ["clusters", "accent"],
+            ]),
+            columns: (columns) => [columns.linked, columns.clusters],
+        },
+        {
+            chart: new TimeChart(context, "Degraded: state was away", [["degraded", "danger"]], {
+                stacked: true,
+                most: 1,
+                height: 70,
+            }),
+            columns: (columns) => [columns.degraded],
+        },
     ];
 }
 
@@ -49,8 +81,10 @@ function summarised(context, { now, columns }, tenant) {
     const requests = sum(TIERS);
     const stops = sum(STOPS);
     const seconds = last < 0 ? 1 : columns.seconds[last];
-    const trial = tenant.candidate === null ? "none"
-        : `${tenant.candidate} (${tenant.stage}${tenant.stage === "canary" ? ` ${number(tenant.percent)}%` : ""})`;
+    const trial =
+        tenant.candidate === null
+            ? "none"
+            : `${tenant.candidate} (${tenant.stage}${tenant.stage === "canary" ? ` ${number(tenant.percent)}%` : ""})`;
     return figures([
         ["requests a second", last < 0 ? "–" : number(requests / seconds)],
         ["stopped", requests ? percent(stops / requests) : "–"],
@@ -60,7 +94,14 @@ function summarised(context, { now, columns }, tenant) {
         ["live revision", anchor(context.link("tuning"), tenant.revision)],
         ["on trial", trial],
         ["mode", tenant.mode],
-        ["linked", now.links_at ? `${span(Math.max(now.at - now.links_at, 0))} ago` : now.linker ? "not yet" : "linker is away"],
+        [
+            "linked",
+            now.links_at
+                ? `${span(Math.max(now.at - now.links_at, 0))} ago`
+                : now.linker
+                  ? "not yet"
+                  : "linker is away",
+        ],
         ["state", now.degraded ? element("strong", { class: "danger" }, "degraded") : "whole"],
     ]);
 }

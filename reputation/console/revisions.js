@@ -9,21 +9,56 @@ import { Table } from "./table.js";
 export function revisionTable(context, tenant, revisions, load) {
     const difference = element("div", { class: "scroll", "aria-live": "polite" });
     const compare = async (number) => {
-        const found = await read(path(["tenants", context.tenant, "diff"], { before: tenant.revision, after: number }), context.signal);
-        fill(difference, element("h3", {}, `Revision ${number} against the live one, ${tenant.revision}`),
-            found.changes.length ? changeTable(found.changes) : element("p", { class: "quiet" }, "no difference"));
+        const found = await read(
+            path(["tenants", context.tenant, "diff"], { before: tenant.revision, after: number }),
+            context.signal,
+        );
+        fill(
+            difference,
+            element("h3", {}, `Revision ${number} against the live one, ${tenant.revision}`),
+            found.changes.length ? changeTable(found.changes) : element("p", { class: "quiet" }, "no difference"),
+        );
     };
     const told = (work) => () => work().catch((error) => context.say(error.message));
-    const table = new Table("Revisions", [
-        { title: "Number", numeric: true, value: (row) => row.number, cell: (row) => row.number },
-        { title: "", cell: (row) => [row.number === tenant.revision && element("strong", {}, "live"), row.number === tenant.candidate && tenant.stage].filter(Boolean) },
-        { title: "From", numeric: true, cell: (row) => row.parent ?? "" },
-        { title: "Author", value: (row) => row.author, cell: (row) => row.author },
-        { title: "Reason", value: (row) => row.reason, cell: (row) => element("span", { class: "clip" }, row.reason) },
-        { title: "Made", value: (row) => row.at, cell: (row) => time(row.at) },
-        { title: "", cell: (row) => [button("Diff", told(() => compare(row.number)), { "aria-label": `Diff of revision ${row.number}` }), " ",
-            button("Draft from it", told(() => load(row.number)), { "aria-label": `Draft from revision ${row.number}` })] },
-    ], { size: 10, words: (row) => `${row.number} ${row.author} ${row.reason}` });
+    const table = new Table(
+        "Revisions",
+        [
+            { title: "Number", numeric: true, value: (row) => row.number, cell: (row) => row.number },
+            {
+                title: "",
+                cell: (row) =>
+                    [
+                        row.number === tenant.revision && element("strong", {}, "live"),
+                        row.number === tenant.candidate && tenant.stage,
+                    ].filter(Boolean),
+            },
+            { title: "From", numeric: true, cell: (row) => row.parent ?? "" },
+            { title: "Author", value: (row) => row.author, cell: (row) => row.author },
+            {
+                title: "Reason",
+                value: (row) => row.reason,
+                cell: (row) => element("span", { class: "clip" }, row.reason),
+            },
+            { title: "Made", value: (row) => row.at, cell: (row) => time(row.at) },
+            {
+                title: "",
+                cell: (row) => [
+                    button(
+                        "Diff",
+                        told(() => compare(row.number)),
+                        { "aria-label": `Diff of revision ${row.number}` },
+                    ),
+                    " ",
+                    button(
+                        "Draft from it",
+                        told(() => load(row.number)),
+                        { "aria-label": `Draft from revision ${row.number}` },
+                    ),
+                ],
+            },
+        ],
+        { size: 10, words: (row) => `${row.number} ${row.author} ${row.reason}` },
+    );
     table.set(revisions);
     return [table.node, difference];
 }

@@ -1,51 +1,126 @@
 // Which revision is in force and on trial, and the next step: shadow, a share of the accounts, all of them, back.
 import { call, path } from "./api.js";
-import { choice, element, field, figures, fill } from "./elements.js";
+import { anchor, choice, element, field, figures, fill } from "./elements.js";
 import { number, tier, TIERS } from "./format.js";
 import { Table } from "./table.js";
 
-const STEPS = [["shadow", "shadow: score beside the live one"], ["percent", "promote to a share of the accounts"],
-    ["promote", "promote to every account"], ["rollback", "roll back to the revision before"], ["stop", "stop the trial"]];
+const STEPS = [
+    ["shadow", "shadow: score beside the live one"],
+    ["percent", "promote to a share of the accounts"],
+    ["promote", "promote to every account"],
+    ["rollback", "roll back to the revision before"],
+    ["stop", "stop the trial"],
+];
 
 /** Why nothing can be written here, or null. */
 export function refusal(context, tenant) {
-    if (tenant.owner !== "api") return "The configuration file owns this tenant; give it `owner: api` there to tune it here.";
+    if (tenant.owner !== "api")
+        return "The configuration file owns this tenant; give it `owner: api` there to tune it here.";
     return context.may("admin") ? null : "This needs a token with the role admin.";
 }
 
-/** What is live and on trial, with what the trial has counted so far. */
-export function standing(context, tenant) {
-    const { trial, rollout } = tenant;
-    const stage = tenant.candidate === null ? "none" : `${tenant.candidate}: ${tenant.stage}${tenant.stage === "canary" ? `, ${number(tenant.percent)}% of accounts` : ""}`;
+/** What is live and on trial, with what the trial has counted so far; `set` keeps the table that somebody reads. */
+export class Standing {
+    constructor(context) {
+        this.figures = element("div");
+        this.payers = new Table(
+            "Payers that the trial is stricter with",
+            [
+                {
+                    title: "Account",
+                    cell: (row) =>
+                        anchor(context.link("accounts", row.account), element("span", { class: "clip" }, row.account)),
+                },
+                { title: "Live", value: (row) => TIERS.indexOf(row.before), cell: (row) => tier(row.before) },
+                { title: "Trial", value: (row) => TIERS.indexOf(row.after), cell: (row) => tier(row.after) },
+            ],
+            { size: 10, words: (row) => row.account },
+        );
+        this.harm = element(
+            "section",
+            { class: "harm", hidden: true, "aria-label": "Payers that the trial is stricter with" },
+            element("h3", {}, "Payers that the trial is stricter with"),
+            this.payers.node,
+        );
+        this.node = element("div", {}, this.figures, this.harm);
+    }
+
+    set(tenant) {
+        const { trial, rollout } = tenant;
+        fill(
+            this.figures,
+            figures(told(tenant)),
+            rollout.stopped
+                ? element("p", { class: "danger" }, `The last trial ended itself: ${rollout.stopped}`)
+                : null,
+        );
+        this.harm.hidden = !trial?.payers.length;
+        this.payers.set(trial?.payers ?? []);
+    }
+}
+
+function told(tenant) {
+    const { trial } = tenant;
+    const stage =
+        tenant.candidate === null
+            ? "none"
+            : `${tenant.candidate}: ${tenant.stage}${tenant.stage === "canary" ? `, ${number(tenant.percent)}% of accounts` : ""}`;
     return [
-        figures([["live revision", element("span", { id: "live" }, tenant.revision)], ["on trial", element("span", { id: "trial" }, stage)],
-            ["preset", tenant.preset], ["mode", tenant.mode], ["tuned by", tenant.owner === "api" ? "the API" : "its file"],
-            ...(trial ? [["checks scored", number(trial.scored)], ["checks moved", number(trial.moved.reduce((sum, row) => sum + row.checks, 0))],
-                ["payers tightened", element("strong", { class: trial.payers_tightened ? "danger" : "" }, number(trial.payers_tightened))]] : [])]),
-        rollout.stopped ? element("p", { class: "danger" }, `The last trial ended itself: ${rollout.stopped}`) : null,
-        trial && trial.payers.length ? tightened(context, trial).node : null,
+        ["live revision", element("span", { id: "live" }, tenant.revision)],
+        ["on trial", element("span", { id: "trial" }, stage)],
+        ["preset", tenant.preset],
+        ["mode", tenant.mode],
+        ["tuned by", tenant.owner === "api" ? "the API" : "its file"],
+        ...(trial
+            ? [
+                  ["checks scored", element("span", { id: "scored" }, number(trial.scored))],
+                  ["checks moved", number(trial.moved.reduce((sum, row) => sum + row.checks, 0))],
+                  [
+                      "payers tightened",
+                      element(
+                          "strong",
+                          { class: trial.payers_tightened ? "danger" : "" },
+                          number(trial.payers_tightened),
+                      ),
+                  ],
+              ]
+            : []),
     ];
 }
 
-function tightened(context, trial) {
-    const table = new Table("Payers that the trial is stricter with", [
-        { title: "Account", cell: (row) => element("a", { href: context.link("accounts", row.account), class: "clip" }, row.account) },
-        { title: "Live", value: (row) => TIERS.indexOf(row.before), cell: (row) => tier(row.before) },
-        { title: "Trial", value: (row) => TIERS.indexOf(row.after), cell: (row) => tier(row.after) },
-    ], { size: 10, words: (row) => row.account });
-    table.set(trial.payers);
-    return table;
-}
-
-/** The form for a step. numbers: revisions, newest first; `chosen` is offered; `state()` gives the tenant and its ETag. */
-export function stepForm(context, tenant, numbers, chosen, etag, done) {
+/**
+ * The form for a step from the state that `etag` names. numbers: revisions, newest first, of which `chosen` is offered;
+ * words: a reason that was typed already.
+ */
+export function stepForm(context, tenant, { numbers, chosen, etag, words, done }) {
     const why = refusal(context, tenant);
-    const step = choice(STEPS, tenant.stage === "shadow" ? "percent" : tenant.stage === "canary" ? "promote" : "shadow", { id: "step" });
-    const revision = choice(numbers.map((n) => [n, n]), chosen ?? tenant.candidate ?? numbers[0], { id: "revision" });
+    const step = choice(
+        STEPS,
+        tenant.stage === "shadow" ? "percent" : tenant.stage === "canary" ? "promote" : "shadow",
+        { id: "step" },
+    );
+    const revision = choice(
+        numbers.map((n) => [n, n]),
+        chosen ?? tenant.candidate ?? numbers[0],
+        { id: "revision" },
+    );
     const share = element("input", { id: "percent", type: "number", min: 0.01, max: 99.99, step: "any", value: 10 });
     const most = element("input", { id: "most", type: "number", min: 0, max: 1000000, value: 0 });
-    const reason = element("input", { id: "step-reason", type: "text", required: true, maxlength: 1024, size: 32 });
-    const fields = [field("Step", step), field("Revision", revision), field("Percent", share), field("Payers it may tighten", most), field("Reason", reason)];
+    const reason = element("input", {
+        id: "step-reason",
+        type: "text",
+        required: true,
+        maxlength: 1024,
+        size: 32,
+        value: words,
+    });
+    const fields = [
+        field("Step", step),
+        field("Revision", revision),
+        field("Percent", share),
+        field("Payers it may tighten", most),
+        field("Reason", reason),
+    ];
     const fit = () => {
         const needed = { 1: ["shadow", "percent", "promote"], 2: ["percent"], 3: ["percent"] };
         for (const [i, steps] of Object.entries(needed)) fields[i].hidden = !steps.includes(step.value);
@@ -56,19 +131,32 @@ export function stepForm(context, tenant, numbers, chosen, etag, done) {
     const send = async (event) => {
         event.preventDefault();
         try {
-            await call("POST", path(["tenants", context.tenant, "rollout"]), { etag, body: body(step.value, revision, share, most, reason) });
+            await call("POST", path(["tenants", context.tenant, "rollout"]), {
+                etag,
+                body: body(step.value, revision, share, most, reason),
+            });
             await done(`${step.value} taken`);
         } catch (error) {
             fill(fault, error.message);
         }
     };
-    return element("form", { id: "step-form", on: { submit: send } }, element("fieldset", { disabled: why !== null }, element("div", { class: "line" },
-        fields, element("button", { class: "main" }, "Take the step"))), fault, why ? element("p", { class: "quiet" }, why) : null);
+    return element(
+        "form",
+        { id: "step-form", on: { submit: send } },
+        element(
+            "fieldset",
+            { disabled: why !== null },
+            element("div", { class: "line" }, fields, element("button", { class: "main" }, "Take the step")),
+        ),
+        fault,
+        why ? element("p", { class: "quiet" }, why) : null,
+    );
 }
 
 function body(step, revision, share, most, reason) {
     const found = { step: step === "percent" ? "promote" : step, reason: reason.value };
     if (["shadow", "percent", "promote"].includes(step)) found.revision = Number(revision.value);
-    if (step === "percent") Object.assign(found, { percent: Number(share.value), most_payers_tightened: Number(most.value) });
+    if (step === "percent")
+        Object.assign(found, { percent: Number(share.value), most_payers_tightened: Number(most.value) });
     return found;
 }

@@ -15,19 +15,44 @@ export class Table {
         this.back = button("Previous", () => this.turn(-1));
         this.next = button("Next", () => this.turn(1));
         this.pager = element("div", { class: "pager" }, this.count, this.back, this.next);
-        this.filter = words && element("input", { type: "search", placeholder: "Filter", "aria-label": `Filter ${caption}`,
-            on: { input: () => { this.page = 0; this.draw(); } } });
-        this.node = element("div", { class: "table" },
+        this.filter =
+            words &&
+            element("input", {
+                type: "search",
+                placeholder: "Filter",
+                "aria-label": `Filter ${caption}`,
+                on: {
+                    input: () => {
+                        this.page = 0;
+                        this.draw();
+                    },
+                },
+            });
+        this.node = element(
+            "div",
+            { class: "table" },
             (words || size < Infinity) && element("div", { class: "above" }, this.filter, this.pager),
-            element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
-                element("table", {}, element("caption", { class: "hidden" }, caption),
-                    element("thead", {}, element("tr", {}, this.heads)), this.body)));
+            element(
+                "div",
+                { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
+                element(
+                    "table",
+                    {},
+                    element("caption", { class: "hidden" }, caption),
+                    element("thead", {}, element("tr", {}, this.heads)),
+                    this.body,
+                ),
+            ),
+        );
     }
 
     head(column, i) {
         const sortable = column.value && this.size < Infinity;
-        return element("th", { scope: "col", class: column.numeric ? "number" : null },
-            sortable ? button(column.title, () => this.sort(i)) : column.title);
+        return element(
+            "th",
+            { scope: "col", class: column.numeric ? "number" : null },
+            sortable ? button(column.title, () => this.sort(i)) : column.title,
+        );
     }
 
     set(rows) {
@@ -63,24 +88,38 @@ export class Table {
         const from = this.size < Infinity ? this.page * this.size : 0;
         const shown = rows.slice(from, from + this.size);
         const focused = this.body.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-        fill(this.body, shown.length ? shown.map((row) => this.row(row))
-            : element("tr", {}, element("td", { colspan: this.columns.length, class: "quiet" }, this.empty)));
+        fill(
+            this.body,
+            shown.length
+                ? shown.map((row) => this.row(row))
+                : element("tr", {}, element("td", { colspan: this.columns.length, class: "quiet" }, this.empty)),
+        );
         if (focused) this.body.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-        this.heads.forEach((head, i) => (this.sorted?.[0] === i
-            ? head.setAttribute("aria-sort", this.sorted[1] ? "descending" : "ascending") : head.removeAttribute("aria-sort")));
-        fill(this.count, rows.length ? `${number(from + 1)}–${number(from + shown.length)} of ${number(rows.length)}` : "none");
+        this.heads.forEach((head, i) =>
+            this.sorted?.[0] === i
+                ? head.setAttribute("aria-sort", this.sorted[1] ? "descending" : "ascending")
+                : head.removeAttribute("aria-sort"),
+        );
+        fill(
+            this.count,
+            rows.length ? `${number(from + 1)}–${number(from + shown.length)} of ${number(rows.length)}` : "none",
+        );
         this.back.disabled = this.page === 0;
         this.next.disabled = this.page >= pages - 1;
         this.back.hidden = this.next.hidden = pages === 1;
     }
 
     row(row) {
-        return element("tr", {}, this.columns.map((column) =>
-            element("td", { class: column.numeric ? "number" : null }, column.cell(row))));
+        return element(
+            "tr",
+            {},
+            this.columns.map((column) => element("td", { class: column.numeric ? "number" : null }, column.cell(row))),
+        );
     }
 }
 
 function compared(one, other) {
-    if (typeof one === "string" || typeof other === "string") return String(one ?? "").localeCompare(String(other ?? ""));
+    if (typeof one === "string" || typeof other === "string")
+        return String(one ?? "").localeCompare(String(other ?? ""));
     return (one ?? -Infinity) - (other ?? -Infinity);
 }

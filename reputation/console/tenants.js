@@ -6,15 +6,27 @@ import { to } from "./route.js";
 import { Table } from "./table.js";
 
 export async function show(context) {
-    const table = new Table("Tenants", [
-        { title: "Tenant", value: (row) => row.name, cell: (row) => anchor(to(row.name, "tuning"), row.name) },
-        { title: "Preset", value: (row) => row.preset, cell: (row) => row.preset },
-        { title: "Mode", value: (row) => row.mode, cell: (row) => row.mode },
-        { title: "Tuned by", value: (row) => row.owner, cell: (row) => (row.owner === "api" ? "the API" : "the configuration file") },
-        { title: "Live revision", numeric: true, value: (row) => row.revision, cell: (row) => row.revision },
-        { title: "On trial", numeric: true, value: (row) => row.candidate, cell: (row) => row.candidate ?? "" },
-        { title: "Stage", value: (row) => row.stage, cell: (row) => (row.stage === "canary" ? `canary ${number(row.percent)}%` : row.stage) },
-    ], { words: (row) => row.name });
+    const table = new Table(
+        "Tenants",
+        [
+            { title: "Tenant", value: (row) => row.name, cell: (row) => anchor(to(row.name, "tuning"), row.name) },
+            { title: "Preset", value: (row) => row.preset, cell: (row) => row.preset },
+            { title: "Mode", value: (row) => row.mode, cell: (row) => row.mode },
+            {
+                title: "Tuned by",
+                value: (row) => row.owner,
+                cell: (row) => (row.owner === "api" ? "the API" : "the configuration file"),
+            },
+            { title: "Live revision", numeric: true, value: (row) => row.revision, cell: (row) => row.revision },
+            { title: "On trial", numeric: true, value: (row) => row.candidate, cell: (row) => row.candidate ?? "" },
+            {
+                title: "Stage",
+                value: (row) => row.stage,
+                cell: (row) => (row.stage === "canary" ? `canary ${number(row.percent)}%` : row.stage),
+            },
+        ],
+        { words: (row) => row.name },
+    );
     table.set((await read(path(["tenants"]), context.signal)).tenants);
     return table.node;
 }

@@ -6,7 +6,7 @@ import { Effect } from "./effect.js";
 import { button, choice, element, field, fill, panel } from "./elements.js";
 import { newest, poll } from "./poll.js";
 import { revisionTable } from "./revisions.js";
-import { refusal, standing, stepForm } from "./rollout.js";
+import { refusal, Standing, stepForm } from "./rollout.js";
 
 const AFTER = 80; // milliseconds of stillness before a replay is asked for
 
@@ -21,14 +21,24 @@ class Tuning {
     constructor(context) {
         this.context = context;
         this.effect = new Effect(context);
-        this.standing = element("div");
+        this.standing = new Standing(context);
         this.controls = element("div");
         this.step = element("div");
         this.revisions = element("div");
         this.replay = newest(context, AFTER, (signal) => this.effect.ask(this.draft, this.live, signal));
-        this.node = element("div", {}, panel("In force", this.standing), element("div", { class: "tuning" },
-            panel("Draft", this.controls), panel("Its effect on recorded decisions", this.effect.node)),
-        panel("Next step", this.step), panel("Revisions", this.revisions));
+        this.node = element(
+            "div",
+            {},
+            panel("In force", this.standing.node),
+            element(
+                "div",
+                { class: "tuning" },
+                panel("Draft", this.controls),
+                panel("Its effect on recorded decisions", this.effect.node),
+            ),
+            panel("Next step", this.step),
+            panel("Revisions", this.revisions),
+        );
     }
 
     read(...parts) {
@@ -36,15 +46,31 @@ class Tuning {
     }
 
     /** Read everything anew; `chosen` is the revision that a step is offered for. */
-    async load(chosen = null, from = null) {
-        const { value: tenant, etag } = await call("GET", path(["tenants", this.context.tenant]), { signal: this.context.signal });
+    async load(chosen = null, from = null, words = "") {
+        const { value: tenant, etag } = await call("GET", path(["tenants", this.context.tenant]), {
+            signal: this.context.signal,
+        });
         const { revisions } = await this.read("revisions");
         this.live = await this.read("revisions", tenant.revision);
         this.etag = etag;
-        fill(this.standing, standing(this.context, tenant));
-        fill(this.step, stepForm(this.context, tenant, revisions.map((one) => one.number), chosen, etag,
-            async (words) => { await this.load(); this.context.say(words); }));
-        fill(this.revisions, revisionTable(this.context, tenant, revisions, (number) => this.start(number)));
+        this.standing.set(tenant);
+        fill(
+            this.step,
+            stepForm(this.context, tenant, {
+                numbers: revisions.map((one) => one.number),
+                chosen,
+                etag,
+                words,
+                done: async (said) => {
+                    await this.load();
+                    this.context.say(said);
+                },
+            }),
+        );
+        fill(
+            this.revisions,
+            revisionTable(this.context, tenant, revisions, (number) => this.start(number)),
+        );
         this.tenant = tenant;
         if (!this.draft || from !== null) await this.start(from ?? tenant.revision);
         else this.replay();
@@ -54,7 +80,11 @@ class Tuning {
     async start(from) {
         if (typeof from === "string") {
             const { presets } = await read(path(["presets"]), this.context.signal);
-            this.draft = new Draft({ number: this.tenant.revision, settings: { preset: from }, in_force: presets[from] });
+            this.draft = new Draft({
+                number: this.tenant.revision,
+                settings: { preset: from },
+                in_force: presets[from],
+            });
         } else {
             this.draft = new Draft(await this.read("revisions", from));
         }
@@ -65,21 +95,71 @@ class Tuning {
 
     draw() {
         const why = refusal(this.context, this.tenant);
-        const presets = choice([["", `revision ${this.draft.base.number}`], ...["lenient", "balanced", "strict"].map((name) =>
-            [name, `preset ${name}`])], typeof this.from === "string" ? this.from : "", { on: { change: (event) =>
-            this.start(event.target.value || this.draft.base.number).catch((error) => this.context.say(error.message)) } });
-        const text = element("textarea", { rows: 6, spellcheck: "false", "aria-label": "The draft's settings as JSON" });
-        const told = () => { text.value = JSON.stringify(this.draft.settings, null, 1); };
+        const presets = choice(
+            [
+                ["", `revision ${this.draft.base.number}`],
+                ...["lenient", "balanced", "strict"].map((name) => [name, `preset ${name}`]),
+            ],
+            typeof this.from === "string" ? this.from : "",
+            {
+                on: {
+                    change: (event) =>
+                        this.start(event.target.value || this.draft.base.number).catch((error) =>
+                            this.context.say(error.message),
+                        ),
+                },
+            },
+        );
+        const text = element("textarea", {
+            rows: 6,
+            spellcheck: "false",
+            "aria-label": "The draft's settings as JSON",
+        });
+        const told = () => {
+            text.value = JSON.stringify(this.draft.settings, null, 1);
+        };
         const reason = element("input", { type: "text", id: "draft-reason", required: true, maxlength: 1024 });
         const fault = element("p", { role: "alert", class: "danger" });
         told();
-        fill(this.controls, field("From", presets), dials(this.draft, () => { told(); this.replay(); }),
-            element("details", {}, element("summary", {}, "All its settings"), text, button("Use these", () => this.use(text.value, fault))),
-            element("form", { on: { submit: (event) => { event.preventDefault(); this.keep(reason.value, fault); } } },
-                element("fieldset", { disabled: why !== null }, field("Reason", reason),
-                    element("p", { class: "buttons" }, element("button", { class: "main" }, "Keep as a revision"),
-                        button("Start again", () => this.start(this.from))))),
-            fault, why ? element("p", { class: "quiet" }, why) : null);
+        fill(
+            this.controls,
+            field("From", presets),
+            dials(this.draft, () => {
+                told();
+                this.replay();
+            }),
+            element(
+                "details",
+                {},
+                element("summary", {}, "All its settings"),
+                text,
+                button("Use these", () => this.use(text.value, fault)),
+            ),
+            element(
+                "form",
+                {
+                    on: {
+                        submit: (event) => {
+                            event.preventDefault();
+                            this.keep(reason.value, fault);
+                        },
+                    },
+                },
+                element(
+                    "fieldset",
+                    { disabled: why !== null },
+                    field("Reason", reason),
+                    element(
+                        "p",
+                        { class: "buttons" },
+                        element("button", { class: "main" }, "Keep as a revision"),
+                        button("Start again", () => this.start(this.from)),
+                    ),
+                ),
+            ),
+            fault,
+            why ? element("p", { class: "quiet" }, why) : null,
+        );
     }
 
     use(text, fault) {
@@ -96,7 +176,10 @@ class Tuning {
     async keep(reason, fault) {
         try {
             const body = { settings: this.draft.settings, reason, parent: this.draft.base.number };
-            const { value } = await call("POST", path(["tenants", this.context.tenant, "revisions"]), { body, etag: this.etag });
+            const { value } = await call("POST", path(["tenants", this.context.tenant, "revisions"]), {
+                body,
+                etag: this.etag,
+            });
             await this.load(value.number, value.number);
             this.context.say(`kept as revision ${value.number}, in force nowhere yet`);
         } catch (error) {
@@ -107,8 +190,19 @@ class Tuning {
 
     /** What the trial has counted by now; a change by somebody else is taken up. */
     async follow() {
-        const { value: tenant, etag } = await call("GET", path(["tenants", this.context.tenant]), { signal: this.context.signal });
-        if (etag !== this.etag) await this.load();
-        else fill(this.standing, standing(this.context, tenant));
+        const { value: tenant, etag } = await call("GET", path(["tenants", this.context.tenant]), {
+            signal: this.context.signal,
+        });
+        if (etag === this.etag) {
+            this.standing.set(tenant);
+            return;
+        }
+        const { by, reason } = tenant.rollout;
+        await this.load(
+            this.step.querySelector("#revision").value,
+            null,
+            this.step.querySelector("#step-reason").value,
+        );
+        this.context.say(`changed meanwhile${by ? ` by ${by}: ${reason}` : ""}`);
     }
 }

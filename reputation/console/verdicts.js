@@ -17,44 +17,70 @@ export async function show(context) {
     let paused = false;
     const refresh = async (afresh) => {
         if (paused && !afresh) return;
-        const query = { tenant: context.tenant, limit: MOST, after: afresh ? "" : rows[0]?.verdict.id,
-            account: account.value, decision: decisions.value, tier: tiers.value };
+        const query = {
+            tenant: context.tenant,
+            limit: MOST,
+            after: afresh ? "" : rows[0]?.verdict.id,
+            account: account.value,
+            decision: decisions.value,
+            tier: tiers.value,
+        };
         const found = (await read(path(["recent"], query), context.signal)).recent;
         rows = (afresh ? found : [...found, ...rows]).slice(0, MOST);
         table.set(rows);
     };
-    const pause = button("Pause", () => {
-        paused = !paused;
-        pause.textContent = paused ? "Go on" : "Pause";
-        pause.setAttribute("aria-pressed", String(paused));
-    }, { "aria-pressed": "false" });
+    const pause = button(
+        "Pause",
+        () => {
+            paused = !paused;
+            pause.textContent = paused ? "Go on" : "Pause";
+            pause.setAttribute("aria-pressed", String(paused));
+        },
+        { "aria-pressed": "false" },
+    );
     [account, decisions, tiers].forEach((control) => control.addEventListener("change", () => refresh(true)));
     poll(context, EVERY, () => refresh(false));
     await refresh(true);
-    return [element("div", { class: "line" }, field("Account", account), field("Decision", decisions), field("Tier", tiers), pause),
-        table.node];
+    return [
+        element(
+            "div",
+            { class: "line" },
+            field("Account", account),
+            field("Decision", decisions),
+            field("Tier", tiers),
+            pause,
+        ),
+        table.node,
+    ];
 }
 
 /** A table of {request, verdict}; without the account's column on the account's own page. */
 export function verdictTable(context, caption, { account = true, size = 50 } = {}) {
     const columns = [
-        { title: "Time", cell: ({ verdict }) => anchor(context.link("verdicts", verdict.id), time(timeOfId(verdict.id))) },
+        {
+            title: "Time",
+            cell: ({ verdict }) => anchor(context.link("verdicts", verdict.id), time(timeOfId(verdict.id))),
+        },
         account && { title: "Account", cell: ({ request }) => whose(context, request) },
         { title: "Decision", cell: ({ verdict }) => decision(verdict) },
         { title: "Tier", cell: ({ verdict }) => tier(verdict.tier) },
         { title: "Risk", numeric: true, cell: ({ verdict }) => number(verdict.risk) },
         { title: "Limit", cell: ({ verdict }) => limit(verdict) },
         { title: "Because", cell: ({ verdict }) => because(verdict) },
-        { title: "Cluster", cell: ({ verdict }) => (verdict.cluster
-            ? anchor(context.link("clusters", verdict.cluster.id), verdict.cluster.id) : "") },
+        {
+            title: "Cluster",
+            cell: ({ verdict }) =>
+                verdict.cluster ? anchor(context.link("clusters", verdict.cluster.id), verdict.cluster.id) : "",
+        },
         { title: "Route", cell: ({ request }) => element("span", { class: "clip" }, request.route ?? "") },
     ].filter(Boolean);
     return new Table(caption, columns, { size });
 }
 
-export const whose = (context, request) => (request.account === null
-    ? element("span", { class: "quiet clip" }, request.ip ? `unknown at ${request.ip}` : "by key")
-    : anchor(context.link("accounts", request.account), element("span", { class: "clip" }, request.account)));
+export const whose = (context, request) =>
+    request.account === null
+        ? element("span", { class: "quiet clip" }, request.ip ? `unknown at ${request.ip}` : "by key")
+        : anchor(context.link("accounts", request.account), element("span", { class: "clip" }, request.account));
 
 function limit(verdict) {
     const { limit: binding } = verdict.shadow ?? verdict;
@@ -64,8 +90,15 @@ function limit(verdict) {
 
 function because(verdict) {
     if (verdict.allow) return element("span", { class: "clip" }, `exception: ${verdict.allow.reason}`);
-    const found = verdict.reasons.filter(({ signal }) => signal !== "prior")
-        .sort((one, other) => Math.abs(other.points) - Math.abs(one.points)).slice(0, 3);
-    return element("span", { class: "reasons" }, found.map(({ signal, points: given }) =>
-        element("span", { class: given > 0 ? "against" : "for" }, `${signal} ${points(given)}`)));
+    const found = verdict.reasons
+        .filter(({ signal }) => signal !== "prior")
+        .sort((one, other) => Math.abs(other.points) - Math.abs(one.points))
+        .slice(0, 3);
+    return element(
+        "span",
+        { class: "reasons" },
+        found.map(({ signal, points: given }) =>
+            element("span", { class: given > 0 ? "against" : "for" }, `${signal} ${points(given)}`),
+        ),
+    );
 }
