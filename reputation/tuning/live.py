@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import structs
 
 from reputation.config import Settings, named_tenants
-from reputation.errors import Conflict, NotFound, Unavailable
+from reputation.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from reputation.ids import Ulids
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.records import ABSENT, Records
@@ -91,10 +91,7 @@ class Tuning:
         """Put in force what is kept of every tenant, also of those that a reload brought."""
         for name in list(self._limiter.tenants):
             for kind in self._appliers:
-                try:
-                    await self.refresh(name, kind)
-                except Unavailable:  # a sidecar may start while shared state is away
-                    self._news.put_nowait((name, kind))
+                await self._try(name, kind)
 
     async def refresh(self, tenant: str, kind: str) -> None:
         """Put in force what is kept of one kind; of a tenant that is not here nothing."""
@@ -105,13 +102,19 @@ class Tuning:
 
     async def _follow(self) -> None:
         while True:
-            tenant, kind = await self._news.get()
-            try:
-                await self.refresh(tenant, kind)
-            except (OSError, Unavailable) as error:  # the store is away for a moment; what is in force stays so
-                self._warn("tuning_not_refreshed", tenant=tenant, kind=kind, error=str(error))
+            if not await self._try(*await self._news.get()):
                 await asyncio.sleep(RETRY_AFTER)
+
+    async def _try(self, tenant: str, kind: str) -> bool:
+        """Refresh; what cannot be put in force leaves in force what is, also at a start while shared state is away."""
+        try:
+            await self.refresh(tenant, kind)
+        except (OSError, Problem) as error:
+            self._warn("tuning_not_refreshed", tenant=tenant, kind=kind, error=str(error))
+            if not isinstance(error, Invalid):  # else trying again would not help
                 self._news.put_nowait((tenant, kind))
+            return False
+        return True
 
     async def _apply_exceptions(self, running: TenantLimiter) -> None:
         now = self._clock()
@@ -180,6 +183,15 @@ class Tuning:
         task.add_done_callback(self._stops.discard)
 
     async def _stop_everywhere(self, tenant: str, rollout: Rollout, why: str) -> None:
+        while True:
+            try:
+                await self._write_stop(tenant, rollout, why)
+            except Unavailable:  # the trial has stopped here; the others hear of it once the store is back
+                await asyncio.sleep(RETRY_AFTER)
+            else:
+                return
+
+    async def _write_stop(self, tenant: str, rollout: Rollout, why: str) -> None:
         now = self._clock()
         current, version = await self.rollout(tenant)
         if current != rollout:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from commands import command
-from sidecar_process import JSON, call, running_sidecar
+from sidecar_process import call, running_sidecar
 
 from reputation.tuning.rollout import is_in_canary
 
