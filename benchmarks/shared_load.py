@@ -37,7 +37,10 @@ class Result:
 
     def recovery(self, since: float) -> float:
         """Seconds from a time until every sidecar has answered undegraded again."""
-        return max(next((at for at in well if at >= since), float("inf")) - since for well in self.well.values())
+        never = float("inf")
+        return max(
+            (next((at for at in well if at >= since), never) - since for well in self.well.values()), default=never
+        )
 
     def failures(self) -> Counter[int]:
         """Answers by status, but for 200."""
@@ -71,7 +74,7 @@ class _Caller(asyncio.Protocol):
 
     def _next(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._due >= self._until:
+        if max(self._due, time.perf_counter()) >= self._until:
             self._finish()
         else:
             loop.call_at(loop.time() + max(self._due - time.perf_counter(), 0.0), self._ask)

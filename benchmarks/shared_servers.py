@@ -237,7 +237,9 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def sidecars(processes: Processes, url: str, count: int, limits: dict[str, float]) -> AsyncIterator[list[int]]:
+async def sidecars(
+    processes: Processes, url: str, count: int, limits: dict[str, float], before: tuple[str, ...] = ()
+) -> AsyncIterator[list[int]]:
     """So many sidecars over one state, all answering; their ports."""
     tier = dict.fromkeys(TIERS, limits)
     settings = {
@@ -249,7 +251,7 @@ async def sidecars(processes: Processes, url: str, count: int, limits: dict[str,
     ports = free_ports(2 * count)
     for check, admin in zip(ports[:count], ports[count:], strict=True):
         listen = ("--listen", f"127.0.0.1:{check}", "--admin", f"127.0.0.1:{admin}")
-        processes.start(HEADCOUNT, "serve", "--config", str(config), "--state", url, *listen)
+        processes.start(*before, HEADCOUNT, "serve", "--config", str(config), "--state", url, *listen)
     for port in ports[:count]:
         await asyncio.to_thread(_until, partial(_listens, port))
     yield ports[:count]

@@ -8,16 +8,28 @@ through something happens to Redis. The bound is that of docs/reliability.md.
 
 import argparse
 import asyncio
+import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 import uvloop
+from msgspec import structs
 
 from benchmarks import machine
 from benchmarks.shared_load import Result, run
-from benchmarks.shared_servers import PLACES, running, sidecars
+from benchmarks.shared_servers import PLACES, free_ports, running, sidecars
+from reputation.bucket import Limit, full
+from reputation.charges import Ask, Charge
+from reputation.events import Payment
+from reputation.facts import Facts
+from reputation.stores.memory import TenantState
+from reputation.stores.redis import RedisStore
+from reputation.stores.redis_accounts import Accounts
+from reputation.stores.redis_names import Names
+from reputation.stores.redis_takes import Takes
 
 BURST = 20.0
 OVER = 5.0
@@ -101,6 +113,77 @@ def show(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+async def _speed(accounts: int, rounds: int, seconds: float, core: int) -> list[tuple[float, float]]:
+    """Answers a second of an embedded sidecar and of one over Redis, in alternating rounds, all servers on one core."""
+    before = ("taskset", "-c", str(core))
+    found = []
+    with tempfile.TemporaryDirectory() as directory, running(Path(directory)) as started:
+        (port,) = free_ports(1)
+        started.redis(port, before=before)
+        limits = {"burst": 1e6, "rate": 1e5, "daily": 1e9}
+        async with (
+            sidecars(started, ":memory:", 1, limits, before) as (embedded,),
+            sidecars(started, f"redis://127.0.0.1:{port}", 1, limits, before) as (shared,),
+        ):
+            for number in range(rounds + 1):
+                turn = [embedded, shared] if number % 2 else [shared, embedded]
+                rates = {one: len((await run([one], accounts, 1e6, seconds, 63)).answers) / seconds for one in turn}
+                if number:  # the first one warms up
+                    found.append((rates[embedded], rates[shared]))
+    return found
+
+
+def speed(accounts: int, rounds: int, seconds: float) -> str:
+    """Say how fast one process over Redis on its own core is, beside embedded state."""
+    rates = uvloop.run(_speed(accounts, rounds, seconds, min(os.sched_getaffinity(0))))
+    embedded, shared = (statistics.median(each) for each in zip(*rates, strict=True))
+    ratio = statistics.median(other / one for one, other in rates)
+    return (
+        f"one core for all but the client: {embedded:,.0f} checks/s with embedded state, {shared:,.0f} over Redis, "
+        f"{ratio:.0%} (medians of {rounds} rounds)"
+    )
+
+
+def memory(accounts: int) -> str:
+    """Say how many bytes an account takes in Redis: its two buckets, and its facts with one key."""
+    with tempfile.TemporaryDirectory() as directory, running(Path(directory)) as started:
+        (port,) = free_ports(1)
+        started.redis(port)
+        buckets, facts = uvloop.run(_fill(port, accounts))
+    return f"{accounts:,} accounts in Redis: {buckets:.0f} bytes each for buckets, {facts:.0f} for facts and one key"
+
+
+async def _fill(port: int, accounts: int) -> tuple[float, float]:
+    store = RedisStore(f"redis://127.0.0.1:{port}", TenantState, None, time.time)
+    names, limit = Names("default"), Limit(1e-6, 100.0)
+    takes = Takes(store.server, names, 5.0, time.time, print)
+    kept = Accounts(store.server, names, store.pulse("default"), 5.0, print)
+    used = [await _used(store)]
+    for start in range(0, accounts, 1000):
+        named = [f"acct_{number:08}" for number in range(start, start + 1000)]
+        asks = [
+            Ask([[Charge(part, "account", ("own", name, part), full(limit, 0.0)) for part in ("burst", "daily")]], 1.0)
+            for name in named
+        ]
+        await asyncio.gather(*[takes.take(ask) for ask in asks])
+    used.append(await _used(store))
+    facts = Facts(1.5e9, "paid", ("email",), None, Payment("ok", fingerprint="fp_1", settled_usd=40.0))
+    for start in range(0, accounts, 100):
+        pushes = [
+            kept.push(f"acct_{number:08}", structs.replace(facts, keys=(number.to_bytes(16, "little"),)))
+            for number in range(start, start + 100)
+        ]
+        await asyncio.gather(*pushes)
+    changes = int(await store.server.ask("MEMORY", "USAGE", names.single("changes"), "SAMPLES", 0))  # bounded
+    used.append(await _used(store) - changes)
+    await store.close()
+    return (used[1] - used[0]) / accounts, (used[2] - used[1]) / accounts
+
+
+async def _used(store: RedisStore) -> int:
+    return int((await store.server.ask("INFO", "memory"))["used_memory"])
+
+
 def faults(names: list[str], processes: int, accounts: int, seconds: float) -> list[Row]:
     """Run each fault on servers of its own."""
     return [uvloop.run(_faulted(name, processes, accounts, seconds)) for name in names]
@@ -112,8 +195,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--accounts", type=int, default=1000)
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--only", default="", help="faults whose name has these words")
+    parser.add_argument("--speed", action="store_true", help="compare with embedded state instead, and fill Redis")
     options = parser.parse_args(arguments)
     print(machine.describe())
+    if options.speed:
+        print(speed(options.accounts, 5, 3.0), flush=True)
+        print(memory(20_000))
+        return
     names = [name for name in PLACES if options.only in name]
     print(show(faults(names, options.processes, options.accounts, options.seconds)))
 

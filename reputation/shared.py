@@ -169,7 +169,7 @@ class SharedTenant:
         """Let a request that is asked again while it is being answered have the same answer."""
         first = self._repeats.get(key)
         if first is None:
-            first = asyncio.ensure_future(self._answer(assessed, ask, self.takes.take(ask), id_))
+            first = asyncio.ensure_future(self._answer(assessed, ask, self.takes.take(ask, key), id_))
             self._repeats[key] = first
             first.add_done_callback(lambda _: self._repeats.pop(key))
         return await asyncio.shield(first)

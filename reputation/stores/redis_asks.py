@@ -14,6 +14,7 @@ SLACK = 60.0
 """Seconds that a bucket is kept after it is full, so that a higher limit does not find it gone, and so fuller."""
 
 Wire = list[object]
+Once = tuple[str, str]
 Owed = tuple[Charge, float]
 """A bucket, and what is to be charged to it."""
 _pack = msgspec.msgpack.Encoder().encode
@@ -50,13 +51,16 @@ class Batch:
     def __len__(self) -> int:
         return len(self.asks)
 
-    def add(self, ask: Ask | Settling, *, owes: bool = False) -> None:
-        """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back."""
+    def add(self, ask: Ask | Settling, *, owes: bool = False, once: Once | None = None) -> None:
+        """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back.
+
+        once: account and id of a request, which is charged once however many replicas it is sent to within a minute.
+        """
         self.asks.append(ask)
         if isinstance(ask, Settling):
             holds = [[self._place("h", id_), used, True] for id_, used in ask.holds]
             leases = [[self._place("l", id_), used, False] for id_, used in ask.leases]
-            self._wire.append([0.0, [], [], False, holds + leases, 0, 0.0, 0, 0.0])
+            self._wire.append([0.0, [], [], False, holds + leases, 0, 0.0, 0, 0.0, 0])
             self._charges.append(())
             return
         charges, draws = _places(ask)
@@ -69,7 +73,8 @@ class Batch:
         if ask.reserve is not None:
             reserve = self._place("l" if ask.want else "h", ask.reserve.id)
             seconds = max(ask.reserve.until - self._now, 0.001)
-        self._wire.append([ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds])
+        repeat = 0 if once is None else self._place("q", self._series, *once)
+        self._wire.append([ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds, repeat])
         self._charges.append(charges)
 
     def _place(self, kind: str, *parts: object) -> int:
@@ -91,7 +96,7 @@ class Batch:
         self.clock = now
         came: list[Taken | Came] = []
         for ask, charges in zip(self.asks, self._charges, strict=True):
-            granted = int(numbers[at + 1])
+            chosen, granted = int(numbers[at]), int(numbers[at + 1])
             at += 2
             if isinstance(ask, Settling):
                 leases = at + len(ask.holds)
@@ -104,7 +109,10 @@ class Batch:
                 bucket.tokens, bucket.at = numbers[at], numbers[at + 1]
                 at += 2
             at += len(ask.settlements)
-            came.append(_followed(ask, granted, now))
+            if chosen < 0:  # paid for before; nothing is taken, and this is how things stand
+                came.append(take_first([ask.draws[-chosen - 1]], 0.0, now))
+            else:
+                came.append(_followed(ask, granted, now))
         return came
 
     def paid(self, answer: bytes) -> list[Owed]:
@@ -118,7 +126,7 @@ class Batch:
                 at += len(ask.holds) + len(ask.leases)
                 continue
             at += len(ask.settlements)
-            if chosen:
+            if chosen > 0:
                 found += [(charge, -ask.cost - granted) for charge in ask.draws[chosen - 1]]
         return found
 

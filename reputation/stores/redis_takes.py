@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from reputation.charges import Ask, Taken
-from reputation.stores.redis_asks import Batch, Came, Owed, Settling
+from reputation.stores.redis_asks import Batch, Came, Once, Owed, Settling
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer, Script, is_cut
 
@@ -26,7 +26,7 @@ PROBE = 0.5
 SCRIPT = Script("redis_take.lua")
 
 Clock = Callable[[], float]
-Waiting = tuple[Ask | Settling, "asyncio.Future[Any]"]
+Waiting = tuple[Ask | Settling, "asyncio.Future[Any]", Once | None]
 
 
 class Lane:
@@ -64,18 +64,18 @@ class Takes:
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
 
-    def take(self, ask: Ask) -> "asyncio.Future[Taken | None]":
+    def take(self, ask: Ask, once: Once | None = None) -> "asyncio.Future[Taken | None]":
         """Carry out an ask with the others of this turn; None if Redis is away."""
-        return self._enqueue(ask)
+        return self._enqueue(ask, once)
 
     def settle(self, settling: Settling) -> "asyncio.Future[Came | None]":
         """Settle holds and leases, likewise."""
         return self._enqueue(settling)
 
-    def _enqueue(self, ask: Ask | Settling) -> "asyncio.Future[Any]":
+    def _enqueue(self, ask: Ask | Settling, once: Once | None = None) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((ask, future))
+        self._waiting.append((ask, future, once))
         if not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._send)
@@ -95,8 +95,8 @@ class Takes:
 
     async def _exchange(self, lane: Lane, items: Sequence[Waiting]) -> None:
         batch = Batch(self._names, self.series, now := self._clock())
-        for ask, _ in items:
-            batch.add(ask)
+        for ask, _, once in items:
+            batch.add(ask, once=once)
         try:
             answer = await self._call(lane, batch)
         except AwayError as away:
@@ -105,7 +105,7 @@ class Takes:
         self._free.append(lane)
         taken = batch.read(answer)
         self.ahead = batch.clock - now
-        for (_, future), came in zip(items, taken, strict=True):
+        for (_, future, _), came in zip(items, taken, strict=True):
             if not future.done():
                 future.set_result(came)
         if self._waiting:
@@ -132,7 +132,7 @@ class Takes:
         lane.doubt = batch
         self._failed(why)
         waiting, self._waiting = self._waiting, []
-        for _, future in (*items, *waiting):
+        for _, future, _ in (*items, *waiting):
             if not future.done():
                 future.set_result(None)
 

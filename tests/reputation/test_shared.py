@@ -121,6 +121,19 @@ async def test_a_check_that_was_answered_before_is_answered_the_same_and_charged
         assert (await one.ask()).limit.remaining == pytest.approx(BURST - 6, abs=0.1)
 
 
+async def test_a_check_that_another_replica_answered_is_charged_once(port, addresses):
+    """A gateway that tries again may come to another sidecar; what was denied is judged anew, for it cost nothing."""
+    async with replicas(port, addresses, 2) as (one, other):
+        call = {"id": "r1", "cost": 15}
+        assert (await one.ask(call=call)).decision == "allow"
+        again = await other.ask(call=call)
+        assert again.decision == "allow"
+        assert again.limit.remaining == pytest.approx(BURST - 15, abs=0.1)
+        assert (await other.ask(call={**call, "id": "r2"})).decision == "throttle"
+        assert (await one.ask(call={"id": "r2"})).decision == "allow"
+        assert (await one.ask("b", call=call)).limit.remaining == pytest.approx(BURST - 15, abs=0.1)
+
+
 async def test_facts_outcomes_and_keys_reach_another_replica_within_two_seconds(port, addresses):
     async with replicas(port, addresses, 2) as (one, other):
         unknown = await other.ask(facts={}, account="billed")
