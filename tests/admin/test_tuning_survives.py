@@ -1,0 +1,78 @@
+"""Decisions of people outlive a restart, a reload, and reach other sidecars."""
+
+import signal
+
+import pytest
+from redis_process import running_redis
+from sidecar_process import JSON, running_sidecar, wait_for
+
+API = {"tenants": {"default": {"owner": "api"}, "filed": {}}, "recording": {"others": 1.0}}
+
+
+def promote(sidecar, prior):
+    """Make a revision with this prior live; returns its number."""
+    body = {"settings": {"prior": prior}, "reason": "r"}
+    number = sidecar.tell("POST", "/v1/tenants/default/revisions", body).json["number"]
+    step = {"step": "promote", "revision": number, "reason": "r"}
+    assert sidecar.tell("POST", "/v1/tenants/default/rollout", step, JSON | {"If-Match": "*"}).status == 200
+    return number
+
+
+def judged(sidecar, account="a", tenant="default"):
+    verdict = sidecar.ask({"tenant": tenant, "account": {"id": account}}).json
+    return verdict["reasons"][0]["points"], verdict["revision"]
+
+
+def test_a_restart_with_a_state_file(tmp_path):
+    """Killed, not ended: what people decided is kept before it is answered."""
+    state = {"HEADCOUNT_STATE": str(tmp_path / "state.sqlite3")}
+    with running_sidecar(tmp_path, API, extra=state) as first:
+        number = promote(first, -4.0)
+        body = {"kind": "account", "value": "vip", "expires_in": 3600, "reason": "r"}
+        first.tell("POST", "/v1/allow", body)
+        first.tell("POST", "/v1/labels", {"account": "bad", "label": "abuse"})
+        judged(first)
+        assert first.tell("GET", "/v1/tenants/default/recorded").json["decisions"] == 1
+    with running_sidecar(tmp_path, API, extra=state) as second:
+        assert judged(second) == (-4.0, number)
+        assert second.ask({"account": {"id": "vip"}}).json["allow"]["reason"] == "r"
+        assert second.tell("GET", "/v1/labels").json["total"] == 1
+        steps = [line["what"] for line in second.tell("GET", "/v1/audit").json["entries"]]
+        assert {"revision.create", "rollout.promote", "allow.add", "label"} <= set(steps)
+        assert second.tell("GET", "/v1/tenants/default/recorded").json["decisions"] == 3
+        second.process.kill()
+        second.process.wait()
+    with running_sidecar(tmp_path, API, extra=state) as third:
+        assert judged(third) == (-4.0, number)
+
+
+def test_a_reload_keeps_the_revision_and_changes_what_the_file_owns(tmp_path):
+    with running_sidecar(tmp_path, API) as sidecar:
+        number = promote(sidecar, -4.0)
+        changed = '{"tenants": {"default": {"owner": "api", "prior": -1}, "filed": {"prior": -1}}}'
+        (tmp_path / "headcount.yaml").write_text(changed)
+        sidecar.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: b'"reloaded"' in sidecar.log.read_bytes(), "no reload", sidecar.process, sidecar.log)
+        assert judged(sidecar) == (-4.0, number)
+        assert judged(sidecar, tenant="filed")[0] == -1
+
+
+@pytest.mark.gateway
+def test_sidecars_that_share_a_redis_are_in_step(tmp_path):
+    """A revision, an exception and a rollback on one are in force on the other within two seconds."""
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+    with (
+        running_redis(tmp_path) as server,
+        running_sidecar(folders[0], API, extra={"HEADCOUNT_STATE": server.url}) as one,
+        running_sidecar(folders[1], API, extra={"HEADCOUNT_STATE": server.url}) as other,
+    ):
+        number = promote(one, -4.0)
+        wait_for(lambda: judged(other) == (-4.0, number), "not on the other", other.process, other.log, within=2)
+        one.tell("POST", "/v1/allow", {"kind": "account", "value": "vip", "expires_in": 60, "reason": "r"})
+        told = lambda: "allow" in other.ask({"account": {"id": "vip"}}).json  # noqa: E731 - polled
+        wait_for(told, "no exception on the other", other.process, other.log, within=2)
+        step = {"step": "rollback", "reason": "r"}
+        assert other.tell("POST", "/v1/tenants/default/rollout", step, JSON | {"If-Match": "*"}).status == 200
+        wait_for(lambda: judged(one) == (-2.2, 1), "no way back", one.process, one.log, within=2)
