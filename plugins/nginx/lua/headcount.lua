@@ -1,38 +1,34 @@
 -- Headcount's leases in nginx: a gate decides about each request, in shared memory while it can, else by asking.
 -- Used by plugins/nginx, plugins/kong and plugins/apisix. Nothing here blocks, and one check a key is out at a time.
 --
--- In the shared dict, per key ("k"), lease ("t" tokens left, "u" used by second) and tenant (lists, counters):
---   k<name>   what the newest verdict says, as JSON        t<lease>        tokens left; below 0 they are gone
---   c<name>   a check is out                               u<lease>.<sec>  requests that passed in that second
---   r<name>   a renewal brought nothing; not again yet     open <second>   leases that end then and are to be closed
---   reports   what was used of closed leases, to be sent    n <name>        counts of all workers
--- What the dict evicts when it is full costs a check more, and never lets more through: a lease without its counter
--- counts as used.
+-- In the shared dict, beside what headcount/ledger.lua has there:
+--   k<name>   what the newest verdict says, as JSON       c<name>   a check is out
+--   r<name>   a renewal brought nothing; not again yet    down      Headcount could not be asked; not again yet
+-- Each worker keeps what it read, so that a request which passes costs one operation on the dict. A lease that another
+-- worker closed has no counter any more, which is how this one learns of it.
 
+local caller = require "headcount.caller"
 local cjson = require "cjson.safe"
+local ledger = require "headcount.ledger"
 local sidecar = require "headcount.sidecar"
 local told = require "headcount.told"
 
-local floor, max, min = math.floor, math.max, math.min
+local max, min = math.max, math.min
 
 local M = { _VERSION = "1.0" }
 local Gate = {}
 Gate.__index = Gate
 
-local CLOSED = 2 ^ 40 -- taken from a counter of tokens so that nobody can pass on it any more
-local KEPT_AFTER = 30 -- seconds that counters outlive their lease, for whoever closes it
-local LONGEST = 90 -- seconds that a counter of requests lives; a lease lasts 60 at most
-local SLICES = 15 -- a lease's use is told in so many slices, of whole seconds
-local MOST_REPORTS = 10000
 local MOST_RENEWING = 100 -- a worker's timers at once; nginx runs 256
-local MOST_DECODED = 8192
+local MOST_KEPT = 16384 -- verdicts that a worker keeps of its own, and as many from before
 local REPORTS_A_CHECK = 16
 local REPORTS_A_SETTLE = 64
 local SETTLES_A_SWEEP = 100
-local SECONDS_A_SWEEP = 120
 local WAIT = 0.002 -- seconds between two looks at a check that somebody else sent
 local LEAST_DENIAL = 1 -- seconds for which a denial by tier is not asked about again
 local REFUSED = { [400] = true, [413] = true, [422] = true } -- a client's doing, so it never passes
+local PASSED_UNASKED = {}
+local STOPPED_UNASKED = { status = 503 }
 
 local DEFAULTS = {
   tenant = "default",
@@ -80,102 +76,91 @@ function M.new(options)
     options = options,
     endpoint = endpoint(options),
     dict = dict,
+    ledger = ledger.new(dict, options.tenant),
     lock = 3 * options.timeout / 1000 + 1,
+    down = "down " .. options.tenant,
     renewing = 0,
-    counts = {},
     young = {},
     old = {},
-    decoded_count = 0,
-    open_list = "open " .. options.tenant,
-    report_list = "reports " .. options.tenant,
-    down = "down " .. options.tenant,
+    young_count = 0,
   }, Gate)
 end
 
-function Gate:count(name, by) self.counts[name] = (self.counts[name] or 0) + (by or 1) end
-
-function Gate:put(key, value, seconds)
-  local ok, _, forcible = self.dict:set(key, value, seconds)
-  if forcible then self:count "evicted" end
-  return ok
+-- What this worker keeps of a caller, in two generations.
+function Gate:kept_here(key)
+  local kept = self.young[key]
+  if kept then return kept end
+  kept = self.old[key]
+  if kept then self:keep_here(key, kept) end
+  return kept
 end
 
--- JSON of a key's verdict as a table; what was decoded lately is kept, in two generations.
-function Gate:decoded(raw)
-  local found = self.young[raw]
-  if found then return found end
-  found = self.old[raw] or cjson.decode(raw)
-  self.decoded_count = self.decoded_count + 1
-  if self.decoded_count > MOST_DECODED then
-    self.old, self.young, self.decoded_count = self.young, {}, 1
+function Gate:keep_here(key, kept)
+  self.young_count = self.young_count + 1
+  if self.young_count > MOST_KEPT then
+    self.old, self.young, self.young_count = self.young, {}, 1
   end
-  self.young[raw] = found
-  return found
+  self.young[key] = kept
 end
 
--- What the key's newest verdict says, nil if there is none, and how many tokens of its lease are used with the one that
--- this request takes; nil if it has to be asked about.
-function Gate:look(name, now)
-  local raw = self.dict:get("k" .. name)
-  local kept = raw and self:decoded(raw)
+-- How many tokens are used if the request passes on a lease, 0 if it is stopped, nil if neither is known.
+function Gate:allows(kept, now)
+  if kept.lease then return self.ledger:spend(kept, now) end
+  return kept.status and now < kept.ends and 0 or nil
+end
+
+-- Decide by what this worker keeps under `key`, which names a caller: what was said, and how many tokens of its lease
+-- are used now. nil if it has to be looked for; also where a lease should be renewed.
+function Gate:known(key, now)
+  local kept = self:kept_here(key)
+  local used = kept and self:allows(kept, now)
+  if not used then return nil end
+  if kept.status then
+    self.ledger:count "stopped_locally"
+  else
+    self.ledger:count "passed_on_lease"
+  end
+  return kept, used, kept.lease and (used >= kept.high or now >= kept.soon)
+end
+
+-- What everybody knows of the key: as above, or what was known but does not decide any more.
+function Gate:look(who, now)
+  local raw = self.dict:get("k" .. who.name)
+  local kept = raw and cjson.decode(raw)
   if not kept then return nil end
-  if kept.status then return kept, now < kept.ends and 0 or nil end
-  local lease = kept.lease
-  if now >= lease.ends then return kept, nil end
-  local left = self.dict:incr("t" .. lease.id, -1)
-  if not left or left < 0 then return kept, nil end
-  local first = floor(lease.at)
-  local slice = first + floor((now - first) / lease.width) * lease.width
-  local _, _, forcible = self.dict:incr("u" .. lease.id .. "." .. slice, 1, 0, LONGEST)
-  if forcible then self:count "evicted" end
-  return kept, lease.granted - left
-end
-
-local function outcome(kept, used, now)
-  return {
-    status = kept.status,
-    verdict = kept.verdict,
-    tier = kept.tier,
-    risk = kept.risk,
-    cluster = kept.cluster,
-    actions = kept.actions,
-    policy = kept.policy,
-    left = kept.policy and told.left(kept.limits, used, now - kept.at),
-    retry_after = kept.status and told.whole((kept.retry_at or 0) - now),
-  }
+  self:keep_here(who.key_here or who.name, kept)
+  return kept, self:allows(kept, now)
 end
 
 -- What becomes of a request while Headcount cannot be asked.
 function Gate:absent()
   if self.options.fail == "open" then
-    self:count "passed_unasked"
-    return {}
+    self.ledger:count "passed_unasked"
+    return PASSED_UNASKED, 0
   end
-  self:count "stopped_unasked"
-  return { status = 503, retry_after = 1 }
+  self.ledger:count "stopped_unasked"
+  return STOPPED_UNASKED, 0
 end
 
--- Decide about one request of a caller (headcount.caller.read). status is nil if it passes, else 400, 403, 429 or 503.
-function Gate:decide(who)
+-- Decide about one request of a caller (headcount.caller.read). Returns what to tell of it, and how many tokens of its
+-- lease are used. Its `status` is nil if the request passes, else 400, 403, 429 or 503.
+function Gate:decide(who, user_agent)
   local now = ngx.now()
+  local here, used, renewable = self:known(who.key_here or who.name, now)
+  if here then
+    if renewable then self:renew_early(who, user_agent, here, now) end
+    return here, used
+  end
   local patience = now + self.options.timeout / 1000
   while true do
-    local kept, used = self:look(who.name, now)
+    local kept
+    kept, used = self:look(who, now)
     if used then
-      if kept.lease then
-        self:count "passed_on_lease"
-        self:renew_early(who, kept.lease, used, now)
-      else
-        self:count "stopped_locally"
-      end
-      return outcome(kept, used, now)
+      self.ledger:count(kept.status and "stopped_locally" or "passed_on_lease")
+      return kept, used
     end
     if self.dict:get(self.down) then return self:absent() end
-    if self.dict:add("c" .. who.name, 1, self.lock) then
-      local answer = self:ask(who, kept, now)
-      self.dict:delete("c" .. who.name)
-      return answer and outcome(answer, 0, now) or self:absent()
-    end
+    if self.dict:add("c" .. who.name, 1, self.lock) then return self:ask(who, user_agent, kept, now) end
     if now > patience then return self:absent() end
     ngx.sleep(WAIT)
     now = ngx.now()
@@ -183,33 +168,35 @@ function Gate:decide(who)
 end
 
 -- Ask about this request; `before` is what was known, whose lease is over.
-function Gate:ask(who, before, now)
-  if before and before.lease then self:close(before.lease, now) end
-  local kept = self:check(who, now)
+function Gate:ask(who, user_agent, before, now)
+  if before and before.lease then self.ledger:close(before) end
+  local kept = self:check(who, user_agent, now)
   if kept and not kept.refused then self:keep(who, kept, now, 0) end
-  return kept
+  self.dict:delete("c" .. who.name)
+  if kept then return kept, 0 end
+  return self:absent()
 end
 
 -- Send one check with waiting reports. Returns what to keep of the verdict; nil if there is none.
-function Gate:check(who, now)
-  local reports = self:pop(REPORTS_A_CHECK)
+function Gate:check(who, user_agent, now)
+  local reports = self.ledger:pop(REPORTS_A_CHECK)
   local body = cjson.encode {
     tenant = self.options.tenant,
     account = { id = who.account, key = who.key },
-    client = { ip = who.ip, ja4 = who.ja4, user_agent = who.user_agent },
+    client = { ip = who.ip, ja4 = who.ja4, user_agent = caller.user_agent(user_agent) },
     lease = true,
   }
   if reports[1] then body = body:sub(1, -2) .. ',"leases":[' .. table.concat(reports, ",") .. "]}" end
-  self:count "checks"
+  self.ledger:count "checks"
   local status, verdict = sidecar.post(self.endpoint, "/v1/check", body)
   if status == 200 and told.is_verdict(verdict) then
     local kept = told.kept(verdict, now)
-    kept.retry_after, kept.grant = verdict.retry_after, verdict.lease
+    kept.wait, kept.grant = verdict.retry_after, verdict.lease
     return kept
   end
-  self:push_back(reports)
-  if REFUSED[status] then return { status = 400, refused = true, retry_at = now } end
-  self:count "failures"
+  self.ledger:push_back(reports)
+  if REFUSED[status] then return { status = 400, refused = true } end
+  self.ledger:count "failures"
   self.dict:set(self.down, 1, self.options.pause)
   ngx.log(ngx.ERR, "headcount cannot be asked: ", status or tostring(verdict), "; failing ", self.options.fail)
 end
@@ -217,96 +204,28 @@ end
 -- Keep a stop until its wait is over, or a lease until it ends. `spare`: tokens beside those of the lease, for a
 -- renewal, whose own cost nobody used.
 function Gate:keep(who, kept, now, spare)
-  local grant = kept.grant
-  kept.grant = nil
+  local grant, wait, key = kept.grant, kept.wait, who.key_here or who.name
+  kept.grant, kept.wait = nil, nil
+  self.young[key], self.old[key] = nil, nil
   if kept.status then
-    local wait = kept.retry_after
     if kept.status ~= 429 then wait = max(wait, LEAST_DENIAL) end
     kept.retry_at = now + wait
     kept.ends = now + min(wait, self.options.longest_denial)
-  elseif type(grant) == "table" and grant.tokens > 0 then
-    local granted, ends = grant.tokens + spare, now + grant.ttl
-    kept.lease = {
-      id = grant.id, granted = granted, spare = spare, at = now, ends = ends, width = max(1, math.ceil(grant.ttl / SLICES)),
-      low = granted >= 4 and floor(granted / 4) or -1,
-      soon = granted >= 4 and ends - grant.ttl / 4 or ends,
-    }
-    if not self:put("t" .. grant.id, granted, grant.ttl + KEPT_AFTER) then return end
-    self:note_open(kept.lease)
-  else
+  elseif type(grant) ~= "table" or grant.tokens < 1 or not self.ledger:open(kept, grant, now, spare) then
     self.dict:delete("k" .. who.name)
     return
   end
-  self:put("k" .. who.name, cjson.encode(kept), max(kept.ends or kept.lease.ends, now + 0.001) - now)
-end
-
-local function lease_of(text)
-  local id, granted, spare, at, ends, width = text:match "^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)$"
-  return {
-    id = id, granted = tonumber(granted), spare = tonumber(spare),
-    at = tonumber(at), ends = tonumber(ends), width = tonumber(width),
-  }
-end
-
-function Gate:note_open(lease)
-  local text = ("%s\n%d\n%d\n%.3f\n%.3f\n%d"):format(
-    lease.id, lease.granted, lease.spare, lease.at, lease.ends, lease.width)
-  if not self.dict:rpush(self.open_list .. floor(lease.ends) + 1, text) then self:count "dropped" end
-end
-
--- Close a lease, once, and queue what was used of it. What nobody reports counts as used.
-function Gate:close(lease, now)
-  local left = self.dict:incr("t" .. lease.id, -CLOSED)
-  if not left then return end -- closed by somebody else, or evicted
-  self.dict:delete("t" .. lease.id)
-  if left < -CLOSED * 1.5 then return end -- somebody else is just closing it
-  local used = lease.granted - max(left + CLOSED, 0)
-  local report = { id = lease.id, used = max(used - lease.spare, 0), slices = self:slices(lease, now) }
-  local length = self.dict:rpush(self.report_list, cjson.encode(report))
-  if not length then
-    self:count "dropped"
-  elseif length > MOST_REPORTS then
-    self.dict:lpop(self.report_list)
-    self:count "dropped"
-  end
-end
-
-function Gate:slices(lease, now)
-  local found = {}
-  for second = floor(lease.at), min(floor(now), floor(lease.ends)), lease.width do
-    local key = "u" .. lease.id .. "." .. second
-    local used = self.dict:get(key)
-    if used then
-      found[#found + 1] = { second, used }
-      self.dict:delete(key)
-    end
-  end
-  return found[1] and found or nil
-end
-
-function Gate:pop(most)
-  local found = {}
-  for i = 1, most do
-    found[i] = self.dict:lpop(self.report_list)
-    if not found[i] then break end
-  end
-  return found
-end
-
-function Gate:push_back(reports)
-  for i = #reports, 1, -1 do
-    if not self.dict:lpush(self.report_list, reports[i]) then self:count "dropped" end
-  end
+  self:keep_here(key, kept)
+  self.ledger:put("k" .. who.name, cjson.encode(kept), max(kept.ends - now, 0.001))
 end
 
 -- Ask for the next lease in the background, before this one is used up or over.
-function Gate:renew_early(who, lease, used, now)
-  if lease.granted - used > lease.low and now < lease.soon then return end
-  if lease.low < 0 or self.renewing >= MOST_RENEWING then return end
+function Gate:renew_early(who, user_agent, kept, now)
+  if kept.granted < 4 or self.renewing >= MOST_RENEWING then return end
   if self.dict:get("r" .. who.name) or self.dict:get(self.down) then return end
   if not self.dict:add("c" .. who.name, 1, self.lock) then return end
   self.renewing = self.renewing + 1
-  local ok = ngx.timer.at(0, function() self:renew(who, lease) end)
+  local ok = ngx.timer.at(0, function() self:renew(who, user_agent, kept) end)
   if not ok then self:renewed(who) end
 end
 
@@ -315,51 +234,37 @@ function Gate:renewed(who)
   self.dict:delete("c" .. who.name)
 end
 
-function Gate:renew(who, lease)
+function Gate:renew(who, user_agent, before)
   local now = ngx.now()
-  local kept = self:check(who, now)
+  local kept = self:check(who, user_agent, now)
   if kept and not kept.refused and (type(kept.grant) == "table" or (kept.status and kept.status ~= 429)) then
     self:keep(who, kept, now, 1)
-    self:close(lease, ngx.now())
+    self.ledger:close(before)
   else -- what is left of the old lease can still be used
-    self.dict:set("r" .. who.name, 1, max(lease.ends - now, 0.001))
+    self.dict:set("r" .. who.name, 1, max(before.ends - now, 0.001))
   end
   self:renewed(who)
 end
 
 -- Close leases that are over, report what no check came to report, add this worker's counts to everybody's.
 function Gate:sweep()
-  for name, count in pairs(self.counts) do self.dict:incr("n " .. name, count, 0) end
-  self.counts = {}
+  self.ledger:tell_counts()
   local mine = "sweeping " .. self.options.tenant
   if not self.dict:add(mine, 1, 30) then return end
-  self:close_ended(ngx.now())
+  self.ledger:close_ended(ngx.now())
   self:settle()
   self.dict:delete(mine)
 end
 
-function Gate:close_ended(now)
-  local last = self.dict:get(self.open_list) or floor(now) - 1
-  for second = max(last + 1, floor(now) - SECONDS_A_SWEEP), floor(now) do
-    local text = self.dict:lpop(self.open_list .. second)
-    while text do
-      self:close(lease_of(text), now)
-      text = self.dict:lpop(self.open_list .. second)
-    end
-    self.dict:set(self.open_list, second)
-  end
-end
-
 function Gate:settle()
+  local tenant = cjson.encode(self.options.tenant)
   for _ = 1, SETTLES_A_SWEEP do
     if self.dict:get(self.down) then return end
-    local reports = self:pop(REPORTS_A_SETTLE)
+    local reports = self.ledger:pop(REPORTS_A_SETTLE)
     if not reports[1] then return end
-    local tenant = cjson.encode(self.options.tenant)
     local body = '{"tenant":' .. tenant .. ',"leases":[' .. table.concat(reports, ",") .. "]}"
-    local status = sidecar.post(self.endpoint, "/v1/settle", body)
-    if status ~= 200 then
-      self:push_back(reports)
+    if sidecar.post(self.endpoint, "/v1/settle", body) ~= 200 then
+      self.ledger:push_back(reports)
       return
     end
   end
@@ -375,7 +280,7 @@ end
 
 -- What happened since nginx started, all workers together and up to a second old.
 function Gate:status()
-  local found = { free = self.dict:free_space(), reports = self.dict:llen(self.report_list) }
+  local found = { free = self.dict:free_space(), reports = self.dict:llen(self.ledger.report_list) }
   for _, name in ipairs {
     "checks", "failures", "passed_on_lease", "stopped_locally", "passed_unasked", "stopped_unasked", "evicted", "dropped",
   } do

@@ -13,7 +13,7 @@ local function read(line)
   for name, value in pairs(line.request) do request[name] = unhex(value) end
   local who, why = caller.read(request, line.options)
   if not who then return { refused = why } end
-  who.name = nil
+  who.name, who.user_agent = nil, caller.user_agent(request.user_agent)
   return who
 end
 
@@ -27,7 +27,7 @@ local function tell(line)
     cluster = kept.cluster,
     actions = kept.actions,
     policy = kept.policy,
-    left = kept.policy and told.left(kept.limits, 0, 0),
+    left = told.left(kept, 0, line.at),
     retry_after = kept.status and told.whole(line.verdict.retry_after),
     problem = kept.status and told.problem(kept.status),
   }

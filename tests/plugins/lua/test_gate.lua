@@ -2,6 +2,7 @@
 
 local nginx = require "fake_nginx"
 local cjson = require "cjson"
+local told = require "headcount.told"
 local headcount = require "headcount"
 
 local tests = {}
@@ -73,7 +74,11 @@ end
 -- One request; runs everything until it is decided.
 local function ask(g, who)
   local decision
-  nginx.spawn(function() decision = g:decide(who or WHO) end)
+  nginx.spawn(function()
+    local kept, used = g:decide(who or WHO, "curl/8")
+    local left, wait = told.left(kept, used, nginx.now), told.retry_after(kept, nginx.now)
+    decision = { status = kept.status, verdict = kept.verdict, tier = kept.tier, policy = kept.policy, left = left, retry_after = wait }
+  end)
   for _ = 1, 2000 do
     if decision then return decision end
     nginx.run(0.001)
@@ -183,7 +188,7 @@ function tests.usage_is_reported_once_by_second_and_the_rest_comes_back()
   local report = s.settled.v1
   same({ report.used, report.slices }, { 5, { { second, 3 }, { second + 1, 2 } } })
   same(math.floor(s.tokens + 0.5), 100 - 6)
-  same(#g:pop(10), 0, "reports left")
+  same(#g.ledger:pop(10), 0, "reports left")
 end
 
 function tests.a_check_of_the_same_tenant_carries_reports()
@@ -195,7 +200,7 @@ end
 
 function tests.a_check_says_who_asks_and_nothing_else()
   local s, g = sidecar { rate = 1, burst = 10, want = 10 }, gate { tenant = "acme" }
-  ask(g, { name = "x", key = 'sk-"1"', ip = "2001:db8::1", ja4 = "t13d", user_agent = "curl/8" })
+  ask(g, { name = "x", key = 'sk-"1"', ip = "2001:db8::1", ja4 = "t13d" })
   same(s.bodies[1].account, { key = 'sk-"1"' })
   same(s.bodies[1].client.ip .. s.bodies[1].client.ja4 .. s.bodies[1].client.user_agent, "2001:db8::1t13dcurl/8")
   same(s.bodies[1].tenant, "acme")

@@ -34,9 +34,7 @@ local function options_of(conf)
 end
 
 function M.access(conf, ctx)
-  local gate = openresty.gate(options_of(conf))
-  local who = openresty.caller(gate.options, conf.consumer and ctx.consumer_name or nil)
-  local decision = who and gate:decide(who) or openresty.REFUSED
+  local decision = openresty.decide(openresty.gate(options_of(conf)), conf.consumer and ctx.consumer_name or nil)
   if decision.status then
     for name, value in pairs(openresty.for_client(decision)) do core.response.set_header(name, value) end
     return decision.status, openresty.problem(decision.status)

@@ -7,6 +7,7 @@ local M = {}
 
 local LONGEST_KEY = 256
 local LONGEST_TEXT = 1024
+local LONGEST_NAME = 512 -- bytes under which a worker keeps what it knows of a caller
 
 ffi.cdef "unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md);"
 
@@ -136,14 +137,14 @@ function M.address(forwarded, peer, hops)
   return bare:find "^[%x:.]+$" and #bare <= 45 and bare or nil
 end
 
--- request: authorization, api_key, account, forwarded, peer, user_agent, ja4 as they came, nil for what did not. With an
--- account, or a header configured for it, keys do not count.
--- Returns the caller: account (or key), ip, ja4, user_agent, and name, which stands for the leased key.
+-- A user agent as the wire format takes it.
+function M.user_agent(value) return value and shortened(M.text(value), LONGEST_TEXT) end
+
+-- request: authorization, api_key, account, forwarded, peer, ja4 as they came, nil for what did not. With an account, or
+-- a header configured for it, keys do not count.
+-- Returns the caller: account (or key), ip, ja4, and name, which stands for the leased key.
 function M.read(request, options)
-  local who = {
-    ip = M.address(request.forwarded, request.peer, options.trusted_hops),
-    user_agent = request.user_agent and shortened(M.text(request.user_agent), LONGEST_TEXT),
-  }
+  local who = { ip = M.address(request.forwarded, request.peer, options.trusted_hops) }
   if request.ja4 and request.ja4 ~= "" and request.ja4 ~= "-" then
     who.ja4 = shortened(M.text(request.ja4), LONGEST_KEY)
   end
@@ -158,6 +159,13 @@ function M.read(request, options)
   local parts = { options.tenant, who.account or "", who.key or "", who.ip or "", who.ja4 or "" }
   who.name = ngx.sha1_bin(table.concat(parts, "\0"))
   return who
+end
+
+-- What names a caller before it is read; nil for what is too long to be kept.
+function M.key(request)
+  local key = (request.authorization or "") .. "\0" .. (request.api_key or "") .. "\0" .. (request.account or "")
+    .. "\0" .. (request.forwarded or "") .. "\0" .. (request.peer or "") .. "\0" .. (request.ja4 or "")
+  return #key <= LONGEST_NAME and key or nil
 end
 
 return M

@@ -5,48 +5,69 @@ local told = require "headcount.told"
 
 local M = {}
 
--- The variables that nginx.conf declares, and the member of a decision that each one gets.
-local VARIABLES = {
-  headcount_verdict = "verdict",
-  headcount_tier = "tier",
-  headcount_risk = "risk",
-  headcount_cluster = "cluster",
-  headcount_actions = "actions",
-  headcount_policy = "policy",
-  headcount_left = "left",
-}
-
 local function variable_of(header) return header and "http_" .. header:lower():gsub("-", "_") end
 
-local function stop(decision)
-  local body = told.problem(decision.status)
-  ngx.status = decision.status
+local function stop(status, retry_after)
+  local body = told.problem(status)
+  ngx.status = status
   ngx.header["Content-Type"] = "application/problem+json"
   ngx.header["Content-Length"] = #body
-  if decision.status ~= 400 then ngx.header["Retry-After"] = decision.retry_after end
+  if status ~= 400 then ngx.header["Retry-After"] = retry_after end
   ngx.print(body)
   return ngx.exit(ngx.HTTP_OK)
 end
 
--- For access_by_lua: let the request pass, or answer it.
-function M.access(gate)
-  local var, options = ngx.var, gate.options
-  local account, ja4 = variable_of(options.account_header), variable_of(options.ja4_header)
-  local who = caller.read({
-    authorization = var.http_authorization,
-    api_key = var.http_x_api_key,
-    account = account and var[account],
-    forwarded = options.trusted_hops > 1 and var.http_x_forwarded_for or nil,
-    peer = var.remote_addr,
-    user_agent = var.http_user_agent,
-    ja4 = ja4 and var[ja4],
-  }, options)
-  if not who then return stop { status = 400 } end
-  local decision = gate:decide(who)
-  for name, member in pairs(VARIABLES) do
-    if decision[member] then var[name] = decision[member] end
+-- Fill the variables that nginx-leases.conf declares.
+local function tell(var, kept, used, now)
+  if kept.verdict then var.headcount_verdict = kept.verdict end
+  if kept.tier then var.headcount_tier = kept.tier end
+  if kept.risk then var.headcount_risk = kept.risk end
+  if kept.cluster then var.headcount_cluster = kept.cluster end
+  if kept.actions then var.headcount_actions = kept.actions end
+  if kept.policy then
+    var.headcount_policy = kept.policy
+    var.headcount_left = told.left(kept, used, now)
   end
-  if decision.status then return stop(decision) end
+end
+
+-- A function for access_by_lua, which lets the request pass or answers it.
+function M.access(gate)
+  local options = gate.options
+  local account, ja4 = variable_of(options.account_header), variable_of(options.ja4_header)
+  local behind_proxies = options.trusted_hops > 1
+  local request = {} -- one for all: it is read before anything waits
+
+  -- nil if the request is refused; second: what to tell of it, third: tokens of its lease that are used.
+  local function decide(var)
+    local key = caller.key(request)
+    local kept, used, renewable
+    if key then kept, used, renewable = gate:known(key, ngx.now()) end
+    if kept and not renewable then return true, kept, used end
+    local who = caller.read(request, options)
+    if not who then return nil end
+    who.key_here = key
+    if kept then
+      gate:renew_early(who, var.http_user_agent, kept, ngx.now())
+    else
+      kept, used = gate:decide(who, var.http_user_agent)
+    end
+    return true, kept, used
+  end
+
+  return function()
+    local var = ngx.var
+    request.authorization = var.http_authorization
+    request.api_key = var.http_x_api_key
+    request.account = account and var[account] or nil
+    request.forwarded = behind_proxies and var.http_x_forwarded_for or nil
+    request.peer = var.remote_addr
+    request.ja4 = ja4 and var[ja4] or nil
+    local readable, kept, used = decide(var)
+    if not readable then return stop(400) end
+    local now = ngx.now()
+    tell(var, kept, used, now)
+    if kept.status then return stop(kept.status, told.retry_after(kept, now)) end
+  end
 end
 
 return M

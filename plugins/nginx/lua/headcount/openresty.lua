@@ -46,30 +46,40 @@ function M.caller(options, account)
     account = account or named,
     forwarded = options.trusted_hops > 1 and ngx.var.http_x_forwarded_for or nil,
     peer = ngx.var.remote_addr,
-    user_agent = ngx.var.http_user_agent,
     ja4 = ja4,
   }, options)
 end
 
+-- Decide about this request: what it means for the gateway, or that it is refused.
+function M.decide(gate, account)
+  local who = M.caller(gate.options, account)
+  if not who then return { status = 400 } end
+  local kept, used = gate:decide(who, ngx.var.http_user_agent)
+  local now = ngx.now()
+  return { kept = kept, status = kept.status, left = told.left(kept, used, now), retry_after = told.retry_after(kept, now) }
+end
+
 -- Header lines for the API, of a request that passes.
 function M.for_upstream(decision)
+  local kept = decision.kept
   return {
-    ["X-Headcount-Verdict"] = decision.verdict,
-    ["X-Headcount-Tier"] = decision.tier,
-    ["X-Headcount-Risk"] = decision.risk,
-    ["X-Headcount-Cluster"] = decision.cluster,
-    ["X-Headcount-Actions"] = decision.actions,
+    ["X-Headcount-Verdict"] = kept.verdict,
+    ["X-Headcount-Tier"] = kept.tier,
+    ["X-Headcount-Risk"] = kept.risk,
+    ["X-Headcount-Cluster"] = kept.cluster,
+    ["X-Headcount-Actions"] = kept.actions,
   }
 end
 
 -- Header lines for the client.
 function M.for_client(decision)
+  local kept, status = decision.kept or {}, decision.status
   return {
-    ["X-Headcount-Verdict"] = decision.verdict,
-    ["RateLimit-Policy"] = decision.policy,
+    ["X-Headcount-Verdict"] = kept.verdict,
+    ["RateLimit-Policy"] = kept.policy,
     ["RateLimit"] = decision.left,
-    ["Retry-After"] = decision.status and decision.status ~= 400 and decision.retry_after or nil,
-    ["Content-Type"] = decision.status and "application/problem+json" or nil,
+    ["Retry-After"] = status and status ~= 400 and decision.retry_after or nil,
+    ["Content-Type"] = status and "application/problem+json" or nil,
   }
 end
 
@@ -79,6 +89,5 @@ M.HIDDEN = {
   "X-Headcount-JA4",
 }
 M.problem = told.problem
-M.REFUSED = { status = 400 }
 
 return M

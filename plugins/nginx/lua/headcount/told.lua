@@ -1,5 +1,7 @@
 -- What of a verdict a client and the upstream may see: the same rules as plugins/answers.py. Pure.
 
+local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+
 local M = {}
 
 local PROBLEM = '{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded",'
@@ -18,24 +20,33 @@ function M.whole(seconds) return math.max(1, math.ceil(seconds)) end
 
 local function quoted(name) return '"' .. M.safe(name):gsub('(["\\])', "\\%1") .. '"' end
 
-local function policy(limit)
-  local whole = ("%s;q=%d"):format(quoted(limit.name), limit.burst)
-  if limit.name == "daily" then return ("%s;w=%d"):format(whole, DAY) end
-  return limit.rate > 0 and ("%s;w=%d"):format(whole, M.whole(limit.burst / limit.rate)) or whole
+local function policy(name, rate, burst)
+  local whole = ("%s;q=%d"):format(name, burst)
+  if name == '"daily"' then return ("%s;w=%d"):format(whole, DAY) end
+  return rate > 0 and ("%s;w=%d"):format(whole, M.whole(burst / rate)) or whole
 end
 
--- draft-ietf-httpapi-ratelimit-headers, after `used` more units and `passed` seconds since the verdict.
-function M.left(limits, used, passed)
-  local items = {}
-  for i, limit in ipairs(limits) do
-    local remaining = math.min(limit.burst, limit.remaining + passed * limit.rate) - used
-    items[i] = ("%s;r=%d"):format(quoted(limit.name), math.max(0, math.floor(remaining)))
-    if limit.rate > 0 then
-      items[i] = ("%s;t=%d"):format(items[i], math.max(0, math.ceil((limit.burst - remaining) / limit.rate)))
-    end
-  end
-  return table.concat(items, ", ")
+local function item(name, rate, burst, remaining, used, passed)
+  remaining = min(burst, remaining + passed * rate) - used
+  local left = max(0, floor(remaining))
+  if rate <= 0 then return name .. ";r=" .. left end
+  return name .. ";r=" .. left .. ";t=" .. max(0, ceil((burst - remaining) / rate))
 end
+
+-- draft-ietf-httpapi-ratelimit-headers, after `used` more units; nil if there is no limit to tell of.
+function M.left(kept, used, now)
+  local limits = kept.limits
+  if not limits or not limits[1] then return nil end
+  local passed = now - kept.at
+  local text = item(limits[1], limits[2], limits[3], limits[4], used, passed)
+  for i = 5, #limits, 4 do
+    text = text .. ", " .. item(limits[i], limits[i + 1], limits[i + 2], limits[i + 3], used, passed)
+  end
+  return text
+end
+
+-- Whole seconds that a stopped client is to wait.
+function M.retry_after(kept, now) return M.whole((kept.retry_at or now) - now) end
 
 local SHAPE = { id = "string", mode = "string", decision = "string", tier = "string", risk = "number" }
 SHAPE.retry_after, SHAPE.limits = "number", "table"
@@ -51,25 +62,29 @@ end
 
 local function number(value) return type(value) == "number" and value or nil end
 
--- The account's own limits of a verdict; none in shadow mode, where there is none to tell.
+-- The account's own limits of a verdict, flat: name, rate, burst, remaining of each. None in shadow mode, where there
+-- is none to tell. Second: their policies.
 local function own_limits(verdict)
-  local own = {}
+  local own, policies = {}, {}
   for _, limit in ipairs(verdict.mode ~= "shadow" and verdict.limits or {}) do
-    if limit.scope == "account" and number(limit.burst) then own[#own + 1] = limit end
+    if limit.scope == "account" and number(limit.burst) then
+      local name, at = quoted(limit.name), #own
+      own[at + 1], own[at + 2], own[at + 3], own[at + 4] = name, limit.rate, limit.burst, limit.remaining
+      policies[#policies + 1] = policy(name, limit.rate, limit.burst)
+    end
   end
-  return own
+  return own, policies
 end
 
 -- The part of a verdict that a gateway keeps: status is nil if the request passes.
 function M.kept(verdict, now)
-  local own, policies = own_limits(verdict), {}
-  for i, limit in ipairs(own) do policies[i] = policy(limit) end
+  local own, policies = own_limits(verdict)
   local kept = {
     at = now,
     verdict = M.safe(verdict.id),
     status = verdict.mode ~= "shadow" and STATUS[verdict.decision] or nil,
     policy = own[1] and table.concat(policies, ", ") or nil,
-    limits = own,
+    limits = own[1] and own or nil,
   }
   if verdict.mode ~= "shadow" then
     kept.tier, kept.risk = M.safe(verdict.tier), ("%.4f"):format(verdict.risk)

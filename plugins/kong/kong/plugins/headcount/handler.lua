@@ -25,9 +25,7 @@ local function consumer_id(conf)
 end
 
 function Headcount:access(conf)
-  local gate = openresty.gate(options_of(conf))
-  local who = openresty.caller(gate.options, consumer_id(conf))
-  local decision = who and gate:decide(who) or openresty.REFUSED
+  local decision = openresty.decide(openresty.gate(options_of(conf)), consumer_id(conf))
   if decision.status then
     return kong.response.exit(decision.status, openresty.problem(decision.status), openresty.for_client(decision))
   end

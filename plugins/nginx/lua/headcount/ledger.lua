@@ -1,0 +1,152 @@
+-- Leases in shared memory: tokens taken one by one, use told by slices of time, each lease closed and reported once.
+--
+--   t<lease>        tokens left; below 0 they are gone      open <second>   leases that end then and are to be closed
+--   u<lease>.<n>    tokens used when its slice n began      reports         what was used of closed leases, to be sent
+--   n <name>        counts of all workers
+-- What the dict evicts when it is full costs a check more, and never lets more through: a lease without its counter
+-- counts as used.
+--
+-- A lease is a flat table, so that a worker can keep ten thousand of them at little cost to its garbage collector:
+-- lease (its id), counter (the dict's key), granted, spare (tokens beside those of the sidecar's lease), begun and ends
+-- (seconds), width (seconds of a slice), slice (the one that this worker noted last).
+
+local cjson = require "cjson.safe"
+
+local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+
+local Ledger = {}
+Ledger.__index = Ledger
+
+local M = {}
+
+local CLOSED = 2 ^ 40 -- taken from a counter of tokens so that nobody can pass on it any more
+local KEPT_AFTER = 30 -- seconds that counters outlive their lease, for whoever closes it
+local LONGEST = 90 -- seconds that a slice is kept; a lease lasts 60 at most
+local SLICES = 5 -- a lease's use is told in so many slices, of whole seconds
+local MOST_REPORTS = 10000
+local SECONDS_A_SWEEP = 120
+
+function M.new(dict, tenant)
+  return setmetatable({
+    dict = dict,
+    counts = {},
+    open_list = "open " .. tenant .. " ",
+    report_list = "reports " .. tenant,
+  }, Ledger)
+end
+
+function Ledger:count(name, by) self.counts[name] = (self.counts[name] or 0) + (by or 1) end
+
+-- Add this worker's counts to everybody's.
+function Ledger:tell_counts()
+  for name, count in pairs(self.counts) do self.dict:incr("n " .. name, count, 0) end
+  self.counts = {}
+end
+
+function Ledger:put(key, value, seconds)
+  local ok, _, forcible = self.dict:set(key, value, seconds)
+  if forcible then self:count "evicted" end
+  return ok
+end
+
+-- Make `kept` a lease of the sidecar's grant; `spare` as above. False if there is no room for it.
+function Ledger:open(kept, grant, now, spare)
+  local granted, ends = grant.tokens + spare, now + grant.ttl
+  kept.lease, kept.counter, kept.granted, kept.spare = grant.id, "t" .. grant.id, granted, spare
+  kept.begun, kept.ends, kept.width = floor(now), ends, max(1, ceil(grant.ttl / SLICES))
+  kept.high = granted >= 4 and granted - floor(granted / 4) or granted + 1
+  kept.soon = granted >= 4 and ends - grant.ttl / 4 or ends
+  if not self:put(kept.counter, granted, grant.ttl + KEPT_AFTER) then return false end
+  local text = ("%s\n%d\n%d\n%d\n%d"):format(kept.lease, granted, spare, kept.begun, kept.width)
+  if not self.dict:rpush(self.open_list .. floor(ends) + 1, text) then self:count "dropped" end
+  return true
+end
+
+-- Take a token of a lease. Returns how many are used with it; nil if there is none, or the lease is over or closed.
+function Ledger:spend(kept, now)
+  if now >= kept.ends then return nil end
+  local left = self.dict:incr(kept.counter, -1)
+  if not left or left < 0 then return nil end
+  local used = kept.granted - left
+  local slice = floor((now - kept.begun) / kept.width)
+  if slice ~= kept.slice then self:note_slice(kept, slice, used - 1) end
+  return used
+end
+
+-- Note how many tokens were used when a slice of time began; every worker tries, and the first one is right.
+function Ledger:note_slice(kept, slice, used)
+  kept.slice = slice
+  local _, _, forcible = self.dict:add("u" .. kept.lease .. "." .. slice, used, LONGEST)
+  if forcible then self:count "evicted" end
+end
+
+-- Close a lease, once, and queue what was used of it. What nobody reports counts as used.
+function Ledger:close(kept)
+  local left = self.dict:incr(kept.counter, -CLOSED)
+  if not left then return end -- closed by somebody else, or evicted
+  self.dict:delete(kept.counter)
+  if left < -CLOSED * 1.5 then return end -- somebody else is just closing it
+  local used = kept.granted - max(left + CLOSED, 0)
+  local report = { id = kept.lease, used = max(used - kept.spare, 0), slices = self:slices(kept, used) }
+  local length = self.dict:rpush(self.report_list, cjson.encode(report))
+  if not length then
+    self:count "dropped"
+  elseif length > MOST_REPORTS then
+    self.dict:lpop(self.report_list)
+    self:count "dropped"
+  end
+end
+
+-- [[second, requests], ...] of a closed lease, from what was used when each slice began; nil if nothing was.
+function Ledger:slices(kept, used)
+  local found = {}
+  for slice = SLICES + 1, 0, -1 do
+    local key = "u" .. kept.lease .. "." .. slice
+    local before = self.dict:get(key)
+    if before then
+      if used > before then table.insert(found, 1, { kept.begun + slice * kept.width, used - before }) end
+      used = min(used, before)
+      self.dict:delete(key)
+    end
+  end
+  return found[1] and found or nil
+end
+
+local function opened(text)
+  local id, granted, spare, begun, width = text:match "^(.-)\n(.-)\n(.-)\n(.-)\n(.-)$"
+  return {
+    lease = id, counter = "t" .. id, granted = tonumber(granted), spare = tonumber(spare),
+    begun = tonumber(begun), width = tonumber(width),
+  }
+end
+
+-- Close the leases that ended before this second.
+function Ledger:close_ended(now)
+  local last = self.dict:get(self.open_list) or floor(now) - 1
+  for second = max(last + 1, floor(now) - SECONDS_A_SWEEP), floor(now) do
+    local text = self.dict:lpop(self.open_list .. second)
+    while text do
+      self:close(opened(text))
+      text = self.dict:lpop(self.open_list .. second)
+    end
+    self.dict:set(self.open_list, second)
+  end
+end
+
+-- Up to `most` reports, as JSON, the oldest first.
+function Ledger:pop(most)
+  local found = {}
+  for i = 1, most do
+    found[i] = self.dict:lpop(self.report_list)
+    if not found[i] then break end
+  end
+  return found
+end
+
+function Ledger:push_back(reports)
+  for i = #reports, 1, -1 do
+    if not self.dict:lpush(self.report_list, reports[i]) then self:count "dropped" end
+  end
+end
+
+return M
