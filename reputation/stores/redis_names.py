@@ -25,10 +25,7 @@ class Names:
 
     def of(self, kind: str, *parts: Hashable) -> bytes:
         """Name what belongs to `parts`; JSON keeps 12 apart from "12" and one part from two."""
-        try:
-            text = _encode(parts)
-        except OverflowError:  # keys of IPv6 networks are beyond 64 bits
-            text = repr(parts).encode()
+        text = _encode(parts)
         if len(text) > LONGEST:
             text = b"#" + hashlib.blake2b(text, digest_size=20).hexdigest().encode()
         return self._tag + kind.encode() + text
