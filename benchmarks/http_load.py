@@ -106,9 +106,9 @@ async def load(
         connection.ask()
     await asyncio.sleep(min(0.3, seconds))
     latencies.clear()
-    cpu, start = _cpu(pid), time.perf_counter()
+    cpu, start = cpu_seconds(pid), time.perf_counter()
     await asyncio.sleep(seconds)
-    took, cpu, count = time.perf_counter() - start, _cpu(pid) - cpu, len(latencies)
+    took, cpu, count = time.perf_counter() - start, cpu_seconds(pid) - cpu, len(latencies)
     for connection in made:
         connection.stop()
     wrong = sum(connection.wrong for connection in made)
@@ -117,7 +117,7 @@ async def load(
     return Sample(count / took, cpu / count * 1e6, sorted(latencies)[int(count * 0.99)] * 1000)
 
 
-def _cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """CPU seconds of one process, user and system."""
     with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123 - one read
         fields = stat.read().rpartition(")")[2].split()
