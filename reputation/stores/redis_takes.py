@@ -22,7 +22,7 @@ MOST_IN_BATCH = 128
 MOST_OWED = 10_000
 """Charges and settlements that wait for Redis."""
 PROBE = 0.5
-"""Seconds that a probe may take; a new connection with TLS takes longer than a check may wait."""
+"""Seconds for what no check waits for, such as a probe: a new connection with TLS takes longer than a check may."""
 SCRIPT = Script("redis_take.lua")
 
 Clock = Callable[[], float]
@@ -117,15 +117,15 @@ class Takes:
         self.batches += 1
         keys, packed = [lane.receipt, *batch.keys], batch.packed()
         try:
-            return await self._run(keys, lane.number, packed)
+            return await self._run(keys, lane.number, packed, within=self._within)
         except AwayError as away:
             if not is_cut(away):
                 raise
             self.retries += 1
-            return await self._run(keys, lane.number, packed)
+            return await self._run(keys, lane.number, packed, within=self._within)
 
-    async def _run(self, keys: Sequence[bytes], *args: bytes | float) -> bytes:
-        answer: bytes = await self._server.run(SCRIPT, keys, *args, within=self._within)
+    async def _run(self, keys: Sequence[bytes], *args: bytes | float, within: float = PROBE) -> bytes:
+        answer: bytes = await self._server.run(SCRIPT, keys, *args, within=within)
         return answer
 
     def _give_up(self, lane: Lane, batch: Batch, items: Sequence[Waiting], why: str) -> None:
