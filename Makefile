@@ -8,7 +8,7 @@ LITELLM := .venv-litellm
 APT_RUN := python3-venv
 APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium
 
-.PHONY: setup interpreted run test protobuf console screenshots lint format bench fuzz hydra geoip-data image-test lock
+.PHONY: setup interpreted run test protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.compiled
@@ -48,6 +48,13 @@ bench: $(VENV)/.test $(VENV)/.compiled
 fuzz: $(VENV)/.test
 	$(BIN)/python -m benchmarks.fuzz_spop --seconds $(or $(SECONDS),30)
 	$(BIN)/python -m benchmarks.fuzz_envoy --seconds $(or $(SECONDS),30)
+
+# What leases cost nginx, and whether they hold: docs/leases.md.
+bench-nginx: $(VENV)/.test
+	requirements/apt $(APT_TEST) wrk
+	$(BIN)/python -m benchmarks.nginx_leases
+	$(BIN)/python -m benchmarks.nginx_bound --fail closed
+	$(BIN)/python -m benchmarks.nginx_bound --fail open
 
 # The table and the picture of docs/hydra.md, which says how long it takes; HYDRA=--quick takes a minute.
 hydra: $(VENV)/.test

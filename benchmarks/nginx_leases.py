@@ -1,0 +1,153 @@
+"""What Headcount costs nginx: leases beside the same nginx without Headcount, and beside auth_request.
+
+    python -m benchmarks.nginx_leases [--pairs 7] [--seconds 6] [--keys 10000]
+
+Needs wrk, nginx, libnginx-mod-http-lua and lua-cjson. nginx (one worker) and the sidecar share one core; the load and
+the API have the other. In each round every nginx has its turn, so that a machine that gets slower slows all of them;
+ratios are taken in each round. No account reaches its limit. Latencies are of two connections, so that nothing queues.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import nginx_setups as setups
+from benchmarks.machine import describe
+
+SCRIPT = Path(__file__).with_name("nginx_keys.lua")
+NAMES = ("plain", "leases", "auth_request")
+WARM = 4
+CONNECTIONS, QUIET = 64, 2
+
+
+class Turn(NamedTuple):
+    """One nginx's turn: requests a second, checks a request, microseconds of processor a request, latencies in them.
+
+    The processor time is that of nginx and the sidecar with its linker; it says what the machine's other work hides.
+    """
+
+    rate: float
+    checks: float
+    cpu: float
+    p50: float
+    p99: float
+
+
+class Bench(NamedTuple):
+    ports: dict[str, int]
+    pids: dict[str, int]
+    sidecar: int
+    admin: int
+    load_core: int
+    drawn: Path
+
+
+@contextlib.contextmanager
+def bench(directory: Path, keys: list[setups.Key]) -> Iterator[Bench]:
+    """Everything started: the API, the sidecar with its accounts, three nginx."""
+    core, load_core = setups.cores()
+    listen, admin = setups.free_port(), setups.free_port()
+    ports = {name: setups.free_port() for name in NAMES}
+    drawn = directory / "keys.txt"
+    drawn.write_text("".join(f"{key.key} {key.address} {key.weight:.6f}\n" for key in keys))
+    with contextlib.ExitStack() as life:
+        api = life.enter_context(setups.api(directory, load_core))
+        command = setups.sidecar(directory, listen, admin, {"roomy": setups.ROOMY})
+        sidecar = life.enter_context(setups.running(command, core, directory, listen)).pid
+        asyncio.run(setups.push(admin, keys, "roomy"))
+        pids = {}
+        for name, text in setups.texts().items():
+            configured = setups.configured(text, listen=ports[name], sidecar=listen, api=api)
+            command = setups.nginx(directory, name, configured)
+            pids[name] = life.enter_context(setups.running(command, core, directory, ports[name])).pid
+        yield Bench(ports, pids, sidecar, admin, load_core, drawn)
+
+
+def wrk(made: Bench, name: str, connections: int, seconds: float) -> dict[str, float]:
+    """One run of the load."""
+    url = f"http://127.0.0.1:{made.ports[name]}/"
+    command = [
+        "taskset",
+        "-c",
+        str(made.load_core),
+        "wrk",
+        "--timeout",
+        "20s",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:.0f}s",
+    ]
+    environment = {**os.environ, "HEADCOUNT_KEYS": str(made.drawn)}
+    done = subprocess.run(
+        [*command, "-s", str(SCRIPT), url], env=environment, capture_output=True, text=True, check=True
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    if found["stopped"] or found["failed"]:
+        raise SystemExit(f"{name}: {found}")
+    return found
+
+
+def turn(made: Bench, name: str, seconds: float) -> Turn:
+    """Warm one nginx up, measure its throughput, then its latency."""
+    wrk(made, name, CONNECTIONS, WARM if name == "leases" else 1)
+    begun = progress(made, name)
+    busy = wrk(made, name, CONNECTIONS, seconds)
+    checks, cpu = (end - start for start, end in zip(begun, progress(made, name), strict=True))
+    quiet = wrk(made, name, QUIET, max(seconds / 3, 2))
+    count = busy["requests"]
+    return Turn(count / busy["seconds"], checks / count, cpu / count * 1e6, quiet["p50"], quiet["p99"])
+
+
+def progress(made: Bench, name: str) -> tuple[float, float]:
+    """Checks answered, and seconds of processor used, so far."""
+    used = setups.processor_time(made.pids[name]) + setups.processor_time(made.sidecar)
+    return asyncio.run(setups.metric(made.admin, "headcount_verdicts_total")), used
+
+
+def report(how: str, rounds: list[dict[str, Turn]]) -> None:
+    """Print medians, and ratios taken round by round."""
+    print(f"\n{how}: medians of {len(rounds)} rounds")
+    print(
+        "| nginx | requests/s | of plain | CPU µs | of plain's | checks a request | p50 µs | added | p99 µs | added |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    plain = [each["plain"] for each in rounds]
+    for name in NAMES:
+        turns = [each[name] for each in rounds]
+        pairs = list(zip(turns, plain, strict=True))
+        middle = Turn(*(statistics.median(column) for column in zip(*turns, strict=True)))
+        kept = statistics.median(turn.rate / beside.rate for turn, beside in pairs)
+        cost = statistics.median(turn.cpu / beside.cpu for turn, beside in pairs)
+        p50, p99 = (statistics.median(getattr(t, q) - getattr(p, q) for t, p in pairs) for q in ("p50", "p99"))
+        print(
+            f"| {name} | {middle.rate:,.0f} | {kept:.1%} | {middle.cpu:.0f} | {cost:.2f} | {middle.checks:.4f} "
+            f"| {middle.p50:.0f} | {p50:+.0f} | {middle.p99:.0f} | {p99:+.0f} |"
+        )
+    times = [each["leases"].rate / each["auth_request"].rate for each in rounds]
+    print(f"leases are {statistics.median(times):.2f} times auth_request (from {min(times):.2f} to {max(times):.2f})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--keys", type=int, default=10_000)
+    parser.add_argument("--keys-as", choices=["uniform", "measured", "both"], default="both")
+    asked = parser.parse_args()
+    print(describe())
+    for how in ("uniform", "measured") if asked.keys_as == "both" else (asked.keys_as,):
+        with tempfile.TemporaryDirectory() as place, bench(Path(place), setups.keys(asked.keys, how)) as made:
+            rounds = [{name: turn(made, name, asked.seconds) for name in NAMES} for _ in range(asked.pairs)]
+        report(f"{asked.keys:,} keys, {how}", rounds)
+
+
+if __name__ == "__main__":
+    main()
