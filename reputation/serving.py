@@ -18,8 +18,9 @@ from reputation.events import AccountFacts, Outcome
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
+from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import Row
-from reputation.stores.places import InMemory, Store
+from reputation.stores.places import Store
 from reputation.stores.records import MemoryRecords, Records
 from reputation.tuning.live import Tuning
 from reputation.tuning.trial import trial_metrics
@@ -46,7 +47,7 @@ class Serving:
         self.decisions = decisions
         self.clock: Callable[[], float] = time.time
         self.local_admin = True
-        self.store: Store = InMemory()
+        self.store: Store = MemoryStore()
         self.shared: SharedState | None = None
         self.linking = LiveLinking(limiter, log.warning, records=records)
         self.tuning = Tuning(

@@ -11,7 +11,6 @@ from itertools import chain
 from reputation.bucket import Bucket, Limit, change_limit, full, settled
 from reputation.facts import NOTHING, Facts
 from reputation.history import DAY, Density, FanIn, name_of, visits
-from reputation.stores.records import MemoryRecords, Records
 from reputation.touched import Touched
 from reputation.values import State
 
@@ -331,20 +330,3 @@ class TenantState:
     def names(self) -> list[str]:
         """Name every account, those asleep and unconfirmed ones too."""
         return [*self.asleep, *self.known, *self.met.names(), *self.strangers.names()]
-
-
-class MemoryStore:
-    """State of every tenant, made when the tenant is first named, and gone with the process."""
-
-    degraded = False
-
-    def __init__(self, make: Callable[[], TenantState] = TenantState) -> None:
-        self.records: Records = MemoryRecords()
-        self._make = make
-        self._tenants: dict[str, TenantState] = {}
-
-    def tenant(self, name: str) -> TenantState:
-        state = self._tenants.get(name)
-        if state is None:
-            state = self._tenants[name] = self._make()
-        return state

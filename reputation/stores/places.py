@@ -1,13 +1,13 @@
 """Where state is kept, by what `--state` says: a table from the beginning of its words to what opens it."""
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from reputation.errors import ConfigError
-from reputation.stores.memory import MemoryStore, TenantState
+from reputation.stores.fleeting import MemoryStore
+from reputation.stores.memory import TenantState
 from reputation.stores.records import Records
 from reputation.stores.sqlite import Figures, SqliteStore
 
@@ -46,21 +46,8 @@ class Opening(NamedTuple):
     clock: Callable[[], float]
 
 
-class InMemory(MemoryStore):
-    """State that is gone with the process."""
-
-    def figures(self) -> None:
-        return None
-
-    async def run(self) -> None:
-        await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        return None
-
-
 def _memory(_: str, opening: Opening) -> Store:
-    return InMemory(opening.make)
+    return MemoryStore(opening.make)
 
 
 def _file(place: str, opening: Opening) -> Store:

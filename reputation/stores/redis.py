@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from reputation.stores.memory import MemoryStore, TenantState
+from reputation.stores.fleeting import MemoryStore
+from reputation.stores.memory import TenantState
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import EVERY, RECORD, Pulse
 from reputation.stores.redis_records import RedisRecords

@@ -9,7 +9,8 @@ from reputation.bucket import Bucket, Limit, settled, take
 from reputation.config import from_text
 from reputation.facts import Facts
 from reputation.sidecar import build
-from reputation.stores.memory import Budgets, Crowd, MemoryStore, Row, TenantState
+from reputation.stores.fleeting import MemoryStore
+from reputation.stores.memory import Budgets, Crowd, Row, TenantState
 
 LIMIT = Limit(1.0, 10.0)
 
