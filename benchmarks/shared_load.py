@@ -29,6 +29,7 @@ class Result:
         self.answers: list[Came] = []
         self.degraded = 0
         self.lost = 0
+        self.started = 0.0
 
     def p99(self, since: float = 0.0, until: float = float("inf")) -> float:
         """99th percentile of latency in milliseconds, of answers within a time."""
@@ -134,6 +135,7 @@ async def run(ports: list[int], accounts: int, rate: float, seconds: float, conn
     while math.gcd(count, accounts) > 1:
         count -= 1
     callers, started = [], time.perf_counter() + 0.1
+    result.started = started
     for number in range(count):
         plan, port = (number, count, count / rate), ports[number % len(ports)]
         _, caller = await loop.create_connection(

@@ -59,16 +59,15 @@ async def _faulted(what: str, processes: int, accounts: int, seconds: float) -> 
         place = PLACES[what](started)
         async with sidecars(started, place.url, processes, limits) as ports:
             await asyncio.sleep(2.5)  # every sidecar has counted the others
-            begun = time.perf_counter()
             asked = accounts * OVER * (BURST + rate * seconds) / seconds
             work = asyncio.create_task(run(ports, accounts, asked, seconds))
             await asyncio.sleep(seconds / 3)
-            since = time.perf_counter() - begun
+            since = time.perf_counter()
             await place.fault()
-            until = time.perf_counter() - begun
+            until = time.perf_counter()
             result = await work
-            took = time.perf_counter() - begun
-    return _row(what, result, (since, until), limits, place.outages, accounts, took)
+            took = time.perf_counter() - result.started
+    return _row(what, result, (since - result.started, until - result.started), limits, place.outages, accounts, took)
 
 
 def _row(
