@@ -13,7 +13,8 @@ from reputation.config import Settings, compile_tenants, load
 from reputation.errors import ConfigError, Conflict, SettingError
 from reputation.gateway import check_descriptors, check_members
 from reputation.limiter import Limiter, TenantLimiter
-from reputation.stores.memory import MemoryStore, TenantState
+from reputation.stores.fleeting import MemoryStore
+from reputation.stores.memory import TenantState
 from reputation.stores.records import ABSENT, Records
 
 HASH_KEY = "HEADCOUNT_HASH_KEY"
@@ -118,7 +119,7 @@ def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook, states
         running = limiter.tenants.get(name)
         if running is None:
             limiter.tenants[name] = TenantLimiter(tenant, states(name), addresses, some.secret)
-        else:
-            running.retune(tenant)
+        elif tenant.settings.owner == "file" or running.tenant.settings.owner == "file":
+            running.retune(tenant)  # else the revision in force stays so
     for name in [name for name in limiter.tenants if name not in compiled]:
         del limiter.tenants[name]
