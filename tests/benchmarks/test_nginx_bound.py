@@ -23,7 +23,7 @@ def test_the_nginx_to_compare_with_knows_nothing_of_headcount() -> None:
     """Else a part of what Headcount costs would be on both sides."""
     plain = texts()["plain"]
     assert "proxy_pass http://api;" in plain
-    assert not [word for word in ("lua", "$headcount", "X-Headcount", "load_module", "sidecar") if word in plain]
+    assert not [word for word in ("lua", "$headcount", "X-Headcount", "load_module", "127.0.0.1:8470") if word in plain]
 
 
 @pytest.mark.parametrize("how", ["uniform", "measured"])
