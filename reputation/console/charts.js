@@ -27,7 +27,7 @@ export class TimeChart {
                 element("summary", {}, "As a table"),
                 element(
                     "div",
-                    { class: "scroll low", tabindex: 0, role: "region", "aria-label": `${title}, as a table` },
+                    { class: "scroll low", tabindex: 0, role: "group", "aria-label": `${title}, as a table` },
                     element(
                         "table",
                         {},

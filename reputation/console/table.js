@@ -34,7 +34,7 @@ export class Table {
             (words || size < Infinity) && element("div", { class: "above" }, this.filter, this.pager),
             element(
                 "div",
-                { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
+                { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
                 element(
                     "table",
                     {},

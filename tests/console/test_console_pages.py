@@ -1,0 +1,178 @@
+"""Each page of the console in Debian's Chromium, against a real sidecar: it shows what the API tells."""
+
+import hashlib
+import re
+
+import pytest
+from playwright.sync_api import expect
+from sidecar_process import running_sidecar
+
+from tests.console.conftest import linked, watched
+
+pytestmark = pytest.mark.gateway
+LISTS = ["overview", "verdicts", "accounts", "clusters", "tuning", "exceptions", "audit", "tenants"]
+
+
+def rows(page, table):
+    return page.get_by_role("group", name=table, exact=True).locator("tbody tr")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_of_the_navigation_has_its_heading_and_one_main_part(browser, peopled, scheme):
+    with watched(browser, peopled, color_scheme=scheme) as open_page:
+        page = open_page()
+        for name in LISTS:
+            page.get_by_role("navigation").get_by_role("link", name=name.capitalize(), exact=True).click()
+            expect(page.locator("main h1")).to_have_text(name.capitalize())
+            expect(page.locator("nav [aria-current=page]")).to_have_text(name.capitalize())
+            assert page.title().startswith(name.capitalize())
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, re.findall(r"\d+", ground))) < 384) == (scheme == "dark")
+
+
+def test_the_overview_draws_what_was_counted_and_says_it_in_words(open_page, peopled):
+    page = open_page("overview")
+    expect(page.locator("figure canvas")).to_have_count(5)
+    expect(page.get_by_role("img", name=re.compile("Requests a second, by tier, latest: trusted"))).to_be_visible()
+    known = len(peopled.tell("GET", "/v1/timeline").json["columns"]["at"])
+    page.get_by_text("As a table").first.click()
+    assert rows(page, "Requests a second, by tier, as a table").count() >= min(known, 1)
+    page.get_by_label("Span of the charts").select_option("day")
+    expect(page.get_by_role("img", name=re.compile("Stops a second"))).to_be_visible()
+
+
+def test_a_verdict_shows_up_by_itself_and_leads_to_all_its_reasons(open_page, peopled):
+    page = open_page("verdicts")
+    peopled.ask({"account": {"id": "just-now"}, "client": {"ip": "104.16.1.1"}, "request": {"route": "/v1/late"}})
+    row = rows(page, "Recent verdicts").filter(has_text="just-now")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("/v1/late")
+    row.get_by_role("link").first.click()
+    expect(page.locator("main h1")).to_contain_text("Verdict 01")
+    verdict = peopled.tell("GET", "/v1/recent?account=just-now").json["recent"][0]["verdict"]
+    expect(rows(page, "Reasons")).to_have_count(len(verdict["reasons"]))
+    expect(rows(page, "Limits")).to_have_count(len(verdict["limits"]))
+
+
+def test_verdicts_are_chosen_by_account_decision_and_tier_and_can_be_paused(open_page, peopled):
+    page = open_page("verdicts")
+    page.get_by_label("Decision").select_option("throttle")
+    expect(rows(page, "Recent verdicts").filter(has_text="allow")).to_have_count(0)
+    page.get_by_label("Decision").select_option("")
+    page.get_by_label("Account").fill("payer-1")
+    page.get_by_label("Account").press("Enter")
+    expect(rows(page, "Recent verdicts").filter(has_text="head-")).to_have_count(0)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Go on")).to_have_attribute("aria-pressed", "true")
+
+
+def test_an_account_is_found_by_its_id_with_facts_standing_and_verdicts(open_page, peopled):
+    page = open_page("accounts")
+    page.get_by_label("Account id").fill("payer-3")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("main h1")).to_have_text("Account payer-3")
+    told = peopled.tell("GET", "/v1/accounts/payer-3").json
+    expect(page.get_by_text(told["tier"], exact=True).first).to_be_visible()
+    expect(page.get_by_text("its floor stands")).to_be_visible()
+    assert rows(page, "Recent verdicts of payer-3").count() > 0
+
+
+def test_an_account_that_nothing_was_pushed_of_is_no_error(open_page, peopled):
+    peopled.ask({"account": {"id": "/odd id?#%"}})
+    page = open_page("accounts/%2Fodd%20id%3F%23%25")
+    expect(page.locator("main h1")).to_have_text("Account /odd id?#%")
+    expect(rows(page, "Recent verdicts of /odd id?#%")).to_have_count(1)
+
+
+def test_a_cluster_is_drawn_with_its_members_and_what_they_share(open_page, peopled):
+    id_ = linked(peopled)
+    page = open_page("clusters")
+    rows(page, "Clusters").get_by_role("link", name=id_).click()
+    told = peopled.tell("GET", f"/v1/clusters/{id_}").json
+    expect(page.locator(".graph")).to_have_attribute("data-drawn", str(len(told["drawn"])))
+    assert page.locator(".graph canvas").count() > 0
+    expect(rows(page, "Evidence")).to_have_count(len(told["evidence"]))
+    expect(rows(page, "Evidence").first).to_contain_text(told["evidence"][0]["value"])
+    page.get_by_label("Filter Members").fill("head-4")
+    expect(rows(page, "Members").first).to_contain_text("head-4")
+
+
+def test_an_exception_is_added_and_ended_with_a_reason_and_both_are_in_the_audit_log(open_page, peopled):
+    page = open_page("exceptions")
+    page.get_by_label("Kind").select_option("network")
+    page.get_by_label("Value").fill("203.0.113.0/24")
+    page.get_by_label("Reason").fill("a conference")
+    page.get_by_role("button", name="Let through").click()
+    row = rows(page, "Exceptions in force").filter(has_text="203.0.113.0/24")
+    expect(row).to_contain_text("a conference")
+    row.get_by_role("button", name="End").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("it is over")
+    page.get_by_role("button", name="End it").click()
+    expect(row).to_have_count(0)
+    page.get_by_role("link", name="Audit").click()
+    lines = rows(page, "Audit log")
+    expect(lines.filter(has_text="allow.remove").first).to_contain_text("it is over")
+    expect(lines.filter(has_text="allow.add").first).to_contain_text("a conference")
+
+
+def test_what_the_api_refuses_is_told_and_what_was_typed_stays(open_page):
+    page = open_page("exceptions")
+    page.get_by_label("Kind").select_option("network")
+    page.get_by_label("Value").fill("not a network")
+    page.get_by_label("Reason").fill("kept")
+    page.get_by_role("button", name="Let through").click()
+    expect(page.get_by_role("status")).to_contain_text("network")
+    expect(page.get_by_label("Reason")).to_have_value("kept")
+
+
+def test_an_order_on_a_cluster_is_taken_and_is_in_the_audit_log(open_page, peopled):
+    page = open_page(f"clusters/{linked(peopled)}")
+    page.get_by_label("Ruling").select_option("forget")
+    page.get_by_label("Reason").fill("nothing was ordered")
+    page.get_by_role("button", name="Give the order").click()
+    expect(page.get_by_role("status")).to_contain_text("next linking")
+    assert peopled.tell("GET", "/v1/audit?limit=1").json["entries"][0]["what"] == "order.forget"
+
+
+def test_tenants_of_a_file_are_shown_and_not_tuned(open_page):
+    page = open_page("tenants")
+    rows(page, "Tenants").get_by_role("link", name="filed").click()
+    expect(page.get_by_label("Tenant")).to_have_value("filed")
+    expect(page.get_by_text("The configuration file owns this tenant").first).to_be_visible()
+    expect(page.get_by_role("button", name="Keep as a revision")).to_be_disabled()
+    expect(page.get_by_role("button", name="Take the step")).to_be_disabled()
+
+
+@pytest.mark.parametrize("page", ["clusters/h-none", "verdicts/01ARZ3NDEKTSV4RRFFQ69G5FAV"])
+def test_what_is_not_there_is_said_so(open_page, page):
+    expect(open_page(page).get_by_role("alert")).to_be_visible()
+
+
+def test_without_a_token_nothing_is_shown_and_a_reader_changes_nothing(browser, tmp_path):
+    """The token stays in the tab: a new one has to be told it again."""
+    secrets = {"reader": "read-only-secret", "admin": "all-mighty-secret"}
+    tokens = [{"name": role, "role": role, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+              for role, text in secrets.items()]  # fmt: skip
+    settings = {"tokens": tokens, "tenants": {"default": {"owner": "api"}}}
+    with running_sidecar(tmp_path, settings) as sidecar, watched(browser, sidecar) as open_page:
+        page = open_page("exceptions")
+        expect(page.get_by_text("Nothing is shown without a token")).to_be_visible()
+        sign_in(page, "wrong")
+        expect(page.get_by_role("alert")).to_have_text("this token is not known")
+        page.get_by_role("button", name="Forget the token").click()
+        sign_in(page, secrets["reader"])
+        expect(page.locator("#caller")).to_have_text("reader (reader)")
+        expect(page.get_by_role("button", name="Let through")).to_be_disabled()
+        expect(page.get_by_text("a token with the role operator")).to_be_visible()
+        assert page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
+        page.get_by_role("button", name="Forget the token").click()
+        expect(page.get_by_text("Nothing is shown without a token")).to_be_visible()
+        sign_in(page, secrets["admin"])
+        expect(page.get_by_role("button", name="Let through")).to_be_enabled()
+        expect(open_page("exceptions").get_by_text("Nothing is shown without a token")).to_be_visible()
+
+
+def sign_in(page, text):
+    page.locator("#sign").click()
+    page.get_by_role("dialog").get_by_label("It stays in this tab").fill(text)
+    page.get_by_role("button", name="Use it").click()
