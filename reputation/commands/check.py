@@ -54,6 +54,11 @@ def show(verdict: dict[str, Any]) -> None:
             f"binding limit: {limit['scope']}, {limit['rate']:g} {limit['unit']}/s, burst {limit['burst']:g}, "
             f"{limit['remaining']:.1f} left"
         )
+    if verdict.get("allow"):
+        allow = verdict["allow"]
+        console.print(
+            f"let through by an exception for {allow['kind']} {allow['value']}: {allow['reason']}", markup=False
+        )
     if verdict["cluster"]:
         cluster = verdict["cluster"]
         console.print(f"cluster {cluster['id']}: {cluster['size']} accounts, confidence {cluster['confidence']:.2f}")

@@ -25,21 +25,33 @@ def weights() -> None:
 
 
 @weights.command("list")
+@click.option("--quality", is_flag=True, help="Show precision and recall on labelled accounts, of those that judged.")
 @on_sidecar
 @json_option
-def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+def list_(tenant: str, admin: str, token: str | None, *, quality: bool, as_json: bool) -> None:
     """List the tenant's revisions, the newest first, and say which one is live or on trial."""
     found = call(admin, token, "GET", path_of(tenant, "/revisions"))
     now = call(admin, token, "GET", path_of(tenant))
+    judged = call(admin, token, "GET", path_of(tenant, "/quality"))["revisions"] if quality else []
     if as_json:
-        click.echo(json.dumps(found | {"rollout": now["rollout"], "owner": now["owner"]}, indent=2))
-        return
+        click.echo(json.dumps(found | {"rollout": now["rollout"], "owner": now["owner"], "quality": judged}, indent=2))
+    else:
+        _show_list(found["revisions"], now, judged)
+
+
+def _show_list(revisions: list[dict[str, Any]], now: dict[str, Any], judged: list[dict[str, Any]]) -> None:
     table = Table(Column("revision", no_wrap=True), "state", "from", "when (UTC)", "by", "reason")
-    for one in found["revisions"]:
+    for one in revisions:
         when = moment(one["at"]) if one["at"] else ""
         table.add_row(str(one["number"]), _state(one["number"], now), str(one["parent"] or ""), when, one["author"],
                       one["reason"])  # fmt: skip
     Console().print(table)
+    for one in judged:
+        right = one["labelled"]
+        click.echo(
+            f"revision {one['revision']}: {right['abusers_caught']} of {right['abusers']} labelled abusers caught, "
+            f"{right['good_caught']} of {right['good']} good accounts, over {one['decisions']:,} decisions"
+        )
     if now["owner"] == "file":
         click.echo("The configuration file owns this tenant: change it there, or set its `owner` to `api`.")
 

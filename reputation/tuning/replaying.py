@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from reputation.policy import TIERS
-from reputation.tenants import Tenant
+from reputation.tenants import PriceSettings, Tenant
 from reputation.tuning.effects import CAUGHT, Account, Effects
 from reputation.tuning.labels import LabelWord
 
@@ -145,7 +145,8 @@ def _movers(effects: Effects) -> list[MoverReport]:
 
 
 def _savings(effects: Effects, draft: Tenant) -> Savings:
-    money, prices = effects.money, draft.settings.prices
+    money, live = effects.money, effects.before.tenant
+    prices = live.settings.prices if draft.settings.prices == PriceSettings() else draft.settings.prices
     return Savings(
         requests_stopped=money.requests_stopped,
         units_stopped=money.units_stopped,
