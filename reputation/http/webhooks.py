@@ -1,5 +1,6 @@
 """The webhook listener: signed events of Stripe in, outcomes and facts out. It serves nothing else."""
 
+import asyncio
 import os
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 
 from reputation.config import Settings
 from reputation.errors import ConfigError, Conflict, NotFound, Problem
-from reputation.events import Outcome
+from reputation.events import AccountFacts, Outcome
 from reputation.http.admin_labels import label_outcome
 from reputation.limiter import TenantLimiter
 from reputation.serving import Serving
@@ -49,6 +50,7 @@ class Webhooks:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._serving = serving
         self._records = serving.tuning.records
+        self._one_at_a_time = asyncio.Lock()
         self._turns: dict[tuple[str, str], deque[str]] = {}
 
     def application(self) -> web.Application:
@@ -102,16 +104,20 @@ class Webhooks:
         if said is None:
             return {"result": "ignored"}
         owner = None if customer is None else await self._records.get(name, CUSTOMER, customer)
-        if owner is None:
-            return {"result": "unknown_customer"}
-        await self._tell(tenant, owner.body.decode(), event, said, now)
+        async with self._one_at_a_time:  # money is added to what was read
+            account = "" if owner is None else owner.body.decode()
+            row = await self._serving.row(tenant, account) if account else None
+            if row is None or dict(row.facts.external).get("stripe") != customer:  # deleted, or another's by now
+                return {"result": "unknown_customer"}
+            await self._tell(tenant, account, facts_after(row.facts, said), event, said, now)
         return {"result": "counted"}
 
-    async def _tell(self, tenant: TenantLimiter, account: str, event: Event, said: Said, now: float) -> None:
+    async def _tell(
+        self, tenant: TenantLimiter, account: str, facts: AccountFacts, event: Event, said: Said, now: float
+    ) -> None:
         serving, name = self._serving, tenant.tenant.name
-        row = await serving.row(tenant, account)
-        if row is not None and (said.changes or said.settled_usd):
-            await serving.push(tenant, account, facts_after(row.facts, said))
+        if said.changes or said.settled_usd:
+            await serving.push(tenant, account, facts)
         if said.outcome is not None:
             outcome = Outcome(account, said.outcome, name)
             await serving.report(tenant, outcome)

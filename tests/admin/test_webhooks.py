@@ -95,6 +95,18 @@ def test_what_nobody_is_known_for_and_what_says_nothing_is_acknowledged(own):
     assert send(port, "evt_6", "customer.updated", id="cus_1").json["result"] == "ignored"
 
 
+def test_an_account_that_was_deleted_or_has_another_customer_by_now_is_left_alone(own):
+    sidecar, port = own
+    sidecar.tell("PUT", "/v1/accounts/gone", {"external": {"stripe": "cus_3"}})
+    sidecar.tell("DELETE", "/v1/accounts/gone")
+    sidecar.tell("PUT", "/v1/accounts/moved", {"external": {"stripe": "cus_4"}})
+    sidecar.tell("PUT", "/v1/accounts/moved", {"external": {"stripe": "cus_5"}})
+    paid = {"id": "in_5", "amount_paid": 1000, "currency": "usd"}
+    results = [send(port, f"evt_of_{n}", "invoice.paid", customer=f"cus_{n}", **paid).json["result"] for n in (3, 4, 5)]
+    assert results == ["unknown_customer", "unknown_customer", "counted"]
+    assert sidecar.tell("GET", "/v1/accounts/gone").status == 404
+
+
 def test_it_serves_nothing_else(own):
     sidecar, port = own
     for method, path in (("GET", "/metrics"), ("GET", "/v1/accounts/payer"), ("POST", "/v1/check"), ("GET", "/")):
