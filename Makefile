@@ -42,6 +42,8 @@ bench: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m benchmarks.machine
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.replay_speed
+	$(BIN)/python -m benchmarks.weights_replay
+	$(BIN)/python -m benchmarks.weights_suggest --levels L3,L4 --honest 300 --heads 60 --days 3
 	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --state :memory: --listen {listen} --admin {admin}'
 
 # Look for bytes that the gateways' codecs and adapters cannot bear; `make fuzz SECONDS=600` looks longer at each.
