@@ -106,6 +106,10 @@ class StateSettings(Struct, frozen=True, forbid_unknown_fields=True):
     timeout: Annotated[
         float, Meta(gt=0, le=5, description="Longest wait of a check for shared state, in seconds; then it is away.")
     ] = 0.05
+    epoch: Annotated[
+        float,
+        Meta(ge=0.1, le=3600, description="Seconds between two epochs of the linker that replicas share, at least."),
+    ] = 20.0
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -145,6 +145,7 @@ class LiveLinking:
         self.epochs = 0
         self.epoch_seconds = 0.0
         self.last_epoch = 0.0
+        self.dropped = 0  # nothing is lost on a pipe
         self._limiter = limiter
         self._log = log
         self._clock = clock
@@ -161,6 +162,11 @@ class LiveLinking:
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a linker."""
+        return self._process is not None
 
     async def run(self) -> None:
         """Feed and follow until cancelled."""

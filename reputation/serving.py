@@ -27,6 +27,7 @@ from reputation.tuning.trial import trial_metrics
 
 if TYPE_CHECKING:
     from reputation.shared import SharedState
+    from reputation.shared_linking import SharedLinking
 
 
 class Serving:
@@ -49,7 +50,7 @@ class Serving:
         self.local_admin = True
         self.store: Store = MemoryStore()
         self.shared: SharedState | None = None
-        self.linking = LiveLinking(limiter, log.warning, records=records)
+        self.linking: LiveLinking | SharedLinking = LiveLinking(limiter, log.warning, records=records)
         self.tuning = Tuning(
             limiter,
             records or MemoryRecords(),
@@ -66,10 +67,12 @@ class Serving:
         self._registry.register(self)
 
     def share(self, store: Any) -> None:
-        """Check over what replicas share from now on; `store` is a RedisStore."""
+        """Check over what replicas share from now on, and link what all of them see; `store` is a RedisStore."""
         from reputation.shared import SharedState  # noqa: PLC0415 - embedded state does without the client
+        from reputation.shared_linking import SharedLinking  # noqa: PLC0415 - as above
 
         self.shared = SharedState(self.limiter, store, self.settings.state.timeout)
+        self.linking = SharedLinking(self.limiter, store.server, self.journal.warning, self.settings.state.epoch)
 
     async def push(self, tenant: TenantLimiter, account: str, body: AccountFacts) -> None:
         """Keep what billing says of an account. Raises Conflict, and Unavailable while shared state is away."""
@@ -104,7 +107,7 @@ class Serving:
         return {
             "degraded": self.store.degraded,
             "tenants": len(self.limiter.tenants),
-            "linker": self.linking.pid is not None,
+            "linker": self.linking.there,
         }
 
     async def reload(self, path: Path | None) -> bool:
@@ -161,7 +164,7 @@ class Serving:
         yield gauge("headcount_links_age_seconds", "Age of the links in force; -1 before the first.", age)
         yield gauge("headcount_clusters", "Clusters now.", sum(len(t.links.clusters) for t in tenants))
         yield gauge("headcount_linked_accounts", "Accounts in clusters.", sum(len(t.links.members) for t in tenants))
-        dropped = sum(t.witness.dropped for t in tenants)
+        dropped = linking.dropped + sum(t.witness.dropped for t in tenants)
         yield counter("headcount_notes_dropped", "Notes that the linker never got.", dropped)
 
     def _memory_metrics(self) -> Iterator[Metric]:

@@ -1,0 +1,284 @@
+"""Linking where replicas share state: one of them links what all of them note, and every one follows its links.
+
+Links in force stay in force, here and in Redis, until a linker that took up the clusters says otherwise; so neither a
+dead linker nor an absent Redis lets anybody go.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import zstandard
+from msgspec import Struct
+
+from reputation.hydra.links import NOTHING, Links, decode, difference, encode, follow
+from reputation.limiter import Limiter, TenantLimiter
+from reputation.linker_process import Answer, Batch, LinkerProcess, batch_of
+from reputation.linking import BATCH_EVERY, SHARE_OF_CORE, Log, exchange, linked, linker_settings, with_inherited
+from reputation.shared_notes import Cursor, Post
+from reputation.stores.redis_links import LINKS, STATE, Seat, SharedLinks, Step
+from reputation.stores.redis_names import Names
+from reputation.stores.redis_server import AwayError, RedisServer
+
+SEAT_EVERY = 0.5
+"""Seconds between two looks at the seat and the version of the links."""
+HAND_OVER = 16 * 1024 * 1024
+"""Bytes of what a linker saw, as it is kept for the next one after each epoch."""
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """What a linker needs to go on from an epoch: clusters, what was seen, and where to read on."""
+
+    book: bytes = b""
+    ledger: bytes = b""
+    cursor: Cursor = Cursor()
+
+
+_states = msgspec.msgpack.Decoder(State)
+
+
+class TenantLinking:
+    """One tenant's links, as one replica follows them and, while it holds the seat, makes them."""
+
+    def __init__(self, limiter: TenantLimiter, server: RedisServer, replica: str) -> None:
+        names = Names(limiter.tenant.name)
+        self.limiter = limiter
+        self.post = Post(server, names, replica)
+        self.seat = Seat()
+        self.linking = b""  # the term for which the running linker has this tenant
+        self._shared = SharedLinks(server, names, replica)
+        self._version = 0  # of the links that are in force here
+        self._heard = b""  # the last holder of the seat, whom this replica's accounts were told to
+        self._state = State()
+        self._cursor = Cursor()
+        self._made = NOTHING  # as the running linker has them
+        self._inherited = NOTHING  # as the one before it left them
+        self._changing = asyncio.Lock()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this replica is to link."""
+        return self._shared.is_ours(self.seat)
+
+    async def look(self) -> None:
+        """Hear who links, take the seat if nobody does, and follow new links. Raises AwayError."""
+        self.seat = await self._shared.seat(wanted=True)
+        if self.seat.holder not in (b"", self._heard):
+            self._heard = self.seat.holder
+            self.limiter.witness.tell_anew()
+        if not self._changing.locked():  # links that are being put in force may take a while, and the seat must be kept
+            await self._follow()
+
+    async def leave(self) -> None:
+        """Let another replica link. Raises AwayError."""
+        if self.is_ours:
+            self.seat = Seat()
+            await self._shared.leave()
+
+    async def _follow(self) -> None:
+        """Put the newest links in force; where Redis has lost them, those that are in force stay."""
+        async with self._changing:
+            if self.seat.version in (0, self._version):
+                return
+            base, (steps, version) = self.limiter.links, await self._shared.steps(self._version)
+            if version < self.seat.version:
+                found = await self._shared.whole(LINKS)
+                if found is None:
+                    return
+                base, steps, version = NOTHING, [await asyncio.to_thread(_unzipped, found[0])], found[1]
+            self.limiter.links = await asyncio.to_thread(_followed, base, steps)
+            self._version = version
+
+    async def batch(self, now: float, *, epoch: bool) -> Batch:
+        """Return what the linker has to be told. Raises AwayError."""
+        batch = batch_of(self.limiter.tenant.name, linker_settings(self.limiter, self.limiter.secret), [], now)
+        if self.linking != self.seat.holder:
+            await self._take_up()
+            batch.fresh, batch.book, batch.ledger = True, self._state.book, self._state.ledger
+        self._cursor = await self.post.read(self._cursor, batch)
+        self.linking = self.seat.holder
+        if epoch:
+            batch.epoch, batch.hand_over = now, HAND_OVER
+        return batch
+
+    async def _take_up(self) -> None:
+        """Go on from the last epoch that anybody put in force."""
+        await self._follow()
+        found = await self._shared.whole(STATE)
+        if found is None and self.seat.version:
+            raise AwayError("the linker's state was replaced while it was read")
+        if found is not None:
+            self._state = _states.decode(await asyncio.to_thread(_unzipped, found[0]))
+        self._cursor = self._state.cursor
+        self._made, self._inherited = NOTHING, NOTHING if self._state.ledger else self.limiter.links
+
+    async def put(self, answer: Answer) -> bool:
+        """Put an epoch's links in force everywhere; False if this replica may not any more. Raises AwayError."""
+        self._made = follow(self._made, answer.delta)
+        links = with_inherited(self._made, self._inherited)
+        state = State(answer.book, answer.ledger, self._cursor)
+        async with self._changing:
+            before = self._version if self.seat.version else 0
+            step = await asyncio.to_thread(_step, self.limiter.links if before else NOTHING, links, state)
+            version = await self._shared.put(Seat(self.linking), before, step)
+            if version:
+                self.limiter.links, self._version, self._state = links, version, state
+        return version > 0
+
+
+class SharedLinking:
+    """Linking beside live checks, over Redis. A replica that holds no seat runs no linker."""
+
+    def __init__(
+        self, limiter: Limiter, server: RedisServer, log: Log, every: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        """every: seconds between two epochs at least."""
+        self.restarts = 0
+        self.epochs = 0
+        self.epoch_seconds = 0.0
+        self.tenants: dict[str, TenantLinking] = {}
+        self._limiter = limiter
+        self._server = server
+        self._log = log
+        self._every = every
+        self._clock = clock
+        self._replica = secrets.token_hex(8)
+        self._process: LinkerProcess | None = None
+        self._next_epoch = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The linker's process, if it is here."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def there(self) -> bool:
+        """Whether some replica links every tenant that wants it, as last heard."""
+        return all(tenant.seat.holder for tenant in self.tenants.values())
+
+    @property
+    def last_epoch(self) -> float:
+        """When the oldest links in force were made."""
+        return min((tenant.limiter.links.at for tenant in self.tenants.values()), default=0.0)
+
+    @property
+    def dropped(self) -> int:
+        """Notes that were lost on their way to a linker here."""
+        return sum(tenant.post.dropped for tenant in self.tenants.values())
+
+    async def run(self) -> None:
+        """Tell, follow and link until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work, every in ((self.look, SEAT_EVERY), (self.send, BATCH_EVERY), (self.link, BATCH_EVERY)):
+                    group.create_task(_again(work, every))
+        finally:
+            self.close()
+            with contextlib.suppress(AwayError):
+                for tenant in self.tenants.values():
+                    await tenant.leave()
+
+    def close(self) -> None:
+        """End the linker."""
+        if self._process is not None:
+            self._process.close()
+        self._process = None
+
+    async def take_up(self) -> None:
+        """Put the links in force that replicas share."""
+        await self.look()
+
+    async def look(self) -> None:
+        """Hear of every tenant who links it, and follow its links."""
+        wanted = dict(linked(self._limiter))
+        self.tenants = {name: tenant for name, tenant in self.tenants.items() if wanted.get(name) is tenant.limiter}
+        for name, limiter in wanted.items():
+            if name not in self.tenants:
+                self.tenants[name] = TenantLinking(limiter, self._server, self._replica)
+        await asyncio.gather(*[_unless_away(tenant.look()) for tenant in self.tenants.values()])
+
+    async def send(self) -> None:
+        """Append what was noted here."""
+        for tenant in [*self.tenants.values()]:
+            await _unless_away(tenant.post.send(tenant.limiter.witness))
+
+    async def link(self) -> None:
+        """Feed the linker with what all replicas noted, if it is here, with an epoch if one is due."""
+        ours = [tenant for tenant in self.tenants.values() if tenant.is_ours]
+        if not ours:
+            await asyncio.to_thread(self.close)
+            return
+        now, epoch, starting = self._clock(), time.monotonic() >= self._next_epoch, self._process is None
+        try:
+            if self._process is None:
+                self._process = await asyncio.to_thread(LinkerProcess)
+            fed = await self._fed(ours, now, epoch=epoch)
+            started = time.monotonic()
+            answers = await asyncio.to_thread(exchange, self._process, [batch for _, batch in fed])
+        except (OSError, EOFError) as error:
+            self._restart(error)
+            return
+        if epoch and fed:
+            await self._put([tenant for tenant, _ in fed], answers)
+            self.epochs += 1
+            self.epoch_seconds = time.monotonic() - started
+            cost = 0.0 if starting else self.epoch_seconds  # a process that starts has not computed all the while
+            self._next_epoch = time.monotonic() + max(self._every, cost / SHARE_OF_CORE)
+
+    async def _fed(self, ours: list[TenantLinking], now: float, *, epoch: bool) -> list[tuple[TenantLinking, Batch]]:
+        found = []
+        for tenant in ours:
+            with contextlib.suppress(AwayError):
+                found.append((tenant, await tenant.batch(now, epoch=epoch)))
+        return found
+
+    async def _put(self, tenants: list[TenantLinking], answers: list[Answer]) -> None:
+        for tenant, answer in zip(tenants, answers, strict=True):
+            try:
+                done = await tenant.put(answer)
+            except AwayError:
+                continue
+            if not done:
+                self._log("links_refused", tenant=tenant.limiter.tenant.name)
+
+    def _restart(self, error: Exception) -> None:
+        self._log("linker_died", error=str(error) or type(error).__name__)
+        self.close()
+        for tenant in self.tenants.values():
+            tenant.linking = b""
+        self.restarts += 1
+
+
+async def _again(work: Callable[[], Any], every: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        await work()
+
+
+async def _unless_away(work: Any) -> None:
+    with contextlib.suppress(AwayError):
+        await work
+
+
+def _unzipped(data: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompress(data)
+
+
+def _zipped(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=1).compress(data)
+
+
+def _followed(links: Links, steps: list[bytes]) -> Links:
+    for step in steps:
+        links = follow(links, decode(step))
+    return links
+
+
+def _step(before: Links, links: Links, state: State) -> Step:
+    whole = _zipped(encode(difference(NOTHING, links)))
+    data = _zipped(msgspec.msgpack.encode(state))
+    return Step(whole, encode(difference(before, links)), data, state.cursor.notes, state.cursor.orders)

@@ -1,0 +1,14 @@
+-- Who links: take the seat if it is free and wanted, keep it if it is ours. And which links are in force.
+--
+-- KEYS: seat, links. ARGV: replica, milliseconds that the seat is kept, 1 if it is wanted, seconds until what nobody
+-- touches is gone. Answers {who holds it, as "replica term", or an empty string; version of the links, 0 for none}.
+
+local holder = redis.call('GET', KEYS[1])
+if holder then
+  if string.sub(holder, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+elseif ARGV[3] == '1' then
+  holder = ARGV[1] .. ' ' .. string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'term', 1))
+  redis.call('SET', KEYS[1], holder, 'PX', ARGV[2])
+  redis.call('EXPIRE', KEYS[2], ARGV[4])
+end
+return {holder or '', redis.call('HGET', KEYS[2], 'version') or '0'}

@@ -1,0 +1,143 @@
+"""Linking across replicas: one sidecar of several links what all of them see, and every one follows."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from redis_process import RedisServer, running_redis, until
+from sidecar_process import Sidecar, running_sidecar
+
+pytestmark = pytest.mark.gateway
+SETTINGS = {"state": {"epoch": 0.5}}
+HONEST, HEADS = 40, 12
+PROPAGATION = 2.0
+TAKEOVER = 30.0
+"""What a test waits for; how long it took is printed. The lease is 4 s, the rest is the start of a process."""
+
+
+def honest(number: int, now: float) -> dict:
+    """An account that is no newcomer, with a card and an address of its own."""
+    payment = {"status": "ok", "fingerprint": f"own_{number}", "funding": "credit", "iin": str(400000 + number)}
+    return {
+        "account": {
+            "id": f"good_{number}",
+            "plan": "free",
+            "created_at": now - 86_400 * (20 + number),
+            "payment": payment,
+        },
+        "client": {"ip": f"198.51.{number}.7", "ja4": f"browser_{number % 7}", "user_agent": f"ua {number % 7}"},
+    }
+
+
+def head(number: int, now: float) -> dict:
+    """A head: signed up this hour, a prepaid card for every six, one script and one session for all of them."""
+    payment = {"status": "ok", "fingerprint": f"fp_{number // 6}", "funding": "prepaid", "iin": "499999"}
+    return {
+        "account": {"id": f"head_{number}", "plan": "free", "created_at": now - 600 + number, "payment": payment},
+        "client": {"ip": f"203.0.113.{number % 3}", "ja4": "script", "user_agent": "script", "session": "s1"},
+    }
+
+
+def send(sidecar: Sidecar, checks: list[dict]) -> None:
+    answer = sidecar.ask(checks, "/v1/check/batch")
+    assert answer.status == 200
+    assert all("error" not in verdict for verdict in answer.json)
+
+
+def linked(sidecar: Sidecar) -> dict[str, str]:
+    """Members of clusters, and which one each is in, as this replica has them in force."""
+    found = {}
+    for cluster in sidecar.tell("GET", "/v1/clusters").json["clusters"]:
+        members = sidecar.tell("GET", f"/v1/clusters/{cluster['id']}").json["members"]
+        found.update({account: cluster["id"] for account, _ in members})
+    return found
+
+
+def metric(sidecar: Sidecar, name: str) -> float:
+    lines = sidecar.tell("GET", "/metrics").body.decode().splitlines()
+    return float(next(line for line in lines if line.startswith(name + " ")).split()[1])
+
+
+def children(process: int) -> list[int]:
+    """The processes that one has started, by its threads."""
+    found = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        found += [int(number) for number in (task / "children").read_text().split()]
+    return found
+
+
+def linker_of(sidecar: Sidecar) -> int | None:
+    """The linker's process, if it is this sidecar's."""
+    for child in children(sidecar.process.pid):
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return child
+    return None
+
+
+class Replicas:
+    """Sidecars over one Redis."""
+
+    def __init__(self, directory: Path, server: RedisServer, stack: ExitStack) -> None:
+        self.server = server
+        self.sidecars: list[Sidecar] = []
+        self._directory = directory
+        self._stack = stack
+
+    def start(self) -> Sidecar:
+        place = self._directory / f"replica-{len(self.sidecars)}"
+        place.mkdir()
+        extra = {"HEADCOUNT_STATE": self.server.url}
+        self.sidecars.append(self._stack.enter_context(running_sidecar(place, SETTINGS, extra=extra)))
+        return self.sidecars[-1]
+
+    def version(self) -> int:
+        """The version of the links in force: the time in milliseconds when they were put there."""
+        with self.server.client() as client:
+            return int(client.hget("hc1:{default}:links", "version") or 0)
+
+    def holder(self) -> bytes | None:
+        with self.server.client() as client:
+            return client.get("hc1:{default}:linker")
+
+
+@pytest.fixture
+def replicas(tmp_path):
+    with ExitStack() as stack:
+        yield Replicas(tmp_path, stack.enter_context(running_redis(tmp_path)), stack)
+
+
+def show_hydra(one: Sidecar, other: Sidecar) -> None:
+    """Half of everybody goes by each sidecar."""
+    now = time.time()
+    everybody = [honest(n, now) for n in range(HONEST)] + [head(n, now) for n in range(HEADS)]
+    send(one, everybody[::2])
+    send(other, everybody[1::2])
+
+
+def everybody_is_linked(sidecar: Sidecar, heads: int = HEADS) -> bool:
+    return metric(sidecar, "headcount_linked_accounts") >= heads
+
+
+def test_a_hydra_seen_half_by_each_replica_is_linked_on_both_within_two_seconds(replicas):
+    """A cluster's `since` is when the epoch began that found it, so the delay includes the epoch's own time."""
+    one, other = replicas.start(), replicas.start()
+    show_hydra(one, other)
+    seen = {}
+
+    def both():
+        for name, sidecar in (("one", one), ("other", other)):
+            if name not in seen and metric(sidecar, "headcount_clusters"):
+                seen[name] = time.time()
+        return len(seen) == 2
+
+    until(both, "not linked on both")
+    since = one.tell("GET", "/v1/clusters").json["clusters"][0]["since"]
+    delay = max(seen.values()) - since
+    print(f"linked on both {delay:.2f} s after the epoch began")  # noqa: T201 - the figure for the docs
+    assert delay < PROPAGATION
+    until(lambda: everybody_is_linked(one) and everybody_is_linked(other), "not all of them")
+    assert linked(one) == linked(other)
+    assert set(linked(one)) == {f"head_{n}" for n in range(HEADS)}
+    assert metric(one, "headcount_linker_restarts_total") == metric(other, "headcount_linker_restarts_total") == 0
+    assert [linker_of(one) is None, linker_of(other) is None].count(True) == 1, "one of them links"
