@@ -163,7 +163,8 @@ async def push(admin: int, several: list[Key], plan: str) -> None:
 
 
 async def _push(session: aiohttp.ClientSession, key: Key, plan: str) -> None:
-    body = {"keys": [key.key], "plan": plan, "created_at": "2026-01-01T00:00:00Z"}
+    paid = {"status": "ok", "settled_usd": 1000}  # proven: else so many alike would be linked, and share a budget
+    body = {"keys": [key.key], "plan": plan, "created_at": "2026-01-01T00:00:00Z", "payment": paid}
     async with session.put(f"/v1/accounts/{key.name}", json=body) as answer:
         if answer.status >= 300:
             raise SystemExit(await answer.text())
