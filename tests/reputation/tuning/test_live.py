@@ -48,7 +48,7 @@ class Replica:
 
     async def until(self, true):
         async with asyncio.timeout(2):
-            while not true():
+            while not true():  # noqa: ASYNC110 - what is waited for tells nobody
                 await asyncio.sleep(0)  # let the others work
 
 
