@@ -22,8 +22,8 @@ class Ports(NamedTuple):
 class Shipped(NamedTuple):
     """A gateway as this repository ships it.
 
-    folder: in plugins/, if not its name. closed: the change that its page names for failing closed, from and to; absent:
-    the status that follows.
+    folder: in plugins/, if not its name. closed: the change that its page names for failing closed, from and to;
+    absent: the status that follows.
     limits_on_pass: RateLimit headers reach the client on answers that pass, not on stops alone.
     """
 
