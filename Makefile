@@ -74,7 +74,7 @@ console:
 # The pictures of docs/console.md.
 screenshots: $(VENV)/.test
 	requirements/apt chromium
-	$(BIN)/python -m tests.console.screenshots
+	PYTHONPATH=tests $(BIN)/python -m tests.console.screenshots
 
 # Generate the code of Envoy's messages anew, after a change of their description.
 protobuf: $(VENV)/.run

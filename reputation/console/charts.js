@@ -116,7 +116,7 @@ export class TimeChart {
                     x: { range: (_, first, last) => [Math.min(first, last - LEAST), last] },
                     y: { range: (_, __, high) => [0, this.most ?? (high > 0 ? high * 1.1 : 1)] },
                 },
-                padding: [8, 6, 0, 0],
+                padding: [8, 26, 0, 0],
                 axes: axes(
                     { size: 44, values: (_, ticks) => ticks.map((tick) => this.unit(tick)) },
                     { size: 28, values: clock },
@@ -163,7 +163,7 @@ export class Histogram {
                     x: { time: false, range: [0, 100] },
                     y: logarithmic ? { distr: 4, asinh: 1, range: [0, high * 1.6] } : { range: [0, high * 1.08] },
                 },
-                padding: [8, 16, 0, 0],
+                padding: [8, 14, 0, 0],
                 axes: axes(
                     { size: 44, values: (_, ticks) => ticks.map(number) },
                     { size: 28, values: (_, ticks) => ticks.map(String) },

@@ -68,7 +68,7 @@ function members(context, found) {
             },
             { title: "Sure", numeric: true, value: ([, sure]) => sure, cell: ([, sure]) => percent(sure) },
         ],
-        { words: ([name]) => name, size: 25 },
+        { words: ([name]) => name, size: 15 },
     );
     table.set(found.members);
     return table;

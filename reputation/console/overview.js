@@ -95,7 +95,7 @@ function summarised(context, { now, columns }, tenant) {
         ["on trial", trial],
         ["mode", tenant.mode],
         [
-            "linked",
+            "links renewed",
             now.links_at
                 ? `${span(Math.max(now.at - now.links_at, 0))} ago`
                 : now.linker

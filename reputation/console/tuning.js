@@ -159,6 +159,8 @@ class Tuning {
             ),
             fault,
             why ? element("p", { class: "quiet" }, why) : null,
+            element("h3", {}, "Changes to the live revision"),
+            this.effect.changes,
         );
     }
 

@@ -21,7 +21,10 @@ export async function show(context) {
                     ["Account", whose(context, request)],
                     ["Address", request.ip ?? "–"],
                     ["Route", request.route ?? "–"],
-                    ["Cost", `${number(request.cost)} ${verdict.limit.unit}`],
+                    [
+                        "Cost",
+                        `${number(request.cost)} ${request.cost === 1 ? verdict.limit.unit.replace(/s$/, "") : verdict.limit.unit}`,
+                    ],
                     ["Decision", decision(verdict)],
                     ["Tier", tier(verdict.tier)],
                     ["Risk", number(verdict.risk)],

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from reputation.events import AccountFacts, Outcome, Request, Seconds, Settle, Settled, Verdict
 from reputation.http import openapi_tuning
+from reputation.http.admin_console import FILTERS
 from reputation.orders import OrderBody
+from reputation.timeline import WINDOWS
 
 
 class ProblemDocument(Struct):
@@ -122,10 +124,25 @@ def _read_paths() -> dict[str, Any]:
         "/v1/clusters/{id}": {"get": _operation("A cluster and its evidence", one, None, of_one)},
         "/v1/decisions": {"get": _operation("Recent verdicts, newest first", many, None, newest)},
         "/v1/decisions/{id}": {"get": _operation("A recent verdict, explained", one, None, of_one)},
+        **_console_paths(),
         "/openapi.json": {"get": _operation("This document", _answer("OpenAPI 3.1.", _OBJECT, *_GUARDED))},
         "/metrics": {"get": _operation("Prometheus metrics", text | _problems(*_GUARDED))},
         "/healthz": {"get": _operation("Alive", _answer("Well.", _OBJECT))},
         "/readyz": {"get": _operation("Ready for checks", _answer("Ready.", _OBJECT) | ready)},
+    }
+
+
+def _console_paths() -> dict[str, Any]:
+    most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+    limit = {"name": "limit", "in": "query", "schema": most}
+    chosen = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("after", *FILTERS)]
+    window = {"name": "window", "in": "query", "schema": {"type": "string", "enum": list(WINDOWS), "default": "hour"}}
+    many = _answer("What there is now.", _OBJECT, *_GUARDED, 404)
+    who = _answer("Who the token is.", _OBJECT, *_GUARDED)
+    return {
+        "/v1/recent": {"get": _operation("Recent verdicts with what was asked", many, None, (_TENANT, limit, *chosen))},
+        "/v1/timeline": {"get": _operation("Counts of the last hour or day", many, None, (_TENANT, window))},
+        "/v1/caller": {"get": _operation("Who asks", who)},
     }
 
 

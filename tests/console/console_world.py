@@ -107,10 +107,15 @@ def ask(sidecar: Sidecar, checks: list[dict[str, Any]]) -> None:
         assert answer.status == 200, answer.body
 
 
+def everybody() -> list[Person]:
+    """Payers, newcomers and one actor, of now."""
+    now = time.time()
+    return [*payers(60, now), *newcomers(120, now), *heads(48, now)]
+
+
 def populate(sidecar: Sidecar, *, requests: int = 3000) -> None:
     """Push everybody and let each be seen."""
-    now = time.time()
-    people = [*payers(60, now), *newcomers(120, now), *heads(48, now)]
+    people = everybody()
     push(sidecar, people)
     ask(sidecar, traffic(people, requests))
 

@@ -1,0 +1,72 @@
+"""`make screenshots`: the pictures of docs/console.md, of a small population under load, light and dark."""
+
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect, sync_playwright
+from sidecar_process import Sidecar, running_sidecar
+
+from tests.console.console_world import everybody, populate, traffic
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+SIZE = {"width": 1280, "height": 860}
+EVERY = 2.0
+ROUNDS = 45
+"""Of traffic, before the pictures are taken: enough for the charts to have a shape."""
+
+
+def main() -> int:
+    """Take every picture anew."""
+    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        with running_sidecar(Path(directory), {"tenants": {"default": {"owner": "api"}}}) as sidecar:
+            populate(sidecar)
+            load(sidecar)
+            for scheme in ("light", "dark"):
+                page = chromium.new_context(viewport=SIZE, color_scheme=scheme, locale="en-GB").new_page()
+                for name, path, prepare in pictures(sidecar):
+                    page.goto(f"http://127.0.0.1:{sidecar.admin}/console/#/default/{path}")
+                    expect(page.locator("main h1")).to_be_attached()
+                    prepare(page)
+                    page.screenshot(path=IMAGES / f"console-{name}-{scheme}.png", full_page=name != "verdicts")
+        chromium.close()
+    return 0
+
+
+def load(sidecar: Sidecar) -> None:
+    """Steady traffic with a wave in it, at the pace of people."""
+    people, pause = everybody(), threading.Event()
+    for turn in range(ROUNDS):
+        sent = traffic(people, 120 + 60 * abs(turn % 20 - 10), seed=turn)
+        answer = sidecar.ask(sent[:1000], "/v1/check/batch")
+        assert answer.status == 200, answer.body
+        pause.wait(EVERY)
+
+
+def pictures(sidecar: Sidecar) -> list[tuple[str, str, Any]]:
+    """Name, page, and what is done before a picture is taken."""
+    cluster = sidecar.tell("GET", "/v1/clusters").json["clusters"][0]["id"]
+    verdict = sidecar.tell("GET", f"/v1/recent?cluster={cluster}").json["recent"][0]["verdict"]["id"]
+    return [
+        ("overview", "overview", lambda page: expect(page.locator("figure canvas")).to_have_count(5)),
+        ("verdicts", "verdicts", lambda page: None),
+        ("verdict", f"verdicts/{verdict}", lambda page: None),
+        ("cluster", f"clusters/{cluster}", lambda page: page.wait_for_selector(".graph[data-drawn]")),
+        ("tuning", "tuning", draft),
+    ]
+
+
+def draft(page: Page) -> None:
+    """Move two sliders so far that payers are harmed."""
+    expect(page.locator("#payers-tightened")).to_have_text("0")
+    page.get_by_label("prior", exact=True).fill("-1.2")
+    page.get_by_label("payment", exact=True).fill("2")
+    expect(page.locator("#payers-tightened")).to_have_class("danger")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
