@@ -2,30 +2,33 @@
 
 import math
 from collections.abc import Hashable, Sequence
+from typing import Final
 
 from reputation.bucket import Bucket, retry_after, settled, spend
 from reputation.events import BindingLimit, LimitState, Scope
 from reputation.reservations import Ahead, Reserve, Settlement
-from reputation.values import Value
 
 
-class Charge(Value, frozen=True):
+class Charge:
     """A bucket that a verdict draws on, and what it is called in the answer.
 
     key names the bucket in every store, such as `("burst", "acct_42")`; bucket is this process's copy of it.
     """
 
-    name: str
-    scope: Scope
-    key: tuple[Hashable, ...]
-    bucket: Bucket
+    __slots__ = ("bucket", "key", "name", "scope")
+
+    def __init__(self, name: str, scope: Scope, key: tuple[Hashable, ...], bucket: Bucket) -> None:
+        self.name: Final = name
+        self.scope: Final = scope
+        self.key: Final = key
+        self.bucket: Final = bucket
 
 
 Draw = Sequence[Charge]
 """Buckets that are drawn on together."""
 
 
-class Ask(Value, frozen=True):
+class Ask:
     """One atomic step of a check: settle earlier leases, take `cost` from the first draw that holds it, lease more.
 
     want: most tokens of a lease beyond the cost, 0 for none; share: most of the least remaining that one lease takes.
@@ -34,27 +37,36 @@ class Ask(Value, frozen=True):
     so that a store across a network does not charge twice.
     """
 
-    draws: Sequence[Draw]
-    cost: float
-    want: int = 0
-    share: float = 0.0
-    reserve: Reserve | None = None
-    settlements: tuple[Settlement, ...] = ()
-    token: str = ""
+    __slots__ = ("cost", "draws", "reserve", "settlements", "share", "token", "want")
+
+    def __init__(
+        self, draws: Sequence[Draw], cost: float, want: int = 0, share: float = 0.0, reserve: Reserve | None = None,
+        settlements: tuple[Settlement, ...] = (), token: str = "",
+    ) -> None:  # fmt: skip
+        self.draws: Final = draws
+        self.cost: Final = cost
+        self.want: Final = want
+        self.share: Final = share
+        self.reserve: Final = reserve
+        self.settlements: Final = settlements
+        self.token: Final = token
 
 
-class Taken(Value, frozen=True):
+class Taken:
     """What came of a take from `draw`. `wait` is 0 if it was granted; `binding` is the index of the tightest bucket.
 
     states are those after the cost and before the lease, whose tokens are the account's until they are used.
     granted: tokens of the lease, beyond the cost; 0 if there is none.
     """
 
-    wait: float
-    binding: int
-    states: tuple[LimitState, ...]
-    draw: Draw
-    granted: int = 0
+    __slots__ = ("binding", "draw", "granted", "states", "wait")
+
+    def __init__(self, wait: float, binding: int, states: tuple[LimitState, ...], draw: Draw, granted: int = 0) -> None:
+        self.wait: Final = wait
+        self.binding: Final = binding
+        self.states: Final = states
+        self.draw: Final = draw
+        self.granted: Final = granted
 
 
 def take(ask: Ask, ahead: Ahead, now: float) -> Taken:

@@ -1,44 +1,13 @@
 """What is known of an account, merged from what billing pushed and what a check carried."""
 
-from typing import Annotated
+from msgspec import structs
 
-from msgspec import Meta, Struct, structs
+from reputation.events import Account, AccountFacts, Payment
+from reputation.known import NOTHING, Facts, Standards
 
-from reputation.events import Account, AccountFacts, Organisation, Payment
+__all__ = ["NOTHING", "Facts", "Standards", "carried", "from_push", "is_payer", "is_proven", "merged"]
 
 DAY = 86_400.0
-
-
-class Facts(Struct, frozen=True, gc=False, array_like=True):
-    """Facts of one account; None is "not known" and is neutral everywhere."""
-
-    created_at: float | None = None
-    plan: str | None = None
-    verified: tuple[str, ...] | None = None
-    organisation: Organisation | None = None
-    payment: Payment | None = None
-    keys: tuple[bytes, ...] = ()
-    external: tuple[tuple[str, str], ...] = ()
-
-
-NOTHING = Facts()
-
-
-class Standards(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who counts as a payer and who as proven; ages in days, money in US dollars."""
-
-    payer_usd: Annotated[float, Meta(ge=0, description="Settled money that makes a payer, in US dollars.")] = 20.0
-    payer_days: Annotated[float, Meta(ge=0, description="Age that a payer has at least, in days.")] = 14.0
-    proven_usd: Annotated[float, Meta(ge=0, description="Settled money that makes a payer proven, in US dollars.")] = (
-        100.0
-    )
-    proven_days: Annotated[float, Meta(ge=0, description="Age that a proven payer has at least, in days.")] = 30.0
-    veteran_days: Annotated[
-        float, Meta(ge=0, description="Age in days at which an account in steady use is proven, payer or not.")
-    ] = 400.0
-    veteran_active_days: Annotated[
-        int, Meta(ge=0, le=255, description="Different days of use that count as steady use.")
-    ] = 10
 
 
 def _plain(at: float | None) -> float | None:

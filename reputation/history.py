@@ -7,6 +7,7 @@ import math
 import struct
 from collections.abc import Iterable
 
+from reputation.pages import Pages
 from reputation.touched import Touched
 
 DAY = 86_400.0
@@ -21,26 +22,52 @@ _WORD = (1 << 64) - 1
 class FanIn:
     """How many different members each key met within `window` seconds, such as accounts on an address.
 
-    Two generations of one dict: what is not seen again for a whole window is dropped with the older one. At most
-    `max_keys` keys are kept (a flood of new ones shortens the window, counted in `rotations`) and `max_members`
-    members a key; a key that full takes a newcomer up at most once in RESOLUTION seconds. A key costs about
-    130 bytes with one member.
+    Nearly every key has one member ever: those are in pages, 25 bytes each. Others are in two generations of one
+    dict, some 130 bytes each: what is not seen again for a whole window is dropped with the older one. At most
+    `max_keys` keys are kept (a flood of new ones shortens the window, counted in `shortened`) and `max_members`
+    members a key; a key that full takes a newcomer up at most once in RESOLUTION seconds.
     """
 
     def __init__(self, window: float, max_keys: int, max_members: int = 64) -> None:
         self.window = window
-        self.rotations = 0
-        self._half = max_keys // 2
+        self._rotations = 0
+        self._half = max_keys // 4
         self._most = max_members
+        self._single = Pages(RECORD, max_keys - 2 * self._half)
         self._young: dict[int, bytes] = {}
         self._old: dict[int, bytes] = {}
         self._turn = 0.0
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._single) + len(self._young) + len(self._old)
+
+    @property
+    def shortened(self) -> int:
+        """Count how often something was forgotten before its time."""
+        return self._rotations + self._single.lost
 
     def see(self, key: int, member: bytes, now: float) -> int:
-        """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window.
+        """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window."""
+        word = (key & _WORD).to_bytes(8, "little")
+        only = self._single.get(word)
+        if only is None:
+            if key in self._young or key in self._old:
+                return self._see_among(key, member, now)
+        elif not only.startswith(member) and now - _time(only, 0) < self.window:
+            self._join(key, word, only, now)
+            return self._see_among(key, member, now)
+        elif only.startswith(member) and now - _time(only, 0) < RESOLUTION:
+            return 1
+        self._single.put(word, member + int(now).to_bytes(5, "little"), now - self.window)
+        return 1
+
+    def _join(self, key: int, word: bytes, only: bytes, now: float) -> None:
+        """Move a key from the pages to the dict: it meets somebody else."""
+        self._single.drop(word)
+        self._put(key, only, now)
+
+    def _see_among(self, key: int, member: bytes, now: float) -> int:
+        """Note a member of a key that met several.
 
         The records stand in the order of their times, so the newest is the last and the expired come first.
         """
@@ -64,10 +91,18 @@ class FanIn:
     def remember(self, key: int, member: bytes, at: float, now: float) -> None:
         """Note a sighting of the past, in the order of its time, such as one that outlived a restart."""
         self._turn = self._turn or now
-        members = self._young.get(key) or self._old.get(key, b"")
-        full = len(members) >= self._most * RECORD or len(self._young) >= self._half
-        if full or at < 0 or now - at >= self.window or _find(members, member) >= 0:
+        word = (key & _WORD).to_bytes(8, "little")
+        only = self._single.get(word)
+        if at < 0 or now - at >= self.window or (only is not None and only.startswith(member)):
             return
+        members = self._young.get(key) or self._old.get(key, b"") if only is None else only
+        if not members:
+            self._single.put(word, member + int(at).to_bytes(5, "little"), now - self.window)
+            return
+        full = len(members) >= self._most * RECORD or len(self._young) >= self._half
+        if full or _find(members, member) >= 0:
+            return
+        self._single.drop(word)
         place = len(members)
         while place and _time(members, place - RECORD) > at:
             place -= RECORD
@@ -75,7 +110,7 @@ class FanIn:
 
     def _put(self, key: int, members: bytes, now: float) -> None:
         if len(self._young) >= self._half or now - self._turn >= self.window:
-            self.rotations += len(self._young) >= self._half
+            self._rotations += len(self._young) >= self._half
             self._old, self._young, self._turn = self._young, {}, now
         self._young[key] = members
 

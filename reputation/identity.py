@@ -1,8 +1,7 @@
 """Whose check this is: an account by its id, by its key, or nobody but an address."""
 
 from functools import lru_cache
-
-from msgspec import structs
+from typing import Final
 
 from geoip.book import AddressBook
 from geoip.facts import AddressFacts, host_text
@@ -12,25 +11,30 @@ from reputation.facts import NOTHING, Facts, Standards, carried, is_payer, is_pr
 from reputation.keys import hashed, printed
 from reputation.stores.memory import Row, TenantState
 from reputation.tenants import Tenant
-from reputation.values import Value
 
 host_name = lru_cache(65_536)(host_text)
 
 
-class Who(Value, frozen=True):
+class Who:
     """The actor of a check as far as it is known before linking.
 
     name: the account's id, or one made of its key's hash or its address. confirmed: some fact is known of it,
     pushed or in the check, or an outcome came back for it.
     """
 
-    name: str
-    row: Row
-    facts: Facts
-    address: AddressFacts | None
-    confirmed: bool
-    payer: bool
-    proven: bool
+    __slots__ = ("address", "confirmed", "facts", "name", "payer", "proven", "row")
+
+    def __init__(
+        self, name: str, row: Row, facts: Facts, address: AddressFacts | None,
+        *, confirmed: bool, payer: bool, proven: bool,
+    ) -> None:  # fmt: skip
+        self.name: Final = name
+        self.row: Final = row
+        self.facts: Final = facts
+        self.address: Final = address
+        self.confirmed: Final = confirmed
+        self.payer: Final = payer
+        self.proven: Final = proven
 
 
 def identify(
@@ -52,13 +56,15 @@ def identify(
         row, confirmed = _met(name, brought is not None, state, now)
     standards = tenant.settings.standards
     payer = is_payer(facts, standards, now)
-    return Who(name, row, facts, address, confirmed, payer, is_proven(facts, standards, now, row.days))
+    proven = is_proven(facts, standards, now, row.days)
+    return Who(name, row, facts, address, confirmed=confirmed, payer=payer, proven=proven)
 
 
 def judged_by(who: Who, standards: Standards, now: float) -> Who:
     """The same account by other standards of who is a payer and who is proven."""
     payer = is_payer(who.facts, standards, now)
-    return structs.replace(who, payer=payer, proven=is_proven(who.facts, standards, now, who.row.days))
+    proven = is_proven(who.facts, standards, now, who.row.days)
+    return Who(who.name, who.row, who.facts, who.address, confirmed=who.confirmed, payer=payer, proven=proven)
 
 
 def _name(request: Request, address: AddressFacts | None, state: TenantState, secret: bytes) -> str:

@@ -7,7 +7,7 @@ the key used lately, so that a key that came by once does not tie tokens up.
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reputation.charges import Ask, Draw
 from reputation.errors import Invalid, NotFound
@@ -16,7 +16,6 @@ from reputation.hydra.sightings import Sighting
 from reputation.identity import Who
 from reputation.reservations import Ahead, Reserve, Settlement
 from reputation.tenants import LeaseSettings
-from reputation.values import Value
 from reputation.witness import Witness, sighting_of
 
 GRACE = 10.0
@@ -52,14 +51,17 @@ class Pace:
         return total * math.exp(-max(now - at, 0.0) / fade)
 
 
-class Given(Value, frozen=True):
+class Given:
     """A lease that is out: whose it is, how large, since when, and the sighting that its requests resemble."""
 
-    key: int
-    pace: Pace
-    tokens: int
-    at: float
-    sighting: Sighting
+    __slots__ = ("at", "key", "pace", "sighting", "tokens")
+
+    def __init__(self, key: int, pace: Pace, tokens: int, at: float, sighting: Sighting) -> None:
+        self.key: Final = key
+        self.pace: Final = pace
+        self.tokens: Final = tokens
+        self.at: Final = at
+        self.sighting: Final = sighting
 
 
 def key_of(who: Who, request: Request) -> int:

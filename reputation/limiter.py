@@ -4,6 +4,7 @@ A check reads what is known, scores it, takes from its buckets all or none, and 
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import UNSET, structs
 
@@ -41,7 +42,6 @@ from reputation.signals.seen import Seen
 from reputation.stores.memory import Row, TenantState
 from reputation.tenants import Tenant
 from reputation.tuning.exceptions import Allow, Exceptions
-from reputation.values import Value
 from reputation.witness import Witness, network_of
 
 REPEAT_WINDOW = 60.0
@@ -64,34 +64,46 @@ MOST_MARKS = 255  # small integers are shared, larger ones cost each row 32 byte
 NewId = Callable[[float], str]
 
 
-class Asked(Value, frozen=True):
+class Asked:
     """What a recent verdict was asked, as far as it is kept: no key, nothing a client can make large."""
 
-    account: str | None
-    ip: str | None
-    route: str | None
-    cost: float
+    __slots__ = ("account", "cost", "ip", "route")
+
+    def __init__(self, account: str | None, ip: str | None, route: str | None, cost: float) -> None:
+        self.account: Final = account
+        self.ip: Final = ip
+        self.route: Final = route
+        self.cost: Final = cost
 
 
-class Assessed(Value, frozen=True):
+class Assessed:
     """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
 
     seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
     revision that judges it, previous its tier before, allow the exception that it falls under.
     """
 
-    who: Who
-    request: Request
-    cluster: Cluster | None
-    confidence: float
-    score: Score
-    tier: int
-    draws: list[Draw]
-    at: float
-    tenant: Tenant
-    seen: Seen
-    previous: int
-    allow: Allow | None = None
+    __slots__ = (
+        "allow", "at", "cluster", "confidence", "draws", "previous", "request", "score", "seen", "tenant", "tier",
+        "who",
+    )  # fmt: skip
+
+    def __init__(
+        self, who: Who, request: Request, cluster: Cluster | None, confidence: float, score: Score, tier: int,
+        draws: list[Draw], at: float, tenant: Tenant, seen: Seen, previous: int, allow: Allow | None,
+    ) -> None:  # fmt: skip
+        self.who: Final = who
+        self.request: Final = request
+        self.cluster: Final = cluster
+        self.confidence: Final = confidence
+        self.score: Final = score
+        self.tier: Final = tier
+        self.draws: Final = draws
+        self.at: Final = at
+        self.tenant: Final = tenant
+        self.seen: Final = seen
+        self.previous: Final = previous
+        self.allow: Final = allow
 
 
 Watch = Callable[[Assessed, Verdict], None]

@@ -2,59 +2,51 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
-
-from msgspec import Meta, Struct
+from typing import Final
 
 from reputation.bucket import Limit
 from reputation.events import Tier
 from reputation.score import log_odds
+from reputation.tier_rules import Allowance, TierRule
 
-ActionWord = Annotated[str, Meta(pattern="^[A-Za-z0-9_.:-]{1,64}$")]
+__all__ = [
+    "STANDARD", "TIERS", "Allowance", "Limits", "Policy", "TierRule", "compile_policy", "deserved_tier", "plan_of",
+    "tier_of",
+]  # fmt: skip
 
 TIERS: tuple[Tier, ...] = ("trusted", "standard", "limited", "restricted", "blocked")
 STANDARD = TIERS.index("standard")
 
 
-class Allowance(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one plan gets in one tier: `rate` units a second up to `burst`, and `daily` units a day."""
-
-    rate: Annotated[float, Meta(gt=0, le=1e9, description="Units a second.")]
-    burst: Annotated[float, Meta(ge=1, le=1e9, description="Units at once.")]
-    daily: Annotated[float, Meta(ge=1, le=1e12, description="Units a day.")]
-
-
-class TierRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a tier means: the risk it begins at, what is decided, and what the upstream is asked to do."""
-
-    from_risk: Annotated[float, Meta(ge=0, le=100, description="Risk at which the tier begins.")]
-    decision: Annotated[
-        Literal["allow", "challenge", "deny"],
-        Meta(description="What a check in this tier is told; `throttle` is the limits' to say."),
-    ] = "allow"
-    actions: Annotated[tuple[ActionWord, ...], Meta(description="What the upstream is asked to do.")] = ()
-
-
-class Limits(Struct, frozen=True):
+class Limits:
     """An allowance as the two buckets that enforce it; made once a configuration, shared by all accounts."""
 
-    burst: Limit
-    daily: Limit
+    __slots__ = ("burst", "daily")
+
+    def __init__(self, burst: Limit, daily: Limit) -> None:
+        self.burst: Final = burst
+        self.daily: Final = daily
 
 
-class Policy(Struct, frozen=True):
+class Policy:
     """Compiled tables. bounds[i] is the log-odds at which tier i begins; tier 0 begins at minus infinity.
 
     strictest_allowing: the last tier before any that challenges or denies.
     """
 
-    bounds: tuple[float, ...]
-    margin: float
-    rules: tuple[TierRule, ...]
-    limits: Mapping[str, tuple[Limits, ...]]
-    default_plan: str
-    payer_plan: str
-    strictest_allowing: int
+    __slots__ = ("bounds", "default_plan", "limits", "margin", "payer_plan", "rules", "strictest_allowing")
+
+    def __init__(
+        self, bounds: tuple[float, ...], margin: float, rules: tuple[TierRule, ...],
+        limits: dict[str, tuple[Limits, ...]], default_plan: str, payer_plan: str, strictest_allowing: int,
+    ) -> None:  # fmt: skip
+        self.bounds: Final = bounds
+        self.margin: Final = margin
+        self.rules: Final = rules
+        self.limits: Final = limits
+        self.default_plan: Final = default_plan
+        self.payer_plan: Final = payer_plan
+        self.strictest_allowing: Final = strictest_allowing
 
 
 def compile_policy(
@@ -70,7 +62,7 @@ def compile_policy(
     }
     default = next(iter(plans))
     return Policy(
-        bounds=(-math.inf, *(log_odds(rule.from_risk) for rule in rules[1:])),
+        bounds=(-math.inf, *[log_odds(rule.from_risk) for rule in rules[1:]]),
         margin=margin,
         rules=rules,
         limits=limits,

@@ -6,9 +6,9 @@ becomes of them: a lease that nobody settles counts as used in full, and a hold 
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from typing import Final
 
 from reputation.bucket import Bucket, refund
-from reputation.values import State, Value
 
 MOST_OPEN = 262_144
 """Reservations of one kind kept for a tenant; about 60 MB of them with their buckets' names."""
@@ -18,28 +18,39 @@ SWEEP = 5.0
 """Seconds at least between two looks at all of them, while they are full."""
 
 
-class Reserve(Value, frozen=True):
+class Reserve:
     """What a take shall make settleable: a name that nobody else has, and until when (seconds since 1970)."""
 
-    id: str
-    until: float
+    __slots__ = ("id", "until")
+
+    def __init__(self, id_: str, until: float) -> None:
+        self.id: Final = id_
+        self.until: Final = until
 
 
-class Settlement(Value, frozen=True):
+class Settlement:
     """What became of a lease, as its gateway tells it: `used` of its tokens."""
 
-    id: str
-    used: float
+    __slots__ = ("id", "used")
+
+    def __init__(self, id_: str, used: float) -> None:
+        self.id: Final = id_
+        self.used: Final = used
 
 
-class Reservation(State):
+class Reservation:
     """`amount` that each of `buckets` paid; `charged` is what it came to in the end, -1 while it is open."""
 
-    buckets: tuple[Bucket, ...]
-    amount: float
-    until: float
-    keys: tuple[Hashable, ...] = ()
-    charged: float = -1.0
+    __slots__ = ("amount", "buckets", "charged", "keys", "until")
+
+    def __init__(
+        self, buckets: tuple[Bucket, ...], amount: float, until: float, keys: tuple[Hashable, ...] = ()
+    ) -> None:
+        self.buckets = buckets
+        self.amount: Final = amount
+        self.until: Final = until
+        self.keys = keys
+        self.charged = -1.0
 
 
 class Reservations:

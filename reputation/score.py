@@ -6,10 +6,9 @@ what keeps features that go together from being counted as if they were independ
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reputation.events import Reason
-from reputation.values import Value
 
 
 class Family(NamedTuple):
@@ -19,12 +18,15 @@ class Family(NamedTuple):
     cap: float
 
 
-class Score(Value, frozen=True):
+class Score:
     """`log_odds` is the sum of the reasons' points; `own` leaves out the families that others can cause."""
 
-    log_odds: float
-    own: float
-    reasons: list[Reason]
+    __slots__ = ("log_odds", "own", "reasons")
+
+    def __init__(self, log_odds: float, own: float, reasons: list[Reason]) -> None:
+        self.log_odds: Final = log_odds
+        self.own: Final = own
+        self.reasons: Final = reasons
 
 
 def risk(log_odds: float) -> float:

@@ -1,11 +1,20 @@
-"""Bases of the value types in compiled modules: mypyc drops the keywords of a class, but not what a base passes on."""
+"""What the compiler must be told of the value types in compiled modules.
 
-from msgspec import Struct
+Those that never leave the engine are plain classes: mypyc lays their attributes out as a C struct, numbers in place,
+where an attribute of a msgspec Struct is an object elsewhere and found by name. What is encoded stays a Struct.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+C = TypeVar("C", bound=type)
+
+if TYPE_CHECKING:
+    from mypy_extensions import mypyc_attr
+else:  # the compiler reads it, nobody calls it
+
+    def mypyc_attr(**_: Any) -> Callable[[C], C]:
+        return lambda kind: kind
 
 
-class Value(Struct, frozen=True, gc=False):
-    """A frozen value; it holds nothing that could hold it in turn, so the garbage collector need not know it."""
-
-
-class State(Struct, gc=False):
-    """A value that changes in place; no cycles either."""
+__all__ = ["mypyc_attr"]

@@ -2,10 +2,9 @@
 
 from geoip.facts import AddressFacts
 from reputation.facts import Facts
-from reputation.values import State
 
 
-class Seen(State):
+class Seen:
     """One check as the signals see it; counts include this check.
 
     accounts_on_*: different confirmed accounts within a day (cards: 30 days). net_odds, asn_odds: learnt
@@ -13,17 +12,23 @@ class Seen(State):
     cluster_confidence: 0 outside any cluster.
     """
 
-    facts: Facts
-    address: AddressFacts | None
-    marks_against: int = 0
-    marks_for: int = 0
-    accounts_on_address: int = 0
-    addresses: int = 0
-    asns: int = 0
-    countries: int = 0
-    accounts_on_card: int = 0
-    accounts_on_device: int = 0
-    net_odds: float = 0.0
-    asn_odds: float = 0.0
-    cluster_confidence: float = 0.0
-    cluster_size: int = 0
+    __slots__ = (
+        "accounts_on_address", "accounts_on_card", "accounts_on_device", "address", "addresses", "asn_odds", "asns",
+        "cluster_confidence", "cluster_size", "countries", "facts", "marks_against", "marks_for", "net_odds",
+    )  # fmt: skip
+
+    def __init__(self, facts: Facts, address: AddressFacts | None, marks_against: int = 0, marks_for: int = 0) -> None:
+        self.facts = facts
+        self.address = address
+        self.marks_against = marks_against
+        self.marks_for = marks_for
+        self.accounts_on_address = 0
+        self.addresses = 0
+        self.asns = 0
+        self.countries = 0
+        self.accounts_on_card = 0
+        self.accounts_on_device = 0
+        self.net_odds = 0.0
+        self.asn_odds = 0.0
+        self.cluster_confidence = 0.0
+        self.cluster_size = 0

@@ -12,7 +12,7 @@ from reputation.bucket import Bucket, Limit, change_limit, full, settled
 from reputation.facts import NOTHING, Facts
 from reputation.history import DAY, Density, FanIn, name_of, visits
 from reputation.touched import Touched
-from reputation.values import State
+from reputation.values import mypyc_attr
 
 MONTH = 30 * DAY
 LOOKED_AT = 16
@@ -21,24 +21,33 @@ MOST_SHARED = 64
 """Limits that have a shared bucket of their own once budgets are crowded."""
 
 
-class Row(State):
+@mypyc_attr(acyclic=True)
+class Row:
     """What is kept of one account. No garbage-collector header, no cycles: a million of them cost no pause.
 
     tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them.
     standing: bits for payer and proven as the linker was last told; told: hash of the facts it was told.
     """
 
-    facts: Facts = NOTHING
-    burst: Bucket | None = None
-    daily: Bucket | None = None
-    recent: bytes = b""
-    tier: int = -1
-    days: int = 0
-    day: int = -1
-    standing: int = 0
-    told: int = 0
-    marks_against: int = 0
-    marks_for: int = 0
+    __slots__ = (
+        "burst", "daily", "day", "days", "facts", "marks_against", "marks_for", "recent", "standing", "tier", "told",
+    )  # fmt: skip
+
+    def __init__(
+        self, facts: Facts = NOTHING, burst: Bucket | None = None, daily: Bucket | None = None, recent: bytes = b"",
+        tier: int = -1, days: int = 0, day: int = -1,
+    ) -> None:  # fmt: skip
+        self.facts = facts
+        self.burst = burst
+        self.daily = daily
+        self.recent = recent
+        self.tier = tier
+        self.days = days
+        self.day = day
+        self.standing = 0
+        self.told = 0
+        self.marks_against = 0
+        self.marks_for = 0
 
 
 class Crowd:

@@ -104,10 +104,8 @@ def account_row(body: bytes, series: int, earning: Earning) -> tuple[str, Row]:
     burst = earning.bucket(kept.burst) if current and kept.burst else None
     daily = earning.bucket(kept.daily) if current and kept.daily else None
     facts = NOTHING if kept.facts is None else _facts_in(kept.facts)
-    row = Row(
-        facts, burst, daily, kept.recent, kept.tier, kept.days, kept.day,
-        marks_against=kept.against, marks_for=kept.in_favour,
-    )  # fmt: skip
+    row = Row(facts, burst, daily, kept.recent, kept.tier, kept.days, kept.day)
+    row.marks_against, row.marks_for = kept.against, kept.in_favour
     return CROWDS[kept.crowd], row
 
 

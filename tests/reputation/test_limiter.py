@@ -8,6 +8,7 @@ from reputation.errors import Conflict, Invalid, NotFound
 from reputation.keys import hashed, printed
 from reputation.policy import TIERS
 from reputation.stores.memory import TenantState
+from reputation.stores.sqlite_rows import account_body
 from reputation.wire import verdict_bytes
 
 HOME, SERVER = "11.0.0.1", "12.0.0.1"
@@ -16,7 +17,7 @@ HOME, SERVER = "11.0.0.1", "12.0.0.1"
 def state_of(engine):
     """Everything a refused request must not change, as one comparable text."""
     state: TenantState = engine.state
-    rows = {name: repr(row) for name, row in state.known.items()}
+    rows = {name: account_body(row, 0, state.series) for name, row in state.known.items()}
     sizes = [len(state.met), len(state.strangers), len(state.budgets), len(state.accounts_on_address)]
     return rows, sizes, sorted(state.owners.items())
 

@@ -33,8 +33,8 @@ class Embedded:
         found = {key: self._find(key, limit, now) for key, limit in limits.items()}
         draws = [[Charge(c.name, c.scope, c.key, found[c.key]) for c in draw] for draw in ask.draws]
         before = {key: (bucket.tokens, bucket.at) for key, bucket in found.items()}
-        fields = {name: getattr(ask, name) for name in Ask.__struct_fields__} | {"draws": draws}
-        taken = take(Ask(**fields), self.ahead, now)
+        again = Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
+        taken = take(again, self.ahead, now)
         self.buckets |= {
             key: bucket
             for key, bucket in found.items()
