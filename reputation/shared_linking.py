@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 import zstandard
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from reputation.hydra.links import NOTHING, Links, decode, difference, encode, follow
+from reputation.hydra.rebuilding import rebuilt
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linker_process import Answer, Batch, LinkerProcess, batch_of
 from reputation.linking import BATCH_EVERY, SHARE_OF_CORE, Log, exchange, linked, linker_settings, with_inherited
@@ -44,19 +45,22 @@ _states = msgspec.msgpack.Decoder(State)
 class TenantLinking:
     """One tenant's links, as one replica follows them and, while it holds the seat, makes them."""
 
-    def __init__(self, limiter: TenantLimiter, server: RedisServer, replica: str) -> None:
+    def __init__(self, limiter: TenantLimiter, server: RedisServer, replica: str, log: Log) -> None:
         names = Names(limiter.tenant.name)
         self.limiter = limiter
         self.post = Post(server, names, replica)
         self.seat = Seat()
         self.linking = b""  # the term for which the running linker has this tenant
+        self._log = log
         self._shared = SharedLinks(server, names, replica)
         self._version = 0  # of the links that are in force here
+        self._damaged = 0  # a version that could not be read
         self._heard = b""  # the last holder of the seat, whom this replica's accounts were told to
-        self._state = State()
-        self._cursor = Cursor()
+        self._state = (0, State())  # the version that was made here last, and what it was made from
+        self._began = self._cursor = Cursor()  # where the running linker began to read, and how far it is
         self._made = NOTHING  # as the running linker has them
         self._inherited = NOTHING  # as the one before it left them
+        self._empty = 0  # looks that found the seat empty, one after the other
         self._changing = asyncio.Lock()
 
     @property
@@ -64,9 +68,21 @@ class TenantLinking:
         """Whether this replica is to link."""
         return self._shared.is_ours(self.seat)
 
+    @property
+    def _patience(self) -> int:
+        """How often the seat must have been found empty before it is taken.
+
+        Where Redis has lost everything, who made the last links knows more than they tell, and who has links more than
+        who has none.
+        """
+        if not self._version:
+            return 2
+        return 0 if self._version == self._state[0] else 1
+
     async def look(self) -> None:
         """Hear who links, take the seat if nobody does, and follow new links. Raises AwayError."""
-        self.seat = await self._shared.seat(wanted=True)
+        self.seat = await self._shared.seat(wanted=self._empty >= self._patience)
+        self._empty = 0 if self.seat.holder else self._empty + 1
         if self.seat.holder not in (b"", self._heard):
             self._heard = self.seat.holder
             self.limiter.witness.tell_anew()
@@ -80,53 +96,86 @@ class TenantLinking:
             await self._shared.leave()
 
     async def _follow(self) -> None:
-        """Put the newest links in force; where Redis has lost them, those that are in force stay."""
+        """Put the newest links in force; where Redis has lost them, those that are in force stay. Raises AwayError."""
         async with self._changing:
-            if self.seat.version in (0, self._version):
+            if self.seat.version in (0, self._version, self._damaged):
                 return
-            base, (steps, version) = self.limiter.links, await self._shared.steps(self._version)
-            if version < self.seat.version:
-                found = await self._shared.whole(LINKS)
-                if found is None:
+            for newer in (self._stepped, self._whole):
+                with contextlib.suppress(ValueError):
+                    self.limiter.links, self._version = await newer()
                     return
-                base, steps, version = NOTHING, [await asyncio.to_thread(_unzipped, found[0])], found[1]
-            self.limiter.links = await asyncio.to_thread(_followed, base, steps)
-            self._version = version
+            self._damaged = self.seat.version
+            self._log("links_damaged", tenant=self.limiter.tenant.name, version=self.seat.version)
+
+    async def _stepped(self) -> tuple[Links, int]:
+        """Follow the steps from the links that are in force here. Raises AwayError, ValueError."""
+        steps, version = await self._shared.steps(self._version)
+        if version < self.seat.version:
+            raise ValueError("the steps from these links are not there")
+        return await asyncio.to_thread(_followed, self.limiter.links, steps), version
+
+    async def _whole(self) -> tuple[Links, int]:
+        """Read the links whole. Raises AwayError, also where they were replaced meanwhile, and ValueError."""
+        found = await self._shared.whole(LINKS)
+        if found is None:
+            raise AwayError("the links were replaced while they were read")
+        return await asyncio.to_thread(_followed, NOTHING, [_unzipped(found[0])]), found[1]
 
     async def batch(self, now: float, *, epoch: bool) -> Batch:
         """Return what the linker has to be told. Raises AwayError."""
         batch = batch_of(self.limiter.tenant.name, linker_settings(self.limiter, self.limiter.secret), [], now)
         if self.linking != self.seat.holder:
-            await self._take_up()
-            batch.fresh, batch.book, batch.ledger = True, self._state.book, self._state.ledger
+            state = await self._take_up()
+            batch.fresh, batch.book, batch.ledger = True, state.book, state.ledger
+        holder = self.seat.holder
         self._cursor = await self.post.read(self._cursor, batch)
-        self.linking = self.seat.holder
+        self.linking = holder
         if epoch:
             batch.epoch, batch.hand_over = now, HAND_OVER
         return batch
 
-    async def _take_up(self) -> None:
-        """Go on from the last epoch that anybody put in force."""
+    async def _take_up(self) -> State:
+        """Go on from the last epoch that anybody put in force. Raises AwayError."""
         await self._follow()
+        state = await self._kept()
+        self._began = self._cursor = state.cursor
+        self._made, self._inherited = NOTHING, NOTHING if state.ledger else self.limiter.links
+        return state
+
+    async def _kept(self) -> State:
+        """Return the state of the links in force: as Redis has it, or as it is known here, or as the links tell it."""
         found = await self._shared.whole(STATE)
         if found is None and self.seat.version:
             raise AwayError("the linker's state was replaced while it was read")
         if found is not None:
-            self._state = _states.decode(await asyncio.to_thread(_unzipped, found[0]))
-        self._cursor = self._state.cursor
-        self._made, self._inherited = NOTHING, NOTHING if self._state.ledger else self.limiter.links
+            try:
+                return _states.decode(await asyncio.to_thread(_unzipped, found[0]))
+            except ValueError as error:
+                self._log("linker_state_damaged", tenant=self.limiter.tenant.name, error=str(error))
+        if self._version and self._version == self._state[0]:
+            return structs.replace(self._state[1], cursor=Cursor())
+        return State(book=await asyncio.to_thread(rebuilt, self.limiter.links)) if self._version else State()
+
+    def void(self) -> Batch:
+        """Return what makes the linker here forget this tenant, which another replica links now."""
+        self.linking = b""
+        return Batch(self.limiter.tenant.name, linker_settings(self.limiter, self.limiter.secret), fresh=True)
 
     async def put(self, answer: Answer) -> bool:
         """Put an epoch's links in force everywhere; False if this replica may not any more. Raises AwayError."""
         self._made = follow(self._made, answer.delta)
         links = with_inherited(self._made, self._inherited)
-        state = State(answer.book, answer.ledger, self._cursor)
+        read = self._cursor
+        if not answer.ledger:  # too few accounts to hand over: who takes over reads all of their notes again
+            read = structs.replace(self._began, orders=read.orders)
+        state = State(answer.book, answer.ledger, read)
         async with self._changing:
             before = self._version if self.seat.version else 0
             step = await asyncio.to_thread(_step, self.limiter.links if before else NOTHING, links, state)
             version = await self._shared.put(Seat(self.linking), before, step)
             if version:
-                self.limiter.links, self._version, self._state = links, version, state
+                self.limiter.links, self._version, self._state = links, version, (version, state)
+                self.seat = self.seat._replace(version=version)
         return version > 0
 
 
@@ -198,7 +247,7 @@ class SharedLinking:
         self.tenants = {name: tenant for name, tenant in self.tenants.items() if wanted.get(name) is tenant.limiter}
         for name, limiter in wanted.items():
             if name not in self.tenants:
-                self.tenants[name] = TenantLinking(limiter, self._server, self._replica)
+                self.tenants[name] = TenantLinking(limiter, self._server, self._replica, self._log)
         await asyncio.gather(*[_unless_away(tenant.look()) for tenant in self.tenants.values()])
 
     async def send(self) -> None:
@@ -218,7 +267,8 @@ class SharedLinking:
                 self._process = await asyncio.to_thread(LinkerProcess)
             fed = await self._fed(ours, now, epoch=epoch)
             started = time.monotonic()
-            answers = await asyncio.to_thread(exchange, self._process, [batch for _, batch in fed])
+            voids = [tenant.void() for tenant in self.tenants.values() if tenant.linking and not tenant.is_ours]
+            answers = await asyncio.to_thread(exchange, self._process, voids + [batch for _, batch in fed])
         except (OSError, EOFError) as error:
             self._restart(error)
             return
@@ -265,7 +315,11 @@ async def _unless_away(work: Any) -> None:
 
 
 def _unzipped(data: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompress(data)
+    """Raises ValueError."""
+    try:
+        return zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError as error:
+        raise ValueError("this was not compressed by a replica") from error
 
 
 def _zipped(data: bytes) -> bytes:

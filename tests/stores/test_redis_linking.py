@@ -1,5 +1,7 @@
 """Linking across replicas: one sidecar of several links what all of them see, and every one follows."""
 
+import os
+import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +12,7 @@ from sidecar_process import Sidecar, running_sidecar
 
 pytestmark = pytest.mark.gateway
 SETTINGS = {"state": {"epoch": 0.5}}
-HONEST, HEADS = 40, 12
+HONEST, HEADS = 60, 12
 PROPAGATION = 2.0
 TAKEOVER = 30.0
 """What a test waits for; how long it took is printed. The lease is 4 s, the rest is the start of a process."""
@@ -100,6 +102,11 @@ class Replicas:
         with self.server.client() as client:
             return client.get("hc1:{default}:linker")
 
+    def noted(self) -> int:
+        """Notes that were ever appended."""
+        with self.server.client() as client:
+            return int(client.hget("hc1:{default}:notes-totals", "notes") or 0)
+
 
 @pytest.fixture
 def replicas(tmp_path):
@@ -141,3 +148,82 @@ def test_a_hydra_seen_half_by_each_replica_is_linked_on_both_within_two_seconds(
     assert set(linked(one)) == {f"head_{n}" for n in range(HEADS)}
     assert metric(one, "headcount_linker_restarts_total") == metric(other, "headcount_linker_restarts_total") == 0
     assert [linker_of(one) is None, linker_of(other) is None].count(True) == 1, "one of them links"
+
+
+def heads(numbers) -> set[str]:
+    return {f"head_{n}" for n in numbers}
+
+
+@pytest.fixture
+def linking(replicas):
+    """Two replicas with the hydra linked on both: the one that links, and the other."""
+    one, other = replicas.start(), replicas.start()
+    show_hydra(one, other)
+    until(lambda: everybody_is_linked(one) and everybody_is_linked(other), "not linked")
+    return (one, other) if linker_of(one) is not None else (other, one)
+
+
+def test_a_linker_killed_in_mid_epoch_is_replaced_and_nobody_is_released(replicas, linking):
+    """Its linker is stopped with an epoch begun; what was seen since the last epoch is not lost either."""
+    linker, survivor = linking
+    before, process = linked(survivor), linker_of(linker)
+    assert process is not None
+    os.kill(process, signal.SIGSTOP)
+    until(lambda: metric(linker, "headcount_links_age_seconds") > 2, "its epoch ended")
+    now, noted = time.time(), replicas.noted()
+    send(linker, [head(n, now) for n in range(HEADS, HEADS + 3)])
+    send(survivor, [head(n, now) for n in range(HEADS + 3, HEADS + 6)])
+    until(lambda: replicas.noted() >= noted + 2 * 6, "notes of six facts and six checks were not appended")
+    version, killed = replicas.version(), time.monotonic()
+    linker.process.kill()
+    os.kill(process, signal.SIGKILL)
+    lowest: list[set[str]] = []
+
+    def taken_over() -> bool:
+        lowest.append(set(before) - set(linked(survivor)))
+        return replicas.version() > version
+
+    until(taken_over, "nobody took over")
+    print(f"links of another linker {time.monotonic() - killed:.1f} s after the kill")  # noqa: T201 - for the docs
+    until(lambda: everybody_is_linked(survivor, HEADS + 6), "what was seen before the kill was lost")
+    assert not any(lowest), "accounts were released meanwhile"
+    after = linked(survivor)
+    assert {account: after[account] for account in before} == before, "the cluster is another one"
+    assert set(after) == heads(range(HEADS + 6))
+    later = replicas.start()
+    assert linked(later) == after, "a replica that starts later has everything when it is ready"
+
+
+def test_an_order_given_to_a_replica_that_does_not_link_reaches_the_linker(linking):
+    """And its effect every replica."""
+    linker, other = linking
+    assert other.tell("POST", "/v1/orders", {"ruling": "release", "account": "head_3", "reason": "a test"}).status == 204
+    until(lambda: "head_3" not in linked(linker) and "head_3" not in linked(other), "it was not released")
+    assert set(linked(other)) == heads(range(HEADS)) - {"head_3"}
+
+
+def test_a_linker_that_stops_cleanly_is_replaced_at_once(replicas, linking):
+    """It lets its seat go, so nobody waits for the lease."""
+    linker, other = linking
+    before, holder = linked(other), replicas.holder()
+    linker.process.terminate()
+    linker.process.wait(20)
+    assert replicas.holder() != holder
+    until(lambda: linker_of(other) is not None, "nobody took over")
+    assert linked(other) == before
+
+
+def test_links_outlive_a_redis_that_lost_everything(replicas, linking):
+    """Meanwhile they stay in force, and then they are there again under their ids."""
+    linker, other = linking
+    before = linked(other)
+    replicas.server.kill()
+    until(
+        lambda: other.tell("GET", "/readyz").json["degraded"] or not send(other, [honest(1, time.time())]), "not away"
+    )
+    assert linked(linker) == linked(other) == before
+    replicas.server.start()
+    until(lambda: replicas.version() > 0, "no links were put there")
+    assert linked(linker) == linked(other) == before
+    later = replicas.start()
+    assert linked(later) == before

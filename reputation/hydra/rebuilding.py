@@ -1,0 +1,32 @@
+"""The book of clusters as far as links in force tell it: for a linker whose own book was lost with the shared state."""
+
+import msgspec
+
+from reputation.hydra.clusters import Book, Kept, Member
+from reputation.hydra.links import Links
+from reputation.hydra.sightings import Order
+
+STEP, NAMES = 40503, 65536
+"""How a book makes the ids of its first clusters of its counter; see `clusters`."""
+
+
+def rebuilt(links: Links) -> bytes:
+    """Return a book as `Linker.restore` takes it: clusters under their ids, members, and who is blessed.
+
+    Members count as found when the links were made. Orders to release or split are not in the links, and are lost.
+    """
+    book = Book(made=max(map(_number, links.clusters), default=0))
+    for name, cluster in links.clusters.items():
+        book.clusters[name] = Kept(name, cluster.since, links.at, cluster.families)
+        if cluster.standing == "blessed":
+            book.orders.append(Order("bless", cluster=name, reason="known from the links in force"))
+    for account, (name, confidence) in links.members.items():
+        if name in book.clusters:
+            book.clusters[name].members[account] = Member(confidence, links.at)
+    return msgspec.msgpack.encode(book)
+
+
+def _number(name: str) -> int:
+    """Which cluster of its book this was, from 1."""
+    number = int(name.rpartition("-")[2], 16)
+    return number * pow(STEP, -1, NAMES) % NAMES if number < NAMES else number

@@ -1,0 +1,49 @@
+"""A book made of links alone: nobody is let go, and no new cluster takes an id that is in use."""
+
+import msgspec
+from msgspec import structs
+
+from reputation.hydra.clusters import Book, Found, update
+from reputation.hydra.links import NOTHING, Cluster
+from reputation.hydra.rebuilding import rebuilt
+
+NOW = 1_790_000_000.0
+
+
+def book_of(count: int) -> Book:
+    """A book with as many clusters of two."""
+    book = Book()
+    update(book, [Found({f"a{n}": 1.0, f"b{n}": 1.0}, ("network",)) for n in range(count)], set(), NOW)
+    return book
+
+
+def links_of(book: Book):
+    """Links as far as they matter here."""
+    members = {account: (name, 0.97) for account, name in book.home().items()}
+    clusters = {
+        name: Cluster(name, kept.since, len(kept.members), 0.97, kept.families, "shared", (), 1.0, 1.0)
+        for name, kept in book.clusters.items()
+    }
+    return structs.replace(NOTHING, at=NOW, members=members, clusters=clusters)
+
+
+def test_members_ids_and_the_counter_are_those_of_the_book_that_was_lost():
+    """Also where its clusters are many and some are gone."""
+    for count in (1, 2, 500):
+        book = book_of(count)
+        again = msgspec.msgpack.decode(rebuilt(links_of(book)), type=Book)
+        assert again.home() == book.home()
+        assert again.made == book.made == count
+        assert {name: kept.since for name, kept in again.clusters.items()} == dict.fromkeys(book.clusters, NOW)
+
+
+def test_a_blessed_cluster_stays_blessed():
+    links = links_of(book_of(1))
+    (name,) = links.clusters
+    blessed = structs.replace(links, clusters={name: structs.replace(links.clusters[name], standing="blessed")})
+    (order,) = msgspec.msgpack.decode(rebuilt(blessed), type=Book).orders
+    assert (order.ruling, order.cluster, order.until) == ("bless", name, None)
+
+
+def test_no_links_make_an_empty_book():
+    assert msgspec.msgpack.decode(rebuilt(NOTHING), type=Book) == Book()

@@ -1,0 +1,208 @@
+"""Who makes the links that replicas share, step by step: the same parts as in a sidecar, without its processes."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from redis_process import becomes, running_redis
+
+from geoip.book import AddressBook
+from reputation.config import DEFAULT
+from reputation.events import Account, Client, Request, Seconds
+from reputation.hydra.links import NOTHING
+from reputation.hydra.sightings import Order, Told
+from reputation.ids import Ulids
+from reputation.linker_process import Desk
+from reputation.shared_linking import TenantLinking
+from reputation.shared_notes import packed, unpacked
+from reputation.sidecar import build
+from reputation.stores.redis_names import Names
+from reputation.stores.redis_server import AwayError, RedisServer, connect
+
+NOW = 1_790_000_000.0
+KEY = b"a key of sixteen bytes or more"
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory):
+    """A real server for this file's tests."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@asynccontextmanager
+async def replicas(redis_server, count: int) -> AsyncIterator[list[TenantLinking]]:
+    """As many replicas' views of one tenant, over an empty Redis, and what they logged."""
+    with redis_server.client() as client:
+        client.flushall()
+    async with AsyncExitStack() as stack:
+        found = []
+        for number in range(count):
+            server = RedisServer(connect(redis_server.url))
+            stack.push_async_callback(server.aclose)
+            limiter = build(DEFAULT, AddressBook(), KEY).tenant("default")
+            limiter.witness.listening = True
+            found.append(TenantLinking(limiter, server, f"replica-{number}", lambda *_args, **_words: None))
+        yield found
+
+
+async def seated(linking: TenantLinking) -> TenantLinking:
+    """Let it look until it holds the seat."""
+
+    async def looked() -> bool:
+        await linking.look()
+        return linking.is_ours
+
+    await becomes(looked, expected=True)
+    return linking
+
+
+def meet(linking: TenantLinking, *accounts: str) -> None:
+    ids = Ulids()
+    for account in accounts:
+        linking.limiter.check(Request(account=Account(id=account, created_at=Seconds(NOW)), client=Client()), NOW, ids)
+
+
+async def epoch(linking: TenantLinking, desk: Desk) -> bool:
+    """One epoch, by a linker in this process; whether its links are in force."""
+    answer = desk.take(await linking.batch(time.time(), epoch=True))
+    assert answer is not None
+    return await linking.put(answer)
+
+
+@pytest.mark.gateway
+async def test_one_of_two_replicas_links_what_both_noted(redis_server):
+    async with replicas(redis_server, 2) as (one, other):
+        await seated(one)
+        await other.look()
+        await other.look()
+        await other.look()
+        assert one.is_ours
+        assert not other.is_ours
+        for linking, account in ((one, "a"), (other, "b")):
+            meet(linking, account)
+            await linking.post.send(linking.limiter.witness)
+        batch = await one.batch(NOW, epoch=True)
+        assert [sighting.account for sighting in batch.sightings] == ["a", "b"]
+        assert [known.account for known in batch.known] == ["a", "b"]
+        assert not (await one.batch(NOW, epoch=False)).sightings, "each is read once"
+
+
+@pytest.mark.gateway
+async def test_what_an_unseated_linker_answers_late_changes_nothing(redis_server):
+    """Neither its links nor its state, and its notes are read by the one that holds the seat now."""
+    async with replicas(redis_server, 2) as (late, new):
+        await seated(late)
+        desk = Desk()
+        assert await epoch(late, desk)
+        late_answer = desk.take(await late.batch(time.time(), epoch=True))
+        with redis_server.client() as client:
+            client.delete(Names("default").single("linker"))  # as its expiry does
+        await seated(new)
+        assert await epoch(new, Desk())
+        with redis_server.client() as client:
+            before = client.hgetall(Names("default").single("links"))
+            assert not await late.put(late_answer)
+            assert client.hgetall(Names("default").single("links")) == before
+        await late.look()
+        assert not late.is_ours
+        assert late.limiter.links.at == new.limiter.links.at
+
+
+@pytest.mark.gateway
+async def test_the_next_linker_reads_again_what_was_too_little_to_hand_over(redis_server):
+    """Under 64 accounts no ledger is packed; their notes stay in the stream instead. Orders are in the book."""
+    async with replicas(redis_server, 2) as (one, other):
+        await seated(one)
+        meet(one, "a", "b")
+        one.limiter.witness.order(Order("release", account="b", reason="a test"))
+        await one.post.send(one.limiter.witness)
+        assert await epoch(one, Desk())
+        await one.leave()
+        await seated(other)
+        batch = await other.batch(NOW, epoch=False)
+        assert batch.fresh
+        assert batch.book
+        assert [sighting.account for sighting in batch.sightings] == ["a", "b"]
+        assert not batch.orders
+
+
+@pytest.mark.gateway
+async def test_every_replica_tells_its_accounts_anew_to_a_new_linker(redis_server):
+    """The new one may have none of their facts."""
+    async with replicas(redis_server, 2) as (one, other):
+        await seated(one)
+        await other.look()
+        meet(other, "a")
+        await other.post.send(other.limiter.witness)
+        await one.leave()
+        await seated(one)
+        await other.look()
+        meet(other, "a")
+        await other.post.send(other.limiter.witness)
+        assert [known.account for known in (await one.batch(NOW, epoch=False)).known] == ["a", "a"]
+
+
+@pytest.mark.gateway
+async def test_a_replica_that_missed_steps_reads_the_links_whole(redis_server):
+    """And one whose steps are all there follows them; a step that is damaged is passed by."""
+    async with replicas(redis_server, 2) as (one, other):
+        await seated(one)
+        desk = Desk()
+        for _ in range(10):  # more than are kept
+            assert await epoch(one, desk)
+        await other.look()
+        assert other.limiter.links == one.limiter.links
+        assert await epoch(one, desk)
+        await other.look()
+        assert other.limiter.links == one.limiter.links
+        with redis_server.client() as client:
+            assert client.xlen(Names("default").single("deltas")) == 8
+
+
+@pytest.mark.gateway
+async def test_links_that_cannot_be_read_leave_those_in_force(redis_server):
+    """Bytes of somebody else's in their place, say; the next ones that can be read are followed."""
+    async with replicas(redis_server, 2) as (one, other):
+        await seated(one)
+        desk = Desk()
+        assert await epoch(one, desk)
+        await other.look()
+        kept = other.limiter.links
+        assert await epoch(one, desk)
+        with redis_server.client() as client:
+            client.delete(Names("default").single("deltas"))
+            for key in client.keys("*links-part*"):
+                client.set(key, b"damage")
+        await other.look()
+        assert other.limiter.links is kept
+        assert await epoch(one, desk)
+        await other.look()
+        assert other.limiter.links == one.limiter.links
+
+
+async def test_notes_wait_where_they_are_while_redis_is_away():
+    """The witness bounds and counts them; what was collected is kept for when it is back."""
+    server = RedisServer(connect("redis://127.0.0.1:1"))
+    limiter = build(DEFAULT, AddressBook(), KEY).tenant("default")
+    limiter.witness.listening = True
+    linking = TenantLinking(limiter, server, "one", print)
+    for account in ("a", "b", "c"):
+        meet(linking, account)
+        with pytest.raises(AwayError):
+            await linking.post.send(limiter.witness)
+    assert limiter.witness.waiting == 4, "two notes each of the last two accounts"
+    assert limiter.links is NOTHING
+    await server.aclose()
+
+
+def test_notes_come_out_of_their_entries_as_they_went_in():
+    """Many are spread over entries, and their order stays."""
+    outcomes = [Told(f"a{n}", "good", NOW + n) for n in range(2500)]
+    entries = packed([*outcomes])
+    assert len(entries) > 2
+    assert sum(count for count, _ in entries) == 2500
+    assert [told for _, data in entries for told in unpacked(data).told] == outcomes
+    with pytest.raises(ValueError, match="no notes"):
+        unpacked(b"something else")
