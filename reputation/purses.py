@@ -29,10 +29,9 @@ def draws_of(
     always = own_charges(tenant, who, now)
     if not who.confirmed:
         always += stranger_charges(tenant, who, budgets, now)
-    organisation = who.facts.organisation
-    if tenant.organisation and organisation is not None and organisation.verified:
+    if tenant.organisation and (together := organisation_of(who, links)) is not None:
         always += [
-            _shared((name, organisation.id), limit, name, "organisation", budgets, now)
+            _shared((name, together), limit, name, "organisation", budgets, now)
             for name, limit in zip(NAMES, tenant.organisation, strict=True)
         ]
     settings = tenant.settings.linking
@@ -47,6 +46,15 @@ def draws_of(
             floor = floor_charge(who.name, "neighbourhood", settings.floor, budgets, now)
             return _with_floor(always, always + shared, floor)
     return [always]
+
+
+def organisation_of(who: Who, links: Links) -> str | None:
+    """Name whom the account openly belongs to: a verified organisation, else the card that pays for it and others."""
+    organisation = who.facts.organisation
+    if organisation is not None and organisation.verified:
+        return organisation.id
+    card = links.invoices.get(who.name)
+    return None if card is None else "card:" + card
 
 
 def _with_floor(always: list[Charge], shared: list[Charge], floor: Charge | None) -> list[Draw]:

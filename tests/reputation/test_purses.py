@@ -78,7 +78,7 @@ def test_one_request_ten_thousand_names_cannot_widen_a_purse_by_its_own_limits(a
 
 
 def test_payers_have_a_floor_before_the_purse_is_asked(addresses):
-    engine = tenant(addresses)
+    engine = tenant(addresses, linking={"payer_floor_units": 1})
     names = heads_of(engine, 50)
     push(engine, "payer", **PAYER)
     engine.links = links([*names, "payer"])
@@ -94,6 +94,16 @@ def test_an_account_that_left_its_cluster_has_its_own_limits_again(addresses):
     engine.links = links(names[1:])
     verdict = ask(engine, names[0])
     assert (verdict.decision, verdict.cluster) == ("allow", None)
+
+
+def test_accounts_on_one_invoice_share_the_organisations_quota(addresses):
+    """Openly sharing a card is innocent, and raises no total."""
+    engine = tenant(addresses, organisation={"rate": 0.001, "burst": 30, "daily": 10_000})
+    names = heads_of(engine, 10)
+    engine.links = Links(NOW, {}, {}, {}, TYPICAL, dict.fromkeys(names, "fp_1"))
+    assert sum(passed(engine, names, 10).values()) == 30
+    assert ask(engine, names[0]).limit.scope == "organisation"
+    assert ask(engine, "somebody else").decision == "allow"
 
 
 class TestNeighbourhoods:
