@@ -207,7 +207,7 @@ class SharedLinking:
     @property
     def there(self) -> bool:
         """Whether some replica links every tenant that wants it, as last heard."""
-        return all(tenant.seat.holder for tenant in self.tenants.values())
+        return bool(self.tenants) and all(tenant.seat.holder for tenant in self.tenants.values())
 
     @property
     def last_epoch(self) -> float:
@@ -227,9 +227,9 @@ class SharedLinking:
                     group.create_task(_again(work, every))
         finally:
             self.close()
-            with contextlib.suppress(AwayError):
-                for tenant in self.tenants.values():
-                    await tenant.leave()
+            await self.send()
+            for tenant in self.tenants.values():
+                await _unless_away(tenant.leave())
 
     def close(self) -> None:
         """End the linker."""

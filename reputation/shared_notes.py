@@ -21,8 +21,8 @@ MOST_PACKED = 1024 * 1024
 """Bytes of an entry; notes that do not fit are halved, and one alone that does not is dropped."""
 MOST_ORDERS = 1024 * 1024
 """Bytes of the orders that wait for a linker."""
-A_TURN = 64
-"""Reads of AT_ONCE entries before the linker is given what there is."""
+A_TURN = 4
+"""Reads of AT_ONCE entries before the linker is given what there is: 128,000 notes at most."""
 
 
 class Notes(Struct, array_like=True, gc=False):
@@ -49,14 +49,18 @@ _PLACES = {Known: "known", Sighting: "sightings", Told: "told", Order: "orders"}
 
 def packed(notes: list[Note]) -> list[tuple[int, bytes]]:
     """Pack notes as entries: how many, and their bytes. What is left out had no room in any entry."""
+    return [entry for at in range(0, len(notes), AN_ENTRY) for entry in _fitting(notes[at : at + AN_ENTRY])]
+
+
+def _fitting(notes: list[Note]) -> list[tuple[int, bytes]]:
     found = Notes([], [], [], [])
     for note in notes:
         getattr(found, _PLACES[type(note)]).append(note)
     data = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(found))
-    if len(notes) <= AN_ENTRY and len(data) <= MOST_PACKED:
+    if len(data) <= MOST_PACKED:
         return [(len(notes), data)]
     half = len(notes) // 2
-    return packed(notes[:half]) + packed(notes[half:]) if half else []
+    return _fitting(notes[:half]) + _fitting(notes[half:]) if half else []
 
 
 def unpacked(data: bytes) -> Notes:

@@ -88,7 +88,7 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
     log = event_log(settings.log, sys.stderr)
     store = open_store(place, Opening(partial(empty_state, settings), log, time.time))
     keeping = asyncio.create_task(store.run())
-    keeping.add_done_callback(partial(_keeping_ended, log))
+    keeping.add_done_callback(partial(_ended, log, "state_writer_failed"))
     try:
         serving = _assemble(settings, store, hash_key() or await _kept_hash_key(store), log)
         if is_shared(place):
@@ -162,6 +162,7 @@ async def _serve(
     await runner.setup()
     await web.SockSite(runner, admin_socket).start()
     linking = asyncio.create_task(serving.linking.run())
+    linking.add_done_callback(partial(_ended, log, "linking_failed"))
     _announce(log, settings, listen, admin)
     await _until_told(partial(serving.reload, config))
     serving.draining = True
@@ -205,9 +206,9 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _keeping_ended(log: Any, keeping: asyncio.Task[None]) -> None:
-    if not keeping.cancelled() and (error := keeping.exception()) is not None:
-        _failed(log, "state_writer_failed", error)
+def _ended(log: Any, event: str, work: asyncio.Task[None]) -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        _failed(log, event, error)
 
 
 def _failed(log: Any, event: str, error: BaseException) -> None:

@@ -1,11 +1,12 @@
 """Who makes the links that replicas share, step by step: the same parts as in a sidecar, without its processes."""
 
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-from redis_process import becomes, running_redis
+from redis_process import becomes, running_cluster, running_redis
 
 from geoip.book import AddressBook
 from reputation.config import DEFAULT
@@ -33,13 +34,19 @@ def redis_server(tmp_path_factory):
 
 @asynccontextmanager
 async def replicas(redis_server, count: int) -> AsyncIterator[list[TenantLinking]]:
-    """As many replicas' views of one tenant, over an empty Redis, and what they logged."""
+    """As many replicas' views of one tenant, over an empty Redis."""
     with redis_server.client() as client:
         client.flushall()
+    async with over(redis_server.url, count) as found:
+        yield found
+
+
+@asynccontextmanager
+async def over(url: str, count: int) -> AsyncIterator[list[TenantLinking]]:
     async with AsyncExitStack() as stack:
         found = []
         for number in range(count):
-            server = RedisServer(connect(redis_server.url))
+            server = RedisServer(connect(url))
             stack.push_async_callback(server.aclose)
             limiter = build(DEFAULT, AddressBook(), KEY).tenant("default")
             limiter.witness.listening = True
@@ -182,6 +189,25 @@ async def test_links_that_cannot_be_read_leave_those_in_force(redis_server):
         assert other.limiter.links == one.limiter.links
 
 
+@pytest.mark.gateway
+async def test_on_a_cluster_it_is_the_same(tmp_path):
+    """Everything of a tenant is in one slot, parts of links too."""
+    with running_cluster(tmp_path) as nodes:
+        async with over(f"redis+cluster://127.0.0.1:{nodes[0].port}", 2) as (one, other):
+            await seated(one)
+            meet(one, "a")
+            await one.post.send(one.limiter.witness)
+            desk = Desk()
+            for _ in range(2):
+                assert await epoch(one, desk)
+                await other.look()
+                assert other.limiter.links == one.limiter.links
+            await one.leave()
+            await seated(other)
+            batch = await other.batch(NOW, epoch=False)
+            assert [sighting.account for sighting in batch.sightings] == ["a"]
+
+
 async def test_notes_wait_where_they_are_while_redis_is_away():
     """The witness bounds and counts them; what was collected is kept for when it is back."""
     server = RedisServer(connect("redis://127.0.0.1:1"))
@@ -201,8 +227,16 @@ def test_notes_come_out_of_their_entries_as_they_went_in():
     """Many are spread over entries, and their order stays."""
     outcomes = [Told(f"a{n}", "good", NOW + n) for n in range(2500)]
     entries = packed([*outcomes])
-    assert len(entries) > 2
-    assert sum(count for count, _ in entries) == 2500
+    assert [count for count, _ in entries] == [1000, 1000, 500]
     assert [told for _, data in entries for told in unpacked(data).told] == outcomes
     with pytest.raises(ValueError, match="no notes"):
         unpacked(b"something else")
+
+
+def test_an_entry_is_halved_until_it_fits_and_a_note_that_never_does_is_left_out(monkeypatch):
+    """So no client can make an entry larger than Redis and the linker are ready for."""
+    monkeypatch.setattr("reputation.shared_notes.MOST_PACKED", 3000)
+    notes = [Told(secrets.token_hex(500), "good", NOW) for _ in range(10)]
+    entries = packed([*notes, Told(secrets.token_hex(5000), "good", NOW)])
+    assert sum(count for count, _ in entries) == 10
+    assert max(len(data) for _, data in entries) <= 3000
