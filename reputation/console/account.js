@@ -4,29 +4,22 @@ import { anchor, element, facts, panel } from "./elements.js";
 import { json, number, percent, rate, tier, time } from "./format.js";
 import { allowForm } from "./exceptions.js";
 import { poll } from "./poll.js";
+import { Recent } from "./recent.js";
 import { verdictTable } from "./verdicts.js";
 
 export const title = (id) => `Account ${id}`;
 
 export async function show(context) {
     const verdicts = verdictTable(context, `Recent verdicts of ${context.what}`, { account: false, size: 25 });
-    const refresh = async () =>
-        verdicts.set(
-            (
-                await read(
-                    path(["recent"], { tenant: context.tenant, account: context.what, limit: 200 }),
-                    context.signal,
-                )
-            ).recent,
-        );
+    const recent = new Recent(context, 200);
     const found = await read(path(["accounts", context.what], { tenant: context.tenant }), context.signal).catch(
         (error) => {
             if (error.status !== 404) throw error;
             return null;
         },
     );
-    await refresh();
-    poll(context, 3, refresh);
+    verdicts.set(await recent.choose({ account: context.what }));
+    poll(context, 3, async () => verdicts.set(await recent.follow()));
     return [
         found
             ? element(

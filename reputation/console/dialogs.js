@@ -49,7 +49,13 @@ export const askToken = () =>
     ask(
         "Enter a token",
         "It stays in this tab and ends with it",
-        element("input", { type: "password", autocomplete: "off", required: true }),
+        element("input", {
+            type: "password",
+            pattern: "[!-~]+",
+            title: "letters, digits and signs of ASCII, as tokens have them",
+            autocomplete: "off",
+            required: true,
+        }),
         "Use it",
     );
 

@@ -1,8 +1,8 @@
 // Verdicts as they are given, with the reasons that counted most.
-import { path, read } from "./api.js";
 import { anchor, button, choice, element, field } from "./elements.js";
 import { decision, number, points, tier, TIERS, time, timeOfId } from "./format.js";
 import { poll } from "./poll.js";
+import { Recent } from "./recent.js";
 import { Table } from "./table.js";
 
 const MOST = 500;
@@ -13,21 +13,11 @@ export async function show(context) {
     const account = element("input", { type: "search", placeholder: "any", size: 24 });
     const decisions = choice([["", "any"], ...["allow", "throttle", "challenge", "deny"].map((d) => [d, d])], "");
     const tiers = choice([["", "any"], ...TIERS.map((t) => [t, t])], "");
-    let rows = [];
+    const recent = new Recent(context, MOST);
     let paused = false;
-    const refresh = async (afresh) => {
-        if (paused && !afresh) return;
-        const query = {
-            tenant: context.tenant,
-            limit: MOST,
-            after: afresh ? "" : rows[0]?.verdict.id,
-            account: account.value,
-            decision: decisions.value,
-            tier: tiers.value,
-        };
-        const found = (await read(path(["recent"], query), context.signal)).recent;
-        rows = (afresh ? found : [...found, ...rows]).slice(0, MOST);
-        table.set(rows);
+    const choose = async () => {
+        const chosen = { account: account.value, decision: decisions.value, tier: tiers.value };
+        table.set(await recent.choose(chosen));
     };
     const pause = button(
         "Pause",
@@ -38,9 +28,11 @@ export async function show(context) {
         },
         { "aria-pressed": "false" },
     );
-    [account, decisions, tiers].forEach((control) => control.addEventListener("change", () => refresh(true)));
-    poll(context, EVERY, () => refresh(false));
-    await refresh(true);
+    [account, decisions, tiers].forEach((control) => control.addEventListener("change", choose));
+    poll(context, EVERY, async () => {
+        if (!paused) table.set(await recent.follow());
+    });
+    await choose();
     return [
         element(
             "div",

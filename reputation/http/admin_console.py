@@ -1,15 +1,15 @@
 """What the console asks for beside the rest of the API: who it speaks for, recent traffic, and the last hour or day."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from aiohttp import web
 
 from reputation.errors import BadRequest
 from reputation.events import Verdict
 from reputation.http.admin_answers import Route, json_answer, whole
+from reputation.http.views import asked_view
 from reputation.limiter import Asked, TenantLimiter
 from reputation.serving import Serving
 from reputation.timeline import WINDOWS, Timeline, sample_of
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from reputation.http.admin import Admin
 
 TIMELINE: web.AppKey[Timeline] = web.AppKey("timeline")
-FILTERS = ("account", "decision", "tier", "cluster")
+FILTERS: dict[str, Callable[[Asked, Verdict], str | None]] = {
+    "account": lambda asked, _: asked.account,
+    "decision": lambda _, verdict: (verdict.shadow or verdict).decision,
+    "tier": lambda _, verdict: verdict.tier,
+    "cluster": lambda _, verdict: None if verdict.cluster is None else verdict.cluster.id,
+}
+"""What recent verdicts can be chosen by."""
 
 
 def watch(app: web.Application, serving: Serving) -> None:
@@ -74,15 +80,16 @@ async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
 
 async def get_recent(admin: "Admin", request: web.Request) -> web.Response:
     """The newest verdicts with what was asked, newest first, as far as they pass ?account=, ?decision=, ?tier=, …"""
-    tenant, most, now = admin.tenant(request), whole(request, "limit", 100, 1, 1000), admin.serving.clock()
-    wanted = {name: request.query[name] for name in FILTERS if name in request.query}
+    tenant, most = admin.tenant(request), whole(request, "limit", 100, 1, 1000)
+    wanted = [(member, request.query[name]) for name, member in FILTERS.items() if name in request.query]
     found: list[dict[str, Any]] = []
     for asked, verdict in _newer(tenant, request.query.get("after", "")):
         if len(found) >= most:
             break
-        if all(_member(asked, verdict, name) == value for name, value in wanted.items()):
-            found.append({"request": msgspec.to_builtins(asked), "verdict": msgspec.to_builtins(verdict)})
-    return json_answer({"tenant": tenant.tenant.name, "at": now, "recent": found})
+        if all(member(asked, verdict) == value for member, value in wanted):
+            found.append({"request": asked_view(asked), "verdict": verdict})
+    newest = [verdict.id for _, verdict in tenant.verdicts.newest(1)]
+    return json_answer({"tenant": tenant.tenant.name, "newest": newest[0] if newest else None, "recent": found})
 
 
 def _newer(tenant: TenantLimiter, id_: str) -> Iterator[tuple[Asked, Verdict]]:
@@ -91,17 +98,6 @@ def _newer(tenant: TenantLimiter, id_: str) -> Iterator[tuple[Asked, Verdict]]:
         if verdict.id <= id_:
             return
         yield asked, verdict
-
-
-def _member(asked: Asked, verdict: Verdict, name: str) -> str | None:
-    told = verdict.shadow or verdict
-    members = {
-        "account": asked.account,
-        "decision": told.decision,
-        "tier": verdict.tier,
-        "cluster": None if verdict.cluster is None else verdict.cluster.id,
-    }
-    return members[name]
 
 
 ROUTES = (

@@ -9,7 +9,7 @@ from reputation.errors import NotFound
 from reputation.facts import Facts, is_payer, is_proven
 from reputation.hydra.links import Cluster
 from reputation.keys import printed
-from reputation.limiter import TenantLimiter
+from reputation.limiter import Asked, TenantLimiter
 from reputation.policy import TIERS
 from reputation.score import counterfactual
 from reputation.stores.memory import Row
@@ -88,6 +88,11 @@ def decisions_view(tenant: TenantLimiter, most: int) -> dict[str, Any]:
     return {"decisions": [msgspec.to_builtins(verdict) for _, verdict in tenant.verdicts.newest(most)]}
 
 
+def asked_view(asked: Asked) -> dict[str, Any]:
+    """What a recent verdict was asked, as far as it is kept."""
+    return {"account": asked.account, "ip": asked.ip, "route": asked.route, "cost": asked.cost}
+
+
 def decision_view(tenant: TenantLimiter, id_: str, now: float) -> dict[str, Any]:
     """Return a recent verdict, what it was asked, and what would have changed it. Raises NotFound."""
     found = tenant.verdicts.get(id_, now)
@@ -98,12 +103,7 @@ def decision_view(tenant: TenantLimiter, id_: str, now: float) -> dict[str, Any]
     milder = counterfactual(verdict.reasons, policy.bounds[tier]) if tier else []
     return {
         "verdict": msgspec.to_builtins(verdict),
-        "request": {
-            "account": asked.account,
-            "ip": asked.ip,
-            "route": asked.route,
-            "cost": asked.cost,
-        },
+        "request": asked_view(asked),
         "milder_without": [{"signal": signal, "log_odds": log_odds} for signal, log_odds in milder],
         "tier_begins_at": None if tier == 0 else policy.bounds[tier],
     }

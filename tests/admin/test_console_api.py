@@ -22,6 +22,8 @@ def test_recent_verdicts_come_with_what_was_asked_and_are_chosen(sidecar):
     found = sidecar.tell("GET", "/v1/recent?account=ca").json["recent"]
     assert [one["verdict"]["id"] for one in found] == [ids[2], ids[0]]
     assert found[0]["request"] == {"account": "ca", "ip": None, "route": "/r", "cost": 1.0}
+    newer = sidecar.tell("GET", f"/v1/recent?after={ids[1]}&account=cb").json
+    assert (newer["recent"], newer["newest"]) == ([], ids[2])
     newer = sidecar.tell("GET", f"/v1/recent?after={ids[1]}").json["recent"]
     assert [one["verdict"]["id"] for one in newer] == [ids[2]]
     assert sidecar.tell("GET", "/v1/recent?account=ca&decision=deny").json["recent"] == []

@@ -3,12 +3,13 @@
 import http.client
 import json
 import threading
+import time
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import watched
-from tests.console.console_world import payers, populate, traffic
+from tests.console.console_world import ask, payers, populate, push, traffic
 
 pytestmark = pytest.mark.gateway
 EVERY = 0.05
@@ -46,8 +47,7 @@ class Load(threading.Thread):
 def load(own):
     """Steady traffic of the people that the sidecar knows."""
     populate(own, requests=1500)
-    now = 1_795_000_000.0
-    running = Load(own.check, traffic(payers(60, now), 500))
+    running = Load(own.check, traffic(payers(60, time.time()), 500))
     running.start()
     yield running
     running.end()
@@ -143,3 +143,17 @@ def test_settings_that_cannot_be_are_named_and_the_picture_is_marked_stale(brows
         page.get_by_role("button", name="Use these").click()
         expect(page.locator(".effect [role=alert]")).to_contain_text("/settings/weights/ans")
         expect(page.locator(".effect")).to_have_class("effect stale")
+
+
+def test_a_share_that_hurts_payers_ends_itself_and_the_page_says_why(browser, own):
+    """Of the payers judged by it, more are treated more strictly than were allowed."""
+    people = payers(40, time.time())
+    push(own, people)
+    body = {"settings": {"prior": 0.6, "weights": {"account": 3, "payment": 0}}, "reason": "a bad idea"}
+    assert own.tell("POST", "/v1/tenants/default/revisions", body).status == 201
+    with watched(browser, own) as open_page:
+        page = open_page("tuning")
+        step(page, "percent", "see what happens", percent=99.99, most=1)
+        ask(own, traffic(people, 200))
+        expect(page.get_by_text("The last trial ended itself: payers tightened")).to_be_visible()
+        expect(page.locator("#trial")).to_have_text("none")

@@ -80,7 +80,7 @@ def test_a_large_cluster_is_drawn_in_part_and_listed_whole(browser, crowded):
         page = open_page("clusters/h-0000")
         expect(page.locator(".graph")).to_have_attribute("data-drawn", "60", timeout=4 * SOON)
         expect(page.get_by_text("60 of 2,000 members are drawn")).to_be_visible()
-        expect(page.get_by_text(re.compile("^1.25 of 2,000$"))).to_be_visible()
+        expect(page.get_by_text(re.compile("^1.15 of 2,000$"))).to_be_visible()
         page.get_by_label("Filter Members").fill("account-0-1999")
         expect(rows(page, "Members")).to_have_count(1)
 
