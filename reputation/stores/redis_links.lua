@@ -26,6 +26,10 @@ if last and tonumber(string.match(last[1], '^%d+')) >= tonumber(version) then re
 redis.call('XADD', KEYS[3], 'MAXLEN', DELTAS, version .. '-0', 'before', ARGV[2], 'delta', ARGV[3])
 redis.call('HSET', KEYS[2], 'version', version, 'name', ARGV[6], 'links', ARGV[7], 'state', ARGV[8])
 for i = 2, 3 do redis.call('EXPIRE', KEYS[i], ARGV[9]) end
-redis.call('XTRIM', KEYS[4], 'MINID', ARGV[4])
-redis.call('XTRIM', KEYS[5], 'MINID', ARGV[5])
+for i = 4, 5 do -- XTRIM by an id is Redis 6.2's
+  repeat
+    local covered = redis.call('XRANGE', KEYS[i], '-', ARGV[i], 'COUNT', 20)
+    for _, entry in ipairs(covered) do redis.call('XDEL', KEYS[i], entry[1]) end
+  until #covered == 0
+end
 return version

@@ -10,7 +10,7 @@ from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import RedisServer, Script
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Bytes of a stream: what 10,000 checks a second leave in about a minute."""
+"""Bytes of a stream: 1,400,000 notes of 48 bytes, what 10,000 checks a second leave in two minutes."""
 MOST_ENTRIES = 100_000
 KEPT = 7 * 86_400
 """Seconds until a stream that nobody appends to is gone."""
@@ -50,7 +50,9 @@ class Stream:
 
     async def read(self, after: bytes) -> list[Entry]:
         """Return at most AT_ONCE entries that came after one. Raises AwayError."""
-        found = await self._server.ask("XRANGE", self.key, b"(" + after, b"+", "COUNT", AT_ONCE)
+        milliseconds, _, number = after.partition(b"-")
+        first = b"%b-%d" % (milliseconds, int(number) + 1)  # a range without its first is Redis 6.2's
+        found = await self._server.ask("XRANGE", self.key, first, b"+", "COUNT", AT_ONCE)
         return [_entry(id_, fields) for id_, fields in found]
 
 

@@ -20,6 +20,7 @@ from reputation.shared_notes import packed, unpacked
 from reputation.sidecar import build
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer, connect
+from reputation.stores.redis_sightings import Stream
 
 NOW = 1_790_000_000.0
 KEY = b"a key of sixteen bytes or more"
@@ -133,6 +134,23 @@ async def test_the_next_linker_reads_again_what_was_too_little_to_hand_over(redi
         assert batch.book
         assert [sighting.account for sighting in batch.sightings] == ["a", "b"]
         assert not batch.orders
+
+
+@pytest.mark.gateway
+async def test_a_flood_that_no_linker_reads_drops_the_oldest_notes_counts_them_and_keeps_every_order(redis_server):
+    """The stream is bounded; what the linker never got is known to the note."""
+    async with replicas(redis_server, 1) as (one,):
+        one.post.notes = Stream(one.post.notes._server, Names("default"), "notes", most_bytes=2000)
+        one.limiter.witness.order(Order("release", account="b", reason="a test"))
+        for _ in range(30):
+            meet(one, *[secrets.token_hex(8) for _ in range(5)])
+            await one.post.send(one.limiter.witness)
+        await seated(one)
+        batch = await one.batch(NOW, epoch=False)
+        read = len(batch.sightings) + len(batch.known)
+        assert 0 < read < 200
+        assert one.post.dropped == 30 * 5 * 2 - read
+        assert [order.account for order in batch.orders] == ["b"]
 
 
 @pytest.mark.gateway
