@@ -151,6 +151,10 @@ class LinkerProcess:
         """Wait for the answer to the oldest epoch that was asked for."""
         return _answers.decode(self._connection.recv_bytes())
 
+    def kill(self) -> None:
+        """End a process that hangs; who waits for its answer gets EOFError."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the process."""
         self._connection.close()

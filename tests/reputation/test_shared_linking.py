@@ -1,6 +1,8 @@
 """Who makes the links that replicas share, step by step: the same parts as in a sidecar, without its processes."""
 
+import os
 import secrets
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,12 +17,13 @@ from reputation.hydra.links import NOTHING
 from reputation.hydra.sightings import Order, Told
 from reputation.ids import Ulids
 from reputation.linker_process import Desk
-from reputation.shared_linking import TenantLinking
+from reputation.shared_linking import SharedLinking
 from reputation.shared_notes import packed, unpacked
 from reputation.sidecar import build
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer, connect
 from reputation.stores.redis_sightings import Stream
+from reputation.tenant_linking import TenantLinking
 
 NOW = 1_790_000_000.0
 KEY = b"a key of sixteen bytes or more"
@@ -205,6 +208,37 @@ async def test_links_that_cannot_be_read_leave_those_in_force(redis_server):
         assert await epoch(one, desk)
         await other.look()
         assert other.limiter.links == one.limiter.links
+
+
+@pytest.mark.gateway
+async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(redis_server, monkeypatch):
+    """It would keep its seat for ever, since its replica lives."""
+    with redis_server.client() as client:
+        client.flushall()
+    server, limiter = RedisServer(connect(redis_server.url)), build(DEFAULT, AddressBook(), KEY)
+    linking = SharedLinking(limiter, server, lambda *_args, **_words: None, every=0.0)
+    await linking.look()
+    (tenant,) = linking.tenants.values()
+    await seated(tenant)
+    await linking.link()
+    assert (linking.epochs, linking.restarts) == (1, 0)
+    os.kill(linking.pid, signal.SIGSTOP)
+    monkeypatch.setattr("reputation.shared_linking.LONGEST_EPOCH", 0.2)
+    meet(tenant, "a")
+    await linking.send()
+    await linking.link()
+    assert (linking.epochs, linking.restarts, linking.pid) == (1, 1, None)
+    await tenant.look()
+    monkeypatch.undo()
+    batch = await tenant.batch(NOW, epoch=False)
+    assert batch.fresh
+    assert [sighting.account for sighting in batch.sightings] == ["a"]
+    await tenant.look()
+    tenant.linking = b""
+    await linking.link()
+    assert linking.epochs == 2
+    linking.close()
+    await server.aclose()
 
 
 @pytest.mark.gateway
