@@ -1,6 +1,7 @@
 // One account: what is known of it, where it stands, its recent verdicts.
-import { path, read } from "./api.js";
-import { anchor, element, facts, panel } from "./elements.js";
+import { call, path, read } from "./api.js";
+import { needs } from "./cluster.js";
+import { anchor, choice, element, facts, field, panel } from "./elements.js";
 import { json, number, percent, rate, tier, time } from "./format.js";
 import { allowForm } from "./exceptions.js";
 import { poll } from "./poll.js";
@@ -34,6 +35,7 @@ export async function show(context) {
                   "Nothing was pushed of this account, and it is not among those kept; its recent verdicts follow.",
               ),
         panel("Recent verdicts", verdicts.node),
+        panel("Your word on it", labelForm(context)),
         panel("Let it through for a time", allowForm(context, { kind: "account", value: context.what })),
     ];
 }
@@ -57,6 +59,45 @@ function standing(context, found) {
             `${number(bucket.remaining)} of ${number(bucket.burst)} left, ${rate(bucket.rate)}`,
         ]),
     ]);
+}
+
+/** What an account is, by a person's word: precision, recall and suggestions are reckoned by it. */
+function labelForm(context) {
+    const label = choice(
+        [
+            ["good", "good"],
+            ["abuse", "abuse"],
+        ],
+        "good",
+    );
+    const reason = element("input", { type: "text", required: true, maxlength: 1024, size: 40 });
+    const send = async (event) => {
+        event.preventDefault();
+        const body = { account: context.what, label: label.value, reason: reason.value };
+        try {
+            await call("POST", path(["labels"], { tenant: context.tenant }), { body });
+            reason.value = "";
+            context.say(`labelled: ${body.label}`);
+        } catch (error) {
+            context.say(error.message);
+        }
+    };
+    return element(
+        "form",
+        { on: { submit: send } },
+        element(
+            "fieldset",
+            { disabled: !context.may("operator") },
+            element(
+                "div",
+                { class: "line" },
+                field("It is", label),
+                field("Why", reason),
+                element("button", {}, "Label it"),
+            ),
+        ),
+        context.may("operator") ? null : needs("operator"),
+    );
 }
 
 function known({ created_at: created, plan, verified, organisation, payment, keys, external }) {

@@ -77,6 +77,16 @@ def test_an_account_is_found_by_its_id_with_facts_standing_and_verdicts(open_pag
     assert rows(page, "Recent verdicts of payer-3").count() > 0
 
 
+def test_an_account_is_labelled_with_a_reason(open_page, peopled):
+    page = open_page("accounts/new-7")
+    page.get_by_label("It is").select_option("abuse")
+    page.get_by_label("Why").fill("resold")
+    page.get_by_role("button", name="Label it").click()
+    expect(page.get_by_role("status")).to_have_text("labelled: abuse")
+    labels = peopled.tell("GET", "/v1/labels").json["labels"]
+    assert [(one["account"], one["label"], one["reason"]) for one in labels] == [("new-7", "abuse", "resold")]
+
+
 def test_an_account_that_nothing_was_pushed_of_is_no_error(open_page, peopled):
     peopled.ask({"account": {"id": "/odd id?#%"}})
     page = open_page("accounts/%2Fodd%20id%3F%23%25")
