@@ -7,6 +7,7 @@ import { Table } from "./table.js";
 
 const MOST = 500;
 const EVERY = 2;
+const LEAST = 0.005; // points that are told: less is written as nothing
 
 export async function show(context) {
     const table = verdictTable(context, "Recent verdicts");
@@ -83,7 +84,7 @@ function limit(verdict) {
 function because(verdict) {
     if (verdict.allow) return element("span", { class: "clip" }, `exception: ${verdict.allow.reason}`);
     const found = verdict.reasons
-        .filter(({ signal }) => signal !== "prior")
+        .filter(({ signal, points: given }) => signal !== "prior" && Math.abs(given) >= LEAST)
         .sort((one, other) => Math.abs(other.points) - Math.abs(one.points))
         .slice(0, 3);
     return element(
