@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+from msgspec import structs
 from redis_process import becomes, running_cluster, running_redis
 
 from geoip.book import AddressBook
@@ -24,6 +25,7 @@ from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer, connect
 from reputation.stores.redis_sightings import Stream
 from reputation.tenant_linking import TenantLinking
+from reputation.tenants import TenantSettings
 
 NOW = 1_790_000_000.0
 KEY = b"a key of sixteen bytes or more"
@@ -237,6 +239,31 @@ async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(re
     tenant.linking = b""
     await linking.link()
     assert linking.epochs == 2
+    linking.close()
+    await server.aclose()
+
+
+@pytest.mark.gateway
+async def test_tenants_may_be_linked_by_different_replicas(redis_server):
+    """A tenant whose seat another replica took is forgotten by the linker here; the others go on in it."""
+    with redis_server.client() as client:
+        client.flushall()
+    server = RedisServer(connect(redis_server.url))
+    settings = structs.replace(DEFAULT, tenants={"acme": TenantSettings(), "globex": TenantSettings()})
+    linking = SharedLinking(build(settings, AddressBook(), KEY), server, lambda *_args, **_words: None, every=0.0)
+    await linking.look()
+    acme, globex = [await seated(linking.tenants[name]) for name in ("acme", "globex")]
+    await linking.link()
+    assert acme.linking
+    assert globex.linking
+    with redis_server.client() as client:
+        client.set(Names("acme").single("linker"), "another 9")
+    await linking.look()
+    await linking.link()
+    assert acme.linking == b""
+    assert globex.linking
+    assert linking.pid is not None
+    assert linking.there
     linking.close()
     await server.aclose()
 
