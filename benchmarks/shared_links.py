@@ -1,6 +1,6 @@
 """What sharing the links of many accounts costs: python -m benchmarks.shared_links [ACCOUNTS ...]
 
-Two replicas over one Redis. Accounts are made up, and a tenth of them or all are linked, more than of any real tenant's;
+Two replicas over one Redis. Accounts are made up, and a tenth of them or all are linked, more than anybody has;
 the linker works in this process, and what is looked at comes after its epoch.
 """
 
@@ -23,7 +23,7 @@ from reputation.tenant_linking import TenantLinking
 
 AT_ONCE = 5000
 HEADS = 0.1
-"""Share of accounts that are heads; in a small world the others resemble each other so much that they are linked too."""
+"""Share of accounts that are heads; in a small world the others resemble each other so much that they join."""
 
 
 class Costs(NamedTuple):
