@@ -197,7 +197,8 @@ def test_a_linker_killed_in_mid_epoch_is_replaced_and_nobody_is_released(replica
 def test_an_order_given_to_a_replica_that_does_not_link_reaches_the_linker(linking):
     """And its effect every replica."""
     linker, other = linking
-    assert other.tell("POST", "/v1/orders", {"ruling": "release", "account": "head_3", "reason": "a test"}).status == 204
+    order = {"ruling": "release", "account": "head_3", "reason": "a test"}
+    assert other.tell("POST", "/v1/orders", order).status == 204
     until(lambda: "head_3" not in linked(linker) and "head_3" not in linked(other), "it was not released")
     assert set(linked(other)) == heads(range(HEADS)) - {"head_3"}
 
