@@ -116,12 +116,14 @@ class TenantLinking:
         return await asyncio.to_thread(_followed, NOTHING, [_unzipped(found[0])]), found[1]
 
     async def batch(self, now: float, *, epoch: bool) -> Batch:
-        """Return what the linker has to be told. Raises AwayError."""
+        """Return what the linker has to be told. Raises AwayError, also where another replica links by now."""
+        holder = self.seat.holder  # before anything is waited for: links are put in force in this term or not at all
+        if not self.is_ours:
+            raise AwayError("another replica links this tenant")
         batch = batch_of(self.limiter.tenant.name, linker_settings(self.limiter, self.limiter.secret), [], now)
-        if self.linking != self.seat.holder:
+        if self.linking != holder:
             state = await self._take_up()
             batch.fresh, batch.book, batch.ledger = True, state.book, state.ledger
-        holder = self.seat.holder
         self._cursor = await self.post.read(self._cursor, batch)
         self.linking = holder
         if epoch:

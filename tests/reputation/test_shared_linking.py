@@ -1,5 +1,6 @@
 """Who makes the links that replicas share, step by step: the same parts as in a sidecar, without its processes."""
 
+import asyncio
 import os
 import secrets
 import signal
@@ -121,6 +122,23 @@ async def test_what_an_unseated_linker_answers_late_changes_nothing(redis_server
         await late.look()
         assert not late.is_ours
         assert late.limiter.links.at == new.limiter.links.at
+        with pytest.raises(AwayError, match="another replica"):
+            await late.batch(NOW, epoch=True)
+
+
+@pytest.mark.gateway
+async def test_a_seat_that_changes_hands_while_notes_are_read_is_not_used(redis_server):
+    """Else the old linker would speak in the name of the new one."""
+    async with replicas(redis_server, 2) as (late, new):
+        await seated(late)
+        reading = asyncio.ensure_future(late.batch(time.time(), epoch=True))
+        await asyncio.sleep(0)  # it has begun
+        with redis_server.client() as client:
+            client.delete(Names("default").single("linker"))
+        await seated(new)
+        late.seat = new.seat  # as its next look hears
+        answer = Desk().take(await reading)
+        assert not await late.put(answer)
 
 
 @pytest.mark.gateway
