@@ -103,10 +103,9 @@ function frame(at) {
 async function start() {
     try {
         caller = await read("/v1/caller");
-        const { tenants } = await read("/v1/tenants");
         fill(
             document.getElementById("tenant"),
-            tenants.map(({ name }) => element("option", { value: name }, name)),
+            caller.sees.map((name) => element("option", { value: name }, name)),
         );
     } catch (error) {
         caller = null;

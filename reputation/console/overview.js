@@ -22,7 +22,7 @@ export async function show(context) {
     );
     const refresh = async () => {
         const found = await read(path(["timeline"], { tenant: context.tenant, window: windows.value }), context.signal);
-        const tenant = await read(path(["tenants", context.tenant]), context.signal);
+        const tenant = await read(path(["tenants", context.tenant]), context.signal).catch(unlessAway);
         fill(summary, summarised(context, found, tenant));
         charts.forEach(({ chart, columns }) => chart.set(found.columns.at, columns(found.columns)));
     };
@@ -37,6 +37,12 @@ export async function show(context) {
             charts.map(({ chart }) => chart.node),
         ),
     ];
+}
+
+/** While the state is away nobody knows what is on trial; all else goes on. */
+function unlessAway(error) {
+    if (error.status !== 503) throw error;
+    return null;
 }
 
 function drawn(context) {
@@ -81,19 +87,17 @@ function summarised(context, { now, columns }, tenant) {
     const requests = sum(TIERS);
     const stops = sum(STOPS);
     const seconds = last < 0 ? 1 : columns.seconds[last];
-    const trial =
-        tenant.candidate === null
-            ? "none"
-            : `${tenant.candidate} (${tenant.stage}${tenant.stage === "canary" ? ` ${number(tenant.percent)}%` : ""})`;
+    const stage = tenant?.stage === "canary" ? `canary ${number(tenant.percent)}%` : tenant?.stage;
+    const trial = tenant === null ? "–" : tenant.candidate === null ? "none" : `${tenant.candidate} (${stage})`;
     return figures([
         ["requests a second", last < 0 ? "–" : number(requests / seconds)],
         ["stopped", requests ? percent(stops / requests) : "–"],
         ["clusters", anchor(context.link("clusters"), number(now.clusters))],
         ["accounts in clusters", number(now.linked)],
         ["accounts known", number(now.accounts_known)],
-        ["live revision", anchor(context.link("tuning"), tenant.revision)],
+        ["live revision", anchor(context.link("tuning"), now.revision)],
         ["on trial", trial],
-        ["mode", tenant.mode],
+        ["mode", now.mode],
         [
             "links renewed",
             now.links_at

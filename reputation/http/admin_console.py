@@ -55,9 +55,11 @@ def _sample(serving: Serving, tenant: TenantLimiter) -> dict[str, Any]:
 
 
 async def get_caller(admin: "Admin", request: web.Request) -> web.Response:
-    """Who asks, with which role, for which tenants (none named: all), and whether tokens are configured at all."""
+    """Who asks, in which role, bound to which tenants (none: all), which it sees; and whether any token is configured."""
     caller, tokens = request["caller"], bool(admin.serving.settings.tokens)
-    return json_answer({"name": caller.name, "role": caller.role, "tenants": caller.tenants, "tokens": tokens})
+    sees = [name for name in sorted(admin.serving.limiter.tenants) if not caller.tenants or name in caller.tenants]
+    told = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": sees, "tokens": tokens}
+    return json_answer(told)
 
 
 async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
@@ -70,6 +72,8 @@ async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
     name, linking = tenant.tenant.name, serving.linking
     now = _sample(serving, tenant) | {
         "at": serving.clock(),
+        "revision": tenant.tenant.revision,
+        "mode": tenant.tenant.settings.mode,
         "accounts_known": len(tenant.state.known),
         "linker": linking.pid is not None,
         "links_at": tenant.links.at,

@@ -14,7 +14,7 @@ MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\be
 
 def test_the_caller_is_told_who_it_is(sidecar):
     told = sidecar.tell("GET", "/v1/caller").json
-    assert told == {"name": "local", "role": "admin", "tenants": [], "tokens": False}
+    assert told == {"name": "local", "role": "admin", "tenants": [], "sees": ["default"], "tokens": False}
 
 
 def test_recent_verdicts_come_with_what_was_asked_and_are_chosen(sidecar):
@@ -51,6 +51,7 @@ def test_a_token_for_other_tenants_sees_nothing_of_this_one(tmp_path):
              "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}  # fmt: skip
     with running_sidecar(tmp_path, {"tokens": [token], "tenants": {"a": {}, "b": {}}}) as own:
         headers = {"Authorization": "Bearer test"}
+        assert own.tell("GET", "/v1/caller", headers=headers).json["sees"] == ["b"]
         for path in ("timeline", "recent"):
             assert own.tell("GET", f"/v1/{path}?tenant=a", headers=headers).status == 403
             assert own.tell("GET", f"/v1/{path}?tenant=b", headers=headers).status == 200

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from redis_process import running_redis
 from sidecar_process import running_sidecar
 
 from tests.console.conftest import linked, watched
@@ -39,6 +40,24 @@ def test_the_overview_draws_what_was_counted_and_says_it_in_words(open_page):
     expect(rows(page, "Requests a second, by tier, as a table").first).to_be_visible()
     page.get_by_label("Span of the charts").select_option("day")
     expect(page.get_by_role("img", name=re.compile("Stops a second"))).to_be_visible()
+
+
+def test_an_outage_of_the_shared_state_is_seen_while_it_lasts(browser, tmp_path):
+    with running_redis(tmp_path) as redis:
+        extra = {"HEADCOUNT_STATE": redis.url}
+        with running_sidecar(tmp_path, extra=extra) as sidecar, watched(browser, sidecar) as open_page:
+            page = open_page("overview")
+            state = page.locator(".figures dd").last
+            expect(state).to_have_text("whole")
+            redis.kill()
+            sidecar.ask({"account": {"id": "a"}})
+            expect(state).to_have_text("degraded", timeout=30_000)
+            later = open_page("overview")  # an outage is when somebody opens it
+            expect(later.locator(".figures dd").last).to_have_text("degraded")
+            later.get_by_role("link", name="Tuning").click()
+            expect(later.get_by_role("alert")).to_contain_text("away")
+            redis.start()
+            expect(state).to_have_text("whole", timeout=60_000)
 
 
 def test_a_verdict_shows_up_by_itself_and_leads_to_all_its_reasons(open_page, peopled):
