@@ -55,7 +55,7 @@ def _sample(serving: Serving, tenant: TenantLimiter) -> dict[str, Any]:
 
 
 async def get_caller(admin: "Admin", request: web.Request) -> web.Response:
-    """Who asks, in which role, bound to which tenants (none: all), which it sees; and whether any token is configured."""
+    """Who asks, in which role, bound to which tenants (none: all), which it sees, and whether any token is set."""
     caller, tokens = request["caller"], bool(admin.serving.settings.tokens)
     sees = [name for name in sorted(admin.serving.limiter.tenants) if not caller.tenants or name in caller.tenants]
     told = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": sees, "tokens": tokens}
