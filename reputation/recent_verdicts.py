@@ -23,7 +23,13 @@ class Asked(NamedTuple):
 
 
 _pack = msgpack.Encoder().encode  # not JSON, which has no word for a limit without end
-_unpack = msgpack.Decoder(tuple[Asked, Verdict]).decode
+# the members of Asked one by one, because the compiler forgets the types of a NamedTuple's
+_unpack = msgpack.Decoder(tuple[tuple[str | None, str | None, str | None, float], Verdict]).decode
+
+
+def _read(kept: bytes) -> tuple[Asked, Verdict]:
+    asked, verdict = _unpack(kept)
+    return Asked(*asked), verdict
 
 
 class RecentVerdicts:
@@ -43,8 +49,8 @@ class RecentVerdicts:
     def get(self, id_: str, now: float) -> tuple[Asked, Verdict] | None:
         """Find a verdict of the window."""
         kept = self._kept.get(id_, now)
-        return None if kept is None else _unpack(kept)
+        return None if kept is None else _read(kept)
 
     def newest(self, most: int) -> Iterator[tuple[Asked, Verdict]]:
         """Up to `most` verdicts, newest first, each unpacked when it is come for."""
-        return map(_unpack, self._kept.newest(most))
+        return map(_read, self._kept.newest(most))
