@@ -4,7 +4,7 @@ A check reads what is known, scores it, takes from its buckets all or none, and 
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import NamedTuple
 
 from msgspec import UNSET, structs
 
@@ -37,6 +37,7 @@ from reputation.leases import Leases
 from reputation.policy import STANDARD, TIERS
 from reputation.purses import draws_of, excepted_draws
 from reputation.recent import Recent
+from reputation.recent_verdicts import RecentVerdicts
 from reputation.score import Score, risk
 from reputation.signals.seen import Seen
 from reputation.stores.memory import Row, TenantState
@@ -64,46 +65,25 @@ MOST_MARKS = 255  # small integers are shared, larger ones cost each row 32 byte
 NewId = Callable[[float], str]
 
 
-class Asked:
-    """What a recent verdict was asked, as far as it is kept: no key, nothing a client can make large."""
-
-    __slots__ = ("account", "cost", "ip", "route")
-
-    def __init__(self, account: str | None, ip: str | None, route: str | None, cost: float) -> None:
-        self.account: Final = account
-        self.ip: Final = ip
-        self.route: Final = route
-        self.cost: Final = cost
-
-
-class Assessed:
+class Assessed(NamedTuple):
     """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
 
     seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
     revision that judges it, previous its tier before, allow the exception that it falls under.
     """
 
-    __slots__ = (
-        "allow", "at", "cluster", "confidence", "draws", "previous", "request", "score", "seen", "tenant", "tier",
-        "who",
-    )  # fmt: skip
-
-    def __init__(
-        self, who: Who, request: Request, cluster: Cluster | None, confidence: float, score: Score, tier: int,
-        draws: list[Draw], at: float, tenant: Tenant, seen: Seen, previous: int, allow: Allow | None,
-    ) -> None:  # fmt: skip
-        self.who: Final = who
-        self.request: Final = request
-        self.cluster: Final = cluster
-        self.confidence: Final = confidence
-        self.score: Final = score
-        self.tier: Final = tier
-        self.draws: Final = draws
-        self.at: Final = at
-        self.tenant: Final = tenant
-        self.seen: Final = seen
-        self.previous: Final = previous
-        self.allow: Final = allow
+    who: Who
+    request: Request
+    cluster: Cluster | None
+    confidence: float
+    score: Score
+    tier: int
+    draws: list[Draw]
+    at: float
+    tenant: Tenant
+    seen: Seen
+    previous: int
+    allow: Allow | None
 
 
 Watch = Callable[[Assessed, Verdict], None]
@@ -122,7 +102,7 @@ class TenantLimiter:
         self.leases = Leases(self.witness)
         self.leases.ahead.tell(state.touch_bucket)
         self.counts = Counts()
-        self.verdicts: Recent[tuple[Asked, Verdict]] = Recent(EXPLAIN_WINDOW, KEPT_VERDICTS)
+        self.verdicts = RecentVerdicts(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret
         self.exceptions: Exceptions | None = None
         self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
@@ -192,7 +172,7 @@ class TenantLimiter:
         verdict = self._with_lease(self._answer(id_, assessed, taken), assessed, taken)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
-        self.verdicts.put(verdict.id, (_asked(request), verdict), now)
+        self.verdicts.put(verdict, request, now)
         if request.request.id is not None:
             self._repeats.put((who.name, request.request.id), verdict, now)
         for watch in self.watches:
@@ -305,11 +285,6 @@ class TenantLimiter:
         places = visited(row.recent)
         self.state.networks.learn_all(sorted({network_of(host) for host, _ in places}), bad=bad, now=now)
         self.state.asns.learn_all(sorted({asn for _, asn in places if asn}), bad=bad, now=now)
-
-
-def _asked(request: Request) -> Asked:
-    call = request.request
-    return Asked(request.account.id, request.client.ip, call.route, call.cost)
 
 
 def _decision(assessed: Assessed, taken: Taken) -> Decision:

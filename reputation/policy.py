@@ -27,6 +27,12 @@ class Limits:
         self.burst: Final = burst
         self.daily: Final = daily
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Limits) and self.burst == other.burst and self.daily == other.daily
+
+    def __hash__(self) -> int:
+        return hash((self.burst, self.daily))
+
 
 class Policy:
     """Compiled tables. bounds[i] is the log-odds at which tier i begins; tier 0 begins at minus infinity.

@@ -10,7 +10,8 @@ from reputation.errors import BadRequest
 from reputation.events import Verdict
 from reputation.http.admin_answers import Route, json_answer, whole
 from reputation.http.views import asked_view
-from reputation.limiter import Asked, TenantLimiter
+from reputation.limiter import TenantLimiter
+from reputation.recent_verdicts import Asked
 from reputation.serving import Serving
 from reputation.timeline import WINDOWS, Timeline, sample_of
 

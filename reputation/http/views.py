@@ -9,8 +9,9 @@ from reputation.errors import NotFound
 from reputation.facts import Facts, is_payer, is_proven
 from reputation.hydra.links import Cluster
 from reputation.keys import printed
-from reputation.limiter import Asked, TenantLimiter
+from reputation.limiter import TenantLimiter
 from reputation.policy import TIERS
+from reputation.recent_verdicts import Asked
 from reputation.score import counterfactual
 from reputation.stores.memory import Row
 

@@ -11,7 +11,6 @@ import pytest
 from reputation.bucket import Bucket, Limit
 from reputation.charges import Ask, Charge, Taken
 from reputation.identity import Who
-from reputation.limiter import Assessed
 from reputation.score import Score
 from reputation.signals.seen import Seen
 from reputation.stores.memory import Row
@@ -40,7 +39,7 @@ def test_a_compiled_module_gives_no_options_that_mypyc_drops(module):
             assert {keyword.arg for keyword in node.keywords} <= {"frozen"}, node.name
 
 
-@pytest.mark.parametrize("kind", [Ask, Assessed, Bucket, Charge, Limit, Row, Score, Seen, Taken, Who])
+@pytest.mark.parametrize("kind", [Ask, Bucket, Charge, Limit, Row, Score, Seen, Taken, Who])
 def test_plain_value_types_have_no_dict_in_either_form(kind):
     """A dict for each account would cost more than the account."""
     assert getattr(kind, "__dictoffset__", 0) == 0

@@ -1,0 +1,56 @@
+"""Verdicts of the last hour, for explanations and appeals, in bounded memory.
+
+They are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn free,
+memory that fell out of the processor's caches long ago.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from msgspec import msgpack
+
+from reputation.events import Request, Verdict
+from reputation.recent import Recent
+
+
+class Asked(NamedTuple):
+    """What a recent verdict was asked, as far as it is kept: no key, nothing a client can make large."""
+
+    account: str | None
+    ip: str | None
+    route: str | None
+    cost: float
+
+
+_pack = msgpack.Encoder().encode  # not JSON, which has no word for a limit without end
+# the members of Asked one by one, because the compiler forgets the types of a NamedTuple's
+_unpack = msgpack.Decoder(tuple[tuple[str | None, str | None, str | None, float], Verdict]).decode
+
+
+def _read(kept: bytes) -> tuple[Asked, Verdict]:
+    asked, verdict = _unpack(kept)
+    return Asked(*asked), verdict
+
+
+class RecentVerdicts:
+    """Verdicts by their id, each with what it was asked."""
+
+    def __init__(self, window: float, most: int) -> None:
+        self._kept: Recent[bytes] = Recent(window, most)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def put(self, verdict: Verdict, request: Request, now: float) -> None:
+        call = request.request
+        asked = Asked(request.account.id, request.client.ip, call.route, call.cost)
+        self._kept.put(verdict.id, _pack((asked, verdict)), now)
+
+    def get(self, id_: str, now: float) -> tuple[Asked, Verdict] | None:
+        """Find a verdict of the window."""
+        kept = self._kept.get(id_, now)
+        return None if kept is None else _read(kept)
+
+    def newest(self, most: int) -> Iterator[tuple[Asked, Verdict]]:
+        """Up to `most` verdicts, newest first, each unpacked when it is come for."""
+        return map(_read, self._kept.newest(most))

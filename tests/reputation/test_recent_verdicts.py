@@ -1,0 +1,27 @@
+"""Recent verdicts: what is read back is what was told, in either form and either mode, and bounded."""
+
+import pytest
+from engine import NOW, ask, check, tenant
+from msgspec import structs
+
+from reputation.events import Call, Client, Request
+from reputation.limiter import EXPLAIN_WINDOW
+from reputation.recent_verdicts import Asked, RecentVerdicts
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+def test_what_is_kept_packed_comes_back_equal(addresses, mode):
+    """Shadow mode tells of a limit without end, which JSON could not keep."""
+    engine = tenant(addresses, mode=mode)
+    verdict = check(engine, account={"id": "a"}, client={"ip": "11.0.0.1"}, request={"route": "/r", "cost": 2})
+    assert engine.verdicts.get(verdict.id, NOW) == (Asked("a", "11.0.0.1", "/r", 2.0), verdict)
+    assert engine.verdicts.get(verdict.id, NOW + EXPLAIN_WINDOW + 1) is None
+
+
+def test_the_newest_come_first_and_there_are_at_most_so_many(addresses):
+    verdict, kept = ask(tenant(addresses), "a"), RecentVerdicts(60.0, 10)
+    for n in range(25):
+        request = Request(client=Client(ip="11.0.0.1"), request=Call(route=f"/{n}"))
+        kept.put(structs.replace(verdict, id=str(n)), request, NOW)
+    assert len(kept) <= 10
+    assert [(told.id, asked.route) for asked, told in kept.newest(2)] == [("24", "/24"), ("23", "/23")]
