@@ -199,7 +199,7 @@ class TestMetrics:
 
 class TestPaths:
     def test_what_is_not_there_is_a_problem_document(self, sidecar):
-        for path in ("/", "/v1", "/v1/check", "/v1/accounts", "/consoles"):
+        for path in ("/v1", "/v1/check", "/v1/accounts", "/consoles"):
             answer = sidecar.tell("GET", path)
             if answer.status != 200:
                 assert answer.status in (404, 405)
