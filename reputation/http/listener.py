@@ -4,8 +4,6 @@ When the application gives a Reply, nothing is awaited and the answer is written
 awaitable, the connection waits for it before it reads on, so that answers stay in order.
 """
 
-import asyncio
-import contextlib
 import socket
 import time
 from collections import Counter
@@ -13,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from reputation.gateway import HttpMessage, Reply
+from reputation.http.lifetime import Lifetime
 from reputation.http.listener_connection import BODY, CLOSING, HEAD, IDLE, STALLED, Connection
 from reputation.http.wire_answers import FAILED, Answers
 from reputation.http.wire_heads import PlainMessages
@@ -41,7 +40,7 @@ class Listener(Protocol):
         """Stop accepting, let answers in flight finish within so many seconds; return how many were cut."""
 
 
-class Server:
+class Server(Lifetime[Connection]):
     """All connections of one listener: what they share, and counters for /metrics."""
 
     def __init__(
@@ -53,7 +52,7 @@ class Server:
         log: Log | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.sockets: tuple[socket.socket, ...] = ()
+        super().__init__()
         self.accepted = self.refused = self.requests = self.failures = 0
         self.bad_requests: Counter[str] = Counter()
         self.application = application
@@ -63,16 +62,9 @@ class Server:
         self.render = answers.render
         self._refresh = answers.refresh
         self.plain = PlainMessages(limits, self.body_limit).read
-        self.connections: set[Connection] = set()
-        self.refusing: set[Connection] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.draining = False
         self.now = clock()
         self._clock = clock
         self._log = log
-        self._quiet = asyncio.Event()
-        self._listening: asyncio.AbstractServer | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._times = {
             IDLE: limits.idle,
             HEAD: limits.head_time,
@@ -81,19 +73,9 @@ class Server:
             CLOSING: limits.linger,
         }
 
-    @property
-    def open(self) -> int:
-        return len(self.connections)
-
     async def listen(self, sock: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(lambda: Connection(self, loop), sock=sock)
-        self.sockets = (sock,)
-        self._tick(loop)
-
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.sweep(self._clock())
-        self._timer = loop.call_later(min(1.0, min(self._times.values()) / 4), self._tick, loop)
+        await self.serve(sock, lambda loop: Connection(self, loop))
+        self.every(min(1.0, min(self._times.values()) / 4), lambda: self.sweep(self._clock()))
 
     def sweep(self, now: float) -> None:
         """Set the time that connections see, and end those that took too long.
@@ -123,45 +105,6 @@ class Server:
         if len(self.refusing) * 8 < self.limits.connections:
             self.refusing.add(connection)
         return False
-
-    def left(self, connection: Connection) -> None:
-        self.connections.discard(connection)
-        self.refusing.discard(connection)
-        self._note_quiet()
-
-    def started(self, task: asyncio.Task[None]) -> None:
-        """Hold a task until it is done: nobody else may hold it once its client has gone."""
-        self.tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
-        self._note_quiet()
-
-    def _note_quiet(self) -> None:
-        if not self.connections and not self.tasks:
-            self._quiet.set()
-
-    async def drain(self, within: float) -> int:
-        """Stop accepting, close idle connections, let the others finish; return how many were cut off.
-
-        within: seconds. Answers from here on carry `Connection: close`.
-        """
-        self.draining = True
-        if self._listening is not None:
-            self._listening.close()
-        for connection in [*self.connections]:
-            connection.leave()
-        self._quiet.clear()
-        self._note_quiet()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._quiet.wait(), within)
-        left = len(self.connections)
-        for connection in [*self.connections, *self.refusing]:
-            connection.abort()
-        if self._timer is not None:
-            self._timer.cancel()
-        return left
 
 
 async def start(

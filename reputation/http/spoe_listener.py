@@ -5,7 +5,6 @@ a task waits for; ACKs carry the ids of their NOTIFY, so that they need no order
 """
 
 import asyncio
-import contextlib
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -27,6 +26,7 @@ from plugins.haproxy.spop import (
 )
 from plugins.haproxy.spop_data import INVALID, NORMAL, RESOURCES, TIMED_OUT, SpopError
 from reputation.gateway import HttpMessage, Reply
+from reputation.http.lifetime import Lifetime
 
 Application = Callable[[HttpMessage], Reply | Awaitable[Reply]]
 Log = Callable[[str, BaseException], None]
@@ -210,38 +210,24 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
 
-class SpoeServer:
+class SpoeServer(Lifetime[Connection]):
     """All connections: what they share, and counters for /metrics."""
 
     def __init__(
         self, application: Application, *, limits: SpoeLimits, log: Log | None, clock: Callable[[], float]
     ) -> None:
+        super().__init__()
         self.application = application
         self.limits = limits
         self.accepted = self.refused = self.requests = self.failures = self.bad_frames = 0
-        self.connections: set[Connection] = set()
-        self.tasks: set[asyncio.Future[None]] = set()
-        self.draining = False
         self.now = clock()
         self._clock = clock
         self._log = log
-        self._quiet = asyncio.Event()
-        self._listening: asyncio.AbstractServer | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def open(self) -> int:
-        return len(self.connections)
 
     async def listen(self, sock: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(lambda: Connection(self), sock=sock)
-        self._tick(loop)
-
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.sweep(self._clock())
+        await self.serve(sock, lambda _loop: Connection(self))
         shortest = min(self.limits.hello, self.limits.idle, self.limits.write)
-        self._timer = loop.call_later(min(1.0, shortest / 4), self._tick, loop)
+        self.every(min(1.0, shortest / 4), lambda: self.sweep(self._clock()))
 
     def sweep(self, now: float) -> None:
         """Set the time that connections see, and end those that took too long."""
@@ -257,50 +243,12 @@ class SpoeServer:
         self.connections.add(connection)
         return True
 
-    def left(self, connection: Connection) -> None:
-        self.connections.discard(connection)
-        self._note_quiet()
-
     def failed(self, error: BaseException) -> Reply:
         """Count and log a failure; HAProxy then goes on as if Headcount were absent."""
         self.failures += 1
         if self._log is not None:
             self._log("application_failed", error)
         return FAILED
-
-    def started(self, task: "asyncio.Future[None]") -> None:
-        """Hold a task until it is done."""
-        self.tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: "asyncio.Future[None]") -> None:
-        self.tasks.discard(task)
-        self._note_quiet()
-
-    def _note_quiet(self) -> None:
-        if not self.connections and not self.tasks:
-            self._quiet.set()
-
-    async def drain(self, within: float) -> int:
-        """Stop accepting, say goodbye to idle connections, let the others finish; return how many were cut off.
-
-        within: seconds.
-        """
-        self.draining = True
-        if self._listening is not None:
-            self._listening.close()
-        for connection in [*self.connections]:
-            connection.leave()
-        self._quiet.clear()
-        self._note_quiet()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._quiet.wait(), within)
-        left = len(self.connections)
-        for connection in [*self.connections]:
-            connection.abort()
-        if self._timer is not None:
-            self._timer.cancel()
-        return left
 
 
 async def start(
