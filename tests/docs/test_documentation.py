@@ -165,3 +165,21 @@ def test_a_change_log_entry_is_there_for_the_version():
 def test_defaults_named_in_the_readme_are_the_defaults():
     assert TenantSettings().preset == "balanced"
     assert TenantSettings().linking.purse_units == 2.0, "the README says an honest account or two"
+
+
+def test_every_cell_of_what_gateways_can_do_names_its_test():
+    """Or says that nothing is done or tested, or leads to a measurement; and each test that is named exists."""
+    page = (ROOT / "docs" / "gateways.md").read_text()
+    section = page.split("## What each can do, and what shows it\n")[1].split("\n## ")[0]
+    named = dict(re.findall(r"^- (\w): `([^`]+)`$", section, re.MULTILINE))
+    cells = [
+        cell.strip() for row in re.findall(r"^\| (.*) \|$", section, re.MULTILINE)[2:] for cell in row.split("|")[1:]
+    ]
+    used = {
+        letter for cell in cells for letters in re.findall(r"\(((?:\w, )*\w)\)", cell) for letter in letters.split(", ")
+    }
+    assert used == set(named)
+    assert [cell for cell in cells if not re.search(r"\(\w|not tested here|^nothing|\]\(", cell)] == []
+    for test in named.values():
+        path, name = test.split("::")
+        assert f"def {name}(" in (ROOT / path).read_text(), test
