@@ -90,12 +90,8 @@ def write(directory: Path, places: Places, shipped: str) -> None:
 def running(directory: Path, places: Places, haproxy: str) -> Iterator[dict[str, tuple[int, int]]]:
     """Start everything on its core; give what to ask, and whose CPU counts: a port and a process."""
     near, far = cores()
-    headcount = [
-        str(Path(sys.executable).with_name("headcount")),
-        "serve",
-        "--config",
-        str(directory / "headcount.yaml"),
-    ]
+    program = str(Path(sys.executable).with_name("headcount"))
+    headcount = [program, "serve", "--state", ":memory:", "--config", str(directory / "headcount.yaml")]
     headcount += [
         f"--{name}=127.0.0.1:{getattr(places, port)}" for name, port in (("listen", "check"), ("admin", "admin"))
     ]
