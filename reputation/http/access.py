@@ -9,7 +9,6 @@ from reputation.config import TokenSettings
 from reputation.errors import BadRequest, NotAllowed, NotAuthenticated
 
 ROLES = {"reader": 0, "operator": 1, "admin": 2}
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Caller(NamedTuple):
@@ -28,7 +27,7 @@ def is_loopback(host: str) -> bool:
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
 
 
 def authenticate(tokens: tuple[TokenSettings, ...], authorization: str | None) -> Caller:
@@ -52,9 +51,9 @@ def check_local(host: str | None, method: str, content_type: str, origin: str | 
     A page elsewhere can send forms and simple requests, and with DNS rebinding its own Host; it cannot send
     application/json without asking first, nor choose the Host header.
     """
-    if _without_port(host or "") not in LOOPBACK_NAMES:
+    if not is_loopback(_without_port(host or "")):
         raise NotAllowed("without tokens the admin listener answers to a loopback Host alone, such as 127.0.0.1")
-    if origin is not None and _without_port(origin.partition("://")[2]) not in LOOPBACK_NAMES:
+    if origin is not None and not is_loopback(_without_port(origin.partition("://")[2])):
         raise NotAllowed("without tokens no other site may call the admin listener")
     if method not in ("GET", "HEAD", "DELETE") and content_type != "application/json":
         raise BadRequest("send Content-Type: application/json", "")

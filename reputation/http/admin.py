@@ -41,7 +41,10 @@ class Admin:
         admin_console.watch(app, self.serving)
         for route in ROUTES:
             path = route.path.replace(".+", "(?s:.+)")  # an id may have line ends
-            app.router.add_route(route.method, path, self._guarded(route))
+            handler = self._guarded(route)
+            app.router.add_route(route.method, path, handler)
+            if route.method == "GET":
+                app.router.add_route("HEAD", path, handler)
         return app
 
     def _guarded(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -196,7 +199,7 @@ async def _problems(
     except Problem as problem:
         return _problem(problem)
     except web.HTTPException as error:
-        found = Problem(error.reason)
+        found = Problem(error.reason, "" if error.status == 413 else None)
         found.status, found.title = error.status, error.reason
         answer = _problem(found)
         if "Allow" in error.headers:

@@ -35,6 +35,21 @@ _ID = {
 }
 
 
+_READ = frozenset(
+    {"Request", "Account", "AccountFacts", "Organisation", "Payment", "Client", "Call", "LeaseReport", "Settle"}
+    | {"Outcome", "OrderBody", *(kind.__name__ for kind in openapi_tuning.TYPES if kind.__name__.endswith("Body"))}
+)
+"""Types that are read from bodies, where null is the same as leaving a member out."""
+
+
+def _let_null_stand(schema: dict[str, Any]) -> None:
+    for name, member in schema["properties"].items():
+        if isinstance(member.get("additionalProperties"), dict) and member["additionalProperties"]:
+            member["additionalProperties"] = {"anyOf": [member["additionalProperties"], {"type": "null"}]}
+        if name not in schema.get("required", ()):
+            schema["properties"][name] = {"anyOf": [member, {"type": "null"}]}
+
+
 def _time_schema(kind: type) -> dict[str, Any]:
     if kind is not Seconds:
         raise NotImplementedError(kind)
@@ -153,6 +168,8 @@ _PARTS = openapi_tuning.Parts(_operation, _answer, _ref, (_ID, _TENANT))
 def description() -> bytes:
     """Return the OpenAPI 3.1 document as JSON."""
     _, components = msgspec.json.schema_components(_TYPES, schema_hook=_time_schema, ref_template=_TEMPLATE)
+    for name in {*components} & _READ:
+        _let_null_stand(components[name])
     limit = components["BindingLimit"]["properties"]
     for name in ("rate", "burst", "remaining"):
         limit[name] = {"type": ["number", "null"], "description": "null in shadow mode: no limit."}

@@ -20,8 +20,9 @@ class ReplyError(ValueError):
 
 
 def problem(status: int, title: str) -> Reply:
-    """Make a problem document (RFC 9457) that says no more than its title."""
-    return Reply(status, msgspec.json.encode({"type": "about:blank", "title": title, "status": status}), PROBLEM)
+    """Make a problem document (RFC 9457) that says no more than its title; the pointer of 413 is the whole body."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": title}
+    return Reply(status, msgspec.json.encode(body | ({"pointer": ""} if status == 413 else {})), PROBLEM)
 
 
 def refuse(refusal: Refusal) -> Reply:

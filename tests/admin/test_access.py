@@ -31,7 +31,17 @@ class TestWithoutTokens:
     """Browsers on this machine run other people's pages; none of them may write here."""
 
     @pytest.mark.parametrize(
-        "host", ["127.0.0.1", "127.0.0.1:8471", "localhost", "localhost:8471", "[::1]", "[::1]:8471"]
+        "host",
+        [
+            "127.0.0.1",
+            "127.0.0.1:8471",
+            "localhost",
+            "localhost:8471",
+            "[::1]",
+            "[::1]:8471",
+            "LocalHost:8471",
+            "127.0.0.2:8471",
+        ],
     )
     def test_a_loopback_host_is_let_in(self, host):
         assert check_local(host, "GET", "", None).role == "admin"

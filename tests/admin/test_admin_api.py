@@ -76,7 +76,7 @@ class TestAccounts:
             ({"payment": {"status": "paid"}}, 422, "/payment/status"),
             ({"created_at": "soon"}, 422, "/created_at"),
             ({"created_at": -5}, 422, "/created_at"),
-            (b'{"x": "' + b"x" * 70_000 + b'"}', 413, None),
+            (b'{"x": "' + b"x" * 70_000 + b'"}', 413, ""),
         ],
     )
     def test_malformed_facts_are_a_problem_at_their_place_and_are_not_kept(self, sidecar, body, status, pointer):
@@ -108,9 +108,9 @@ class TestOutcomes:
     @pytest.mark.parametrize(
         ("body", "status", "pointer"),
         [
-            ({"account": "a"}, 422, ""),
+            ({"account": "a"}, 422, "/outcome"),
             ({"account": "a", "outcome": "fine"}, 422, "/outcome"),
-            ({"outcome": "good"}, 422, ""),
+            ({"outcome": "good"}, 422, "/account"),
             ({"account": "a", "outcome": "good", "tenant": "x"}, 404, "/tenant"),
         ],
     )
@@ -205,12 +205,40 @@ class TestPaths:
                 assert answer.status in (404, 405)
                 assert answer.json["status"] == answer.status
 
+    @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json"])
+    def test_what_can_be_got_can_be_asked_for_its_head(self, sidecar, path):
+        """Probes ask so."""
+        answer = sidecar.tell("HEAD", path)
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == sidecar.tell("GET", path).headers["Content-Type"]
+
+    def test_a_large_body_is_a_problem_of_the_whole_body(self, sidecar):
+        answer = sidecar.tell("PUT", "/v1/accounts/large", {"plan": "x" * 70_000})
+        assert (answer.status, answer.json["status"], answer.json["pointer"]) == (413, 413, "")
+
+    @pytest.mark.parametrize(
+        ("body", "pointer"),
+        [({"external": {"stripe": 5}}, "/external"), ({"payment": {"status": "x"}}, "/payment/status")],
+    )
+    def test_a_pointer_leads_to_what_is_there(self, sidecar, body, pointer):
+        assert sidecar.tell("PUT", "/v1/accounts/pointed", body).json["pointer"] == pointer
+
+    @pytest.mark.parametrize(
+        ("path", "body", "words"),
+        [
+            ("/v1/allow", {"kind": "x", "value": "a", "expires_in": 9, "reason": "r"}, "account, network, asn"),
+            ("/v1/labels", {"account": "a", "label": "x"}, "abuse, good"),
+        ],
+    )
+    def test_an_unknown_word_is_answered_with_the_known_ones(self, sidecar, path, body, words):
+        assert words in sidecar.tell("POST", path, body).json["detail"]
+
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),
         [
             ("PATCH", "/v1/accounts/a", {"PUT", "GET", "DELETE"}),
             ("DELETE", "/v1/outcomes", {"POST"}),
-            ("POST", "/metrics", {"GET"}),
+            ("POST", "/metrics", {"GET", "HEAD"}),
         ],
     )
     def test_another_method_is_told_the_right_ones(self, sidecar, method, path, allowed):

@@ -77,7 +77,9 @@ def test_refusals_fail_closed() -> None:
 
 
 def test_problem() -> None:
-    """A problem document has a type, a title and the status."""
+    """A problem document has what the API's description asks for, and the pointer of a large body is all of it."""
     assert problem(413, "The body is too large").body == (
-        b'{"type":"about:blank","title":"The body is too large","status":413}'
+        b'{"type":"about:blank","title":"The body is too large","status":413,'
+        b'"detail":"The body is too large","pointer":""}'
     )
+    assert b"pointer" not in problem(503, "Too many connections").body

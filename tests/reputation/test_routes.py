@@ -91,11 +91,13 @@ MALFORMED = {
     "an organisation without id": (
         '{"account": {"id": "a", "organisation": {"verified": true}}}',
         422,
-        "/account/organisation",
+        "/account/organisation/id",
         "`id`",
     ),
     "an unknown tenant": (A + '"tenant": "nobody"}', 404, "/tenant", "no tenant is called"),
-    "a lease without id": (A + '"leases": [{"used": 1}]}', 422, "/leases/0", "`id`"),
+    "a lease without id": (A + '"leases": [{"used": 1}]}', 422, "/leases/0/id", "`id`"),
+    "a lease whose id is null": (A + '"leases": [{"id": null}]}', 422, "/leases/0/id", "`id`"),
+    "null among words": ('{"account": {"id": "a", "verified": [null]}}', 422, "/account/verified/0", "got `null`"),
     "half a slice": (A + '"leases": [{"id": "l", "slices": [[1]]}]}', 422, "/leases/0/slices/0", "length 2"),
     "bytes that are no UTF-8": (b'{"account": {"id": "\xff"}}', 400, "", "UTF-8"),
     "half a surrogate pair": ('{"account": {"id": "\\ud800"}}', 400, "", "JSON"),
@@ -125,6 +127,15 @@ def routes(addresses):
 def post(routes, body, path=b"/v1/check", headers=JSON):
     data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
     return routes(HttpMessage(b"POST", path, list(headers), data))
+
+
+def test_null_is_the_same_as_leaving_a_member_out(routes):
+    """Many clients write null for what they do not have."""
+    body = {"tenant": None, "at": None, "account": None, "client": {"ip": "203.0.113.7", "ja4": None}, "lease": None}
+    body |= {"request": {"id": None, "cost": None, "hold": None, "content": None}, "leases": None}
+    reply = post(routes, body)
+    assert reply.status == 200
+    assert json.loads(reply.body)["limit"]["remaining"] == json.loads(reply.body)["limit"]["burst"] - 1
 
 
 @pytest.mark.parametrize("what", MALFORMED)
@@ -163,7 +174,7 @@ names = st.sampled_from(["tenant", "at", "account", "client", "request", "leases
     st.dictionaries(names, members | st.dictionaries(st.sampled_from(["id", "ip", "key", "cost", "payment"]), members))
 )
 def test_no_json_makes_it_fail_and_every_error_points_into_the_body(addresses, body):
-    """A pointer leads to a member that is there, or to the one that lacks something."""
+    """A pointer leads to a member that is there, or to one that is missing where it is needed."""
     routes = CheckRoutes(limiter(addresses), lambda: NOW, new_id, lambda: None, lambda *_: None)
     reply = post(routes, json.dumps(body))
     if reply.status == 200:
@@ -171,7 +182,7 @@ def test_no_json_makes_it_fail_and_every_error_points_into_the_body(addresses, b
     place = body
     for part in json.loads(reply.body).get("pointer", "").split("/")[1:]:
         if isinstance(place, dict) and part not in place:
-            assert part in ("account", "tenant")
+            assert part in ("account", "tenant", "id")
             return
         place = place[int(part)] if isinstance(place, list) else place[part]
 
