@@ -14,6 +14,9 @@ MOST_VALUES = 100_000
 """Values after aliases are followed, which can be far more than there are bytes."""
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 reads 1e6 as a text; in YAML 1.2 and JSON, and for everybody who writes it, it is a number."""
 
@@ -67,8 +70,17 @@ def _walk(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], i
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigError(f"{name}, line {key.start_mark.line + 1}: a key is a word, not a list or a map")
+            _check_text(key, name)
             _walk(value, (*path, key.value), lines, name)
             lines[(*path, key.value)] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for i, value in enumerate(node.value):
             _walk(value, (*path, str(i)), lines, name)
+    else:
+        _check_text(node, name)
+
+
+def _check_text(node: yaml.ScalarNode, name: str) -> None:
+    """An escape can write half of a surrogate pair, which is no text that could go anywhere."""
+    if _SURROGATE.search(node.value):
+        raise ConfigError(f"{name}, line {node.start_mark.line + 1}: half of a surrogate pair is no character")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from reputation.commands.admin_api import call, part
-from reputation.commands.options import Span, json_option, moment, on_sidecar
+from reputation.commands.options import Span, json_option, moment, on_sidecar, say
 from reputation.tuning.exceptions import AllowKind
 
 
@@ -59,7 +59,8 @@ def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
 @click.argument("exception")
 @click.option("--reason", required=True, help="Why; it goes to the audit log.")
 @on_sidecar
-def remove(exception: str, reason: str, tenant: str, admin: str, token: str | None) -> None:
+@json_option
+def remove(exception: str, reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     """End EXCEPTION, the id of one in force, before its time."""
     call(admin, token, "DELETE", f"/v1/allow/{part(exception)}?tenant={part(tenant)}&reason={part(reason)}")
-    click.echo(f"{exception}: ended")
+    say({"id": exception, "tenant": tenant, "reason": reason}, f"{exception}: ended", as_json=as_json)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reputation.commands.admin_api import call, part
-from reputation.commands.options import ends_well, moment, on_sidecar
+from reputation.commands.options import ends_well, json_option, moment, on_sidecar
 
 PAGE = 1000
 
@@ -21,8 +21,9 @@ def audit() -> None:
 
 @audit.command()
 @on_sidecar
+@json_option
 @ends_well
-def export(tenant: str, admin: str, token: str | None) -> None:
+def export(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyway
     """Print every line of the log as JSON, the oldest first."""
     for entry in _all(tenant, admin, token):
         click.echo(json.dumps(entry))
@@ -31,9 +32,13 @@ def export(tenant: str, admin: str, token: str | None) -> None:
 @audit.command("list")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="Lines at most.")
 @on_sidecar
-def list_(limit: int, tenant: str, admin: str, token: str | None) -> None:
+@json_option
+def list_(limit: int, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     """Show the newest lines, newest first."""
     found = call(admin, token, "GET", f"/v1/audit?tenant={part(tenant)}&limit={limit}")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
     table = Table("when (UTC)", "who", "what", "of", "why")
     for entry in found["entries"]:
         row = (moment(entry["at"]), entry["who"], entry["what"], entry.get("subject", ""), entry.get("why", ""))

@@ -1,5 +1,6 @@
 """`headcount check`: one verdict without a sidecar, to see what a configuration makes of a request."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,11 @@ from reputation.wire import read
 @json_option
 @ends_well
 def check(body: str, config: Path | None, *, as_json: bool) -> None:
-    """Give one verdict for BODY, the JSON of POST /v1/check (@FILE reads it from a file).
+    """Give one verdict for BODY, the JSON of POST /v1/check (@FILE reads it from a file, - from standard input).
 
     The engine starts empty, so what a running sidecar has learnt is not in it.
     """
-    text = _read(Path(body[1:])) if body.startswith("@") else body.encode("utf-8", "surrogateescape")
+    text = _text(body)
     settings, now = read_settings(config), time.time()
     request = read(msgspec.json.Decoder(Request, dec_hook=wire_type), text)
     verdict = build(settings, open_addresses(settings, now)).check(request, now, Ulids())
@@ -34,6 +35,12 @@ def check(body: str, config: Path | None, *, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(verdict)).decode())
     else:
         show(msgspec.to_builtins(verdict))
+
+
+def _text(body: str) -> bytes:
+    if body == "-":
+        return sys.stdin.buffer.read()
+    return _read(Path(body[1:])) if body.startswith("@") else body.encode("utf-8", "surrogateescape")
 
 
 def _read(path: Path) -> bytes:

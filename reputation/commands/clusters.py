@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reputation.commands.admin_api import call, part
-from reputation.commands.options import admin_option, json_option, token_option
+from reputation.commands.options import admin_option, json_option, say, token_option
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 tenant_option = click.option("--tenant", default="default", show_default=True)
@@ -59,7 +59,8 @@ def show(cluster: str, tenant: str, admin: str, token: str | None, *, as_json: b
 @tenant_option
 @admin_option
 @token_option
-def order(**given: Any) -> None:
+@json_option
+def order(*, as_json: bool, **given: Any) -> None:
     """Say what is to become of a cluster or of an account in it, from the next linking on.
 
     split: the members are not linked with each other again; pin: the account stays in the cluster; release: the
@@ -68,7 +69,7 @@ def order(**given: Any) -> None:
     body = {name: given[name] for name in ("ruling", "cluster", "account", "reason") if given[name] is not None}
     body["expires_in"] = _seconds(given["expires"])
     call(given["admin"], given["token"], "POST", f"/v1/orders?tenant={part(given['tenant'])}", body)
-    click.echo(f"{given['ruling']}: in force from the next linking on")
+    say(body, f"{given['ruling']}: in force from the next linking on", as_json=as_json)
 
 
 def _seconds(text: str) -> float:

@@ -7,8 +7,9 @@ import click
 import msgspec
 import yaml
 
-from reputation.commands.options import ends_well, json_option
+from reputation.commands.options import FAILED, config_option, ends_well, json_option, say
 from reputation.config import compile_tenants, schema
+from reputation.errors import ConfigError
 from reputation.sidecar import read_settings
 from reputation.tenants import in_force
 
@@ -21,21 +22,34 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("file", type=FILE)
-@ends_well
-def validate(file: Path) -> None:
-    """Read FILE strictly; the first fault is named with its line."""
-    names = sorted(compile_tenants(read_settings(file)))
-    click.echo(f"{file}: well; tenants: {', '.join(names)}")
+@click.argument("file", type=FILE, required=False)
+@config_option
+@json_option
+@click.pass_context
+def validate(context: click.Context, file: Path | None, config: Path | None, *, as_json: bool) -> None:
+    """Read FILE, or the one of --config, strictly; the first fault is named with its line, and is exit code 1."""
+    path = file or config
+    if path is None:
+        raise click.UsageError("name a file, or set HEADCOUNT_CONFIG")
+    try:
+        names = sorted(compile_tenants(read_settings(path)))
+    except ConfigError as error:
+        if not as_json:
+            raise click.ClickException(str(error)) from None
+        click.echo(json.dumps({"file": str(path), "valid": False, "error": str(error)}, indent=2))
+        context.exit(FAILED)
+    found = {"file": str(path), "valid": True, "tenants": names}
+    say(found, f"{path}: well; tenants: {', '.join(names)}", as_json=as_json)
 
 
 @config.command()
 @click.argument("file", type=FILE, required=False)
+@config_option
 @json_option
 @ends_well
-def show(file: Path | None, *, as_json: bool) -> None:
-    """Show every setting of FILE as it is in force, presets laid out."""
-    settings = read_settings(file)
+def show(file: Path | None, config: Path | None, *, as_json: bool) -> None:
+    """Show every setting of FILE, or of --config, as it is in force, presets laid out."""
+    settings = read_settings(file or config)
     found = msgspec.to_builtins(settings)
     found["tenants"] = {
         name: msgspec.to_builtins(in_force(tenant)) for name, tenant in compile_tenants(settings).items()
@@ -44,6 +58,7 @@ def show(file: Path | None, *, as_json: bool) -> None:
 
 
 @config.command("schema")
-def schema_() -> None:
+@json_option
+def schema_(*, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyway
     """Print the JSON Schema of the configuration file, for editors."""
     click.echo(json.dumps(schema(), indent=2))

@@ -1,5 +1,6 @@
 """`headcount healthcheck`: for containers; imports next to nothing, because it runs every few seconds."""
 
+import json
 import socket
 import sys
 
@@ -10,15 +11,19 @@ TIMEOUT = 2.0
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Listener to ask: HOST:PORT or unix:PATH.")
-def healthcheck(listen: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def healthcheck(listen: str, *, as_json: bool) -> None:
     """Ask a running sidecar whether it is ready; exit code 0 if it is, else 1."""
     try:
         status = _ask(listen)
     except (OSError, ValueError) as error:
-        click.echo(f"no answer on {listen}: {error}", err=True)
-        sys.exit(1)
-    click.echo("ready" if status == "200" else f"not ready: {status}")
-    sys.exit(status != "200")
+        status, words = "", f"no answer on {listen}: {error}"
+    else:
+        words = "ready" if status == "200" else f"not ready: {status}"
+    ready = status == "200"
+    # the words of an error are told on standard error, where people look for them
+    click.echo(json.dumps({"ready": ready, "detail": words}) if as_json else words, err=not (as_json or status))
+    sys.exit(not ready)
 
 
 def _ask(listen: str) -> str:

@@ -8,7 +8,7 @@ import click
 from rich.progress import track
 
 from reputation.commands.admin_api import call, part
-from reputation.commands.options import on_sidecar
+from reputation.commands.options import json_option, on_sidecar, say
 from reputation.events import OutcomeKind
 from reputation.tuning.labels import LabelWord
 
@@ -22,8 +22,9 @@ COLUMNS = ("account", "label")
               help="Read labels from a file with the columns account, label and perhaps reason.")  # fmt: skip
 @click.option("--reason", default="", help="Why; it stays with a label.")
 @on_sidecar
+@json_option
 def label(account: str | None, outcome: str | None, file: Path | None, reason: str, tenant: str, admin: str,
-          token: str | None) -> None:  # fmt: skip
+          token: str | None, *, as_json: bool) -> None:  # fmt: skip
     """Report OUTCOME for ACCOUNT: abuse and good are your word on it, a label; or import labels from a CSV file."""
     if file is not None:
         if account is not None:
@@ -31,7 +32,7 @@ def label(account: str | None, outcome: str | None, file: Path | None, reason: s
         rows = _rows(file)
         for row in track(rows, "labelling", transient=True):
             _keep(admin, token, tenant, row)
-        click.echo(f"{len(rows):,} labels kept")
+        say({"tenant": tenant, "labels": len(rows)}, f"{len(rows):,} labels kept", as_json=as_json)
         return
     if account is None or outcome is None:
         raise click.UsageError("name an account and what became of it, such as: headcount label acct_42 good")
@@ -39,7 +40,7 @@ def label(account: str | None, outcome: str | None, file: Path | None, reason: s
         _keep(admin, token, tenant, {"account": account, "label": outcome, "reason": reason})
     else:
         call(admin, token, "POST", "/v1/outcomes", {"tenant": tenant, "account": account, "outcome": outcome})
-    click.echo(f"{account}: {outcome}")
+    say({"tenant": tenant, "account": account, "outcome": outcome}, f"{account}: {outcome}", as_json=as_json)
 
 
 def _keep(admin: str, token: str | None, tenant: str, row: dict[str, Any]) -> None:

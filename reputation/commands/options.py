@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -58,6 +59,11 @@ class Span(click.ParamType[float, Any]):
         return float(int(match[1]) * _UNITS[match[2]])
 
 
+def say(found: Any, words: str, *, as_json: bool) -> None:
+    """Print what a command did: JSON for programs, else words for people."""
+    click.echo(json.dumps(found, indent=2) if as_json else words)
+
+
 def moment(at: float) -> str:
     """A time for people, in UTC."""
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M")
@@ -71,7 +77,8 @@ def ends_well(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except (ConfigError, Problem) as error:
-            raise click.ClickException(str(error)) from None
+            where = f" ({error.pointer})" if isinstance(error, Problem) and error.pointer else ""
+            raise click.ClickException(f"{error}{where}") from None
         except BrokenPipeError:
             sys.exit(FAILED)
 

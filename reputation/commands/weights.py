@@ -9,8 +9,8 @@ import yaml
 from rich.console import Console
 from rich.table import Column, Table
 
-from reputation.commands.admin_api import Heard, call, exchange, path_of
-from reputation.commands.options import ends_well, json_option, moment, on_sidecar
+from reputation.commands.admin_api import call, exchange, path_of
+from reputation.commands.options import ends_well, json_option, moment, on_sidecar, say
 from reputation.commands.weights_cases import test
 from reputation.commands.weights_draft import laid_over, read_overrides
 from reputation.commands.weights_replay import replay
@@ -86,9 +86,10 @@ def show(revision: int | None, tenant: str, admin: str, token: str | None, *, as
 @click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="Such as weights.asn=0.5; may be repeated.")
 @reason_option
 @on_sidecar
+@json_option
 @ends_well
 def edit(file: Path | None, parent: int | None, preset: str | None, changes: tuple[str, ...], reason: str, tenant: str,
-         admin: str, token: str | None) -> None:  # fmt: skip
+         admin: str, token: str | None, *, as_json: bool) -> None:  # fmt: skip
     """Make a new revision of FILE (YAML), of --set, or in your editor. It is in force nowhere yet."""
     heard = exchange(admin, token, "GET", path_of(tenant))
     parent = parent or heard.found["revision"]
@@ -98,7 +99,8 @@ def edit(file: Path | None, parent: int | None, preset: str | None, changes: tup
     draft = read_overrides(file) if file else laid_over(settings, changes) if changes or preset else _edited(settings)
     body = {"settings": draft, "parent": parent, "reason": reason}
     made = exchange(admin, token, "POST", path_of(tenant, "/revisions"), body, heard.etag).found
-    click.echo(f"revision {made['number']} is kept, in force nowhere. Next: headcount weights replay {made['number']}")
+    words = f"revision {made['number']} is kept, in force nowhere. Next: headcount weights replay {made['number']}"
+    say(made, words, as_json=as_json)
 
 
 def _edited(settings: dict[str, Any]) -> dict[str, Any]:
@@ -133,10 +135,12 @@ def diff(before: int, after: int | None, tenant: str, admin: str, token: str | N
 @click.argument("revision", type=click.IntRange(1))
 @reason_option
 @on_sidecar
-def shadow(revision: int, reason: str, tenant: str, admin: str, token: str | None) -> None:
+@json_option
+def shadow(revision: int, reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     """Score live traffic with REVISION beside the live one; nobody is judged by it."""
-    _step(admin, token, tenant, {"step": "shadow", "revision": revision, "reason": reason})
-    click.echo(f"revision {revision} is scored beside the live one. Next: headcount weights show, to see what it moves")
+    stepped = _step(admin, token, tenant, {"step": "shadow", "revision": revision, "reason": reason})
+    words = f"revision {revision} is scored beside the live one. Next: headcount weights show, to see what it moves"
+    say(stepped, words, as_json=as_json)
 
 
 @weights.command()
@@ -147,34 +151,38 @@ def shadow(revision: int, reason: str, tenant: str, admin: str, token: str | Non
               help="A canary that is stricter with more payers than this ends itself.")  # fmt: skip
 @reason_option
 @on_sidecar
+@json_option
 def promote(revision: int, percent: float, max_payers_tightened: int, reason: str, tenant: str, admin: str,
-            token: str | None) -> None:  # fmt: skip
+            token: str | None, *, as_json: bool) -> None:  # fmt: skip
     """Let REVISION judge a share of the accounts, or all of them, on every replica within 2 s."""
     body = {"step": "promote", "revision": revision, "percent": percent, "reason": reason}
-    _step(admin, token, tenant, body | {"most_payers_tightened": max_payers_tightened})
+    stepped = _step(admin, token, tenant, body | {"most_payers_tightened": max_payers_tightened})
     back = "headcount weights rollback --reason ..."
     next_ = f"To go back: {back}" if percent >= 100 else "Next: headcount weights show, to see what it moves"
-    click.echo(
-        f"revision {revision} judges {'every account' if percent >= 100 else f'{percent:g}% of accounts'}. {next_}"
-    )
+    words = f"revision {revision} judges {'every account' if percent >= 100 else f'{percent:g}% of accounts'}. {next_}"
+    say(stepped, words, as_json=as_json)
 
 
 @weights.command()
 @reason_option
 @on_sidecar
-def rollback(reason: str, tenant: str, admin: str, token: str | None) -> None:
+@json_option
+def rollback(reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     """Put the revision that was live before in force again, and end any trial."""
-    rollout = _step(admin, token, tenant, {"step": "rollback", "reason": reason}).found["rollout"]
-    click.echo(f"revision {rollout['live']} is live again")
+    stepped = _step(admin, token, tenant, {"step": "rollback", "reason": reason})
+    rollout = stepped["rollout"]
+    say(stepped, f"revision {rollout['live']} is live again", as_json=as_json)
 
 
 @weights.command()
 @reason_option
 @on_sidecar
-def stop(reason: str, tenant: str, admin: str, token: str | None) -> None:
+@json_option
+def stop(reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     """End a shadow or canary; the live revision judges everybody."""
-    rollout = _step(admin, token, tenant, {"step": "stop", "reason": reason}).found["rollout"]
-    click.echo(f"no revision is on trial; revision {rollout['live']} judges everybody")
+    stepped = _step(admin, token, tenant, {"step": "stop", "reason": reason})
+    rollout = stepped["rollout"]
+    say(stepped, f"no revision is on trial; revision {rollout['live']} judges everybody", as_json=as_json)
 
 
 weights.add_command(replay)
@@ -182,6 +190,7 @@ weights.add_command(suggest)
 weights.add_command(test)
 
 
-def _step(admin: str, token: str | None, tenant: str, body: dict[str, Any]) -> Heard:
+def _step(admin: str, token: str | None, tenant: str, body: dict[str, Any]) -> Any:
+    """Take a step; returns {"tenant", "rollout"}."""
     etag = exchange(admin, token, "GET", path_of(tenant)).etag
-    return exchange(admin, token, "POST", path_of(tenant, "/rollout"), body, etag)
+    return exchange(admin, token, "POST", path_of(tenant, "/rollout"), body, etag).found

@@ -22,6 +22,9 @@ class TestCheck:
         assert verdict["decision"] == "allow"
         assert verdict["reasons"][0]["signal"] == "prior"
 
+    def test_from_standard_input(self):
+        assert json.loads(command("check", "--json", "-", given=json.dumps(CHECK)).words)["decision"] == "allow"
+
     def test_from_a_file_with_a_configuration_from_the_environment(self, tmp_path):
         (tmp_path / "body.json").write_text(json.dumps(CHECK))
         (tmp_path / "headcount.yaml").write_text("tenants: {default: {prior: -5}}")
@@ -38,7 +41,7 @@ class TestCheck:
         [
             ("{", "JSON"),
             ("{}", "account.id"),
-            ('{"account": {"id": 5}}', "Expected"),
+            ('{"account": {"id": 5}}', "got `int` (/account/id)"),
             ("@/no/such/file", "/no/such/file: No such file"),
         ],
     )
@@ -49,6 +52,20 @@ class TestCheck:
 
 
 class TestConfig:
+    def test_validate_reads_the_file_that_a_sidecar_would(self, tmp_path):
+        good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+        good.write_text("tenants: {acme: {}}")
+        bad.write_text("tenants:\n  acme: {mode: shdow}\n")
+        for arguments, extra in ((["--config", str(good)], {}), ([], {"HEADCOUNT_CONFIG": str(good)})):
+            found = json.loads(command("config", "validate", "--json", *arguments, extra=extra).words)
+            assert found == {"file": str(good), "valid": True, "tenants": ["acme"]}
+            assert "acme" in command("config", "show", *arguments, extra=extra).words
+        run = command("config", "validate", "--json", str(bad))
+        assert run.code == 1
+        assert not json.loads(run.out)["valid"]
+        assert "line 2" in json.loads(run.out)["error"]
+        assert command("config", "validate").code == 2
+
     def test_validate(self, tmp_path):
         good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
         good.write_text("tenants: {acme: {preset: strict}}")
@@ -120,6 +137,23 @@ class TestRunningSidecar:
         assert json.loads(run.words)["clusters"] == []
         run = command("clusters", "show", "h-none", "--admin", sidecar.admin_listen)
         assert (run.code, "no cluster" in run.words) == (1, True)
+
+    def test_what_a_command_did_is_told_to_programs(self, sidecar):
+        def told(*arguments):
+            extra = {"HEADCOUNT_ADMIN": sidecar.admin_listen, "HEADCOUNT_LISTEN": sidecar.listen}
+            return json.loads(command(*arguments, "--json", extra=extra).words)
+
+        assert told("label", "told", "declined") == {"tenant": "default", "account": "told", "outcome": "declined"}
+        assert told("clusters", "order", "release", "--account", "told", "--reason", "ours")["account"] == "told"
+        assert told("audit", "list")["entries"]
+        allowed = told("allow", "add", "account", "told", "--expires", "1h", "--reason", "x")
+        assert told("allow", "remove", allowed["id"], "--reason", "y")["id"] == allowed["id"]
+        assert told("healthcheck") == {"ready": True, "detail": "ready"}
+        assert told("hash", "sk")["hash"].startswith("hk1_")
+
+    def test_nobody_there_is_told_to_programs(self):
+        nobody = command("healthcheck", "--json", "--listen", f"127.0.0.1:{free_ports(1)[0]}")
+        assert (nobody.code, json.loads(nobody.out)["ready"]) == (1, False)
 
     def test_healthcheck(self, sidecar):
         assert command("healthcheck", "--listen", sidecar.listen).code == 0

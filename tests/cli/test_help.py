@@ -42,6 +42,13 @@ def test_every_option_has_one_name_in_the_environment(path):
             assert option.envvar == "HEADCOUNT_" + option.opts[0].lstrip("-").replace("-", "_").upper()
 
 
+@pytest.mark.parametrize("path", [path for path in ALL if not isinstance(ALL[path], click.Group)], ids=" ".join)
+def test_every_command_that_prints_something_has_json(path):
+    """Only the sidecar itself prints nothing but its log."""
+    options = [option.opts[0] for option in ALL[path].params]
+    assert ("--json" in options) == (path != ("serve",))
+
+
 def test_the_commands_of_the_contract_are_there():
     known = {"serve", "replay", "check", "explain", "config", "clusters", "geoip", "label", "hash", "healthcheck"}
     assert known <= set(COMMANDS)

@@ -18,6 +18,8 @@ SHA = "a" * 64
 
 # what is wrong: (the file, the line of the fault, what the error must say)
 WRONG = {
+    "half a surrogate pair": ('tenants:\n  acme: {payer_plan: "\\ud800"}\n', 2, "surrogate"),
+    "half a surrogate pair as a key": ('"\\ud800": 1\n', 1, "surrogate"),
     "an unknown key": (
         "tenants:\n  acme:\n    weigths: {asn: 1}\n",
         3,
