@@ -35,7 +35,7 @@ def speed(world: Path, config: Path | None) -> float:
     command = [sys.executable, "-m", "reputation", "replay", str(world), "--out", "/dev/null", "--json"]
     if config is not None:
         command += ["--config", str(config)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     summary = json.loads(told.splitlines()[-1])
     return float(summary["lines"] / summary["seconds"])
 

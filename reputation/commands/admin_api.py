@@ -40,6 +40,7 @@ def exchange(admin: str, token: str | None, method: str, path: str, body: Any = 
     found = json.loads(data) if data else None
     if answer.status >= 400:
         where = f" ({found['pointer']})" if found and found.get("pointer") else ""
+        where += "; name one with --token or HEADCOUNT_TOKEN" if answer.status == 401 else ""
         raise click.ClickException(f"{found['detail'] if found else answer.reason}{where}")
     return Heard(found, answer.headers.get("ETag"))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from rich.console import Console
 from rich.progress import track
 
 from reputation.commands.admin_api import call, part
@@ -30,7 +31,7 @@ def label(account: str | None, outcome: str | None, file: Path | None, reason: s
         if account is not None:
             raise click.UsageError("name either an account or --csv")
         rows = _rows(file)
-        for row in track(rows, "labelling", transient=True):
+        for row in track(rows, "labelling", transient=True, console=Console(stderr=True)):
             _keep(admin, token, tenant, row)
         say({"tenant": tenant, "labels": len(rows)}, f"{len(rows):,} labels kept", as_json=as_json)
         return

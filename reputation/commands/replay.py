@@ -37,8 +37,10 @@ PACKED_CHUNK = 1 << 14  # unpacked at once, and what unpacks may be a hundred ti
 @config_option
 @click.option("--reasons", is_flag=True, help="Write every verdict's reasons, which are most of its bytes.")
 @click.option("--skip-bad", is_flag=True, help='Put {"error": …} in the place of a bad line instead of stopping.')
-@click.option("--epoch", default=REPLAY_EVERY, show_default=True, help="Recorded seconds between two linkings.")
-@click.option("--lag", default=REPLAY_LAG, show_default=True, help="Recorded seconds until a linking takes effect.")
+@click.option("--epoch", type=click.FloatRange(1), default=REPLAY_EVERY, show_default=True,
+              help="Recorded seconds between two linkings.")  # fmt: skip
+@click.option("--lag", type=click.FloatRange(0), default=REPLAY_LAG, show_default=True,
+              help="Recorded seconds until a linking takes effect.")  # fmt: skip
 @json_option
 @ends_well
 def replay(
@@ -56,6 +58,8 @@ def replay(
 
     EVENTS is a file of JSON lines, - for standard input; .gz and .zst are understood for both files.
     """
+    if out.exists() and events.exists() and out.samefile(events):
+        raise click.UsageError("--out is the events themselves, which would be lost")
     settings = read_settings(config)
     limiter = build(settings, open_addresses(settings, time.time()), hash_key() or REPLAY_KEY)
     linking = RecordedLinking(limiter, epoch, lag)
@@ -73,7 +77,7 @@ def replay(
         raise click.ClickException(f"{events}: {error}") from None
     finally:
         linking.close()
-    _tell(run.summary, limiter, time.monotonic() - started, as_json=as_json)
+    _tell(run.summary, limiter, time.monotonic() - started, as_json=as_json, aside=not as_json or str(out) == "-")
 
 
 @contextlib.contextmanager
@@ -167,10 +171,11 @@ def _progress(raw: BinaryIO, size: int) -> Iterator[Iterator[bytes]]:
         yield watched()
 
 
-def _tell(summary: Summary, limiter: Limiter, seconds: float, *, as_json: bool) -> None:
+def _tell(summary: Summary, limiter: Limiter, seconds: float, *, as_json: bool, aside: bool) -> None:
+    """Print the summary; aside: on standard error, beside verdicts on standard output and for people."""
     clusters = sum(len(tenant.links.clusters) for tenant in limiter.tenants.values())
     if as_json:
-        click.echo(_summary_json(summary, clusters, seconds), err=True)
+        click.echo(_summary_json(summary, clusters, seconds), err=aside)
         return
     decisions = ", ".join(f"{n:,} {word}" for word, n in sorted(summary.decisions.items())) or "none"
     rate = summary.lines / seconds if seconds else 0.0

@@ -83,8 +83,22 @@ def test_a_summary_at_the_end_for_people_and_for_programs(recorded, tmp_path, un
     run = command("replay", str(recorded), "--out", out, "--config", unlinked)
     assert "1,500 checks" in run.err
     assert "50 account lines, 16 outcomes, 0 bad lines" in run.err
-    found = json.loads(command("replay", str(recorded), "--out", out, "--config", unlinked, "--json").err)
+    found = json.loads(command("replay", str(recorded), "--out", out, "--config", unlinked, "--json").out)
     assert (found["lines"], found["checks"], sum(found["decisions"].values())) == (1566, 1500, 1500)
+
+
+def test_the_summary_stays_away_from_verdicts_on_standard_output(recorded, unlinked):
+    run = command("replay", str(recorded), "--out", "-", "--config", unlinked, "--json")
+    assert len(run.out.splitlines()) == json.loads(run.err)["checks"]
+
+
+@pytest.mark.parametrize("wrong", [["--epoch", "0"], ["--epoch", "-1"], ["--lag", "-1"], []])
+def test_a_replay_that_could_only_do_harm_is_refused(recorded, tmp_path, unlinked, wrong):
+    """Without a wrong option --out is the events themselves."""
+    before = recorded.read_bytes()
+    out = str(tmp_path / "out.jsonl") if wrong else str(recorded)
+    assert command("replay", str(recorded), "--out", out, "--config", unlinked, *wrong).code == 2
+    assert recorded.read_bytes() == before
 
 
 def test_a_bad_line_stops_with_its_number_or_is_skipped(tmp_path, unlinked):

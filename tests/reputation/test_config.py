@@ -168,6 +168,15 @@ def test_numbers_are_read_as_people_write_them(number):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
+def test_a_presets_limits_are_floats(preset, addresses):
+    """Compiled code makes floats of them, plain Python does not, and a verdict's bytes are the same either way."""
+    engine = tenant(addresses, preset=preset)
+    found = [engine.tenant.unconfirmed, engine.tenant.unconfirmed_network]
+    found += [(limits.burst, limits.daily) for rows in engine.tenant.policy.limits.values() for limits in rows]
+    assert {type(value) for pair in found for one in pair for value in (one.rate, one.burst)} == {float}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_what_is_shown_as_in_force_is_a_configuration_that_means_the_same(preset, addresses):
     """`config show` lays the preset out; reading that back changes nothing."""
     engine = tenant(addresses, preset=preset, weights={"asn": 0.5}, plans={"gold": {}})

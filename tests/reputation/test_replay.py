@@ -89,8 +89,8 @@ BAD = {
     "no time": ({"account": {"id": "a"}}, "its time", "/at"),
     "nobody": ({"at": NOW}, "account.id", "/account"),
     "an unknown kind": ({"kind": "acount", "at": NOW, "id": "a"}, "known are check, account, outcome", "/kind"),
-    "facts of nobody": ({"kind": "account", "at": NOW}, "`id`", ""),
-    "facts without time": ({"kind": "account", "id": "a"}, "`at`", ""),
+    "facts of nobody": ({"kind": "account", "at": NOW}, "`id`", "/id"),
+    "facts without time": ({"kind": "account", "id": "a"}, "`at`", "/at"),
     "an unknown outcome": (
         {"kind": "outcome", "at": NOW, "account": "a", "outcome": "fine"},
         "chargeback, declined, abuse, good, challenge_passed, challenge_failed",
