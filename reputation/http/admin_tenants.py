@@ -12,7 +12,7 @@ from reputation.tenants import PRESETS, Tenant, TenantSettings, compile_tenant, 
 from reputation.tuning.audit import Change
 from reputation.tuning.live import Tuning
 from reputation.tuning.revisions import Revision, RevisionBody, check_floor, compiled, differences, sparse
-from reputation.tuning.rollout import RolloutBody, stepped
+from reputation.tuning.rollout import Rollout, RolloutBody, stepped
 from reputation.wire import read
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ async def get_tenants(admin: "Admin", request: web.Request) -> web.Response:
     """Every tenant that the caller may see, with what is in force."""
     may = request["caller"].tenants
     tenants = [t for name, t in sorted(admin.serving.limiter.tenants.items()) if not may or name in may]
-    return json_answer({"tenants": [await _line(admin.serving.tuning, t) for t in tenants]})
+    rollouts = [(await admin.serving.tuning.rollout(t.tenant.name))[0] for t in tenants]
+    return json_answer({"tenants": [_line(*pair) for pair in zip(tenants, rollouts, strict=True)]})
 
 
-async def _line(tuning: Tuning, tenant: TenantLimiter) -> dict[str, Any]:
-    name, settings = tenant.tenant.name, tenant.tenant.settings
-    rollout, _ = await tuning.rollout(name)
+def _line(tenant: TenantLimiter, rollout: Rollout) -> dict[str, Any]:
+    settings = tenant.tenant.settings
     return {
-        "name": name,
+        "name": tenant.tenant.name,
         "owner": settings.owner,
         "preset": settings.preset,
         "mode": settings.mode,
@@ -54,21 +54,21 @@ async def get_tenant(admin: "Admin", request: web.Request) -> web.Response:
     """One tenant: what is in force, what is on trial, and the ETag that a change must name."""
     tenant, tuning = named(admin, request), admin.serving.tuning
     name = tenant.tenant.name
-    rollout, _ = await tuning.rollout(name)
-    history, trial = await tuning.history(name), tuning.trials.get(name)
-    found = await _line(tuning, tenant) | {
+    (rollout, version), history = await tuning.rollout(name), await tuning.history(name)
+    trial = tuning.trials.get(name)
+    found = _line(tenant, rollout) | {
         "latest": history[-1].number,
         "rollout": rollout,
         "settings": sparse(tenant.tenant.settings),
         "in_force": in_force(tenant.tenant),
         "trial": None if trial is None else trial.view(),
     }
-    return json_answer(found, etag=await _etag(tuning, name))
+    return json_answer(found, etag=_etag(version, history[-1]))
 
 
-async def _etag(tuning: Tuning, name: str) -> str:
-    """Changes with every new revision and every step."""
-    return f"{(await tuning.rollout(name))[1]}.{(await tuning.history(name))[-1].number}"
+def _etag(version: int, latest: Revision) -> str:
+    """Changes with every new revision and every step; made of what was read, or a change in between would be lost."""
+    return f"{version}.{latest.number}"
 
 
 async def get_revisions(admin: "Admin", request: web.Request) -> web.Response:
@@ -105,8 +105,9 @@ async def post_revision(admin: "Admin", request: web.Request) -> web.Response:
     tenant, tuning = named(admin, request), admin.serving.tuning
     name, body = tenant.tenant.name, read(_revisions, await request.read())
     _check_owner(tuning, name)
-    await _check_match(tuning, name, request, needed=False)
-    number = (await tuning.history(name))[-1].number + 1
+    (_, version), history = await tuning.rollout(name), await tuning.history(name)
+    _check_match(name, request, _etag(version, history[-1]), needed=False)
+    number = history[-1].number + 1
     parent = await tuning.revision(name, body.parent or tenant.tenant.revision)
     now = admin.serving.clock()
     revision = Revision(number, parent.number, request["caller"].name, body.reason, now, body.settings)
@@ -114,7 +115,7 @@ async def post_revision(admin: "Admin", request: web.Request) -> web.Response:
     await tuning.add(name, revision)
     subject = f"revision {number}"
     request["change"] = Change(name, "revision.create", subject, parent.settings, revision.settings, body.reason)
-    return json_answer(revision, 201, await _etag(tuning, name))
+    return json_answer(revision, 201, _etag(version, revision))
 
 
 async def post_validate(admin: "Admin", request: web.Request) -> web.Response:
@@ -143,15 +144,15 @@ async def post_rollout(admin: "Admin", request: web.Request) -> web.Response:
     tenant, tuning = named(admin, request), admin.serving.tuning
     name, body = tenant.tenant.name, read(_rollouts, await request.read())
     _check_owner(tuning, name)
-    await _check_match(tuning, name, request, needed=True)
-    rollout, version = await tuning.rollout(name)
+    (rollout, version), history = await tuning.rollout(name), await tuning.history(name)
+    _check_match(name, request, _etag(version, history[-1]), needed=True)
     stepped_ = stepped(rollout, body, request["caller"].name, admin.serving.clock())
     for number in {stepped_.live, stepped_.candidate} - {None, rollout.live}:
         check_floor(_compiled(admin, tenant, await tuning.revision(name, number or 0)))
-    await tuning.step(name, stepped_, version)
+    version = await tuning.step(name, stepped_, version)
     subject = f"revision {stepped_.candidate or stepped_.live}"
     request["change"] = Change(name, f"rollout.{body.step}", subject, rollout, stepped_, body.reason)
-    return json_answer({"tenant": name, "rollout": stepped_}, etag=await _etag(tuning, name))
+    return json_answer({"tenant": name, "rollout": stepped_}, etag=_etag(version, history[-1]))
 
 
 def _check_owner(tuning: Tuning, name: str) -> None:
@@ -162,13 +163,13 @@ def _check_owner(tuning: Tuning, name: str) -> None:
         )
 
 
-async def _check_match(tuning: Tuning, name: str, request: web.Request, *, needed: bool) -> None:
+def _check_match(name: str, request: web.Request, etag: str, *, needed: bool) -> None:
     given = request.headers.get("If-Match")
     if given is None:
         if needed:
             raise BadRequest(f"send If-Match with the ETag of GET /v1/tenants/{name}, so that no change is lost")
         return
-    if given.strip() != "*" and given.strip().strip('"') != await _etag(tuning, name):
+    if given.strip() != "*" and given.strip().strip('"') != etag:
         raise Conflict(f"tenant {name!r} was changed meanwhile; read it again, then decide again")
 
 

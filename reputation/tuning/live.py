@@ -171,10 +171,11 @@ class Tuning:
             await self.revisions.put(tenant, document_id(START), start(self.of_file(tenant)))
         await self.revisions.put(tenant, document_id(revision.number), revision, expect=ABSENT)
 
-    async def step(self, tenant: str, rollout: Rollout, version: int) -> None:
-        """Put a rollout in force on every replica. Raises Conflict if somebody else's came first."""
-        await self.rollouts.put(tenant, ROLLOUT, rollout, expect=version)
+    async def step(self, tenant: str, rollout: Rollout, version: int) -> int:
+        """Put a rollout in force on every replica; returns its version. Raises Conflict if another came first."""
+        kept = await self.rollouts.put(tenant, ROLLOUT, rollout, expect=version)
         await self.refresh(tenant, ROLLOUT)
+        return kept
 
     def _stop(self, tenant: str, rollout: Rollout, why: str) -> None:
         """End a trial that hurts; it has stopped here already, the other replicas hear of it."""

@@ -1,6 +1,7 @@
 """Decisions of people outlive a restart, a reload, and reach other sidecars."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis_process import running_redis
@@ -76,3 +77,29 @@ def test_sidecars_that_share_a_redis_are_in_step(tmp_path):
         step = {"step": "rollback", "reason": "r"}
         assert other.tell("POST", "/v1/tenants/default/rollout", step, JSON | {"If-Match": "*"}).status == 200
         wait_for(lambda: judged(one) == (-2.2, 1), "no way back", one.process, one.log, within=2)
+
+
+def raced(sidecar, path, bodies, etag):
+    """The statuses of these changes, sent at once and each of the same state."""
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        answers = pool.map(lambda body: sidecar.tell("POST", path, body, JSON | {"If-Match": etag}).status, bodies)
+        return sorted(answers)
+
+
+@pytest.mark.gateway
+def test_of_changes_of_one_state_at_once_only_one_is_taken(tmp_path):
+    """Over Redis others' changes can come between any two readings; each round is a new chance for that."""
+    with (
+        running_redis(tmp_path) as server,
+        running_sidecar(tmp_path, API, extra={"HEADCOUNT_STATE": server.url}) as one,
+    ):
+        promote(one, -4.0)
+        promote(one, -3.0)
+        path = "/v1/tenants/default"
+        for _ in range(10):
+            etag = one.tell("GET", path).headers["ETag"]
+            drafts = [{"settings": {"prior": -2 - i / 10}, "reason": "r"} for i in range(8)]
+            assert raced(one, f"{path}/revisions", drafts, etag) == [201] + [409] * 7
+            etag = one.tell("GET", path).headers["ETag"]
+            steps = [{"step": "promote", "revision": 2, "percent": i + 1, "reason": "r"} for i in range(8)]
+            assert raced(one, f"{path}/rollout", steps, etag) == [200] + [409] * 7
