@@ -76,7 +76,7 @@ def _walk(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], i
     elif isinstance(node, yaml.SequenceNode):
         for i, value in enumerate(node.value):
             _walk(value, (*path, str(i)), lines, name)
-    else:
+    elif isinstance(node, yaml.ScalarNode):
         _check_text(node, name)
 
 

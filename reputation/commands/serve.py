@@ -219,9 +219,10 @@ def _announce(log: Any, settings: Settings, listen: str, admin: str) -> None:
     log.info("listening", check=listen, admin=admin, tenants=sorted(settings.tenants) or ["default"])
     if not settings.tokens:
         log.warning("admin_without_token", detail="the admin listener answers on loopback to anybody on this machine")
+    where = f"--unix-socket {listen[5:]} http://localhost" if listen.startswith("unix:") else f"http://{listen}"
     click.echo(
         f"Headcount answers checks on {listen}, admin on {admin}. Try:\n"
-        f"  curl -s http://{listen}/v1/check -d '"
+        f"  curl -s {where}/v1/check -d '"
         '{"account": {"id": "acct_42"}, "client": {"ip": "203.0.113.7"}}'
         "'",
         err=True,

@@ -46,8 +46,9 @@ def _let_null_stand(schema: dict[str, Any]) -> None:
     for name, member in schema["properties"].items():
         if isinstance(member.get("additionalProperties"), dict) and member["additionalProperties"]:
             member["additionalProperties"] = {"anyOf": [member["additionalProperties"], {"type": "null"}]}
-        if name not in schema.get("required", ()):
-            schema["properties"][name] = {"anyOf": [member, {"type": "null"}]}
+        if name not in schema.get("required", ()) and {"type": "null"} not in member.get("anyOf", ()):
+            default = {"default": member.pop("default")} if "default" in member else {}
+            schema["properties"][name] = {"anyOf": [member, {"type": "null"}], **default}
 
 
 def _time_schema(kind: type) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _answer(words: str, schema: dict[str, Any] | None, *problems: int, status: i
 
 
 _OBJECT = {"type": "object"}
-_GUARDED = (400, 401, 403)
+_GUARDED = (400, 401, 403, 503)
 
 
 def _operation(
@@ -96,9 +97,9 @@ def _operation(
 
 
 def _check_paths() -> dict[str, Any]:
-    verdict = _answer("The verdict.", _ref("Verdict"), 400, 404, 413, 422)
-    verdicts = _answer('Verdicts, or {"error": …}, in order.', {"type": "array"}, 400, 413, 422)
-    settled = _answer("What was charged in the end.", _ref("Settled"), 400, 404, 413, 422)
+    verdict = _answer("The verdict.", _ref("Verdict"), 400, 404, 413, 422, 503)
+    verdicts = _answer('Verdicts, or {"error": …}, in order.', {"type": "array"}, 400, 413, 422, 503)
+    settled = _answer("What was charged in the end.", _ref("Settled"), 400, 404, 413, 422, 503)
     items = {"type": "array", "maxItems": 1000, "items": _ref("Request")}
     return {
         "/v1/check": {"post": _operation("Check one request (check listener)", verdict, _ref("Request"))},
@@ -113,7 +114,7 @@ def _written_paths() -> dict[str, Any]:
     known = _answer("What is known.", _OBJECT, *_GUARDED, 404)
     forgotten = _answer("Forgotten.", None, *_GUARDED, 404, status=204)
     counted = _answer("Counted.", None, *_GUARDED, 404, 413, 422, status=204)
-    ordered = _answer("In force from the next linking on.", None, *_GUARDED, 404, 413, 422, status=204)
+    ordered = _answer("In force from the next linking on.", None, *_GUARDED, 404, 409, 413, 422, status=204)
     one = (_ID, _TENANT)
     return {
         "/v1/accounts/{id}": {

@@ -15,7 +15,7 @@ TYPES = (
     RolloutBody,
 )  # fmt: skip
 _OBJECT = {"type": "object"}
-_GUARDED = (400, 401, 403)
+_GUARDED = (400, 401, 403, 503)
 
 
 def _limit(most: int, default: int) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _revision_paths(parts: Parts) -> dict[str, Any]:
 def _recorded_paths(parts: Parts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
     known = answer("What is kept.", _OBJECT, *_GUARDED, 404)
-    looked = answer("What a draft would change.", _OBJECT, *_GUARDED, 404, 413, 422, 503)
+    looked = answer("What a draft would change.", _OBJECT, *_GUARDED, 404, 413, 422)
     named = answer("Those that are known.", _OBJECT, *_GUARDED, 404, 413, 422)
     data = {"200": {"description": "A segment.", "content": {"application/zstd": {"schema": {"type": "string"}}}}}
     since = {"name": "since", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 253402300799}}

@@ -49,6 +49,15 @@ def test_the_description_is_valid_openapi():
     validate(DOCUMENT)
 
 
+def test_what_may_be_left_out_may_be_null():
+    """What is answered never is, where it is not said."""
+    schemas = DOCUMENT["components"]["schemas"]
+    for name, member in schemas["Request"]["properties"].items():
+        assert {"type": "null"} in member["anyOf"], name
+    assert schemas["Outcome"]["properties"]["account"]["type"] == "string"
+    assert schemas["Verdict"]["properties"]["degraded"]["type"] == "boolean"
+
+
 def test_the_sidecar_serves_it(sidecar):
     answer = sidecar.tell("GET", "/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"

@@ -64,6 +64,7 @@ class TestStart:
                 connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
             assert headcount("healthcheck", "--listen", f"unix:{path}").returncode == 0
+            assert f"curl -s --unix-socket {path} http://localhost/v1/check" in found.log.read_text()
             found.process.send_signal(signal.SIGTERM)
             assert found.process.wait(15) == 0
         assert not path.exists()
