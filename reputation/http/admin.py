@@ -53,6 +53,7 @@ class Admin:
                 caller = self._caller(request)
                 request["caller"] = caller
                 authorise(caller, route.role, None)
+            _refuse_charset(request)
             answer = await route.handler(self, request)
             if route.method != "GET" and route.role is not None:
                 await self._audit(request)
@@ -175,6 +176,12 @@ ROUTES = (
     Route("GET", "/healthz", Admin.get_health, None),
     Route("GET", "/readyz", Admin.get_ready, None),
 )
+
+
+def _refuse_charset(request: web.Request) -> None:
+    """JSON is UTF-8 (RFC 8259), as on the check listener."""
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise BadRequest("the body must be UTF-8; leave charset out of Content-Type", "")
 
 
 def _account(request: web.Request) -> str:

@@ -212,6 +212,11 @@ class TestPaths:
         assert answer.status == 200
         assert answer.headers["Content-Type"] == sidecar.tell("GET", path).headers["Content-Type"]
 
+    @pytest.mark.parametrize(("charset", "status"), [("latin-1", 400), ("utf-16", 400), ("UTF-8", 204)])
+    def test_json_is_utf_8(self, sidecar, charset, status):
+        kind = {"Content-Type": f"application/json; charset={charset}"}
+        assert sidecar.tell("PUT", "/v1/accounts/charset", {"plan": "free"}, kind).status == status
+
     def test_a_large_body_is_a_problem_of_the_whole_body(self, sidecar):
         answer = sidecar.tell("PUT", "/v1/accounts/large", {"plan": "x" * 70_000})
         assert (answer.status, answer.json["status"], answer.json["pointer"]) == (413, 413, "")
