@@ -24,42 +24,54 @@ def call(admin: str, token: str | None, method: str, path: str, body: Any = None
 
 def exchange(admin: str, token: str | None, method: str, path: str, body: Any = None, etag: str | None = None) -> Heard:
     """Call the admin API, for a change with the version that it is a change of. Raises click.ClickException."""
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-    headers |= {"If-Match": etag} if etag else {}
-    connection = http.client.HTTPConnection(admin, timeout=TIMEOUT)
+    headers = {"Content-Type": "application/json"} | ({"If-Match": etag} if etag else {})
+    answer, data = _ask(admin, token, (method, path, None if body is None else json.dumps(body)), headers)
     try:
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        found = json.loads(data) if data else None
+    except ValueError:
+        raise click.ClickException(
+            f"what answers on {admin} is no admin listener of Headcount; name it with --admin"
+        ) from None
+    if answer.status >= 400:
+        raise click.ClickException(_words(found, answer))
+    return Heard(found, answer.headers.get("ETag"))
+
+
+def _words(found: Any, answer: http.client.HTTPResponse) -> str:
+    problem = found if isinstance(found, dict) else {}
+    where = f" ({problem['pointer']})" if problem.get("pointer") else ""
+    mend = "; name one with --token or HEADCOUNT_TOKEN" if answer.status == 401 else ""
+    return f"{problem.get('detail', f'{answer.status} {answer.reason}')}{where}{mend}"
+
+
+def download(admin: str, token: str | None, path: str) -> bytes:
+    """Fetch bytes from the admin API. Raises click.ClickException."""
+    answer, data = _ask(admin, token, ("GET", path, None), {})
+    if answer.status != 200:
+        raise click.ClickException(f"{path}: {answer.status} {answer.reason}")
+    return data
+
+
+def _ask(
+    admin: str, token: str | None, what: tuple[str, str, str | None], headers: dict[str, str]
+) -> tuple[http.client.HTTPResponse, bytes]:
+    """Send a method, a path and perhaps a body; returns the answer and its body. Raises click.ClickException."""
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise click.ClickException("--token: a token is printable ASCII")
+    try:
+        connection = http.client.HTTPConnection(admin.removeprefix("http://").rstrip("/"), timeout=TIMEOUT)
+    except http.client.InvalidURL as error:
+        raise click.ClickException(f"--admin {admin}: HOST:PORT is needed ({error})") from None
+    try:
+        connection.request(*what, headers | ({"Authorization": f"Bearer {token}"} if token else {}))
         answer = connection.getresponse()
-        data = answer.read()
-    except (OSError, http.client.HTTPException) as error:
+        return answer, answer.read()
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise click.ClickException(
             f"no sidecar answers on {admin} ({error}); start one, or name it with --admin"
         ) from None
     finally:
         connection.close()
-    found = json.loads(data) if data else None
-    if answer.status >= 400:
-        where = f" ({found['pointer']})" if found and found.get("pointer") else ""
-        where += "; name one with --token or HEADCOUNT_TOKEN" if answer.status == 401 else ""
-        raise click.ClickException(f"{found['detail'] if found else answer.reason}{where}")
-    return Heard(found, answer.headers.get("ETag"))
-
-
-def download(admin: str, token: str | None, path: str) -> bytes:
-    """Fetch bytes from the admin API. Raises click.ClickException."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    connection = http.client.HTTPConnection(admin, timeout=TIMEOUT)
-    try:
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        data = answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise click.ClickException(f"no sidecar answers on {admin} ({error}); name it with --admin") from None
-    finally:
-        connection.close()
-    if answer.status != 200:
-        raise click.ClickException(f"{path}: {answer.status} {answer.reason}")
-    return data
 
 
 def part(text: str) -> str:

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from reputation.commands.admin_api import call, exchange, path_of
 from reputation.commands.options import ends_well, json_option, moment, on_sidecar, say
 from reputation.commands.weights_cases import test
-from reputation.commands.weights_draft import laid_over, read_overrides
+from reputation.commands.weights_draft import laid_over, overrides_of, read_overrides
 from reputation.commands.weights_replay import replay
 from reputation.commands.weights_suggest import suggest
 
@@ -107,10 +107,7 @@ def _edited(settings: dict[str, Any]) -> dict[str, Any]:
     text = click.edit(yaml.safe_dump(settings, sort_keys=False), extension=".yaml")
     if text is None:
         raise click.ClickException("nothing was changed, so there is no new revision")
-    found = yaml.safe_load(text) or {}
-    if not isinstance(found, dict):
-        raise click.ClickException("settings are keys with values, such as `weights: {asn: 0.5}`")
-    return found
+    return overrides_of(text, "the draft")
 
 
 @weights.command()

@@ -11,12 +11,25 @@ import yaml
 def read_overrides(path: Path) -> dict[str, Any]:
     """Read a file of overrides, as under a tenant's name in the configuration. Raises click.ClickException."""
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{path}: {error}") from None
+    return overrides_of(text, str(path))
+
+
+def overrides_of(text: str, name: str) -> dict[str, Any]:
+    """Read the text of overrides. Raises click.ClickException with the name of where they stand."""
+    found = _value(text, name) or {}
     if not isinstance(found, dict):
-        raise click.ClickException(f"{path}: settings are keys with values, such as `weights: {{asn: 0.5}}`")
+        raise click.ClickException(f"{name}: settings are keys with values, such as `weights: {{asn: 0.5}}`")
     return found
+
+
+def _value(text: str, name: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise click.ClickException(f"{name}: {error}") from None
 
 
 def laid_over(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
@@ -33,7 +46,7 @@ def laid_over(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any
             if not isinstance(place, dict):
                 raise click.BadParameter(f"{change!r}: {name} has no settings below it", param_hint="--set")
         if text:
-            place[last] = yaml.safe_load(text)
+            place[last] = _value(text, f"--set {change}")
         else:
             place.pop(last, None)
     return found

@@ -1,8 +1,10 @@
 """Each command against real files and a real sidecar."""
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 
 import jsonschema
 import pytest
@@ -11,6 +13,14 @@ from commands import command
 from sidecar_process import HASH_KEY, free_ports
 
 CHECK = {"account": {"id": "cli", "created_at": "2026-01-01T00:00:00Z"}, "client": {"ip": "203.0.113.7"}}
+
+
+def answer_once(server):
+    """Another program's answer."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>")
 
 
 class TestCheck:
@@ -159,6 +169,38 @@ class TestRunningSidecar:
         assert command("healthcheck", "--listen", sidecar.listen).code == 0
         assert command("healthcheck", extra={"HEADCOUNT_LISTEN": sidecar.listen}).code == 0
         assert command("healthcheck", "--listen", f"127.0.0.1:{free_ports(1)[0]}").code == 1
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (["--admin", "zz:abc"], "HOST:PORT is needed"),
+            (["--token", "a\nb"], "printable ASCII"),
+            (["--token", "\u20ac"], "printable ASCII"),
+        ],
+    )
+    def test_what_cannot_be_asked_is_said_in_one_line(self, options, words):
+        run = command("clusters", "list", *options)
+        assert (run.code, len(run.words.splitlines())) == (1, 1)
+        assert words in run.words
+
+    def test_somebody_else_there_is_said_in_one_line(self):
+        """A port that another program has."""
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            answered = threading.Thread(target=answer_once, args=(other,))
+            answered.start()
+            run = command("clusters", "list", "--admin", f"127.0.0.1:{other.getsockname()[1]}")
+            answered.join()
+        assert (run.code, len(run.words.splitlines())) == (1, 1)
+        assert "no admin listener of Headcount" in run.words
+
+    def test_the_admin_listener_may_be_written_as_an_address_of_the_web(self, sidecar):
+        run = command("clusters", "list", "--json", "--admin", f"http://{sidecar.admin_listen}/")
+        assert json.loads(run.words)["clusters"] == []
+
+    def test_a_change_that_is_no_yaml_is_said(self, sidecar):
+        arguments = ["weights", "edit", "--set", "weights.asn=[", "--reason", "r", "--admin", sidecar.admin_listen]
+        run = command(*arguments)
+        assert (run.code, "--set weights.asn=[" in run.words) == (1, True)
 
     def test_nobody_there_is_said_in_one_line(self):
         run = command("label", "a", "good", "--admin", f"127.0.0.1:{free_ports(1)[0]}")
