@@ -28,6 +28,15 @@ _orders = msgspec.json.Decoder(OrderBody)
 _outcomes = msgspec.json.Decoder(Outcome, dec_hook=wire_type)
 
 
+class _Whose(msgspec.Struct):
+    """Whether a body names a tenant; where it does not, ?tenant= may."""
+
+    tenant: str | None = None
+
+
+_whose = msgspec.json.Decoder(_Whose)
+
+
 class Admin:
     """The handlers; each gets the running program as `serving`."""
 
@@ -110,7 +119,10 @@ class Admin:
         return web.Response(status=204)
 
     async def post_outcome(self, request: web.Request) -> web.Response:
-        outcome = read(_outcomes, await request.read())
+        body = await request.read()
+        outcome, query = read(_outcomes, body), request.query.get("tenant")
+        if query is not None and read(_whose, body).tenant is None:
+            outcome = msgspec.structs.replace(outcome, tenant=query)
         tenant = self.tenant(request, outcome.tenant)
         await self.serving.report(tenant, outcome)
         await label_outcome(self.serving.tuning, tenant, outcome, request["caller"].name, self.serving.clock())

@@ -122,7 +122,7 @@ def _written_paths() -> dict[str, Any]:
             "get": _operation("What is known of an account", known, None, one),
             "delete": _operation("Forget an account", forgotten, None, one),
         },
-        "/v1/outcomes": {"post": _operation("Report what became of an account", counted, _ref("Outcome"))},
+        "/v1/outcomes": {"post": _operation("Report what became of an account", counted, _ref("Outcome"), (_TENANT,))},
         "/v1/orders": {"post": _operation("Split, pin, release or bless", ordered, _ref("OrderBody"), (_TENANT,))},
     }
 

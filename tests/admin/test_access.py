@@ -218,3 +218,22 @@ class TestWithTokens:
                     assert not allowed
                 else:
                     assert allowed
+
+
+def test_an_outcome_is_of_the_tenant_that_body_or_query_names(tmp_path):
+    """On every other route the query names it, so there nobody's outcome may fall to `default` without a word."""
+    with running_sidecar(tmp_path, {"tenants": {"default": {}, "acme": {}}}) as found:
+
+        def report(query, **body):
+            answer = found.tell("POST", f"/v1/outcomes{query}", {"account": "whose", "outcome": "abuse", **body})
+            return answer.status, answer.json.get("pointer") if answer.body else None
+
+        def risk(tenant):
+            return found.ask({"tenant": tenant, "account": {"id": "whose"}}).json["risk"]
+
+        before = risk("default")
+        assert report("?tenant=acme") == (204, None)
+        assert risk("acme") > before
+        assert report("?tenant=acme", tenant="acme") == (204, None)
+        assert report("?tenant=nobody") == (404, "/tenant")
+        assert risk("default") == before
