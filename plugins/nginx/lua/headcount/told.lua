@@ -11,7 +11,11 @@ local STATUS = { throttle = 429, challenge = 403, deny = 403 }
 local DAY = 86400
 
 -- A header value of visible ASCII; anything else, line breaks first of all, becomes a question mark.
-function M.safe(value) return (tostring(value):gsub("[\194-\244][\128-\191]+", "?"):gsub("[^ -~]", "?")) end
+function M.safe(value)
+  value = tostring(value)
+  if not value:find "[^ -~]" then return value end
+  return (value:gsub("[\194-\244][\128-\191]+", "?"):gsub("[^ -~]", "?"))
+end
 
 -- The body of every stop (RFC 9457).
 function M.problem(status) return PROBLEM:format(status) end
