@@ -24,7 +24,7 @@ local M = {}
 local CLOSED = 2 ^ 40 -- taken from a counter of tokens so that nobody can pass on it any more
 local KEPT_AFTER = 30 -- seconds that counters outlive their lease, for whoever closes it
 local LONGEST = 90 -- seconds that a slice is kept; a lease lasts 60 at most
-local DRAWN = 16 -- a worker draws a sixteenth of a lease at once; what it does not use of that counts as used
+local DRAWN, MOST_DRAWN = 16, 32 -- a worker draws a sixteenth of a lease at once; what it does not use counts as used
 local SLICES = 5 -- a lease's use is told in so many slices, of whole seconds
 local MOST_REPORTS = 10000
 local SECONDS_A_SWEEP = 120
@@ -59,7 +59,7 @@ function Ledger:open(kept, grant, now, spare)
   kept.begun, kept.ends, kept.width = floor(now), ends, max(1, ceil(grant.ttl / SLICES))
   kept.high = granted >= 4 and granted - floor(granted / 4) or granted + 1
   kept.soon = granted >= 4 and ends - grant.ttl / 8 or ends
-  kept.draw, kept.mine = max(1, floor(granted / DRAWN)), 0
+  kept.draw, kept.mine = min(max(1, floor(granted / DRAWN)), MOST_DRAWN), 0
   if not self:put(kept.counter, granted, grant.ttl + KEPT_AFTER) then return false end
   local text = ("%s\n%d\n%d\n%d\n%d"):format(kept.lease, granted, spare, kept.begun, kept.width)
   if not self.dict:rpush(self.open_list .. floor(ends) + 1, text) then self:count "dropped" end
