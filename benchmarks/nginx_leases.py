@@ -31,7 +31,8 @@ COLUMNS = (
     *("nginx", "requests/s", "of plain", "core", "CPU µs", "of plain by CPU", "checks a request"),
     *("p50 µs", "added", "p99 µs", "added"),
 )
-WARM = 2
+WARM = 6
+"""Seconds in which leases that ended during the others' turns are renewed, as in traffic that never pauses."""
 STEADY = 0.025
 """Checks a request at which the leases of a long run have grown; 12 runs of five seconds to come there at most."""
 CONNECTIONS, QUIET = 64, 2
