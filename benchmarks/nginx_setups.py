@@ -127,10 +127,11 @@ def without_headcount(text: str) -> str:
 
 
 def texts() -> dict[str, str]:
-    """The three configurations that are compared."""
+    """The configurations that are compared."""
     leases = (SHIPPED / "nginx-leases.conf").read_text(encoding="utf-8")
     asking = (SHIPPED / "nginx.conf").read_text(encoding="utf-8")
-    return {"plain": without_headcount(leases), "leases": leases, "auth_request": asking}
+    idle = re.sub(r"\{ headcount(?:_access|:start)\(\) \}", "{ local nothing }", leases)
+    return {"plain": without_headcount(leases), "idle": idle, "leases": leases, "auth_request": asking}
 
 
 def sidecar(directory: Path, listen: int, admin: int, plans: dict[str, Any], state: str = ":memory:") -> list[str]:

@@ -20,8 +20,8 @@ from reputation.witness import Witness, sighting_of
 
 GRACE = 10.0
 """Seconds after the end of a lease in which its gateway may still report what it used."""
-LASTING = 32.0
-"""Requests that a lease should serve before it ends: its check is then a thirtieth of what asking each time costs."""
+LASTING = 64.0
+"""Requests that a lease should serve before it ends: the dearest part of enforcing it, its check, is then rare."""
 AHEAD = 2.0
 """A lease has so many times what its key should use until it ends: growth doubles, and waste is half."""
 FIRST = 2

@@ -77,7 +77,7 @@ class LeaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
         float, Meta(ge=0.5, le=60, description="Seconds that a busy key's lease lasts; news reach the key that late.")
     ] = 5.0
     longest: Annotated[
-        float, Meta(ge=0.5, le=60, description="Seconds that a slow key's lease lasts, which is used some 30 times.")
+        float, Meta(ge=0.5, le=60, description="Seconds that a slow key's lease lasts, which is used some 60 times.")
     ] = 60.0
     share: Annotated[
         float, Meta(gt=0, le=1, description="Most of what the tightest limit still holds that one lease takes.")

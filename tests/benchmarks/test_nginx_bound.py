@@ -26,6 +26,18 @@ def test_the_nginx_to_compare_with_knows_nothing_of_headcount() -> None:
     assert not [word for word in ("lua", "$headcount", "X-Headcount", "load_module", "127.0.0.1:8470") if word in plain]
 
 
+def test_the_nginx_that_shows_what_lua_costs_at_least_has_every_line_and_decides_nothing() -> None:
+    """Else what is said of leases beside it would be too kind or too harsh."""
+    leases, idle = texts()["leases"], texts()["idle"]
+    assert (
+        idle.replace("access_by_lua_block { local nothing }", "access_by_lua_block { headcount_access() }").replace(
+            "init_worker_by_lua_block { local nothing }", "init_worker_by_lua_block { headcount:start() }"
+        )
+        == leases
+    )
+    assert idle.count("local nothing") == 2
+
+
 @pytest.mark.parametrize("how", ["uniform", "measured"])
 def test_keys_have_an_address_each_and_weights_as_they_are_asked_for(how: str) -> None:
     drawn = keys(2000, how)

@@ -128,7 +128,13 @@ function Gate:look(who, now)
   local raw = self.dict:get("k" .. who.name)
   local kept = raw and cjson.decode(raw)
   if not kept then return nil end
-  self:keep_here(who.key_here or who.name, kept)
+  local key = who.key_here or who.name
+  local here = self:kept_here(key)
+  if here and here.lease and here.lease == kept.lease then -- tokens of it may be drawn already
+    kept = here
+  else
+    self:keep_here(key, kept)
+  end
   return kept, self:allows(kept, now)
 end
 

@@ -191,6 +191,51 @@ function tests.usage_is_reported_once_by_second_and_the_rest_comes_back()
   same(#g.ledger:pop(10), 0, "reports left")
 end
 
+local function draws(requests, g)
+  local count, dict = 0, ngx.shared.headcount
+  local incr = dict.incr
+  dict.incr = function(...)
+    count = count + 1
+    return incr(...)
+  end
+  for _ = 1, requests do ask(g) end
+  dict.incr = nil
+  return count
+end
+
+function tests.a_worker_draws_tokens_of_a_large_lease_at_once_and_gives_back_what_it_did_not_use()
+  local s, g = sidecar { rate = 1e-6, burst = 1000, want = 64 }, gate()
+  for used = 1, 55 do same(ask(g).left:match "r=%d+", "r=" .. 1000 - used) end
+  nginx.run(2)
+  same({ s.settled.v1.used, s.checks }, { 54, 2 })
+  same(draws(8, g), 2)
+end
+
+function tests.a_worker_never_draws_more_than_32_tokens_at_once()
+  local _, g = sidecar { rate = 1e-6, burst = 1e6, want = 5000 }, gate()
+  ask(g)
+  same(draws(96, g), 3)
+end
+
+function tests.what_another_worker_drew_and_did_not_use_counts_as_used()
+  local s, one = sidecar { rate = 1e-6, burst = 1000, want = 64 }, gate()
+  local other = gate { shared = true }
+  ask(one)
+  ask(other)
+  for _ = 1, 40 do ask(one) end
+  nginx.run(8)
+  same(s.settled.v1.used, 40 + 4)
+end
+
+function tests.workers_that_draw_never_oversell_a_large_lease()
+  for want = 16, 80 do
+    local _, one = sidecar { rate = 1e-6, burst = 400, want = want }, gate { fail = "closed" }
+    local other, passed = gate { shared = true, fail = "closed" }, 0
+    for i = 1, 900 do passed = passed + (ask(i % 3 == 0 and one or other).status and 0 or 1) end
+    same(passed <= 400 and passed >= 380, true, passed)
+  end
+end
+
 function tests.a_check_of_the_same_tenant_carries_reports()
   local s, g = sidecar { rate = 1e-6, burst = 1000, want = 2 }, gate()
   for _ = 1, 4 do ask(g) end

@@ -161,10 +161,12 @@ function M.read(request, options)
   return who
 end
 
--- What names a caller before it is read; nil for what is too long to be kept.
+-- What names a caller before it is read; nil for what is too long to be kept. No header holds a \0.
 function M.key(request)
-  local key = (request.authorization or "") .. "\0" .. (request.api_key or "") .. "\0" .. (request.account or "")
-    .. "\0" .. (request.forwarded or "") .. "\0" .. (request.peer or "") .. "\0" .. (request.ja4 or "")
+  local key = (request.authorization or "") .. "\0" .. (request.forwarded or "") .. "\0" .. (request.peer or "")
+  if request.api_key or request.account or request.ja4 then
+    key = key .. "\0" .. (request.api_key or "") .. "\0" .. (request.account or "") .. "\0" .. (request.ja4 or "")
+  end
   return #key <= LONGEST_NAME and key or nil
 end
 

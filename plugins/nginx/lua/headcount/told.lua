@@ -1,6 +1,7 @@
 -- What of a verdict a client and the upstream may see: the same rules as plugins/answers.py. Pure.
 
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+local concat = table.concat
 
 local M = {}
 
@@ -10,7 +11,11 @@ local STATUS = { throttle = 429, challenge = 403, deny = 403 }
 local DAY = 86400
 
 -- A header value of visible ASCII; anything else, line breaks first of all, becomes a question mark.
-function M.safe(value) return (tostring(value):gsub("[\194-\244][\128-\191]+", "?"):gsub("[^ -~]", "?")) end
+function M.safe(value)
+  value = tostring(value)
+  if not value:find "[^ -~]" then return value end
+  return (value:gsub("[\194-\244][\128-\191]+", "?"):gsub("[^ -~]", "?"))
+end
 
 -- The body of every stop (RFC 9457).
 function M.problem(status) return PROBLEM:format(status) end
@@ -26,23 +31,25 @@ local function policy(name, rate, burst)
   return rate > 0 and ("%s;w=%d"):format(whole, M.whole(burst / rate)) or whole
 end
 
-local function item(name, rate, burst, remaining, used, passed)
-  remaining = min(burst, remaining + passed * rate) - used
-  local left = max(0, floor(remaining))
-  if rate <= 0 then return name .. ";r=" .. left end
-  return name .. ";r=" .. left .. ";t=" .. max(0, ceil((burst - remaining) / rate))
-end
+local parts = {} -- one for all, put together at once: a string made on the way would be one more to collect
 
 -- draft-ietf-httpapi-ratelimit-headers, after `used` more units; nil if there is no limit to tell of.
 function M.left(kept, used, now)
   local limits = kept.limits
   if not limits or not limits[1] then return nil end
-  local passed = now - kept.at
-  local text = item(limits[1], limits[2], limits[3], limits[4], used, passed)
-  for i = 5, #limits, 4 do
-    text = text .. ", " .. item(limits[i], limits[i + 1], limits[i + 2], limits[i + 3], used, passed)
+  local passed, n = now - kept.at, 0
+  for i = 1, #limits, 4 do
+    local rate, burst = limits[i + 1], limits[i + 2]
+    local remaining = min(burst, limits[i + 3] + passed * rate) - used
+    parts[n + 1], parts[n + 2], parts[n + 3] = i > 1 and ", " or "", limits[i], ";r="
+    parts[n + 4] = max(0, floor(remaining))
+    n = n + 4
+    if rate > 0 then
+      parts[n + 1], parts[n + 2] = ";t=", max(0, ceil((burst - remaining) / rate))
+      n = n + 2
+    end
   end
-  return text
+  return concat(parts, "", 1, n)
 end
 
 -- Whole seconds that a stopped client is to wait.
