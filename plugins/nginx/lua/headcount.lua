@@ -231,7 +231,11 @@ function Gate:renew_early(who, user_agent, kept, now)
   if self.dict:get("r" .. who.name) or self.dict:get(self.down) then return end
   if not self.dict:add("c" .. who.name, 1, self.lock) then return end
   self.renewing = self.renewing + 1
-  local ok = ngx.timer.at(0, function() self:renew(who, user_agent, kept) end)
+  local ok = ngx.timer.at(0, function()
+    local done, why = pcall(self.renew, self, who, user_agent, kept)
+    self:renewed(who) -- whatever happened, or a hundred errors would end all early renewals
+    if not done then ngx.log(ngx.ERR, "headcount could not renew a lease: ", why) end
+  end)
   if not ok then self:renewed(who) end
 end
 
@@ -249,7 +253,6 @@ function Gate:renew(who, user_agent, before)
   else -- what is left of the old lease can still be used
     self.dict:set("r" .. who.name, 1, max(before.ends - now, 0.001))
   end
-  self:renewed(who)
 end
 
 -- Close leases that are over, report what no check came to report, add this worker's counts to everybody's.
