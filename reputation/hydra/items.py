@@ -127,9 +127,9 @@ def _held(kind: str, column: Ints) -> Rows:
 
 
 def _times(ledger: Ledger, now: float) -> list[Rows]:
-    """When accounts were made. Bins of a day and a week overlap by half, so that a wave is never cut in two.
+    """When accounts were made, as told: a first sighting may be an old customer's, and says nothing.
 
-    Without facts the first sighting stands for it, once the linker has watched for a day.
+    Bins overlap by half, so that a wave is never cut in two.
     """
     made = ledger.column("created")
     there = np.flatnonzero(np.isfinite(made))

@@ -19,7 +19,7 @@ from reputation.hydra.growth import Background
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.links import Cluster, Evidence, Links, Standing
-from reputation.hydra.overt import invoiced
+from reputation.hydra.overt import Places, applied, invoiced, most_seen
 from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, Order, Part, Sighting
 from reputation.hydra.surprise import Cell, Pools
@@ -173,14 +173,19 @@ class Linker:
 
         anybody: whom a session or a device may link; standing: groups that are not searched for again.
         """
-        classes = (_most_seen(self.ledger, "network"), _most_seen(self.ledger, "country"))
+        classes = (most_seen(self.ledger, "network"), most_seen(self.ledger, "country"))
         linked = self._mask(group.members for group in standing)
         searched = pools._replace(suspects=pools.suspects & ~linked)
-        groups = cores.from_cells(self._cells(items, searched), items.family(), self.ledger.size)
+        places = Places(self.ledger)
+        groups = cores.from_cells(self._cells(items, searched, places), items.family(), self.ledger.size)
         components = self._components(items, pools, anybody)
         apart = self._mask(component for _, component in components)
         known = growth.background(items, pools.base & ~apart, classes)
-        drawn = [cores.corroborated(part, by, known) for by, part in components if not linked[part].all()]
+        drawn = [
+            cores.corroborated(part, by, known)
+            for by, part in components
+            if not linked[part].all() and (by == FAMILIES.index("session") or not places.one(part))
+        ]
         groups += [group for group in drawn if group]
         held = self._mask(group.members for group in groups)
         identified = [group for group in [*standing, *drawn] if group and group.families & set(growth.IDENTIFYING)]
@@ -196,10 +201,14 @@ class Linker:
             inside[part] = True
         return inside
 
-    def _cells(self, items: Items, searched: Pools) -> list[Cell]:
+    def _cells(self, items: Items, searched: Pools, places: Places) -> list[Cell]:
+        """Cells that neither one place nor one application explains."""
         if "cells" in self.settings.without:
             return []
-        return surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
+        found = surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
+        family = items.family()
+        alone = [cell for cell in found if not applied(frozenset(family[list(cell.items)].tolist()))]
+        return [cell for cell in alone if not places.one(cell.members)]
 
     def _components(self, items: Items, pools: Pools, anybody: Mask) -> list[tuple[int, Ints]]:
         found = [
@@ -299,12 +308,3 @@ class Linker:
 def _log_odds(confidence: float) -> float:
     share = min(max(confidence, 1e-12), 1 - 1e-12)
     return float(np.log(share / (1 - share)))
-
-
-def _most_seen(ledger: Ledger, kind: str) -> Ints:
-    """Each account's most frequent value of a kind, counted from 1; 0 where nobody knows."""
-    table = ledger.pairs[kind]
-    of = np.zeros(ledger.size, np.int64)
-    order = np.lexsort((table.count, table.accounts))
-    of[table.accounts[order]] = table.values[order] + 1
-    return of

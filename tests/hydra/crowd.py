@@ -79,7 +79,40 @@ def room(linker: Linker, count: int = 40, seed: int = 3) -> list[str]:
     return names
 
 
-def company(linker: Linker, count: int = 100, *, verified: bool, settled: float, seed: int = 4) -> list[str]:
+def classroom(linker: Linker, count: int = 30, seed: int = 5, network: str | None = "education") -> list[str]:
+    """A class: one address, identical machines, everybody signed up in one lesson."""
+    rng = random.Random(seed)
+    names = [f"p{n}" for n in range(count)]
+    for name in names:
+        linker.know(Known(name, NOW - 4 * HOUR - rng.uniform(0, HOUR / 4), "free"))
+        linker.see_many(
+            sightings(
+                name, rng, 14, spread=3 * HOUR, host="192.0.2.9", net="192.0.2.0/24", asn=7, country="US",
+                network=network, ja4="ja4-school", user_agent="Mozilla/5.0 (X11; CrOS x86_64) Chrome/140.0",
+            )
+        )  # fmt: skip
+    return names
+
+
+def application(linker: Linker, count: int = 80, seed: int = 6) -> list[str]:
+    """Users of one application, in their own homes, on the day when everybody heard of it."""
+    rng = random.Random(seed)
+    names = [f"u{n}" for n in range(count)]
+    for n, name in enumerate(names):
+        linker.know(Known(name, NOW - 6 * HOUR - rng.uniform(0, HOUR), "free"))
+        for _ in range(8):
+            linker.see(
+                Sighting(
+                    NOW - rng.uniform(0, 5 * HOUR), name, host=f"10.9.{n}.7", net=f"10.9.{n}.0/24", asn=100 + n % 40,
+                    country="US", ja4="ja4-app", user_agent="PhotoPal/2.3", model="m-small",
+                )
+            )  # fmt: skip
+    return names
+
+
+def company(
+    linker: Linker, count: int = 100, *, verified: bool, settled: float, seed: int = 4, network: str | None = None
+) -> list[str]:
     """Seats on one card at one address, on the same laptops, all put on in one morning."""
     rng = random.Random(seed)
     names = [f"s{n}" for n in range(count)]
@@ -93,7 +126,7 @@ def company(linker: Linker, count: int = 100, *, verified: bool, settled: float,
         linker.see_many(
             sightings(
                 name, rng, 10, spread=4 * HOUR, host="198.51.100.4", net="198.51.100.0/24", asn=9, country="US",
-                ja4="ja4-laptop", user_agent="Mozilla/5.0 (Windows NT 10.0) Edg/140.0",
+                network=network, ja4="ja4-laptop", user_agent="Mozilla/5.0 (Windows NT 10.0) Edg/140.0",
             )
         )  # fmt: skip
     return names

@@ -7,7 +7,7 @@ import sys
 from reputation.hydra.linker import Linker, LinkerSettings
 from reputation.hydra.links import NOTHING, decode, difference, encode, follow
 from reputation.hydra.sightings import Known, Order, Sighting
-from tests.hydra.crowd import DAY, HOUR, NOW, company, honest, hydra, room, sightings
+from tests.hydra.crowd import DAY, HOUR, NOW, application, classroom, company, honest, hydra, room, sightings
 
 
 def linked(links, names):
@@ -72,11 +72,35 @@ def test_one_invoice_is_overt_and_named_as_such():
     assert {links.invoices[seat] for seat in seats} == {"corp-card"}
 
 
-def test_the_same_seats_without_a_paid_invoice_are_linked():
+def test_seats_without_a_paid_invoice_are_linked_in_a_data_centre_and_share_a_budget_in_an_office():
     linker = Linker()
     honest(linker)
-    seats = company(linker, verified=False, settled=0.0)
+    seats = company(linker, verified=False, settled=0.0, network="hosting")
     assert len(linked(linker.epoch(NOW), seats)) > 90
+    linker = Linker()
+    honest(linker)
+    seats = company(linker, verified=False, settled=0.0, network="business")
+    links = linker.epoch(NOW)
+    assert not linked(links, seats)
+    assert any(budget.members == len(seats) for budget in links.neighbourhoods.values())
+
+
+def test_a_class_on_identical_machines_is_not_linked_and_the_same_in_a_data_centre_is():
+    linker = Linker()
+    honest(linker)
+    people = classroom(linker)
+    assert not linked(linker.epoch(NOW), people)
+    linker = Linker()
+    honest(linker)
+    heads = classroom(linker, network="hosting")
+    assert len(linked(linker.epoch(NOW), heads)) == len(heads)
+
+
+def test_users_of_one_application_are_not_linked_by_what_it_and_its_day_have_in_common():
+    linker = Linker()
+    honest(linker)
+    people = application(linker)
+    assert not linked(linker.epoch(NOW), people)
 
 
 def test_proven_accounts_and_payers_are_not_linked_by_network_and_software_alone():

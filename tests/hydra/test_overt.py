@@ -1,8 +1,12 @@
-"""Overt sharing: who pays one bill together is a company, and who merely shares a card is not."""
+"""Overt sharing: one bill makes a company, one place is no secret, and one application is no actor."""
 
+import numpy as np
+import pytest
+
+from reputation.hydra.families import FAMILIES
 from reputation.hydra.ledger import Ledger
-from reputation.hydra.overt import invoiced
-from reputation.hydra.sightings import Known
+from reputation.hydra.overt import HIDING, Places, applied, invoiced
+from reputation.hydra.sightings import Known, Sighting
 
 
 def shared(*settled, funding="credit", disputes=0):
@@ -28,3 +32,36 @@ def test_prepaid_cards_and_disputed_ones_explain_nobody():
 def test_one_account_is_no_company_and_no_cards_are_none():
     assert shared(25.0) == {}
     assert invoiced(Ledger()) == {}
+
+
+def placed(networks, kind, asn=7):
+    """Whether accounts mainly seen in these networks are in one place; each is seen once elsewhere too."""
+    ledger = Ledger()
+    for number, net in enumerate(networks):
+        for at, where in enumerate((net, net, f"elsewhere-{number}")):
+            ledger.see(Sighting(1000.0 + at, f"a{number}", host=where, net=where, asn=asn, network=kind))
+    ledger.absorb()
+    return Places(ledger).one(np.arange(len(networks)))
+
+
+@pytest.mark.parametrize("kind", ["education", "business", "residential", None])
+def test_accounts_mainly_seen_where_people_are_are_in_one_place(kind):
+    assert placed(["room"] * 4 + ["home-1", "home-2"], kind)
+
+
+@pytest.mark.parametrize("kind", sorted(HIDING))
+def test_networks_for_hire_and_carriers_are_no_place(kind):
+    assert not placed(["room"] * 6, kind)
+
+
+def test_scattered_accounts_and_addresses_of_no_known_operator_are_in_no_place():
+    assert not placed(["room"] * 2 + ["home-1", "home-2", "home-3"], "residential")
+    assert not placed(["room"] * 6, None, asn=None)
+    assert not Places(Ledger()).one(np.arange(0))
+
+
+def test_an_application_explains_its_software_its_task_and_its_day_but_no_address_and_no_card():
+    numbers = {name: number for number, name in enumerate(FAMILIES)}
+    assert applied(frozenset(numbers[name] for name in ("software", "model", "time")))
+    assert not applied(frozenset(numbers[name] for name in ("software", "payment", "time")))
+    assert not applied(frozenset(numbers[name] for name in ("software", "network", "time")))
