@@ -1,6 +1,6 @@
 """Whether a hydra is contained through nginx with leases as it is through /v1/check: one world, played to both.
 
-    python -m benchmarks.nginx_hydra [--level L3] [--seed 1] [--honest 4000] [--heads 2000] [--days 2] [--hours 48]
+    python -m benchmarks.nginx_hydra [--level L3] [--seed 1] [--honest 4000] [--heads 2000] [--days 3]
 
 Two live sidecars get the same facts and, at the same recorded times, the same requests: one as POST /v1/check, one
 through a real nginx as plugins/nginx/nginx-leases.conf has it. What nginx cannot carry (device, session, model) is left
@@ -37,6 +37,8 @@ from benchmarks.recorded_clock import ENVIRONMENT, RecordedClock
 STEP = 4.0
 """Seconds that the clock is set forward at most: a lease that ended is reported well within its 10 seconds of grace."""
 LONGEST_EPOCH = 300.0
+PATIENCE = 1000 * (STEP + 6.0)
+"""Milliseconds that nginx waits for its sidecar, by a clock that is set forward meanwhile and on a busy machine."""
 HEALTH = message("GET", "/healthz")
 COUNTS = message("GET", "/")
 METRICS = message("GET", "/metrics")
@@ -204,7 +206,9 @@ def sidecar(listen: int, admin: int, every: float) -> list[str]:
 def configured(listen: int, behind: int, api: int) -> tuple[str, int]:
     """nginx-leases.conf with these ports and a header for the JA4, and the port of its gate's counts."""
     text = setups.configured(setups.texts()["leases"], listen=listen, sidecar=behind, api=api)
-    text = text.replace('-- ja4_header = "CloudFront-Viewer-JA4-Fingerprint"', f'ja4_header = "{JA4}"')
+    text = text.replace(
+        '-- ja4_header = "CloudFront-Viewer-JA4-Fingerprint"', f'ja4_header = "{JA4}", timeout = {PATIENCE:g}'
+    )
     kept = "".join(f"env {name};\n" for name in ENVIRONMENT)
     gate = re.findall(r"listen 127\.0\.0\.1:(\d+);\s*default_type", text)[0]
     return text.replace("events {", f"{kept}events {{", 1), int(gate)
@@ -241,7 +245,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--honest", type=int, default=4000)
     made.add_argument("--heads", type=int, default=2000)
-    made.add_argument("--days", type=int, default=2)
+    made.add_argument("--days", type=int, default=3)
     made.add_argument("--hours", type=float, default=float("inf"), help="of these days, if not all")
     made.add_argument("--link-every", type=float, default=900.0)
     return made
