@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LITELLM := .venv-litellm
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
-APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium
+APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime
 
 .PHONY: setup interpreted run test protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
@@ -57,6 +57,7 @@ bench-nginx: $(VENV)/.test
 	$(BIN)/python -m benchmarks.nginx_leases
 	$(BIN)/python -m benchmarks.nginx_bound --fail closed
 	$(BIN)/python -m benchmarks.nginx_bound --fail open
+	$(BIN)/python -m benchmarks.nginx_hydra
 
 # The table and the picture of docs/hydra.md, which says how long it takes; HYDRA=--quick takes a minute.
 hydra: $(VENV)/.test

@@ -1,0 +1,16 @@
+"""The sidecar as it is, but linking only every so many seconds: for a world of days that is played in minutes.
+
+    python -m benchmarks.recorded_sidecar 900 serve --state :memory:
+
+A live one links every 20 seconds, which nobody could wait for on a recorded clock; a replay links every 900.
+"""
+
+import sys
+
+from reputation import linking
+from reputation.cli import main
+
+if __name__ == "__main__":
+    linking.EPOCH_EVERY = float(sys.argv.pop(1))
+    linking.SHARE_OF_CORE = 1.0  # an epoch's duration by a clock that is set forward meanwhile says nothing
+    main()
