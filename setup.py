@@ -8,6 +8,10 @@ import os
 from setuptools import Extension, setup
 
 COMPILED = (
+    "geoip/book.py",
+    "geoip/facts.py",
+    "geoip/layouts.py",
+    "geoip/readers.py",
     "reputation/bucket.py",
     "reputation/charges.py",
     "reputation/counts.py",
@@ -48,7 +52,9 @@ def extensions() -> list[Extension]:
         return []
     from mypyc.build import mypycify  # noqa: PLC0415 - only who compiles has it
 
-    return mypycify(list(COMPILED), group_name="reputation.compiled", opt_level="3")
+    packages = sorted({source.partition("/")[0] for source in COMPILED})
+    libraries = [([one for one in COMPILED if one.startswith(f"{name}/")], f"{name}.compiled") for name in packages]
+    return mypycify(list(COMPILED), separate=libraries, opt_level="3")
 
 
 if __name__ == "__main__":

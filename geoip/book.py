@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import geoip
 from geoip.facts import Address, AddressFacts, Kind, host_key, network_key, parse, plain_facts, scope_of
 from geoip.layouts import Found
 from geoip.readers import BROKEN, SLOW_READER, Database, DatabaseError, open_database
 
-EMBEDDED: Final = Path(__file__).parent / "data" / "headcount.mmdb"
+EMBEDDED: Final = Path(geoip.__path__[0]) / "data" / "headcount.mmdb"  # compiled, __file__ is not where this stands
 CACHE_SIZE: Final = 65536
 """Addresses kept ready; about 370 bytes each, so 24 MB when full."""
 
@@ -176,19 +177,19 @@ class AddressBook:
                 self.failures += 1
                 continue
             if found and not known:  # mostly one database knows it all
-                known = {**found, "stale": stale}
+                known = {**found, "stale": True} if stale else found
             elif found:
-                _add(known, found)
+                known = _together(known, found)
                 known["stale"] = stale or known.get("stale", False)
         return AddressFacts(address.text, scope_of(address), host_key(address), network_key(address), **known)
 
 
-def _add(known: Found, found: Found) -> None:
+def _together(known: Found, found: Found) -> Found:
     """Add one database's findings to what those before it knew."""
+    both = {**found, **known}
     if "kind" in known and "kind" in found and _weight(found) > _weight(known):
-        known["kind"], known["kind_confidence"] = found["kind"], found["kind_confidence"]
-    for fact, value in found.items():
-        known.setdefault(fact, value)
+        both["kind"], both["kind_confidence"] = found["kind"], found["kind_confidence"]
+    return both
 
 
 def _weight(found: Found) -> tuple[bool, float, int]:

@@ -6,64 +6,33 @@ databases (book.py) add what they know.
 
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
-from msgspec import Struct
+from geoip.known import AddressFacts, Kind, Scope
 
-Scope = Literal[
-    "public",
-    "private",
-    "shared",
-    "loopback",
-    "link_local",
-    "multicast",
-    "documentation",
-    "reserved",
-    "malformed",
-]
-Kind = Literal["tor", "vpn", "proxy", "relay", "hosting", "mobile", "education", "business", "residential"]
+__all__ = [
+    "Address", "AddressFacts", "Kind", "Scope", "host_key", "host_text", "host_text_of", "network_key", "network_text",
+    "network_text_of", "parse", "plain_facts", "scope_of",
+]  # fmt: skip
 
 LONGEST = 64  # no written form of one address with zone and port is longer; anything longer is malformed
 
 
-class AddressFacts(Struct, frozen=True, gc=False):
-    """Everything known about one address. None means "not known", which is neutral.
-
-    ip: canonical text; the text as it came if malformed (cut to 64 characters).
-    host, network: keys to count by, v4 /32 and /24, v6 /64 and /48, for every scope but malformed. Each is
-    unique
-        among its own kind only: keep hosts and networks in tables of their own. `host_text` and
-        `network_text` turn them back into text.
-    country: ISO 3166 alpha-2, upper case. kind: what sort of network. kind_confidence: 0 to 1, lower where
-    the
-        kind was read from the network's name rather than from a list.
-    anonymiser_confidence: 1 to 99 percent, as MaxMind gives it. user_count: users seen on this /32 (v6: /64)
-    in a
-        day. static_score: 0 to 100, higher is longer in the same hands.
-    stale: a database that supplied one of these facts is older than it should be.
-    """
-
-    ip: str
-    scope: Scope
-    host: int | None = None
-    network: int | None = None
-    asn: int | None = None
-    organisation: str | None = None
-    country: str | None = None
-    kind: Kind | None = None
-    kind_confidence: float | None = None
-    anonymiser_confidence: int | None = None
-    user_count: int | None = None
-    static_score: float | None = None
-    stale: bool = False
-
-
-class Address(NamedTuple):
+class Address:
     """A well-formed address: version 4 or 6, its bits as a number, its canonical text."""
 
-    version: int
-    value: int
-    text: str
+    __slots__ = ("text", "value", "version")
+
+    def __init__(self, version: int, value: int, text: str) -> None:
+        self.version: Final = version
+        self.value: Final = value
+        self.text: Final = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Address) and self.version == other.version and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((self.version, self.value))
 
 
 # The IANA special-purpose registries (RFC 6890 and later) for IPv4 and IPv6, as far as a client address can
@@ -179,6 +148,22 @@ def host_text(key: int) -> str:
 def network_text(key: int) -> str:
     """`203.0.113.0/24`, or `2001:db8::/48`."""
     return _key_text(key, "/24", "/48")
+
+
+def host_text_of(address: AddressFacts) -> str | None:
+    """`host_text` of a known address's host: for IPv4 it is there already."""
+    host = address.host
+    if host is None:
+        return None
+    return address.ip if host < _LOWEST_V6_KEY else host_text(host)
+
+
+def network_text_of(address: AddressFacts) -> str | None:
+    """`network_text` of a known address's network."""
+    network = address.network
+    if network is None:
+        return None
+    return address.ip.rpartition(".")[0] + ".0/24" if network < _LOWEST_V6_KEY else network_text(network)
 
 
 def plain_facts(text: str) -> AddressFacts:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoip.facts import LONGEST, host_text, network_text, parse, plain_facts
+from geoip.facts import LONGEST, host_text, host_text_of, network_text, network_text_of, parse, plain_facts
 
 V4 = st.ip_addresses(v=4)
 V6 = st.ip_addresses(v=6)
@@ -162,3 +162,16 @@ def test_a_neighbour_in_the_same_64_is_the_same_host(address):
     if parse(str(address)).version == 6:
         assert plain_facts(str(IPv6Address(value ^ 1))).host == facts.host
         assert plain_facts(str(IPv6Address(value ^ (1 << 64)))).network == facts.network
+
+
+@given(V4 | V6)
+def test_the_texts_of_a_known_address_are_those_of_its_keys(address):
+    facts = plain_facts(str(address))
+    assert host_text_of(facts) == host_text(facts.host)
+    assert network_text_of(facts) == network_text(facts.network)
+
+
+def test_what_is_no_address_has_no_texts():
+    facts = plain_facts("nonsense")
+    assert host_text_of(facts) is None
+    assert network_text_of(facts) is None
