@@ -4,7 +4,7 @@ Purses and neighbourhood budgets are in units of a typical honest account's dail
 proven accounts.
 """
 
-from geoip.facts import AddressFacts, network_text
+from geoip.facts import AddressFacts, network_text_of
 from reputation.bucket import Limit, change_limit, full
 from reputation.charges import Charge, Draw
 from reputation.events import Request, Scope
@@ -149,8 +149,9 @@ def neighbourhood_charges(
 def neighbourhoods_of(facts: Facts, address: AddressFacts | None, ja4: str | None) -> list[tuple[str, ...]]:
     """Name the neighbourhoods that an account may have to share."""
     keys: list[tuple[str, ...]] = []
-    if address is not None and address.network is not None:
-        keys.append(("net", network_text(address.network)))
+    network = None if address is None else network_text_of(address)
+    if network is not None:
+        keys.append(("net", network))
     if facts.payment is not None and facts.payment.iin is not None:
         keys.append(("iin", facts.payment.iin))
     if ja4 is not None:

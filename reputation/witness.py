@@ -1,12 +1,10 @@
 """What the linker is told of each check: appended to a batch, never waited for."""
 
-from functools import lru_cache
-
-from geoip.facts import network_text
+from geoip.facts import host_text_of, network_text_of
 from reputation.events import Outcome, Request, Verdict
 from reputation.facts import Facts, Standards, is_payer, is_proven
 from reputation.hydra.sightings import Known, Order, Sighting, Told
-from reputation.identity import Who, host_name
+from reputation.identity import Who
 from reputation.stores.memory import Row
 
 MOST_WAITING = 262_144
@@ -14,8 +12,6 @@ MOST_WAITING = 262_144
 
 PAYER, PROVEN, CONFIRMED = 1, 2, 4
 Note = Sighting | Known | Told | Order
-
-network_name = lru_cache(65_536)(network_text)
 
 
 def network_of(host: int) -> int:
@@ -99,8 +95,8 @@ def sighting_of(who: Who, request: Request, now: float, *, stopped: bool) -> Sig
     """Flatten a check for the linker."""
     address, client, call = who.address, request.client, request.request
     host = network = asn = country = kind = None
-    if address is not None and address.host is not None and address.network is not None:
-        host, network = host_name(address.host), network_name(address.network)
+    if address is not None and address.host is not None:
+        host, network = host_text_of(address), network_text_of(address)
         asn, country, kind = address.asn, address.country, address.kind
     return Sighting(
         now, who.name, host, network, asn, country, kind, client.ja4, client.user_agent, client.device,
