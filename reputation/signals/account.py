@@ -44,8 +44,13 @@ def ago(seconds: float) -> str:
     """Say an age in the largest unit that fits."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:
-            return f"created {int(seconds // size)} {unit} ago"
+            return _created(int(seconds // size), unit)
     return "created just now"
+
+
+@lru_cache(4096)
+def _created(many: int, unit: str) -> str:
+    return f"created {many} {unit} ago"
 
 
 @lru_cache(1024)

@@ -1,7 +1,7 @@
 """Payment: what settled, how, and what went wrong."""
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 
 from reputation.events import Reason
 from reputation.signals.seen import Seen
@@ -28,21 +28,34 @@ def _method(status: str | None, funding: str | None) -> Reason:
     return Reason("payment", status_points + funding_points, words or None)
 
 
+@lru_cache(4096)
+def _settled(usd: float) -> Reason:
+    points = max(SETTLED_POINTS * math.log1p(usd / SETTLED_SCALE), SETTLED_MOST)
+    return Reason("settled", points, f"{usd:g} USD settled")
+
+
+@lru_cache(4096)
+def _foreign_card(issuer: str, country: str) -> Reason | None:
+    issuer = issuer.upper()
+    if issuer == country:
+        return None
+    return Reason("issuer_country", FOREIGN_CARD_POINTS, f"card of {issuer}, address in {country}")
+
+
 def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every family has the same two arguments
     payment = seen.facts.payment
     if payment is None:
         return []
     found = [_method(payment.status, payment.funding)]
     if payment.settled_usd:
-        points = max(SETTLED_POINTS * math.log1p(payment.settled_usd / SETTLED_SCALE), SETTLED_MOST)
-        found.append(Reason("settled", points, f"{payment.settled_usd:g} USD settled"))
+        found.append(_settled(payment.settled_usd))
     if payment.declines_30d:
         points = DECLINE_POINTS * min(payment.declines_30d, 4)
         found.append(Reason("declines", points, f"{payment.declines_30d} declines in 30 days"))
     if payment.disputes:
         found.append(Reason("disputes", DISPUTE_POINTS * min(payment.disputes, 3), f"{payment.disputes} disputes"))
     issuer, address = payment.issuer_country, seen.address
-    if issuer and address is not None and address.country and issuer.upper() != address.country:
-        words = f"card of {issuer.upper()}, address in {address.country}"
-        found.append(Reason("issuer_country", FOREIGN_CARD_POINTS, words))
+    country = None if address is None else address.country
+    if issuer and country and (foreign := _foreign_card(issuer, country)) is not None:
+        found.append(foreign)
     return found
