@@ -6,6 +6,7 @@ A million accounts have these, so an entry is a `bytes`: 13 bytes a member inste
 import math
 import struct
 from collections.abc import Iterable
+from typing import Final
 
 from reputation.pages import Pages
 from reputation.touched import Touched
@@ -17,6 +18,7 @@ RESOLUTION = 1800.0
 RECORD = 13  # bytes: eight that stand for a member, five of time
 _VISIT = struct.Struct("<QIHQ")
 _WORD = (1 << 64) - 1
+_number: Final = int.from_bytes  # looked up on the class it would be made anew each time
 
 
 class FanIn:
@@ -131,7 +133,7 @@ def _find(members: bytes, name: bytes) -> int:
 def _time(members: bytes, at: int) -> int:
     """Return the time of the record at an offset, from the end if it is negative."""
     start = at + 8 if at >= 0 else len(members) + at + 8
-    return int.from_bytes(members[start : start + 5], "little")
+    return _number(members[start : start + 5], "little")
 
 
 VISIT = _VISIT.size
@@ -147,14 +149,14 @@ def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: f
     Returns the same object where nothing had to change, which is the common case.
     """
     key = (host & _WORD).to_bytes(8, "little")
-    if recent[3:11] == key and now - int.from_bytes(recent[17:25], "little") < RESOLUTION:
+    if recent[3:11] == key and now - _number(recent[17:25], "little") < RESOLUTION:
         return recent
     at = _find_visit(recent, key)
-    if at > 0 and int.from_bytes(recent[-8:], "little") >= now - VISIT_WINDOW:
+    if at > 0 and _number(recent[-8:], "little") >= now - VISIT_WINDOW:
         # an address that is there already and nothing that expired: the counts stay as they are
         moved = recent[at : at + 14] + max(int(now), 0).to_bytes(8, "little")
         return recent[:3] + moved + recent[3:at] + recent[at + VISIT :]
-    code = int.from_bytes(country.encode()[:2], "little") if country else 0
+    code = _number(country.encode()[:2], "little") if country else 0
     first = (host & _WORD, asn or 0, code, max(int(now), 0))
     rest = [v for v in _VISIT.iter_unpack(recent[3:]) if v[0] != first[0] and v[3] >= now - VISIT_WINDOW]
     visits = [first, *rest[: MOST_VISITS - 1]]

@@ -5,10 +5,13 @@ side by side in pages of some 300 bytes, which `bytes.find` searches in C: 25 by
 Linear hashing (W. Litwin, 1980) splits one page at a time, so no check waits for a table that doubles.
 """
 
+from typing import Final
+
 FILL = 14
 """Entries of a page on average: more take longer to search, fewer pay more for each page's own header."""
 KEY = 8
 TIME = 5
+_number: Final = int.from_bytes  # looked up on the class it would be made anew each time
 
 
 class Pages:
@@ -39,7 +42,7 @@ class Pages:
         """Keep a record, in the place of the one that was there. Its page forgets what is older than `since`."""
         place = self._place(key)
         page = self._without(self._pages[place], key)
-        while page and int.from_bytes(page[self._entry - TIME : self._entry], "little") < since:
+        while page and _number(page[self._entry - TIME : self._entry], "little") < since:
             page = page[self._entry :]
             self._count -= 1
         if self._count >= self._most and page:

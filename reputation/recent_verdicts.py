@@ -22,7 +22,7 @@ class Asked(NamedTuple):
     cost: float
 
 
-_pack = msgpack.Encoder().encode  # not JSON, which has no word for a limit without end
+_pack = msgpack.Encoder().encode_into  # not JSON, which has no word for a limit without end
 # the members of Asked one by one, because the compiler forgets the types of a NamedTuple's
 _unpack = msgpack.Decoder(tuple[tuple[str | None, str | None, str | None, float], Verdict]).decode
 
@@ -37,14 +37,16 @@ class RecentVerdicts:
 
     def __init__(self, window: float, most: int) -> None:
         self._kept: Recent[bytes] = Recent(window, most)
+        self._packed = bytearray()  # filled anew for each: `encode` would give its result three sizes one by one
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def put(self, verdict: Verdict, request: Request, now: float) -> None:
         call = request.request
-        asked = Asked(request.account.id, request.client.ip, call.route, call.cost)
-        self._kept.put(verdict.id, _pack((asked, verdict)), now)
+        asked = (request.account.id, request.client.ip, call.route, call.cost)  # as Asked has them
+        _pack((asked, verdict), self._packed)
+        self._kept.put(verdict.id, bytes(self._packed), now)
 
     def get(self, id_: str, now: float) -> tuple[Asked, Verdict] | None:
         """Find a verdict of the window."""
