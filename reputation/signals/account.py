@@ -55,7 +55,7 @@ def _created(many: int, unit: str) -> str:
 
 @lru_cache(1024)
 def _verification(verified: tuple[str, ...]) -> Reason:
-    points = sum(VERIFIED_POINTS[what] for what in set(verified))
+    points = math.fsum(VERIFIED_POINTS[what] for what in set(verified))  # exact, so in whatever order
     return Reason("verification", points, "verified " + ", ".join(verified))
 
 

@@ -1,6 +1,9 @@
 """Points to risk: every point is told, families are capped, tenants weigh them differently."""
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 from engine import DAY, NOW, ask, check, limiter, live_through, points, push, tenant
@@ -134,3 +137,13 @@ def test_a_family_of_somebody_elses_is_loaded_by_its_dotted_name(addresses, tmp_
     engine = tenant(addresses, weights={"theirs.signal": 2.0})
     push(engine, "a", plan="free")
     assert points(ask(engine, "a"))["theirs"] == 0.5
+
+
+def test_points_do_not_depend_on_how_a_process_spreads_its_hashes():
+    """Two replays give the same bytes, and each process has its own order of a set of words."""
+    ask = "from reputation.signals.account import _verification as v; print(v(('email', 'phone', 'identity')).points)"
+    seeds = [{**os.environ, "PYTHONHASHSEED": seed} for seed in "1256"]
+    said = {
+        subprocess.run([sys.executable, "-c", ask], env=env, capture_output=True, check=True).stdout for env in seeds
+    }
+    assert said == {b"-1.7\n"}
