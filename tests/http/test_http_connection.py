@@ -175,6 +175,7 @@ async def test_refusal_is_a_problem_and_closes() -> None:
         "type": "about:blank",
         "title": "Exactly one valid Host is needed",
         "status": 400,
+        "detail": "Exactly one valid Host is needed",
     }
     assert bench.server.bad_requests == {"host": 1}
     assert bench.transport.ended
