@@ -49,6 +49,11 @@ def test_accounts_mainly_seen_where_people_are_are_in_one_place(kind):
     assert placed(["room"] * 4 + ["home-1", "home-2"], kind)
 
 
+def test_of_a_large_group_a_sample_tells():
+    assert placed(["campus"] * 400 + [f"home-{n}" for n in range(600)], "education")
+    assert not placed(["campus"] * 200 + [f"home-{n}" for n in range(800)], "education")
+
+
 @pytest.mark.parametrize("kind", sorted(HIDING))
 def test_networks_for_hire_and_carriers_are_no_place(kind):
     assert not placed(["room"] * 6, kind)
