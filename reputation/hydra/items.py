@@ -15,8 +15,8 @@ from reputation.hydra.ledger import Ledger
 NOMADIC = 4
 """Network operators in 24 hours from which on an account rotates: home, mobile and work are three."""
 ROAMING = 3
-"""Countries in 24 hours from which on an account roams: a journey has two. The exits of a proxy pool are in many, so a
-head shows it with its third session."""
+"""Countries in three days from which on an account roams: a journey has two. The exits of a proxy pool are in many, so
+a head shows it with its third session, even one of a session a day."""
 HANDED_TO = 64
 """A session id on more accounts is a constant that some client sends, not a session."""
 FIRM = 12
@@ -175,9 +175,9 @@ def _active(ledger: Ledger) -> Rows:
 
 
 def _rotation(ledger: Ledger, now: float) -> list[Rows]:
-    """How many network operators an account used in 24 hours, as a power of two; who was in many countries; and who
-    evidently stays at home."""
-    operators, countries = _held_in_a_day(ledger, "asn", now), _held_in_a_day(ledger, "country", now)
+    """How many network operators an account used in 24 hours, as a power of two; who was in many countries in three
+    days; and who evidently stays at home."""
+    operators, countries = _held_since(ledger, "asn", now - DAY), _held_since(ledger, "country", now - 3 * DAY)
     nomads = np.flatnonzero(operators >= NOMADIC)
     roaming = np.flatnonzero(countries >= ROAMING)
     settled = (operators < NOMADIC) & (operators > 0) & (countries < ROAMING)
@@ -189,10 +189,10 @@ def _rotation(ledger: Ledger, now: float) -> list[Rows]:
     ]
 
 
-def _held_in_a_day(ledger: Ledger, kind: str, now: float) -> Ints:
-    """How many values of a kind each account was seen with in the last 24 hours."""
+def _held_since(ledger: Ledger, kind: str, since: float) -> Ints:
+    """How many values of a kind each account was seen with from a time on."""
     table = ledger.pairs[kind]
-    return np.bincount(table.accounts[table.last >= now - DAY], minlength=ledger.size)
+    return np.bincount(table.accounts[table.last >= since], minlength=ledger.size)
 
 
 def _pivot(ledger: Ledger, now: float) -> Rows:
