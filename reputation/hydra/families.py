@@ -50,6 +50,7 @@ KINDS = (
     Kind("active", "time", "use within the eight hours from {}:00 UTC", mined=1),
     Kind("pivot", "pivot", "a move to the model {}", mined=1),
     Kind("rotation", "rotation", "about 2^{} networks a day", mined=1),
+    Kind("roaming", "rotation", "addresses in three countries in three days", mined=1),
     Kind("stays", "rotation", "few networks a day", mined=0),
     Kind("foreign", "payment", "a {} card and addresses elsewhere", mined=1),
     Kind("reaction", "reaction", "more use whenever the hydra is held back", mined=1),

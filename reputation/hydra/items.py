@@ -14,6 +14,9 @@ from reputation.hydra.ledger import Ledger
 
 NOMADIC = 4
 """Network operators in 24 hours from which on an account rotates: home, mobile and work are three."""
+ROAMING = 3
+"""Countries in three days from which on an account roams: a journey has two. The exits of a proxy pool are in many, so
+a head shows it with its third session, even one of a session a day."""
 HANDED_TO = 64
 """A session id on more accounts is a constant that some client sends, not a session."""
 FIRM = 12
@@ -172,16 +175,24 @@ def _active(ledger: Ledger) -> Rows:
 
 
 def _rotation(ledger: Ledger, now: float) -> list[Rows]:
-    """How many network operators an account used in 24 hours, as a power of two; and who evidently stays at home."""
-    table = ledger.pairs["asn"]
-    fresh = table.accounts[table.last >= now - DAY]
-    operators = np.bincount(fresh, minlength=ledger.size)
+    """How many network operators an account used in 24 hours, as a power of two; who was in many countries in three
+    days; and who evidently stays at home."""
+    operators, countries = _held_since(ledger, "asn", now - DAY), _held_since(ledger, "country", now - 3 * DAY)
     nomads = np.flatnonzero(operators >= NOMADIC)
-    staying = np.flatnonzero((operators < NOMADIC) & (operators > 0) & (ledger.demand() >= FIRM))
+    roaming = np.flatnonzero(countries >= ROAMING)
+    settled = (operators < NOMADIC) & (operators > 0) & (countries < ROAMING)
+    staying = np.flatnonzero(settled & (ledger.demand() >= FIRM))
     return [
         Rows("rotation", nomads, np.log2(operators[nomads]).astype(np.int64)),
+        Rows("roaming", roaming, np.zeros(len(roaming), np.int64)),
         Rows("stays", staying, np.zeros(len(staying), np.int64)),
     ]
+
+
+def _held_since(ledger: Ledger, kind: str, since: float) -> Ints:
+    """How many values of a kind each account was seen with from a time on."""
+    table = ledger.pairs[kind]
+    return np.bincount(table.accounts[table.last >= since], minlength=ledger.size)
 
 
 def _pivot(ledger: Ledger, now: float) -> Rows:
@@ -266,6 +277,7 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "foreign": lambda ledger, value: ledger.name_of("issuer", value),
     "client": _paired,
     "handoff": lambda *_: "",
+    "roaming": lambda *_: "",
     "stays": lambda *_: "",
     "reaction": lambda *_: "",
 }

@@ -1,10 +1,10 @@
 """Budgets for unproven accounts that share something narrow, so that who is too careful to be linked gets a share.
 
-A neighbourhood's budget follows its honest baseline: accounts established there (proven, or a fortnight old and not
-linked), the newcomers that such a place has elsewhere, threefold, and a floor that a full room of beginners fits in.
-Values that a large part of the established accounts have are never keys: a budget on a common browser would let a hydra
-drain everybody's. Only neighbourhoods that use more than half of their budget are listed, so a check's lookup mostly
-finds nothing.
+A neighbourhood's budget follows its honest baseline: accounts established there (proven, or not linked and not known
+to be younger than a fortnight), the newcomers that such a place has elsewhere, threefold, and a floor that a full room
+of beginners fits in. Values that a large part of the established accounts have are never keys: a budget on a common
+browser would let a hydra drain everybody's. Only neighbourhoods that use more than half of their budget are listed, so
+a check's lookup mostly finds nothing.
 """
 
 from collections.abc import Callable
@@ -39,14 +39,18 @@ class _Place(NamedTuple):
 
 
 class Residents(NamedTuple):
-    """unproven: accounts whose demand counts; established: accounts that a baseline is learnt from."""
+    """unproven: accounts whose demand counts; established: accounts that a baseline is learnt from.
+
+    An account whose age nobody tells is established, as a missing fact is neutral: where no ages are known nobody would
+    be, everybody's browser would be rare, and all of its users would share a budget for newcomers.
+    """
 
     unproven: Mask
     established: Mask
 
 
 def residents(ledger: Ledger, suspects: Mask, base: Mask, trusted: Mask, now: float) -> Residents:
-    settled = trusted | (base & (ledger.column("created") <= now - ESTABLISHED))
+    settled = trusted | (base & ~(ledger.column("created") > now - ESTABLISHED))
     return Residents(suspects & base, settled)
 
 

@@ -52,6 +52,7 @@ def test_a_family_that_is_switched_off_gives_no_values():
     [
         (both(session="s"), "handoff"),
         ([Sighting(NOW, name, asn=n) for name in "ab" for n in range(4)], "rotation"),
+        ([Sighting(NOW - n * DAY, name, country="DFU"[n]) for name in "ab" for n in range(3)], "roaming"),
         ([Sighting(NOW - hour, name) for name in "ab" for hour in range(20)], "active"),
         (both(ja4="j", user_agent="curl/8"), "client"),
         ([Sighting(at, name, model=m) for name in "ab" for at, m in ((NOW - 3 * DAY, "x"), (NOW, "y"))], "pivot"),
@@ -59,6 +60,12 @@ def test_a_family_that_is_switched_off_gives_no_values():
 )
 def test_what_follows_from_what_was_seen(sightings, kind):
     assert kind in {name for name, _ in values(sightings=sightings)["a"]}
+
+
+def test_a_journey_from_one_country_to_another_is_no_roaming():
+    there = [Sighting(NOW - hour * HOUR, name, asn=7, country="DF"[hour < 9]) for name in "ab" for hour in range(20)]
+    before = [Sighting(NOW - 80 * HOUR, name, country="U") for name in "ab"]
+    assert {"roaming", "stays"} & {kind for kind, _ in values(sightings=there + before)["a"]} == {"stays"}
 
 
 def test_a_card_of_a_country_where_the_account_never_was_is_foreign():

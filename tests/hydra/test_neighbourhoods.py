@@ -21,9 +21,11 @@ class Crowd:
         self.unproven = []
 
     def add(self, prefix, count, requests, *, age=DAY, proven=False, **seen):
+        """age: seconds since the accounts were made, or None where nobody tells."""
         for n in range(count):
             name = f"{prefix}{n}"
-            self.ledger.know(Known(name, NOW - age - n, iin=seen.get("iin"), proven=proven))
+            made = None if age is None else NOW - age - n
+            self.ledger.know(Known(name, made, iin=seen.get("iin"), proven=proven))
             where = {key: value(n) if callable(value) else value for key, value in seen.items() if key != "iin"}
             self.ledger.see(Sighting(NOW - HOUR, name, cost=requests, **where))
             self.unproven.append(not proven)
@@ -52,6 +54,13 @@ def test_a_hydra_with_everybodys_browser_and_carrier_puts_no_budget_on_them():
     crowd.add("new", 30, 30.0, ja4="browser-1", asn=1, net="10.9.{}".format)
     hydra(crowd, ja4="browser-1", asn=1)
     assert not [key for key in crowd.budgets() if key == ("ja4", "browser-1")]
+
+
+def test_where_no_ages_are_known_a_browser_that_everybody_has_is_still_no_neighbourhood():
+    crowd = Crowd()
+    crowd.add("u", 400, 20.0, age=None, ja4="everybody's", net="10.9.{}".format)
+    crowd.add("v", 8, 600.0, age=None, ja4="rare", net="10.8.{}".format)
+    assert list(crowd.budgets()) == [("ja4", "rare")]
 
 
 def test_in_a_room_that_a_hydra_crowds_newcomers_with_modest_needs_are_served_in_full():

@@ -49,15 +49,47 @@ def test_accounts_mainly_seen_where_people_are_are_in_one_place(kind):
     assert placed(["room"] * 4 + ["home-1", "home-2"], kind)
 
 
+def test_of_a_large_group_a_sample_tells():
+    assert placed(["campus"] * 400 + [f"home-{n}" for n in range(600)], "education")
+    assert not placed(["campus"] * 200 + [f"home-{n}" for n in range(800)], "education")
+
+
 @pytest.mark.parametrize("kind", sorted(HIDING))
 def test_networks_for_hire_and_carriers_are_no_place(kind):
     assert not placed(["room"] * 6, kind)
 
 
 def test_scattered_accounts_and_addresses_of_no_known_operator_are_in_no_place():
-    assert not placed(["room"] * 2 + ["home-1", "home-2", "home-3"], "residential")
+    assert not placed(["room"] * 2 + [f"home-{n}" for n in range(5)], "residential")
     assert not placed(["room"] * 6, None, asn=None)
     assert not Places(Ledger()).one(np.arange(0))
+
+
+def test_who_was_in_a_place_once_belongs_to_it_though_mostly_on_the_road():
+    ledger = Ledger()
+    for name in "abc":
+        for at, (net, kind) in enumerate([("home", "residential"), *[(f"carrier-{name}", "mobile")] * 4]):
+            ledger.see(Sighting(1000.0 + at, name, net=net, asn=7, network=kind))
+    ledger.absorb()
+    assert not Places(ledger).one(np.arange(3))
+    ledger.see(Sighting(2000.0, "d", net="home", asn=7, network="residential"))
+    ledger.absorb()
+    assert Places(ledger).one(np.arange(3))
+
+
+def test_those_who_share_a_card_with_people_in_one_place_belong_there():
+    ledger = Ledger()
+    for number, net in enumerate(["office"] * 4 + [f"home-{n}" for n in range(4)]):
+        ledger.know(Known(f"a{number}", card="firm"))
+        ledger.see(Sighting(1000.0, f"a{number}", net=net, asn=7, network="business"))
+    ledger.absorb()
+    assert Places(ledger).one(np.arange(4, 8))
+    assert not Places(without_cards(ledger)).one(np.arange(4, 8))
+
+
+def without_cards(ledger):
+    ledger.ints["card"][:] = -1
+    return ledger
 
 
 def test_an_application_explains_its_software_its_task_and_its_day_but_no_address_and_no_card():
