@@ -1,9 +1,9 @@
 // One account: what is known of it, where it stands, its recent verdicts.
 import { call, path, read } from "./api.js";
-import { needs } from "./cluster.js";
 import { anchor, choice, element, facts, field, panel } from "./elements.js";
 import { json, number, percent, rate, tier, time } from "./format.js";
 import { allowForm } from "./exceptions.js";
+import { operatorForm } from "./form.js";
 import { poll } from "./poll.js";
 import { Recent } from "./recent.js";
 import { verdictTable } from "./verdicts.js";
@@ -71,32 +71,18 @@ function labelForm(context) {
         "good",
     );
     const reason = element("input", { type: "text", required: true, maxlength: 1024, size: 40 });
-    const send = async (event) => {
-        event.preventDefault();
+    const send = async () => {
         const body = { account: context.what, label: label.value, reason: reason.value };
-        try {
-            await call("POST", path(["labels"], { tenant: context.tenant }), { body });
-            reason.value = "";
-            context.say(`labelled: ${body.label}`);
-        } catch (error) {
-            context.say(error.message);
-        }
+        await call("POST", path(["labels"], { tenant: context.tenant }), { body });
+        reason.value = "";
+        return `labelled: ${body.label}`;
     };
-    return element(
-        "form",
-        { on: { submit: send } },
-        element(
-            "fieldset",
-            { disabled: !context.may("operator") },
-            element(
-                "div",
-                { class: "line" },
-                field("It is", label),
-                field("Why", reason),
-                element("button", {}, "Label it"),
-            ),
-        ),
-        context.may("operator") ? null : needs("operator"),
+    return operatorForm(
+        context,
+        send,
+        field("It is", label),
+        field("Why", reason),
+        element("button", {}, "Label it"),
     );
 }
 

@@ -1,6 +1,7 @@
 // One cluster: how sure, what links its members, drawn and in words, and an operator's word on it.
 import { call, path, read } from "./api.js";
 import { anchor, choice, element, facts, field, panel } from "./elements.js";
+import { operatorForm } from "./form.js";
 import { number, percent, time } from "./format.js";
 import { drawGraph, familyColours } from "./graph.js";
 import { Table } from "./table.js";
@@ -100,34 +101,18 @@ function orderForm(context, found) {
     const ruling = choice(RULINGS, "bless");
     const reason = element("input", { type: "text", required: true, maxlength: 1024, size: 40 });
     const days = element("input", { type: "number", min: 1, max: 3650, value: 30, required: true });
-    const send = async (event) => {
-        event.preventDefault();
+    const send = async () => {
         const body = { ruling: ruling.value, cluster: found.id, reason: reason.value, expires_in: days.value * 86400 };
-        try {
-            await call("POST", path(["orders"], { tenant: context.tenant }), { body });
-            reason.value = "";
-            context.say(`${ruling.value}: in force from the next linking on`);
-        } catch (error) {
-            context.say(error.message);
-        }
+        await call("POST", path(["orders"], { tenant: context.tenant }), { body });
+        reason.value = "";
+        return `${ruling.value}: in force from the next linking on`;
     };
-    return element(
-        "form",
-        { on: { submit: send } },
-        element(
-            "fieldset",
-            { disabled: !context.may("operator") },
-            element(
-                "div",
-                { class: "line" },
-                field("Ruling", ruling),
-                field("Days", days),
-                field("Reason", reason),
-                element("button", {}, "Give the order"),
-            ),
-        ),
-        context.may("operator") ? null : needs("operator"),
+    return operatorForm(
+        context,
+        send,
+        field("Ruling", ruling),
+        field("Days", days),
+        field("Reason", reason),
+        element("button", {}, "Give the order"),
     );
 }
-
-export const needs = (role) => element("p", { class: "quiet" }, `This needs a token with the role ${role}.`);

@@ -1,8 +1,8 @@
 // Exceptions in force: add one with an expiry and a reason, end one before its time.
 import { call, path, read } from "./api.js";
-import { needs } from "./cluster.js";
 import { askReason } from "./dialogs.js";
 import { button, choice, element, field, panel } from "./elements.js";
+import { operatorForm } from "./form.js";
 import { time } from "./format.js";
 import { Table } from "./table.js";
 
@@ -70,8 +70,7 @@ export function allowForm(context, known, done = async () => {}) {
     const days = element("input", { type: "number", min: 0.01, max: 366, step: "any", value: 7, required: true });
     const reason = element("input", { type: "text", required: true, maxlength: 1024, size: 32 });
     const within = element("input", { type: "checkbox" });
-    const send = async (event) => {
-        event.preventDefault();
+    const send = async () => {
         const body = {
             kind: kind.value,
             value: value.value,
@@ -79,33 +78,20 @@ export function allowForm(context, known, done = async () => {}) {
             reason: reason.value,
             within_limits: within.checked,
         };
-        try {
-            await call("POST", path(["allow"], { tenant: context.tenant }), { body });
-            reason.value = "";
-            if (!known.value) value.value = "";
-            await done();
-            context.say(`in force: ${body.kind} ${body.value}`);
-        } catch (error) {
-            context.say(error.message);
-        }
+        await call("POST", path(["allow"], { tenant: context.tenant }), { body });
+        reason.value = "";
+        if (!known.value) value.value = "";
+        await done();
+        return `in force: ${body.kind} ${body.value}`;
     };
-    return element(
-        "form",
-        { on: { submit: send } },
-        element(
-            "fieldset",
-            { disabled: !context.may("operator") },
-            element(
-                "div",
-                { class: "line" },
-                field("Kind", kind),
-                field("Value", value),
-                field("Days", days),
-                field("Reason", reason),
-                field("Own limits hold", within),
-                element("button", { class: "main" }, "Let through"),
-            ),
-        ),
-        context.may("operator") ? null : needs("operator"),
+    return operatorForm(
+        context,
+        send,
+        field("Kind", kind),
+        field("Value", value),
+        field("Days", days),
+        field("Reason", reason),
+        field("Own limits hold", within),
+        element("button", { class: "main" }, "Let through"),
     );
 }
