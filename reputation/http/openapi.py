@@ -10,6 +10,7 @@ from msgspec import Struct
 from reputation.events import AccountFacts, Outcome, Request, Seconds, Settle, Settled, Verdict
 from reputation.http import openapi_tuning
 from reputation.http.admin_console import FILTERS
+from reputation.http.openapi_tuning import GUARDED, OBJECT
 from reputation.orders import OrderBody
 from reputation.timeline import WINDOWS
 
@@ -81,10 +82,6 @@ def _answer(words: str, schema: dict[str, Any] | None, *problems: int, status: i
     return {str(status): found, **_problems(*problems)}
 
 
-_OBJECT = {"type": "object"}
-_GUARDED = (400, 401, 403, 503)
-
-
 def _operation(
     summary: str, responses: dict[str, Any], body: dict[str, Any] | None = None, parameters: tuple[Any, ...] = ()
 ) -> dict[str, Any]:
@@ -110,11 +107,11 @@ def _check_paths() -> dict[str, Any]:
 
 def _written_paths() -> dict[str, Any]:
     """Describe what writes, and reading an account back."""
-    kept = _answer("Kept.", None, *_GUARDED, 404, 409, 413, 422, status=204)
-    known = _answer("What is known.", _OBJECT, *_GUARDED, 404)
-    forgotten = _answer("Forgotten.", None, *_GUARDED, 404, status=204)
-    counted = _answer("Counted.", None, *_GUARDED, 404, 413, 422, status=204)
-    ordered = _answer("In force from the next linking on.", None, *_GUARDED, 404, 409, 413, 422, status=204)
+    kept = _answer("Kept.", None, *GUARDED, 404, 409, 413, 422, status=204)
+    known = _answer("What is known.", OBJECT, *GUARDED, 404)
+    forgotten = _answer("Forgotten.", None, *GUARDED, 404, status=204)
+    counted = _answer("Counted.", None, *GUARDED, 404, 413, 422, status=204)
+    ordered = _answer("In force from the next linking on.", None, *GUARDED, 404, 409, 413, 422, status=204)
     one = (_ID, _TENANT)
     return {
         "/v1/accounts/{id}": {
@@ -130,21 +127,21 @@ def _written_paths() -> dict[str, Any]:
 def _read_paths() -> dict[str, Any]:
     most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
     newest = (_TENANT, {"name": "limit", "in": "query", "schema": most})
-    many = _answer("What there is now.", _OBJECT, *_GUARDED, 404)
-    one = _answer("What is known.", _OBJECT, *_GUARDED, 404)
+    many = _answer("What there is now.", OBJECT, *GUARDED, 404)
+    one = _answer("What is known.", OBJECT, *GUARDED, 404)
     of_one = (_ID, _TENANT)
     text = {"200": {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
-    ready = {"503": {"description": "Not ready.", "content": _content(_OBJECT)}}
+    ready = {"503": {"description": "Not ready.", "content": _content(OBJECT)}}
     return {
         "/v1/clusters": {"get": _operation("Clusters now", many, None, (_TENANT,))},
         "/v1/clusters/{id}": {"get": _operation("A cluster and its evidence", one, None, of_one)},
         "/v1/decisions": {"get": _operation("Recent verdicts, newest first", many, None, newest)},
         "/v1/decisions/{id}": {"get": _operation("A recent verdict, explained", one, None, of_one)},
         **_console_paths(),
-        "/openapi.json": {"get": _operation("This document", _answer("OpenAPI 3.1.", _OBJECT, *_GUARDED))},
-        "/metrics": {"get": _operation("Prometheus metrics", text | _problems(*_GUARDED))},
-        "/healthz": {"get": _operation("Alive", _answer("Well.", _OBJECT))},
-        "/readyz": {"get": _operation("Ready for checks", _answer("Ready.", _OBJECT) | ready)},
+        "/openapi.json": {"get": _operation("This document", _answer("OpenAPI 3.1.", OBJECT, *GUARDED))},
+        "/metrics": {"get": _operation("Prometheus metrics", text | _problems(*GUARDED))},
+        "/healthz": {"get": _operation("Alive", _answer("Well.", OBJECT))},
+        "/readyz": {"get": _operation("Ready for checks", _answer("Ready.", OBJECT) | ready)},
     }
 
 
@@ -153,8 +150,8 @@ def _console_paths() -> dict[str, Any]:
     limit = {"name": "limit", "in": "query", "schema": most}
     chosen = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("after", *FILTERS)]
     window = {"name": "window", "in": "query", "schema": {"type": "string", "enum": list(WINDOWS), "default": "hour"}}
-    many = _answer("What there is now.", _OBJECT, *_GUARDED, 404)
-    who = _answer("Who the token is.", _OBJECT, *_GUARDED)
+    many = _answer("What there is now.", OBJECT, *GUARDED, 404)
+    who = _answer("Who the token is.", OBJECT, *GUARDED)
     return {
         "/v1/recent": {"get": _operation("Recent verdicts with what was asked", many, None, (_TENANT, limit, *chosen))},
         "/v1/timeline": {"get": _operation("Counts of the last hour or day", many, None, (_TENANT, window))},

@@ -14,8 +14,8 @@ TYPES = (
     Allow, AllowBody, Appeal, AppealBody, DecisionBody, Label, LabelBody, NamesBody, ReplayBody, Revision, RevisionBody,
     RolloutBody,
 )  # fmt: skip
-_OBJECT = {"type": "object"}
-_GUARDED = (400, 401, 403, 503)
+OBJECT = {"type": "object"}
+GUARDED = (400, 401, 403, 503)
 
 
 def _limit(most: int, default: int) -> dict[str, Any]:
@@ -70,9 +70,9 @@ def _match(*, required: bool) -> dict[str, Any]:
 
 def _tenant_paths(parts: Parts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
-    one = answer("What is in force and on trial.", _OBJECT, *_GUARDED, 404)
-    all_ = answer("Those that the caller may see.", _OBJECT, *_GUARDED)
-    stepped = answer("In force.", _OBJECT, *_GUARDED, 404, 409, 413, 422)
+    one = answer("What is in force and on trial.", OBJECT, *GUARDED, 404)
+    all_ = answer("Those that the caller may see.", OBJECT, *GUARDED)
+    stepped = answer("In force.", OBJECT, *GUARDED, 404, 409, 413, 422)
     body = parts.ref("RolloutBody")
     return {
         "/v1/presets": {"get": operation("Presets laid out", all_)},
@@ -86,10 +86,10 @@ def _tenant_paths(parts: Parts) -> dict[str, Any]:
 
 def _revision_paths(parts: Parts) -> dict[str, Any]:
     operation, answer, body = parts.operation, parts.answer, parts.ref("RevisionBody")
-    many = answer("The newest first.", _OBJECT, *_GUARDED, 404)
-    one = answer("What is kept.", _OBJECT, *_GUARDED, 404)
-    made = answer("Kept.", parts.ref("Revision"), *_GUARDED, 404, 409, 413, 422, status=201)
-    valid = answer("What would be in force.", _OBJECT, *_GUARDED, 404, 413, 422)
+    many = answer("The newest first.", OBJECT, *GUARDED, 404)
+    one = answer("What is kept.", OBJECT, *GUARDED, 404)
+    made = answer("Kept.", parts.ref("Revision"), *GUARDED, 404, 409, 413, 422, status=201)
+    valid = answer("What would be in force.", OBJECT, *GUARDED, 404, 413, 422)
     path = "/v1/tenants/{tenant}"
     return {
         f"{path}/revisions": {
@@ -104,9 +104,9 @@ def _revision_paths(parts: Parts) -> dict[str, Any]:
 
 def _recorded_paths(parts: Parts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
-    known = answer("What is kept.", _OBJECT, *_GUARDED, 404)
-    looked = answer("What a draft would change.", _OBJECT, *_GUARDED, 404, 413, 422)
-    named = answer("Those that are known.", _OBJECT, *_GUARDED, 404, 413, 422)
+    known = answer("What is kept.", OBJECT, *GUARDED, 404)
+    looked = answer("What a draft would change.", OBJECT, *GUARDED, 404, 413, 422)
+    named = answer("Those that are known.", OBJECT, *GUARDED, 404, 413, 422)
     data = {"200": {"description": "A segment.", "content": {"application/zstd": {"schema": {"type": "string"}}}}}
     since = {"name": "since", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 253402300799}}
     path = "/v1/tenants/{tenant}"
@@ -116,7 +116,7 @@ def _recorded_paths(parts: Parts) -> dict[str, Any]:
         f"{path}/recorded": {"get": operation("Recorded decisions", known, None, (_TENANT, since))},
         f"{path}/recorded/{{id}}": {
             "get": operation(
-                "One segment", data | answer("", None, *_GUARDED, 404, status=404), None, (_TENANT, parts.id)
+                "One segment", data | answer("", None, *GUARDED, 404, status=404), None, (_TENANT, parts.id)
             )
         },
         f"{path}/names": {"post": operation("Accounts behind hashes", named, parts.ref("NamesBody"), (_TENANT,))},
@@ -125,9 +125,9 @@ def _recorded_paths(parts: Parts) -> dict[str, Any]:
 
 def _label_paths(parts: Parts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
-    listed = answer("By account.", _OBJECT, *_GUARDED, 404)
-    kept = answer("Kept.", parts.ref("Label"), *_GUARDED, 404, 413, 422)
-    gone = answer("Taken back.", None, *_GUARDED, 404, status=204)
+    listed = answer("By account.", OBJECT, *GUARDED, 404)
+    kept = answer("Kept.", parts.ref("Label"), *GUARDED, 404, 413, 422)
+    gone = answer("Taken back.", None, *GUARDED, 404, status=204)
     account = {**parts.id, "name": "account"}
     return {
         "/v1/labels": {
@@ -140,9 +140,9 @@ def _label_paths(parts: Parts) -> dict[str, Any]:
 
 def _appeal_paths(parts: Parts) -> dict[str, Any]:
     operation, answer, tenant = parts.operation, parts.answer, parts.tenant
-    listed = answer("The newest first.", _OBJECT, *_GUARDED, 404)
-    lifted = answer("Lifted.", parts.ref("Appeal"), *_GUARDED, 404, 409, 413, 422, status=201)
-    decided = answer("Decided.", parts.ref("Appeal"), *_GUARDED, 404, 409, 413, 422)
+    listed = answer("The newest first.", OBJECT, *GUARDED, 404)
+    lifted = answer("Lifted.", parts.ref("Appeal"), *GUARDED, 404, 409, 413, 422, status=201)
+    decided = answer("Decided.", parts.ref("Appeal"), *GUARDED, 404, 409, 413, 422)
     return {
         "/v1/appeals": {
             "get": operation("Appeals", listed, None, (tenant, _limit(1000, 100))),
@@ -156,9 +156,9 @@ def _appeal_paths(parts: Parts) -> dict[str, Any]:
 
 def _allow_paths(parts: Parts) -> dict[str, Any]:
     operation, answer, ref = parts.operation, parts.answer, parts.ref
-    listed = answer("Those in force.", _OBJECT, *_GUARDED, 404)
-    added = answer("In force.", ref("Allow"), *_GUARDED, 404, 409, 413, 422, status=201)
-    ended = answer("Ended.", None, *_GUARDED, 404, status=204)
+    listed = answer("Those in force.", OBJECT, *GUARDED, 404)
+    added = answer("In force.", ref("Allow"), *GUARDED, 404, 409, 413, 422, status=201)
+    ended = answer("Ended.", None, *GUARDED, 404, status=204)
     return {
         "/v1/allow": {
             "get": operation("Exceptions in force", listed, None, (parts.tenant, _limit(10_000, 10_000))),
@@ -170,5 +170,5 @@ def _allow_paths(parts: Parts) -> dict[str, Any]:
 
 def _audit_paths(parts: Parts) -> dict[str, Any]:
     query = (parts.tenant, _limit(1000, 100), _query("before"), _query("after"))
-    lines = parts.answer("Lines of the log.", _OBJECT, *_GUARDED, 404)
+    lines = parts.answer("Lines of the log.", OBJECT, *GUARDED, 404)
     return {"/v1/audit": {"get": parts.operation("Who changed what, and why", lines, None, query)}}
