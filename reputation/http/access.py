@@ -64,9 +64,14 @@ def _without_port(host: str) -> str:
     return host if host.endswith("]") else host.rsplit(":", 1)[0]
 
 
+def sees(caller: Caller, tenant: str) -> bool:
+    """Whether a tenant is the caller's: one that is bound to none sees all."""
+    return not caller.tenants or tenant in caller.tenants
+
+
 def authorise(caller: Caller, role: str, tenant: str | None) -> None:
     """Check a caller's role and tenant. Raises NotAllowed."""
     if ROLES[caller.role] < ROLES[role]:
         raise NotAllowed(f"this needs the role {role}; {caller.name} has {caller.role}")
-    if tenant is not None and caller.tenants and tenant not in caller.tenants:
+    if tenant is not None and not sees(caller, tenant):
         raise NotAllowed(f"{caller.name} may not see tenant {tenant!r}")

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from reputation.errors import BadRequest
 from reputation.events import Verdict
+from reputation.http.access import sees
 from reputation.http.admin_answers import Route, json_answer, whole
 from reputation.http.views import asked_view
 from reputation.limiter import TenantLimiter
@@ -58,8 +59,8 @@ def _sample(serving: Serving, tenant: TenantLimiter) -> dict[str, Any]:
 async def get_caller(admin: "Admin", request: web.Request) -> web.Response:
     """Who asks, in which role, bound to which tenants (none: all), which it sees, and whether any token is set."""
     caller, tokens = request["caller"], bool(admin.serving.settings.tokens)
-    sees = [name for name in sorted(admin.serving.limiter.tenants) if not caller.tenants or name in caller.tenants]
-    told = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": sees, "tokens": tokens}
+    seen = [name for name in sorted(admin.serving.limiter.tenants) if sees(caller, name)]
+    told = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": seen, "tokens": tokens}
     return json_answer(told)
 
 

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from reputation.errors import BadRequest, Conflict
+from reputation.http.access import sees
 from reputation.http.admin_answers import Route, json_answer, named, whole
 from reputation.limiter import TenantLimiter
 from reputation.tenants import PRESETS, Tenant, TenantSettings, compile_tenant, in_force
@@ -24,8 +25,7 @@ _rollouts = msgspec.json.Decoder(RolloutBody)
 
 async def get_tenants(admin: "Admin", request: web.Request) -> web.Response:
     """Every tenant that the caller may see, with what is in force."""
-    may = request["caller"].tenants
-    tenants = [t for name, t in sorted(admin.serving.limiter.tenants.items()) if not may or name in may]
+    tenants = [t for name, t in sorted(admin.serving.limiter.tenants.items()) if sees(request["caller"], name)]
     rollouts = [(await admin.serving.tuning.rollout(t.tenant.name))[0] for t in tenants]
     return json_answer({"tenants": [_line(*pair) for pair in zip(tenants, rollouts, strict=True)]})
 
