@@ -1,6 +1,5 @@
 """`headcount clusters`: what is linked and by what, and an operator's word on it."""
 
-import datetime
 import json
 import re
 from typing import Any
@@ -10,10 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from reputation.commands.admin_api import call, part
-from reputation.commands.options import admin_option, json_option, say, token_option
+from reputation.commands.options import json_option, moment, on_sidecar, say
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-tenant_option = click.option("--tenant", default="default", show_default=True)
 
 
 @click.group()
@@ -22,9 +20,7 @@ def clusters() -> None:
 
 
 @clusters.command("list")
-@tenant_option
-@admin_option
-@token_option
+@on_sidecar
 @json_option
 def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     """List the clusters, the largest first."""
@@ -37,9 +33,7 @@ def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
 
 @clusters.command()
 @click.argument("cluster")
-@tenant_option
-@admin_option
-@token_option
+@on_sidecar
 @json_option
 def show(cluster: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     """Show CLUSTER with its page of evidence."""
@@ -56,9 +50,7 @@ def show(cluster: str, tenant: str, admin: str, token: str | None, *, as_json: b
 @click.option("--account", help="The account's id.")
 @click.option("--expires", default="30d", show_default=True, help="How long it stands, such as 12h, 7d, 4w.")
 @click.option("--reason", required=True, help="Why; it is shown with the order.")
-@tenant_option
-@admin_option
-@token_option
+@on_sidecar
 @json_option
 def order(*, as_json: bool, **given: Any) -> None:
     """Say what is to become of a cluster or of an account in it, from the next linking on.
@@ -79,15 +71,11 @@ def _seconds(text: str) -> float:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _day(at: float) -> str:
-    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M")
-
-
 def _show_all(found: list[dict[str, Any]]) -> None:
     table = Table("cluster", "accounts", "confidence", "standing", "since (UTC)", "families")
     for c in found:
         families = ", ".join(c["families"])
-        table.add_row(c["id"], str(c["size"]), f"{c['confidence']:.3f}", c["standing"], _day(c["since"]), families)
+        table.add_row(c["id"], str(c["size"]), f"{c['confidence']:.3f}", c["standing"], moment(c["since"]), families)
     Console().print(table if found else "no clusters")
 
 
@@ -95,7 +83,7 @@ def _show_one(found: dict[str, Any]) -> None:
     console = Console()
     console.print(
         f"[bold]{found['id']}[/bold]: {found['size']} accounts that want {found['demand']:.0f} a day, "
-        f"{found['standing']}, confidence {found['confidence']:.3f}, since {_day(found['since'])} UTC; "
+        f"{found['standing']}, confidence {found['confidence']:.3f}, since {moment(found['since'])} UTC; "
         f"each may draw {found['level']:.2f} a day from its purse"
     )
     for evidence in found["evidence"]:
