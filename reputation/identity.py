@@ -1,18 +1,15 @@
 """Whose check this is: an account by its id, by its key, or nobody but an address."""
 
-from functools import lru_cache
 from typing import Final
 
 from geoip.book import AddressBook
-from geoip.facts import AddressFacts, host_text
+from geoip.facts import AddressFacts, host_text_of
 from reputation.errors import Invalid
 from reputation.events import Request
 from reputation.facts import NOTHING, Facts, Standards, carried, is_payer, is_proven, merged
 from reputation.keys import hashed, printed
 from reputation.stores.memory import Row, TenantState
 from reputation.tenants import Tenant
-
-host_name = lru_cache(65_536)(host_text)
 
 
 class Who:
@@ -78,7 +75,7 @@ def _name(request: Request, address: AddressFacts | None, state: TenantState, se
         raise Invalid("name at least one of account.id, account.key and client.ip", "/account")
     if address.scope == "malformed":
         raise Invalid("without an account the address must be an IPv4 or IPv6 address", "/client/ip")
-    return "ip:" + (address.ip if address.host is None else host_name(address.host))
+    return "ip:" + (host_text_of(address) or address.ip)
 
 
 def _met(name: str, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
