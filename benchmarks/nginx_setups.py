@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
+from benchmarks.http_load import cpu_seconds
+
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "plugins" / "nginx"
 MEASURED = ROOT.parent / "shared" / "data" / "llm_clients.csv"
@@ -149,11 +151,9 @@ def sidecar(directory: Path, listen: int, admin: int, plans: dict[str, Any], sta
 
 
 def processor_time(pid: int) -> float:
-    """Seconds that a process and all that it started have used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return used + sum(processor_time(int(child)) for child in children)
+    """Seconds that a process and all that it started have used, whichever of its threads started it."""
+    lists = [listed.read_text() for listed in Path(f"/proc/{pid}/task").glob("*/children")]
+    return cpu_seconds(pid) + sum(processor_time(int(child)) for listed in lists for child in listed.split())
 
 
 async def push(admin: int, several: list[Key], plan: str) -> None:

@@ -25,6 +25,7 @@ import msgspec
 from benchmarks.http_load import cpu_seconds
 from benchmarks.hydra.epochs import BROWSERS, HEADS
 from benchmarks.machine import describe
+from benchmarks.nginx_setups import processor_time
 from benchmarks.shared_servers import HEADCOUNT, Processes, free_ports
 
 LOOK = 0.1
@@ -90,15 +91,10 @@ async def paced(session: aiohttp.ClientSession, accounts: int, rate: float, seco
     return found
 
 
-def children_seconds(pid: int) -> float:
-    """Processor seconds of all that a process started: the linker, beside which it starts nothing that works."""
-    lists = [listed.read_text() for listed in Path(f"/proc/{pid}/task").glob("*/children")]
-    return sum(cpu_seconds(int(child)) for listed in lists for child in listed.split())
-
-
 async def watched(sidecar: int, looks: list[Look]) -> None:
+    """Note what a sidecar's linker has used: beside it the sidecar starts nothing that works."""
     while True:
-        looks.append(Look(time.perf_counter(), children_seconds(sidecar)))
+        looks.append(Look(time.perf_counter(), processor_time(sidecar) - cpu_seconds(sidecar)))
         await asyncio.sleep(LOOK)
 
 
