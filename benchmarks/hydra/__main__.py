@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     add("--daily", type=float, default=22.0, help="requests a day that each head wants")
     add("--days", type=int, default=7)
     add("--content", action="store_true", help="with SimHashes of the prompts' shapes")
+    add("--gatherings", action="store_true", help="with honest groups that look like hydras")
     add("--shared-data", help="folder with measured clients and verified proxy exits")
     add("--engine", type=system, action="append", help="NAME=COMMAND with {world} and {verdicts}; repeatable")
     add("--baselines", type=words, default=list(BASELINES), help="comma-separated; empty for none")
@@ -99,6 +100,7 @@ def wanted(options: argparse.Namespace, done: Sequence[Result]) -> list[tuple[Sp
         days=options.days,
         content=options.content,
         data=options.shared_data,
+        gatherings=options.gatherings,
     )
     known = {(result.world, result.reaction) for result in done}
     worlds = specs(options.levels, options.views, options.seeds, options.honest, like)

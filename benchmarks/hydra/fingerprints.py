@@ -34,6 +34,7 @@ _WIN = _CHROME.format("Windows NT 10.0; Win64; x64", "")
 _MAC = _CHROME.format(_MACINTOSH, "")
 _LINUX = _CHROME.format("X11; Linux x86_64", "")
 _DROID = _CHROME.format("Linux; Android 10; K", "Mobile ")
+_TABLET = _CHROME.format("Linux; Android 10; K", "")
 _APPLE = "Mozilla/5.0 ({}) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{{}} {}"
 _SAFARI = _APPLE.format(_MACINTOSH, "Safari/605.1.15")
 _IPHONE = _APPLE.format("iPhone; CPU iPhone OS 18_6 like Mac OS X", "Mobile/15E148 Safari/604.1")
@@ -83,6 +84,12 @@ PHONE = (
     Build(8, "AcmeApp/5.41.0 (Android 15; okhttp/4.12.0)", OKHTTP),
     Build(10, "AcmeApp/5.41.0 (iOS 18.6; CFNetwork/1568)", IOS),
 )
+TABLET = (
+    *_rows(_TABLET, CHROME, {"142": 30, "141": 10}, CHROME_RESUMED),
+    *_rows(_SAFARI, SAFARI_26, {"26.0": 25}),  # tablets of Apple's ask for pages as a desk computer does
+    *_rows(_SAFARI, IOS, {"18.6": 20}),
+    Build(15, "AcmeApp/5.41.0 (iPadOS 18.6; CFNetwork/1568)", IOS),
+)
 TERMINAL = (
     *_rows(
         "acme-cli/{} (external, cli)",
@@ -104,10 +111,10 @@ SDK = (
     Build(2, "okhttp/4.12.0", OKHTTP),
     Build(1.5, "curl/8.14.1", "t13d3012h2_1d37bd780c83_882d495ac381"),
 )
-KINDS = {"desktop": DESKTOP, "phone": PHONE, "terminal": TERMINAL, "sdk": SDK}
+KINDS = {"desktop": DESKTOP, "phone": PHONE, "tablet": TABLET, "terminal": TERMINAL, "sdk": SDK}
 TAIL = 1.0 / np.arange(1, 401)
 TAIL /= TAIL.sum()
-HAS_DEVICE = frozenset({"desktop", "phone", "terminal"})
+HAS_DEVICE = frozenset({"desktop", "phone", "tablet", "terminal"})
 
 
 def odd_ja4(number: int) -> str:
@@ -130,6 +137,11 @@ def build(rng: np.random.Generator, kind: str) -> Build:
     rows = KINDS[kind]
     shares = np.array([row.share for row in rows])
     return rows[int(rng.choice(len(rows), p=shares / shares.sum()))]
+
+
+def copy(rng: np.random.Generator, row: Build) -> Client:
+    """Another machine of the same build: its own device, everything else the same."""
+    return Client(row.user_agent, row.ja4, row.resumed or row.ja4, f"dv-{hexes(rng, 16)}", sessions=True)
 
 
 def client(rng: np.random.Generator, kind: str, odd: float = 0.03) -> Client:

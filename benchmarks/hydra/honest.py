@@ -3,35 +3,28 @@
 Drawn from the description of the field before any detector was run against them, and not to be tuned to one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from benchmarks.hydra import fingerprints, networks, people, places
+from benchmarks.hydra import fingerprints, gatherings, networks, people, places
 from benchmarks.hydra.clock import DAY, HOUR, START, offset
 from benchmarks.hydra.ground import Ground
-from benchmarks.hydra.model import Account, Load, Population, Sender, new_account
+from benchmarks.hydra.model import HUMAN, SERVICE, Account, Load, Made, Population, Sender, local, new_account
 from benchmarks.hydra.places import Commute, Fixed, Journey, Place, Pool, Renewed
 
 Rng = np.random.Generator
-Made = Iterator[tuple[Account, list[Sender]]]
 
-HUMAN = Load(1.0)
-SERVICE = Load(1.0, "flat", weekend=0.9, shape=4.0, size=1.5, gap=20.0)
 # thirty requests in four hours
 LESSON = Load(180.0, "flat", weekend=1.0, shape=6.0, size=5.0, gap=80.0, fixed=True)
 PIPELINE = Load(1.0, "office", weekend=0.2, shape=1.0, size=12.0, gap=4.0)
 
 
-def _load(base: Load, daily: float, where: str) -> Load:
-    return msgspec.structs.replace(base, daily=daily, offset=offset(where))
-
-
 def _phone(ground: Ground, rng: Rng, owner: Account, where: str, daily: float) -> Sender:
     pool = ground.carriers[where][int(rng.integers(2))]
-    return people.sender(rng, owner, Pool(pool), "phone", _load(HUMAN, daily, where))
+    return people.sender(rng, owner, Pool(pool), "phone", local(HUMAN, daily, where))
 
 
 def homes(ground: Ground, rng: Rng, count: int) -> Made:
@@ -46,7 +39,7 @@ def homes(ground: Ground, rng: Rng, count: int) -> Made:
         if shared and previous and paid and previous[2].get("fingerprint") and rng.random() < 0.5:
             owner.facts["payment"] |= {k: previous[2][k] for k in ("fingerprint", "funding")}
         on_phone = rng.random() < 0.35
-        senders = [people.sender(rng, owner, place, people.machine(rng), _load(HUMAN, daily, where))]
+        senders = [people.sender(rng, owner, place, people.machine(rng), local(HUMAN, daily, where))]
         if on_phone:
             senders.append(_phone(ground, rng, owner, where, daily * 0.3))
         previous = (where, place, owner.facts["payment"])
@@ -61,7 +54,7 @@ def carrier_nat(ground: Ground, rng: Rng, count: int) -> Made:
         owner = people.account(rng, "carrier_nat", where, people.joined(rng, where), paid=paid)
         pool = ground.carriers[where][int(rng.integers(2))]
         kind = "phone" if rng.random() < 0.7 else people.machine(rng)
-        yield owner, [people.sender(rng, owner, Pool(pool), kind, _load(HUMAN, daily, where))]
+        yield owner, [people.sender(rng, owner, Pool(pool), kind, local(HUMAN, daily, where))]
 
 
 def offices(_ground: Ground, rng: Rng, count: int) -> Made:
@@ -86,7 +79,7 @@ def _office(rng: Rng, klass: str, size: int) -> Made:
         if named:
             owner.facts["organisation"] = organisation
         place = Commute(line, places.home(rng, where), offset(where))
-        load = _load(msgspec.structs.replace(HUMAN, hours="office", weekend=0.15), daily, where)
+        load = local(msgspec.structs.replace(HUMAN, hours="office", weekend=0.15), daily, where)
         sender = people.sender(rng, owner, place, people.machine(rng), load)
         if inspected:
             sender.clients = tuple(msgspec.structs.replace(c, ja4=inspected, resumed=inspected) for c in sender.clients)
@@ -112,7 +105,7 @@ def _company(_ground: Ground, rng: Rng, count: int, *, proved: bool) -> Made:
         }
         owner = new_account(rng, "honest", klass, created, facts)
         place = Commute(line, places.home(rng, where), offset(where), 0.1)
-        load = _load(msgspec.structs.replace(HUMAN, hours="office", weekend=0.1), people.wish(rng), where)
+        load = local(msgspec.structs.replace(HUMAN, hours="office", weekend=0.1), people.wish(rng), where)
         sender = people.sender(rng, owner, place, people.machine(rng), load)
         if rng.random() < 0.6:
             laptop = laptops[seat % 2]
@@ -149,7 +142,7 @@ def campus(_ground: Ground, rng: Rng, count: int) -> Made:
             if named:
                 owner.facts["organisation"] = {"id": domain, "verified": False}
             place = Commute(line, places.home(rng, where) if rng.random() < 0.4 else line, offset(where), 0.1)
-            sender = people.sender(rng, owner, place, people.machine(rng), _load(HUMAN, daily, where))
+            sender = people.sender(rng, owner, place, people.machine(rng), local(HUMAN, daily, where))
             if rng.random() < 0.15:
                 sender.clients = (room[int(rng.integers(len(room)))],)
             yield owner, [sender]
@@ -182,7 +175,7 @@ def workshop(_ground: Ground, rng: Rng, count: int) -> Made:
                 owner,
                 places.home(rng, where),
                 people.machine(rng),
-                _load(HUMAN, people.wish(rng, 0.3), where),
+                local(HUMAN, people.wish(rng, 0.3), where),
             )
             later.clients, later.start = there.clients, opens + 6 * HOUR
             yield owner, [there, later]
@@ -196,7 +189,7 @@ def vpn(ground: Ground, rng: Rng, count: int) -> Made:
         provider = ground.vpn[int(rng.integers(len(ground.vpn)))]
         near = [provider[int(i)] for i in rng.integers(0, len(provider), 6)]
         place = Pool(near) if rng.random() < 0.6 else _sometimes(rng, near, where)
-        yield owner, [people.sender(rng, owner, place, people.machine(rng), _load(HUMAN, daily, where))]
+        yield owner, [people.sender(rng, owner, place, people.machine(rng), local(HUMAN, daily, where))]
 
 
 def _sometimes(rng: Rng, exits: list[str], where: str) -> Pool:
@@ -211,7 +204,7 @@ def server(_ground: Ground, rng: Rng, count: int) -> Made:
         owner = people.account(rng, "server", where, people.joined(rng, where), paid=people.pays(rng, daily, 0.4))
         source = networks.network(rng, "hosting", where)
         place = Pool([networks.v4(rng, source) for _ in range(1 + int(rng.geometric(0.6)) % 4)])
-        yield owner, [people.sender(rng, owner, place, "sdk", _load(SERVICE, daily, where))]
+        yield owner, [people.sender(rng, owner, place, "sdk", local(SERVICE, daily, where))]
 
 
 def ci(_ground: Ground, rng: Rng, count: int) -> Made:
@@ -222,7 +215,7 @@ def ci(_ground: Ground, rng: Rng, count: int) -> Made:
         source = networks.network(rng, "hosting", "US")
         machines = [networks.v4(rng, source) for _ in range(84)]
         place = Renewed(machines, 2 * HOUR, float(rng.uniform(0, 2 * HOUR)))
-        yield owner, [people.sender(rng, owner, place, "sdk", _load(PIPELINE, daily, where))]
+        yield owner, [people.sender(rng, owner, place, "sdk", local(PIPELINE, daily, where))]
 
 
 def travellers(ground: Ground, rng: Rng, count: int) -> Made:
@@ -237,7 +230,7 @@ def travellers(ground: Ground, rng: Rng, count: int) -> Made:
         hotel = networks.v4(rng, networks.network(rng, "business", away))
         abroad = Pool([hotel, hotel, *ground.carriers[away][0][:3]])
         place = Journey(((leaves, at_home), (arrives, airport), (returns, abroad), (returns + 52 * DAY, at_home)))
-        yield owner, [people.sender(rng, owner, place, people.machine(rng), _load(HUMAN, daily, where))]
+        yield owner, [people.sender(rng, owner, place, people.machine(rng), local(HUMAN, daily, where))]
 
 
 def shared_key(_ground: Ground, rng: Rng, count: int) -> Made:
@@ -250,7 +243,7 @@ def shared_key(_ground: Ground, rng: Rng, count: int) -> Made:
         desks = [Commute(line, places.home(rng, where), offset(where), 0.4) for _ in range(team)]
         yield (
             owner,
-            [people.sender(rng, owner, desk, people.machine(rng), _load(HUMAN, daily / team, where)) for desk in desks],
+            [people.sender(rng, owner, desk, people.machine(rng), local(HUMAN, daily / team, where)) for desk in desks],
         )
 
 
@@ -274,13 +267,33 @@ CLASSES: dict[str, Row] = {
     "shared_key": Row(0.02, shared_key),
 }
 
+GATHERINGS: dict[str, Row] = {
+    "school": Row(0.015, gatherings.school),
+    "hackathon": Row(0.015, gatherings.hackathon),
+    "company_trial": Row(0.02, gatherings.company_trial),
+    "application": Row(0.02, gatherings.application),
+    "agency": Row(0.012, gatherings.agency),
+    "launch": Row(0.025, gatherings.launch),
+    "saas": Row(0.013, gatherings.saas),
+}
+ROOM = {"home": 0.07, "carrier_nat": 0.03, "office": 0.02}
+"""What other classes give up where there are gatherings."""
 
-def populate(ground: Ground, seed: int, count: int) -> Population:
+
+def classes(*, gathered: bool) -> dict[str, Row]:
+    """The classes of a world, without or with the gatherings."""
+    if not gathered:
+        return CLASSES
+    return {name: Row(row.share - ROOM.get(name, 0.0), row.make) for name, row in CLASSES.items()} | GATHERINGS
+
+
+def populate(ground: Ground, seed: int, count: int, *, gathered: bool = False) -> Population:
     """`count` honest accounts, class by class, each with random numbers of its own; homes take the rest."""
-    sizes = {name: round(row.share * count) for name, row in CLASSES.items()}
+    rows = classes(gathered=gathered)
+    sizes = {name: round(row.share * count) for name, row in rows.items()}
     sizes["home"] += count - sum(sizes.values())
     made = Population()
-    for number, (name, row) in enumerate(CLASSES.items()):
+    for number, (name, row) in enumerate(rows.items()):
         rng = np.random.default_rng([seed, 1, number])
         for owner, senders in row.make(ground, rng, max(0, sizes[name])):
             made.add(owner, *senders)

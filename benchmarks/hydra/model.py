@@ -1,13 +1,14 @@
 """Accounts and who sends on them: what a world is made of before any request is drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
-from benchmarks.hydra.clock import START, WEEK
+from benchmarks.hydra.clock import START, WEEK, offset
 from benchmarks.hydra.fingerprints import Client, hexes
 from benchmarks.hydra.places import Place
 
@@ -32,6 +33,15 @@ class Load(Struct, frozen=True):
     gap: float = 70.0
     clockwork: bool = False
     fixed: bool = False
+
+
+HUMAN = Load(1.0)
+SERVICE = Load(1.0, "flat", weekend=0.9, shape=4.0, size=1.5, gap=20.0)
+
+
+def local(base: Load, daily: float, where: str) -> Load:
+    """That load, so many requests a day, by the clocks of that country."""
+    return replace(base, daily=daily, offset=offset(where))
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +85,9 @@ class Sender:
     keeps_session: bool = False
     route: "Callable[[float], Sender] | None" = None
     serial: int = 0
+
+
+Made = Iterator[tuple[Account, list[Sender]]]
 
 
 @dataclass(slots=True)

@@ -20,7 +20,10 @@ Entry = tuple[float, str]
 
 
 class Spec(Struct, frozen=True, omit_defaults=True):
-    """Everything that a world follows from. levels: hydras that share `heads`; none: honest traffic alone."""
+    """Everything that a world follows from. levels: hydras that share `heads`; none: honest traffic alone.
+
+    gatherings: with the honest groups that look most like hydras.
+    """
 
     seed: int = 1
     honest: int = 3000
@@ -32,6 +35,7 @@ class Spec(Struct, frozen=True, omit_defaults=True):
     view: str = "full"
     content: bool = False
     data: str | None = None
+    gatherings: bool = False
 
 
 class World(Struct, frozen=True):
@@ -50,7 +54,7 @@ def make(spec: Spec) -> World:
     data = Path(spec.data) if spec.data else None
     measured = arrivals.observed(data) if data else None
     land = ground.lay(np.random.default_rng([spec.seed, 0]), spec.honest, max(6000, 12 * spec.heads), data)
-    people = honest.populate(land, spec.seed, spec.honest)
+    people = honest.populate(land, spec.seed, spec.honest, gathered=spec.gatherings)
     arrivals.scale(people.senders, measured)
     hydra = Population()
     for number, level in enumerate(spec.levels):

@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--view", choices=sorted(VIEWS), default=default.view, help="what the sidecar gets to see")
     options.add_argument("--content", action="store_true", help="with SimHashes of the prompts' shapes")
     options.add_argument("--shared-data", help="folder with measured clients and verified proxy exits")
+    options.add_argument("--gatherings", action="store_true", help="with honest groups that look like hydras")
     options.add_argument("--out", type=Path, required=True, help="lines; .gz and .zst are compressed")
     return options
 
@@ -69,7 +70,7 @@ def spec(chosen: argparse.Namespace) -> Spec:
     variants = tuple(filter(None, chosen.variant.split(",")))
     return Spec(
         chosen.seed, chosen.honest, chosen.heads, levels, variants, chosen.daily, chosen.days, chosen.view,
-        chosen.content, chosen.shared_data,
+        chosen.content, chosen.shared_data, chosen.gatherings,
     )  # fmt: skip
 
 
