@@ -26,8 +26,8 @@ REPLAY_EVERY = 900.0
 NEWS = 8
 """A replay links again after at least one note for every so many accounts: with less, little can have changed."""
 SMALL = 10_000
-"""Accounts whose epoch takes a fraction of a second; above that, after half as many notes as there are accounts
-more, and its links wait for the next epoch, so that linking and checking go on at the same time on two cores."""
+"""Accounts whose epoch takes a fraction of a second; above that, after as many notes as there are accounts more, and
+its links wait for the next epoch, so that linking and checking go on at the same time on two cores."""
 REPLAY_LAG = 5.0
 """Recorded seconds after which an epoch's links take effect in a replay, if not later: what a live epoch takes."""
 
@@ -119,7 +119,7 @@ class RecordedLinking:
             process.send(batch_of(name, linker_settings(tenant), [], now, epoch=True))
         accounts = sum(tenant.state.size() for _, tenant in self._tenants)
         self._next, self._due, self._fed = now + self._every, now + self._lag if accounts < SMALL else inf, 0
-        self._enough = max(accounts // NEWS, (accounts - SMALL) // 2)
+        self._enough = max(accounts // NEWS, accounts - SMALL)
 
     def _follow(self, process: LinkerProcess) -> None:
         for _, tenant in self._tenants:

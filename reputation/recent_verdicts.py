@@ -33,9 +33,10 @@ def _read(kept: bytes) -> tuple[Asked, Verdict]:
 
 
 class RecentVerdicts:
-    """Verdicts by their id, each with what it was asked."""
+    """Verdicts by their id, each with what it was asked; of 0 at most none is packed."""
 
     def __init__(self, window: float, most: int) -> None:
+        self._most = most
         self._kept: Recent[bytes] = Recent(window, most)
         self._packed = bytearray()  # filled anew for each: `encode` would give its result three sizes one by one
 
@@ -43,6 +44,8 @@ class RecentVerdicts:
         return len(self._kept)
 
     def put(self, verdict: Verdict, request: Request, now: float) -> None:
+        if not self._most:
+            return
         call = request.request
         asked = (request.account.id, request.client.ip, call.route, call.cost)  # as Asked has them
         _pack((asked, verdict), self._packed)

@@ -14,6 +14,7 @@ from reputation.errors import BadRequest, Invalid, Problem
 from reputation.events import AccountFacts, Outcome, Request, Seconds, Text, Verdict, wire_type
 from reputation.ids import line_id
 from reputation.limiter import Limiter
+from reputation.recent_verdicts import RecentVerdicts
 from reputation.wire import problem_body, read, verdict_bytes
 
 MOST_LINE = 1 << 20
@@ -79,6 +80,8 @@ class Replay:
         self._reasons = reasons
         self._skip_bad = skip_bad
         self._now = 0.0
+        for tenant in limiter.tenants.values():
+            tenant.verdicts = RecentVerdicts(0.0, 0)  # nobody asks a replay to explain one
 
     def run(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield a verdict line for each check line. Raises BadLine, unless bad lines are skipped."""

@@ -19,7 +19,7 @@ from reputation.limiter import Limiter
 from reputation.linker_process import LinkerDiedError
 from reputation.linking import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
 from reputation.replay import BadLine, Replay, Summary
-from reputation.sidecar import build, hash_key, open_addresses, read_settings
+from reputation.sidecar import build, collect_seldom, hash_key, open_addresses, read_settings
 
 REPLAY_KEY = b"the keys in recorded lines are hashed with this one"
 CHUNK = 1 << 20
@@ -64,6 +64,7 @@ def replay(
     limiter = build(settings, open_addresses(settings, time.time()), hash_key() or REPLAY_KEY)
     linking = RecordedLinking(limiter, epoch, lag)
     run = Replay(limiter, linking, reasons=reasons, skip_bad=skip_bad)
+    collect_seldom()
     started = time.monotonic()
     try:
         with _reader(events) as (source, size), _writer(out) as sink, _progress(source, size) as lines:

@@ -29,12 +29,20 @@ from reputation.http.webhooks import Webhooks, check_secrets
 from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
-from reputation.sidecar import HASH_KEY, build, empty_state, hash_key, kept_hash_key, open_addresses, read_settings
+from reputation.sidecar import (
+    HASH_KEY,
+    build,
+    collect_seldom,
+    empty_state,
+    hash_key,
+    kept_hash_key,
+    open_addresses,
+    read_settings,
+)
 from reputation.stores.places import Opening, Store, is_shared, open_store
 from reputation.tuning.recording import recorded_beside
 
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
-COLLECT_AFTER = 50_000
 
 
 @click.command()
@@ -179,18 +187,13 @@ async def _serve(
 
 def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serving:
     """Put the parts together."""
-    import gc  # noqa: PLC0415 - for this alone
-
     addresses = open_addresses(settings, time.time())
     for warning in addresses.warnings:
         log.warning("slow_address_reader", detail=warning)
     limiter = build(settings, addresses, secret, store.tenant)
     decisions = DecisionLog(settings.log, secret, sys.stderr)
     decisions.start()
-    # what stays for good is not walked again; account rows are not tracked at all
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 50, 50)
+    collect_seldom()
     serving = Serving(settings, limiter, addresses, decisions, log, store.records)
     serving.store = store
     return serving
