@@ -41,6 +41,9 @@ def draws_of(
         return _with_floor(always, purse, floor_charge(who.name, "cluster", units, budgets, now))
     if cluster is None and links.neighbourhoods and not who.proven:
         keys = neighbourhoods_of(who.facts, who.address, request.client.ja4)
+        home = links.residents.get(who.name)
+        if home is not None and home not in keys:
+            keys.append(home)
         shared = neighbourhood_charges(who.name, keys, links, budgets, now)
         if shared:
             floor = floor_charge(who.name, "neighbourhood", settings.floor, budgets, now)

@@ -84,6 +84,14 @@ def extend(book: Book, groups: list[Found], now: float) -> None:
     _tidy(book, now)
 
 
+def dissolve(book: Book, names: list[str]) -> None:
+    """Let the members of these clusters go, but for clusters that an operator blessed or pinned somebody to."""
+    ruled = {ruling.cluster for ruling in book.orders}
+    for name in names:
+        if name not in ruled:
+            del book.clusters[name]
+
+
 def _tidy(book: Book, now: float) -> None:
     _obey(book, now)
     for name in [name for name, kept in book.clusters.items() if len(kept.members) < 2]:

@@ -66,11 +66,13 @@ class Interner:
 class PairTable:
     """How often, since when and until when each account was seen with each value; sorted by (account, value).
 
-    Bound: `keep` pairs an account after `trim`, the latest ones; one batch of sightings between two trims.
+    Bound: `keep` pairs an account after `trim`, the latest ones; one batch of sightings between two trims. With
+    `origins` one of them is where the account was first seen, however long ago.
     """
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, *, origins: bool = False) -> None:
         self.keep = keep
+        self.origins = origins
         self.keys = np.zeros(0, np.int64)
         self.count = np.zeros(0, np.float32)
         self.first = np.zeros(0)
@@ -102,12 +104,24 @@ class PairTable:
     def trim(self, since: float, gone: Mask | None = None) -> None:
         """Forget pairs last seen before `since`, those of accounts in `gone`, and all but the latest `keep`."""
         stay = self.last >= since
+        if self.origins:
+            stay |= self.first_of_each()
         if gone is not None and gone.any():
             stay &= ~gone[self.accounts]
         if not stay.all():
             self._select(stay)
         if len(self.keys):
             self._select_latest()
+
+    def first_of_each(self) -> Mask:
+        """Each account's first pair."""
+        accounts = self.accounts
+        starts = np.flatnonzero(np.append(True, accounts[1:] != accounts[:-1])[: len(accounts)])
+        if not len(starts):
+            return np.zeros(0, bool)
+        earliest = np.minimum.reduceat(self.first, starts)
+        first: Mask = self.first == np.repeat(earliest, np.diff(np.append(starts, len(accounts))))
+        return first
 
     def _merge(self, keys: Ints, counts: Ints, first: Floats, last: Floats) -> None:
         spot = np.searchsorted(self.keys, keys)
@@ -134,10 +148,22 @@ class PairTable:
         if sizes.max() <= self.keep:
             return
         crowded = np.flatnonzero(sizes[accounts] > self.keep)
-        order = crowded[np.lexsort((-self.last[crowded], accounts[crowded]))]
+        last = (
+            np.where(self.first_of_each()[crowded], np.inf, self.last[crowded]) if self.origins else self.last[crowded]
+        )
+        order = crowded[np.lexsort((-last, accounts[crowded]))]
         stay = np.ones(len(accounts), bool)
         stay[order[rank_in_group(accounts[order]) >= self.keep]] = False
         self._select(stay)
+
+
+def stable_order(values: Ints) -> Ints:
+    """As np.argsort(values, kind="stable"), several times faster: sorted with their places below them, as one number.
+
+    values: 0 to 2^31, at most 2^32 of them.
+    """
+    order: Ints = np.sort(values << LOW | np.arange(len(values))) & ((1 << LOW) - 1)
+    return order
 
 
 def rank_in_group(groups: Ints) -> Ints:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra import growth, surprise
+from reputation.hydra.background import Background
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES
-from reputation.hydra.growth import Background
 from reputation.hydra.surprise import Cell
 
 OVERLAP = 0.3
@@ -20,8 +20,6 @@ COMPONENT_ODDS = float(np.log(200.0))
 SAMPLED = 64
 LOYAL = 7.0
 """Nats, ln(1000), by which a core's own member must look like the core; newcomers must overcome a prior besides."""
-STRANGERS = 0.2
-"""A core in which more than this share of members do not resemble each other is left as the detector found it."""
 ROUNDS = 3
 
 
@@ -40,6 +38,8 @@ def from_cells(cells: list[Cell], family: Ints, size: int) -> list[Group]:
     families: list[set[int]] = []
     for cell in cells[:MOST_CELLS]:
         group = _home(label[cell.members], len(cell.members))
+        if group < 0 and (label[cell.members] >= 0).all():
+            continue  # all of it is in other cores, and not enough in one
         if group < 0:
             group = len(families)
             families.append(set())
@@ -64,7 +64,9 @@ def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     inside = np.zeros(known.known.shape[1], bool)
     inside[component] = True
     rows = inside[known.items.accounts]
-    held, count = np.unique(known.items.items[rows], return_counts=True)
+    holders = np.bincount(known.items.items[rows], minlength=len(known.general))
+    held = np.flatnonzero(holders)
+    count = holders[held]
     expected = _expected(component, held, known)
     share = count / len(component)
     nats = len(component) * divergence(share, expected)
@@ -86,14 +88,14 @@ def _expected(component: Ints, held: Ints, known: Background) -> Floats:
 def grown(groups: list[Group], known: Background, suspects: Mask, rounds: int = ROUNDS) -> list[Group]:
     """Let each group take in who looks like it, and groups that look like each other become one."""
     for _ in range(rounds):
-        # a group may have lost all its members: none of them looked like the rest
-        groups = [group for group in groups if len(group.members)]
         groups = sorted(groups, key=lambda group: (-len(group.members), int(group.members[0])))
-        grown_now = merged([_taken(group, known, suspects) for group in groups])
+        taken = [_taken(group, known, suspects) for group in groups]
+        # a group may have lost all its members: none of them looked like the rest
+        grown_now = merged([group for group in taken if len(group.members)])
         if sum(len(group.members) for group in grown_now) == sum(len(group.members) for group in groups):
-            return [group for group in grown_now if len(group.members)]
+            return grown_now
         groups = grown_now
-    return [group for group in groups if len(group.members)]
+    return groups
 
 
 def _taken(group: Group, known: Background, suspects: Mask) -> Group:
@@ -101,8 +103,6 @@ def _taken(group: Group, known: Background, suspects: Mask) -> Group:
     core = growth.signature(group.members, known)
     looks = growth.likeness(core, known)
     strangers = np.setdiff1d(group.members, looks.accounts[growth.several(looks) & (looks.nats >= LOYAL)])
-    if len(strangers) > STRANGERS * len(group.members):
-        return group
     accounts, odds = growth.passing(looks, core.size, suspects)
     members = np.setdiff1d(np.union1d(group.members, accounts), strangers)
     best = np.full(len(members), -np.inf)

@@ -1,10 +1,11 @@
 """How many accounts hold each pair and each triple of values. Counted block by block, so that memory stays bounded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from reputation.hydra.columns import LOW, Floats, Ints, Mask
 
@@ -105,7 +106,7 @@ def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
     for block in reversed(list(_blocks(table))):
         key, who = _triple_keys(block, pairs, drawn, width)
         keys.append(key)
-        accounts.append(who)
+        accounts.append(who.astype(np.int32))  # there are few kinds of column as long as these
         total += len(key)
         if total > MOST_ROWS:
             break
@@ -121,7 +122,7 @@ def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
     return Triples(items, holders, unlinked, found, row_keys, row_accounts)
 
 
-def _joined(parts: list[Ints]) -> Ints:
+def _joined(parts: Sequence[npt.NDArray[Any]]) -> Ints:
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 

@@ -11,7 +11,10 @@ HOUR = 3600.0
 
 
 class Kind(NamedTuple):
-    """One kind of value. keep: values an account may hold at once; window: seconds until one is forgotten.
+    """One kind of value. keep: values an account may hold at once; window: seconds for which one is evidence.
+
+    memory: seconds until one is forgotten, where what it excuses shall outlast what others accuse; such a kind keeps
+    an account's first value for good.
 
     mined: most of an account's values of this kind that enter the search for cells; one with 0 is never evidence for
     a link, only against one.
@@ -23,12 +26,13 @@ class Kind(NamedTuple):
     keep: int = 0
     window: float = 0.0
     mined: int = 1
+    memory: float = 0.0
 
 
 # Kinds with keep > 0 are columns of a sighting and live in a pair table; the others are derived from facts.
 KINDS = (
     Kind("host", "network", "the address {}", 24, 3 * DAY, 4),
-    Kind("net", "network", "the network {}", 24, 3 * DAY, 4),
+    Kind("net", "network", "the network {}", 24, 3 * DAY, 4, 14 * DAY),
     Kind("asn", "network", "the network operator AS{}", 16, 7 * DAY, 3),
     Kind("country", "network", "addresses in {}", 12, 7 * DAY, 0),
     Kind("network", "network", "addresses of kind {}", 6, 7 * DAY, 0),
@@ -39,6 +43,7 @@ KINDS = (
     Kind("model", "model", "the model {}", 6, 7 * DAY, 2),
     Kind("content", "content", "the prompt shape {}", 16, 3 * DAY, 4),
     Kind("client", "software", "the TLS fingerprint {}", mined=2),
+    Kind("disguise", "software", "{}, which is none of that browser's", mined=1),
     Kind("handoff", "session", "sessions that go from account to account", mined=1),
     Kind("card", "payment", "the card {}", mined=1),
     Kind("iin", "payment", "the card issuer number {}", mined=1),
@@ -49,13 +54,16 @@ KINDS = (
     Kind("signup_week", "time", "sign-up in the week of {}", mined=1),
     Kind("active", "time", "use within the eight hours from {}:00 UTC", mined=1),
     Kind("pivot", "pivot", "a move to the model {}", mined=1),
-    Kind("rotation", "rotation", "about 2^{} networks a day", mined=1),
+    Kind("rotation", "rotation", "2^{} network operators a day or more", mined=2),
+    Kind("crossing", "rotation", "addresses in two countries a day", mined=1),
     Kind("roaming", "rotation", "addresses in three countries in three days", mined=1),
     Kind("stays", "rotation", "few networks a day", mined=0),
-    Kind("foreign", "payment", "a {} card and addresses elsewhere", mined=1),
+    Kind("foreign", "geography", "addresses elsewhere than the card, of {}", mined=1),
     Kind("reaction", "reaction", "more use whenever the hydra is held back", mined=1),
     Kind("organisation", "organisation", "the unverified organisation {}", mined=1),
 )
+HIDING = frozenset({"hosting", "vpn", "relay", "proxy", "residential_proxy", "tor", "mobile"})
+"""Networks on which an address says nothing about where people are: those for hire, and carriers' shared ones."""
 INDEX = {kind.name: number for number, kind in enumerate(KINDS)}
 FAMILIES = tuple(dict.fromkeys(kind.family for kind in KINDS))
 MINED = tuple(kind.mined for kind in KINDS)

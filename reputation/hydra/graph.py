@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.columns import LOW, Ints, Mask
+from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import INDEX
 from reputation.hydra.items import Items
 from reputation.hydra.sightings import Part
@@ -38,7 +39,7 @@ CROWD = 12
 
 
 def identity_components(items: Items, suspects: Mask, identity: Identity) -> list[Ints]:
-    """Accounts connected by values of one identifying kind, in components of three or more."""
+    """Accounts connected by values of one identifying kind, in components of FEWEST or more."""
     rows = (items.kind[items.items] == INDEX[identity.kind]) & suspects[items.accounts]
     accounts, held = items.accounts[rows], items.items[rows]
     sizes = np.bincount(held, minlength=len(items.kind))[held]
@@ -58,15 +59,14 @@ def meeting_components(items: Items, suspects: Mask, operator: Ints) -> list[Int
     who, where = accounts[order], operator[held[order]]
     if not len(first):
         return []
-    pair = who[first] << LOW | who[second]
-    met = np.unique(np.stack([pair, where[first]]), axis=1)[0]
-    pairs, operators = np.unique(met, return_counts=True)
-    often = pairs[operators >= MEETINGS]
+    pairs, number = np.unique(who[first] << LOW | who[second], return_inverse=True)
+    met = np.unique(number << LOW | where[first]) >> LOW
+    often = pairs[np.bincount(met, minlength=len(pairs)) >= MEETINGS]
     return components(often >> LOW, often & ((1 << LOW) - 1))
 
 
 def components(first: Ints, second: Ints) -> list[Ints]:
-    """Connected components of three or more, by spreading the least label until nothing changes."""
+    """Connected components of FEWEST or more (a household has fewer), by spreading the least label until it settles."""
     nodes, ends = np.unique(np.concatenate([first, second]), return_inverse=True)
     left, right = ends[: len(first)], ends[len(first) :]
     label = np.arange(len(nodes))
@@ -79,7 +79,7 @@ def components(first: Ints, second: Ints) -> list[Ints]:
             break
     order = np.argsort(label, kind="stable")
     cuts = np.flatnonzero(np.diff(label[order])) + 1
-    return [nodes[part] for part in np.split(order, cuts) if len(part) >= 3]
+    return [nodes[part] for part in np.split(order, cuts) if len(part) >= FEWEST]
 
 
 def _stars(accounts: Ints, held: Ints) -> tuple[Ints, Ints]:

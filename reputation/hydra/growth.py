@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reputation.hydra.background import DISGUISE, Background
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.families import FAMILIES, MINED
-from reputation.hydra.items import Items
 
 FEW_FAMILIES = 3
 NOTABLE = np.log(3.0)
@@ -20,43 +20,11 @@ SURE = np.log(1000.0)
 """Odds of 1000:1 after the prior (the core's share of the suspects): one stranger in 1000 at worst."""
 IDENTIFYING = (FAMILIES.index("session"), FAMILIES.index("device"))
 IDENTIFIED = np.log(30.0)
-LEAN = 10.0
 SIGNATURE_SHARE = 0.04
 SIGNATURE_HOLDERS = 3
 CEILING = np.full(len(FAMILIES), 7.0)
 """No family gives more nats than this: its independence of the others is an assumption, not a fact."""
 CEILING[list(IDENTIFYING)] = 9.0
-
-
-class Background(NamedTuple):
-    """Everybody's habits: rows of items by item, shares in all and in each class of network, and what is known.
-
-    order, start: rows sorted by item and where each item's begin; general: items' shares in all; shares: for each
-    partition (classes, items); of: for each partition every account's class; known: (families, accounts).
-    """
-
-    items: Items
-    order: Ints
-    start: Ints
-    general: Floats
-    shares: tuple[Floats, ...]
-    of: tuple[Ints, ...]
-    known: Mask
-    family: Ints
-
-    def expected(self, accounts: Ints, items: Ints) -> Floats:
-        """The share of an item among accounts like this one: the highest of all partitions."""
-        share = self.general[items]
-        for shares, of in zip(self.shares, self.of, strict=True):
-            share = np.maximum(share, shares[of[accounts], items])
-        return share
-
-    def rows_of(self, items: Ints) -> Ints:
-        """Rows of the table that hold any of these items."""
-        counts = self.start[items + 1] - self.start[items]
-        offset = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-        rows: Ints = self.order[np.repeat(self.start[items], counts) + offset]
-        return rows
 
 
 class Signature(NamedTuple):
@@ -71,33 +39,14 @@ class Signature(NamedTuple):
 class Likeness(NamedTuple):
     """accounts: those with any value of the signature; nats: log likelihood ratio; families: how many are notable.
 
-    identified: an identifying family (a session, a device) is among them.
+    identified: an identifying family (a session, a device) is among them; disguised: a disguise of the core's is.
     """
 
     accounts: Ints
     nats: Floats
     families: Ints
     identified: Mask
-
-
-def background(items: Items, base: Mask, of: tuple[Ints, ...]) -> Background:
-    """Shares among `base`; a class's share leans on the general one by ten accounts' worth."""
-    order = np.argsort(items.items, kind="stable")
-    start = np.searchsorted(items.items[order], np.arange(len(items.kind) + 1))
-    family = items.family()
-    general = (items.counts(base) + 0.5) / (base.sum() + 1.0)
-    shares = tuple(_shares(items, base, one, general) for one in of)
-    return Background(items, order, start, general, shares, of, items.known, family)
-
-
-def _shares(items: Items, base: Mask, of: Ints, general: Floats) -> Floats:
-    width = len(items.kind)
-    rows = base[items.accounts]
-    held, klass = items.items[rows], of[items.accounts[rows]]
-    classes = int(of.max(initial=0)) + 1
-    counts = np.bincount(klass * width + held, minlength=classes * width).reshape(classes, width)
-    sizes = np.bincount(of[base], minlength=classes)[:, None]
-    return (counts + LEAN * general) / (sizes + LEAN)
+    disguised: Mask
 
 
 def signature(members: Ints, known: Background) -> Signature:
@@ -106,20 +55,26 @@ def signature(members: Ints, known: Background) -> Signature:
     inside[members] = True
     rows = inside[known.items.accounts]
     held, who = known.items.items[rows], known.items.accounts[rows]
-    values, count = np.unique(held, return_counts=True)
+    holders = np.bincount(held, minlength=len(known.general))
+    values = np.flatnonzero(holders)
+    count = holders[values]
     share = count / (len(members) + 1.0)
     typical = (count >= np.minimum(SIGNATURE_HOLDERS, len(members))) & (share >= 3 * known.general[values])
     typical &= (count >= SIGNATURE_SHARE * len(members)) | (count >= 2 * SIGNATURE_HOLDERS)
     typical &= np.array(MINED)[known.items.kind[values]] > 0
     values, share = values[typical], share[typical]
-    marked = np.isin(held, values)
+    chosen = np.zeros(len(known.general), bool)
+    chosen[values] = True
+    marked = chosen[held]
     cover = _cover(who[marked], known.family[held[marked]]) / (len(members) + 1.0)
     return Signature(values, share, cover, len(members))
 
 
 def _cover(who: Ints, family: Ints) -> Floats:
-    pairs = np.unique(who * len(FAMILIES) + family)
-    return np.bincount(pairs % len(FAMILIES), minlength=len(FAMILIES)).astype(float)
+    covered = np.zeros((int(who.max(initial=-1)) + 1, len(FAMILIES)), bool)
+    covered[who, family] = True
+    families: Floats = covered.sum(axis=0).astype(float)
+    return families
 
 
 def likeness(core: Signature, known: Background) -> Likeness:
@@ -135,12 +90,14 @@ def likeness(core: Signature, known: Background) -> Likeness:
     against = np.where(known.known[:, accounts], np.minimum(lacking, 0.0), 0.0)
     scores = np.where(np.isfinite(best), best, against)
     identified = (scores[list(IDENTIFYING)] >= IDENTIFIED).any(axis=0)
-    return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0), identified)
+    disguised = np.zeros(len(accounts), bool)
+    disguised[local[(known.items.kind[held] == DISGUISE) & (ratio >= IDENTIFIED)]] = True
+    return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0), identified, disguised)
 
 
 def several(looks: Likeness) -> Mask:
-    """Who resembles the core in three families, or in two of which one identifies."""
-    enough: Mask = (looks.families >= FEW_FAMILIES) | _paired(looks)
+    """Who resembles the core in three families, or in two of which one identifies or is a disguise."""
+    enough: Mask = (looks.families >= FEW_FAMILIES) | _paired(looks) | (looks.families >= 2) & looks.disguised
     return enough
 
 

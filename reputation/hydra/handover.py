@@ -14,7 +14,7 @@ from reputation.hydra.columns import LOW, Interner, Ints, PairTable
 from reputation.hydra.families import SEEN
 from reputation.hydra.ledger import NAMED, Ledger
 
-FORMAT = 1
+FORMAT = 2
 LEAST = 64
 """Fewer accounts than this are not worth handing over."""
 HOURS = ("recent", "refused", "by_hour")
@@ -65,6 +65,8 @@ def unpack(data: bytes, ledger: Ledger) -> None:
         for part in ("keys", "count", "first", "last"):
             was = getattr(table, part)
             setattr(table, part, np.frombuffer(packed.arrays[f"{name}.{part}"], was.dtype).copy())
+    for kind in ledger.lived_in:
+        ledger.lived_in[kind] = np.append(np.frombuffer(packed.arrays[f"lived_in.{kind}"], bool), np.zeros(1024, bool))
     ledger.recount(packed.hour)
 
 
@@ -99,6 +101,8 @@ def _packed(ledger: Ledger, kept: Ints) -> Packed:
         arrays[f"{name}.keys"] = (number[table.accounts[rows]] << LOW | values).tobytes()
         for part in ("count", "first", "last"):
             arrays[f"{name}.{part}"] = getattr(table, part)[rows].tobytes()
+    for kind, lived_in in ledger.lived_in.items():
+        arrays[f"lived_in.{kind}"] = lived_in[ledger.names[kind].numbers(names[kind])].tobytes()
     return Packed(FORMAT, ledger.hour, [str(ledger.accounts.names[n]) for n in kept.tolist()], arrays, names)
 
 

@@ -8,17 +8,21 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra import reaction
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group, stable_order
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
-from reputation.hydra.ledger import Ledger
+from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 
-NOMADIC = 4
-"""Network operators in 24 hours from which on an account rotates: home, mobile and work are three."""
-ROAMING = 3
-"""Countries in three days from which on an account roams: a journey has two. The exits of a proxy pool are in many, so
-a head shows it with its third session, even one of a session a day."""
+RUNGS = (1, 2, 3)
+"""Network operators in 24 hours, as powers of two, that an account of a rotating pool passes one after the other. Many
+people have two (home and a phone), few have four; what a rung says is how much rarer it is among everybody else."""
+CROSSING, ROAMING = 2, 3
+"""Countries in 24 hours, and in three days: a journey has two, a day seldom. The exits of a proxy pool are in many, so
+a head shows it with its second or third session, even one of a session a day."""
 HANDED_TO = 64
 """A session id on more accounts is a constant that some client sends, not a session."""
+UNHEARD_OF = 1 / 50
+"""Share of a browser's established users, by the rule of succession, below which a TLS fingerprint is not that
+browser's: fewer than 48 users cannot say so of any."""
 FIRM = 12
 """Requests before the hours of an account say anything."""
 _BROWSERS = ("Edg", "OPR", "Firefox", "CriOS", "Chrome", "Safari")
@@ -70,7 +74,7 @@ def collect(ledger: Ledger, among: Mask, now: float, without: Collection[str] = 
         parts.append(_shared(rows.kind, accounts, values, width))
         width += len(parts[-1].value)
     accounts, items, kind, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(accounts, kind="stable")
+    order = stable_order(accounts)
     return Items(accounts[order], items[order], kind, value, known)
 
 
@@ -155,7 +159,7 @@ def _derived(ledger: Ledger, now: float) -> list[Rows]:
         _active(ledger),
         _pivot(ledger, now),
         _foreign(ledger),
-        _client(ledger),
+        *_client(ledger),
         _handoff(ledger, now),
         _reaction(ledger),
     ]
@@ -175,15 +179,17 @@ def _active(ledger: Ledger) -> Rows:
 
 
 def _rotation(ledger: Ledger, now: float) -> list[Rows]:
-    """How many network operators an account used in 24 hours, as a power of two; who was in many countries in three
-    days; and who evidently stays at home."""
-    operators, countries = _held_since(ledger, "asn", now - DAY), _held_since(ledger, "country", now - 3 * DAY)
-    nomads = np.flatnonzero(operators >= NOMADIC)
+    """How many network operators an account used in 24 hours, each rung that it passed; who was in many countries; and
+    who evidently stays at home."""
+    operators = _held_since(ledger, "asn", now - DAY)
+    nomads = [np.flatnonzero(operators >= 2**rung) for rung in RUNGS]
+    crossing = np.flatnonzero(_held_since(ledger, "country", now - DAY) >= CROSSING)
+    countries = _held_since(ledger, "country", now - 3 * DAY)
     roaming = np.flatnonzero(countries >= ROAMING)
-    settled = (operators < NOMADIC) & (operators > 0) & (countries < ROAMING)
-    staying = np.flatnonzero(settled & (ledger.demand() >= FIRM))
+    staying = np.flatnonzero((operators == 1) & (countries < ROAMING) & (ledger.demand() >= FIRM))
     return [
-        Rows("rotation", nomads, np.log2(operators[nomads]).astype(np.int64)),
+        Rows("rotation", np.concatenate(nomads), np.repeat(RUNGS, [len(who) for who in nomads])),
+        Rows("crossing", crossing, np.zeros(len(crossing), np.int64)),
         Rows("roaming", roaming, np.zeros(len(roaming), np.int64)),
         Rows("stays", staying, np.zeros(len(staying), np.int64)),
     ]
@@ -220,16 +226,30 @@ def _foreign(ledger: Ledger) -> Rows:
     return Rows("foreign", accounts, issuer[accounts] if len(issuers) else accounts)
 
 
-def _client(ledger: Ledger) -> Rows:
+def _client(ledger: Ledger) -> list[Rows]:
     """TLS fingerprints with the product that is claimed. Each may be common and the pair rare: a relay's handshake
-    under replayed headers."""
+    under replayed headers. A disguise is one that hardly any established user of that browser has."""
     table = ledger.worn
     if not len(table):
-        return Rows("client", table.keys, table.keys)
+        return [Rows("client", table.keys, table.keys), Rows("disguise", table.keys, table.keys)]
     pairs = [(ja4, software(agent)) for ja4, agent in map(_both, ledger.clients.names)]
     first: dict[tuple[str, str], int] = {}
     same = np.array([first.setdefault(pair, number) for number, pair in enumerate(pairs)], np.int64)
-    return _once("client", table.accounts, same[table.values])
+    worn = _once("client", table.accounts, same[table.values])
+    disguised = _disguises(ledger, worn, [product for _, product in pairs])[worn.values]
+    return [worn, Rows("disguise", worn.accounts[disguised], worn.values[disguised])]
+
+
+def _disguises(ledger: Ledger, worn: Rows, products: list[str]) -> Mask:
+    """Which pairs claim a browser whose established users have that fingerprint less than once in fifty."""
+    numbers: dict[str, int] = {}
+    product = np.array([numbers.setdefault(name, len(numbers)) for name in products], np.int64)
+    browser = np.array([name.partition(" ")[0] in _BROWSERS for name in products], bool)
+    established = ledger.flagged(PROVEN | PAYER)[worn.accounts]
+    users = np.unique(worn.accounts[established] << LOW | product[worn.values[established]])
+    of_product = np.bincount(users & ((1 << LOW) - 1), minlength=len(numbers))[product]
+    of_pair = np.bincount(worn.values[established], minlength=len(products))
+    return browser & ((of_pair + 1) <= UNHEARD_OF * (of_product + 2))
 
 
 def _both(name: object) -> tuple[str, str]:
@@ -276,7 +296,9 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "pivot": lambda ledger, value: ledger.name_of("model", value),
     "foreign": lambda ledger, value: ledger.name_of("issuer", value),
     "client": _paired,
+    "disguise": _paired,
     "handoff": lambda *_: "",
+    "crossing": lambda *_: "",
     "roaming": lambda *_: "",
     "stays": lambda *_: "",
     "reaction": lambda *_: "",
@@ -285,8 +307,11 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
 
 def mined(items: Items, weight: Floats) -> Mask:
     """Rows that enter the search for cells: per account and kind the `mined` values with the greatest weight."""
+    width = len(items.kind)
+    place = np.empty(width, np.int64)  # items by kind, and within a kind by weight
+    place[np.lexsort((-weight, items.kind))] = np.arange(width)
+    order = np.argsort(items.accounts * width + place[items.items])
     kind = items.kind[items.items]
-    order = np.lexsort((items.items, -weight[items.items], kind, items.accounts))
     ranks = np.empty(len(order), np.int64)
     ranks[order] = rank_in_group(items.accounts[order] << LOW | kind[order])
     return ranks < np.array([entry.mined for entry in KINDS])[kind]

@@ -12,13 +12,15 @@ import numpy as np
 
 from reputation.hydra import reaction
 from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable
-from reputation.hydra.families import DAY, HOUR, SEEN
+from reputation.hydra.families import DAY, HIDING, HOUR, SEEN
 from reputation.hydra.sightings import Known, Sighting
 
 BATCH = 65536
 IDLE = 30 * DAY
 """An account unseen for so long is forgotten, and an unconfirmed one after UNCONFIRMED_IDLE."""
 UNCONFIRMED_IDLE = 2 * DAY
+MOST_NAMES = 1.25
+"""Names of values for each pair from which on those that nobody has are let go: a name takes as much as seven pairs."""
 OUTCOME_STANDS = 90 * DAY
 """How long an outcome counts: card networks take disputes for up to 120 days, most come within 90."""
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
@@ -39,8 +41,10 @@ class Ledger:
         self.names = {kind.name: Interner(4 * most_accounts) for kind in SEEN}
         self.names |= {name: Interner(most_accounts) for name in NAMED}
         self.clients = Interner(most_accounts)
-        self.pairs = {kind.name: PairTable(kind.keep) for kind in SEEN}
+        self.pairs = {kind.name: PairTable(kind.keep, origins=kind.memory > 0) for kind in SEEN}
         self.worn = PairTable(6)
+        self.lived_in = {"host": np.zeros(1024, bool), "net": np.zeros(1024, bool)}
+        """By number of an address, or of a /24 or /48: whether people are there, as it was seen last."""
         self.floats = {name: np.full(1024, value) for name, value in _FLOATS.items()}
         self.ints = {name: np.full(1024, value, np.int32) for name, value in _INTS.items()}
         self.flags = np.zeros(1024, np.uint8)
@@ -94,6 +98,7 @@ class Ledger:
         at = np.array([sighting.at for sighting in batch])
         accounts = self._accounts([sighting.account for sighting in batch])
         columns = self._columns(batch)
+        self._place(columns)
         for name, values in columns.items():
             self.pairs[name].add(accounts, values, at)
         worn = (columns["ja4"] >= 0) & (columns["user_agent"] >= 0)
@@ -110,7 +115,7 @@ class Ledger:
         """Keep windows and bounds; called once an epoch."""
         gone = self._idle(now)
         for kind in SEEN:
-            self.pairs[kind.name].trim(now - kind.window, gone)
+            self.pairs[kind.name].trim(now - max(kind.window, kind.memory), gone)
         self.worn.trim(now - 7 * DAY, gone)
         self._release(np.flatnonzero(gone[: len(self.accounts.names)]))
         self._forget_names()
@@ -192,6 +197,16 @@ class Ledger:
             for kind in SEEN
             if kind.name != "content"
         }
+
+    def _place(self, columns: dict[str, Ints]) -> None:
+        """Note of each address whether people are there: its operator is known, and it is not for hire."""
+        hiding = [number for number, name in enumerate(self.names["network"].names) if name in HIDING]
+        people = (columns["asn"] >= 0) & ~np.isin(columns["network"], hiding)
+        for kind in self.lived_in:
+            while len(self.lived_in[kind]) < len(self.names[kind].names):
+                self.lived_in[kind] = _doubled(self.lived_in[kind], 0)
+            there = columns[kind] >= 0
+            self.lived_in[kind][columns[kind][there]] = people[there]
 
     def _contents(self, batch: list[Sighting], accounts: Ints, at: Floats) -> None:
         rows = [(row, shape) for row, sighting in enumerate(batch) for shape in sighting.content]
@@ -298,7 +313,7 @@ def _named(known: Known) -> dict[str, Hashable]:
 
 
 def _thin(names: Interner, pairs: PairTable) -> None:
-    if len(names) > 2 * len(pairs) + 1024:
+    if len(names) > MOST_NAMES * len(pairs) + 1024:
         names.keep_only(pairs.values)
 
 

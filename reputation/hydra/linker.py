@@ -9,16 +9,16 @@ import msgspec
 import numpy as np
 
 from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, surprise
-from reputation.hydra.clusters import Book, Found
+from reputation.hydra.background import Background, habits
+from reputation.hydra.clusters import Book, Found, Kept
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import Group
 from reputation.hydra.divergence import divergence
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS
-from reputation.hydra.growth import Background
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
-from reputation.hydra.links import Cluster, Evidence, Links, Standing
+from reputation.hydra.links import Cluster, Evidence, Links, Neighbourhood, Standing
 from reputation.hydra.overt import Places, applied, invoiced, most_seen
 from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, Order, Part, Sighting
@@ -33,6 +33,7 @@ BARE = 0.1
 """When under a tenth of the accounts seen are confirmed, the gateway knows no facts and all settled ones count."""
 
 
+SESSION = FAMILIES.index("session")
 HANDED = 20
 """Accounts in corroborated rings of sessions from which on nobody with a handed session counts as normal."""
 ANEW = 3 * HOUR
@@ -96,20 +97,22 @@ class Linker:
             ledger.forget(now)
             self.tidied = now
         bills = invoiced(ledger)
+        places = Places(ledger)
+        clusters.dissolve(self.book, [name for name, kept in self.book.clusters.items() if self._at_home(kept, places)])
         pools, whole = self._pools(now, bills)
         if whole.sum() < counting.FEWEST:
-            return self._snapshot(now, bills, None, pools)
+            return self._snapshot(now, bills, None, pools, places)
         items = collect(ledger, whole, now, self.settings.without)
         anew = now - self.searched >= ANEW
         anybody = pools.suspects | pools.base & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
-        groups, known = self._groups(items, pools, anybody, [] if anew else self._standing_groups())
+        groups, known = self._groups(items, pools, anybody, [] if anew else self._standing_groups(), places)
         found = [self._found(group) for group in groups]
         if anew:
             self.searched = now
             clusters.update(self.book, found, self._awake(now), now)
         else:
             clusters.extend(self.book, found, now)
-        return self._snapshot(now, bills, known, pools)
+        return self._snapshot(now, bills, known, pools, places)
 
     def export(self) -> bytes:
         """Clusters and orders, to be restored after a restart; sightings are seen again soon enough."""
@@ -155,6 +158,10 @@ class Linker:
         names = self.ledger.accounts.names
         return {str(names[n]) for n in np.flatnonzero(self.ledger.column("last") >= now - DAY)}
 
+    def _at_home(self, kept: Kept, places: Places) -> bool:
+        """Whether a cluster turned out to be people in one place, whom nothing of their own hands links."""
+        return "session" not in kept.families and places.one(np.array(self._numbers(sorted(kept.members)), np.int64))
+
     def _standing_groups(self) -> list[Group]:
         """The clusters there are, as groups that others may join."""
         groups = []
@@ -167,7 +174,7 @@ class Linker:
         return [group for group in groups if len(group.members)]
 
     def _groups(
-        self, items: Items, pools: Pools, anybody: Mask, standing: list[Group]
+        self, items: Items, pools: Pools, anybody: Mask, standing: list[Group], places: Places
     ) -> tuple[list[Group], Background]:
         """Groups of this epoch; nobody who is in one, or is a candidate for one, counts as normal beside it.
 
@@ -176,22 +183,22 @@ class Linker:
         classes = (most_seen(self.ledger, "network"), most_seen(self.ledger, "country"))
         linked = self._mask(group.members for group in standing)
         searched = pools._replace(suspects=pools.suspects & ~linked)
-        places = Places(self.ledger)
         groups = cores.from_cells(self._cells(items, searched, places), items.family(), self.ledger.size)
         components = self._components(items, pools, anybody)
         apart = self._mask(component for _, component in components)
-        known = growth.background(items, pools.base & ~apart, classes)
+        everybody = habits(items, classes)
+        known = everybody.among(pools.base & ~apart, pools.trusted)
         drawn = [
             cores.corroborated(part, by, known)
             for by, part in components
-            if not linked[part].all() and (by == FAMILIES.index("session") or not places.one(part))
+            if not linked[part].all() and (by == SESSION or not places.excuse(part))
         ]
         groups += [group for group in drawn if group]
         held = self._mask(group.members for group in groups)
         identified = [group for group in [*standing, *drawn] if group and group.families & set(growth.IDENTIFYING)]
         if sum(len(group.members) for group in identified) >= HANDED:
             held[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
-        known = growth.background(items, pools.base & ~held, classes)
+        known = everybody.among(pools.base & ~held, pools.trusted)
         rounds = 0 if "growth" in self.settings.without else 1 if standing else cores.ROUNDS
         return cores.grown(cores.merged([*standing, *groups]), known, pools.suspects, rounds), known
 
@@ -207,8 +214,12 @@ class Linker:
             return []
         found = surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
         family = items.family()
-        alone = [cell for cell in found if not applied(frozenset(family[list(cell.items)].tolist()))]
-        return [cell for cell in alone if not places.one(cell.members)]
+        alone = [
+            cell
+            for cell in found
+            if not applied(*(frozenset(of[list(cell.items)].tolist()) for of in (family, items.kind)))
+        ]
+        return [cell for cell in alone if not places.excuse(cell.members)]
 
     def _components(self, items: Items, pools: Pools, anybody: Mask) -> list[tuple[int, Ints]]:
         found = [
@@ -223,10 +234,14 @@ class Linker:
         return found + [(FAMILY[INDEX["host"]], component) for component in meetings]
 
     def _operators(self, items: Items) -> Ints:
-        """For each address a number for its /16 or /32, within which accounts meet only once."""
+        """For each address where people are a number for its /16 or /32, within which accounts meet only once.
+
+        In data centres the customers of one service meet, on its machines.
+        """
         operator = np.full(len(items.kind), -1)
         wide: dict[str, int] = {}
-        for item in np.flatnonzero(items.kind == INDEX["host"]):
+        hosts = np.flatnonzero(items.kind == INDEX["host"])
+        for item in hosts[self.ledger.lived_in["host"][items.value[hosts]]]:
             name = self.ledger.name_of("host", int(items.value[item]))
             cut = ":" if ":" in name else "."
             operator[item] = wide.setdefault(cut.join(name.split(cut)[:2]), len(wide))
@@ -238,7 +253,9 @@ class Linker:
         members = {str(names[n]): float(c) for n, c in zip(group.members, confidence, strict=True)}
         return Found(members, cores.family_names(group.families))
 
-    def _snapshot(self, now: float, bills: dict[int, int], known: Background | None, pools: Pools) -> Links:
+    def _snapshot(
+        self, now: float, bills: dict[int, int], known: Background | None, pools: Pools, places: Places
+    ) -> Links:
         ledger, book = self.ledger, self.book
         demand = ledger.demand()
         use = ledger.use()
@@ -253,12 +270,17 @@ class Linker:
         if ledger.trials.is_free(now):
             members = {}
         who = neighbourhoods.residents(ledger, pools.suspects, pools.base, pools.trusted, now)
-        around = neighbourhoods.budgets(ledger, who, typical, now)
+        belongs = places.residents()
+        around = neighbourhoods.budgets(ledger, who, typical, now, belongs)
         if "neighbourhoods" in self.settings.without:
             around = {}
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
-        return Links(now, members, kept, around, typical, shared)
+        homes: dict[str, Neighbourhood] = {
+            str(names[n]): ("net", ledger.name_of("net", net)) for n, net in belongs.items()
+        }
+        residents = {name: home for name, home in homes.items() if home in around}
+        return Links(now, members, kept, around, typical, shared, residents)
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, typical: float) -> Cluster:
         kept = self.book.clusters[name]
@@ -287,8 +309,9 @@ class Linker:
         inside[numbers] = True
         rows = inside[known.items.accounts]
         accounts, values = known.items.accounts[rows], known.items.items[rows]
-        held, count = np.unique(values, return_counts=True)
-        expected = known.general[held]
+        holders = np.bincount(values, minlength=len(known.general))
+        held = np.flatnonzero(holders)
+        count, expected = holders[held], known.general[held]
         nats = len(numbers) * divergence(count / len(numbers), expected)
         best = np.argsort(-nats, kind="stable")[:most]
         return tuple(

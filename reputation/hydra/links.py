@@ -62,7 +62,8 @@ class Budget(Struct, frozen=True, array_like=True, gc=False):
 class Links(Struct, frozen=True, gc=False):
     """The state of all links of a tenant after one epoch; at: seconds since 1970.
 
-    invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota.
+    invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota;
+    residents accounts to the crowded neighbourhood whose budget they draw on wherever they are.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """
 
@@ -72,6 +73,7 @@ class Links(Struct, frozen=True, gc=False):
     neighbourhoods: dict[Neighbourhood, Budget]
     typical_daily_use: float
     invoices: dict[str, str] = {}
+    residents: dict[str, Neighbourhood] = {}
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
@@ -83,10 +85,11 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
     clusters: list[tuple[str, Cluster | None]]
     neighbourhoods: list[tuple[Neighbourhood, Budget | None]]
     invoices: list[tuple[str, str | None]]
+    residents: list[tuple[str, Neighbourhood | None]] = []
 
 
 NOTHING = Links(0.0, {}, {}, {}, 0.0)
-_MAPS = ("members", "clusters", "neighbourhoods", "invoices")
+_MAPS = ("members", "clusters", "neighbourhoods", "invoices", "residents")
 
 
 def difference(old: Links, new: Links) -> Delta:
@@ -97,7 +100,7 @@ def difference(old: Links, new: Links) -> Delta:
 def follow(old: Links, delta: Delta) -> Links:
     """Apply what changed; `old` stays as it is."""
     maps = [_applied(getattr(old, name), getattr(delta, name)) for name in _MAPS]
-    return Links(delta.at, maps[0], maps[1], maps[2], delta.typical_daily_use, maps[3])
+    return Links(delta.at, maps[0], maps[1], maps[2], delta.typical_daily_use, maps[3], maps[4])
 
 
 def encode(delta: Delta) -> bytes:

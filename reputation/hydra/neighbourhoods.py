@@ -14,7 +14,7 @@ import numpy as np
 
 from reputation.hydra.columns import LOW, Floats, Ints, Mask
 from reputation.hydra.fairness import water_level
-from reputation.hydra.families import DAY, HOUR
+from reputation.hydra.families import DAY, HOUR, INDEX, KINDS
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.links import Budget, Neighbourhood
 
@@ -54,11 +54,16 @@ def residents(ledger: Ledger, suspects: Mask, base: Mask, trusted: Mask, now: fl
     return Residents(suspects & base, settled)
 
 
-def budgets(ledger: Ledger, who: Residents, typical: float, now: float) -> dict[Neighbourhood, Budget]:
-    """The neighbourhoods that use over half of their budget, the busiest first if there are too many."""
+def budgets(
+    ledger: Ledger, who: Residents, typical: float, now: float, belongs: dict[int, int] | None = None
+) -> dict[Neighbourhood, Budget]:
+    """The neighbourhoods that use over half of their budget, the busiest first if there are too many.
+
+    belongs: accounts, and the network that each belongs to wherever it is.
+    """
     demand = ledger.demand()
     found: list[tuple[Neighbourhood, Budget]] = []
-    for place in _places(ledger, now):
+    for place in _places(ledger, now, belongs or {}):
         found += _crowded(place, who, demand, typical)
     found.sort(key=lambda entry: (-entry[1].members, entry[0]))
     return dict(found[:MOST])
@@ -83,13 +88,19 @@ def _budget(place: _Place, value: int, awake: Mask, demand: Floats, capacity: fl
     return Budget(capacity, len(there), water_level(demand[there], capacity))
 
 
-def _places(ledger: Ledger, now: float) -> list[_Place]:
-    return [_signups(ledger, now), _seen(ledger, "net", 1.0), _seen(ledger, "ja4", COMMON), _issuers(ledger)]
+def _places(ledger: Ledger, now: float, belongs: dict[int, int]) -> list[_Place]:
+    at = _seen(ledger, "net", 1.0, now)
+    there = np.array([*belongs.keys()], np.int64) << LOW | np.array([*belongs.values()], np.int64)
+    pairs = np.union1d(at.accounts << LOW | at.values, there)
+    nets = at._replace(accounts=pairs >> LOW, values=pairs & ((1 << LOW) - 1))
+    return [_signups(ledger, now), nets, _seen(ledger, "ja4", COMMON, now), _issuers(ledger)]
 
 
-def _seen(ledger: Ledger, kind: str, common: float) -> _Place:
+def _seen(ledger: Ledger, kind: str, common: float, now: float) -> _Place:
     table = ledger.pairs[kind]
-    return _Place(table.accounts, table.values, lambda value: (kind, ledger.name_of(kind, value)), common)
+    fresh = table.last >= now - KINDS[INDEX[kind]].window
+    accounts, values = table.accounts[fresh], table.values[fresh]
+    return _Place(accounts, values, lambda value: (kind, ledger.name_of(kind, value)), common)
 
 
 def _issuers(ledger: Ledger) -> _Place:

@@ -7,8 +7,9 @@ application shares its client library, its model, its prompts, and the day when 
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Ints, Mask
-from reputation.hydra.families import FAMILIES
+from reputation.hydra.columns import LOW, Ints
+from reputation.hydra.counting import FEWEST
+from reputation.hydra.families import FAMILIES, INDEX
 from reputation.hydra.ledger import Ledger
 
 SETTLED = 20.0
@@ -18,12 +19,16 @@ SHARE = 0.8
 TOGETHER = 1 / 3
 """Share of a group that must have been in one place for it to be there; the others work at home. Where seven of ten
 come in, fewer than a third of nine do once in 230 times, fewer than half once in ten."""
+ALONE = 2
+"""How many times more must have been in that place than in networks for hire: people who work in a cloud's notebooks
+have machines of their own there, a hydra's heads share its machines."""
+SERVERS = 1
+"""Networks for hire that they may share all the same: a firm has a server."""
 SAMPLED = 256
 """Members of a large group who are looked at, evenly spread: a third of them shows in so many."""
 COLLEAGUES = 5
 """Accounts on one card from which on it may be a firm's."""
-HIDING = frozenset({"hosting", "vpn", "relay", "proxy", "residential_proxy", "tor", "mobile"})
-"""Networks on which an address says nothing about where people are: those for hire, and carriers' shared ones."""
+DISGUISE = INDEX["disguise"]
 OF_AN_APPLICATION = frozenset(map(FAMILIES.index, ("software", "model", "content", "pivot", "time")))
 
 
@@ -42,50 +47,66 @@ def invoiced(ledger: Ledger) -> dict[int, int]:
     return {int(n): int(card[n]) for n in there[overt[card[there]]]}
 
 
-def applied(families: frozenset[int]) -> bool:
-    """Whether families of evidence are no more than what the users of one application have in common."""
-    return families <= OF_AN_APPLICATION
+def applied(families: frozenset[int], kinds: frozenset[int]) -> bool:
+    """Whether evidence is no more than what the users of one application have in common; it says what it is."""
+    return families <= OF_AN_APPLICATION and DISGUISE not in kinds
 
 
 class Places:
     """Where accounts have been: at which /24s or /48s on whose operators people live, work or learn.
 
-    A group in one such place is a neighbourhood, not an actor who hides: its accounts keep their limits and share
-    the budget of their neighbourhood. A hydra in one place gets no more than that either. Whoever shares a card with
-    people who are in one place belongs there too: those of a firm who work at home.
+    A group in one such place is a neighbourhood, not an actor who hides: its accounts keep their limits and share the
+    budget of their neighbourhood, wherever they go. A hydra that began in one place gets no more than that either.
+    Whoever shares a card with people who are in one place belongs there too: those of a firm who work at home. The
+    place is what they share most: a room whose people go on in a cloud's notebooks, each in one of its own, is one; a
+    few data centres and a network of which nobody knows what it is for are none.
     """
 
     def __init__(self, ledger: Ledger) -> None:
+        self._seen = np.isfinite(ledger.column("last"))
+        self._belongs = np.full(ledger.size, -1)
         table = ledger.pairs["net"]
-        inside = _lived_in(ledger, table.values)
-        accounts, nets = table.accounts[inside], table.values[inside]
+        accounts, nets = table.accounts, table.values
+        self._lived_in = ledger.lived_in["net"]
+        inside = self._lived_in[nets]
         card = ledger.number_column("card")
-        firm = _seats(card, accounts, nets)
+        firm = _seats(card, accounts[inside], nets[inside])
         employed = np.flatnonzero((card >= 0) & (firm[card] >= 0))
         accounts = np.concatenate([accounts, employed])
         pairs = np.unique(accounts << LOW | np.concatenate([nets, firm[card[employed]]]))
         self._nets: Ints = pairs & ((1 << LOW) - 1)
         self._start = np.searchsorted(pairs >> LOW, np.arange(ledger.size + 1))
 
+    def excuse(self, members: Ints) -> bool:
+        """Whether these accounts are in one place, or too few of them were seen yet to tell."""
+        return self.one(members) or int(self._seen[members].sum()) < FEWEST
+
+    def residents(self) -> dict[int, int]:
+        """Accounts that were found to be in one place, and its network."""
+        return {int(n): int(self._belongs[n]) for n in np.flatnonzero(self._belongs >= 0)}
+
     def one(self, members: Ints) -> bool:
-        """Whether a third of these accounts, and two at least, have been in one place where people are."""
+        """Whether these accounts are in one place; then they belong to it."""
+        place = self.seat(members)
+        if place >= 0:
+            self._belongs[members] = place
+        return place >= 0
+
+    def seat(self, members: Ints) -> int:
+        """The network where a third of those of these accounts who were ever seen have been, and two at least; -1 if
+        there is none, or if they share networks for hire too."""
+        members = members[self._seen[members]]
         if len(members) > SAMPLED:
             members = members[np.linspace(0, len(members) - 1, SAMPLED).astype(np.int64)]
         begin, count = self._start[members], self._start[members + 1] - self._start[members]
         within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-        held = np.unique(self._nets[np.repeat(begin, count) + within], return_counts=True)[1]
-        return int(held.max(initial=0)) >= max(TOGETHER * len(members), 2)
-
-
-def _lived_in(ledger: Ledger, nets: Ints) -> Mask:
-    """Which of these networks are, to most who are mainly there, of a known operator and not for hire."""
-    main, kinds = most_seen(ledger, "net"), most_seen(ledger, "network")
-    hiding = [number + 1 for number, name in enumerate(ledger.names["network"].names) if name in HIDING]
-    people = (most_seen(ledger, "asn") > 0) & ~np.isin(kinds, hiding)
-    width = int(nets.max(initial=0)) + 2
-    residents, here = np.bincount(main, minlength=width), np.bincount(main[people], minlength=width)
-    lived_in: Mask = (residents > 0) & (2 * here >= residents)
-    return lived_in[nets + 1]
+        nets, held = np.unique(self._nets[np.repeat(begin, count) + within], return_counts=True)
+        lived_in = self._lived_in[nets]
+        hired, nets, held = held[~lived_in], nets[lived_in], held[lived_in]
+        most = int(held.max(initial=0))
+        shared = int((ALONE * hired > most).sum())
+        enough = most >= max(TOGETHER * len(members), 2, int(hired.max(initial=0))) and shared <= SERVERS
+        return int(nets[held.argmax()]) if enough else -1
 
 
 def _seats(card: Ints, accounts: Ints, nets: Ints) -> Ints:
@@ -108,6 +129,10 @@ def most_seen(ledger: Ledger, kind: str) -> Ints:
     """Each account's most frequent value of a kind, counted from 1; 0 where nobody knows."""
     table = ledger.pairs[kind]
     of = np.zeros(ledger.size, np.int64)
-    order = np.lexsort((table.count, table.accounts))
-    of[table.accounts[order]] = table.values[order] + 1
+    accounts = table.accounts
+    starts = np.flatnonzero(np.append(True, accounts[1:] != accounts[:-1])[: len(accounts)])
+    if len(starts):
+        most = np.repeat(np.maximum.reduceat(table.count, starts), np.diff(np.append(starts, len(accounts))))
+        often = table.count == most  # of several that are, the last one stands
+        of[accounts[often]] = table.values[often] + 1
     return of

@@ -11,7 +11,7 @@ from msgspec import Struct
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[
     "cells", "session_rings", "device_rings", "card_rings", "meetings", "growth", "neighbourhoods",
-    "network", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
+    "network", "geography", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
     "reaction", "organisation",
 ]  # fmt: skip
 """What linking can do without: a detector (the first line), or a family of evidence."""

@@ -20,7 +20,7 @@ from reputation.hydra.counting import FEWEST, Pairs, Table, Triples, count_pairs
 from reputation.hydra.divergence import divergence
 from reputation.hydra.items import Items, mined
 
-LIFT = 3.0
+LIFT = 2.0
 """How much more frequent each value must be than expected: an effect that class habits do not have."""
 NATS = 25.0
 """ln(10^6 cells looked at) + 11: below one false cell in 50,000 epochs if accounts were independent."""

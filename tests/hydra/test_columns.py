@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.hydra.columns import Interner, PairTable, rank_in_group
+from reputation.hydra.columns import Interner, PairTable, rank_in_group, stable_order
 
 SEEN = st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5), st.integers(0, 50)), max_size=60)
 
@@ -36,6 +36,29 @@ def test_an_account_keeps_its_latest_values_and_none_from_before_the_window(seen
         kept = made.last[made.accounts == account].tolist()
         fresh = sorted((t for (a, _), t in before.items() if a == account and t >= since), reverse=True)
         assert sorted(kept, reverse=True) == fresh[:keep]
+
+
+@given(SEEN, st.integers(1, 3), st.integers(0, 50))
+def test_a_table_of_origins_keeps_where_an_account_was_first_seen_within_the_same_bound(seen, keep, since):
+    made = PairTable(keep, origins=True)
+    for account, value, at in seen:
+        made.add(np.array([account]), np.array([value]), np.array([float(at)]))
+    first = {a: made.first[made.accounts == a].min() for a in made.accounts.tolist()}
+    made.trim(since)
+    assert {a: made.first[made.accounts == a].min() for a in made.accounts.tolist()} == first
+    assert all((made.accounts == account).sum() <= keep or ties(made, account) for account in first)
+
+
+def ties(made, account):
+    """Whether several values were met at the same first moment: all of them are origins."""
+    first = made.first[made.accounts == account]
+    return (first == first.min()).sum() > 1
+
+
+@given(st.lists(st.integers(0, 9)))
+def test_an_order_is_that_of_a_stable_sort(values):
+    column = np.array(values, np.int64)
+    assert stable_order(column).tolist() == np.argsort(column, kind="stable").tolist()
 
 
 def test_accounts_that_are_gone_leave_no_pairs():

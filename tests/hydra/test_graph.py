@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import INDEX
 from reputation.hydra.graph import IDENTITIES, components, identity_components, meeting_components
 from tests.hydra.crowd import items
@@ -16,7 +17,7 @@ def by_hand(edges):
     for edge in edges:
         touching = [group for group in groups if set(edge) & group]
         groups = [group for group in groups if group not in touching] + [set().union(*touching)]
-    return sorted(sorted(group) for group in groups if len(group) >= 3)
+    return sorted(sorted(group) for group in groups if len(group) >= FEWEST)
 
 
 @given(EDGES)
@@ -36,17 +37,22 @@ def test_a_value_on_too_many_accounts_identifies_nobody():
 
 def test_a_ring_is_drawn_among_those_asked_for_alone():
     (card,) = (identity for identity in IDENTITIES if identity.kind == "card")
-    suspects = np.arange(10) < 4
+    suspects = np.arange(10) < 6
     held = items({n: [("card", 1)] for n in range(10)}, 10)
-    assert [part.tolist() for part in identity_components(held, suspects, card)] == [[0, 1, 2, 3]]
+    assert [part.tolist() for part in identity_components(held, suspects, card)] == [[0, 1, 2, 3, 4, 5]]
 
 
 def test_meeting_on_three_operators_draws_a_ring_and_on_one_does_not():
-    met = {n: [("host", address) for address in range(3)] for n in range(3)}
-    held = items(met, 3)
+    met = {n: [("host", address) for address in range(3)] for n in range(5)}
+    held = items(met, 5)
     addresses = np.flatnonzero(held.kind == INDEX["host"])
     apart, same = np.full(len(held.kind), -1), np.full(len(held.kind), -1)
     apart[addresses], same[addresses] = np.arange(len(addresses)), 7
-    everybody = np.ones(3, bool)
-    assert [part.tolist() for part in meeting_components(held, everybody, apart)] == [[0, 1, 2]]
+    everybody = np.ones(5, bool)
+    assert [part.tolist() for part in meeting_components(held, everybody, apart)] == [[0, 1, 2, 3, 4]]
     assert meeting_components(held, everybody, same) == []
+
+
+def test_a_household_is_no_ring():
+    (device,) = (identity for identity in IDENTITIES if identity.kind == "device")
+    assert identity_components(items({n: [("device", 1)] for n in range(4)}, 4), np.ones(4, bool), device) == []

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from reputation.hydra.background import habits
 from reputation.hydra.families import FAMILIES
-from reputation.hydra.growth import background, likeness, passing, several, signature
+from reputation.hydra.growth import likeness, passing, several, signature
 from tests.hydra.crowd import items
 
 SIZE = 300
 CORE = np.arange(20)
-MARKS = [("ja4", 90), ("asn", 91), ("iin", 92), ("session", 93)]
+MARKS = [("ja4", 90), ("asn", 91), ("iin", 92), ("session", 93), ("disguise", 94)]
 
 
 def looks(marks, core_marks=MARKS[:3], proven=False):
@@ -19,8 +20,15 @@ def looks(marks, core_marks=MARKS[:3], proven=False):
         held[n] = [pair for pair in held[n] if pair[0] not in kinds] + given
     suspects = np.arange(SIZE) < SIZE // 2
     suspects[20] = not proven
-    known = background(items(held, SIZE), np.arange(SIZE) >= 20, (np.zeros(SIZE, np.int64),))
+    known = background(held)
     return likeness(signature(CORE, known), known), suspects
+
+
+def background(held, apart=()):
+    """What is normal: everybody but the core counts, and who is not suspected is trusted."""
+    numbers = np.arange(SIZE)
+    base = (numbers >= 20) & ~np.isin(numbers, apart)
+    return habits(items(held, SIZE), (numbers % 3,)).among(base, numbers >= SIZE // 2)
 
 
 def joins(marks, **given):
@@ -37,9 +45,15 @@ def test_two_marks_are_not_enough_unless_one_of_them_identifies():
     assert joins([MARKS[0], MARKS[3]], core_marks=[MARKS[0], MARKS[3]])
 
 
+def test_a_disguise_needs_one_more_mark_and_never_takes_in_the_proven():
+    worn = [MARKS[2], MARKS[4]]
+    assert joins(worn, core_marks=worn)
+    assert not joins(worn, core_marks=worn, proven=True)
+
+
 def test_a_proven_account_needs_a_mark_that_identifies():
     assert not joins(MARKS[:3], proven=True)
-    assert joins(MARKS, core_marks=MARKS, proven=True)
+    assert joins(MARKS[:4], core_marks=MARKS[:4], proven=True)
 
 
 def test_values_of_one_family_count_once():

@@ -54,12 +54,36 @@ def test_a_family_that_is_switched_off_gives_no_values():
         ([Sighting(NOW, name, asn=n) for name in "ab" for n in range(4)], "rotation"),
         ([Sighting(NOW - n * DAY, name, country="DFU"[n]) for name in "ab" for n in range(3)], "roaming"),
         ([Sighting(NOW - hour, name) for name in "ab" for hour in range(20)], "active"),
+        ([Sighting(NOW - n * HOUR, name, country="DF"[n]) for name in "ab" for n in range(2)], "crossing"),
         (both(ja4="j", user_agent="curl/8"), "client"),
         ([Sighting(at, name, model=m) for name in "ab" for at, m in ((NOW - 3 * DAY, "x"), (NOW, "y"))], "pivot"),
     ],
 )
 def test_what_follows_from_what_was_seen(sightings, kind):
     assert kind in {name for name, _ in values(sightings=sightings)["a"]}
+
+
+def test_each_rung_of_rotation_that_was_passed_is_a_value():
+    held = values(sightings=[Sighting(NOW, name, asn=n) for name in "ab" for n in range(5)])
+    assert {words for kind, words in held["a"] if kind == "rotation"} == {"1", "2"}
+
+
+def clients(users, ja4="chrome", agent="Mozilla/5.0 (Windows NT 10.0) Chrome/140.0"):
+    """Facts and sightings of so many proven users of Chrome, and of two newcomers with another handshake."""
+    known = [Known(f"p{n}", proven=True) for n in range(users)]
+    seen = [Sighting(NOW, f"p{n}", ja4=ja4, user_agent=agent) for n in range(users)]
+    return known, seen + [Sighting(NOW, name, ja4="relay", user_agent=agent) for name in "ab"]
+
+
+def test_a_handshake_that_established_users_of_that_browser_do_not_have_is_a_disguise():
+    worn = {kind for kind, _ in values(*clients(48))["a"]}
+    assert "disguise" in worn
+    assert "disguise" not in {kind for kind, _ in values(*clients(48))["p0"]}
+
+
+def test_too_few_users_of_a_browser_and_what_is_no_browser_tell_of_no_disguise():
+    assert "disguise" not in {kind for kind, _ in values(*clients(47))["a"]}
+    assert "disguise" not in {kind for kind, _ in values(*clients(60, agent="PhotoPal/2.3"))["a"]}
 
 
 def test_a_journey_from_one_country_to_another_is_no_roaming():

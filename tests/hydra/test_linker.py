@@ -281,3 +281,52 @@ def test_a_flood_of_made_up_accounts_and_values_pushes_nothing_out():
     assert len(ledger.accounts) <= 1500
     assert ledger.dropped > 0
     assert all(len(table) <= 1500 * table.keep for table in ledger.pairs.values())
+
+
+def firm(linker, count=30):
+    """Seats on one card of which billing tells before anybody has worked."""
+    for n in range(count):
+        made = NOW - HOUR + 60 * n
+        linker.know(Known(f"s{n}", made, organisation="corp.example", card="corp", iin="377777", funding="credit"))
+    return [f"s{n}" for n in range(count)]
+
+
+def test_a_firm_is_not_linked_before_anybody_was_seen_nor_when_they_are_at_work():
+    linker = Linker()
+    honest(linker)
+    seats = firm(linker)
+    assert not linked(linker.epoch(NOW), seats)
+    rng = random.Random(1)
+    for name in seats:
+        linker.see_many(sightings(name, rng, 4, spread=HOUR / 2, host="198.51.100.4", net="198.51.100.0/24", asn=9))
+    assert not linked(linker.epoch(NOW + 1), seats)
+
+
+def test_a_cluster_that_turns_out_to_be_people_in_one_place_is_let_go_at_once():
+    linker = Linker()
+    honest(linker)
+    seats = firm(linker)
+    rng = random.Random(1)
+    for n, name in enumerate(seats):
+        linker.see_many(sightings(name, rng, 2, spread=HOUR / 2, host=f"10.9.{n}.7", net=f"10.9.{n}.0/24", asn=9))
+    assert len(linked(linker.epoch(NOW), seats)) == len(seats)
+    for name in seats:
+        linker.see_many(sightings(name, rng, 4, spread=HOUR / 2, host="198.51.100.4", net="198.51.100.0/24", asn=9))
+    assert not linked(linker.epoch(NOW + 60), seats)
+
+
+def test_a_hydra_that_began_at_one_address_shares_the_budget_of_that_place_wherever_it_is():
+    linker = Linker(LinkerSettings(prior_use=1.0))
+    honest(linker)
+    rng = random.Random(1)
+    heads = [f"x{n}" for n in range(80)]
+    for n, name in enumerate(heads):
+        linker.know(Known(name, NOW - 5 * HOUR, "free", iin="533333", funding="prepaid"))
+        home = {"host": "203.0.113.9", "net": "203.0.113.0/24", "asn": 7, "network": "residential"}
+        away = {"host": f"10.8.{n}.7", "net": f"10.8.{n}.0/24", "asn": 500 + n, "network": "residential"}
+        linker.see(Sighting(NOW - 4 * HOUR, name, ja4="ja4-x", user_agent="sdk/1", **home))
+        linker.see_many(sightings(name, rng, 90, spread=3 * HOUR, ja4="ja4-x", user_agent="sdk/1", **away))
+    links = linker.epoch(NOW)
+    place = ("net", "203.0.113.0/24")
+    assert place in links.neighbourhoods
+    assert {links.residents.get(name) for name in heads} == {place}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from reputation.hydra.families import FAMILIES
+from reputation.hydra.families import FAMILIES, HIDING, INDEX
 from reputation.hydra.ledger import Ledger
-from reputation.hydra.overt import HIDING, Places, applied, invoiced
+from reputation.hydra.overt import Places, applied, invoiced
 from reputation.hydra.sightings import Known, Sighting
 
 
@@ -71,7 +71,7 @@ def test_who_was_in_a_place_once_belongs_to_it_though_mostly_on_the_road():
         for at, (net, kind) in enumerate([("home", "residential"), *[(f"carrier-{name}", "mobile")] * 4]):
             ledger.see(Sighting(1000.0 + at, name, net=net, asn=7, network=kind))
     ledger.absorb()
-    assert not Places(ledger).one(np.arange(3))
+    assert Places(ledger).one(np.arange(3))
     ledger.see(Sighting(2000.0, "d", net="home", asn=7, network="residential"))
     ledger.absorb()
     assert Places(ledger).one(np.arange(3))
@@ -94,6 +94,51 @@ def without_cards(ledger):
 
 def test_an_application_explains_its_software_its_task_and_its_day_but_no_address_and_no_card():
     numbers = {name: number for number, name in enumerate(FAMILIES)}
-    assert applied(frozenset(numbers[name] for name in ("software", "model", "time")))
-    assert not applied(frozenset(numbers[name] for name in ("software", "payment", "time")))
-    assert not applied(frozenset(numbers[name] for name in ("software", "network", "time")))
+    plain = frozenset({INDEX["user_agent"], INDEX["model"], INDEX["signup_day"]})
+    assert applied(frozenset(numbers[name] for name in ("software", "model", "time")), plain)
+    assert not applied(frozenset(numbers[name] for name in ("software", "payment", "time")), plain)
+    assert not applied(frozenset(numbers[name] for name in ("software", "network", "time")), plain)
+
+
+def test_an_application_does_not_explain_a_handshake_that_is_not_of_the_browser_it_claims():
+    told = frozenset(map(FAMILIES.index, ("software", "model", "time")))
+    assert not applied(told, frozenset({INDEX["disguise"], INDEX["model"], INDEX["signup_day"]}))
+
+
+def in_room_and_cloud(shared_cloud):
+    """Six people who were in one room and work in a cloud: each on a machine of its own, or all on the same three."""
+    ledger = Ledger()
+    for number in range(6):
+        ledger.see(Sighting(1000.0, f"a{number}", net="room", asn=7, network=None))
+        for at in range(8):
+            machine = f"cloud-{at % 3}" if shared_cloud else f"cloud-{number}"
+            ledger.see(Sighting(1001.0 + at, f"a{number}", net=machine, asn=9, network="hosting"))
+    ledger.see(Sighting(1000.0, "b", net="cloud-0", asn=9, network="hosting"))
+    ledger.absorb()
+    return Places(ledger)
+
+
+def test_a_room_is_the_place_of_people_who_work_in_clouds_of_their_own():
+    assert in_room_and_cloud(shared_cloud=False).one(np.arange(6))
+
+
+def test_a_few_shared_data_centres_are_no_place_though_one_network_is_of_an_unknown_kind():
+    assert not in_room_and_cloud(shared_cloud=True).one(np.append(np.arange(6), 6))
+
+
+def test_who_was_not_seen_yet_is_nowhere_and_a_group_of_them_waits():
+    ledger = Ledger()
+    for number in range(12):
+        ledger.know(Known(f"a{number}", card="firm"))
+    for number in range(4):
+        ledger.see(
+            Sighting(1000.0, f"a{number}", net="office" if number < 2 else f"road-{number}", asn=7, network=None)
+        )
+    ledger.absorb()
+    places = Places(ledger)
+    assert places.excuse(np.arange(12))
+    assert places.one(np.arange(12))
+    for number in range(4, 12):
+        ledger.see(Sighting(1000.0, f"a{number}", net=f"road-{number}", asn=7, network="hosting"))
+    ledger.absorb()
+    assert not Places(without_cards(ledger)).excuse(np.arange(12))

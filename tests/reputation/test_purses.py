@@ -4,6 +4,7 @@ import pytest
 from engine import DAY, NOW, PAYER, PROVEN, ask, check, push, tenant
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reputation.hydra.links import Budget, Cluster, Links
 
@@ -172,3 +173,17 @@ def test_never_more_than_the_purse_and_what_it_earned(addresses, asked, level, u
         if ask(engine, names[who], now=now, cost=cost).decision == "allow":
             total += cost
         assert total <= size + (now - NOW) * units * TYPICAL / DAY + 1e-6
+
+
+def test_who_belongs_to_a_crowded_place_draws_on_its_budget_wherever_it_is(addresses):
+    """Else a hydra that began at one address would be free of its budget everywhere else."""
+    engine = tenant(addresses)
+    names = heads_of(engine, 30)
+    home = ("net", "203.0.113.0/24")
+    engine.links = structs.replace(
+        links(neighbourhoods={home: Budget(40.0, 30, 1.0)}), residents=dict.fromkeys(names, home)
+    )
+    assert sum(passed(engine, names, 15, ip="198.51.100.9").values()) < 450
+    engine.links = links(neighbourhoods={home: Budget(40.0, 30, 1.0)})
+    strangers = heads_of(engine, 60)[30:]
+    assert sum(passed(engine, strangers, 15, ip="198.51.100.9").values()) == 450

@@ -1,0 +1,92 @@
+"""What is normal: how many accounts like this one hold a value, if those who are linked or may be are left out."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from reputation.hydra.columns import Floats, Ints, Mask, stable_order
+from reputation.hydra.families import INDEX
+from reputation.hydra.items import Items
+
+DISGUISE = INDEX["disguise"]
+HANDSHAKES = (INDEX["ja4"], DISGUISE)
+"""How frequent a TLS fingerprint is, the trusted alone say: heads not yet found are most of those who have a rare one,
+and the old use the same libraries as the new."""
+LEAN = 10.0
+"""Accounts' worth of the general share mixed into the share among one class."""
+
+
+class Partition(NamedTuple):
+    """of: every account's class; keys: class * items + item of each row that counts, sorted; sizes: (2, classes)
+    accounts that count, and of them the trusted."""
+
+    of: Ints
+    keys: Ints
+    sizes: Ints
+
+
+class Background(NamedTuple):
+    """Everybody's habits. order, start: rows of `items` sorted by item, and where each item's begin; general: items'
+    shares in all; partitions: by what accounts are compared with their like; known: (families, accounts)."""
+
+    items: Items
+    order: Ints
+    start: Ints
+    general: Floats
+    partitions: tuple[Partition, ...]
+    known: Mask
+    family: Ints
+    told_by: Ints
+
+    def expected(self, accounts: Ints, items: Ints) -> Floats:
+        """The share of an item among accounts like this one: the highest of all partitions."""
+        general = self.general[items]
+        share = general
+        for of, keys, sizes in self.partitions:
+            klass = of[accounts]
+            key = klass * len(self.general) + items
+            holders = np.searchsorted(keys, key, side="right") - np.searchsorted(keys, key)
+            among = (holders + LEAN * general) / (sizes[self.told_by[items], klass] + LEAN)
+            share = np.maximum(share, among)
+        return share
+
+    def rows_of(self, items: Ints) -> Ints:
+        """Rows of the table that hold any of these items."""
+        counts = self.start[items + 1] - self.start[items]
+        offset = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows: Ints = self.order[np.repeat(self.start[items], counts) + offset]
+        return rows
+
+
+class Habits(NamedTuple):
+    """All rows, sorted by item once for every background of an epoch; of: each partition's classes by account."""
+
+    items: Items
+    order: Ints
+    start: Ints
+    of: tuple[Ints, ...]
+
+    def among(self, base: Mask, trusted: Mask) -> Background:
+        """Count `base`, and for handshakes the `trusted` of them if there are any."""
+        items, width = self.items, len(self.items.kind)
+        trusted = trusted & base
+        told_by = (np.isin(items.kind, HANDSHAKES) & bool(trusted.any())).astype(np.int64)
+        rows = np.where(told_by[items.items], trusted[items.accounts], base[items.accounts])
+        held, who = items.items[rows], items.accounts[rows]
+        totals = np.array([base.sum(), trusted.sum()])
+        general = (np.bincount(held, minlength=width) + 0.5) / (totals[told_by] + 1.0)
+        partitions = tuple(
+            Partition(
+                of,
+                np.sort(of[who] * width + held),
+                np.stack([np.bincount(of[m], minlength=int(of.max(initial=0)) + 1) for m in (base, trusted)]),
+            )
+            for of in self.of
+        )
+        return Background(items, self.order, self.start, general, partitions, items.known, items.family(), told_by)
+
+
+def habits(items: Items, of: tuple[Ints, ...]) -> Habits:
+    """Sort the rows by item."""
+    order = stable_order(items.items)
+    return Habits(items, order, np.searchsorted(items.items[order], np.arange(len(items.kind) + 1)), of)
