@@ -22,16 +22,13 @@ class AddressFacts(Struct, frozen=True, gc=False):
     """Everything known about one address. None means "not known", which is neutral.
 
     ip: canonical text; the text as it came if malformed (cut to 64 characters).
-    host, network: keys to count by, v4 /32 and /24, v6 /64 and /48, for every scope but malformed. Each is
-    unique
-        among its own kind only: keep hosts and networks in tables of their own. `host_text` and
-        `network_text` turn them back into text.
-    country: ISO 3166 alpha-2, upper case. kind: what sort of network. kind_confidence: 0 to 1, lower where
-    the
-        kind was read from the network's name rather than from a list.
-    anonymiser_confidence: 1 to 99 percent, as MaxMind gives it. user_count: users seen on this /32 (v6: /64)
-    in a
-        day. static_score: 0 to 100, higher is longer in the same hands.
+    host, network: keys to count by, v4 /32 and /24, v6 /64 and /48, for every scope but malformed. Each is unique among
+        its own kind only: keep hosts and networks in tables of their own. `host_text` and `network_text` turn them
+        back into text.
+    country: ISO 3166 alpha-2, upper case. kind: what sort of network. kind_confidence: 0 to 1, lower where the kind was
+        read from the network's name rather than from a list.
+    anonymiser_confidence: 1 to 99 percent, as MaxMind gives it. user_count: users seen on this /32 (v6: /64) in a day.
+    static_score: 0 to 100, higher is longer in the same hands.
     stale: a database that supplied one of these facts is older than it should be.
     """
 
