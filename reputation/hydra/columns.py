@@ -166,6 +166,14 @@ def stable_order(values: Ints) -> Ints:
     return order
 
 
+def joined(keys: Ints, more: Ints) -> Ints:
+    """All of `keys`, which are sorted and different, and of `more`, sorted and each once."""
+    more = np.unique(more)
+    spot = np.searchsorted(keys, more)
+    new = spot == np.searchsorted(keys, more, side="right")
+    return np.insert(keys, spot[new], more[new])
+
+
 def rank_in_group(groups: Ints) -> Ints:
     """Position of each row within its run of equal values."""
     if not len(groups):

@@ -12,7 +12,7 @@ from reputation.hydra.columns import LOW, Floats, Ints, Mask
 FEWEST = 5
 BLOCK = 2_000_000
 """Pairs or triples of rows looked at at once, about 24 bytes each."""
-MOST_ROWS = 30_000_000
+MOST_ROWS = 20_000_000
 """Triples looked at in all; beyond it the oldest accounts are left out."""
 MANY_ROWS = 3_000_000
 """From so many pairs on, those that nothing draws together are left out; below it every triple is looked at."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Floats, Ints, Mask
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, joined
 from reputation.hydra.fairness import water_level
 from reputation.hydra.families import DAY, HOUR, INDEX, KINDS
 from reputation.hydra.ledger import Ledger
@@ -91,7 +91,7 @@ def _budget(place: _Place, value: int, awake: Mask, demand: Floats, capacity: fl
 def _places(ledger: Ledger, now: float, belongs: dict[int, int]) -> list[_Place]:
     at = _seen(ledger, "net", 1.0, now)
     there = np.array([*belongs.keys()], np.int64) << LOW | np.array([*belongs.values()], np.int64)
-    pairs = np.union1d(at.accounts << LOW | at.values, there)
+    pairs = joined(at.accounts << LOW | at.values, there)
     nets = at._replace(accounts=pairs >> LOW, values=pairs & ((1 << LOW) - 1))
     return [_signups(ledger, now), nets, _seen(ledger, "ja4", COMMON, now), _issuers(ledger)]
 

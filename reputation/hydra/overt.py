@@ -7,7 +7,7 @@ application shares its client library, its model, its prompts, and the day when 
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Ints
+from reputation.hydra.columns import LOW, Ints, joined
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, INDEX
 from reputation.hydra.ledger import Ledger
@@ -66,14 +66,12 @@ class Places:
         self._seen = np.isfinite(ledger.column("last"))
         self._belongs = np.full(ledger.size, -1)
         table = ledger.pairs["net"]
-        accounts, nets = table.accounts, table.values
         self._lived_in = ledger.lived_in["net"]
-        inside = self._lived_in[nets]
+        inside = self._lived_in[table.values]
         card = ledger.number_column("card")
-        firm = _seats(card, accounts[inside], nets[inside])
+        firm = _seats(card, table.accounts[inside], table.values[inside])
         employed = np.flatnonzero((card >= 0) & (firm[card] >= 0))
-        accounts = np.concatenate([accounts, employed])
-        pairs = np.unique(accounts << LOW | np.concatenate([nets, firm[card[employed]]]))
+        pairs = joined(table.keys, employed << LOW | firm[card[employed]])
         self._nets: Ints = pairs & ((1 << LOW) - 1)
         self._start = np.searchsorted(pairs >> LOW, np.arange(ledger.size + 1))
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.hydra.columns import Interner, PairTable, rank_in_group, stable_order
+from reputation.hydra.columns import Interner, PairTable, joined, rank_in_group, stable_order
 
 SEEN = st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5), st.integers(0, 50)), max_size=60)
 
@@ -53,6 +53,12 @@ def ties(made, account):
     """Whether several values were met at the same first moment: all of them are origins."""
     first = made.first[made.accounts == account]
     return (first == first.min()).sum() > 1
+
+
+@given(st.sets(st.integers(0, 30)), st.lists(st.integers(0, 30)))
+def test_joined_keys_are_those_of_both_each_once(keys, more):
+    found = joined(np.array(sorted(keys), np.int64), np.array(more, np.int64))
+    assert found.tolist() == sorted(keys | set(more))
 
 
 @given(st.lists(st.integers(0, 9)))
