@@ -11,7 +11,7 @@ WORKDIR /build
 RUN command -v cc >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends gcc libc6-dev; }
 COPY requirements/run.lock requirements/compile.lock requirements/
 RUN python3 -m venv /opt/headcount \
- && /opt/headcount/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes \
+ && /opt/headcount/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --no-deps --require-hashes \
         --requirement requirements/run.lock
 COPY pyproject.toml setup.py README.md LICENSE NOTICE ./
 COPY reputation reputation
@@ -19,7 +19,7 @@ COPY geoip geoip
 COPY plugins plugins
 # mypyc in an environment of its own; and byte code is made here, since nothing can be written where it runs
 RUN python3 -m venv /opt/mypyc \
- && /opt/mypyc/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes \
+ && /opt/mypyc/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --no-deps --require-hashes \
         --requirement requirements/run.lock --requirement requirements/compile.lock \
  && HEADCOUNT_COMPILE=1 /opt/mypyc/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps \
         --no-build-isolation --wheel-dir dist . \

@@ -89,7 +89,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) 2>/dev/null || { requirements/apt $(APT_RUN) && $(PYTHON) -m venv --clear $(VENV); }
 
 $(VENV)/.run: $(VENV)/bin/python requirements/run.lock pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -99,12 +99,12 @@ $(VENV)/.compiled: $(VENV)/.run requirements/compile.lock requirements/compiled 
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run requirements/test.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/test.lock
 	touch $@
 
 $(LITELLM)/.ready: requirements/litellm.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv --clear $(LITELLM)
-	$(LITELLM)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(LITELLM)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
 # HAProxy asks another way from 3.1 on, and Debian 12 has 2.6. Where none can be had, its tests are skipped and say so.
