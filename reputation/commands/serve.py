@@ -42,6 +42,8 @@ from reputation.sidecar import (
 from reputation.stores.places import Opening, Store, is_shared, open_store
 from reputation.tuning.recording import recorded_beside
 
+LONGEST_LINE = 1 << 15
+"""Bytes of a request's first line on the admin listener: the longest names and reasons, percent-encoded, fit in."""
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
 
 
@@ -166,7 +168,8 @@ async def _serve(
     if grpc is not None:
         application, loaded = routes(adapters(settings.gateways)), needed("reputation.http.envoy_grpc")
         serving.listeners["grpc"] = await loaded.start(application, serving.limiter, grpc, time.time)
-    runner = web.AppRunner(Admin(serving).application(), access_log=None, handle_signals=False)
+    served = Admin(serving).application()
+    runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
     await runner.setup()
     await web.SockSite(runner, admin_socket).start()
     linking = asyncio.create_task(serving.linking.run())

@@ -1,6 +1,7 @@
 """The description of the API, and the running sidecar held to it."""
 
 import json
+from urllib.parse import quote
 
 import jsonschema
 import pytest
@@ -43,6 +44,12 @@ def test_the_running_sidecar_answers_as_described(case, sidecar):
     """Valid and invalid requests of every operation against the listener that it is on."""
     port = sidecar.check if case.path.startswith(("/v1/check", "/v1/settle")) else sidecar.admin
     case.call_and_validate(base_url=f"http://127.0.0.1:{port}", excluded_checks=EXCEPTIONS.get(case.path, []))
+
+
+def test_the_longest_names_and_reasons_that_are_described_fit_into_a_request(sidecar):
+    name, reason = quote("\U0001f40d" * 256), quote("\U0001f40d" * 1024)
+    answer = sidecar.tell("DELETE", f"/v1/labels/{name}?tenant=default&reason={reason}")
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 
 def test_the_description_is_valid_openapi():
