@@ -265,7 +265,11 @@ def with_inherited(links: Links, before: Links) -> Links:
     """Add the neighbourhoods of the linker before, until the new one has seen as many hours as they are judged by."""
     if not before.neighbourhoods or links.at - before.at >= NEIGHBOURHOOD_WINDOW:
         return links
-    return structs.replace(links, neighbourhoods={**before.neighbourhoods, **links.neighbourhoods})
+    return structs.replace(
+        links,
+        neighbourhoods={**before.neighbourhoods, **links.neighbourhoods},
+        residents={**before.residents, **links.residents},
+    )
 
 
 def _encoded(book: bytes, links: Links) -> bytes:

@@ -12,6 +12,8 @@ DISGUISE = INDEX["disguise"]
 HANDSHAKES = (INDEX["ja4"], DISGUISE)
 """How frequent a TLS fingerprint is, the trusted alone say: heads not yet found are most of those who have a rare one,
 and the old use the same libraries as the new."""
+ENOUGH = 100
+"""Trusted accounts from which on they can tell a share of a hundredth."""
 LEAN = 10.0
 """Accounts' worth of the general share mixed into the share among one class."""
 
@@ -67,10 +69,10 @@ class Habits(NamedTuple):
     of: tuple[Ints, ...]
 
     def among(self, base: Mask, trusted: Mask) -> Background:
-        """Count `base`, and for handshakes the `trusted` of them if there are any."""
+        """Count `base`, and for handshakes the `trusted` of them if there are ENOUGH."""
         items, width = self.items, len(self.items.kind)
         trusted = trusted & base
-        told_by = (np.isin(items.kind, HANDSHAKES) & bool(trusted.any())).astype(np.int64)
+        told_by = (np.isin(items.kind, HANDSHAKES) & bool(trusted.sum() >= ENOUGH)).astype(np.int64)
         rows = np.where(told_by[items.items], trusted[items.accounts], base[items.accounts])
         held, who = items.items[rows], items.accounts[rows]
         totals = np.array([base.sum(), trusted.sum()])

@@ -46,6 +46,13 @@ class Split(msgspec.Struct, array_like=True):
     members: list[str]
 
 
+class Resident(msgspec.Struct, array_like=True, gc=False):
+    """An account left alone because its group is in one place: the place's network, and when that was found."""
+
+    net: str
+    found: float
+
+
 class Book(msgspec.Struct, array_like=True):
     """All clusters of a tenant. Ids come from a counter, so the same input gives the same ids."""
 
@@ -53,6 +60,7 @@ class Book(msgspec.Struct, array_like=True):
     orders: list[Order] = msgspec.field(default_factory=list)
     made: int = 0
     splits: list[Split] = msgspec.field(default_factory=list)
+    residents: dict[str, Resident] = msgspec.field(default_factory=dict)
 
     def home(self) -> dict[str, str]:
         """Which cluster each linked account is in."""
@@ -86,10 +94,16 @@ def extend(book: Book, groups: list[Found], now: float) -> None:
 
 def dissolve(book: Book, names: list[str]) -> None:
     """Let the members of these clusters go, but for clusters that an operator blessed or pinned somebody to."""
-    ruled = {ruling.cluster for ruling in book.orders}
+    ruled = {ruling.cluster for ruling in book.orders if ruling.ruling in ("bless", "pin")}
     for name in names:
         if name not in ruled:
             del book.clusters[name]
+
+
+def settle(book: Book, residents: dict[str, str], now: float) -> None:
+    """Note who belongs to a place, named by its network; for two days, unless it is found again."""
+    stay = {name: home for name, home in book.residents.items() if now - home.found <= STAY}
+    book.residents = stay | {name: Resident(net, now) for name, net in residents.items()}
 
 
 def _tidy(book: Book, now: float) -> None:

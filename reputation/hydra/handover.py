@@ -66,7 +66,8 @@ def unpack(data: bytes, ledger: Ledger) -> None:
             was = getattr(table, part)
             setattr(table, part, np.frombuffer(packed.arrays[f"{name}.{part}"], was.dtype).copy())
     for kind in ledger.lived_in:
-        ledger.lived_in[kind] = np.append(np.frombuffer(packed.arrays[f"lived_in.{kind}"], bool), np.zeros(1024, bool))
+        told = np.frombuffer(packed.arrays[f"lived_in.{kind}"], np.int16)
+        ledger.lived_in[kind] = np.append(told, np.zeros(1024, np.int16))
     ledger.recount(packed.hour)
 
 

@@ -183,10 +183,12 @@ def _rotation(ledger: Ledger, now: float) -> list[Rows]:
     who evidently stays at home."""
     operators = _held_since(ledger, "asn", now - DAY)
     nomads = [np.flatnonzero(operators >= 2**rung) for rung in RUNGS]
-    crossing = np.flatnonzero(_held_since(ledger, "country", now - DAY) >= CROSSING)
+    today = _held_since(ledger, "country", now - DAY)
+    crossing = np.flatnonzero(today >= CROSSING)
     countries = _held_since(ledger, "country", now - 3 * DAY)
     roaming = np.flatnonzero(countries >= ROAMING)
-    staying = np.flatnonzero((operators == 1) & (countries < ROAMING) & (ledger.demand() >= FIRM))
+    settled = (operators == 1) & (today < CROSSING) & (countries < ROAMING)
+    staying = np.flatnonzero(settled & (ledger.demand() >= FIRM))
     return [
         Rows("rotation", np.concatenate(nomads), np.repeat(RUNGS, [len(who) for who in nomads])),
         Rows("crossing", crossing, np.zeros(len(crossing), np.int64)),

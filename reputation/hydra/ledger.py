@@ -23,6 +23,8 @@ MOST_NAMES = 1.25
 """Names of values for each pair from which on those that nobody has are let go: a name takes as much as seven pairs."""
 OUTCOME_STANDS = 90 * DAY
 """How long an outcome counts: card networks take disputes for up to 120 days, most come within 90."""
+CERTAIN = 100
+"""Sightings that make sure whether people are at an address; as many others make it doubtful again."""
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
 _FLOATS = dict.fromkeys(("created", "first", "last", "settled", "told", "accused", "cleared"), np.nan)
@@ -43,8 +45,9 @@ class Ledger:
         self.clients = Interner(most_accounts)
         self.pairs = {kind.name: PairTable(kind.keep, origins=kind.memory > 0) for kind in SEEN}
         self.worn = PairTable(6)
-        self.lived_in = {"host": np.zeros(1024, bool), "net": np.zeros(1024, bool)}
-        """By number of an address, or of a /24 or /48: whether people are there, as it was seen last."""
+        self.lived_in = {"host": np.zeros(1024, np.int16), "net": np.zeros(1024, np.int16)}
+        """By number of an address, or of a /24 or /48: how many more sightings say that people are there than it is
+        for hire, CERTAIN at most."""
         self.floats = {name: np.full(1024, value) for name, value in _FLOATS.items()}
         self.ints = {name: np.full(1024, value, np.int32) for name, value in _INTS.items()}
         self.flags = np.zeros(1024, np.uint8)
@@ -98,7 +101,7 @@ class Ledger:
         at = np.array([sighting.at for sighting in batch])
         accounts = self._accounts([sighting.account for sighting in batch])
         columns = self._columns(batch)
-        self._place(columns)
+        self._place(accounts, columns)
         for name, values in columns.items():
             self.pairs[name].add(accounts, values, at)
         worn = (columns["ja4"] >= 0) & (columns["user_agent"] >= 0)
@@ -126,6 +129,11 @@ class Ledger:
     def size(self) -> int:
         """Length of the account columns in use; numbers that were let go count too."""
         return len(self.accounts.names)
+
+    def inhabited(self, kind: str, values: Ints) -> Mask:
+        """Which of these addresses ("host") or networks ("net") people live, work or learn at."""
+        people: Mask = self.lived_in[kind][values] > 0
+        return people
 
     def flagged(self, flag: int) -> Mask:
         marked: Mask = (self.flags[: self.size] & flag) != 0
@@ -198,15 +206,16 @@ class Ledger:
             if kind.name != "content"
         }
 
-    def _place(self, columns: dict[str, Ints]) -> None:
+    def _place(self, accounts: Ints, columns: dict[str, Ints]) -> None:
         """Note of each address whether people are there: its operator is known, and it is not for hire."""
         hiding = [number for number, name in enumerate(self.names["network"].names) if name in HIDING]
         people = (columns["asn"] >= 0) & ~np.isin(columns["network"], hiding)
         for kind in self.lived_in:
             while len(self.lived_in[kind]) < len(self.names[kind].names):
                 self.lived_in[kind] = _doubled(self.lived_in[kind], 0)
-            there = columns[kind] >= 0
-            self.lived_in[kind][columns[kind][there]] = people[there]
+            there = (columns[kind] >= 0) & (accounts >= 0)
+            seen = np.bincount(columns[kind][there], np.where(people[there], 1, -1), len(self.lived_in[kind]))
+            self.lived_in[kind] = np.clip(self.lived_in[kind] + seen, -CERTAIN, CERTAIN).astype(np.int16)
 
     def _contents(self, batch: list[Sighting], accounts: Ints, at: Floats) -> None:
         rows = [(row, shape) for row, sighting in enumerate(batch) for shape in sighting.content]

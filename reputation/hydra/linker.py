@@ -160,7 +160,8 @@ class Linker:
 
     def _at_home(self, kept: Kept, places: Places) -> bool:
         """Whether a cluster turned out to be people in one place, whom nothing of their own hands links."""
-        return "session" not in kept.families and places.one(np.array(self._numbers(sorted(kept.members)), np.int64))
+        members = np.array(self._numbers(sorted(kept.members)), np.int64)
+        return "session" not in kept.families and places.told(members, len(kept.members)) and places.one(members)
 
     def _standing_groups(self) -> list[Group]:
         """The clusters there are, as groups that others may join."""
@@ -169,7 +170,7 @@ class Linker:
             odds = {self._number(name): _log_odds(member.confidence) for name, member in kept.members.items()}
             odds.pop(-1, None)
             members = np.array(sorted(odds), np.int64)
-            families = frozenset(FAMILIES.index(name) for name in kept.families)
+            families = frozenset(FAMILIES.index(name) for name in kept.families if name in FAMILIES)
             groups.append(Group(members, np.array([odds[n] for n in members.tolist()]), families))
         return [group for group in groups if len(group.members)]
 
@@ -200,7 +201,8 @@ class Linker:
             held[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
         known = everybody.among(pools.base & ~held, pools.trusted)
         rounds = 0 if "growth" in self.settings.without else 1 if standing else cores.ROUNDS
-        return cores.grown(cores.merged([*standing, *groups]), known, pools.suspects, rounds), known
+        grown = cores.grown(cores.merged([*standing, *groups]), known, pools.suspects, rounds)
+        return [group for group in grown if SESSION in group.families or not places.one(group.members)], known
 
     def _mask(self, parts: Iterable[Ints]) -> Mask:
         inside = np.zeros(self.ledger.size, bool)
@@ -241,7 +243,7 @@ class Linker:
         operator = np.full(len(items.kind), -1)
         wide: dict[str, int] = {}
         hosts = np.flatnonzero(items.kind == INDEX["host"])
-        for item in hosts[self.ledger.lived_in["host"][items.value[hosts]]]:
+        for item in hosts[self.ledger.inhabited("host", items.value[hosts])]:
             name = self.ledger.name_of("host", int(items.value[item]))
             cut = ":" if ":" in name else "."
             operator[item] = wide.setdefault(cut.join(name.split(cut)[:2]), len(wide))
@@ -270,17 +272,27 @@ class Linker:
         if ledger.trials.is_free(now):
             members = {}
         who = neighbourhoods.residents(ledger, pools.suspects, pools.base, pools.trusted, now)
-        belongs = places.residents()
+        clusters.settle(self.book, self._residents(places, pools), now)
+        belongs = self._belongs()
         around = neighbourhoods.budgets(ledger, who, typical, now, belongs)
         if "neighbourhoods" in self.settings.without:
             around = {}
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
-        homes: dict[str, Neighbourhood] = {
-            str(names[n]): ("net", ledger.name_of("net", net)) for n, net in belongs.items()
-        }
+        homes: dict[str, Neighbourhood] = {name: ("net", home.net) for name, home in book.residents.items()}
         residents = {name: home for name, home in homes.items() if home in around}
         return Links(now, members, kept, around, typical, shared, residents)
+
+    def _residents(self, places: Places, pools: Pools) -> dict[str, str]:
+        """The unproven accounts that were found to be in one place, and its network."""
+        names, nets = self.ledger.accounts.names, self.ledger.names["net"].names
+        return {str(names[n]): str(nets[net]) for n, net in places.residents().items() if pools.suspects[n]}
+
+    def _belongs(self) -> dict[int, int]:
+        """Numbers of residents, and of the networks where they belong, as far as both are known."""
+        nets = self.ledger.names["net"].ids
+        found = {self._number(name): nets.get(home.net, -1) for name, home in self.book.residents.items()}
+        return {account: net for account, net in found.items() if account >= 0 and net >= 0}
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, typical: float) -> Cluster:
         kept = self.book.clusters[name]

@@ -30,12 +30,16 @@ MOST = 20_000
 
 
 class _Place(NamedTuple):
-    """Rows (account, value) of one kind of neighbourhood, and how a value is written in a key."""
+    """Rows (account, value) of one kind of neighbourhood, and how a value is written in a key.
+
+    present: the rows of accounts that were there; the others belong there and raise no budget.
+    """
 
     accounts: Ints
     values: Ints
     key: Callable[[int], Neighbourhood]
     common: float
+    present: Mask | None = None
 
 
 class Residents(NamedTuple):
@@ -73,7 +77,8 @@ def _crowded(place: _Place, who: Residents, demand: Floats, typical: float) -> l
     width = int(place.values.max(initial=0)) + 1
     awake = who.unproven & (demand > 0)
     members = np.bincount(place.values[awake[place.accounts]], minlength=width)
-    settled = np.bincount(place.values[who.established[place.accounts]], minlength=width)
+    established = who.established[place.accounts] & (True if place.present is None else place.present)
+    settled = np.bincount(place.values[established], minlength=width)
     wanted = np.bincount(place.values, weights=np.where(awake, demand, 0.0)[place.accounts], minlength=width)
     fresh = int((awake & ~who.established).sum()) / max(int(who.established.sum()), 1)
     uses = FLOOR + MARGIN * settled * (1.0 + fresh)
@@ -91,8 +96,9 @@ def _budget(place: _Place, value: int, awake: Mask, demand: Floats, capacity: fl
 def _places(ledger: Ledger, now: float, belongs: dict[int, int]) -> list[_Place]:
     at = _seen(ledger, "net", 1.0, now)
     there = np.array([*belongs.keys()], np.int64) << LOW | np.array([*belongs.values()], np.int64)
-    pairs = joined(at.accounts << LOW | at.values, there)
-    nets = at._replace(accounts=pairs >> LOW, values=pairs & ((1 << LOW) - 1))
+    present = at.accounts << LOW | at.values
+    pairs = joined(present, there)
+    nets = at._replace(accounts=pairs >> LOW, values=pairs & ((1 << LOW) - 1), present=np.isin(pairs, present))
     return [_signups(ledger, now), nets, _seen(ledger, "ja4", COMMON, now), _issuers(ledger)]
 
 

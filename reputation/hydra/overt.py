@@ -5,6 +5,8 @@ starter kit, a company on its first day, a family) share address, hour, software
 application shares its client library, its model, its prompts, and the day when everybody heard of it.
 """
 
+from functools import partial
+
 import numpy as np
 
 from reputation.hydra.columns import LOW, Ints, joined
@@ -66,8 +68,8 @@ class Places:
         self._seen = np.isfinite(ledger.column("last"))
         self._belongs = np.full(ledger.size, -1)
         table = ledger.pairs["net"]
-        self._lived_in = ledger.lived_in["net"]
-        inside = self._lived_in[table.values]
+        self._inhabited = partial(ledger.inhabited, "net")
+        inside = self._inhabited(table.values)
         card = ledger.number_column("card")
         firm = _seats(card, table.accounts[inside], table.values[inside])
         employed = np.flatnonzero((card >= 0) & (firm[card] >= 0))
@@ -78,6 +80,10 @@ class Places:
     def excuse(self, members: Ints) -> bool:
         """Whether these accounts are in one place, or too few of them were seen yet to tell."""
         return self.one(members) or int(self._seen[members].sum()) < FEWEST
+
+    def told(self, members: Ints, count: int) -> bool:
+        """Whether enough of a cluster of so many, of whom these are known, were seen to tell where it is."""
+        return int(self._seen[members].sum()) >= max(TOGETHER * count, FEWEST)
 
     def residents(self) -> dict[int, int]:
         """Accounts that were found to be in one place, and its network."""
@@ -99,7 +105,7 @@ class Places:
         begin, count = self._start[members], self._start[members + 1] - self._start[members]
         within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
         nets, held = np.unique(self._nets[np.repeat(begin, count) + within], return_counts=True)
-        lived_in = self._lived_in[nets]
+        lived_in = self._inhabited(nets)
         hired, nets, held = held[~lived_in], nets[lived_in], held[lived_in]
         most = int(held.max(initial=0))
         shared = int((ALONE * hired > most).sum())

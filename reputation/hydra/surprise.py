@@ -21,7 +21,7 @@ from reputation.hydra.divergence import divergence
 from reputation.hydra.items import Items, mined
 
 LIFT = 2.0
-"""How much more frequent each value must be than expected: an effect that class habits do not have."""
+"""How much more frequent each value must be than expected: an effect, not noise; each member is asked beside it."""
 NATS = 25.0
 """ln(10^6 cells looked at) + 11: below one false cell in 50,000 epochs if accounts were independent."""
 COMMON = 1 / 3

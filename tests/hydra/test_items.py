@@ -89,7 +89,9 @@ def test_too_few_users_of_a_browser_and_what_is_no_browser_tell_of_no_disguise()
 def test_a_journey_from_one_country_to_another_is_no_roaming():
     there = [Sighting(NOW - hour * HOUR, name, asn=7, country="DF"[hour < 9]) for name in "ab" for hour in range(20)]
     before = [Sighting(NOW - 80 * HOUR, name, country="U") for name in "ab"]
-    assert {"roaming", "stays"} & {kind for kind, _ in values(sightings=there + before)["a"]} == {"stays"}
+    assert {"roaming", "crossing", "stays"} & {kind for kind, _ in values(sightings=there + before)["a"]} == {
+        "crossing"
+    }
 
 
 def test_a_card_of_a_country_where_the_account_never_was_is_foreign():

@@ -111,3 +111,15 @@ def test_a_number_that_is_used_again_remembers_nothing_of_the_account_before():
     assert not made.accused(NOW).any()
     assert np.isnan(made.column("created")[0])
     assert len(made.pairs["host"]) == 0
+
+
+def test_one_odd_sighting_does_not_make_a_school_a_network_for_hire():
+    ledger = Ledger()
+    for n in range(20):
+        ledger.see(Sighting(NOW, f"p{n}", host="192.0.2.9", net="192.0.2.0/24", asn=7, network="education"))
+    ledger.see(Sighting(NOW, "stranger", host="192.0.2.77", net="192.0.2.0/24", asn=7, network="tor"))
+    ledger.absorb()
+    schools = ledger.names["net"].numbers(["192.0.2.0/24"])
+    exits = ledger.names["host"].numbers(["192.0.2.77"])
+    assert ledger.inhabited("net", schools).all()
+    assert not ledger.inhabited("host", exits).any()

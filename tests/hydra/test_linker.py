@@ -330,3 +330,50 @@ def test_a_hydra_that_began_at_one_address_shares_the_budget_of_that_place_where
     place = ("net", "203.0.113.0/24")
     assert place in links.neighbourhoods
     assert {links.residents.get(name) for name in heads} == {place}
+
+
+def grown_home(linker, count=30):
+    """A core away from home, on one device, whose heads at one home line are more than a third of the whole."""
+    rng = random.Random(1)
+    heads = [f"x{n}" for n in range(20 + count)]
+    for n, name in enumerate(heads):
+        linker.know(Known(name, NOW - 5 * HOUR, "free", iin="533333", funding="prepaid"))
+        home = {"host": "203.0.113.9", "net": "203.0.113.0/24", "asn": 7, "network": "residential"}
+        away = {"host": f"10.8.{n}.7", "net": f"10.8.{n}.0/24", "asn": 500 + n, "network": "residential"}
+        where = {**away, "device": "one"} if n < 20 else home
+        linker.see_many(sightings(name, rng, 9, spread=4 * HOUR, ja4="ja4-x", user_agent="sdk/1", **where))
+    return heads
+
+
+def test_what_grows_into_a_place_is_not_let_go_and_made_anew_in_turns():
+    """Each new id would be a full purse."""
+    linker = Linker()
+    honest(linker)
+    heads = grown_home(linker)
+    ids = {name for turn in range(6) for name in linker.epoch(NOW + 60 * turn).clusters}
+    assert len(ids) <= 1
+    links = linker.epoch(NOW + 600)
+    assert all(name in links.members or name in linker.book.residents for name in heads)
+
+
+def test_a_restored_cluster_is_kept_until_enough_of_it_was_seen_to_tell_where_it_is():
+    linker = Linker()
+    honest(linker)
+    heads = hydra(linker)
+    linker.epoch(NOW)
+    after = Linker()
+    after.restore(linker.export())
+    honest(after)
+    for name in heads[:2]:
+        after.see(Sighting(NOW, name, host="203.0.113.9", net="203.0.113.0/24", asn=7, network="residential"))
+    assert len(linked(after.epoch(NOW + 60), heads)) == len(heads)
+
+
+def test_a_family_that_this_version_does_not_know_is_passed_over():
+    linker = Linker()
+    honest(linker)
+    heads = hydra(linker)
+    linker.epoch(NOW)
+    for kept in linker.book.clusters.values():
+        kept.families = (*kept.families, "astrology")
+    assert len(linked(linker.epoch(NOW + 60), heads)) == len(heads)
