@@ -23,7 +23,7 @@ from reputation.tenant_linking import TenantLinking
 
 AT_ONCE = 5000
 HEADS = 0.1
-"""Share of accounts that are heads; in a small world the others resemble each other so much that they join."""
+"""Share of accounts that are heads; the others have ages, cards and networks of their own."""
 
 
 class Costs(NamedTuple):
@@ -44,7 +44,8 @@ def told(number: int, accounts: int, now: float) -> tuple[Known, Sighting]:
         created, card, funding, iin = now - 3600 + number % 3600, f"fp_{number // 20}", "prepaid", "499999"
         net, client = f"203.0.{number % 40}", "script"
     else:
-        created, card, funding, iin = now - 86_400 * 30 + number % 3600, f"own_{number}", "credit", "411111"
+        created, card = now - 86_400 * (30 + number % 371), f"own_{number}"
+        funding, iin = "credit", f"41{number % 997:04d}"
         net, client = f"198.{number % 100}.{number // 100 % 250}", f"browser {number % 40}"
     known = Known(f"a_{number}", created, "free", None, None, False, "ok", card, funding, iin, "US", 0.0)
     host = f"{net}.{number % 250}"
