@@ -97,7 +97,7 @@ class PairTable:
         packed = accounts[there] << LOW | values[there]
         order = np.argsort(packed, kind="stable")
         packed, at = packed[order], at[there][order]
-        starts = np.flatnonzero(np.append(True, packed[1:] != packed[:-1]))
+        starts = run_starts(packed)
         counts = np.diff(np.append(starts, len(packed)))
         self._merge(packed[starts], counts, np.minimum.reduceat(at, starts), np.maximum.reduceat(at, starts))
 
@@ -116,7 +116,7 @@ class PairTable:
     def first_of_each(self) -> Mask:
         """Each account's first pair."""
         accounts = self.accounts
-        starts = np.flatnonzero(np.append(True, accounts[1:] != accounts[:-1])[: len(accounts)])
+        starts = run_starts(accounts)
         if not len(starts):
             return np.zeros(0, bool)
         earliest = np.minimum.reduceat(self.first, starts)
@@ -157,6 +157,18 @@ class PairTable:
         self._select(stay)
 
 
+def run_starts(groups: Ints) -> Ints:
+    """Where each run of equal values begins."""
+    return np.flatnonzero(np.append(True, groups[1:] != groups[:-1])[: len(groups)])
+
+
+def tallied(values: Ints, width: int) -> tuple[Ints, Ints]:
+    """The different values, sorted, and how often each comes; all are below `width`."""
+    counts = np.bincount(values, minlength=width)
+    held = np.flatnonzero(counts)
+    return held, counts[held]
+
+
 def stable_order(values: Ints) -> Ints:
     """As np.argsort(values, kind="stable"), several times faster: sorted with their places below them, as one number.
 
@@ -178,5 +190,5 @@ def rank_in_group(groups: Ints) -> Ints:
     """Position of each row within its run of equal values."""
     if not len(groups):
         return np.zeros(0, np.int64)
-    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
+    starts = run_starts(groups)
     return np.arange(len(groups)) - np.repeat(starts, np.diff(np.append(starts, len(groups))))

@@ -6,7 +6,7 @@ import numpy as np
 
 from reputation.hydra import growth, surprise
 from reputation.hydra.background import Background
-from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES
 from reputation.hydra.surprise import Cell
@@ -64,9 +64,7 @@ def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     inside = np.zeros(known.known.shape[1], bool)
     inside[component] = True
     rows = inside[known.items.accounts]
-    holders = np.bincount(known.items.items[rows], minlength=len(known.general))
-    held = np.flatnonzero(holders)
-    count = holders[held]
+    held, count = tallied(known.items.items[rows], len(known.general))
     expected = _expected(component, held, known)
     share = count / len(component)
     nats = len(component) * divergence(share, expected)

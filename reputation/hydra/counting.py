@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reputation.hydra.columns import LOW, Floats, Ints, Mask
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, run_starts
 
 FEWEST = 5
 BLOCK = 2_000_000
@@ -128,7 +128,7 @@ def _joined(parts: Sequence[npt.NDArray[Any]]) -> Ints:
 
 def _blocks(table: Table) -> Iterator[Table]:
     """The table cut between accounts, so that each part has about BLOCK pairs of rows."""
-    starts = np.flatnonzero(np.append(True, table.accounts[1:] != table.accounts[:-1])[: len(table.accounts)])
+    starts = run_starts(table.accounts)
     sizes = np.diff(np.append(starts, len(table.accounts)))
     block = np.cumsum(sizes * (sizes - 1) // 2) // BLOCK
     cuts = [*starts[np.flatnonzero(np.append(True, np.diff(block) > 0)[: len(starts)])].tolist(), len(table.accounts)]
@@ -156,7 +156,7 @@ def _pair_keys(table: Table) -> tuple[Ints, Ints]:
 
 def _runs(keys: Ints) -> tuple[Ints, Ints]:
     """Distinct keys of a sorted array, and how often each comes."""
-    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    starts = run_starts(keys)
     return keys[starts], np.diff(np.append(starts, len(keys)))
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.background import DISGUISE, Background
-from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.families import FAMILIES, MINED
 
 FEW_FAMILIES = 3
@@ -55,9 +55,7 @@ def signature(members: Ints, known: Background) -> Signature:
     inside[members] = True
     rows = inside[known.items.accounts]
     held, who = known.items.items[rows], known.items.accounts[rows]
-    holders = np.bincount(held, minlength=len(known.general))
-    values = np.flatnonzero(holders)
-    count = holders[values]
+    values, count = tallied(held, len(known.general))
     share = count / (len(members) + 1.0)
     typical = (count >= np.minimum(SIGNATURE_HOLDERS, len(members))) & (share >= 3 * known.general[values])
     typical &= (count >= SIGNATURE_SHARE * len(members)) | (count >= 2 * SIGNATURE_HOLDERS)

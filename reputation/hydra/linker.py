@@ -11,7 +11,7 @@ import numpy as np
 from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, surprise
 from reputation.hydra.background import Background, habits
 from reputation.hydra.clusters import Book, Found, Kept
-from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.cores import Group
 from reputation.hydra.divergence import divergence
 from reputation.hydra.fairness import typical_use, water_level
@@ -321,9 +321,8 @@ class Linker:
         inside[numbers] = True
         rows = inside[known.items.accounts]
         accounts, values = known.items.accounts[rows], known.items.items[rows]
-        holders = np.bincount(values, minlength=len(known.general))
-        held = np.flatnonzero(holders)
-        count, expected = holders[held], known.general[held]
+        held, count = tallied(values, len(known.general))
+        expected = known.general[held]
         nats = len(numbers) * divergence(count / len(numbers), expected)
         best = np.argsort(-nats, kind="stable")[:most]
         return tuple(

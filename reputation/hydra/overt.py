@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Ints, joined
+from reputation.hydra.columns import LOW, Ints, joined, run_starts
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, INDEX
 from reputation.hydra.ledger import Ledger
@@ -134,7 +134,7 @@ def most_seen(ledger: Ledger, kind: str) -> Ints:
     table = ledger.pairs[kind]
     of = np.zeros(ledger.size, np.int64)
     accounts = table.accounts
-    starts = np.flatnonzero(np.append(True, accounts[1:] != accounts[:-1])[: len(accounts)])
+    starts = run_starts(accounts)
     if len(starts):
         most = np.repeat(np.maximum.reduceat(table.count, starts), np.diff(np.append(starts, len(accounts))))
         often = table.count == most  # of several that are, the last one stands

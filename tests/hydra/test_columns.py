@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.hydra.columns import Interner, PairTable, joined, rank_in_group, stable_order
+from reputation.hydra.columns import Interner, PairTable, joined, rank_in_group, run_starts, stable_order, tallied
 
 SEEN = st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5), st.integers(0, 50)), max_size=60)
 
@@ -53,6 +53,18 @@ def ties(made, account):
     """Whether several values were met at the same first moment: all of them are origins."""
     first = made.first[made.accounts == account]
     return (first == first.min()).sum() > 1
+
+
+@given(st.lists(st.integers(0, 3)))
+def test_runs_begin_where_a_value_differs_from_the_one_before(values):
+    expected = [i for i, value in enumerate(values) if not i or value != values[i - 1]]
+    assert run_starts(np.array(values, np.int64)).tolist() == expected
+
+
+@given(st.lists(st.integers(0, 9)))
+def test_a_tally_has_each_value_and_how_often_it_comes(values):
+    held, counts = tallied(np.array(values, np.int64), 10)
+    assert dict(zip(held.tolist(), counts.tolist(), strict=True)) == {v: values.count(v) for v in sorted(set(values))}
 
 
 @given(st.sets(st.integers(0, 30)), st.lists(st.integers(0, 30)))
