@@ -178,6 +178,26 @@ def stable_order(values: Ints) -> Ints:
     return order
 
 
+def sorted_together(keys: Ints, values: Ints) -> tuple[Ints, Ints]:
+    """Rows sorted by key, and those of one key by value; both at least 0. `keys` is sorted in its place."""
+    bits = int(values.max(initial=0)).bit_length()
+    if int(keys.max(initial=0)).bit_length() + bits > 63:
+        order = np.lexsort((values, keys))
+        return keys[order], values[order]
+    keys <<= bits
+    keys |= values
+    keys.sort()
+    values = (keys & ((1 << bits) - 1)).astype(values.dtype)
+    keys >>= bits
+    return keys, values
+
+
+def spans(begin: Ints, count: Ints) -> Ints:
+    """The numbers from each `begin` on, so many of each, one after the other."""
+    ends = np.cumsum(count)
+    return np.repeat(begin - (ends - count), count) + np.arange(int(ends[-1]) if len(ends) else 0)
+
+
 def joined(keys: Ints, more: Ints) -> Ints:
     """All of `keys`, which are sorted and different, and of `more`, sorted and each once."""
     more = np.unique(more)

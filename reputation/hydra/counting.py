@@ -1,13 +1,13 @@
 """How many accounts hold each pair and each triple of values. Counted block by block, so that memory stays bounded."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, run_starts
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, run_starts, sorted_together, spans
 
 FEWEST = 5
 BLOCK = 2_000_000
@@ -61,25 +61,19 @@ class Pairs(NamedTuple):
 class Triples(NamedTuple):
     """Triples that enough suspects hold. items: (3, triples); unlinked: holders that count as normal.
 
-    keys: sorted; row_keys, row_accounts: who holds which triple, in no order.
+    accounts: who holds each triple, sorted, from where it begins.
     """
 
     items: Ints
     holders: Ints
     unlinked: Ints
-    keys: Ints
-    row_keys: Ints
-    row_accounts: Ints
+    begin: Ints
+    accounts: Ints
 
-    def members(self, spots: Ints) -> list[Ints]:
+    def members(self, spots: Ints) -> Iterator[Ints]:
         """The accounts, sorted, of each of these triples."""
-        wanted = np.sort(self.keys[spots])
-        where = np.minimum(np.searchsorted(wanted, self.row_keys), max(len(wanted) - 1, 0))
-        rows = np.flatnonzero(wanted[where] == self.row_keys) if len(wanted) else np.zeros(0, np.int64)
-        rows = rows[np.lexsort((self.row_accounts[rows], where[rows]))]
-        parts = np.split(self.row_accounts[rows], np.cumsum(self.holders[np.sort(spots)])[:-1])
-        rank = np.argsort(np.argsort(spots))
-        return [parts[place] for place in rank.tolist()]
+        for begin, count in zip(self.begin[spots].tolist(), self.holders[spots].tolist(), strict=True):
+            yield self.accounts[begin : begin + count].astype(np.int64)
 
 
 def count_pairs(table: Table, pools: Iterable[Mask]) -> Pairs:
@@ -106,24 +100,27 @@ def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
     for block in reversed(list(_blocks(table))):
         key, who = _triple_keys(block, pairs, drawn, width)
         keys.append(key)
-        accounts.append(who.astype(np.int32))  # there are few kinds of column as long as these
+        accounts.append(who)
         total += len(key)
         if total > MOST_ROWS:
             break
-    row_keys, row_accounts = _joined(keys), _joined(accounts)
-    found, holders = _runs(np.sort(row_keys))
-    normal, how_many = _runs(np.sort(row_keys[base[row_accounts]]))
-    unlinked = np.zeros(len(found), np.int64)
-    unlinked[np.searchsorted(found, normal)] = how_many
+    row_keys, row_accounts = sorted_together(_joined(keys), _joined(accounts))
+    begin = run_starts(row_keys)
+    holders = np.diff(np.append(begin, len(row_keys)))
+    normal = base[row_accounts]
+    unlinked = np.add.reduceat(normal, begin, dtype=np.int64) if len(begin) else holders
     often = holders >= FEWEST
-    found, holders, unlinked = found[often], holders[often], unlinked[often]
-    pair = pairs.keys[found // width]
-    items = np.stack([pair >> LOW, pair & ((1 << LOW) - 1), found % width])
-    return Triples(items, holders, unlinked, found, row_keys, row_accounts)
+    begin, holders, unlinked = begin[often], holders[often], unlinked[often]
+    pair, third = pairs.keys[row_keys[begin] // width], row_keys[begin] % width
+    items = np.stack([pair >> LOW, pair & ((1 << LOW) - 1), third])
+    return Triples(items, holders, unlinked, begin, row_accounts)
 
 
-def _joined(parts: Sequence[npt.NDArray[Any]]) -> Ints:
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+def _joined(parts: list[npt.NDArray[Any]]) -> Ints:
+    """All parts in one; they are let go, since there are few columns as long as these."""
+    whole = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    parts.clear()
+    return whole
 
 
 def _blocks(table: Table) -> Iterator[Table]:
@@ -137,12 +134,10 @@ def _blocks(table: Table) -> Iterator[Table]:
 
 
 def _ahead(accounts: Ints) -> tuple[Ints, Ints]:
-    """All pairs of rows (i, j), i < j, of one account."""
-    ends = np.searchsorted(accounts, accounts, side="right")
-    following = ends - np.arange(len(accounts)) - 1
-    first = np.repeat(np.arange(len(accounts)), following)
-    offset = np.arange(len(first)) - np.repeat(np.cumsum(following) - following, following)
-    return first, first + offset + 1
+    """All pairs of rows (i, j), i < j, of one account, sorted."""
+    row = np.arange(len(accounts))
+    following = np.searchsorted(accounts, accounts, side="right") - row - 1
+    return np.repeat(row, following), spans(row + 1, following)
 
 
 def _pair_keys(table: Table) -> tuple[Ints, Ints]:
@@ -182,20 +177,22 @@ def _count_among(pairs: Pairs, table: Table, pools: list[Mask]) -> None:
 
 
 def _triple_keys(table: Table, pairs: Pairs, drawn: Mask | None, width: int) -> tuple[Ints, Ints]:
+    """The key of each three rows of one account all of whose pairs are in `pairs`, and the account."""
     accounts, held = table.accounts, table.held
     first, second = _ahead(accounts)
     good, number = pairs.among(held[first], held[second])
-    first, second, number = first[good], second[good], number[good]
+    rows = np.arange(len(accounts) + 1)
+    ahead = np.searchsorted(first, rows)  # where each row's pairs begin
+    partner, begin = second[good].astype(np.int32), np.searchsorted(first[good], rows)
+    kept = good.copy()
     if drawn is not None:
-        kept = _narrowed(accounts, first, second, drawn[number])
-        first, second, number = first[kept], second[kept], number[kept]
-    following = np.searchsorted(accounts, accounts[second], side="right") - second - 1
-    row = np.repeat(np.arange(len(first)), following)
-    third = second[row] + 1 + np.arange(len(row)) - np.repeat(np.cumsum(following) - following, following)
-    for other in (first, second):
-        good, _ = pairs.among(held[other[row]], held[third])
-        row, third = row[good], third[good]
-    return number[row] * width + held[third], accounts[third]
+        kept[good] = _narrowed(accounts, first[good], second[good], drawn[number[good]])
+    first, second = first[kept], second[kept]
+    following = begin[second + 1] - begin[second]
+    third = partner[spans(begin[second], following)]
+    closed = good[np.repeat((ahead[first] - first - 1).astype(np.int32), following) + third]
+    third = third[closed]
+    return np.repeat(number[kept] * width, following)[closed] + held[third], accounts[third].astype(np.int32)
 
 
 def _narrowed(accounts: Ints, first: Ints, second: Ints, drawn: Mask) -> Mask:

@@ -221,7 +221,8 @@ class Linker:
             for cell in found
             if not applied(*(frozenset(of[list(cell.items)].tolist()) for of in (family, items.kind)))
         ]
-        return [cell for cell in alone if not places.excuse(cell.members)]
+        excused = places.excused([cell.members for cell in alone])
+        return [cell for cell, left_alone in zip(alone, excused.tolist(), strict=True) if not left_alone]
 
     def _components(self, items: Items, pools: Pools, anybody: Mask) -> list[tuple[int, Ints]]:
         found = [

@@ -5,11 +5,12 @@ starter kit, a company on its first day, a family) share address, hour, software
 application shares its client library, its model, its prompts, and the day when everybody heard of it.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Ints, joined, run_starts
+from reputation.hydra.columns import LOW, Ints, Mask, joined, run_starts, spans
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, INDEX
 from reputation.hydra.ledger import Ledger
@@ -28,6 +29,8 @@ SERVERS = 1
 """Networks for hire that they may share all the same: a firm has a server."""
 SAMPLED = 256
 """Members of a large group who are looked at, evenly spread: a third of them shows in so many."""
+AT_ONCE = 1024
+"""Groups looked at at once: a quarter of a million members at most."""
 COLLEAGUES = 5
 """Accounts on one card from which on it may be a firm's."""
 DISGUISE = INDEX["disguise"]
@@ -79,7 +82,13 @@ class Places:
 
     def excuse(self, members: Ints) -> bool:
         """Whether these accounts are in one place, or too few of them were seen yet to tell."""
-        return self.one(members) or int(self._seen[members].sum()) < FEWEST
+        return bool(self.excused([members])[0])
+
+    def excused(self, groups: Sequence[Ints]) -> Mask:
+        """Which of these groups are in one place, or have too few members who were seen yet to tell."""
+        unseen = np.array([int(self._seen[members].sum()) < FEWEST for members in groups], bool)
+        left_alone: Mask = self.together(groups) | unseen
+        return left_alone
 
     def told(self, members: Ints, count: int) -> bool:
         """Whether enough of a cluster of so many, of whom these are known, were seen to tell where it is."""
@@ -91,26 +100,42 @@ class Places:
 
     def one(self, members: Ints) -> bool:
         """Whether these accounts are in one place; then they belong to it."""
-        place = self.seat(members)
-        if place >= 0:
-            self._belongs[members] = place
+        return bool(self.together([members])[0])
+
+    def together(self, groups: Sequence[Ints]) -> Mask:
+        """Which of these groups are in one place; then their accounts belong to it, and to the last such place."""
+        places = [self._where(groups[begin : begin + AT_ONCE]) for begin in range(0, len(groups), AT_ONCE)]
+        place = np.concatenate(places) if places else np.zeros(0, np.int64)
+        for number in np.flatnonzero(place >= 0).tolist():
+            self._belongs[groups[number]] = place[number]
         return place >= 0
 
-    def seat(self, members: Ints) -> int:
-        """The network where a third of those of these accounts who were ever seen have been, and two at least; -1 if
+    def _where(self, groups: Sequence[Ints]) -> Ints:
+        """The network of each group where a third of those of it who were ever seen have been, and two at least; -1 if
         there is none, or if they share networks for hire too."""
-        members = members[self._seen[members]]
-        if len(members) > SAMPLED:
-            members = members[np.linspace(0, len(members) - 1, SAMPLED).astype(np.int64)]
+        seen = [_sample(members[self._seen[members]]) for members in groups]
+        size = np.array([len(members) for members in seen])
+        members, of = np.concatenate(seen), np.repeat(np.arange(len(groups)), size)
         begin, count = self._start[members], self._start[members + 1] - self._start[members]
-        within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-        nets, held = np.unique(self._nets[np.repeat(begin, count) + within], return_counts=True)
-        lived_in = self._inhabited(nets)
-        hired, nets, held = held[~lived_in], nets[lived_in], held[lived_in]
-        most = int(held.max(initial=0))
-        shared = int((ALONE * hired > most).sum())
-        enough = most >= max(TOGETHER * len(members), 2, int(hired.max(initial=0))) and shared <= SERVERS
-        return int(nets[held.argmax()]) if enough else -1
+        pairs = np.sort(np.repeat(of, count) << LOW | self._nets[spans(begin, count)])
+        starts = run_starts(pairs)
+        held, of, net = np.diff(np.append(starts, len(pairs))), pairs[starts] >> LOW, pairs[starts] & ((1 << LOW) - 1)
+        lived_in = self._inhabited(net)
+        most, hired = np.zeros((2, len(groups)), np.int64)
+        np.maximum.at(most, of, np.where(lived_in, held, 0))
+        np.maximum.at(hired, of, np.where(lived_in, 0, held))
+        shared = np.bincount(of[~lived_in & (ALONE * held > most[of])], minlength=len(groups))
+        enough = (most >= np.maximum(TOGETHER * size, 2)) & (most >= hired) & (shared <= SERVERS)
+        place = np.full(len(groups), -1)
+        favourite = np.flatnonzero(lived_in & (held == most[of]) & enough[of])[::-1]
+        place[of[favourite]] = net[favourite]  # of several the first, which is written last
+        return place
+
+
+def _sample(members: Ints) -> Ints:
+    if len(members) <= SAMPLED:
+        return members
+    return members[np.linspace(0, len(members) - 1, SAMPLED).astype(np.int64)]
 
 
 def _seats(card: Ints, accounts: Ints, nets: Ints) -> Ints:

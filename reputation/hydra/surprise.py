@@ -84,21 +84,23 @@ def _worth_looking(items: Items, pools: Pools) -> Mask:
 def _judge(triples: Triples, pairs: Pairs, single: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats]:
     """Expected shares, lifts and nats of each triple in its three directions, each shaped (3, triples)."""
     shares, lifts, weights = [], [], []
+    opposite = [pairs.at(triples.items[(turn + 1) % 3], triples.items[(turn + 2) % 3]) for turn in range(3)]
     for turn in range(3):
         value, left, right = (triples.items[(turn + step) % 3] for step in range(3))
-        given = pairs.counts[0, pairs.at(left, right)]
-        expected = _expected(value, left, right, pairs, (single, sizes), triples.unlinked)
-        share = triples.holders / given
+        between, with_right, with_left = (pairs.counts[:, opposite[(turn + step) % 3]] for step in range(3))
+        expected = _expected((value, left, right), (with_left, with_right, between), (single, sizes), triples.unlinked)
+        share = triples.holders / between[0]
         shares.append(expected)
         lifts.append(share / expected)
-        weights.append(given * divergence(share, expected))
+        weights.append(between[0] * divergence(share, expected))
     return np.stack(shares), np.stack(lifts), np.stack(weights)
 
 
-def _expected(value: Ints, left: Ints, right: Ints, pairs: Pairs, known: tuple[Floats, Floats], inside: Ints) -> Floats:
-    single, sizes = known
-    with_left, with_right = pairs.counts[:, pairs.at(value, left)], pairs.counts[:, pairs.at(value, right)]
-    between = pairs.counts[:, pairs.at(left, right)]
+def _expected(
+    three: tuple[Ints, Ints, Ints], pairs: tuple[Floats, Floats, Floats], known: tuple[Floats, Floats], inside: Ints
+) -> Floats:
+    """pairs: how many in each pool hold the value with the left one, with the right one, and those two."""
+    (value, left, right), (with_left, with_right, between), (single, sizes) = three, pairs, known
     neither = single[:, value] - with_left - with_right + inside
     outside = sizes[:, None] - single[:, left] - single[:, right] + between
     apart = (np.maximum(neither, 0) + 0.5) / (np.maximum(outside, 0) + 1.0)

@@ -4,7 +4,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.hydra.columns import Interner, PairTable, joined, rank_in_group, run_starts, stable_order, tallied
+from reputation.hydra.columns import (
+    Interner,
+    PairTable,
+    joined,
+    rank_in_group,
+    run_starts,
+    sorted_together,
+    spans,
+    stable_order,
+    tallied,
+)
 
 SEEN = st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5), st.integers(0, 50)), max_size=60)
 
@@ -106,3 +116,20 @@ def test_ranks_count_within_runs(groups):
     groups.sort()
     expected = [groups[:i].count(group) for i, group in enumerate(groups)]
     assert rank_in_group(np.array(groups, np.int64)).tolist() == expected
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2**31 - 1)))
+
+
+@given(ROWS, st.sampled_from([1, 2**40]))
+def test_rows_are_sorted_by_key_and_value_however_large_the_keys_are(rows, scale):
+    keys = np.array([key * scale for key, _ in rows], np.int64)
+    keys, values = sorted_together(keys, np.array([value for _, value in rows], np.int32))
+    assert list(zip(keys.tolist(), values.tolist(), strict=True)) == sorted((key * scale, value) for key, value in rows)
+    assert values.dtype == np.int32
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5))))
+def test_spans_are_ranges_one_after_the_other(ranges):
+    begin, count = (np.array([pair[end] for pair in ranges], np.int64) for end in (0, 1))
+    assert spans(begin, count).tolist() == [n for start, many in ranges for n in range(start, start + many)]

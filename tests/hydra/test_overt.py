@@ -1,8 +1,11 @@
 """Overt sharing: one bill makes a company, one place is no secret, and one application is no actor."""
 
+import random
+
 import numpy as np
 import pytest
 
+from reputation.hydra import overt
 from reputation.hydra.families import FAMILIES, HIDING, INDEX
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.overt import Places, applied, invoiced
@@ -52,6 +55,22 @@ def test_accounts_mainly_seen_where_people_are_are_in_one_place(kind):
 def test_of_a_large_group_a_sample_tells():
     assert placed(["campus"] * 400 + [f"home-{n}" for n in range(600)], "education")
     assert not placed(["campus"] * 200 + [f"home-{n}" for n in range(800)], "education")
+
+
+def test_many_groups_are_told_as_each_alone_would_be(monkeypatch):
+    monkeypatch.setattr(overt, "AT_ONCE", 3)
+    ledger, dice = Ledger(), random.Random(5)
+    for number in range(120):
+        for _ in range(3):
+            asn, net = dice.choice([7, None]), f"net-{dice.randrange(9)}"
+            ledger.see(Sighting(1000.0, f"a{number}", host=net, net=net, asn=asn))
+    ledger.absorb()
+    groups = [np.array(sorted(dice.sample(range(120), dice.randrange(9)))) for _ in range(50)]
+    groups = [group.astype(np.int64) for group in groups]
+    at_once, alone = Places(ledger), Places(ledger)
+    assert at_once.excused(groups).tolist() == [alone.excuse(group) for group in groups]
+    assert at_once.residents() == alone.residents()
+    assert 0 < at_once.together(groups).sum() < 50
 
 
 @pytest.mark.parametrize("kind", sorted(HIDING))
