@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import Floats, Ints, Mask, stable_order
+from reputation.hydra.columns import Floats, Ints, Mask, run_starts, spans, stable_order
 from reputation.hydra.families import INDEX
 from reputation.hydra.items import Items
 
@@ -19,12 +19,20 @@ LEAN = 10.0
 
 
 class Partition(NamedTuple):
-    """of: every account's class; keys: class * items + item of each row that counts, sorted; sizes: (2, classes)
-    accounts that count, and of them the trusted."""
+    """of: every account's class; keys, counts: item * classes + class, sorted, and how many that count have both;
+    sizes: (2, classes) accounts that count, and of them the trusted."""
 
     of: Ints
     keys: Ints
+    counts: Ints
     sizes: Ints
+
+    def holders(self, items: Ints, klass: Ints) -> Ints:
+        """How many of each class hold each item."""
+        key = items * self.sizes.shape[1] + klass
+        spot = np.searchsorted(self.keys, key)
+        found: Ints = np.where(self.keys[spot] == key, self.counts[spot], 0)
+        return found
 
 
 class Background(NamedTuple):
@@ -44,19 +52,16 @@ class Background(NamedTuple):
         """The share of an item among accounts like this one: the highest of all partitions."""
         general = self.general[items]
         share = general
-        for of, keys, sizes in self.partitions:
-            klass = of[accounts]
-            key = klass * len(self.general) + items
-            holders = np.searchsorted(keys, key, side="right") - np.searchsorted(keys, key)
-            among = (holders + LEAN * general) / (sizes[self.told_by[items], klass] + LEAN)
+        for partition in self.partitions:
+            klass = partition.of[accounts]
+            holders = partition.holders(items, klass)
+            among = (holders + LEAN * general) / (partition.sizes[self.told_by[items], klass] + LEAN)
             share = np.maximum(share, among)
         return share
 
     def rows_of(self, items: Ints) -> Ints:
         """Rows of the table that hold any of these items."""
-        counts = self.start[items + 1] - self.start[items]
-        offset = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-        rows: Ints = self.order[np.repeat(self.start[items], counts) + offset]
+        rows: Ints = self.order[spans(self.start[items], self.start[items + 1] - self.start[items])]
         return rows
 
 
@@ -77,15 +82,16 @@ class Habits(NamedTuple):
         held, who = items.items[rows], items.accounts[rows]
         totals = np.array([base.sum(), trusted.sum()])
         general = (np.bincount(held, minlength=width) + 0.5) / (totals[told_by] + 1.0)
-        partitions = tuple(
-            Partition(
-                of,
-                np.sort(of[who] * width + held),
-                np.stack([np.bincount(of[m], minlength=int(of.max(initial=0)) + 1) for m in (base, trusted)]),
-            )
-            for of in self.of
-        )
+        partitions = tuple(_partition(of, who, held, (base, trusted)) for of in self.of)
         return Background(items, self.order, self.start, general, partitions, items.known, items.family(), told_by)
+
+
+def _partition(of: Ints, who: Ints, held: Ints, pools: tuple[Mask, Mask]) -> Partition:
+    classes = int(of.max(initial=0)) + 1
+    keys = np.append(np.sort(held * classes + of[who]), np.iinfo(np.int64).max)  # so that every search ends inside
+    starts = run_starts(keys)
+    counts = np.diff(np.append(starts, len(keys)))
+    return Partition(of, keys[starts], counts, np.stack([np.bincount(of[pool], minlength=classes) for pool in pools]))
 
 
 def habits(items: Items, of: tuple[Ints, ...]) -> Habits:

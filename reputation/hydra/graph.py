@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Ints, Mask
+from reputation.hydra.columns import Ints, Mask, numbered, run_starts, sorted_together, spans
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import INDEX
 from reputation.hydra.items import Items
@@ -59,15 +59,18 @@ def meeting_components(items: Items, suspects: Mask, operator: Ints) -> list[Int
     who, where = accounts[order], operator[held[order]]
     if not len(first):
         return []
-    pairs, number = np.unique(who[first] << LOW | who[second], return_inverse=True)
-    met = np.unique(number << LOW | where[first]) >> LOW
-    often = pairs[np.bincount(met, minlength=len(pairs)) >= MEETINGS]
-    return components(often >> LOW, often & ((1 << LOW) - 1))
+    size = int(who.max()) + 1
+    pairs, met = sorted_together(who[first] * size + who[second], where[first])
+    fresh = np.append(True, (pairs[1:] != pairs[:-1]) | (met[1:] != met[:-1]))
+    pairs = pairs[fresh]  # one row for each operator on which two met
+    starts = run_starts(pairs)
+    often = pairs[starts[np.diff(np.append(starts, len(pairs))) >= MEETINGS]]
+    return components(often // size, often % size)
 
 
 def components(first: Ints, second: Ints) -> list[Ints]:
     """Connected components of FEWEST or more (a household has fewer), by spreading the least label until it settles."""
-    nodes, ends = np.unique(np.concatenate([first, second]), return_inverse=True)
+    nodes, ends = numbered(np.concatenate([first, second]))
     left, right = ends[: len(first)], ends[len(first) :]
     label = np.arange(len(nodes))
     while len(nodes):
@@ -93,7 +96,6 @@ def _stars(accounts: Ints, held: Ints) -> tuple[Ints, Ints]:
 
 def _together(groups: Ints) -> tuple[Ints, Ints]:
     """All pairs of rows of one group; groups is sorted and its runs are short."""
-    ends = np.searchsorted(groups, groups, side="right")
-    following = ends - np.arange(len(groups)) - 1
-    first = np.repeat(np.arange(len(groups)), following)
-    return first, first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(following) - following, following)
+    row = np.arange(len(groups))
+    following = np.searchsorted(groups, groups, side="right") - row - 1
+    return np.repeat(row, following), spans(row + 1, following)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.background import DISGUISE, Background
-from reputation.hydra.columns import Floats, Ints, Mask, tallied
+from reputation.hydra.columns import Floats, Ints, Mask, numbered, tallied
 from reputation.hydra.families import FAMILIES, MINED
 
 FEW_FAMILIES = 3
@@ -81,7 +81,7 @@ def likeness(core: Signature, known: Background) -> Likeness:
     share = np.repeat(core.share, known.start[core.items + 1] - known.start[core.items])
     held, who = known.items.items[rows], known.items.accounts[rows]
     ratio = np.minimum(np.log(share / known.expected(who, held)), CEILING[known.family[held]])
-    accounts, local = np.unique(who, return_inverse=True)
+    accounts, local = numbered(who)
     best = np.full((len(FAMILIES), len(accounts)), -np.inf)
     np.maximum.at(best, (known.family[held], local), ratio)
     lacking = np.log(1.0 - core.cover + 1.0 / (core.size + 2.0))[:, None]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra import reaction
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group, stable_order
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, distinct, rank_in_group, stable_order
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 
@@ -248,7 +248,7 @@ def _disguises(ledger: Ledger, worn: Rows, products: list[str]) -> Mask:
     product = np.array([numbers.setdefault(name, len(numbers)) for name in products], np.int64)
     browser = np.array([name.partition(" ")[0] in _BROWSERS for name in products], bool)
     established = ledger.flagged(PROVEN | PAYER)[worn.accounts]
-    users = np.unique(worn.accounts[established] << LOW | product[worn.values[established]])
+    users = distinct(worn.accounts[established] << LOW | product[worn.values[established]])
     of_product = np.bincount(users & ((1 << LOW) - 1), minlength=len(numbers))[product]
     of_pair = np.bincount(worn.values[established], minlength=len(products))
     return browser & ((of_pair + 1) <= UNHEARD_OF * (of_product + 2))
@@ -276,7 +276,7 @@ def _reaction(ledger: Ledger) -> Rows:
 
 
 def _once(kind: str, accounts: Ints, values: Ints) -> Rows:
-    pairs = np.unique(accounts << LOW | values)
+    pairs = distinct(accounts << LOW | values)
     return Rows(kind, pairs >> LOW, pairs & ((1 << LOW) - 1))
 
 

@@ -98,7 +98,9 @@ def _places(ledger: Ledger, now: float, belongs: dict[int, int]) -> list[_Place]
     there = np.array([*belongs.keys()], np.int64) << LOW | np.array([*belongs.values()], np.int64)
     present = at.accounts << LOW | at.values
     pairs = joined(present, there)
-    nets = at._replace(accounts=pairs >> LOW, values=pairs & ((1 << LOW) - 1), present=np.isin(pairs, present))
+    were = np.zeros(len(pairs), bool)
+    were[np.searchsorted(pairs, present)] = True
+    nets = at._replace(accounts=pairs >> LOW, values=pairs & ((1 << LOW) - 1), present=were)
     return [_signups(ledger, now), nets, _seen(ledger, "ja4", COMMON, now), _issuers(ledger)]
 
 

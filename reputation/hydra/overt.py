@@ -29,8 +29,8 @@ SERVERS = 1
 """Networks for hire that they may share all the same: a firm has a server."""
 SAMPLED = 256
 """Members of a large group who are looked at, evenly spread: a third of them shows in so many."""
-AT_ONCE = 1024
-"""Groups looked at at once: a quarter of a million members at most."""
+AT_ONCE = 128
+"""Groups looked at at once: what stays in a processor's cache."""
 COLLEAGUES = 5
 """Accounts on one card from which on it may be a firm's."""
 DISGUISE = INDEX["disguise"]
@@ -77,7 +77,8 @@ class Places:
         firm = _seats(card, table.accounts[inside], table.values[inside])
         employed = np.flatnonzero((card >= 0) & (firm[card] >= 0))
         pairs = joined(table.keys, employed << LOW | firm[card[employed]])
-        self._nets: Ints = pairs & ((1 << LOW) - 1)
+        self._nets = (pairs & ((1 << LOW) - 1)).astype(np.uint32)
+        self._width = len(ledger.names["net"].names)
         self._start = np.searchsorted(pairs >> LOW, np.arange(ledger.size + 1))
 
     def excuse(self, members: Ints) -> bool:
@@ -104,7 +105,8 @@ class Places:
 
     def together(self, groups: Sequence[Ints]) -> Mask:
         """Which of these groups are in one place; then their accounts belong to it, and to the last such place."""
-        places = [self._where(groups[begin : begin + AT_ONCE]) for begin in range(0, len(groups), AT_ONCE)]
+        step = max(min(AT_ONCE, (1 << 32) // max(self._width, 1)), 1)
+        places = [self._where(groups[begin : begin + step]) for begin in range(0, len(groups), step)]
         place = np.concatenate(places) if places else np.zeros(0, np.int64)
         for number in np.flatnonzero(place >= 0).tolist():
             self._belongs[groups[number]] = place[number]
@@ -117,15 +119,18 @@ class Places:
         size = np.array([len(members) for members in seen])
         members, of = np.concatenate(seen), np.repeat(np.arange(len(groups)), size)
         begin, count = self._start[members], self._start[members + 1] - self._start[members]
-        pairs = np.sort(np.repeat(of, count) << LOW | self._nets[spans(begin, count)])
+        pairs = np.repeat((of * self._width).astype(np.uint32), count) + self._nets[spans(begin, count)]
+        pairs.sort()
         starts = run_starts(pairs)
-        held, of, net = np.diff(np.append(starts, len(pairs))), pairs[starts] >> LOW, pairs[starts] & ((1 << LOW) - 1)
+        held = np.diff(np.append(starts, len(pairs)))
+        shared = held > 1  # a network with one of them decides nothing
+        held, (of, net) = held[shared], np.divmod(pairs[starts[shared]].astype(np.int64), self._width)
         lived_in = self._inhabited(net)
         most, hired = np.zeros((2, len(groups)), np.int64)
         np.maximum.at(most, of, np.where(lived_in, held, 0))
         np.maximum.at(hired, of, np.where(lived_in, 0, held))
-        shared = np.bincount(of[~lived_in & (ALONE * held > most[of])], minlength=len(groups))
-        enough = (most >= np.maximum(TOGETHER * size, 2)) & (most >= hired) & (shared <= SERVERS)
+        servers = np.bincount(of[~lived_in & (ALONE * held > most[of])], minlength=len(groups))
+        enough = (most >= np.maximum(TOGETHER * size, 2)) & (most >= hired) & (servers <= SERVERS)
         place = np.full(len(groups), -1)
         favourite = np.flatnonzero(lived_in & (held == most[of]) & enough[of])[::-1]
         place[of[favourite]] = net[favourite]  # of several the first, which is written last
