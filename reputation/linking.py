@@ -13,7 +13,7 @@ from reputation.errors import Unavailable
 from reputation.hydra.linker import LinkerSettings
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.limiter import Limiter, TenantLimiter
-from reputation.linker_process import Answer, Batch, LinkerDiedError, LinkerProcess, batch_of
+from reputation.linker_process import Answer, Batch, LinkerDiedError, LinkerProcess, batch_of, packed
 from reputation.stores.records import Records
 from reputation.witness import MOST_WAITING
 
@@ -68,7 +68,8 @@ class RecordedLinking:
     """Linking in step with recorded time: every `every` seconds an epoch, its links in force `lag` seconds later.
 
     The linker works in its own process meanwhile. What it answers depends on the notes alone, and when it takes
-    effect on recorded time alone, so two replays give the same bytes however fast the machine is.
+    effect on recorded time and notes alone, so two replays give the same bytes however fast the machine is. A linker
+    that works on its answer reads nothing, so what it cannot read yet is kept: MOST_WAITING notes, packed.
     """
 
     def __init__(self, limiter: Limiter, every: float = REPLAY_EVERY, lag: float = REPLAY_LAG) -> None:
@@ -79,6 +80,8 @@ class RecordedLinking:
         self._due: float | None = None
         self._enough = 0  # notes without which no epoch is worth its while
         self._fed = 0
+        self._kept: list[bytes] = []  # batches that are not sent yet
+        self._answers: list[Answer] = []  # those that are here and not in force yet
         self._process = LinkerProcess() if self._tenants else None
 
     @property
@@ -97,18 +100,34 @@ class RecordedLinking:
     def _step(self, process: LinkerProcess, now: float) -> None:
         if self._due is not None and now >= self._due:
             self._follow(process)
-        waiting = sum(tenant.witness.waiting for _, tenant in self._tenants)
+        waiting = 0
+        for _, tenant in self._tenants:
+            waiting += tenant.witness.waiting
         if now >= self._next and self._fed + waiting >= self._enough:
             self._ask(process, now)
         elif waiting >= MOST_WAITING // 4:
-            if self._due is not None:
-                self._follow(process)  # before it is fed: it reads nothing until its answer is taken
+            if self._due is not None and self._fed >= MOST_WAITING:
+                self._follow(process)
             self._feed(process, now)
 
     def _feed(self, process: LinkerProcess, now: float) -> None:
         for name, tenant in self._tenants:
             self._fed += tenant.witness.waiting
-            process.send(batch_of(name, linker_settings(tenant), tenant.witness.collect(), now))
+            self._kept.append(packed(batch_of(name, linker_settings(tenant), tenant.witness.collect(), now)))
+        if self._due is not None:
+            self._receive(process)
+        if self._due is None or len(self._answers) == len(self._tenants):
+            self._send(process)
+
+    def _send(self, process: LinkerProcess) -> None:
+        for data in self._kept:
+            process.send_packed(data)
+        self._kept.clear()
+
+    def _receive(self, process: LinkerProcess) -> None:
+        """Take the answers that are there."""
+        while len(self._answers) < len(self._tenants) and process.answered:
+            self._answers.append(process.receive())
 
     def _ask(self, process: LinkerProcess, now: float) -> None:
         """Ask for epochs once all notes are sent: a linker that answers reads nothing, and nobody may wait for it."""
@@ -122,9 +141,13 @@ class RecordedLinking:
         self._enough = max(accounts // NEWS, accounts - SMALL)
 
     def _follow(self, process: LinkerProcess) -> None:
-        for _, tenant in self._tenants:
-            tenant.links = follow(tenant.links, process.receive().delta)
+        while len(self._answers) < len(self._tenants):
+            self._answers.append(process.receive())
+        for (_, tenant), answer in zip(self._tenants, self._answers, strict=True):
+            tenant.links = follow(tenant.links, answer.delta)
+        self._answers.clear()
         self._due = None
+        self._send(process)
 
     def close(self) -> None:
         if self._process is not None:

@@ -98,6 +98,16 @@ def test_in_a_large_replay_links_wait_for_the_next_epoch_and_are_the_same_twice(
     assert first[0] < first[1]
 
 
+def test_notes_that_are_kept_while_the_linker_works_change_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They reach it in their order, before the next epoch, whether it had answered by then or not."""
+    monkeypatch.setattr(linking_module, "SMALL", 100)
+    at_once, _ = replayed(8)
+    monkeypatch.setattr(linking_module, "MOST_WAITING", 400)
+    assert replayed(8)[0] == at_once
+    monkeypatch.setattr(LinkerProcess, "answered", False)
+    assert replayed(8)[0] == at_once
+
+
 def test_notes_are_fed_before_any_would_be_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the next epoch is away, the linker is given what waits, and reads it."""
     monkeypatch.setattr(linking_module, "SMALL", 100)
