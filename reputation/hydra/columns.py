@@ -1,6 +1,7 @@
 """Bounded columns: strings as small integers, and (account, value) pairs as sorted arrays."""
 
 from collections.abc import Hashable, Iterable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 LOW = 32
 """A pair's key is account << LOW | value: both stay below 2^31."""
+
+_NEW = -2
 
 
 class Interner:
@@ -33,10 +36,10 @@ class Interner:
         return self._add(name) if known is None else known
 
     def numbers(self, names: list[Hashable]) -> Ints:
-        found = list(map(self.ids.get, names))
-        if None in found:
-            found = [self.number(name) if known is None else known for name, known in zip(names, found, strict=True)]
-        return np.array(found, np.int64)
+        found = np.fromiter(map(self.ids.get, names, repeat(_NEW)), np.int64, len(names))
+        for row in np.flatnonzero(found == _NEW).tolist():
+            found[row] = self.number(names[row])
+        return found
 
     def release(self, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -96,7 +99,7 @@ class PairTable:
         if not there.any():
             return
         packed = accounts[there] << LOW | values[there]
-        order = np.argsort(packed, kind="stable")
+        order = np.argsort(packed)
         packed, at = packed[order], at[there][order]
         starts = run_starts(packed)
         counts = np.diff(np.append(starts, len(packed)))

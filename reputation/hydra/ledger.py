@@ -5,7 +5,8 @@ made-up accounts push out only made-up accounts; pairs are bounded by families.K
 the accounts. When there is no room, what arrives is left out and counted in `dropped`.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from itertools import islice
 from operator import attrgetter
 
 import numpy as np
@@ -69,6 +70,14 @@ class Ledger:
         self.waiting.append(sighting)
         if len(self.waiting) >= BATCH:
             self.absorb()
+
+    def see_many(self, sightings: Iterable[Sighting]) -> None:
+        """As `see` of each."""
+        coming = iter(sightings)
+        while some := list(islice(coming, BATCH - len(self.waiting))):
+            self.waiting += some
+            if len(self.waiting) >= BATCH:
+                self.absorb()
 
     def know(self, known: Known) -> None:
         number = self._account(known.account, confirmed=known.confirmed)

@@ -70,8 +70,7 @@ class Linker:
         self.ledger.see(sighting)
 
     def see_many(self, sightings: Iterable[Sighting]) -> None:
-        for sighting in sightings:
-            self.ledger.see(sighting)
+        self.ledger.see_many(sightings)
 
     def know(self, known: Known) -> None:
         self.ledger.know(known)

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from reputation.hydra.columns import (
     Interner,
     PairTable,
+    distinct,
     joined,
+    numbered,
     rank_in_group,
     run_starts,
     sorted_together,
@@ -133,3 +135,11 @@ def test_rows_are_sorted_by_key_and_value_however_large_the_keys_are(rows, scale
 def test_spans_are_ranges_one_after_the_other(ranges):
     begin, count = (np.array([pair[end] for pair in ranges], np.int64) for end in (0, 1))
     assert spans(begin, count).tolist() == [n for start, many in ranges for n in range(start, start + many)]
+
+
+@given(st.lists(st.integers(0, 30)))
+def test_different_values_and_their_numbers_are_those_of_numpy(values):
+    values = np.array(values, np.int64)
+    held, number = np.unique(values, return_inverse=True)
+    assert distinct(values).tolist() == held.tolist()
+    assert [part.tolist() for part in numbered(values)] == [held.tolist(), number.tolist()]

@@ -1,9 +1,11 @@
 """What the linker remembers: within bounds, for as long as it says, the same however it arrived."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reputation.hydra import ledger as ledger_module
 from reputation.hydra.ledger import CONFIRMED, IDLE, OUTCOME_STANDS, UNCONFIRMED_IDLE, Ledger
 from reputation.hydra.sightings import Known, Sighting
 
@@ -123,3 +125,18 @@ def test_one_odd_sighting_does_not_make_a_school_a_network_for_hire():
     exits = ledger.names["host"].numbers(["192.0.2.77"])
     assert ledger.inhabited("net", schools).all()
     assert not ledger.inhabited("host", exits).any()
+
+
+@settings(deadline=None)
+@given(SIGHTINGS, st.integers(0, 30))
+def test_sightings_that_come_together_are_taken_in_as_one_by_one(seen, cut):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger_module, "BATCH", 7)
+        one_by_one, together = Ledger(), Ledger()
+        for sighting in seen:
+            one_by_one.see(sighting)
+        for part in (seen[:cut], seen[cut:]):
+            together.see_many(part)
+        assert together.waiting == one_by_one.waiting
+        assert together.accounts.names == one_by_one.accounts.names
+        assert together.pairs["host"].keys.tolist() == one_by_one.pairs["host"].keys.tolist()
