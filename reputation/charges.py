@@ -103,7 +103,12 @@ def take_first(draws: Sequence[Draw], cost: float, now: float) -> Taken:
     for draw in draws:
         if holds(draw, cost, now):
             return _granted(draw, cost, now)
-    return min((_denied(draw, cost, now) for draw in draws), key=_wait)
+    soonest = _denied(draws[0], cost, now)
+    for draw in draws[1:]:
+        other = _denied(draw, cost, now)
+        if other.wait < soonest.wait:
+            soonest = other
+    return soonest
 
 
 def holds(draw: Draw, cost: float, now: float) -> bool:
@@ -138,10 +143,6 @@ def _denied(draw: Draw, cost: float, now: float) -> Taken:
             wait, binding = lack, len(states)
         states.append(LimitState(charge.name, limit.rate, limit.burst, held, charge.scope))
     return Taken(wait, binding, tuple(states), draw)
-
-
-def _wait(taken: Taken) -> float:
-    return taken.wait
 
 
 def binding_limit(unit: str, state: LimitState) -> BindingLimit:
