@@ -198,7 +198,7 @@ def stable_order(values: Ints) -> Ints:
 
 
 def sorted_together(keys: Ints, values: Ints) -> tuple[Ints, Ints]:
-    """Rows sorted by key, and those of one key by value; both at least 0. `keys` is sorted in its place."""
+    """Rows sorted by key, and those of one key by value; both at least 0. The arrays are sorted in their place."""
     bits = int(values.max(initial=0)).bit_length()
     if int(keys.max(initial=0)).bit_length() + bits > 63:
         order = np.lexsort((values, keys))
@@ -206,7 +206,7 @@ def sorted_together(keys: Ints, values: Ints) -> tuple[Ints, Ints]:
     keys <<= bits
     keys |= values
     keys.sort()
-    values = (keys & ((1 << bits) - 1)).astype(values.dtype)
+    np.bitwise_and(keys, (1 << bits) - 1, out=values, casting="unsafe")
     keys >>= bits
     return keys, values
 

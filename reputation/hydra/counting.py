@@ -12,6 +12,8 @@ from reputation.hydra.columns import LOW, Floats, Ints, Mask, run_starts, sorted
 FEWEST = 5
 BLOCK = 2_000_000
 """Pairs or triples of rows looked at at once, about 24 bytes each."""
+FINE = 200_000
+"""Pairs of rows whose triples are looked at at once: those may be ten times as many."""
 MOST_ROWS = 20_000_000
 """Triples looked at in all; beyond it the oldest accounts are left out."""
 MANY_ROWS = 3_000_000
@@ -81,7 +83,7 @@ def count_pairs(table: Table, pools: Iterable[Mask]) -> Pairs:
     suspects, *others = pools
     of_suspects = table.only(suspects[table.accounts])
     width = int(table.held.max(initial=0)) + 1
-    keys, counts = _tallied(_pair_keys(block)[0] for block in _blocks(of_suspects))
+    keys, counts = _tallied(_pair_keys(block)[0] for block in _blocks(of_suspects, BLOCK))
     keys, counts = keys[counts >= FEWEST], counts[counts >= FEWEST]
     single = np.bincount(of_suspects.held, minlength=width).astype(np.float64)
     pairs = Pairs(keys, np.zeros((1 + len(others), len(keys))), single, float(suspects.sum()))
@@ -97,11 +99,12 @@ def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
     width = len(pairs.single)
     drawn = _drawn_together(pairs) if pairs.counts[0].sum() > MANY_ROWS else None
     keys, accounts, total = [], [], 0
-    for block in reversed(list(_blocks(table))):
-        key, who = _triple_keys(block, pairs, drawn, width)
-        keys.append(key)
-        accounts.append(who)
-        total += len(key)
+    for block in reversed(list(_blocks(table, BLOCK))):
+        for part in _blocks(block, FINE):
+            key, who = _triple_keys(part, pairs, drawn, width)
+            keys.append(key)
+            accounts.append(who)
+            total += len(key)
         if total > MOST_ROWS:
             break
     row_keys, row_accounts = sorted_together(_joined(keys), _joined(accounts))
@@ -123,11 +126,11 @@ def _joined(parts: list[npt.NDArray[Any]]) -> Ints:
     return whole
 
 
-def _blocks(table: Table) -> Iterator[Table]:
-    """The table cut between accounts, so that each part has about BLOCK pairs of rows."""
+def _blocks(table: Table, size: int) -> Iterator[Table]:
+    """The table cut between accounts, so that each part has about `size` pairs of rows."""
     starts = run_starts(table.accounts)
     sizes = np.diff(np.append(starts, len(table.accounts)))
-    block = np.cumsum(sizes * (sizes - 1) // 2) // BLOCK
+    block = np.cumsum(sizes * (sizes - 1) // 2) // size
     cuts = [*starts[np.flatnonzero(np.append(True, np.diff(block) > 0)[: len(starts)])].tolist(), len(table.accounts)]
     for begin, end in pairwise(cuts):
         yield Table(table.accounts[begin:end], table.held[begin:end], table.family)
@@ -168,7 +171,7 @@ def _tallied(blocks: Iterable[Ints]) -> tuple[Ints, Ints]:
 
 
 def _count_among(pairs: Pairs, table: Table, pools: list[Mask]) -> None:
-    for block in _blocks(table):
+    for block in _blocks(table, BLOCK):
         key, who = _pair_keys(block)
         counted, spot = pairs.among(key >> LOW, key & ((1 << LOW) - 1))
         spot, who = spot[counted], who[counted]
