@@ -59,6 +59,7 @@ KINDS = (
     Kind("roaming", "rotation", "addresses in three countries in three days", mined=1),
     Kind("stays", "rotation", "one network operator a day", mined=0),
     Kind("foreign", "geography", "addresses elsewhere than the card, of {}", mined=1),
+    Kind("abroad", "geography", "addresses elsewhere than the card", mined=1),
     Kind("reaction", "reaction", "more use whenever the hydra is held back", mined=1),
     Kind("organisation", "organisation", "the unverified organisation {}", mined=1),
 )

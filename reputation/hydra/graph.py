@@ -1,16 +1,19 @@
-"""Graphs of accounts that share what strangers do not: a session, a device, a card, or several rare addresses.
+"""Graphs of accounts that share what strangers do not: a session, a device, a card, several rare addresses, or a
+handshake that nobody else has.
 
 A component is a candidate only; it needs other families beside the one that drew its edges (see `cores`).
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import Ints, Mask, numbered, run_starts, sorted_together, spans
+from reputation.hydra.columns import Ints, Mask, numbered, run_starts, sorted_together, spans, stable_order
 from reputation.hydra.counting import FEWEST
-from reputation.hydra.families import INDEX
-from reputation.hydra.items import Items
+from reputation.hydra.families import FAMILIES, FAMILY, INDEX
+from reputation.hydra.items import UNHEARD_OF, Items
+from reputation.hydra.ledger import Ledger
 from reputation.hydra.sightings import Part
 
 MEETINGS = 3
@@ -30,12 +33,39 @@ class Identity(NamedTuple):
     anybody: bool
 
 
+SESSION, SOFTWARE = FAMILIES.index("session"), FAMILIES.index("software")
 IDENTITIES = (
     Identity("session_rings", "session", 64, True),
     Identity("device_rings", "device", 64, True),
     Identity("card_rings", "card", 128, False),
 )
 CROWD = 12
+
+
+def candidates(
+    items: Items, ledger: Ledger, pools: tuple[Mask, Mask, Mask], without: Collection[str] = ()
+) -> list[tuple[int, Ints]]:
+    """All components of FEWEST accounts or more, each with the family that drew it.
+
+    pools: the suspects; whom a session or a device may link; who is trusted. without: parts that are switched off.
+    """
+    suspects, anybody, trusted = pools
+    found = [
+        (FAMILY[INDEX[identity.kind]], component)
+        for identity in IDENTITIES
+        if identity.part not in without
+        for component in identity_components(items, anybody if identity.anybody else suspects, identity)
+    ]
+    if "handovers" not in without:
+        found += [
+            (SESSION, part) for part in handed_over(items, anybody, [ring for by, ring in found if by == SESSION])
+        ]
+    if "fingerprints" not in without:
+        found += [(SOFTWARE, component) for component in fingerprint_components(items, suspects, trusted)]
+    if "meetings" not in without:
+        meetings = meeting_components(items, suspects, _operators(items, ledger))
+        found += [(FAMILY[INDEX["host"]], component) for component in meetings]
+    return found
 
 
 def identity_components(items: Items, suspects: Mask, identity: Identity) -> list[Ints]:
@@ -45,6 +75,26 @@ def identity_components(items: Items, suspects: Mask, identity: Identity) -> lis
     sizes = np.bincount(held, minlength=len(items.kind))[held]
     shared = (sizes >= 2) & (sizes <= identity.most)
     return components(*_stars(accounts[shared], held[shared]))
+
+
+def fingerprint_components(items: Items, suspects: Mask, trusted: Mask) -> list[Ints]:
+    """For each TLS fingerprint that hardly any trusted account has, its suspects if they are FEWEST or more."""
+    known = items.counts(trusted) + 1 > UNHEARD_OF * (int(trusted.sum()) + 2)
+    strange = (items.kind == INDEX["ja4"]) & ~known & (items.counts(suspects) >= FEWEST)
+    rows = strange[items.items] & suspects[items.accounts]
+    order = stable_order(items.items[rows])
+    cuts = run_starts(items.items[rows][order])[1:]
+    return [part for part in np.split(items.accounts[rows][order], cuts) if len(part)]
+
+
+def handed_over(items: Items, anybody: Mask, rings: list[Ints]) -> list[Ints]:
+    """Those who had a session handed over too seldom to be in a ring of sessions, as one component."""
+    alone = anybody.copy()
+    for ring in rings:
+        alone[ring] = False
+    rows = items.kind[items.items] == INDEX["handoff"]
+    loose: Ints = items.accounts[rows & alone[items.accounts]]
+    return [loose] if len(loose) >= FEWEST else []
 
 
 def meeting_components(items: Items, suspects: Mask, operator: Ints) -> list[Ints]:
@@ -83,6 +133,21 @@ def components(first: Ints, second: Ints) -> list[Ints]:
     order = np.argsort(label, kind="stable")
     cuts = np.flatnonzero(np.diff(label[order])) + 1
     return [nodes[part] for part in np.split(order, cuts) if len(part) >= FEWEST]
+
+
+def _operators(items: Items, ledger: Ledger) -> Ints:
+    """For each address where people are a number for its /16 or /32, within which accounts meet only once.
+
+    In data centres the customers of one service meet, on its machines.
+    """
+    operator = np.full(len(items.kind), -1)
+    wide: dict[str, int] = {}
+    hosts = np.flatnonzero(items.kind == INDEX["host"])
+    for item in hosts[ledger.inhabited("host", items.value[hosts])]:
+        name = ledger.name_of("host", int(items.value[item]))
+        cut = ":" if ":" in name else "."
+        operator[item] = wide.setdefault(cut.join(name.split(cut)[:2]), len(wide))
+    return operator
 
 
 def _stars(accounts: Ints, held: Ints) -> tuple[Ints, Ints]:

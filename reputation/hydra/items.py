@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra import reaction
+from reputation.hydra import handed, reaction
 from reputation.hydra.columns import LOW, Floats, Ints, Mask, distinct, rank_in_group, stable_order
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
@@ -18,11 +18,9 @@ people have two (home and a phone), few have four; what a rung says is how much 
 CROSSING, ROAMING = 2, 3
 """Countries in 24 hours, and in three days: a journey has two, a day seldom. The exits of a proxy pool are in many, so
 a head shows it with its second or third session, even one of a session a day."""
-HANDED_TO = 64
-"""A session id on more accounts is a constant that some client sends, not a session."""
 UNHEARD_OF = 1 / 50
-"""Share of a browser's established users, by the rule of succession, below which a TLS fingerprint is not that
-browser's: fewer than 48 users cannot say so of any."""
+"""Share of established accounts, by the rule of succession, below which a TLS fingerprint is none of theirs (of a
+browser's users: it is not that browser's). Fewer than 48 cannot say so of any."""
 FIRM = 12
 """Requests before the hours of an account say anything."""
 _BROWSERS = ("Edg", "OPR", "Firefox", "CriOS", "Chrome", "Safari")
@@ -49,10 +47,6 @@ class Items(NamedTuple):
     def counts(self, among: Mask) -> Ints:
         """How many of the accounts `among` hold each item."""
         return np.bincount(self.items[among[self.accounts]], minlength=len(self.kind))
-
-    def holders(self, item: int) -> Ints:
-        held: Ints = self.accounts[self.items == item]
-        return held
 
 
 class Rows(NamedTuple):
@@ -158,7 +152,7 @@ def _derived(ledger: Ledger, now: float) -> list[Rows]:
         *_rotation(ledger, now),
         _active(ledger),
         _pivot(ledger, now),
-        _foreign(ledger),
+        *_foreign(ledger),
         *_client(ledger),
         _handoff(ledger, now),
         _reaction(ledger),
@@ -211,7 +205,7 @@ def _pivot(ledger: Ledger, now: float) -> Rows:
     return Rows("pivot", table.accounts[moved], table.values[moved])
 
 
-def _foreign(ledger: Ledger) -> Rows:
+def _foreign(ledger: Ledger) -> list[Rows]:
     """Accounts with a card of one country and addresses in others only."""
     table = ledger.pairs["country"]
     issuer = ledger.number_column("issuer")
@@ -225,7 +219,10 @@ def _foreign(ledger: Ledger) -> Rows:
     abroad[table.accounts] = True
     abroad &= ~at_home & (issuer >= 0)
     accounts = np.flatnonzero(abroad)
-    return Rows("foreign", accounts, issuer[accounts] if len(issuers) else accounts)
+    return [
+        Rows("foreign", accounts, issuer[accounts] if len(issuers) else accounts),
+        Rows("abroad", accounts, np.zeros(len(accounts), np.int64)),
+    ]
 
 
 def _client(ledger: Ledger) -> list[Rows]:
@@ -259,13 +256,9 @@ def _both(name: object) -> tuple[str, str]:
 
 
 def _handoff(ledger: Ledger, now: float) -> Rows:
-    """Accounts with a session that others have too."""
-    table = ledger.pairs["session"]
-    fresh = table.last >= now - 3 * DAY
-    accounts, sessions = table.accounts[fresh], table.values[fresh]
-    holders = np.bincount(sessions)[sessions] if len(sessions) else sessions
-    handed = accounts[(holders >= 2) & (holders <= HANDED_TO)]
-    return _once("handoff", handed, np.zeros(len(handed), np.int64))
+    """Accounts that a session was handed to or from."""
+    accounts = handed.over(ledger, now)
+    return Rows("handoff", accounts, np.zeros(len(accounts), np.int64))
 
 
 def _reaction(ledger: Ledger) -> Rows:
@@ -300,6 +293,7 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "client": _paired,
     "disguise": _paired,
     "handoff": lambda *_: "",
+    "abroad": lambda *_: "",
     "crossing": lambda *_: "",
     "roaming": lambda *_: "",
     "stays": lambda *_: "",

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, surprise
+from reputation.hydra import clusters, cores, counting, graph, growth, handed, handover, neighbourhoods, surprise
 from reputation.hydra.background import Background, habits
 from reputation.hydra.clusters import Book, Found, Kept
 from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.cores import Group
 from reputation.hydra.divergence import divergence
 from reputation.hydra.fairness import typical_use, water_level
-from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS
+from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.links import Cluster, Evidence, Links, Neighbourhood, Standing
@@ -95,6 +95,7 @@ class Linker:
         if now - self.tidied >= HOUR:
             ledger.forget(now)
             self.tidied = now
+        handed.note(ledger, now)
         bills = invoiced(ledger)
         places = Places(ledger)
         clusters.dissolve(self.book, [name for name, kept in self.book.clusters.items() if self._at_home(kept, places)])
@@ -184,7 +185,8 @@ class Linker:
         linked = self._mask(group.members for group in standing)
         searched = pools._replace(suspects=pools.suspects & ~linked)
         groups = cores.from_cells(self._cells(items, searched, places), items.family(), self.ledger.size)
-        components = self._components(items, pools, anybody)
+        among = (pools.suspects, anybody, pools.trusted)
+        components = graph.candidates(items, self.ledger, among, self.settings.without)
         apart = self._mask(component for _, component in components)
         everybody = habits(items, classes)
         known = everybody.among(pools.base & ~apart, pools.trusted)
@@ -193,9 +195,10 @@ class Linker:
             for by, part in components
             if not linked[part].all() and (by == SESSION or not places.excuse(part))
         ]
-        groups += [group for group in drawn if group]
+        rings = [group for group in drawn if group and not applied(group.families, frozenset())]
+        groups += rings
         held = self._mask(group.members for group in groups)
-        identified = [group for group in [*standing, *drawn] if group and group.families & set(growth.IDENTIFYING)]
+        identified = [group for group in [*standing, *rings] if group.families & set(growth.IDENTIFYING)]
         if sum(len(group.members) for group in identified) >= HANDED:
             held[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
         known = everybody.among(pools.base & ~held, pools.trusted)
@@ -222,32 +225,6 @@ class Linker:
         ]
         excused = places.excused([cell.members for cell in alone])
         return [cell for cell, left_alone in zip(alone, excused.tolist(), strict=True) if not left_alone]
-
-    def _components(self, items: Items, pools: Pools, anybody: Mask) -> list[tuple[int, Ints]]:
-        found = [
-            (FAMILY[INDEX[identity.kind]], component)
-            for identity in graph.IDENTITIES
-            if identity.part not in self.settings.without
-            for component in graph.identity_components(items, anybody if identity.anybody else pools.suspects, identity)
-        ]
-        if "meetings" in self.settings.without:
-            return found
-        meetings = graph.meeting_components(items, pools.suspects, self._operators(items))
-        return found + [(FAMILY[INDEX["host"]], component) for component in meetings]
-
-    def _operators(self, items: Items) -> Ints:
-        """For each address where people are a number for its /16 or /32, within which accounts meet only once.
-
-        In data centres the customers of one service meet, on its machines.
-        """
-        operator = np.full(len(items.kind), -1)
-        wide: dict[str, int] = {}
-        hosts = np.flatnonzero(items.kind == INDEX["host"])
-        for item in hosts[self.ledger.inhabited("host", items.value[hosts])]:
-            name = self.ledger.name_of("host", int(items.value[item]))
-            cut = ":" if ":" in name else "."
-            operator[item] = wide.setdefault(cut.join(name.split(cut)[:2]), len(wide))
-        return operator
 
     def _found(self, group: Group) -> Found:
         names = self.ledger.accounts.names

@@ -10,11 +10,12 @@ from msgspec import Struct
 
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[
-    "cells", "session_rings", "device_rings", "card_rings", "meetings", "growth", "neighbourhoods",
+    "cells", "session_rings", "device_rings", "card_rings", "handovers", "fingerprints", "meetings", "growth",
+    "neighbourhoods",
     "network", "geography", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
     "reaction", "organisation",
 ]  # fmt: skip
-"""What linking can do without: a detector (the first line), or a family of evidence."""
+"""What linking can do without: a detector (the first two lines), or a family of evidence."""
 
 
 class Sighting(Struct, frozen=True, array_like=True, gc=False):

@@ -1,12 +1,20 @@
 """Rings: accounts connected by what strangers do not share."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import INDEX
-from reputation.hydra.graph import IDENTITIES, components, identity_components, meeting_components
+from reputation.hydra.graph import (
+    IDENTITIES,
+    components,
+    fingerprint_components,
+    handed_over,
+    identity_components,
+    meeting_components,
+)
 from tests.hydra.crowd import items
 
 EDGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60)
@@ -56,3 +64,28 @@ def test_meeting_on_three_operators_draws_a_ring_and_on_one_does_not():
 def test_a_household_is_no_ring():
     (device,) = (identity for identity in IDENTITIES if identity.kind == "device")
     assert identity_components(items({n: [("device", 1)] for n in range(4)}, 4), np.ones(4, bool), device) == []
+
+
+def worn(trusted, users=0):
+    """Six newcomers with one handshake, and established accounts, of whom some have it too."""
+    held = {n: [("ja4", 1)] for n in range(6 + users)} | {n: [("ja4", 2)] for n in range(6 + users, 6 + trusted)}
+    return items(held, 6 + trusted), np.arange(6 + trusted) < 6
+
+
+def test_newcomers_with_a_handshake_that_no_established_account_has_are_a_ring():
+    table, new = worn(60)
+    assert [part.tolist() for part in fingerprint_components(table, new, ~new)] == [list(range(6))]
+
+
+@pytest.mark.parametrize(("trusted", "users"), [(60, 3), (40, 0)])
+def test_a_handshake_that_established_accounts_have_or_too_few_could_have_draws_no_ring(trusted, users):
+    table, new = worn(trusted, users)
+    assert fingerprint_components(table, new, ~new) == []
+
+
+def test_who_had_a_session_handed_over_and_is_in_no_ring_is_one_component():
+    held = items({n: [("handoff", 0)] for n in range(12)}, 14)
+    ring = np.arange(6)
+    (loose,) = handed_over(held, np.ones(14, bool), [ring])
+    assert loose.tolist() == [6, 7, 8, 9, 10, 11]
+    assert handed_over(held, np.ones(14, bool), [np.arange(8)]) == []
