@@ -18,7 +18,8 @@ from reputation.hydra.links import NOTHING, Delta, Links, difference
 from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.witness import Note
 
-LOWEST_PRIORITY = 10
+BEHIND_CHECKS = 10
+"""How much a live linker gives way to the checks beside it."""
 
 
 class LinkerDiedError(Exception):
@@ -116,12 +117,12 @@ class Desk:
         return Answer(delta, linker.export(), linker.hand_over(batch.hand_over) if batch.hand_over else b"")
 
 
-def work(connection: Connection) -> None:
-    """Serve batches until the other end closes."""
+def work(connection: Connection, niceness: int) -> None:
+    """Serve batches until the other end closes. niceness: added to this process's own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(OSError):
-        os.nice(LOWEST_PRIORITY)
+        os.nice(niceness)
     desk = Desk()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -133,10 +134,10 @@ def work(connection: Connection) -> None:
 class LinkerProcess:
     """One running linker. Raises OSError or EOFError from `send` and `receive` once it has died."""
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int = BEHIND_CHECKS) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs,), daemon=True, name="headcount-linker")
+        self._process = context.Process(target=work, args=(theirs, niceness), daemon=True, name="headcount-linker")
         self._process.start()
         theirs.close()
 

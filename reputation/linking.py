@@ -82,7 +82,8 @@ class RecordedLinking:
         self._fed = 0
         self._kept: list[bytes] = []  # batches that are not sent yet
         self._answers: list[Answer] = []  # those that are here and not in force yet
-        self._process = LinkerProcess() if self._tenants else None
+        # half of the work is the linker's: it gives way to nobody
+        self._process = LinkerProcess(niceness=0) if self._tenants else None
 
     @property
     def pid(self) -> int | None:

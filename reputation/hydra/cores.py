@@ -13,7 +13,6 @@ from reputation.hydra.surprise import Cell
 
 OVERLAP = 0.3
 """Two cells are one core when the smaller has this share of its members in the other."""
-MOST_CELLS = 4000
 CORROBORATION = 12.0
 """Nats that another family must add to a component: ln(10^4 values looked at) + 3."""
 COMPONENT_ODDS = float(np.log(200.0))
@@ -36,7 +35,7 @@ def from_cells(cells: list[Cell], family: Ints, size: int) -> list[Group]:
     label = np.full(size, -1)
     odds = np.zeros(size)
     families: list[set[int]] = []
-    for cell in cells[:MOST_CELLS]:
+    for cell in cells:
         group = _home(label[cell.members], len(cell.members))
         if group < 0 and (label[cell.members] >= 0).all():
             continue  # all of it is in other cores, and not enough in one

@@ -4,6 +4,7 @@ Pure: it reads no clock and draws no random numbers, so the same input gives the
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -33,6 +34,8 @@ BARE = 0.1
 """When under a tenth of the accounts seen are confirmed, the gateway knows no facts and all settled ones count."""
 
 
+MOST_CELLS = 4000
+"""Cells that an epoch makes cores of: what weaker ones hold overlaps with them."""
 SESSION = FAMILIES.index("session")
 HANDED = 20
 """Accounts in corroborated rings of sessions from which on nobody with a handed session counts as normal."""
@@ -213,18 +216,20 @@ class Linker:
         return inside
 
     def _cells(self, items: Items, searched: Pools, places: Places) -> list[Cell]:
-        """Cells that neither one place nor one application explains."""
+        """The strongest cells that neither one place nor one application explains."""
+        cells: list[Cell] = []
         if "cells" in self.settings.without:
-            return []
-        found = surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
+            return cells
         family = items.family()
-        alone = [
+        found = (
             cell
-            for cell in found
+            for cell in surprise.surprising(items, searched, self.settings.lift, self.settings.nats)
             if not applied(*(frozenset(of[list(cell.items)].tolist()) for of in (family, items.kind)))
-        ]
-        excused = places.excused([cell.members for cell in alone])
-        return [cell for cell, left_alone in zip(alone, excused.tolist(), strict=True) if not left_alone]
+        )
+        while len(cells) < MOST_CELLS and (some := list(islice(found, MOST_CELLS))):
+            excused = places.excused([cell.members for cell in some])
+            cells += [cell for cell, left_alone in zip(some, excused.tolist(), strict=True) if not left_alone]
+        return cells[:MOST_CELLS]
 
     def _found(self, group: Group) -> Found:
         names = self.ledger.accounts.names

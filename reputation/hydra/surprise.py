@@ -11,6 +11,7 @@ is below exp(-nats).
 """
 
 import hashlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -54,20 +55,20 @@ class Cell(NamedTuple):
     shares: tuple[float, float, float]
 
 
-def surprising(items: Items, pools: Pools, lift: float = LIFT, nats: float = NATS) -> list[Cell]:
+def surprising(items: Items, pools: Pools, lift: float = LIFT, nats: float = NATS) -> Iterator[Cell]:
     """Cells over both thresholds in all three directions, the strongest first; cells with the same members once."""
     rows = _worth_looking(items, pools)
     table = Table(items.accounts[rows], items.items[rows], items.family())
     pairs = count_pairs(table, pools)
     if not len(pairs.keys):
-        return []
+        return
     triples = count_triples(table.only(pools.suspects[table.accounts]), pairs, pools.base)
     if not len(triples.holders):
-        return []
+        return
     single = np.stack([items.counts(pool) for pool in pools]).astype(float)
     shares, lifts, weights = _judge(triples, pairs, single, np.array([float(pool.sum()) for pool in pools]))
     found = np.flatnonzero((lifts.min(axis=0) >= lift) & (weights.min(axis=0) >= nats))
-    return _distinct(triples, found, shares, lifts.min(axis=0), weights.min(axis=0))
+    yield from _distinct(triples, found, shares, lifts.min(axis=0), weights.min(axis=0))
 
 
 def _worth_looking(items: Items, pools: Pools) -> Mask:
@@ -114,12 +115,12 @@ def _expected(
     return limited
 
 
-def _distinct(triples: Triples, found: Ints, shares: Floats, lifts: Floats, nats: Floats) -> list[Cell]:
-    cells: dict[bytes, Cell] = {}
+def _distinct(triples: Triples, found: Ints, shares: Floats, lifts: Floats, nats: Floats) -> Iterator[Cell]:
+    seen: set[bytes] = set()
     best = found[np.argsort(-nats[found], kind="stable")]
     for spot, members in zip(best.tolist(), triples.members(best), strict=True):
         mark = hashlib.blake2b(members.tobytes(), digest_size=16).digest()
-        if mark not in cells:
+        if mark not in seen:
+            seen.add(mark)
             three = tuple(triples.items[:, spot].tolist())
-            cells[mark] = Cell(three, members, float(lifts[spot]), float(nats[spot]), tuple(shares[:, spot].tolist()))
-    return list(cells.values())
+            yield Cell(three, members, float(lifts[spot]), float(nats[spot]), tuple(shares[:, spot].tolist()))

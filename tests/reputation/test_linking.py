@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -205,6 +206,19 @@ def test_the_process_answers_as_the_desk_inside_it_does() -> None:
     try:
         process.send(batch)
         assert process.receive() == Desk().take(batch)
+    finally:
+        process.close()
+
+
+@pytest.mark.parametrize("gives_way", [0, 10])
+def test_a_live_linker_gives_way_to_checks_and_a_replays_to_nobody(gives_way: int) -> None:
+    process = LinkerProcess(gives_way) if gives_way else RecordedLinking(limiter())
+    deadline = time.monotonic() + 10.0
+    try:
+        assert process.pid is not None
+        mine = os.getpriority(os.PRIO_PROCESS, 0)
+        while os.getpriority(os.PRIO_PROCESS, process.pid) != min(mine + gives_way, 19):
+            assert time.monotonic() < deadline, "the linker has another priority"
     finally:
         process.close()
 
