@@ -107,7 +107,7 @@ class RecordedLinking:
         if now >= self._next and self._fed + waiting >= self._enough:
             self._ask(process, now)
         elif waiting >= MOST_WAITING // 4:
-            if self._due is not None and self._fed >= MOST_WAITING:
+            if self._due is not None and self._fed + waiting >= MOST_WAITING:
                 self._follow(process)
             self._feed(process, now)
 
@@ -148,7 +148,7 @@ class RecordedLinking:
             tenant.links = follow(tenant.links, answer.delta)
         self._answers.clear()
         self._due = None
-        self._send(process)
+        self._send(process)  # so that it has work until the next are fed
 
     def close(self) -> None:
         if self._process is not None:

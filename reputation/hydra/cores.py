@@ -6,7 +6,7 @@ import numpy as np
 
 from reputation.hydra import growth, surprise
 from reputation.hydra.background import Background
-from reputation.hydra.columns import Floats, Ints, Mask, tallied
+from reputation.hydra.columns import Floats, Ints, Mask, run_starts, spans
 from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES
 from reputation.hydra.surprise import Cell
@@ -60,10 +60,10 @@ def cell_odds(cell: Cell) -> float:
 
 def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     """A component drawn by one family is a core if two other families show it too, or one where `by` identifies."""
-    inside = np.zeros(known.known.shape[1], bool)
-    inside[component] = True
-    rows = inside[known.items.accounts]
-    held, count = tallied(known.items.items[rows], len(known.general))
+    begin, end = (np.searchsorted(known.items.accounts, component, side) for side in ("left", "right"))
+    rows = np.sort(known.items.items[spans(begin, end - begin)])
+    starts = run_starts(rows)
+    held, count = rows[starts], np.diff(np.append(starts, len(rows)))
     expected = _expected(component, held, known)
     share = count / len(component)
     nats = len(component) * divergence(share, expected)

@@ -33,7 +33,7 @@ class Identity(NamedTuple):
     anybody: bool
 
 
-SESSION, SOFTWARE = FAMILIES.index("session"), FAMILIES.index("software")
+SOFTWARE = FAMILIES.index("software")
 IDENTITIES = (
     Identity("session_rings", "session", 64, True),
     Identity("device_rings", "device", 64, True),
@@ -56,10 +56,6 @@ def candidates(
         if identity.part not in without
         for component in identity_components(items, anybody if identity.anybody else suspects, identity)
     ]
-    if "handovers" not in without:
-        found += [
-            (SESSION, part) for part in handed_over(items, anybody, [ring for by, ring in found if by == SESSION])
-        ]
     if "fingerprints" not in without:
         found += [(SOFTWARE, component) for component in fingerprint_components(items, suspects, trusted)]
     if "meetings" not in without:
@@ -78,23 +74,16 @@ def identity_components(items: Items, suspects: Mask, identity: Identity) -> lis
 
 
 def fingerprint_components(items: Items, suspects: Mask, trusted: Mask) -> list[Ints]:
-    """For each TLS fingerprint that hardly any trusted account has, its suspects if they are FEWEST or more."""
-    known = items.counts(trusted) + 1 > UNHEARD_OF * (int(trusted.sum()) + 2)
+    """For each TLS fingerprint that hardly any trusted account has, of those that show one, its suspects if they are
+    FEWEST or more."""
+    wearers = np.zeros(len(trusted), bool)
+    wearers[items.accounts[items.kind[items.items] == INDEX["ja4"]]] = True
+    known = items.counts(trusted) + 1 > UNHEARD_OF * (int((trusted & wearers).sum()) + 2)
     strange = (items.kind == INDEX["ja4"]) & ~known & (items.counts(suspects) >= FEWEST)
     rows = strange[items.items] & suspects[items.accounts]
     order = stable_order(items.items[rows])
     cuts = run_starts(items.items[rows][order])[1:]
     return [part for part in np.split(items.accounts[rows][order], cuts) if len(part)]
-
-
-def handed_over(items: Items, anybody: Mask, rings: list[Ints]) -> list[Ints]:
-    """Those who had a session handed over too seldom to be in a ring of sessions, as one component."""
-    alone = anybody.copy()
-    for ring in rings:
-        alone[ring] = False
-    rows = items.kind[items.items] == INDEX["handoff"]
-    loose: Ints = items.accounts[rows & alone[items.accounts]]
-    return [loose] if len(loose) >= FEWEST else []
 
 
 def meeting_components(items: Items, suspects: Mask, operator: Ints) -> list[Ints]:

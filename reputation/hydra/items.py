@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra import handed, reaction
+from reputation.hydra import reaction
 from reputation.hydra.columns import LOW, Floats, Ints, Mask, distinct, rank_in_group, stable_order
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
@@ -18,9 +18,11 @@ people have two (home and a phone), few have four; what a rung says is how much 
 CROSSING, ROAMING = 2, 3
 """Countries in 24 hours, and in three days: a journey has two, a day seldom. The exits of a proxy pool are in many, so
 a head shows it with its second or third session, even one of a session a day."""
+HANDED_TO = 64
+"""A session id on more accounts is a constant that some client sends, not a session."""
 UNHEARD_OF = 1 / 50
-"""Share of established accounts, by the rule of succession, below which a TLS fingerprint is none of theirs (of a
-browser's users: it is not that browser's). Fewer than 48 cannot say so of any."""
+"""Share of the established accounts that show a TLS fingerprint, by the rule of succession, below which one is none of
+theirs (of a browser's users: it is not that browser's). Fewer than 48 cannot say so of any."""
 FIRM = 12
 """Requests before the hours of an account say anything."""
 _BROWSERS = ("Edg", "OPR", "Firefox", "CriOS", "Chrome", "Safari")
@@ -256,9 +258,13 @@ def _both(name: object) -> tuple[str, str]:
 
 
 def _handoff(ledger: Ledger, now: float) -> Rows:
-    """Accounts that a session was handed to or from."""
-    accounts = handed.over(ledger, now)
-    return Rows("handoff", accounts, np.zeros(len(accounts), np.int64))
+    """Accounts with a session that others have too."""
+    table = ledger.pairs["session"]
+    fresh = table.last >= now - 3 * DAY
+    accounts, sessions = table.accounts[fresh], table.values[fresh]
+    holders = np.bincount(sessions)[sessions] if len(sessions) else sessions
+    handed = accounts[(holders >= 2) & (holders <= HANDED_TO)]
+    return _once("handoff", handed, np.zeros(len(handed), np.int64))
 
 
 def _reaction(ledger: Ledger) -> Rows:

@@ -28,7 +28,7 @@ CERTAIN = 100
 """Sightings that make sure whether people are at an address; as many others make it doubtful again."""
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
-_FLOATS = dict.fromkeys(("created", "first", "last", "settled", "told", "accused", "cleared", "handed"), np.nan)
+_FLOATS = dict.fromkeys(("created", "first", "last", "settled", "told", "accused", "cleared"), np.nan)
 _INTS = {"card": -1, "iin": -1, "issuer": -1, "funding": -1, "organisation": -1, "plan": -1, "disputes": 0}
 NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan")
 

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 import numpy as np
 
-from reputation.hydra import clusters, cores, counting, graph, growth, handed, handover, neighbourhoods, surprise
+from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, surprise
 from reputation.hydra.background import Background, habits
 from reputation.hydra.clusters import Book, Found, Kept
 from reputation.hydra.columns import Floats, Ints, Mask, tallied
@@ -20,7 +20,7 @@ from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.links import Cluster, Evidence, Links, Neighbourhood, Standing
-from reputation.hydra.overt import Places, applied, invoiced, most_seen
+from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
 from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, Order, Part, Sighting
 from reputation.hydra.surprise import Cell, Pools
@@ -35,7 +35,8 @@ BARE = 0.1
 
 
 MOST_CELLS = 4000
-"""Cells that an epoch makes cores of: what weaker ones hold overlaps with them."""
+"""Cells that an epoch makes cores of: what weaker ones hold overlaps with them, and who is in one place is not asked
+of more."""
 SESSION = FAMILIES.index("session")
 HANDED = 20
 """Accounts in corroborated rings of sessions from which on nobody with a handed session counts as normal."""
@@ -98,7 +99,6 @@ class Linker:
         if now - self.tidied >= HOUR:
             ledger.forget(now)
             self.tidied = now
-        handed.note(ledger, now)
         bills = invoiced(ledger)
         places = Places(ledger)
         clusters.dissolve(self.book, [name for name, kept in self.book.clusters.items() if self._at_home(kept, places)])
@@ -190,15 +190,12 @@ class Linker:
         groups = cores.from_cells(self._cells(items, searched, places), items.family(), self.ledger.size)
         among = (pools.suspects, anybody, pools.trusted)
         components = graph.candidates(items, self.ledger, among, self.settings.without)
-        apart = self._mask(component for _, component in components)
+        # who wears a rare handshake is normal until shown otherwise: it may be that of all newcomers
+        apart = self._mask(component for by, component in components if by != graph.SOFTWARE)
         everybody = habits(items, classes)
         known = everybody.among(pools.base & ~apart, pools.trusted)
-        drawn = [
-            cores.corroborated(part, by, known)
-            for by, part in components
-            if not linked[part].all() and (by == SESSION or not places.excuse(part))
-        ]
-        rings = [group for group in drawn if group and not applied(group.families, frozenset())]
+        drawn = [(by, cores.corroborated(part, by, known)) for by, part in components if not linked[part].all()]
+        rings = [group for by, group in drawn if group and not self._innocent(by, group, places)]
         groups += rings
         held = self._mask(group.members for group in groups)
         identified = [group for group in [*standing, *rings] if group.families & set(growth.IDENTIFYING)]
@@ -208,6 +205,10 @@ class Linker:
         rounds = 0 if "growth" in self.settings.without else 1 if standing else cores.ROUNDS
         grown = cores.grown(cores.merged([*standing, *groups]), known, pools.suspects, rounds)
         return [group for group in grown if SESSION in group.families or not places.one(group.members)], known
+
+    def _innocent(self, by: int, ring: Group, places: Places) -> bool:
+        """Whether what people have in common without hiding anything explains a ring that a family drew."""
+        return by != SESSION and ((by == graph.SOFTWARE and launched(ring.families)) or places.excuse(ring.members))
 
     def _mask(self, parts: Iterable[Ints]) -> Mask:
         inside = np.zeros(self.ledger.size, bool)

@@ -57,6 +57,11 @@ def applied(families: frozenset[int], kinds: frozenset[int]) -> bool:
     return families <= OF_AN_APPLICATION and DISGUISE not in kinds
 
 
+def launched(families: frozenset[int]) -> bool:
+    """Whether evidence is no more than what the users of one application have in common where it spreads by region."""
+    return families <= OF_AN_APPLICATION | {FAMILIES.index("network")}
+
+
 class Places:
     """Where accounts have been: at which /24s or /48s on whose operators people live, work or learn.
 

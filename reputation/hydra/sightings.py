@@ -10,7 +10,7 @@ from msgspec import Struct
 
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[
-    "cells", "session_rings", "device_rings", "card_rings", "handovers", "fingerprints", "meetings", "growth",
+    "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "growth",
     "neighbourhoods",
     "network", "geography", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
     "reaction", "organisation",

@@ -11,7 +11,6 @@ from reputation.hydra.graph import (
     IDENTITIES,
     components,
     fingerprint_components,
-    handed_over,
     identity_components,
     meeting_components,
 )
@@ -83,9 +82,6 @@ def test_a_handshake_that_established_accounts_have_or_too_few_could_have_draws_
     assert fingerprint_components(table, new, ~new) == []
 
 
-def test_who_had_a_session_handed_over_and_is_in_no_ring_is_one_component():
-    held = items({n: [("handoff", 0)] for n in range(12)}, 14)
-    ring = np.arange(6)
-    (loose,) = handed_over(held, np.ones(14, bool), [ring])
-    assert loose.tolist() == [6, 7, 8, 9, 10, 11]
-    assert handed_over(held, np.ones(14, bool), [np.arange(8)]) == []
+def test_established_accounts_that_show_no_handshake_say_nothing_of_any():
+    held = items({n: [("ja4", 1)] for n in range(6)} | {n: [("asn", 1)] for n in range(6, 66)}, 66)
+    assert fingerprint_components(held, np.arange(66) < 6, np.arange(66) >= 6) == []

@@ -50,6 +50,7 @@ def test_a_family_that_is_switched_off_gives_no_values():
 @pytest.mark.parametrize(
     ("sightings", "kind"),
     [
+        (both(session="s"), "handoff"),
         ([Sighting(NOW, name, asn=n) for name in "ab" for n in range(4)], "rotation"),
         ([Sighting(NOW - n * DAY, name, country="DFU"[n]) for name in "ab" for n in range(3)], "roaming"),
         ([Sighting(NOW - hour, name) for name in "ab" for hour in range(20)], "active"),

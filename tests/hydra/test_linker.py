@@ -103,47 +103,33 @@ def test_users_of_one_application_are_not_linked_by_what_it_and_its_day_have_in_
     assert not linked(linker.epoch(NOW), people)
 
 
-def few(linker):
-    """A dozen heads with a handshake that nobody else has, too few for a cell of three values."""
+def behind_homes(linker, count=12, **card):
+    """New accounts in homes of their own with a handshake that nobody else has, too few for a cell of three values."""
+    rng = random.Random(8)
     honest(linker, 150)
-    return hydra(linker, 12)
+    names = [f"r{n}" for n in range(count)]
+    for n, name in enumerate(names):
+        linker.know(Known(name, NOW - 5 * HOUR - rng.uniform(0, 2 * HOUR), "free", **card))
+        linker.see_many(
+            sightings(
+                name, rng, 8, spread=5 * HOUR, host=f"10.8.{n}.7", net=f"10.8.{n}.0/24", asn=100 + 3 * n % 40,
+                country="US", ja4="ja4-relay", user_agent="Mozilla/5.0 (Windows NT 10.0) Chrome/140.0",
+            )
+        )  # fmt: skip
+    return names
 
 
 def test_a_small_hydra_with_a_handshake_of_its_own_is_linked_by_what_else_its_heads_share():
     linker = Linker(LinkerSettings(without=("cells",)))
-    heads = few(linker)
-    links = linker.epoch(NOW)
-    assert len(linked(links, heads)) == len(heads) == len(links.members)
+    heads = behind_homes(linker, iin="533333", funding="prepaid")
+    assert sorted(linker.epoch(NOW).members) == sorted(heads)
     without = Linker(LinkerSettings(without=("cells", "fingerprints")))
-    assert not linked(without.epoch(NOW), few(without))
+    assert not linked(without.epoch(NOW), behind_homes(without, iin="533333", funding="prepaid"))
 
 
-def relayed(linker, count=24):
-    """Bought accounts of any age behind one relay's handshake; now and then two of them share a session."""
-    rng = random.Random(7)
-    names = [f"r{n}" for n in range(count)]
-    for n, name in enumerate(names):
-        linker.know(Known(name, NOW - rng.uniform(60, 600) * DAY, "free"))
-        for turn in range(3):
-            net = f"172.{20 + turn}.{n}"
-            linker.see(
-                Sighting(
-                    NOW - rng.uniform(0, 2 * DAY), name, f"{net}.9", f"{net}.0/24", 900 + 7 * n % 50 + turn,
-                    "UBF"[turn], "residential", "ja4-relay", "acme-cli/2.0", session=f"p{n // 2}-{turn}",
-                )
-            )  # fmt: skip
-    return names
-
-
-def test_accounts_that_hand_sessions_over_in_pairs_are_linked_by_what_else_they_share():
-    linker = Linker(LinkerSettings(without=("fingerprints",)))
-    people, heads = honest(linker), relayed(linker)
-    links = linker.epoch(NOW)
-    assert len(linked(links, heads)) == len(heads)
-    assert not linked(links, people)
-    without = Linker(LinkerSettings(without=("fingerprints", "handovers")))
-    honest(without)
-    assert not linked(without.epoch(NOW), relayed(without))
+def test_newcomers_with_a_handshake_and_a_day_of_their_own_are_users_of_one_application():
+    linker = Linker()
+    assert not linked(linker.epoch(NOW), behind_homes(linker))
 
 
 def test_proven_accounts_and_payers_are_not_linked_by_network_and_software_alone():
