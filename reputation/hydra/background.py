@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import Floats, Ints, Mask, run_starts, spans, stable_order
+from reputation.hydra.columns import Floats, Ints, Mask, runs, spans, stable_order
 from reputation.hydra.families import INDEX
 from reputation.hydra.items import Items
 
@@ -88,10 +88,9 @@ class Habits(NamedTuple):
 
 def _partition(of: Ints, who: Ints, held: Ints, pools: tuple[Mask, Mask]) -> Partition:
     classes = int(of.max(initial=0)) + 1
-    keys = np.append(np.sort(held * classes + of[who]), np.iinfo(np.int64).max)  # so that every search ends inside
-    starts = run_starts(keys)
-    counts = np.diff(np.append(starts, len(keys)))
-    return Partition(of, keys[starts], counts, np.stack([np.bincount(of[pool], minlength=classes) for pool in pools]))
+    rows = np.append(np.sort(held * classes + of[who]), np.iinfo(np.int64).max)  # so that every search ends inside
+    keys, counts = runs(rows)
+    return Partition(of, keys, counts, np.stack([np.bincount(of[pool], minlength=classes) for pool in pools]))
 
 
 def habits(items: Items, of: tuple[Ints, ...]) -> Habits:

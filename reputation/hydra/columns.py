@@ -102,7 +102,7 @@ class PairTable:
         order = np.argsort(packed)
         packed, at = packed[order], at[there][order]
         starts = run_starts(packed)
-        counts = np.diff(np.append(starts, len(packed)))
+        counts = run_lengths(starts, len(packed))
         self._merge(packed[starts], counts, np.minimum.reduceat(at, starts), np.maximum.reduceat(at, starts))
 
     def trim(self, since: float, gone: Mask | None = None) -> None:
@@ -124,7 +124,7 @@ class PairTable:
         if not len(starts):
             return np.zeros(0, bool)
         earliest = np.minimum.reduceat(self.first, starts)
-        first: Mask = self.first == np.repeat(earliest, np.diff(np.append(starts, len(accounts))))
+        first: Mask = self.first == np.repeat(earliest, run_lengths(starts, len(accounts)))
         return first
 
     def _merge(self, keys: Ints, counts: Ints, first: Floats, last: Floats) -> None:
@@ -166,6 +166,18 @@ class PairTable:
 def run_starts(groups: npt.NDArray[Any]) -> Ints:
     """Where each run of equal values begins."""
     return np.flatnonzero(np.append(True, groups[1:] != groups[:-1])[: len(groups)])
+
+
+def run_lengths(starts: Ints, rows: int) -> Ints:
+    """How long each run is that begins there, among so many rows."""
+    lengths: Ints = np.diff(np.append(starts, rows))
+    return lengths
+
+
+def runs(keys: Ints) -> tuple[Ints, Ints]:
+    """The different keys of a sorted array, and how often each comes."""
+    starts = run_starts(keys)
+    return keys[starts], run_lengths(starts, len(keys))
 
 
 def tallied(values: Ints, width: int) -> tuple[Ints, Ints]:
@@ -230,4 +242,4 @@ def rank_in_group(groups: Ints) -> Ints:
     if not len(groups):
         return np.zeros(0, np.int64)
     starts = run_starts(groups)
-    return np.arange(len(groups)) - np.repeat(starts, np.diff(np.append(starts, len(groups))))
+    return np.arange(len(groups)) - np.repeat(starts, run_lengths(starts, len(groups)))

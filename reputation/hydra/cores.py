@@ -6,7 +6,7 @@ import numpy as np
 
 from reputation.hydra import growth, surprise
 from reputation.hydra.background import Background
-from reputation.hydra.columns import Floats, Ints, Mask, run_starts, spans
+from reputation.hydra.columns import Floats, Ints, Mask, runs, spans
 from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES
 from reputation.hydra.surprise import Cell
@@ -61,9 +61,7 @@ def cell_odds(cell: Cell) -> float:
 def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     """A component drawn by one family is a core if two other families show it too, or one where `by` identifies."""
     begin, end = (np.searchsorted(known.items.accounts, component, side) for side in ("left", "right"))
-    rows = np.sort(known.items.items[spans(begin, end - begin)])
-    starts = run_starts(rows)
-    held, count = rows[starts], np.diff(np.append(starts, len(rows)))
+    held, count = runs(np.sort(known.items.items[spans(begin, end - begin)]))
     expected = _expected(component, held, known)
     share = count / len(component)
     nats = len(component) * divergence(share, expected)

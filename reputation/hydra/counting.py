@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, run_starts, sorted_together, spans
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, run_lengths, run_starts, runs, sorted_together, spans
 
 FEWEST = 5
 BLOCK = 2_000_000
@@ -109,7 +109,7 @@ def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
             break
     row_keys, row_accounts = sorted_together(_joined(keys), _joined(accounts))
     begin = run_starts(row_keys)
-    holders = np.diff(np.append(begin, len(row_keys)))
+    holders = run_lengths(begin, len(row_keys))
     normal = base[row_accounts]
     unlinked = np.add.reduceat(normal, begin, dtype=np.int64) if len(begin) else holders
     often = holders >= FEWEST
@@ -129,7 +129,7 @@ def _joined(parts: list[npt.NDArray[Any]]) -> Ints:
 def _blocks(table: Table, size: int) -> Iterator[Table]:
     """The table cut between accounts, so that each part has about `size` pairs of rows."""
     starts = run_starts(table.accounts)
-    sizes = np.diff(np.append(starts, len(table.accounts)))
+    sizes = run_lengths(starts, len(table.accounts))
     block = np.cumsum(sizes * (sizes - 1) // 2) // size
     cuts = [*starts[np.flatnonzero(np.append(True, np.diff(block) > 0)[: len(starts)])].tolist(), len(table.accounts)]
     for begin, end in pairwise(cuts):
@@ -152,20 +152,14 @@ def _pair_keys(table: Table) -> tuple[Ints, Ints]:
     return table.held[first] << LOW | table.held[second], table.accounts[first]
 
 
-def _runs(keys: Ints) -> tuple[Ints, Ints]:
-    """Distinct keys of a sorted array, and how often each comes."""
-    starts = run_starts(keys)
-    return keys[starts], np.diff(np.append(starts, len(keys)))
-
-
 def _tallied(blocks: Iterable[Ints]) -> tuple[Ints, Ints]:
     """Distinct keys of all blocks, sorted, and how often each comes."""
     keys = counts = np.zeros(0, np.int64)
     for block in blocks:
-        fresh, often = _runs(np.sort(block))
+        fresh, often = runs(np.sort(block))
         both, weights = np.concatenate([keys, fresh]), np.concatenate([counts, often])
         order = np.argsort(both, kind="stable")
-        keys, times = _runs(both[order])
+        keys, times = runs(both[order])
         counts = np.add.reduceat(weights[order], np.cumsum(times) - times) if len(keys) else counts
     return keys, counts
 

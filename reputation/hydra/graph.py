@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import Ints, Mask, numbered, run_starts, sorted_together, spans, stable_order
+from reputation.hydra.columns import Ints, Mask, numbered, run_lengths, run_starts, sorted_together, spans, stable_order
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, FAMILY, INDEX
 from reputation.hydra.items import UNHEARD_OF, Items
@@ -103,7 +103,7 @@ def meeting_components(items: Items, suspects: Mask, operator: Ints) -> list[Int
     fresh = np.append(True, (pairs[1:] != pairs[:-1]) | (met[1:] != met[:-1]))
     pairs = pairs[fresh]  # one row for each operator on which two met
     starts = run_starts(pairs)
-    often = pairs[starts[np.diff(np.append(starts, len(pairs))) >= MEETINGS]]
+    often = pairs[starts[run_lengths(starts, len(pairs)) >= MEETINGS]]
     return components(often // size, often % size)
 
 

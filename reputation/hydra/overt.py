@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Ints, Mask, joined, run_starts, spans
+from reputation.hydra.columns import LOW, Ints, Mask, joined, run_lengths, run_starts, spans
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, INDEX
 from reputation.hydra.ledger import Ledger
@@ -127,7 +127,7 @@ class Places:
         pairs = np.repeat((of * self._width).astype(np.uint32), count) + self._nets[spans(begin, count)]
         pairs.sort()
         starts = run_starts(pairs)
-        held = np.diff(np.append(starts, len(pairs)))
+        held = run_lengths(starts, len(pairs))
         shared = held > 1  # a network with one of them decides nothing
         held, (of, net) = held[shared], np.divmod(pairs[starts[shared]].astype(np.int64), self._width)
         lived_in = self._inhabited(net)
@@ -171,7 +171,7 @@ def most_seen(ledger: Ledger, kind: str) -> Ints:
     accounts = table.accounts
     starts = run_starts(accounts)
     if len(starts):
-        most = np.repeat(np.maximum.reduceat(table.count, starts), np.diff(np.append(starts, len(accounts))))
+        most = np.repeat(np.maximum.reduceat(table.count, starts), run_lengths(starts, len(accounts)))
         often = table.count == most  # of several that are, the last one stands
         of[accounts[often]] = table.values[often] + 1
     return of
