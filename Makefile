@@ -8,7 +8,7 @@ LITELLM := .venv-litellm
 APT_RUN := python3-venv
 APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime
 
-.PHONY: setup interpreted run test protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
+.PHONY: setup interpreted run test test-long protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.compiled
@@ -24,9 +24,14 @@ run: setup
 
 test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy
 	requirements/apt $(APT_TEST)
-	$(BIN)/python -m pytest -m "not gateway" -q
-	$(BIN)/python -m pytest -m gateway -q
+	$(BIN)/python -m pytest -m "not gateway and not long" -q
+	$(BIN)/python -m pytest -m "gateway and not long" -q
 	@echo 'All tests passed. Next: make run, or make lint before a commit.'
+
+# The long trials whole: kills, interleavings, floods, steps of the clock. `make test` runs a sample of each.
+test-long: $(VENV)/.test $(VENV)/.compiled
+	requirements/apt $(APT_TEST)
+	$(BIN)/python -m pytest -m long -q
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check
