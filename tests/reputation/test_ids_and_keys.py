@@ -1,5 +1,6 @@
 """Ids that sort by time, and keys as hashes that tell nothing without the hash key."""
 
+import itertools
 import re
 
 import pytest
@@ -29,6 +30,22 @@ def test_a_ulid_begins_with_its_time():
 
 def test_two_processes_do_not_name_alike():
     assert Ulids()(NOW) != Ulids()(NOW)
+
+
+def test_no_id_can_be_guessed_from_another():
+    """Every id has 13 characters of its own, also within one millisecond, and each of them takes all 32 values."""
+    ulids = Ulids()
+    drawn = [ulids(NOW)[-13:] for _ in range(4000)]
+    assert len(set(drawn)) == 4000
+    assert all(len(set(column)) == 32 for column in zip(*drawn, strict=True))
+    for one, other in itertools.pairwise(drawn):
+        assert sum(a == b for a, b in zip(one, other, strict=True)) < 9
+
+
+def test_an_id_s_time_may_go_back_and_it_is_still_another():
+    ulids = Ulids()
+    ids = [ulids(NOW - i % 2) for i in range(1000)]
+    assert len(set(ids)) == 1000
 
 
 @given(st.integers(1, 10**12), st.floats(0, 253402300799))
