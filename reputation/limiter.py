@@ -41,6 +41,7 @@ from reputation.recent_verdicts import RecentVerdicts
 from reputation.score import Score, risk
 from reputation.signals.seen import Seen
 from reputation.stores.memory import Row, TenantState
+from reputation.strays import Strays
 from reputation.tenants import Tenant
 from reputation.tuning.exceptions import Allow, Exceptions
 from reputation.witness import Witness, network_of
@@ -313,11 +314,13 @@ class Limiter:
 
     def __init__(self, tenants: dict[str, TenantLimiter]) -> None:
         self.tenants = tenants
+        self.strays = Strays()
 
     def tenant(self, name: str) -> TenantLimiter:
         """Find a tenant's limiter. Raises NotFound for a tenant that no configuration names."""
         found = self.tenants.get(name)
         if found is None:
+            self.strays.note("tenant", name, "name a tenant of the configuration, or add this one to it")
             raise NotFound(f"no tenant is called {name!r}; `headcount config show` lists those that are", "/tenant")
         return found
 

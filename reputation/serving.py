@@ -62,6 +62,7 @@ class Serving:
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
         self.journal = log
+        limiter.strays.tell = log.warning
         self._reload_failures = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -141,6 +142,7 @@ class Serving:
         yield counter("headcount_decisions_logged", "Decision log lines written.", self.decisions.written)
         yield counter("headcount_decisions_dropped", "Decision log lines dropped.", self.decisions.dropped)
         yield counter("headcount_reload_failures", "Reloads that kept the old state.", self._reload_failures)
+        yield counter("headcount_strays", "Requests of an unknown tenant or domain.", self.limiter.strays.count)
         yield counter("headcount_geoip_failures", "Look-ups that met a corrupt place.", self.addresses.failures)
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
         yield from trial_metrics(sorted(self.tuning.trials.items()))

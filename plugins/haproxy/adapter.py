@@ -47,9 +47,12 @@ def as_header(name: bytes, value: Value) -> tuple[bytes, bytes]:
 
 
 def as_message(message: Message, peer: str) -> HttpMessage:
-    """The spoe-message as the HTTP message that a check is made of. An argument without a value is not there."""
+    """The spoe-message as the HTTP message that a check is made of. An argument without a value is not there.
+
+    A tenant without a value is not the default one: the sample that should have named it found none.
+    """
     lines = [as_header(name, value) for name, value in message.args if value is not None]
-    known = dict(lines)
+    known = {**{name.lower(): b"" for name, _ in message.args if name.lower() == TENANT}, **dict(lines)}
     return HttpMessage(known.get(METHOD, b""), PREFIX + known.get(TENANT, WITHOUT_TENANT), lines, b"", peer)
 
 

@@ -23,6 +23,8 @@ RLS = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 ADAPTERS = {AUTHZ: "plugins.envoy.grpc_authz", RLS: "plugins.envoy.rls"}
 TENANT = b"x-headcount-tenant"
 ANY_TENANT = "default"
+"""The tenant of an ext_authz call that names none at all."""
+DOMAIN_FIX = "list it in the gateway.envoy.domains of the tenant that it belongs to"
 MOST_BODY = 64 * 1024
 PROTOBUF = b"application/x-protobuf"
 TYPES = frozenset({PROTOBUF, b"application/protobuf", b"application/grpc", b"application/grpc+proto"})
@@ -61,7 +63,8 @@ class EnvoyCalls:
         adapter, body, reply = _opened(AUTHZ, message)
         asked = adapter.decode(body)
         try:
-            tenant = self._limiter.tenant(adapter.tenant_of(asked) or _header(message, TENANT) or ANY_TENANT)
+            named = adapter.tenant_of(asked)
+            tenant = self._limiter.tenant((_header(message, TENANT) or ANY_TENANT) if named is None else named)
             check = _well_read(lambda: adapter.read(asked, tenant.tenant.name, tenant.tenant.settings.gateway))
             return then(self._judge(check), lambda verdict: reply(adapter.answer(verdict)))
         except Problem as problem:
@@ -89,7 +92,7 @@ class EnvoyCalls:
 def tenant_of(limiter: Limiter, domain: str, named: str = "") -> TenantLimiter:
     """Find whose domain it is: the tenant that Envoy's operator named, that of its name, that which lists it.
 
-    A domain that is nobody's is the tenant's `default`, if there is one. Raises NotFound.
+    Raises NotFound for a domain that is nobody's: no tenant stands in for another.
     """
     tenants = limiter.tenants
     if named:
@@ -99,9 +102,8 @@ def tenant_of(limiter: Limiter, domain: str, named: str = "") -> TenantLimiter:
     for tenant in tenants.values():
         if domain in tenant.tenant.settings.gateway.envoy.domains:
             return tenant
-    if ANY_TENANT in tenants:
-        return tenants[ANY_TENANT]
-    raise NotFound(f"no tenant has the domain {domain[:256]!r}; name it in its gateway.envoy.domains", "/domain")
+    limiter.strays.note("domain", domain, DOMAIN_FIX)
+    raise NotFound(f"no tenant has the domain {domain[:256]!r}; {DOMAIN_FIX}", "/domain")
 
 
 def _opened(method: bytes, message: HttpMessage) -> tuple[ModuleType, bytes, Callable[[bytes], Reply]]:

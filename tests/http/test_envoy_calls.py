@@ -79,13 +79,52 @@ def test_a_framed_body_is_answered_with_a_frame_and_with_the_type_it_came_with(r
     [
         ("acme", (), "acme"),
         ("shop", (), "acme"),
-        ("anybody", (), "default"),
+        ("default", (), "default"),
         ("anybody", ((b"x-headcount-tenant", b"acme"),), "acme"),
     ],
 )
 def test_the_domain_tells_the_tenant(routes, domain, header, tenant):
     post(routes, RLS, limited(domain).SerializeToString(), PROTOBUF, *header)
     assert {name for name, one in routes.limiter.tenants.items() if len(one.state.strangers)} == {tenant}
+
+
+@pytest.mark.parametrize("domain", ["", "defualt", "Default", "default ", "*", "shop,default"])
+def test_a_domain_that_is_nobody_s_is_stopped_told_and_judged_by_no_tenant(routes, domain):
+    """A failed call would pass where Envoy fails open, and another tenant's limits are not this domain's."""
+    told = []
+    routes.limiter.strays.tell = lambda event, **fields: told.append((event, fields["name"]))
+    for _ in range(3):
+        answer = RateLimitResponse.FromString(post(routes, RLS, limited(domain).SerializeToString()).body)
+        assert answer.overall_code == RateLimitResponse.OVER_LIMIT
+        assert b"gateway.envoy.domains" in answer.raw_body
+    assert not any(len(one.state.strangers) for one in routes.limiter.tenants.values())
+    assert (routes.limiter.strays.count, told) == (3, [("request_of_nobody", domain)])
+
+
+def test_a_domain_is_the_tenant_s_that_the_operator_maps_it_to():
+    settings = from_text('tenants: {default: {gateway: {envoy: {domains: ["", anything]}}}, acme: {}}')
+    routes = CheckRoutes(build(settings, open_addresses(settings, NOW)), lambda: NOW, Ulids(), dict, lambda *_: None)
+    for domain in ("", "anything"):
+        answer = RateLimitResponse.FromString(post(routes, RLS, limited(domain).SerializeToString()).body)
+        assert answer.overall_code == RateLimitResponse.OK
+
+
+def test_a_flood_of_unknown_domains_is_counted_and_its_log_is_bounded(routes):
+    told = []
+    routes.limiter.strays.tell = lambda event, **fields: told.append(fields["name"])
+    for number in range(500):
+        post(routes, RLS, limited(f"{number}" + "x" * 1000).SerializeToString())
+    assert routes.limiter.strays.count == 500
+    assert len(told) <= 100
+    assert all(len(name) <= 256 for name in told)
+
+
+@pytest.mark.parametrize("named", ["", "nobody"])
+def test_a_route_whose_tenant_is_empty_or_unknown_is_not_the_default_one_s(routes, named):
+    message = asked()
+    message.attributes.context_extensions["tenant"] = named
+    assert authorized(post(routes, AUTHZ, message.SerializeToString())).denied_response.status.code == 404
+    assert not any(len(one.state.strangers) for one in routes.limiter.tenants.values())
 
 
 def test_the_tenant_of_a_route_counts_before_the_header(routes):

@@ -80,11 +80,17 @@ async def test_what_cannot_be_read_is_an_error_of_the_call(channel, method, body
     assert error.value.code() == code
 
 
-@pytest.mark.parametrize(("domain", "burst"), [("default", 40), ("acme", 4), ("shop", 4), ("anybody", 40)])
+@pytest.mark.parametrize(("domain", "burst"), [("default", 40), ("acme", 4), ("shop", 4)])
 async def test_a_stream_s_domain_tells_the_tenant(channel, domain, burst):
     stream, first = quotas(channel, domain)
     await stream.write(first)
     assert await burst_of(stream) == burst
+
+
+async def test_a_stream_of_a_domain_that_is_nobody_s_ends_and_gets_no_other_tenant_s_quotas(channel):
+    stream, first = quotas(channel, "anybody")
+    await stream.write(first)
+    assert await stream.code() == grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_second_stream_is_told_its_half_and_so_is_the_first_and_the_whole_when_it_goes(channel):

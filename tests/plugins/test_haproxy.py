@@ -61,6 +61,12 @@ def test_without_a_tenant_it_is_the_default_one() -> None:
     assert read(ARGS[1:]).tenant == "default"
 
 
+@pytest.mark.parametrize("empty", [None, b""])
+def test_a_tenant_that_the_sample_did_not_find_is_not_the_default_one(empty: bytes | None) -> None:
+    """`tenant=fe_name,map(…)` without a match names nobody, so the request is stopped with 400."""
+    assert adapter.as_message(Message(b"check", ((b"Tenant", empty), *ARGS[1:])), "").target == b"/gateway/haproxy/"
+
+
 def test_numbers_and_truth_values_are_printed() -> None:
     """As facts, for one: an operator may map an argument to a member of a check."""
     facts = {"settled": "account.payment.settled_usd", "verified": "account.organisation.verified"}

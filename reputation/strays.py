@@ -1,0 +1,31 @@
+"""Requests in the name of nobody: a tenant, or a domain of Envoy's, that no configuration knows. Bounded."""
+
+from typing import Protocol
+
+MOST_TOLD = 64
+"""Different names that are logged, each once; all of them are counted."""
+LONGEST_TOLD = 256
+
+
+class Tell(Protocol):
+    """A logger's method for one level."""
+
+    def __call__(self, event: str, **fields: str) -> object: ...
+
+
+class Strays:
+    """Counts requests that nobody's settings can judge, and tells each new name to the operator's log."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.tell: Tell | None = None
+        self._told: set[tuple[str, str]] = set()
+
+    def note(self, kind: str, name: str, fix: str) -> None:
+        """Note one request. kind: what the name is, such as `tenant`; fix: what the operator can do."""
+        self.count += 1
+        told = (kind, name[:LONGEST_TOLD])
+        if self.tell is None or told in self._told or len(self._told) >= MOST_TOLD:
+            return
+        self._told.add(told)
+        self.tell("request_of_nobody", kind=kind, name=told[1], fix=fix)
