@@ -16,7 +16,8 @@ from benchmarks.shared_servers import free_ports, running
 from geoip.book import AddressBook
 from reputation.config import DEFAULT
 from reputation.hydra.sightings import Known, Sighting
-from reputation.linker_process import Answer, Batch, Desk
+from reputation.linker_desk import Desk
+from reputation.linker_process import Answer, Batch
 from reputation.sidecar import build
 from reputation.stores.redis_server import RedisServer, connect
 from reputation.tenant_linking import TenantLinking

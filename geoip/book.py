@@ -12,6 +12,8 @@ from geoip.readers import BROKEN, SLOW_READER, Database, DatabaseError, open_dat
 EMBEDDED: Final = Path(geoip.__path__[0]) / "data" / "headcount.mmdb"  # compiled, __file__ is not where this stands
 CACHE_SIZE: Final = 65536
 """Addresses kept ready; about 370 bytes each, so 24 MB when full."""
+AGED_EVERY: Final = 3600.0
+"""Seconds between two looks at how old the databases are."""
 
 # Where databases disagree, a kind that hides who is behind the address tells more than the sort of its
 # network: a VPN exit stands in a hosting network. Next the surer one counts, then the order of this table.
@@ -27,6 +29,8 @@ _RANK: Final[dict[Kind, int]] = {
     "residential": 0,
 }
 _HIDES: Final = 10
+_OUTDATED: Final = 0.5
+"""Freshness below which a kind that hides people has no precedence any more: addresses change hands."""
 
 
 class Loaded(NamedTuple):
@@ -98,7 +102,8 @@ class AddressBook:
 
     def __init__(self, databases: Iterable[Database] = (), now: float = 0.0, cache_size: int = CACHE_SIZE) -> None:
         self._cache = _Cache(cache_size)
-        self._databases: tuple[tuple[Database, bool], ...] = ()
+        self._databases: tuple[tuple[Database, float], ...] = ()
+        self._aged = 0.0
         self.failures = 0
         self.swap(databases, now)
 
@@ -139,13 +144,17 @@ class AddressBook:
     def swap(self, databases: Iterable[Database], now: float) -> None:
         """Put open databases in the place of the present ones, which are closed."""
         previous = [database for database, _ in self._databases]
-        self._databases = tuple((database, database.is_stale(now)) for database in databases)
+        self._databases = tuple((database, database.freshness(now)) for database in databases)
+        self._aged = now
         self._cache.clear()
         _close(database for database in previous if database not in self.databases)
 
     def age(self, now: float) -> None:
-        """Judge anew which databases are stale; to be called about once a day."""
-        judged = tuple((database, database.is_stale(now)) for database in self.databases)
+        """Judge anew how far each database still counts, if an hour has passed since the last time."""
+        if 0.0 <= now - self._aged < AGED_EVERY:
+            return
+        self._aged = now
+        judged = tuple((database, database.freshness(now)) for database in self.databases)
         if judged != self._databases:
             self._databases = judged
             self._cache.clear()
@@ -156,7 +165,7 @@ class AddressBook:
 
     @property
     def stale(self) -> tuple[Database, ...]:
-        return tuple(database for database, stale in self._databases if stale)
+        return tuple(database for database, freshness in self._databases if freshness < 1.0)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -170,31 +179,37 @@ class AddressBook:
 
     def _gather(self, address: Address) -> AddressFacts:
         known: Found = {}
-        for database, stale in self._databases:
+        for database, freshness in self._databases:
             try:
                 found = database.find(address)
             except BROKEN:
                 self.failures += 1
                 continue
-            if found and not known:  # mostly one database knows it all
-                known = {**found, "stale": True} if stale else found
+            if found and freshness < 1.0:
+                found = {**found, "stale": True, "asn_freshness": freshness, "kind_freshness": freshness}
+            if not known:  # mostly one database knows it all
+                known = found
             elif found:
                 known = _together(known, found)
-                known["stale"] = stale or known.get("stale", False)
         return AddressFacts(address.text, scope_of(address), host_key(address), network_key(address), **known)
 
 
 def _together(known: Found, found: Found) -> Found:
     """Add one database's findings to what those before it knew."""
     both = {**found, **known}
-    if "kind" in known and "kind" in found and _weight(found) > _weight(known):
+    kind = known
+    if "kind" in found and ("kind" not in known or _weight(found) > _weight(known)):
+        kind = found
         both["kind"], both["kind_confidence"] = found["kind"], found["kind_confidence"]
+    both["kind_freshness"] = kind.get("kind_freshness", 1.0)
+    both["asn_freshness"] = (known if "asn" in known else found).get("asn_freshness", 1.0)
+    both["stale"] = known.get("stale", False) or found.get("stale", False)
     return both
 
 
 def _weight(found: Found) -> tuple[bool, float, int]:
-    rank = _RANK[found["kind"]]
-    return rank > _HIDES, found["kind_confidence"], rank
+    rank, freshness = _RANK[found["kind"]], found.get("kind_freshness", 1.0)
+    return rank > _HIDES and freshness >= _OUTDATED, found["kind_confidence"] * freshness, rank
 
 
 def _close(databases: Iterable[Database]) -> None:

@@ -13,9 +13,11 @@ from rich.table import Table
 from geoip.book import EMBEDDED, AddressBook
 from geoip.facts import AddressFacts, Kind, host_text, network_text
 from geoip.lists import CONFIDENCE, ListError, compile_lists
+from geoip.losses import LossError
 from geoip.readers import Database, DatabaseError
 
 _KINDS: Final[dict[str, Kind]] = {kind: kind for kind in get_args(Kind)}
+_NAMED: Final = 5
 
 _databases = click.option(
     "--database",
@@ -54,17 +56,19 @@ def lookup(addresses: tuple[str, ...], paths: tuple[Path, ...], *, embedded: boo
 @click.argument("lists", metavar="KIND=FILE...", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The MMDB file to write.")
 @click.option("--confidence", default=CONFIDENCE, show_default=True, type=click.IntRange(1, 100), help="In percent.")
+@click.option("--force", is_flag=True, help="Write it although a list is empty or most of it is lost.")
 @_as_json
-def build(lists: tuple[str, ...], out: Path, confidence: int, *, as_json: bool) -> None:
+def build(lists: tuple[str, ...], out: Path, confidence: int, *, force: bool, as_json: bool) -> None:
     """Compile lists of networks into one database.
 
     A list has one network, address or AS number a line; # and ; start a comment. KIND is one of tor, vpn,
-    proxy, relay, hosting, education, mobile, residential and business.
+    proxy, relay, hosting, education, mobile, residential and business. A list that is empty, and a database that
+    knows less than a fifth of the networks of a kind that the one in its place knows, are errors.
     """
     pairs = [_pair(text) for text in lists]
     try:
-        compiled = compile_lists(pairs, out, time.time(), confidence)
-    except ListError as error:
+        compiled = compile_lists(pairs, out, time.time(), confidence, force=force)
+    except (ListError, LossError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
@@ -72,6 +76,9 @@ def build(lists: tuple[str, ...], out: Path, confidence: int, *, as_json: bool) 
         _print_json({"path": str(out), **compiled._asdict()})
     else:
         click.echo(f"{out}: {compiled.ranges:,} ranges from {compiled.entries:,} entries")
+        if compiled.left_out:
+            some = ", ".join(compiled.left_out[:_NAMED])
+            click.echo(f"{len(compiled.left_out):,} match no address as addresses are counted: {some}", err=True)
 
 
 @geoip.command()

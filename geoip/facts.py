@@ -4,15 +4,15 @@ The text of an address becomes an `AddressFacts` in two steps: `parse` and the k
 databases (book.py) add what they know.
 """
 
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Final
 
-from geoip.known import AddressFacts, Kind, Scope
+from geoip.known import LISTED, AddressFacts, Kind, Scope
 
 __all__ = [
-    "Address", "AddressFacts", "Kind", "Scope", "host_key", "host_text", "host_text_of", "network_key", "network_text",
-    "network_text_of", "parse", "plain_facts", "scope_of",
+    "LISTED", "Address", "AddressFacts", "CarrierError", "Kind", "Scope", "counted_network", "host_key", "host_text",
+    "host_text_of", "network_key", "network_text", "network_text_of", "parse", "plain_facts", "scope_of",
 ]  # fmt: skip
 
 LONGEST = 64  # no written form of one address with zone and port is longer; anything longer is malformed
@@ -101,6 +101,40 @@ _CARRIERS: Final = (
     (32, 0x20010000, 0, 0xFFFFFFFF),
 )
 _LOWEST_V6_KEY: Final = 1 << 32
+
+
+_NAME_V4: Final = "name the IPv4 networks"
+
+
+class CarrierError(ValueError):
+    """A network that no address is ever in, as addresses are counted; the text says why and what to name instead."""
+
+
+def counted_network(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """The network that addresses in this one are counted in: for IPv6 forms that carry an IPv4 address, the IPv4 one.
+
+    Raises CarrierError where that is no network: one that holds such a form and others, or names no client of Teredo.
+    """
+    if isinstance(network, IPv4Network):
+        return network
+    first, length = int(network.network_address), network.prefixlen
+    for carrier, prefix, shift, inverted in _CARRIERS:
+        if length < carrier and prefix << (128 - carrier) >> (128 - length) == first >> (128 - length):
+            whole = f"{inet_ntop(AF_INET6, (prefix << 128 - carrier).to_bytes(16))}/{carrier}"
+            raise CarrierError(
+                f"it holds {whole}, whose addresses are counted as the IPv4 addresses in them; {_NAME_V4}"
+            )
+        if length >= carrier and first >> (128 - carrier) == prefix:
+            return _carried(first, length - (96 - shift), shift, inverted)
+    return network
+
+
+def _carried(first: int, length: int, shift: int, inverted: int) -> IPv4Network:
+    if length < 0:
+        raise CarrierError(f"a client of Teredo is counted as its own IPv4 address, in the last 32 bits; {_NAME_V4}")
+    length = min(length, 32)
+    value = ((first >> shift) & 0xFFFFFFFF) ^ inverted
+    return IPv4Network((value >> (32 - length) << (32 - length), length))
 
 
 def scope_of(address: Address) -> Scope:

@@ -2,16 +2,16 @@
 
 libmaxminddb checks the metadata, and its Python extension trusts most of the rest: of 6,000 files in which
 one to eight bytes were changed at random, maxminddb 3.2.0 ended the process on 104, in look-ups by keys of
-maps that are no strings, in walks by search trees that loop. Both are ruled out here, in numpy and Python.
+maps that are no strings, in walks by search trees that loop. Both are ruled out here, in numpy and Python, and in a
+process of its own, so that whoever only looks addresses up does without numpy and without a copy of the file.
 
 The format: maxmind.github.io/MaxMind-DB, version 2.0.
 """
 
+import sys
+from array import array
 from itertools import chain
-from typing import Final, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final, NamedTuple, TypeAlias
 
 _MARKER: Final = b"\xab\xcd\xefMaxMind.com"
 _MARKER_WITHIN: Final = 128 * 1024  # bytes from the end of the file, says the format
@@ -26,7 +26,10 @@ _EXACT: Final = {3: 8, 15: 4}  # double, float
 _LONGER: Final = (0, 29, 285, 65_821)  # what a size of 29, 30 or 31 is counted from, by how many bytes follow
 _FARTHER: Final = (0, 2048, 526_336, 0)  # the same for pointers
 
-_Nodes = NDArray[np.int64]
+_Nodes: TypeAlias = "array[int]"
+_WORD: Final = 4  # bytes that a record is widened to
+_HIGH_NIBBLE: Final = bytes(byte >> 4 for byte in range(256))
+_LOW_NIBBLE: Final = bytes(byte & 15 for byte in range(256))
 
 
 class DamagedError(Exception):
@@ -51,7 +54,7 @@ def check(file: memoryview) -> None:
     _check_depth(left, right, parts)
     walk = _Walk(file, *parts.data)
     for offset in offsets[:: 1 + len(offsets) // _SAMPLED]:
-        walk.value(int(offset))
+        walk.value(offset)
 
 
 def _parts(file: memoryview) -> _Parts:
@@ -85,41 +88,43 @@ def _numbers(file: memoryview, start: int) -> dict[bytes, int]:
 
 def _tree(file: memoryview, parts: _Parts) -> tuple[_Nodes, _Nodes]:
     """The left and the right records of all nodes."""
-    width = parts.record // 4
-    tree = np.frombuffer(file, np.uint8, parts.nodes * width).reshape(-1, width)
-    half = parts.record // 8
-    left, right = _joined(tree[:, :half]), _joined(tree[:, -half:])
+    width, half = parts.record // 4, parts.record // 8
+    tree = bytes(file[: parts.nodes * width])
+    left = [tree[at::width] for at in range(half)]
+    right = [tree[at::width] for at in range(width - half, width)]
     if parts.record == 28:  # the byte in the middle has the highest four bits of both
-        left |= (tree[:, 3] & 0xF0).astype(np.int64) << 20
-        right |= (tree[:, 3] & 0x0F).astype(np.int64) << 24
-    return left, right
+        middle = tree[3::width]
+        left.insert(0, middle.translate(_HIGH_NIBBLE))
+        right.insert(0, middle.translate(_LOW_NIBBLE))
+    return _joined(left), _joined(right)
 
 
-def _joined(columns: NDArray[np.uint8]) -> _Nodes:
+def _joined(columns: list[bytes]) -> _Nodes:
     """Bytes, the highest first, as one number a row."""
-    value = np.zeros(len(columns), np.int64)
-    for column in columns.T:
-        value <<= 8
-        value |= column
+    words = bytearray(_WORD * len(columns[0]))
+    for place, column in enumerate(columns, _WORD - len(columns)):
+        words[place::_WORD] = column
+    value = array("I", bytes(words))
+    if sys.byteorder == "little":
+        value.byteswap()
     return value
 
 
-def _data_offsets(left: _Nodes, right: _Nodes, parts: _Parts) -> _Nodes:
+def _data_offsets(left: _Nodes, right: _Nodes, parts: _Parts) -> list[int]:
     """Where the data of the networks starts, in order, each place once."""
-    pointers = np.concatenate([left[left > parts.nodes], right[right > parts.nodes]])
-    offsets: _Nodes = np.unique(pointers) - parts.nodes - _SEPARATOR + parts.data[0]
-    if len(offsets) and (offsets[0] < parts.data[0] or offsets[-1] >= parts.data[1]):
+    nodes, shift = parts.nodes, parts.data[0] - parts.nodes - _SEPARATOR
+    offsets = [pointer + shift for pointer in sorted({pointer for pointer in chain(left, right) if pointer > nodes})]
+    if offsets and (offsets[0] < parts.data[0] or offsets[-1] >= parts.data[1]):
         raise DamagedError("corrupt: its search tree points outside the data")
     return offsets
 
 
 def _check_depth(left: _Nodes, right: _Nodes, parts: _Parts) -> None:
     """Level by level from the root: after as many levels as an address has bits no node is left."""
-    level = np.zeros(1, np.int64)
+    nodes, level = parts.nodes, {0}
     for _ in range(parts.bits):
-        below = np.concatenate([left[level], right[level]])
-        level = np.unique(below[below < parts.nodes])
-        if not len(level):
+        level = {below for node in level for below in (left[node], right[node]) if below < nodes}
+        if not level:
             return
     raise DamagedError("corrupt: its search tree loops")
 

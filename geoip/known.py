@@ -1,6 +1,6 @@
 """What can be known about an address: the types. facts.py makes them, databases fill them."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -17,6 +17,9 @@ Scope = Literal[
 ]
 Kind = Literal["tor", "vpn", "proxy", "relay", "hosting", "mobile", "education", "business", "residential"]
 
+LISTED: Final = 0.9
+"""Confidence in a kind that a database states outright; even the best lists are out of date in places."""
+
 
 class AddressFacts(Struct, frozen=True, gc=False):
     """Everything known about one address. None means "not known", which is neutral.
@@ -30,6 +33,7 @@ class AddressFacts(Struct, frozen=True, gc=False):
     anonymiser_confidence: 1 to 99 percent, as MaxMind gives it. user_count: users seen on this /32 (v6: /64) in a day.
     static_score: 0 to 100, higher is longer in the same hands.
     stale: a database that supplied one of these facts is older than it should be.
+    asn_freshness, kind_freshness: how far that fact still counts: 1, or less from a stale database.
     """
 
     ip: str
@@ -45,3 +49,5 @@ class AddressFacts(Struct, frozen=True, gc=False):
     user_count: int | None = None
     static_score: float | None = None
     stale: bool = False
+    asn_freshness: float = 1.0
+    kind_freshness: float = 1.0

@@ -13,10 +13,7 @@ from collections.abc import Callable, Mapping
 from sys import intern
 from typing import Any, Final, NamedTuple, get_args
 
-from geoip.facts import Kind
-
-LISTED: Final = 0.9
-"""Confidence in a kind that a database states outright; even the best lists are out of date in places."""
+from geoip.facts import LISTED, Kind
 
 OURS: Final = "Headcount-Networks"
 _KINDS: Final = frozenset(get_args(Kind))

@@ -1,6 +1,7 @@
 """Opening MMDB files and looking addresses up in them; the only place that touches maxminddb."""
 
 import marshal
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,8 +73,15 @@ class Database(NamedTuple):
             found = self.seen[key] = find(self.layout, record)
             return found
 
-    def is_stale(self, now: float) -> bool:
-        return now - self.built > self.layout.best_before
+    def freshness(self, now: float) -> float:
+        """How far what it says still counts: 1, and once it is past its best half for each time that long again.
+
+        Rounded down to a hundredth, so that it is below 1 from the first moment and seldom another.
+        """
+        over = (now - self.built) / self.layout.best_before - 1.0
+        if over <= 0.0:
+            return 1.0
+        return float(int(100.0 * math.pow(0.5, over))) / 100.0
 
     @property
     def is_fast(self) -> bool:

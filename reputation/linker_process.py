@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from reputation.hydra.linker import Linker, LinkerSettings
-from reputation.hydra.links import NOTHING, Delta, Links, difference
+from reputation.hydra.linker_settings import LinkerSettings
+from reputation.hydra.links import Delta
 from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.witness import Note
 
@@ -81,44 +81,10 @@ def packed(batch: Batch) -> bytes:
     return msgspec.msgpack.encode(batch)
 
 
-class Desk:
-    """The linkers of all tenants, as the process sees them. Also used without a process, in tests."""
-
-    def __init__(self) -> None:
-        self._linkers: dict[str, Linker] = {}
-        self._sent: dict[str, Links] = {}
-
-    def take(self, batch: Batch) -> Answer | None:
-        """Take a batch in; answer if it asked for an epoch."""
-        if batch.fresh:
-            self._linkers.pop(batch.tenant, None)
-            self._sent.pop(batch.tenant, None)
-        linker = self._linkers.get(batch.tenant)
-        if linker is None:
-            linker = self._linkers[batch.tenant] = Linker(batch.settings)
-            if batch.book:
-                linker.restore(batch.book)
-            if batch.ledger:
-                with contextlib.suppress(ValueError):  # of another version: then sightings are gathered anew
-                    linker.take_over(batch.ledger)
-        linker.settings = batch.settings
-        for known in batch.known:
-            linker.know(known)
-        linker.see_many(batch.sightings)
-        for told in batch.told:
-            linker.outcome(told.account, told.outcome, told.at)
-        for order in batch.orders:
-            linker.order(order, batch.at)
-        if batch.epoch is None:
-            return None
-        links = linker.epoch(batch.epoch)
-        delta = difference(self._sent.get(batch.tenant, NOTHING), links)
-        self._sent[batch.tenant] = links
-        return Answer(delta, linker.export(), linker.hand_over(batch.hand_over) if batch.hand_over else b"")
-
-
 def work(connection: Connection, niceness: int) -> None:
     """Serve batches until the other end closes. niceness: added to this process's own."""
+    from reputation.linker_desk import Desk  # noqa: PLC0415 - the linker and numpy are this process's alone
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from reputation.errors import Unavailable
-from reputation.hydra.linker import LinkerSettings
+from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linker_process import Answer, Batch, LinkerDiedError, LinkerProcess, batch_of, packed

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from reputation.shared_linking import SharedLinking
 
 
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the clock for what is done once an hour: a clock that was set must not delay it."""
+
+
 class Serving:
     """What both listeners and the signals act on."""
 
@@ -111,6 +115,17 @@ class Serving:
             "linker": self.linking.there,
         }
 
+    async def watch_addresses(self) -> None:
+        """Look now and again how old the address databases are, and name one that became stale, until cancelled."""
+        told: set[str] = set()
+        while True:
+            self.addresses.age(self.clock())
+            for database in self.addresses.stale:
+                if str(database.path) not in told:
+                    self.journal.warning("geoip_stale", database=str(database.path), built=database.built)
+            told = {str(database.path) for database in self.addresses.stale}
+            await asyncio.sleep(LOOK_EVERY)
+
     async def reload(self, path: Path | None) -> bool:
         """Read configuration and databases anew; keep the old ones, and say so, if anything is wrong."""
         try:
@@ -175,8 +190,6 @@ class Serving:
         yield gauge("headcount_accounts_met", "Accounts met in traffic.", sum(len(s.met) for s in states))
         yield gauge("headcount_strangers", "Unconfirmed accounts kept.", sum(len(s.strangers) for s in states))
         crowded = sum(s.met.crowded + s.strangers.crowded + s.budgets.crowded for s in states)
-        lost = sum(tenant.repeats.lost for tenant in self.limiter.tenants.values())
-        yield counter("headcount_repeats_lost", "Request ids forgotten before their time: a repeat is charged.", lost)
         yield counter("headcount_crowded", "Newcomers that had to share a row or bucket.", crowded)
 
     def _spoe_metrics(self) -> Iterator[Metric]:

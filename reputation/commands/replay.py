@@ -61,9 +61,15 @@ def replay(
     if out.exists() and events.exists() and out.samefile(events):
         raise click.UsageError("--out is the events themselves, which would be lost")
     settings = read_settings(config)
-    limiter = build(settings, open_addresses(settings, time.time()), hash_key() or REPLAY_KEY)
+    addresses = open_addresses(settings, 0.0)
+    limiter = build(settings, addresses, hash_key() or REPLAY_KEY)
     linking = RecordedLinking(limiter, epoch, lag)
-    run = Replay(limiter, linking, reasons=reasons, skip_bad=skip_bad)
+
+    def tick(now: float) -> None:
+        addresses.age(now)  # recorded time too, so that a replay is the same next year
+        linking(now)
+
+    run = Replay(limiter, tick, reasons=reasons, skip_bad=skip_bad)
     collect_seldom()
     started = time.monotonic()
     try:

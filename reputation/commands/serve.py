@@ -174,6 +174,8 @@ async def _serve(
     await web.SockSite(runner, admin_socket).start()
     linking = asyncio.create_task(serving.linking.run())
     linking.add_done_callback(partial(_ended, log, "linking_failed"))
+    ageing = asyncio.create_task(serving.watch_addresses())
+    ageing.add_done_callback(partial(_ended, log, "ageing_failed"))
     _announce(log, settings, listen, admin)
     await _until_told(partial(serving.reload, config))
     serving.draining = True
@@ -181,7 +183,8 @@ async def _serve(
     beside = [asyncio.create_task(one.drain(settings.http.drain)) for one in serving.listeners.values() if one != check]
     cut = await check.drain(settings.http.drain) + sum(await asyncio.gather(*beside))
     linking.cancel()
-    await asyncio.gather(linking, return_exceptions=True)
+    ageing.cancel()
+    await asyncio.gather(linking, ageing, return_exceptions=True)
     await runner.cleanup()
     await serving.tuning.close()
     serving.decisions.close()

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra import growth, surprise
+from reputation.hydra import growth
 from reputation.hydra.background import Background
 from reputation.hydra.columns import Floats, Ints, Mask, runs, spans
 from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES
+from reputation.hydra.linker_settings import LIFT
 from reputation.hydra.surprise import Cell
 
 OVERLAP = 0.3
@@ -65,7 +66,7 @@ def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     expected = _expected(component, held, known)
     share = count / len(component)
     nats = len(component) * divergence(share, expected)
-    strong = (nats >= CORROBORATION) & (share >= surprise.LIFT * expected)
+    strong = (nats >= CORROBORATION) & (share >= LIFT * expected)
     families = frozenset(known.family[held[strong]].tolist()) - {by}
     if len(families) < 2 - (by in growth.IDENTIFYING):
         return None

@@ -11,7 +11,8 @@ import numpy as np
 
 from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, surprise
 from reputation.hydra.background import Background, habits
-from reputation.hydra.clusters import Book, Found, Kept
+from reputation.hydra.book import Book, Kept
+from reputation.hydra.clusters import Found
 from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.cores import Group
 from reputation.hydra.divergence import divergence
@@ -19,10 +20,11 @@ from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
+from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Cluster, Evidence, Links, Neighbourhood, Standing
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
 from reputation.hydra.reaction import Trials
-from reputation.hydra.sightings import Known, Order, Part, Sighting
+from reputation.hydra.sightings import Known, Order, Sighting
 from reputation.hydra.surprise import Cell, Pools
 
 OUTCOMES = {"chargeback": "accused", "abuse": "accused", "challenge_failed": "accused", "good": "cleared"}
@@ -42,24 +44,6 @@ HANDED = 20
 """Accounts in corroborated rings of sessions from which on nobody with a handed session counts as normal."""
 ANEW = 3 * HOUR
 """How often all links are found anew, as if there were none; between, only who is not linked yet is looked at."""
-
-
-class LinkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known.
-
-    without: detectors and families of evidence that are not used; trials: share of three-hour blocks that are trials of
-    how accounts react (see `reaction`), drawn with `key`.
-    """
-
-    purse: float = 1.0
-    prior_use: float = 10.0
-    lift: float = surprise.LIFT
-    nats: float = surprise.NATS
-    most_accounts: int = 2_000_000
-    most_unconfirmed: int = 200_000
-    without: tuple[Part, ...] = ()
-    trials: float = 0.0
-    key: bytes = b""
 
 
 class Linker:

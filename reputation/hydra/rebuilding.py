@@ -2,7 +2,7 @@
 
 import msgspec
 
-from reputation.hydra.clusters import Book, Kept, Member
+from reputation.hydra.book import Book, Kept, Member
 from reputation.hydra.links import Links
 from reputation.hydra.sightings import Order
 

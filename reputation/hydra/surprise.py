@@ -20,11 +20,8 @@ from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.counting import FEWEST, Pairs, Table, Triples, count_pairs, count_triples
 from reputation.hydra.divergence import divergence
 from reputation.hydra.items import Items, mined
+from reputation.hydra.linker_settings import LIFT, NATS
 
-LIFT = 2.0
-"""How much more frequent each value must be than expected: an effect, not noise; each member is asked beside it."""
-NATS = 25.0
-"""ln(10^6 cells looked at) + 11: below one false cell in 50,000 epochs if accounts were independent."""
 COMMON = 1 / 3
 """A value that more than a third of those above suspicion have is nobody's mark."""
 TRUSTED_ENOUGH = 30

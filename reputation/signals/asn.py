@@ -1,6 +1,7 @@
 """ASN: what became of other accounts there, and whether it hosts servers, which is weak evidence."""
 
 from reputation.events import Reason
+from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
 
 FAMILY = "asn"
@@ -12,8 +13,10 @@ def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every fa
     address = seen.address
     found = []
     if address is not None and address.kind == "hosting":
-        found.append(Reason("hosting", HOSTING_POINTS, "hosting network"))
+        sure, fresh = address.kind_confidence, address.kind_freshness
+        found.append(believed("hosting", HOSTING_POINTS, "hosting network", sure, fresh))
     if abs(seen.asn_odds) >= LEAST:
-        which = "more" if seen.asn_odds > 0 else "fewer"
-        found.append(Reason("asn_density", seen.asn_odds, f"{which} bad accounts on this ASN than elsewhere"))
+        words = f"{'more' if seen.asn_odds > 0 else 'fewer'} bad accounts on this ASN than elsewhere"
+        fresh = 1.0 if address is None else address.asn_freshness
+        found.append(believed("asn_density", seen.asn_odds, words, None, fresh))
     return found

@@ -1,6 +1,7 @@
 """Proxy network: the address is listed as VPN, proxy, Tor exit or relay; paying customers are there too."""
 
 from reputation.events import Reason
+from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
 
 FAMILY = "proxy_network"
@@ -19,4 +20,7 @@ def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every fa
     if address is None or address.kind is None:
         return []
     points, words = KIND_POINTS.get(address.kind, (0.0, None))
-    return [Reason(address.kind, points, words)] if points else []
+    if words is None:
+        return []
+    sure = address.kind_confidence if address.anonymiser_confidence is None else address.anonymiser_confidence / 100
+    return [believed(address.kind, points, words, sure, address.kind_freshness)]

@@ -5,13 +5,13 @@ verdict that it touched, and ends by itself.
 """
 
 from collections.abc import Iterable
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from socket import AF_INET6, inet_pton
 from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
-from geoip.facts import AddressFacts
+from geoip.facts import AddressFacts, CarrierError, counted_network
 from reputation.errors import Invalid
 from reputation.events import AllowRef, Text
 from reputation.facts import Facts
@@ -66,11 +66,20 @@ def _network(text: str) -> str:
         network = ip_network(text)
     except ValueError as error:
         raise Invalid(f"{error}; write a network as 203.0.113.0/24 or 2001:db8::/48", "/value") from None
+    _check_width(network)
+    try:
+        counted = counted_network(network)
+    except CarrierError as error:
+        raise Invalid(f"{text}: {error}", "/value") from None
+    _check_width(counted)
+    return str(counted)
+
+
+def _check_width(network: IPv4Network | IPv6Network) -> None:
     if network.prefixlen < WIDEST[network.version]:
         raise Invalid(
             f"wider than /{WIDEST[network.version]} is no exception any more; name smaller networks", "/value"
         )
-    return str(network)
 
 
 def _asn(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from sidecar_process import running_sidecar
 
-from reputation.hydra.clusters import Book, Kept, Member
+from reputation.hydra.book import Book, Kept, Member
 from reputation.hydra.links import NOTHING, Cluster, Evidence, Links, difference
 from reputation.linking import BOOK, LINKS, KeptLinks
 from reputation.stores.sqlite_file import StateFile

@@ -194,3 +194,49 @@ def test_damage_met_at_a_look_up_counts_and_the_other_databases_answer(open_book
     assert book.lookup("1.2.3.4").country == "GB"
     assert book.lookup("1.2.3.4").asn is None
     assert book.failures == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "left"), [(29.9, 1.0), (30.1, 0.99), (45, 0.7), (60, 0.5), (90, 0.25), (120, 0.12), (3 * 365, 0.0)]
+)
+def test_a_stale_fact_counts_half_for_each_time_that_long_again(database, days, left):
+    """Of a list that is good for a month; the book runs all the while."""
+    path = database("GeoIP2-Anonymous-IP", {"1.0.0.0/24": anonymous(anonymous_vpn=1)}, NOW)
+    book = AddressBook.open([path, database("GeoLite2-ASN", {"1.0.0.0/8": asn(64500)}, NOW)], NOW, embedded=None)
+    assert book.lookup("1.0.0.1").kind_freshness == 1.0
+    book.age(NOW + days * DAY)
+    facts = book.lookup("1.0.0.1")
+    assert facts.kind_freshness == left
+    assert facts.stale == (left < 1.0)
+    assert facts.asn_freshness == {True: 0.25, False: 1.0}[days > 365]
+
+
+def test_freshness_is_that_of_the_database_which_a_fact_is_from(database):
+    """A stale database in front does not make another one's facts old, nor the other way round."""
+    stale = database("GeoLite2-ASN", {"1.0.0.0/8": asn(64500)}, NOW - 730 * DAY)
+    fresh = database("ipinfo standard_privacy.mmdb", {"1.0.0.0/8": {"vpn": "true"}}, NOW)
+    for paths in ([stale, fresh], [fresh, stale]):
+        facts = AddressBook.open(paths, NOW, embedded=None).lookup("1.0.0.1")
+        assert (facts.asn, facts.asn_freshness, facts.kind, facts.kind_freshness) == (64500, 0.5, "vpn", 1.0)
+
+
+def test_an_outdated_list_of_vpns_has_no_precedence(database):
+    """Who is behind the address by now is not known any more, and what sort of network it is in is."""
+    old = database("ipinfo standard_privacy.mmdb", {"1.0.0.0/8": {"vpn": "true"}}, NOW)
+    new = database("GeoIP2-Connection-Type", {"1.0.0.0/8": {"connection_type": "Cable/DSL"}}, NOW)
+    book = AddressBook.open([old, new], NOW, embedded=None)
+    for days, kind in ((0, "vpn"), (59, "vpn"), (61, "residential")):
+        book.age(NOW + days * DAY)
+        assert book.lookup("1.0.0.1").kind == kind
+
+
+def test_age_is_looked_at_once_an_hour_whatever_the_clock_does(database):
+    """Calls in between cost nothing; a clock that was set back is looked at too."""
+    path = database("GeoIP2-Anonymous-IP", {"1.0.0.0/24": anonymous(anonymous_vpn=1)}, NOW)
+    book = AddressBook.open([path], NOW + 30 * DAY, embedded=None)
+    book.age(NOW + 30 * DAY + 3599)
+    assert not book.stale
+    book.age(NOW + 30 * DAY + 3600)
+    assert book.stale
+    book.age(NOW)
+    assert not book.stale

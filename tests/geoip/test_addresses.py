@@ -1,12 +1,22 @@
 """Every form that an address comes in, and what it is counted by."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoip.facts import LONGEST, host_text, host_text_of, network_text, network_text_of, parse, plain_facts
+from geoip.facts import (
+    LONGEST,
+    CarrierError,
+    counted_network,
+    host_text,
+    host_text_of,
+    network_text,
+    network_text_of,
+    parse,
+    plain_facts,
+)
 
 V4 = st.ip_addresses(v=4)
 V6 = st.ip_addresses(v=6)
@@ -175,3 +185,36 @@ def test_what_is_no_address_has_no_texts():
     facts = plain_facts("nonsense")
     assert host_text_of(facts) is None
     assert network_text_of(facts) is None
+
+
+@pytest.mark.parametrize(
+    ("network", "counted"),
+    [
+        ("203.0.113.0/24", "203.0.113.0/24"),
+        ("2001:db8::/48", "2001:db8::/48"),
+        ("::ffff:203.0.113.0/120", "203.0.113.0/24"),
+        ("::ffff:203.0.113.7/128", "203.0.113.7/32"),
+        ("64:ff9b::203.0.113.0/120", "203.0.113.0/24"),
+        ("64:ff9b:1::/48", "64:ff9b:1::/48"),
+        ("2002:cb00:7100::/40", "203.0.113.0/24"),
+        ("2002:cb00:7107:1::/64", "203.0.113.7/32"),
+        ("2001:0:1:2:3:4:34ff:8ef8/128", "203.0.113.7/32"),
+        ("2001:0:1:2:3:4:34ff:8e00/120", "203.0.113.0/24"),
+        ("2003::/19", "2003::/19"),
+    ],
+)
+def test_a_network_is_the_one_that_its_addresses_are_counted_in(network, counted):
+    """What people write about networks means the same addresses as checks do."""
+    given, expected = ip_network(network), ip_network(counted)
+    assert counted_network(given) == expected
+    for address in (given.network_address, given.broadcast_address):
+        found = parse(str(address))
+        assert ip_address(found.text) in expected
+
+
+@pytest.mark.parametrize(
+    "network", ["::/0", "::/64", "2001::/23", "2002::/15", "64:ff9b::/95", "2001::/32", "2001:0::/48"]
+)
+def test_a_network_that_no_address_is_counted_in_is_refused_with_the_reason(network):
+    with pytest.raises(CarrierError, match=r"counted as .* name the IPv4 networks"):
+        counted_network(ip_network(network))

@@ -37,7 +37,7 @@ def test_lists_are_built_and_used(run, tmp_path):
     source, out = tmp_path / "vpn.txt", tmp_path / "lists.mmdb"
     source.write_text("203.0.113.0/24\n")
     built = run("build", f"vpn={source}", "--out", out, "--json")
-    assert json.loads(built.output) == {"path": str(out), "entries": 1, "ranges": 1}
+    assert json.loads(built.output) == {"path": str(out), "entries": 1, "ranges": 1, "left_out": []}
     assert json.loads(run("lookup", "--json", "--database", out, "203.0.113.7").output)["kind"] == "vpn"
     named = run("lookup", "--json", "203.0.113.7", env={"HEADCOUNT_DATABASE": str(out)})
     assert json.loads(named.output)["kind"] == "vpn"

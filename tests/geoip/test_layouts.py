@@ -2,7 +2,8 @@
 
 import pytest
 
-from geoip.layouts import LAYOUTS, LISTED, find, layout_of
+from geoip.facts import LISTED
+from geoip.layouts import LAYOUTS, find, layout_of
 
 GOOGLE = {"autonomous_system_number": 15169, "autonomous_system_organization": "Google LLC"}
 COUNTRY = {"country": {"iso_code": "GB"}, "registered_country": {"iso_code": "US"}}

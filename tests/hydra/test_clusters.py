@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.hydra import clusters
-from reputation.hydra.clusters import JOIN, SPLIT_AFTER, STAY, Book, Found, extend, order, released, update
+from reputation.hydra.book import Book
+from reputation.hydra.clusters import JOIN, SPLIT_AFTER, STAY, Found, extend, order, released, update
 from reputation.hydra.sightings import Order
 
 NOW, HOUR = 1_790_000_000.0, 3600.0

@@ -4,7 +4,8 @@ import random
 import subprocess
 import sys
 
-from reputation.hydra.linker import Linker, LinkerSettings
+from reputation.hydra.linker import Linker
+from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import NOTHING, decode, difference, encode, follow
 from reputation.hydra.sightings import Known, Order, Sighting
 from tests.hydra.crowd import DAY, HOUR, NOW, application, classroom, company, honest, hydra, room, sightings

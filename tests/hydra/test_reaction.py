@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.hydra.linker import Linker, LinkerSettings
+from reputation.hydra.linker import Linker
+from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.reaction import BLOCK, SITTING, Trials, reacting
 from reputation.hydra.sightings import Sighting
 from tests.hydra.crowd import NOW, honest, hydra

@@ -3,7 +3,8 @@
 import msgspec
 from msgspec import structs
 
-from reputation.hydra.clusters import Book, Found, update
+from reputation.hydra.book import Book
+from reputation.hydra.clusters import Found, update
 from reputation.hydra.links import NOTHING, Cluster
 from reputation.hydra.rebuilding import rebuilt
 

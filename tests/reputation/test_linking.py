@@ -13,11 +13,12 @@ import reputation.linking as linking_module
 from geoip.book import AddressBook
 from reputation.config import DEFAULT
 from reputation.events import Account, AccountFacts, Client, Payment, Request, Seconds
-from reputation.hydra.clusters import Book
+from reputation.hydra.book import Book
 from reputation.hydra.links import NOTHING, Budget, difference
 from reputation.ids import Ulids
 from reputation.limiter import Limiter
-from reputation.linker_process import Desk, LinkerDiedError, LinkerProcess, batch_of
+from reputation.linker_desk import Desk
+from reputation.linker_process import LinkerDiedError, LinkerProcess, batch_of
 from reputation.linking import KeptLinks, LiveLinking, RecordedLinking, linker_settings, with_inherited
 from reputation.sidecar import build
 from reputation.stores.records import MemoryRecords

@@ -18,7 +18,7 @@ from reputation.events import Account, Client, Request, Seconds
 from reputation.hydra.links import NOTHING
 from reputation.hydra.sightings import Order, Told
 from reputation.ids import Ulids
-from reputation.linker_process import Desk
+from reputation.linker_desk import Desk
 from reputation.shared_linking import SharedLinking
 from reputation.shared_notes import packed, unpacked
 from reputation.sidecar import build

@@ -4,6 +4,7 @@ import timeit
 
 import pytest
 from engine import CAUGHT, DAY, HOUR, NOW, ask, check, drain, report, tenant
+from msgspec import UNSET
 
 from reputation.errors import Invalid
 from reputation.tuning.exceptions import Allow, AllowBody, Exceptions, allow_of
@@ -20,6 +21,27 @@ def engine(addresses):
 
 
 class TestWhoFallsUnderOne:
+    @pytest.mark.parametrize(
+        ("value", "client"),
+        [
+            ("::ffff:12.0.0.0/120", "12.0.0.7"),
+            ("::ffff:12.0.0.0/120", "::ffff:12.0.0.7"),
+            ("64:ff9b::12.0.0.0/120", "12.0.0.7"),
+            ("2002:c00::/40", "2002:c00:7::1"),
+            ("2001:0:1:2:3:4:f3ff:ff00/120", "12.0.0.7"),
+            ("12.0.0.0/24", "2001:0:9:9:9:9:f3ff:fff8"),
+        ],
+    )
+    def test_a_network_in_whatever_form_is_the_one_that_clients_are_counted_in(self, engine, value, client):
+        engine.exceptions = Exceptions([allow("network", value)])
+        assert check(engine, account={"id": "b"}, client={"ip": client}).allow.value == "12.0.0.0/24"
+        assert check(engine, account={"id": "b"}, client={"ip": "13.0.0.7"}).allow is UNSET
+
+    @pytest.mark.parametrize("value", ["::ffff:0:0/96", "2002::/16", "64:ff9b::/96", "2001::/32", "2001::/23"])
+    def test_a_network_that_could_never_match_is_refused_with_the_reason(self, value):
+        with pytest.raises(Invalid, match=r"IPv4|wider than"):
+            allow("network", value)
+
     @pytest.mark.parametrize(
         ("kind", "value"),
         [

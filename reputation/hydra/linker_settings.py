@@ -1,0 +1,28 @@
+"""What a linker is told of its tenant. Without the linker itself: whoever only feeds one needs no numpy."""
+
+from msgspec import Struct
+
+from reputation.hydra.sightings import Part
+
+LIFT = 2.0
+"""How much more frequent each value must be than expected: an effect, not noise; each member is asked beside it."""
+NATS = 25.0
+"""ln(10^6 cells looked at) + 11: below one false cell in 50,000 epochs if accounts were independent."""
+
+
+class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known.
+
+    without: detectors and families of evidence that are not used; trials: share of three-hour blocks that are trials of
+    how accounts react (see `reaction`), drawn with `key`.
+    """
+
+    purse: float = 1.0
+    prior_use: float = 10.0
+    lift: float = LIFT
+    nats: float = NATS
+    most_accounts: int = 2_000_000
+    most_unconfirmed: int = 200_000
+    without: tuple[Part, ...] = ()
+    trials: float = 0.0
+    key: bytes = b""
