@@ -32,18 +32,18 @@ export async function show(context) {
             : element(
                   "p",
                   {},
-                  "Nothing was pushed of this account, and it is not among those kept; its recent verdicts follow.",
+                  "Billing has pushed no facts about this account, and no state is kept for it. Its recent verdicts follow.",
               ),
         panel("Recent verdicts", verdicts.node),
-        panel("Your word on it", labelForm(context)),
-        panel("Let it through for a time", allowForm(context, { kind: "account", value: context.what })),
+        panel("Decision", labelForm(context)),
+        panel("Add a temporary exception", allowForm(context, { kind: "account", value: context.what })),
     ];
 }
 
 function standing(context, found) {
     return facts([
         ["Tier", tier(found.tier)],
-        ["Payer", found.payer ? "yes: its floor stands against all network evidence" : "no"],
+        ["Payer", found.payer ? "yes: evidence from addresses and networks cannot take its floor" : "no"],
         ["Proven", found.proven ? "yes" : "no"],
         [
             "Cluster",

@@ -39,7 +39,7 @@ export async function show(context) {
         { words: (row) => row.account },
     );
     table.set(gathered((await read(path(["recent"], { tenant: context.tenant, limit: 1000 }), context.signal)).recent));
-    return [form, element("h2", {}, "Seen a moment ago"), table.node];
+    return [form, element("h2", {}, "Recently seen"), table.node];
 }
 
 /** One row for each account; the newest verdict comes first. */

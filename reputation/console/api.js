@@ -50,7 +50,7 @@ async function asked(url, options) {
         return await fetch(url, options);
     } catch (error) {
         if (error.name === "AbortError") throw error;
-        throw new Problem(0, { detail: "the sidecar does not answer" });
+        throw new Problem(0, { detail: "the sidecar did not answer" });
     }
 }
 

@@ -14,17 +14,17 @@ export async function show(context) {
             { title: "Who", value: (row) => row.who, cell: (row) => row.who },
             { title: "What", value: (row) => row.what, cell: (row) => row.what },
             {
-                title: "Of what",
+                title: "Kind",
                 value: (row) => row.subject,
                 cell: (row) => element("span", { class: "clip" }, row.subject ?? ""),
             },
             { title: "Why", value: (row) => row.why, cell: (row) => element("span", { class: "clip" }, row.why ?? "") },
-            { title: "Before and after", cell: change },
+            { title: "Before → after", cell: change },
         ],
         { words: (row) => `${row.who} ${row.what} ${row.subject ?? ""} ${row.why ?? ""}` },
     );
     let rows = [];
-    const older = button("Older lines", () => more().catch((error) => context.say(error.message)));
+    const older = button("Older entries", () => more().catch((error) => context.say(error.message)));
     const more = async () => {
         const query = { tenant: context.tenant, limit: AT_A_TIME, before: rows.at(-1)?.id };
         const { entries } = await read(path(["audit"], query), context.signal);

@@ -24,7 +24,7 @@ export class TimeChart {
             element(
                 "details",
                 { on: { toggle: () => this.list() } },
-                element("summary", {}, "As a table"),
+                element("summary", {}, "Show as a table"),
                 element(
                     "div",
                     { class: "scroll low", tabindex: 0, role: "group", "aria-label": `${title}, as a table` },

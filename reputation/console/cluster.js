@@ -9,9 +9,9 @@ import { Table } from "./table.js";
 export const title = (id) => `Cluster ${id}`;
 
 const RULINGS = [
-    ["bless", "bless: known, never restrained"],
-    ["split", "split: its members are not linked again"],
-    ["forget", "forget: take an order back"],
+    ["bless", "bless: allow-list it, never restrain it"],
+    ["split", "split: do not link its members again"],
+    ["forget", "forget: withdraw an earlier ruling"],
 ];
 
 export async function show(context) {
@@ -25,7 +25,7 @@ export async function show(context) {
             "div",
             { class: "two" },
             panel("Members", members(context, found).node),
-            panel("Your word on it", orderForm(context, found)),
+            panel("Decision", orderForm(context, found)),
         ),
     ];
 }
@@ -33,12 +33,12 @@ export async function show(context) {
 function standing(found) {
     return facts([
         ["Accounts", number(found.size)],
-        ["Sure", percent(found.confidence)],
+        ["Confidence", percent(found.confidence)],
         ["Standing", found.standing],
         ["Since", time(found.since)],
-        ["Wants", `${number(found.demand)} a day in all`],
+        ["Demand", `${number(found.demand)} requests a day together`],
         ["Share", `at most ${number(found.level)} a day for each member`],
-        ["Shown by", found.families.join(", ")],
+        ["Evidence", found.families.join(", ")],
     ]);
 }
 
@@ -52,7 +52,7 @@ function evidence(found) {
             { title: "Others", numeric: true, cell: (row) => percent(row.share) },
             { title: "Nats", numeric: true, cell: (row) => number(row.nats) },
         ],
-        { size: Infinity, empty: "the linker has not said yet" },
+        { size: Infinity, empty: "no evidence from the linker yet" },
     );
     table.set(found.evidence);
     return table;
@@ -67,7 +67,7 @@ function members(context, found) {
                 value: ([name]) => name,
                 cell: ([name]) => anchor(context.link("accounts", name), element("span", { class: "clip" }, name)),
             },
-            { title: "Sure", numeric: true, value: ([, sure]) => sure, cell: ([, sure]) => percent(sure) },
+            { title: "Confidence", numeric: true, value: ([, sure]) => sure, cell: ([, sure]) => percent(sure) },
         ],
         { words: ([name]) => name, size: 15 },
     );
@@ -93,8 +93,8 @@ const legend = (found) =>
 const graphNote = (found) =>
     `A box holds members who share the same values. ${
         found.drawn.length && found.drawn.length < found.size
-            ? `${number(found.drawn.length)} of ${number(found.size)} members are drawn; the tables have all.`
-            : "Everything drawn is in the tables too."
+            ? `${number(found.drawn.length)} of ${number(found.size)} members are drawn; the tables list all of them.`
+            : "The tables list everything in the drawing."
     }`;
 
 function orderForm(context, found) {
@@ -105,7 +105,7 @@ function orderForm(context, found) {
         const body = { ruling: ruling.value, cluster: found.id, reason: reason.value, expires_in: days.value * 86400 };
         await call("POST", path(["orders"], { tenant: context.tenant }), { body });
         reason.value = "";
-        return `${ruling.value}: in force from the next linking on`;
+        return `${ruling.value}: takes effect at the next linking run`;
     };
     return operatorForm(
         context,
@@ -113,6 +113,6 @@ function orderForm(context, found) {
         field("Ruling", ruling),
         field("Days", days),
         field("Reason", reason),
-        element("button", {}, "Give the order"),
+        element("button", {}, "Apply"),
     );
 }

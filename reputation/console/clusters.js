@@ -15,13 +15,13 @@ export async function show(context) {
                 cell: (row) => anchor(context.link("clusters", row.id), row.id),
             },
             { title: "Accounts", numeric: true, value: (row) => row.size, cell: (row) => number(row.size) },
-            { title: "Sure", numeric: true, value: (row) => row.confidence, cell: (row) => percent(row.confidence) },
+            { title: "Confidence", numeric: true, value: (row) => row.confidence, cell: (row) => percent(row.confidence) },
             { title: "Standing", value: (row) => row.standing, cell: (row) => row.standing },
-            { title: "Shown by", value: (row) => row.families.join(), cell: (row) => row.families.join(", ") },
-            { title: "Wants a day", numeric: true, value: (row) => row.demand, cell: (row) => number(row.demand) },
-            { title: "Share of each", numeric: true, value: (row) => row.level, cell: (row) => number(row.level) },
+            { title: "Evidence", value: (row) => row.families.join(), cell: (row) => row.families.join(", ") },
+            { title: "Demand a day", numeric: true, value: (row) => row.demand, cell: (row) => number(row.demand) },
+            { title: "Limit per member", numeric: true, value: (row) => row.level, cell: (row) => number(row.level) },
             {
-                title: "Known for",
+                title: "Age",
                 numeric: true,
                 value: (row) => -row.since,
                 cell: (row) => span(Math.max(row.now - row.since, 0)),
@@ -30,7 +30,7 @@ export async function show(context) {
         {
             words: (row) => [row.id, row.standing, ...row.families].join(" "),
             sorted: [1, true],
-            empty: "no accounts are linked now",
+            empty: "no linked accounts",
         },
     );
     const refresh = async () => {

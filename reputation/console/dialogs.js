@@ -48,15 +48,15 @@ function ask(title, words, control, verb) {
 export const askToken = () =>
     ask(
         "Enter a token",
-        "It stays in this tab and ends with it",
+        "The token is kept in this tab only, until the tab is closed",
         element("input", {
             type: "password",
             pattern: "[!-~]+",
-            title: "letters, digits and signs of ASCII, as tokens have them",
+            title: "ASCII letters, digits and punctuation",
             autocomplete: "off",
             required: true,
         }),
-        "Use it",
+        "Sign in",
     );
 
 export const askReason = (title, verb) =>

@@ -9,7 +9,7 @@ export function dials(draft, moved) {
     const groups = [
         ["Prior, in log-odds", ["prior"]],
         ["Weights of families", Object.keys(draft.base.in_force.weights).map((name) => `weights.${name}`)],
-        ["Risk that tiers begin at", TIERS.slice(1).map((name) => `tiers.${name}`)],
+        ["Risk at which each tier begins", TIERS.slice(1).map((name) => `tiers.${name}`)],
     ];
     return groups.map(([title, names]) =>
         element(

@@ -31,7 +31,7 @@ export class Effect {
                     { class: "legend" },
                     element("span", {}, element("i", { class: "swatch swatch-before" }), "live"),
                     element("span", {}, element("i", { class: "swatch swatch-accent" }), "draft"),
-                    element("span", { class: "quiet" }, "upright: where tiers begin"),
+                    element("span", { class: "quiet" }, "vertical lines: where tiers begin"),
                 ),
                 field("Logarithmic", this.logarithmic),
             ),
@@ -107,7 +107,7 @@ export class Effect {
                           element("strong", { class: hurt ? "danger" : "", id: "payers-tightened" }, number(hurt)),
                       ],
                   ])
-                : element("p", { class: "quiet" }, "No decision is recorded yet."),
+                : element("p", { class: "quiet" }, "No decisions are recorded yet."),
         );
         fill(this.payers, hurt ? this.harmed(hurt, listed) : "");
         fill(this.matrix, matrix(moved));

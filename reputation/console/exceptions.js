@@ -1,4 +1,4 @@
-// Exceptions in force: add one with an expiry and a reason, end one before its time.
+// Active exceptions: add one with an expiry and a reason, end one before its time.
 import { call, path, read } from "./api.js";
 import { askReason } from "./dialogs.js";
 import { button, choice, element, field, panel } from "./elements.js";
@@ -10,7 +10,7 @@ const KINDS = ["account", "network", "asn", "organisation"].map((kind) => [kind,
 
 export async function show(context) {
     const table = new Table(
-        "Exceptions in force",
+        "Active exceptions",
         [
             { title: "Kind", value: (row) => row.kind, cell: (row) => row.kind },
             { title: "Value", value: (row) => row.value, cell: (row) => element("span", { class: "clip" }, row.value) },
@@ -20,7 +20,7 @@ export async function show(context) {
                 cell: (row) => element("span", { class: "clip" }, row.reason),
             },
             { title: "By", value: (row) => row.by, cell: (row) => row.by },
-            { title: "Limits", cell: (row) => (row.within_limits ? "its own hold" : "none") },
+            { title: "Limits", cell: (row) => (row.within_limits ? "own limits apply" : "none") },
             { title: "Ends", value: (row) => row.expires, cell: (row) => time(row.expires) },
             {
                 title: "",
@@ -35,17 +35,17 @@ export async function show(context) {
         {
             words: (row) => `${row.kind} ${row.value} ${row.reason} ${row.by}`,
             sorted: [5, false],
-            empty: "none is in force",
+            empty: "no active exceptions",
         },
     );
     const refresh = async () =>
         table.set((await read(path(["allow"], { tenant: context.tenant }), context.signal)).allow);
     await refresh();
-    return [table.node, panel("Let somebody through for a time", allowForm(context, {}, refresh))];
+    return [table.node, panel("Add a temporary exception", allowForm(context, {}, refresh))];
 }
 
 async function end(context, row, refresh) {
-    const reason = await askReason(`End the exception for ${row.kind} ${row.value}`, "End it");
+    const reason = await askReason(`End the exception for ${row.kind} ${row.value}`, "End exception");
     if (reason === null) return;
     try {
         await call("DELETE", path(["allow", row.id], { tenant: context.tenant, reason }));
@@ -91,7 +91,7 @@ export function allowForm(context, known, done = async () => {}) {
         field("Value", value),
         field("Days", days),
         field("Reason", reason),
-        field("Own limits hold", within),
+        field("Keep the account's own limits", within),
         element("button", { class: "main" }, "Let through"),
     );
 }

@@ -80,7 +80,7 @@ function failed(error) {
     if (error.status === undefined) console.error(error);
     fill(
         main,
-        element("h1", {}, error.status === 404 ? "Not here" : "This did not work"),
+        element("h1", {}, error.status === 404 ? "Not found" : "Something went wrong"),
         element("p", { role: "alert" }, error.message),
         error.status === 401 ? button("Enter a token", sign) : button("Try again", start),
     );
@@ -123,12 +123,12 @@ function tell() {
     fill(
         notice,
         open
-            ? "No token is configured: whoever is on this machine may read and change everything here."
-            : "Nothing is shown without a token: enter one of the configuration's.",
+            ? "No token is configured: every user of this machine can read and change everything here."
+            : "Enter a token from the configuration to see data.",
     );
     fill(document.getElementById("caller"), caller === null ? "" : `${caller.name} (${caller.role})`);
     document.getElementById("sign").hidden = open;
-    fill(document.getElementById("sign"), token() ? "Forget the token" : "Enter a token");
+    fill(document.getElementById("sign"), token() ? "Sign out" : "Enter a token");
 }
 
 async function sign() {

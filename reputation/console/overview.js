@@ -58,7 +58,7 @@ function drawn(context) {
             columns: (columns) => rates(columns, STOPS),
         },
         {
-            chart: new TimeChart(context, "Throttled a second, by whose limit", named(SCOPES, "scope"), {
+            chart: new TimeChart(context, "Throttled a second, by limit", named(SCOPES, "scope"), {
                 stacked: true,
             }),
             columns: (columns) => rates(columns, SCOPES),
@@ -71,7 +71,7 @@ function drawn(context) {
             columns: (columns) => [columns.linked, columns.clusters],
         },
         {
-            chart: new TimeChart(context, "Degraded: state was away", [["degraded", "danger"]], {
+            chart: new TimeChart(context, "Degraded: state was unavailable", [["degraded", "danger"]], {
                 stacked: true,
                 most: 1,
                 height: 70,
@@ -99,13 +99,13 @@ function summarised(context, { now, columns }, tenant) {
         ["on trial", trial],
         ["mode", now.mode],
         [
-            "links renewed",
+            "links updated",
             now.links_at
                 ? `${span(Math.max(now.at - now.links_at, 0))} ago`
                 : now.linker
                   ? "not yet"
-                  : "linker is away",
+                  : "linker is not running",
         ],
-        ["state", now.degraded ? element("strong", { class: "danger" }, "degraded") : "whole"],
+        ["state", now.degraded ? element("strong", { class: "danger" }, "degraded") : "healthy"],
     ]);
 }

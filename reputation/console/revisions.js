@@ -50,7 +50,7 @@ export function revisionTable(context, tenant, revisions, load) {
                     ),
                     " ",
                     button(
-                        "Draft from it",
+                        "New draft from it",
                         told(() => load(row.number)),
                         { "aria-label": `Draft from revision ${row.number}` },
                     ),

@@ -5,18 +5,18 @@ import { number, tier, TIERS } from "./format.js";
 import { Table } from "./table.js";
 
 const STEPS = [
-    ["shadow", "shadow: score beside the live one"],
+    ["shadow", "shadow: score alongside the live revision"],
     ["percent", "promote to a share of the accounts"],
     ["promote", "promote to every account"],
-    ["rollback", "roll back to the revision before"],
+    ["rollback", "roll back to the previous revision"],
     ["stop", "stop the trial"],
 ];
 
 /** Why nothing can be written here, or null. */
 export function refusal(context, tenant) {
     if (tenant.owner !== "api")
-        return "The configuration file owns this tenant; give it `owner: api` there to tune it here.";
-    return context.may("admin") ? null : "This needs a token with the role admin.";
+        return "The configuration file owns this tenant. To tune it here, set `owner: api` in the file.";
+    return context.may("admin") ? null : "You need a token with the role admin.";
 }
 
 /** What is live and on trial, with what the trial has counted so far; `set` keeps the table that somebody reads. */
@@ -24,7 +24,7 @@ export class Standing {
     constructor(context) {
         this.figures = element("div");
         this.payers = new Table(
-            "Payers that the trial is stricter with",
+            "Payers with a stricter tier in the trial",
             [
                 {
                     title: "Account",
@@ -38,8 +38,8 @@ export class Standing {
         );
         this.harm = element(
             "section",
-            { class: "harm", hidden: true, "aria-label": "Payers that the trial is stricter with" },
-            element("h3", {}, "Payers that the trial is stricter with"),
+            { class: "harm", hidden: true, "aria-label": "Payers with a stricter tier in the trial" },
+            element("h3", {}, "Payers with a stricter tier in the trial"),
             this.payers.node,
         );
         this.node = element("div", {}, this.figures, this.harm);
@@ -51,7 +51,7 @@ export class Standing {
             this.figures,
             figures(told(tenant)),
             rollout.stopped
-                ? element("p", { class: "danger" }, `The last trial ended itself: ${rollout.stopped}`)
+                ? element("p", { class: "danger" }, `The last trial was stopped automatically: ${rollout.stopped}`)
                 : null,
         );
         this.harm.hidden = !trial?.payers.length;
@@ -118,7 +118,7 @@ export function stepForm(context, tenant, { numbers, chosen, etag, words, done }
         field("Step", step),
         field("Revision", revision),
         field("Percent", share),
-        field("Payers it may tighten", most),
+        field("Most payers tightened", most),
         field("Reason", reason),
     ];
     const fit = () => {
@@ -146,7 +146,7 @@ export function stepForm(context, tenant, { numbers, chosen, etag, words, done }
         element(
             "fieldset",
             { disabled: why !== null },
-            element("div", { class: "line" }, fields, element("button", { class: "main" }, "Take the step")),
+            element("div", { class: "line" }, fields, element("button", { class: "main" }, "Apply")),
         ),
         fault,
         why ? element("p", { class: "quiet" }, why) : null,

@@ -29,14 +29,14 @@ class Tuning {
         this.node = element(
             "div",
             {},
-            panel("In force", this.standing.node),
+            panel("Active revision", this.standing.node),
             element(
                 "div",
                 { class: "tuning" },
                 panel("Draft", this.controls),
-                panel("Its effect on recorded decisions", this.effect.node),
+                panel("Effect on recorded decisions", this.effect.node),
             ),
-            panel("Next step", this.step),
+            panel("Rollout", this.step),
             panel("Revisions", this.revisions),
         );
     }
@@ -131,9 +131,9 @@ class Tuning {
             element(
                 "details",
                 {},
-                element("summary", {}, "All its settings"),
+                element("summary", {}, "All settings"),
                 text,
-                button("Use these", () => this.use(text.value, fault)),
+                button("Use settings", () => this.use(text.value, fault)),
             ),
             element(
                 "form",
@@ -152,8 +152,8 @@ class Tuning {
                     element(
                         "p",
                         { class: "buttons" },
-                        element("button", { class: "main" }, "Keep as a revision"),
-                        button("Start again", () => this.start(this.from)),
+                        element("button", { class: "main" }, "Save as a revision"),
+                        button("Reset draft", () => this.start(this.from)),
                     ),
                 ),
             ),
@@ -183,7 +183,7 @@ class Tuning {
                 etag: this.etag,
             });
             await this.load(value.number, value.number);
-            this.context.say(`kept as revision ${value.number}, in force nowhere yet`);
+            this.context.say(`saved as revision ${value.number}, not active yet`);
         } catch (error) {
             fill(fault, `${error.pointer ?? ""} ${error.message}`);
             if (error.status === 409) await this.load();
@@ -205,6 +205,6 @@ class Tuning {
             null,
             this.step.querySelector("#step-reason").value,
         );
-        this.context.say(`changed meanwhile${by ? ` by ${by}: ${reason}` : ""}`);
+        this.context.say(`changed by someone else${by ? ` by ${by}: ${reason}` : ""}`);
     }
 }

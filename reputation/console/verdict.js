@@ -15,7 +15,7 @@ export async function show(context) {
             "div",
             { class: "two" },
             panel(
-                "What was asked and answered",
+                "Request and answer",
                 facts([
                     ["Time", time(timeOfId(verdict.id))],
                     ["Account", whose(context, request)],
@@ -48,7 +48,7 @@ export async function show(context) {
                     ["Revision, mode", `${verdict.revision}, ${verdict.mode}${verdict.degraded ? ", degraded" : ""}`],
                 ]),
             ),
-            panel("Limits drawn on", limitTable(verdict).node),
+            panel("Limits used", limitTable(verdict).node),
         ),
         panel("Reasons", reasonTable(verdict).node, milder(found)),
     ];

@@ -24,7 +24,7 @@ export async function show(context) {
         "Pause",
         () => {
             paused = !paused;
-            pause.textContent = paused ? "Go on" : "Pause";
+            pause.textContent = paused ? "Resume" : "Pause";
             pause.setAttribute("aria-pressed", String(paused));
         },
         { "aria-pressed": "false" },

@@ -69,8 +69,8 @@ def turn(page, dial, value):
 
 def keep(page, reason):
     page.locator("#draft-reason").fill(reason)
-    page.get_by_role("button", name="Keep as a revision").click()
-    expect(page.get_by_role("status")).to_contain_text("kept as revision")
+    page.get_by_role("button", name="Save as a revision").click()
+    expect(page.get_by_role("status")).to_contain_text("saved as revision")
 
 
 def step(page, name, reason, **fields):
@@ -78,7 +78,7 @@ def step(page, name, reason, **fields):
     for field, value in fields.items():
         page.locator(f"#{field}").fill(str(value))
     page.locator("#step-reason").fill(reason)
-    page.get_by_role("button", name="Take the step").click()
+    page.get_by_role("button", name="Apply", exact=True).click()
     expect(page.get_by_role("status")).to_have_text(f"{name} taken")
 
 
@@ -97,7 +97,7 @@ def test_a_bad_draft_is_caught_and_a_good_one_goes_shadow_a_share_live_and_back(
             "payer-"
         )
         expect(page.locator(".changes").first).to_contain_text("weights.payment")
-        page.get_by_role("button", name="Start again").click()
+        page.get_by_role("button", name="Reset draft").click()
         expect(page.get_by_label("prior", exact=True)).to_have_value("-2.2")
 
         # a good one
@@ -141,7 +141,7 @@ def test_two_people_at_once_the_second_hears_of_it_and_loses_nothing(browser, ow
             "POST", "/v1/tenants/default/revisions", {"settings": {"prior": -2.5}, "reason": "somebody else's"}
         )
         assert answer.status == 201
-        expect(page.get_by_role("status")).to_contain_text("changed meanwhile")
+        expect(page.get_by_role("status")).to_contain_text("changed by someone else")
         expect(page.locator("#step-reason")).to_have_value("typed already")
         expect(page.get_by_label("asn", exact=True)).to_have_value("2")
         expect(page.get_by_role("group", name="Revisions", exact=True)).to_contain_text("somebody else's")
@@ -150,9 +150,9 @@ def test_two_people_at_once_the_second_hears_of_it_and_loses_nothing(browser, ow
 def test_settings_that_cannot_be_are_named_and_the_picture_is_marked_stale(browser, own):
     with watched(browser, own) as open_page:
         page = open_page("tuning")
-        page.get_by_text("All its settings").click()
+        page.get_by_text("All settings").click()
         page.get_by_label("The draft's settings as JSON").fill('{"weights": {"ans": 1}}')
-        page.get_by_role("button", name="Use these").click()
+        page.get_by_role("button", name="Use settings").click()
         expect(page.locator(".effect [role=alert]")).to_contain_text("/settings/weights/ans")
         expect(page.locator(".effect")).to_have_class("effect stale")
 
@@ -167,5 +167,5 @@ def test_a_share_that_hurts_payers_ends_itself_and_the_page_says_why(browser, ow
         page = open_page("tuning")
         step(page, "percent", "see what happens", percent=99.99, most=1)
         ask(own, traffic(people, 200))
-        expect(page.get_by_text("The last trial ended itself: payers tightened")).to_be_visible()
+        expect(page.get_by_text("The last trial was stopped automatically: payers tightened")).to_be_visible()
         expect(page.locator("#trial")).to_have_text("none")

@@ -36,7 +36,7 @@ def test_the_overview_draws_what_was_counted_and_says_it_in_words(open_page):
     expect(page.locator("figure canvas")).to_have_count(5)
     latest = page.get_by_role("img", name=re.compile("Requests a second, by tier, latest: trusted"))
     expect(latest).to_be_visible(timeout=25_000)  # the second sample is taken ten seconds after the start
-    page.get_by_text("As a table").first.click()
+    page.get_by_text("Show as a table").first.click()
     expect(rows(page, "Requests a second, by tier, as a table").first).to_be_visible()
     page.get_by_label("Span of the charts").select_option("day")
     expect(page.get_by_role("img", name=re.compile("Stops a second"))).to_be_visible()
@@ -48,7 +48,7 @@ def test_an_outage_of_the_shared_state_is_seen_while_it_lasts(browser, tmp_path)
         with running_sidecar(tmp_path, extra=extra) as sidecar, watched(browser, sidecar) as open_page:
             page = open_page("overview")
             state = page.locator(".figures dd").last
-            expect(state).to_have_text("whole")
+            expect(state).to_have_text("healthy")
             redis.kill()
             sidecar.ask({"account": {"id": "a"}})
             expect(state).to_have_text("degraded", timeout=30_000)
@@ -57,7 +57,7 @@ def test_an_outage_of_the_shared_state_is_seen_while_it_lasts(browser, tmp_path)
             later.get_by_role("link", name="Tuning").click()
             expect(later.get_by_role("alert")).to_contain_text("away")
             redis.start()
-            expect(state).to_have_text("whole", timeout=60_000)
+            expect(state).to_have_text("healthy", timeout=60_000)
 
 
 def test_a_verdict_shows_up_by_itself_and_leads_to_all_its_reasons(open_page, peopled):
@@ -82,7 +82,7 @@ def test_verdicts_are_chosen_by_account_decision_and_tier_and_can_be_paused(open
     page.get_by_label("Account").press("Enter")
     expect(rows(page, "Recent verdicts").filter(has_text="head-")).to_have_count(0)
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("button", name="Go on")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Resume")).to_have_attribute("aria-pressed", "true")
 
 
 def test_an_account_is_found_by_its_id_with_facts_standing_and_verdicts(open_page, peopled):
@@ -92,7 +92,7 @@ def test_an_account_is_found_by_its_id_with_facts_standing_and_verdicts(open_pag
     expect(page.locator("main h1")).to_have_text("Account payer-3")
     told = peopled.tell("GET", "/v1/accounts/payer-3").json
     expect(page.get_by_text(told["tier"], exact=True).first).to_be_visible()
-    expect(page.get_by_text("its floor stands")).to_be_visible()
+    expect(page.get_by_text("cannot take its floor")).to_be_visible()
     assert rows(page, "Recent verdicts of payer-3").count() > 0
 
 
@@ -132,11 +132,11 @@ def test_an_exception_is_added_and_ended_with_a_reason_and_both_are_in_the_audit
     page.get_by_label("Value").fill("203.0.113.0/24")
     page.get_by_label("Reason").fill("a conference")
     page.get_by_role("button", name="Let through").click()
-    row = rows(page, "Exceptions in force").filter(has_text="203.0.113.0/24")
+    row = rows(page, "Active exceptions").filter(has_text="203.0.113.0/24")
     expect(row).to_contain_text("a conference")
     row.get_by_role("button", name="End").click()
     page.get_by_role("dialog").get_by_label("Reason").fill("it is over")
-    page.get_by_role("button", name="End it").click()
+    page.get_by_role("button", name="End exception").click()
     expect(row).to_have_count(0)
     page.get_by_role("link", name="Audit").click()
     lines = rows(page, "Audit log")
@@ -158,7 +158,7 @@ def test_an_order_on_a_cluster_is_taken_and_is_in_the_audit_log(open_page, peopl
     page = open_page(f"clusters/{linked(peopled)}")
     page.get_by_label("Ruling").select_option("forget")
     page.get_by_label("Reason").fill("nothing was ordered")
-    page.get_by_role("button", name="Give the order").click()
+    page.get_by_role("button", name="Apply", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("next linking")
     assert peopled.tell("GET", "/v1/audit?limit=1").json["entries"][0]["what"] == "order.forget"
 
@@ -168,8 +168,8 @@ def test_tenants_of_a_file_are_shown_and_not_tuned(open_page):
     rows(page, "Tenants").get_by_role("link", name="filed").click()
     expect(page.get_by_label("Tenant")).to_have_value("filed")
     expect(page.get_by_text("The configuration file owns this tenant").first).to_be_visible()
-    expect(page.get_by_role("button", name="Keep as a revision")).to_be_disabled()
-    expect(page.get_by_role("button", name="Take the step")).to_be_disabled()
+    expect(page.get_by_role("button", name="Save as a revision")).to_be_disabled()
+    expect(page.get_by_role("button", name="Apply", exact=True)).to_be_disabled()
 
 
 @pytest.mark.parametrize("page", ["clusters/h-none", "verdicts/01ARZ3NDEKTSV4RRFFQ69G5FAV"])
@@ -185,23 +185,23 @@ def test_without_a_token_nothing_is_shown_and_a_reader_changes_nothing(browser, 
     settings = {"tokens": tokens, "tenants": {"default": {"owner": "api"}}}
     with running_sidecar(tmp_path, settings) as sidecar, watched(browser, sidecar) as open_page:
         page = open_page("exceptions")
-        expect(page.get_by_text("Nothing is shown without a token")).to_be_visible()
+        expect(page.get_by_text("Enter a token from the configuration")).to_be_visible()
         sign_in(page, "wrong")
         expect(page.get_by_role("alert")).to_have_text("this token is not known")
-        page.get_by_role("button", name="Forget the token").click()
+        page.get_by_role("button", name="Sign out").click()
         sign_in(page, secrets["reader"])
         expect(page.locator("#caller")).to_have_text("reader (reader)")
         expect(page.get_by_role("button", name="Let through")).to_be_disabled()
         expect(page.get_by_text("a token with the role operator")).to_be_visible()
         assert page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
-        page.get_by_role("button", name="Forget the token").click()
-        expect(page.get_by_text("Nothing is shown without a token")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("Enter a token from the configuration")).to_be_visible()
         sign_in(page, secrets["admin"])
         expect(page.get_by_role("button", name="Let through")).to_be_enabled()
-        expect(open_page("exceptions").get_by_text("Nothing is shown without a token")).to_be_visible()
+        expect(open_page("exceptions").get_by_text("Enter a token from the configuration")).to_be_visible()
 
 
 def sign_in(page, text):
     page.locator("#sign").click()
     page.get_by_role("dialog").get_by_label("It stays in this tab").fill(text)
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Sign in").click()
