@@ -203,5 +203,5 @@ def test_without_a_token_nothing_is_shown_and_a_reader_changes_nothing(browser, 
 
 def sign_in(page, text):
     page.locator("#sign").click()
-    page.get_by_role("dialog").get_by_label("It stays in this tab").fill(text)
+    page.get_by_role("dialog").get_by_label("The token is kept in this tab").fill(text)
     page.get_by_role("button", name="Sign in").click()
