@@ -30,6 +30,7 @@ COMPILED = (
     "reputation/purses.py",
     "reputation/recent.py",
     "reputation/recent_verdicts.py",
+    "reputation/repeats.py",
     "reputation/reservations.py",
     "reputation/score.py",
     "reputation/signals/account.py",

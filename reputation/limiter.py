@@ -36,8 +36,8 @@ from reputation.keys import hashed, printed
 from reputation.leases import Leases
 from reputation.policy import STANDARD, TIERS
 from reputation.purses import draws_of, excepted_draws
-from reputation.recent import Recent
 from reputation.recent_verdicts import RecentVerdicts
+from reputation.repeats import Print, Repeats
 from reputation.score import Score, risk
 from reputation.signals.seen import Seen
 from reputation.stores.memory import Row, TenantState
@@ -46,8 +46,6 @@ from reputation.tenants import Tenant
 from reputation.tuning.exceptions import Allow, Exceptions
 from reputation.witness import Witness, network_of
 
-REPEAT_WINDOW = 60.0
-KEPT_REPEATS = 100_000
 EXPLAIN_WINDOW = 3600.0
 KEPT_VERDICTS = 10000
 TAKEN = "this key belongs to another account; take it away there first"
@@ -110,7 +108,7 @@ class TenantLimiter:
         self.watches: tuple[Watch, ...] = ()
         self._today = -1
         self._addresses = addresses
-        self._repeats: Recent[Verdict] = Recent(REPEAT_WINDOW, KEPT_REPEATS)
+        self.repeats = Repeats()
 
     def retune(self, tenant: Tenant) -> None:
         """Go on with new settings; a change of mode starts a series of buckets of its own."""
@@ -130,11 +128,14 @@ class TenantLimiter:
         return self.conclude(found, take(self.ask(found, id_), self.leases.ahead, now), id_)
 
     def assess(self, request: Request, now: float) -> Assessed | Verdict:
-        """Do what comes before the take, or find the verdict that this very request had. Raises Invalid."""
+        """Do what comes before the take, or find the verdict that this very request had.
+
+        Raises Invalid, and Conflict for an id that another request had.
+        """
         who = identify(request, self.tenant, self.state, self._addresses, self.secret, now)
         repeat = request.request.id
         if repeat is not None:
-            known = self._repeats.get((who.name, repeat), now)
+            known = self.repeats.get(repeat, Print(who.name, request.request), now)
             if known is not None:
                 return known
         cluster, confidence = self._cluster(who)
@@ -175,7 +176,7 @@ class TenantLimiter:
         self.counts.add(verdict)
         self.verdicts.put(verdict, request, now)
         if request.request.id is not None:
-            self._repeats.put((who.name, request.request.id), verdict, now)
+            self.repeats.put(request.request.id, Print(who.name, request.request), verdict, now)
         for watch in self.watches:
             watch(assessed, verdict)
         return verdict

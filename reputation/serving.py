@@ -190,6 +190,8 @@ class Serving:
         yield gauge("headcount_accounts_met", "Accounts met in traffic.", sum(len(s.met) for s in states))
         yield gauge("headcount_strangers", "Unconfirmed accounts kept.", sum(len(s.strangers) for s in states))
         crowded = sum(s.met.crowded + s.strangers.crowded + s.budgets.crowded for s in states)
+        lost = sum(tenant.repeats.lost for tenant in self.limiter.tenants.values())
+        yield counter("headcount_repeats_lost", "Request ids forgotten before their time: a repeat is charged.", lost)
         yield counter("headcount_crowded", "Newcomers that had to share a row or bucket.", crowded)
 
     def _spoe_metrics(self) -> Iterator[Metric]:

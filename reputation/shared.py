@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client.metrics_core import Metric
 
 from reputation.breaker import Breaker
-from reputation.charges import Ask, Taken
+from reputation.charges import Ask
 from reputation.counts import counter, gauge
 from reputation.errors import Conflict, NotFound, Unavailable
 from reputation.events import AccountFacts, Charged, Outcome, Request, Settle, Settled, Verdict
@@ -21,10 +21,11 @@ from reputation.facts import from_push
 from reputation.keys import hashed
 from reputation.leases import NO_HOLD, check_settle
 from reputation.limiter import MARKS, MOST_MARKS, TAKEN, Assessed, Limiter, NewId, TenantLimiter
+from reputation.repeats import ANOTHER, Print
 from reputation.shares import Shares
 from reputation.stores.redis import RedisStore
 from reputation.stores.redis_accounts import Accounts, Kept, Key
-from reputation.stores.redis_asks import Settling
+from reputation.stores.redis_asks import Again, Clash, Once, Settling, Tried, once
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import ACCOUNT, KEY
 from reputation.stores.redis_records import AWAY
@@ -55,7 +56,7 @@ class SharedTenant:
         self._pulse = pulse
         self._clock = clock
         self._log = store.log
-        self._repeats: dict[tuple[str, str], asyncio.Future[Verdict]] = {}
+        self._running: dict[str, tuple[Print, asyncio.Future[Verdict]]] = {}
 
     @property
     def replicas(self) -> int:
@@ -76,7 +77,7 @@ class SharedTenant:
             return self._answer_alone(found, ask, id_)
         if request.request.id is None:
             return self._answer(found, ask, self.takes.take(ask), id_)
-        return self._once((found.who.name, request.request.id), found, ask, id_)
+        return self._once(request.request.id, found, ask, id_)
 
     def _unseen(self, request: Request, now: float) -> Key | None:
         """Name what has to be looked up before this check can be assessed, if anything has."""
@@ -151,10 +152,17 @@ class SharedTenant:
         if not self.accounts.looked_up.has(account, self._clock()) and not await self.accounts.load(account):
             raise Unavailable(AWAY)
 
-    async def _answer(self, assessed: Assessed, ask: Ask, take: Awaitable[Taken | None], id_: str) -> Verdict:
+    async def _answer(
+        self, assessed: Assessed, ask: Ask, take: Awaitable[Tried | None], id_: str, once: Once | None = None
+    ) -> Verdict:
         taken = await take
         if taken is None:
             return self._answer_alone(assessed, ask, id_)
+        if isinstance(taken, Clash):
+            raise Conflict(ANOTHER, "/request/id")
+        if isinstance(taken, Again):
+            id_ = (once and await self.takes.first_id(once)) or id_
+            taken = taken.taken
         return self.limiter.conclude(assessed, taken, id_)
 
     def _answer_alone(self, assessed: Assessed, ask: Ask, id_: str) -> Verdict:
@@ -165,14 +173,18 @@ class SharedTenant:
         taken = self.shares.take(ask, self._server_time(), limited=choice == "local")
         return self.limiter.conclude(assessed, taken, id_)
 
-    async def _once(self, key: tuple[str, str], assessed: Assessed, ask: Ask, id_: str) -> Verdict:
-        """Let a request that is asked again while it is being answered have the same answer."""
-        first = self._repeats.get(key)
-        if first is None:
-            first = asyncio.ensure_future(self._answer(assessed, ask, self.takes.take(ask, key), id_))
-            self._repeats[key] = first
-            first.add_done_callback(lambda _: self._repeats.pop(key))
-        return await asyncio.shield(first)
+    async def _once(self, id_: str, assessed: Assessed, ask: Ask, verdict: str) -> Verdict:
+        """Let a request that is asked again while it is being answered have the same answer. Raises Conflict."""
+        print_ = Print(assessed.who.name, assessed.request.request)
+        running = self._running.get(id_)
+        if running is None:
+            first = once(id_, print_.text())
+            work = self._answer(assessed, ask, self.takes.take(ask, first), verdict, first)
+            running = self._running[id_] = (print_, asyncio.ensure_future(work))
+            running[1].add_done_callback(lambda _: self._running.pop(id_))
+        if not running[0].same(print_):
+            raise Conflict(ANOTHER, "/request/id")
+        return await asyncio.shield(running[1])
 
     async def settle(self, body: Settle, now: float) -> Settled:
         """Settle a hold, leases, or both; while Redis is away it is done later, and what they came to is not known.

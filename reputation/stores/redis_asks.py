@@ -1,6 +1,8 @@
 """Batches of asks as the script takes them, and its answer turned into what each ask came to."""
 
+import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -10,15 +12,39 @@ from reputation.charges import Ask, Charge, Taken, take_first
 from reputation.stores.redis_names import Names
 
 SERVER_CLOCK = -1.0
+CLASH = -1000  # as in the script
+ONCE = "o"
+"""The kind of what is kept of a request that was charged: (draw, print, verdict id)."""
 SLACK = 60.0
 """Seconds that a bucket is kept after it is full, so that a higher limit does not find it gone, and so fuller."""
 
 Wire = list[object]
-Once = tuple[str, str]
 Owed = tuple[Charge, float]
 """A bucket, and what is to be charged to it."""
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[float]).decode
+
+
+class Once(Struct, frozen=True, gc=False):
+    """A request that is charged once: its id, and a hash of what makes it the same request."""
+
+    id: str
+    print: str
+
+
+def once(id_: str, text: str) -> Once:
+    """Make one of a request's id and of the text that tells it from others."""
+    return Once(id_, hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+
+
+class Again(NamedTuple):
+    """A request was paid for before, by whichever replica: nothing was taken, and this is how things stand."""
+
+    taken: Taken
+
+
+class Clash(NamedTuple):
+    """Another request had the id; nothing was taken."""
 
 
 class Settling(Struct, frozen=True, gc=False):
@@ -33,6 +59,10 @@ class Came(Struct, frozen=True, gc=False):
 
     holds: tuple[float, ...]
     leases: tuple[float, ...]
+
+
+Tried = Taken | Again | Clash
+"""What comes of a take."""
 
 
 class Batch:
@@ -54,13 +84,13 @@ class Batch:
     def add(self, ask: Ask | Settling, *, owes: bool = False, once: Once | None = None) -> None:
         """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back.
 
-        once: account and id of a request, which is charged once however many replicas it is sent to within a minute.
+        once: a request that is charged once, however many replicas it is sent to within a minute.
         """
         self.asks.append(ask)
         if isinstance(ask, Settling):
             holds = [[self._place("h", id_), used, True] for id_, used in ask.holds]
             leases = [[self._place("l", id_), used, False] for id_, used in ask.leases]
-            self._wire.append([0.0, [], [], False, holds + leases, 0, 0.0, 0, 0.0, 0])
+            self._wire.append([0.0, [], [], False, holds + leases, 0, 0.0, 0, 0.0, 0, "", ""])
             self._charges.append(())
             return
         charges, draws = _places(ask)
@@ -73,8 +103,23 @@ class Batch:
         if ask.reserve is not None:
             reserve = self._place("l" if ask.want else "h", ask.reserve.id)
             seconds = max(ask.reserve.until - self._now, 0.001)
-        repeat = 0 if once is None else self._place("q", self._series, *once)
-        self._wire.append([ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds, repeat])
+        repeat, print_ = (0, "") if once is None else (self._place(ONCE, self._series, once.id), once.print)
+        self._wire.append(
+            [
+                ask.cost,
+                buckets,
+                draws,
+                owes,
+                settlements,
+                ask.want,
+                ask.share,
+                reserve,
+                seconds,
+                repeat,
+                print_,
+                ask.token,
+            ]
+        )
         self._charges.append(charges)
 
     def _place(self, kind: str, *parts: object) -> int:
@@ -85,7 +130,7 @@ class Batch:
         """Return the script's argument."""
         return _pack([clock, slack, self._wire])
 
-    def read(self, answer: bytes) -> list[Taken | Came]:
+    def read(self, answer: bytes) -> list[Tried | Came]:
         """Follow the script: put its buckets in the place of this process's copies, and do what it did to them.
 
         Both do the same arithmetic (a test holds them to it), so what remains and how long to wait come out as they
@@ -94,7 +139,7 @@ class Batch:
         numbers = _unpack(answer)
         now, at = numbers[0], 1
         self.clock = now
-        came: list[Taken | Came] = []
+        came: list[Tried | Came] = []
         for ask, charges in zip(self.asks, self._charges, strict=True):
             chosen, granted = int(numbers[at]), int(numbers[at + 1])
             at += 2
@@ -109,8 +154,10 @@ class Batch:
                 bucket.tokens, bucket.at = numbers[at], numbers[at + 1]
                 at += 2
             at += len(ask.settlements)
-            if chosen < 0:  # paid for before; nothing is taken, and this is how things stand
-                came.append(take_first([ask.draws[-chosen - 1]], 0.0, now))
+            if chosen == CLASH:
+                came.append(Clash())
+            elif chosen < 0:
+                came.append(Again(take_first([ask.draws[-chosen - 1]], 0.0, now)))
             else:
                 came.append(_followed(ask, granted, now))
         return came

@@ -6,7 +6,8 @@
 -- ARGV[2]  msgpack: {clock or -1, slack, asks}; absent: void a batch that nobody waits for any more
 --
 -- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
--- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, once}; a draw is a
+-- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, once, print,
+-- verdict}; a draw is a
 -- list of places in the ask's own buckets. The answer is flat: clock, then for every ask the draw that paid (0: none did),
 -- the tokens of its lease, (tokens, at) of each of its buckets as they were before the take, and what each settlement
 -- was charged in the end (-1: nothing was open).
@@ -15,6 +16,7 @@ local number = tonumber(ARGV[1])
 local LONGEST = 30 * 86400  -- of a bucket that never fills, in seconds
 local RECEIPT = 3600 * 1000
 local ONCE = 60 * 1000
+local CLASH = -1000
 
 -- the same batch again, because its answer was lost on the way: it is told, not carried out
 local last = redis.call('GETRANGE', KEYS[1], 0, 7)
@@ -131,10 +133,13 @@ local function reserve(ask, draw, amount)
   redis.call('SET', KEYS[ask[8] + 1], cmsgpack.pack(record), 'PX', math.ceil(ask[9] * 1000))
 end
 
--- a request that any replica has let through within a minute is not charged again: the draw that paid, negative
+-- a request that any replica has let through within a minute is not charged again: the draw that paid, negative; its id
+-- in the name of another request is a clash
 local function repeated(ask)
-  local paid = ask[10] > 0 and redis.call('GET', KEYS[ask[10] + 1])
-  return paid and -tonumber(paid)
+  local value = ask[10] > 0 and redis.call('GET', KEYS[ask[10] + 1])
+  if not value then return nil end
+  local first = cmsgpack.unpack(value)
+  return first[2] == ask[11] and -first[1] or CLASH
 end
 
 local answer = {now}
@@ -163,7 +168,9 @@ local function carry_out(ask)
     elseif holds(mine, draw, cost) then
       spend(mine, draw, cost)
       answer[head + 1] = chosen
-      if ask[10] > 0 then redis.call('SET', KEYS[ask[10] + 1], chosen, 'PX', ONCE) end
+      if ask[10] > 0 then
+        redis.call('SET', KEYS[ask[10] + 1], cmsgpack.pack({chosen, ask[11], ask[12]}), 'PX', ONCE)
+      end
       local want = ask[6]
       if want > 0 then
         local granted = lease(mine, draw, ask[7], want)

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from reputation.charges import Ask, Taken
-from reputation.stores.redis_asks import Batch, Came, Once, Owed, Settling
+import msgspec
+
+from reputation.charges import Ask
+from reputation.stores.redis_asks import ONCE, Batch, Came, Once, Owed, Settling, Tried
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer, Script, is_cut
 
@@ -24,6 +26,8 @@ MOST_OWED = 10_000
 PROBE = 0.5
 """Seconds for what no check waits for, such as a probe: a new connection with TLS takes longer than a check may."""
 SCRIPT = Script("redis_take.lua")
+
+_kept_once = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
 
 Clock = Callable[[], float]
 Waiting = tuple[Ask | Settling, "asyncio.Future[Any]", Once | None]
@@ -64,9 +68,18 @@ class Takes:
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
 
-    def take(self, ask: Ask, once: Once | None = None) -> "asyncio.Future[Taken | None]":
-        """Carry out an ask with the others of this turn; None if Redis is away."""
+    def take(self, ask: Ask, once: Once | None = None) -> "asyncio.Future[Tried | None]":
+        """Carry out an ask with the others of this turn; None if Redis is away. Again and Clash need `once`."""
         return self._enqueue(ask, once)
+
+    async def first_id(self, once: Once) -> str | None:
+        """Find the id of the verdict that a request had when it was charged; None if that is over, or Redis away."""
+        name = self._names.of(ONCE, self.series, once.id)
+        try:
+            kept = await self._server.ask("GET", name, within=self._within)
+        except AwayError:
+            return None
+        return None if kept is None else _kept_once(kept)[2]
 
     def settle(self, settling: Settling) -> "asyncio.Future[Came | None]":
         """Settle holds and leases, likewise."""

@@ -196,14 +196,77 @@ class TestRepeats:
         first = ask(engine, "acct", id="r1")
         assert ask(engine, "acct", now=NOW + 60.001, id="r1").id != first.id
 
-    def test_a_stop_is_repeated_as_well(self, engine):
-        first = ask(engine, "acct", id="r1", cost=1000)
-        assert ask(engine, "acct", now=NOW + 59, id="r1", cost=1000) == first
+    def test_a_stop_is_repeated_no_longer_than_its_wait(self, engine):
+        """A gateway that tries again once the wait is over passes, as it was told it would."""
+        ask(engine, "acct", cost=20)
+        first = ask(engine, "acct", id="r1")
+        assert first.decision == "throttle"
+        assert 0 < first.retry_after < 1
+        assert ask(engine, "acct", now=NOW + first.retry_after * 0.9, id="r1") == first
+        assert ask(engine, "acct", now=NOW + first.retry_after, id="r1").decision == "allow"
 
-    def test_the_same_id_of_another_account_is_another_request(self, engine):
-        first, second = ask(engine, "a", id="r1"), ask(engine, "b", id="r1")
-        assert first.id != second.id
-        assert second.limits[0].remaining == 19
+    def test_a_stop_of_an_hour_is_repeated_for_sixty_seconds_at_most(self, engine):
+        first = ask(engine, "acct", id="r1", cost=1000)
+        assert first.retry_after > 60
+        assert ask(engine, "acct", now=NOW + 60, id="r1", cost=1000) == first
+        assert ask(engine, "acct", now=NOW + 60.001, id="r1", cost=1000).id != first.id
+
+    def test_a_denial_that_no_wait_ends_is_judged_each_time(self, addresses):
+        engine = tenant(addresses)
+        push(engine, "acct", **CAUGHT)
+        report(engine, "acct", "chargeback")
+        report(engine, "acct", "abuse")
+        first, again = ask(engine, "acct", id="r1"), ask(engine, "acct", id="r1")
+        assert (first.decision, again.decision) == ("deny", "deny")
+        assert first.id != again.id
+
+    @pytest.mark.parametrize("other", [{"cost": 2}, {"hold": True}, {"route": "/b"}, {"route": None}])
+    def test_the_same_id_with_another_request_is_a_conflict_that_charges_nothing(self, engine, other):
+        """Else a caller that copies ids which clients choose would have no limit."""
+        first = ask(engine, "acct", id="r1", route="/a")
+        with pytest.raises(Conflict) as conflict:
+            ask(engine, "acct", id="r1", **{"route": "/a", **other})
+        assert conflict.value.pointer == "/request/id"
+        assert ask(engine, "acct", id="r1", route="/a") == first
+        assert ask(engine, "acct").limits[0].remaining == 20 - 2
+
+    def test_the_same_id_with_another_account_is_a_conflict(self, engine):
+        ask(engine, "a", id="r1")
+        for call in ({"account": {"id": "b"}}, {"account": {"key": "sk"}}, {"client": {"ip": "11.0.0.1"}}):
+            with pytest.raises(Conflict):
+                check(engine, request={"id": "r1"}, **call)
+        assert ask(engine, "b").limits[0].remaining == 19
+
+    def test_what_else_a_repeat_carries_makes_no_other_request_of_it(self, engine):
+        """A gateway that tries again may come by another way, and its client's address may have changed."""
+        first = ask(engine, "acct", id="r1")
+        again = {
+            "account": {"id": "acct", "plan": "paid"},
+            "client": {"ip": "11.0.0.1"},
+            "request": {"id": "r1", "model": "m"},
+        }
+        assert check(engine, **again) == first
+
+    def test_an_id_is_free_again_when_its_stop_is_over(self, engine):
+        ask(engine, "acct", cost=20)
+        wait = ask(engine, "acct", id="r1").retry_after
+        assert ask(engine, "acct", now=NOW + wait, id="r1", route="/b").decision == "allow"
+
+    def test_a_clock_set_back_repeats_no_stop_and_remembers_no_id_for_long(self, engine):
+        ask(engine, "acct", cost=20)
+        stop = ask(engine, "acct", id="r1")
+        passed = ask(engine, "other", id="r2")
+        assert ask(engine, "other", now=NOW - 0.5, id="r2") == passed
+        assert ask(engine, "acct", now=NOW - 0.5, id="r1").id != stop.id
+        assert ask(engine, "other", now=NOW - 3600, id="r2").id != passed.id
+
+    def test_a_shadow_stop_is_repeated_no_longer_than_its_wait(self, addresses):
+        engine = tenant(addresses, mode="shadow")
+        ask(engine, "acct", cost=20)
+        first = ask(engine, "acct", id="r1")
+        wait = first.shadow.retry_after
+        assert ask(engine, "acct", now=NOW + wait / 2, id="r1") == first
+        assert ask(engine, "acct", now=NOW + wait, id="r1").shadow.decision == "allow"
 
     def test_the_same_id_at_another_tenant_is_another_request(self, addresses):
         both = limiter(addresses, one={}, two={})

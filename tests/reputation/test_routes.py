@@ -243,6 +243,13 @@ class TestBatch:
         found = json.loads(post(routes, items, b"/v1/check/batch").body)
         assert [item["limits"][0]["remaining"] for item in found] == [18, 16, 13, 9]
 
+    def test_one_id_of_two_requests_in_a_batch_is_a_conflict_in_its_place(self, routes):
+        one, other = [{"account": {"id": "a"}, "request": {"id": "r1", "cost": cost}} for cost in (1, 2)]
+        first, conflict, again = json.loads(post(routes, [one, other, one], b"/v1/check/batch").body)
+        assert (conflict["error"]["status"], conflict["error"]["pointer"]) == (409, "/request/id")
+        assert first == again
+        assert post(routes, other).status == 409
+
     def test_one_id_in_a_batch_is_charged_once(self, routes):
         items = [{"account": {"id": "a"}, "request": {"id": "r"}}] * 3
         assert len({item["id"] for item in json.loads(post(routes, items, b"/v1/check/batch").body)}) == 1

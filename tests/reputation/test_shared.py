@@ -131,7 +131,49 @@ async def test_a_check_that_another_replica_answered_is_charged_once(port, addre
         assert again.limit.remaining == pytest.approx(BURST - 15, abs=0.1)
         assert (await other.ask(call={**call, "id": "r2"})).decision == "throttle"
         assert (await one.ask(call={"id": "r2"})).decision == "allow"
-        assert (await one.ask("b", call=call)).limit.remaining == pytest.approx(BURST - 15, abs=0.1)
+
+
+async def test_a_repeat_at_another_replica_has_the_first_one_s_id_and_settles_its_hold(port, addresses):
+    async with replicas(port, addresses, 2) as (one, other):
+        call = {"id": "r1", "cost": 10, "hold": True}
+        first, again = await one.ask(call=call), await other.ask(call=call)
+        assert (again.id, again.decision) == (first.id, "allow")
+        await other.state.settle(Settle(verdict=again.id, actual=2.0), time.time())
+        assert (await one.ask()).limit.remaining == pytest.approx(BURST - 3, abs=0.1)
+
+
+async def test_the_id_of_another_request_is_a_conflict_at_every_replica_and_charges_nothing(port, addresses):
+    """Also of one that is being answered right now."""
+    async with replicas(port, addresses, 2) as (one, other):
+        call = {"id": "r1", "cost": 2, "route": "/a"}
+        await one.ask(call=call)
+        for replica in (one, other):
+            for more in ({"cost": 3}, {"route": "/b"}, {"hold": True}):
+                with pytest.raises(Conflict):
+                    await replica.ask(call={**call, **more})
+            with pytest.raises(Conflict):
+                await replica.ask("b", call=call)
+        found = await asyncio.gather(
+            other.ask(call={"id": "r2"}), other.ask(call={"id": "r2", "cost": 2}), return_exceptions=True
+        )
+        assert [type(one) for one in found] == [Verdict, Conflict]
+        assert (await one.ask()).limit.remaining == pytest.approx(BURST - 4, abs=0.1)
+        assert (await one.ask("b")).limit.remaining == pytest.approx(BURST - 1, abs=0.1)
+
+
+async def test_a_stop_is_judged_again_at_every_replica_when_its_wait_is_over(port, addresses):
+    """Within its wait the replica that gave it repeats it; another judges anew, which charges nothing."""
+    fast = {tier: {"burst": 1, "rate": 5, "daily": 100_000} for tier in TIERS}
+    async with replicas(port, addresses, 2, plans={"free": fast}) as (one, other):
+        assert (await one.ask()).decision == "allow"
+        stop = await one.ask(call={"id": "r1"})
+        assert stop.decision == "throttle"
+        assert (await other.ask(call={"id": "r1"})).decision == "throttle"
+
+        async def passed():
+            return (await other.ask(call={"id": "r1"})).decision
+
+        await becomes(passed, expected="allow", within=2)
 
 
 async def test_facts_outcomes_and_keys_reach_another_replica_within_two_seconds(port, addresses):
