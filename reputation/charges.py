@@ -88,6 +88,69 @@ def take(ask: Ask, ahead: Ahead, now: float) -> Taken:
     return Taken(taken.wait, taken.binding, taken.states, taken.draw, granted)
 
 
+class Group:
+    """Asks of one request in the names of several accounts: all of them take, or none does.
+
+    stopped: the request does not pass whatever its buckets hold, so they are only looked at.
+    """
+
+    __slots__ = ("asks", "stopped")
+
+    def __init__(self, asks: Sequence[Ask], *, stopped: bool) -> None:
+        self.asks: Final = asks
+        self.stopped: Final = stopped
+
+
+class TakenAll:
+    """What came of a group, each ask's part in order; where it has not `passed`, nothing was taken."""
+
+    __slots__ = ("passed", "taken")
+
+    def __init__(self, taken: list[Taken], *, passed: bool) -> None:
+        self.taken: Final = taken
+        self.passed: Final = passed
+
+
+def take_group(group: Group, ahead: Ahead, now: float) -> TakenAll:
+    """Carry out a group on this process's own buckets; its asks may hold, and lease nothing."""
+    found = take_all(group, now)
+    if found.passed:
+        for ask, taken in zip(group.asks, found.taken, strict=True):
+            if ask.reserve is not None:
+                buckets, keys = [charge.bucket for charge in taken.draw], [charge.key for charge in taken.draw]
+                ahead.holds.open(ask.reserve, buckets, ask.cost, now, keys)
+    return found
+
+
+def take_all(group: Group, now: float) -> TakenAll:
+    """Take each ask's cost, or nothing at all. Those that only look (cost 0) see the buckets before the others take."""
+    asks = group.asks
+    charges = [charge for ask in asks for draw in ask.draws for charge in draw]
+    before = [(charge.bucket, charge.bucket.tokens, charge.bucket.at) for charge in charges]
+    found: dict[int, Taken] = {}
+    passed = not group.stopped
+    for i in sorted(range(len(asks)), key=lambda i: asks[i].cost > 0):
+        found[i] = take_first(asks[i].draws, asks[i].cost, now)
+        passed = passed and not refused(found[i], asks[i].cost)
+    if not passed:
+        _put_back(before)
+        for i, taken in found.items():
+            if not taken.wait:  # how things stand now that nothing was taken; an ask that did not hold has its wait
+                found[i] = take_first(asks[i].draws, 0.0, now)
+        _put_back(before)
+    return TakenAll([found[i] for i in range(len(asks))], passed=passed)
+
+
+def _put_back(before: Sequence[tuple[Bucket, float, float]]) -> None:
+    for bucket, tokens, at in before:
+        bucket.tokens, bucket.at = tokens, at
+
+
+def refused(taken: Taken, cost: float) -> bool:
+    """Whether this take stops its request: it has to wait, or it only looked, and one unit would have to."""
+    return taken.wait > 0 or (cost == 0 and any(state.remaining < 1 for state in taken.states))
+
+
 def lease_size(least: float, share: float, want: int) -> int:
     """Tokens of a lease where the tightest bucket holds `least`: a share of it, 1 near the limit, 0 at it."""
     if least < 1.0:

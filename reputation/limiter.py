@@ -132,12 +132,20 @@ class TenantLimiter:
 
         Raises Invalid, and Conflict for an id that another request had.
         """
-        who = identify(request, self.tenant, self.state, self._addresses, self.secret, now)
+        who = self.who(request, now)
         repeat = request.request.id
         if repeat is not None:
             known = self.repeats.get(repeat, Print(who.name, request.request), now)
             if known is not None:
                 return known
+        return self.assess_as(who, request, now)
+
+    def who(self, request: Request, now: float) -> Who:
+        """Find whose request it is. Raises Invalid if nobody is named."""
+        return identify(request, self.tenant, self.state, self._addresses, self.secret, now)
+
+    def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
+        """Do what comes before the take, for a request that is no repeat."""
         cluster, confidence = self._cluster(who)
         seen = self._observe(who, request, now)
         if cluster is not None:
@@ -171,7 +179,7 @@ class TenantLimiter:
         """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
         who, request, now = assessed.who, assessed.request, assessed.at
         self.state.touched.add(who.name)
-        verdict = self._with_lease(self._answer(id_, assessed, taken), assessed, taken)
+        verdict = self._with_lease(self.answer(id_, assessed, taken), assessed, taken)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
         self.verdicts.put(verdict, request, now)
@@ -234,7 +242,8 @@ class TenantLimiter:
             row.day = self._today
             row.days = min(row.days + 1, MOST_MARKS)
 
-    def _answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
+    def answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
+        """Make the verdict, which is noted nowhere yet."""
         tenant, tier, score, cluster = assessed.tenant, assessed.tier, assessed.score, assessed.cluster
         limit = binding_limit(tenant.settings.unit, taken.states[taken.binding])
         linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
@@ -289,7 +298,7 @@ class TenantLimiter:
         self.state.asns.learn_all(sorted({asn for _, asn in places if asn}), bad=bad, now=now)
 
 
-def _decision(assessed: Assessed, taken: Taken) -> Decision:
+def ruled(assessed: Assessed) -> Decision:
     """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
     rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
     if assessed.allow is None:
@@ -297,7 +306,13 @@ def _decision(assessed: Assessed, taken: Taken) -> Decision:
             return rule.decision
         if cluster is not None and cluster.standing == "challenged" and not assessed.who.payer:
             return "challenge"
-    return "throttle" if taken.wait else "allow"
+    return "allow"
+
+
+def _decision(assessed: Assessed, taken: Taken) -> Decision:
+    """Decide by the rule, and by the buckets where it lets pass."""
+    by_rule = ruled(assessed)
+    return "throttle" if by_rule == "allow" and taken.wait else by_rule
 
 
 def in_shadow(live: Verdict) -> Verdict:

@@ -7,17 +7,18 @@ embedded one does, and its verdict says `degraded`. What was taken meanwhile is 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
 
 from prometheus_client.metrics_core import Metric
 
 from reputation.breaker import Breaker
-from reputation.charges import Ask
+from reputation.charges import Ask, Group, TakenAll
 from reputation.counts import counter, gauge
 from reputation.errors import Conflict, NotFound, Unavailable
 from reputation.events import AccountFacts, Charged, Outcome, Request, Settle, Settled, Verdict
 from reputation.facts import from_push
+from reputation.groups import Judged, assess_all, conclude_all, group_of
 from reputation.keys import hashed
 from reputation.leases import NO_HOLD, check_settle
 from reputation.limiter import MARKS, MOST_MARKS, TAKEN, Assessed, Limiter, NewId, TenantLimiter
@@ -38,7 +39,9 @@ ROUNDS = 3
 """Charges of what was taken alone, while more is taken: the last of them is small."""
 CLOSED = "the state that limits are kept in is away, and this tenant chose to be closed meanwhile; try again shortly"
 
-Answer = Verdict | Coroutine[Any, Any, Verdict]
+T = TypeVar("T")
+Later = Coroutine[Any, Any, T]
+Answer = Verdict | Later[Verdict]
 
 
 class SharedTenant:
@@ -78,6 +81,37 @@ class SharedTenant:
         if request.request.id is None:
             return self._answer(found, ask, self.takes.take(ask), id_)
         return self._once(request.request.id, found, ask, id_)
+
+    def check_all(self, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged] | Later[list[Judged]]:
+        """Check one request in the names of several accounts, which all pay for it or none does."""
+        self.takes.series = SERIES[self.limiter.tenant.settings.mode]
+        unseen = {key: None for request in requests if (key := self._unseen(request, now)) is not None}
+        if self.breaker.closed and unseen:
+            return self._check_all_unseen([*unseen], requests, now, new_id)
+        found = assess_all(self.limiter, requests, now)
+        group = group_of(self.limiter, found, now, new_id)
+        if not self.breaker.closed:
+            return self._answer_all_alone(found, group)
+        return self._answer_all(found, group, self.takes.take_all(group))
+
+    async def _check_all_unseen(
+        self, keys: list[Key], requests: Sequence[Request], now: float, new_id: NewId
+    ) -> list[Judged]:
+        if not all(await asyncio.gather(*[self.accounts.load(key) for key in keys])):
+            self._failed("an account could not be looked up")
+        found = self.check_all(requests, now, new_id)
+        return found if isinstance(found, list) else await found
+
+    async def _answer_all(self, found: list[Assessed], group: Group, take: Awaitable[TakenAll | None]) -> list[Judged]:
+        taken = await take
+        return (
+            self._answer_all_alone(found, group) if taken is None else conclude_all(self.limiter, found, group, taken)
+        )
+
+    def _answer_all_alone(self, found: list[Assessed], group: Group) -> list[Judged]:
+        limited = self._alone()
+        taken = self.shares.take_all(group, self._server_time(), limited=limited)
+        return conclude_all(self.limiter, found, group, taken)
 
     def _unseen(self, request: Request, now: float) -> Key | None:
         """Name what has to be looked up before this check can be assessed, if anything has."""
@@ -166,12 +200,17 @@ class SharedTenant:
         return self.limiter.conclude(assessed, taken, id_)
 
     def _answer_alone(self, assessed: Assessed, ask: Ask, id_: str) -> Verdict:
+        limited = self._alone()
+        taken = self.shares.take(ask, self._server_time(), limited=limited)
+        return self.limiter.conclude(assessed, taken, id_)
+
+    def _alone(self) -> bool:
+        """Count a check without Redis, and say whether limits hold meanwhile. Raises Unavailable."""
         choice = self.limiter.tenant.settings.on_state_loss
         if choice == "closed":
             raise Unavailable(CLOSED)
         self.alone += 1
-        taken = self.shares.take(ask, self._server_time(), limited=choice == "local")
-        return self.limiter.conclude(assessed, taken, id_)
+        return choice == "local"
 
     async def _once(self, id_: str, assessed: Assessed, ask: Ask, verdict: str) -> Verdict:
         """Let a request that is asked again while it is being answered have the same answer. Raises Conflict."""
@@ -256,6 +295,9 @@ class SharedState:
 
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         return self.tenant(request.tenant).check(request, now, new_id)
+
+    def check_all(self, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged] | Later[list[Judged]]:
+        return self.tenant(requests[0].tenant).check_all(requests, now, new_id)
 
     async def settle(self, body: Settle, now: float) -> Settled:
         return await self.tenant(body.tenant).settle(body, now)

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from msgspec import Struct
 
 from reputation.bucket import Bucket, Limit, change_limit, refund, settled
-from reputation.charges import Ask, Charge, Draw, Taken, take_first
+from reputation.charges import Ask, Charge, Draw, Group, Taken, TakenAll, take_all, take_first
 
 MOST = 262_144
 """Shares kept; about 150 MB of them."""
@@ -52,6 +52,15 @@ class Shares:
         if limited or not taken.wait:
             return taken
         return _all_the_same(draws[0], ask.cost, taken, now)
+
+    def take_all(self, group: Group, now: float, *, limited: bool = True) -> TakenAll:
+        """Take a group's costs from the shares, or nothing at all."""
+        if not limited and not group.stopped:
+            return TakenAll([self.take(ask, now, limited=False) for ask in group.asks], passed=True)
+        asks = [
+            Ask([[self._part(charge, now) for charge in draw] for draw in ask.draws], ask.cost) for ask in group.asks
+        ]
+        return take_all(Group(asks, stopped=group.stopped), now)
 
     def hand_over(self, now: float) -> Sequence[Owed]:
         """Say what is to be charged to the shared buckets for what was drawn here, and count anew from there."""

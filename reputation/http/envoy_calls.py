@@ -5,7 +5,7 @@ did wrong is answered inside the message, as a stop: an error of the call would 
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TypeVar
 
@@ -32,7 +32,9 @@ TYPES = frozenset({PROTOBUF, b"application/protobuf", b"application/grpc", b"app
 
 T = TypeVar("T")
 
+Answered = Verdict | Settled
 Judge = Callable[[Request], Verdict | Later[Verdict]]
+JudgeAll = Callable[[list[Request]], list[Verdict] | Later[list[Verdict]]]
 Settler = Callable[[Settle], Settled | Later[Settled]]
 Handler = Callable[[HttpMessage], Reply | Later[Reply]]
 
@@ -48,11 +50,15 @@ def needed(module: str) -> ModuleType:
 
 
 class EnvoyCalls:
-    """The two calls. `judge` gives the verdict on a check, `settle` says what became of a hold."""
+    """The two calls. `judge` gives the verdict on a check, `settle` says what became of a hold.
 
-    def __init__(self, limiter: Limiter, judge: Judge, settle: Settler) -> None:
+    judge_all: the verdicts on one request in the names of several accounts.
+    """
+
+    def __init__(self, limiter: Limiter, judge: Judge, judge_all: JudgeAll, settle: Settler) -> None:
         self._limiter = limiter
         self._judge = judge
+        self._judge_all = judge_all
         self._settle = settle
         self.routes: Mapping[bytes, tuple[bytes, Handler]] = {
             AUTHZ: (b"POST", self._authorize),
@@ -78,15 +84,31 @@ class EnvoyCalls:
         try:
             tenant = tenant_of(self._limiter, asked.domain, _header(message, TENANT)).tenant
             checks = _well_read(lambda: adapter.read(asked, tenant.name, tenant.settings.gateway))
-            found = together(self._found(one.check) for one in checks)
+            found = self._found([one.check for one in checks])
             return then(found, lambda all_: reply(adapter.answer(len(asked.descriptors), checks, all_)))
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
             return reply(adapter.refuse(len(asked.descriptors), problem_bytes(problem)))
 
-    def _found(self, check: Request | Settle) -> Verdict | Settled | Later[Verdict] | Later[Settled]:
-        return self._settle(check) if isinstance(check, Settle) else self._judge(check)
+    def _found(self, checks: Sequence[Request | Settle]) -> list[Answered] | Later[list[Answered]]:
+        """Settle what is to be settled, and judge the accounts of the request together: all pay for it or none does."""
+        settled = together(self._settle(one) for one in checks if isinstance(one, Settle))
+        verdicts = self._verdicts([one for one in checks if isinstance(one, Request)])
+        both: list[Sequence[Answered] | Later[Sequence[Answered]]] = [settled, verdicts]
+        return then(together(both), lambda found: _in_order(checks, *found))
+
+    def _verdicts(self, requests: list[Request]) -> list[Verdict] | Later[list[Verdict]]:
+        if len(requests) > 1:
+            return self._judge_all(requests)
+        return together(self._judge(one) for one in requests)
+
+
+def _in_order(
+    checks: Sequence[Request | Settle], settled: Sequence[Answered], verdicts: Sequence[Answered]
+) -> list[Answered]:
+    settlements, judged = iter(settled), iter(verdicts)
+    return [next(settlements) if isinstance(one, Settle) else next(judged) for one in checks]
 
 
 def tenant_of(limiter: Limiter, domain: str, named: str = "") -> TenantLimiter:

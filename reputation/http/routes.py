@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import msgspec
 from reputation.errors import BadRequest, ConfigError, NotFound, Problem, TooLarge
 from reputation.events import Request, Settle, Settled, Verdict, wire_type
 from reputation.gateway import HttpMessage, Reply
+from reputation.groups import Judged, check_all
 from reputation.http.envoy_calls import EnvoyCalls
 from reputation.http.later import Later, then, together
 from reputation.limiter import Limiter, NewId
@@ -34,6 +36,7 @@ _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 Handler = Callable[[HttpMessage], Reply | Later[Reply]]
 Judge = Callable[[Request, float, NewId], Verdict | Later[Verdict]]
+JudgeAll = Callable[[list[Request], float, NewId], list[Judged] | Later[list[Judged]]]
 Settler = Callable[[Settle, float], Settled | Later[Settled]]
 Clock = Callable[[], float]
 Note = Callable[[Request, Verdict, float], None]
@@ -67,6 +70,7 @@ class CheckRoutes:
     ) -> None:
         self.limiter = limiter
         self._judge: Judge = limiter.check if shared is None else shared.check
+        self._judge_all: JudgeAll = partial(check_all, limiter) if shared is None else shared.check_all
         self._settle_at: Settler = limiter.settle if shared is None else shared.settle
         self._clock = clock
         self._new_id = new_id
@@ -97,8 +101,13 @@ class CheckRoutes:
         return _not_allowed(method)
 
     def _envoy(self) -> EnvoyCalls:
-        judge, settle = self._verdict, self._settle_at
-        return EnvoyCalls(self.limiter, lambda one: judge(one, self._clock()), lambda one: settle(one, self._clock()))
+        judge, settle, clock = self._verdict, self._settle_at, self._clock
+        return EnvoyCalls(
+            self.limiter,
+            lambda one: judge(one, clock()),
+            lambda several: self._verdicts(several, clock()),
+            lambda one: settle(one, clock()),
+        )
 
     def _check(self, message: HttpMessage) -> Reply | Later[Reply]:
         if len(message.body) > MOST_CHECK:
@@ -112,6 +121,16 @@ class CheckRoutes:
             return self._noted(found, request, now)
         self._note(request, found, now)
         return found
+
+    def _verdicts(self, requests: list[Request], now: float) -> list[Verdict] | Later[list[Verdict]]:
+        """One request in the names of several accounts."""
+        return then(self._judge_all(requests, now, self._new_id), lambda found: self._note_all(requests, found, now))
+
+    def _note_all(self, requests: list[Request], found: list[Judged], now: float) -> list[Verdict]:
+        for request, judged in zip(requests, found, strict=True):
+            if judged.noted:
+                self._note(request, judged.verdict, now)
+        return [judged.verdict for judged in found]
 
     async def _noted(self, found: Later[Verdict], request: Request, now: float) -> Verdict:
         verdict = await found

@@ -1,18 +1,21 @@
 """Batches of asks as the script takes them, and its answer turned into what each ask came to."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from reputation.bucket import spend
-from reputation.charges import Ask, Charge, Taken, take_first
+from reputation.charges import Ask, Charge, Group, Taken, TakenAll, take_all, take_first
 from reputation.stores.redis_names import Names
 
 SERVER_CLOCK = -1.0
 CLASH = -1000  # as in the script
+NOT_ONCE = (0, "", "")
+ALONE = (0, False)
+"""What an ask says that is charged each time, and one that is in no group."""
 ONCE = "o"
 """The kind of what is kept of a request that was charged: (draw, print, verdict id)."""
 SLACK = 60.0
@@ -65,11 +68,29 @@ Tried = Taken | Again | Clash
 """What comes of a take."""
 
 
+class Answer:
+    """The script's numbers, read from the front."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._numbers = _unpack(packed)
+        self._at = 1
+
+    @property
+    def clock(self) -> float:
+        """The server's time when it ran."""
+        return self._numbers[0]
+
+    def some(self, count: int) -> tuple[float, ...]:
+        """Read the next numbers."""
+        self._at += count
+        return tuple(self._numbers[self._at - count : self._at])
+
+
 class Batch:
     """Asks of one tenant that go to the script together. `series` keeps shadow mode's buckets apart."""
 
     def __init__(self, names: Names, series: str, now: float) -> None:
-        self.asks: list[Ask | Settling] = []
+        self.asks: list[Ask | Group | Settling] = []
         self.clock = now  # the server's, once it has answered
         self.keys: dict[bytes, int] = {}
         self._names = names
@@ -81,7 +102,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.asks)
 
-    def add(self, ask: Ask | Settling, *, owes: bool = False, once: Once | None = None) -> None:
+    def add(self, ask: Ask | Group | Settling, *, owes: bool = False, once: Once | None = None) -> None:
         """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back.
 
         once: a request that is charged once, however many replicas it is sent to within a minute.
@@ -90,10 +111,18 @@ class Batch:
         if isinstance(ask, Settling):
             holds = [[self._place("h", id_), used, True] for id_, used in ask.holds]
             leases = [[self._place("l", id_), used, False] for id_, used in ask.leases]
-            self._wire.append([0.0, [], [], False, holds + leases, 0, 0.0, 0, 0.0, 0, "", ""])
+            self._wire.append([0.0, [], [], False, holds + leases, 0, 0.0, 0, 0.0, *NOT_ONCE, *ALONE])
             self._charges.append(())
-            return
+        elif isinstance(ask, Group):
+            for i, one in enumerate(ask.asks):
+                self._wire.append(self._ask(one, *NOT_ONCE, *((len(ask.asks), ask.stopped) if i == 0 else ALONE)))
+        else:
+            repeat = NOT_ONCE if once is None else (self._place(ONCE, self._series, once.id), once.print, ask.token)
+            self._wire.append(self._ask(ask, *repeat, *ALONE, owes=owes))
+
+    def _ask(self, ask: Ask, *more: object, owes: bool = False) -> Wire:
         charges, draws = _places(ask)
+        self._charges.append(charges)
         buckets: list[float] = []
         for charge in charges:
             limit = charge.bucket.limit
@@ -103,24 +132,7 @@ class Batch:
         if ask.reserve is not None:
             reserve = self._place("l" if ask.want else "h", ask.reserve.id)
             seconds = max(ask.reserve.until - self._now, 0.001)
-        repeat, print_ = (0, "") if once is None else (self._place(ONCE, self._series, once.id), once.print)
-        self._wire.append(
-            [
-                ask.cost,
-                buckets,
-                draws,
-                owes,
-                settlements,
-                ask.want,
-                ask.share,
-                reserve,
-                seconds,
-                repeat,
-                print_,
-                ask.token,
-            ]
-        )
-        self._charges.append(charges)
+        return [ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds, *more]
 
     def _place(self, kind: str, *parts: object) -> int:
         name = self._names.of(kind, *parts)
@@ -130,52 +142,60 @@ class Batch:
         """Return the script's argument."""
         return _pack([clock, slack, self._wire])
 
-    def read(self, answer: bytes) -> list[Tried | Came]:
+    def read(self, packed: bytes) -> list[Tried | TakenAll | Came]:
         """Follow the script: put its buckets in the place of this process's copies, and do what it did to them.
 
         Both do the same arithmetic (a test holds them to it), so what remains and how long to wait come out as they
         would of an embedded take, and the copies are what the replica goes on with when Redis is away.
         """
-        numbers = _unpack(answer)
-        now, at = numbers[0], 1
-        self.clock = now
-        came: list[Tried | Came] = []
-        for ask, charges in zip(self.asks, self._charges, strict=True):
-            chosen, granted = int(numbers[at]), int(numbers[at + 1])
-            at += 2
-            if isinstance(ask, Settling):
-                leases = at + len(ask.holds)
-                end = leases + len(ask.leases)
-                came.append(Came(tuple(numbers[at:leases]), tuple(numbers[leases:end])))
-                at = end
-                continue
-            for charge in charges:
-                bucket = charge.bucket
-                bucket.tokens, bucket.at = numbers[at], numbers[at + 1]
-                at += 2
-            at += len(ask.settlements)
-            if chosen == CLASH:
-                came.append(Clash())
-            elif chosen < 0:
-                came.append(Again(take_first([ask.draws[-chosen - 1]], 0.0, now)))
-            else:
-                came.append(_followed(ask, granted, now))
-        return came
+        answer, rows = Answer(packed), iter(self._charges)
+        self.clock = answer.clock
+        return [self._came(ask, answer, rows) for ask in self.asks]
 
-    def paid(self, answer: bytes) -> list[Owed]:
+    def _came(
+        self, ask: Ask | Group | Settling, answer: Answer, rows: Iterator[Sequence[Charge]]
+    ) -> Tried | TakenAll | Came:
+        if isinstance(ask, Settling):
+            answer.some(2), next(rows)
+            return Came(answer.some(len(ask.holds)), answer.some(len(ask.leases)))
+        copied: set[Hashable] = set()
+        if isinstance(ask, Group):
+            for one in ask.asks:
+                answer.some(2)
+                _copy(next(rows), copied, answer)
+                answer.some(len(one.settlements))
+            return take_all(ask, self.clock)
+        chosen, granted = map(int, answer.some(2))
+        _copy(next(rows), copied, answer)
+        answer.some(len(ask.settlements))
+        if chosen == CLASH:
+            return Clash()
+        if chosen < 0:
+            return Again(take_first([ask.draws[-chosen - 1]], 0.0, self.clock))
+        return _followed(ask, granted, self.clock)
+
+    def paid(self, packed: bytes) -> list[Owed]:
         """What each ask that was granted took, as amounts to give back; for a batch that was given up."""
-        numbers = _unpack(answer)
-        at, found = 1, []
-        for ask, charges in zip(self.asks, self._charges, strict=True):
-            chosen, granted = int(numbers[at]), numbers[at + 1]
-            at += 2 + 2 * len(charges)
-            if isinstance(ask, Settling):
-                at += len(ask.holds) + len(ask.leases)
+        answer, rows, found = Answer(packed), iter(self._charges), list[Owed]()
+        for several in self.asks:
+            if isinstance(several, Settling):
+                answer.some(2 + len(several.holds) + len(several.leases)), next(rows)
                 continue
-            at += len(ask.settlements)
-            if chosen > 0:
-                found += [(charge, -ask.cost - granted) for charge in ask.draws[chosen - 1]]
+            for ask in several.asks if isinstance(several, Group) else (several,):
+                chosen, granted = answer.some(2)
+                answer.some(2 * len(next(rows)) + len(ask.settlements))
+                if chosen > 0:
+                    found += [(charge, -ask.cost - granted) for charge in ask.draws[int(chosen) - 1]]
         return found
+
+
+def _copy(charges: Sequence[Charge], copied: set[Hashable], answer: Answer) -> None:
+    """Put what the script found of each bucket in the place of its copy; of a group what it found first."""
+    for charge in charges:
+        tokens, at = answer.some(2)
+        if charge.key not in copied:
+            copied.add(charge.key)
+            charge.bucket.tokens, charge.bucket.at = tokens, at
 
 
 def _places(ask: Ask) -> tuple[Sequence[Charge], list[list[int]]]:

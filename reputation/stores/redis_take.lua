@@ -7,7 +7,7 @@
 --
 -- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
 -- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, once, print,
--- verdict}; a draw is a
+-- verdict, group, stopped}; group: how many asks from this one on take all or none, 0 for the others; a draw is a
 -- list of places in the ask's own buckets. The answer is flat: clock, then for every ask the draw that paid (0: none did),
 -- the tokens of its lease, (tokens, at) of each of its buckets as they were before the take, and what each settlement
 -- was charged in the end (-1: nothing was open).
@@ -144,19 +144,57 @@ end
 
 local answer = {now}
 
-local function carry_out(ask)
-  local cost, named, draws = ask[1], ask[2], ask[3]
-  local charged, mine = {}, {}
+local function buckets_of(ask)
+  local named, mine = ask[2], {}
+  for i = 1, #named, 3 do mine[#mine + 1] = find(KEYS[named[i] + 1], named[i + 1], named[i + 2]) end
+  return mine
+end
+
+-- take what an ask of a group costs, or say that it stops its request; one that only looks stops where one unit would
+local function try(ask)
+  local mine, cost = buckets_of(ask), ask[1]
+  for _, draw in ipairs(ask[3]) do
+    if holds(mine, draw, cost) then
+      spend(mine, draw, cost)
+      return cost > 0 or holds(mine, draw, 1)
+    end
+  end
+  return false
+end
+
+-- whether all asks of a group would take, those that only look first; what they took is put back
+local function passes(first, last)
+  local before = {}
+  for i = first, last do
+    for _, bucket in ipairs(buckets_of(asks[i])) do
+      before[bucket] = before[bucket] or {bucket.tokens, bucket.at, bucket.changed}
+    end
+  end
+  local passed = true
+  for _, looks in ipairs({true, false}) do
+    for i = first, last do
+      if passed and (asks[i][1] == 0) == looks then passed = try(asks[i]) end
+    end
+  end
+  for bucket, was in pairs(before) do bucket.tokens, bucket.at, bucket.changed = was[1], was[2], was[3] end
+  return passed
+end
+
+-- stopped: its group does not pass, so nothing is taken
+local function carry_out(ask, stopped)
+  local cost, draws = ask[1], ask[3]
+  local charged = {}
   for i, settlement in ipairs(ask[5]) do
     charged[i] = settle(KEYS[settlement[1] + 1], settlement[2], settlement[3])
   end
-  for i = 1, #named, 3 do mine[#mine + 1] = find(KEYS[named[i] + 1], named[i + 1], named[i + 2]) end
+  local mine = buckets_of(ask)
   local head = #answer
   answer[head + 1], answer[head + 2] = 0, 0
   for i, bucket in ipairs(mine) do
     answer[head + 1 + 2 * i], answer[head + 2 + 2 * i] = bucket.tokens, bucket.at
   end
   for _, amount in ipairs(charged) do answer[#answer + 1] = amount end
+  if stopped then return end
   local before = repeated(ask)
   if before then
     answer[head + 1] = before
@@ -187,7 +225,14 @@ local function carry_out(ask)
   end
 end
 
-for _, ask in ipairs(asks) do carry_out(ask) end
+local last, stopped = 0, false
+for i, ask in ipairs(asks) do
+  if ask[13] > 0 then
+    last = i + ask[13] - 1
+    stopped = ask[14] or not passes(i, last)
+  end
+  carry_out(ask, i <= last and stopped)
+end
 
 -- A bucket is kept until it is full again, and a little longer: then it is the same as none. One in debt stays.
 for key, bucket in pairs(buckets) do

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from reputation.charges import Ask
+from reputation.charges import Ask, Group, TakenAll
 from reputation.stores.redis_asks import ONCE, Batch, Came, Once, Owed, Settling, Tried
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer, Script, is_cut
@@ -30,7 +30,7 @@ SCRIPT = Script("redis_take.lua")
 _kept_once = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
 
 Clock = Callable[[], float]
-Waiting = tuple[Ask | Settling, "asyncio.Future[Any]", Once | None]
+Waiting = tuple[Ask | Group | Settling, "asyncio.Future[Any]", Once | None]
 
 
 class Lane:
@@ -72,6 +72,10 @@ class Takes:
         """Carry out an ask with the others of this turn; None if Redis is away. Again and Clash need `once`."""
         return self._enqueue(ask, once)
 
+    def take_all(self, group: Group) -> "asyncio.Future[TakenAll | None]":
+        """Carry out a group, all of it or nothing; None if Redis is away."""
+        return self._enqueue(group)
+
     async def first_id(self, once: Once) -> str | None:
         """Find the id of the verdict that a request had when it was charged; None if that is over, or Redis away."""
         name = self._names.of(ONCE, self.series, once.id)
@@ -85,7 +89,7 @@ class Takes:
         """Settle holds and leases, likewise."""
         return self._enqueue(settling)
 
-    def _enqueue(self, ask: Ask | Settling, once: Once | None = None) -> "asyncio.Future[Any]":
+    def _enqueue(self, ask: Ask | Group | Settling, once: Once | None = None) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((ask, future, once))

@@ -7,7 +7,9 @@ import pytest
 
 from plugins.envoy.grpc_parts import framed, unframed
 from plugins.envoy.messages_pb2 import CheckRequest, CheckResponse, RateLimitRequest, RateLimitResponse
+from reputation.bucket import settled
 from reputation.config import from_text
+from reputation.events import AccountFacts, Outcome, Payment
 from reputation.gateway import HttpMessage
 from reputation.http.envoy_calls import AUTHZ, MOST_BODY, RLS
 from reputation.http.routes import CheckRoutes
@@ -86,6 +88,114 @@ def test_a_framed_body_is_answered_with_a_frame_and_with_the_type_it_came_with(r
 def test_the_domain_tells_the_tenant(routes, domain, header, tenant):
     post(routes, RLS, limited(domain).SerializeToString(), PROTOBUF, *header)
     assert {name for name, one in routes.limiter.tenants.items() if len(one.state.strangers)} == {tenant}
+
+
+def several(*accounts, hits=1, **addends):
+    """A message that names several accounts, each by its id; addends: a descriptor's own hits."""
+    message = RateLimitRequest(domain="default", hits_addend=hits)
+    for account in accounts:
+        descriptor = message.descriptors.add(entries=[{"key": "account", "value": account}])
+        if account in addends:
+            descriptor.hits_addend.value = addends[account]
+    return message
+
+
+def answered(routes, message):
+    return RateLimitResponse.FromString(post(routes, RLS, message.SerializeToString()).body)
+
+
+def left(routes, account):
+    """What the account's own burst of 2 still holds, and how many of its checks were noted."""
+    tenant = routes.limiter.tenant("default")
+    row = tenant.state.strangers.get(account)
+    return 2.0 if row is None or row.burst is None else settled(row.burst, NOW)
+
+
+def spend(routes, account, times=2):
+    for _ in range(times):
+        assert answered(routes, several(account)).overall_code == RateLimitResponse.OK
+
+
+def test_a_request_in_two_names_that_one_account_stops_charges_neither(routes):
+    spend(routes, "a")
+    for _ in range(15):
+        reply = answered(routes, several("b", "a"))
+        assert reply.overall_code == RateLimitResponse.OVER_LIMIT
+        assert [status.code for status in reply.statuses] == [RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT]
+        assert reply.statuses[0].limit_remaining == 2
+    assert left(routes, "b") == 2
+    spend(routes, "b")
+
+
+def test_a_request_in_two_names_that_passes_charges_both(routes):
+    assert answered(routes, several("a", "b")).overall_code == RateLimitResponse.OK
+    assert (left(routes, "a"), left(routes, "b")) == (1, 1)
+
+
+@pytest.mark.parametrize("empty", range(4))
+def test_whichever_of_four_accounts_stops_it_the_others_pay_nothing(routes, empty):
+    names = ["a", "b", "c", "d"]
+    spend(routes, names[empty])
+    assert answered(routes, several(*names)).overall_code == RateLimitResponse.OVER_LIMIT
+    assert [left(routes, name) for name in names] == [0 if i == empty else 2 for i in range(4)]
+
+
+def test_a_look_that_is_over_the_limit_stops_the_request_and_nobody_pays(routes):
+    spend(routes, "a")
+    for order in (("a", "b"), ("b", "a")):
+        assert answered(routes, several(*order, a=0)).overall_code == RateLimitResponse.OVER_LIMIT
+    assert (left(routes, "a"), left(routes, "b")) == (0, 2)
+    assert answered(routes, several("c", "b", c=0)).overall_code == RateLimitResponse.OK
+    assert (left(routes, "b"), left(routes, "c")) == (1, 2)
+
+
+def test_each_account_pays_its_own_hits_or_none_does(routes):
+    assert answered(routes, several("a", "b", a=1, b=2)).overall_code == RateLimitResponse.OK
+    assert (left(routes, "a"), left(routes, "b")) == (1, 0)
+    assert answered(routes, several("a", "c", a=2, c=1)).overall_code == RateLimitResponse.OVER_LIMIT
+    assert (left(routes, "a"), left(routes, "c")) == (1, 2)
+
+
+def test_an_account_that_is_denied_stops_the_request_and_nobody_pays(routes):
+    tenant = routes.limiter.tenant("default")
+    payment = Payment(status="disputed", disputes=3, declines_30d=9, funding="prepaid")
+    tenant.push("bad", AccountFacts(payment=payment), NOW)
+    for outcome in ("chargeback", "abuse"):
+        tenant.report(Outcome("bad", outcome), NOW)
+    assert answered(routes, several("b", "bad")).overall_code == RateLimitResponse.OVER_LIMIT
+    assert left(routes, "b") == 2
+
+
+def test_a_bucket_that_two_names_share_is_charged_for_both_or_for_none(routes):
+    """Unconfirmed keys of one address share its budget of 2: two of them pass once, and three never."""
+    keys = [[{"key": "api_key", "value": f"k{i}"}, {"key": "remote_address", "value": "11.0.0.1"}] for i in range(3)]
+    three = RateLimitRequest(domain="default", descriptors=[{"entries": key} for key in keys])
+    assert answered(routes, three).overall_code == RateLimitResponse.OVER_LIMIT
+    two = RateLimitRequest(domain="default", descriptors=[{"entries": key} for key in keys[:2]])
+    assert answered(routes, two).overall_code == RateLimitResponse.OK
+    assert answered(routes, two).overall_code == RateLimitResponse.OVER_LIMIT
+
+
+def test_only_what_stops_a_request_is_counted_and_only_what_passes_otherwise(routes):
+    spend(routes, "a")
+    noted = []
+    routes._note = lambda request, verdict, _: noted.append((request.account.id, verdict.decision))
+    answered(routes, several("b", "a"))
+    answered(routes, several("b", "c"))
+    assert noted == [("a", "throttle"), ("b", "allow"), ("c", "allow")]
+
+
+def test_holds_of_a_request_in_two_names_are_opened_together_or_not_at_all(routes):
+    def held(*accounts):
+        message = several(*accounts)
+        for descriptor in message.descriptors:
+            descriptor.entries.add(key="headcount_hold", value="yes")
+        return answered(routes, message).overall_code
+
+    holds = routes.limiter.tenant("default").leases.ahead.holds
+    assert (held("a", "b"), len(holds)) == (RateLimitResponse.OK, 2)
+    spend(routes, "a", 1)
+    assert (held("a", "b"), len(holds)) == (RateLimitResponse.OVER_LIMIT, 2)
 
 
 @pytest.mark.parametrize("domain", ["", "defualt", "Default", "default ", "*", "shop,default"])

@@ -176,6 +176,37 @@ async def test_a_stop_is_judged_again_at_every_replica_when_its_wait_is_over(por
         await becomes(passed, expected="allow", within=2)
 
 
+def in_names_of(*accounts, cost=1):
+    return [request({"account": {"id": name, **FACTS}, "request": {"cost": cost}}) for name in accounts]
+
+
+async def both(replica, *accounts, cost=1):
+    """One request in the names of several accounts: whether it passes, and what each still has."""
+    found = replica.state.check_all(in_names_of(*accounts, cost=cost), time.time(), replica._new_id)
+    found = found if isinstance(found, list) else await found
+    return all(one.verdict.decision == "allow" for one in found), [round(one.verdict.limit.remaining) for one in found]
+
+
+async def test_a_request_in_several_names_charges_all_of_them_or_none_over_all_replicas(port, addresses):
+    async with replicas(port, addresses, 2) as (one, other):
+        assert await both(one, "a", "b", cost=15) == (True, [5, 5])
+        assert await both(other, "b", "c", cost=10) == (False, [5, 20])
+        assert await both(one, "c", "a", cost=5) == (True, [15, 0])
+        found = await asyncio.gather(*[both(replica, "x", "y") for replica in (one, other) for _ in range(15)])
+        assert sum(passed for passed, _ in found) == BURST
+        assert await both(other, "x", "c") == (False, [0, 15])
+
+
+async def test_while_redis_is_dead_a_request_in_several_names_is_all_or_none_too(tmp_path, addresses):
+    with running_redis(tmp_path) as server:
+        async with replicas(server.port, addresses, within=0.3) as (one,):
+            assert await both(one, "a", "b", cost=15) == (True, [5, 5])
+            server.stop()
+            assert await both(one, "a", "c", cost=10) == (False, [5, 20])
+            assert one.limiter.tenant("default").state.degraded
+            assert await both(one, "c", "b", cost=5) == (True, [15, 0])
+
+
 async def test_facts_outcomes_and_keys_reach_another_replica_within_two_seconds(port, addresses):
     async with replicas(port, addresses, 2) as (one, other):
         unknown = await other.ask(facts={}, account="billed")

@@ -7,7 +7,7 @@ import pytest
 from redis_process import RedisServer
 
 from reputation.bucket import Bucket, Limit, change_limit, full
-from reputation.charges import Ask, Charge, take
+from reputation.charges import Ask, Charge, Group, TakenAll, take, take_group
 from reputation.reservations import Ahead, Reserve, Settlement
 from reputation.stores import redis_asks
 from reputation.stores.redis_asks import Batch
@@ -31,16 +31,22 @@ class Embedded:
 
     def carry_out(self, ask, limits, now):
         found = {key: self._find(key, limit, now) for key, limit in limits.items()}
-        draws = [[Charge(c.name, c.scope, c.key, found[c.key]) for c in draw] for draw in ask.draws]
         before = {key: (bucket.tokens, bucket.at) for key, bucket in found.items()}
-        again = Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
-        taken = take(again, self.ahead, now)
+        if isinstance(ask, Group):
+            again = Group([self._on(found, one) for one in ask.asks], stopped=ask.stopped)
+            taken = take_group(again, self.ahead, now)
+        else:
+            taken = take(self._on(found, ask), self.ahead, now)
         self.buckets |= {
             key: bucket
             for key, bucket in found.items()
             if key in self.buckets or (bucket.tokens, bucket.at) != before[key]
         }
         return taken
+
+    def _on(self, found, ask):
+        draws = [[Charge(c.name, c.scope, c.key, found[c.key]) for c in draw] for draw in ask.draws]
+        return Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
 
     def _find(self, key, limit, now):
         bucket = self.buckets.get(key)
@@ -81,6 +87,24 @@ class Story:
         cost = pick.choice((1.0, 1.0, 0.1, pick.random() * 7, 11.0))
         return Ask([[charges[key] for key in draw] for draw in draws], cost, **self._lease()), named
 
+    def group(self):
+        """Accounts of one request, which share buckets; some only look, some hold."""
+        limits, asks = {}, []
+        charges = {}
+        for _ in range(self.random.randint(2, 4)):
+            ask, named = self.ask()
+            limits |= {key: limits.get(key, limit) for key, limit in named.items()}
+            for draw in ask.draws:
+                for charge in draw:
+                    bucket = Bucket(0.0, 0.0, limits[charge.key])
+                    charges.setdefault(charge.key, Charge("x", "account", charge.key, bucket))
+            cost, reserve = self.random.choice((0.0, ask.cost, ask.cost)), None
+            if self.random.random() < 0.2:
+                self.count += 1
+                reserve = Reserve(f"h{self.count}", NOW + FOREVER)
+            asks.append(Ask([[charges[charge.key] for charge in draw] for draw in ask.draws], cost, reserve=reserve))
+        return Group(asks, stopped=self.random.random() < 0.1), limits
+
     def _limit(self, key):
         if key not in self.limits or self.random.random() < 0.05:
             self.limits[key] = Limit(self.random.choice(RATES), self.random.choice(BURSTS))
@@ -102,8 +126,15 @@ class Story:
         }
 
 
+def told(came):
+    """What a take or a group came to."""
+    if isinstance(came, TakenAll):
+        return came.passed, [told(taken) for taken in came.taken]
+    return came.wait, came.binding, came.states, came.granted
+
+
 def test_the_script_answers_as_the_embedded_store_does(redis_server: RedisServer):
-    """100,000 random asks with limits that change, leases, and a clock that steps both ways."""
+    """100,000 random asks, groups of them too, with limits that change, leases, and a clock that steps both ways."""
     story, embedded, names, number, done = Story(1), Embedded(), Names("acme"), 0, 0
     client = redis_server.client()
     script = client.script_load(SCRIPT)
@@ -113,7 +144,7 @@ def test_the_script_answers_as_the_embedded_store_does(redis_server: RedisServer
             story.step()
             batch, number = Batch(names, "b", NOW), number + 1
             for _ in range(story.random.randint(1, 20)):
-                ask, limits = story.ask()
+                ask, limits = story.group() if story.random.random() < 0.1 else story.ask()
                 batch.add(ask)
                 expected.append(embedded.carry_out(ask, limits, story.now))
             packed = batch.packed(story.now, FOREVER)
@@ -122,8 +153,7 @@ def test_the_script_answers_as_the_embedded_store_does(redis_server: RedisServer
             batches.append(batch)
         answers = pipeline.execute()
         found = [taken for batch, answer in zip(batches, answers, strict=True) for taken in batch.read(answer)]
-        told = [(t.wait, t.binding, t.states, t.granted) for t in found]
-        assert told == [(t.wait, t.binding, t.states, t.granted) for t in expected]
+        assert [*map(told, found)] == [*map(told, expected)]
         done += len(found)
     client.close()
     assert embedded.ahead.leases.settled > 1000
