@@ -12,6 +12,7 @@ import os
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,13 +24,14 @@ from benchmarks.shared_load import Result, run
 from benchmarks.shared_servers import PLACES, free_ports, running, sidecars
 from reputation.bucket import Limit, full
 from reputation.charges import Ask, Charge
-from reputation.events import Payment
-from reputation.facts import Facts
+from reputation.events import AccountFacts, Payment, Seconds
+from reputation.facts import Facts, from_push
 from reputation.stores.memory import TenantState
 from reputation.stores.redis import RedisStore
 from reputation.stores.redis_accounts import Accounts
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_takes import Takes
+from reputation.stores.transactions import Transaction
 
 BURST = 20.0
 OVER = 5.0
@@ -166,10 +168,11 @@ async def _fill(port: int, accounts: int) -> tuple[float, float]:
         ]
         await asyncio.gather(*[takes.take(ask) for ask in asks])
     used.append(await _used(store))
-    facts = Facts(1.5e9, "paid", ("email",), None, Payment("ok", fingerprint="fp_1", settled_usd=40.0))
+    payment = Payment("ok", fingerprint="fp_1", settled_usd=40.0)
+    facts = from_push(AccountFacts(created_at=Seconds(1.5e9), plan="paid", verified=("email",), payment=payment), ())
     for start in range(0, accounts, 4):  # few, for a connection takes memory too
         pushes = [
-            kept.push(f"acct_{number:08}", structs.replace(facts, keys=(number.to_bytes(16, "little"),)))
+            kept.commit(Transaction(f"acct_{number:08}", partial(_keyed, facts, number)))
             for number in range(start, start + 4)
         ]
         await asyncio.gather(*pushes)
@@ -177,6 +180,10 @@ async def _fill(port: int, accounts: int) -> tuple[float, float]:
     used.append(await _used(store) - changes)
     await store.close()
     return (used[1] - used[0]) / accounts, (used[2] - used[1]) / accounts
+
+
+def _keyed(facts: Facts, number: int, _: Facts | None) -> Facts:
+    return structs.replace(facts, keys=(number.to_bytes(16, "little"),))
 
 
 async def _used(store: RedisStore) -> int:

@@ -21,8 +21,8 @@ from statistics import median
 import structlog
 
 from reputation.bucket import Bucket, Limit
-from reputation.events import Payment
-from reputation.facts import Facts
+from reputation.events import AccountFacts, Payment, Seconds
+from reputation.facts import NOTHING, from_push
 from reputation.history import visit
 from reputation.stores.memory import Row, TenantState
 from reputation.stores.sqlite import SLICE, SqliteStore
@@ -44,10 +44,11 @@ def resident() -> float:
 
 def row(number: int) -> Row:
     """Make an account that is in use: two buckets, one address, facts if billing pushed it."""
-    facts = Facts()
+    facts = NOTHING
     if number % 100 < PUSHED * 100:
         payment = Payment("ok", f"fp_{number}", "credit", "411111", "US", float(number % 500), 0, 0)
-        facts = Facts(START - number, "paid", ("email",), None, payment, (number.to_bytes(16, "big"),), ())
+        body = AccountFacts(created_at=Seconds(START - number), plan="paid", verified=("email",), payment=payment)
+        facts = from_push(body, (number.to_bytes(16, "big"),))
     recent = visit(b"", 0x0A000000 + number // 3, 64500 + number % 50, "US", START)
     return Row(facts, Bucket(12.5, START, BURST), Bucket(4000.25, START, DAILY), recent, 1, 3, int(START // 86_400))
 

@@ -5,20 +5,24 @@ ignored, so that an older sidecar can stand behind a newer gateway; a known memb
 """
 
 import datetime
+import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
 LongText = Annotated[str, Meta(max_length=1024)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Amount = Annotated[float, Meta(ge=0, le=1e12)]
+Domain = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[^@\s/\\\x00-\x1f\x7f]+$")]
 SimHash = Annotated[str, Meta(pattern="^[0-9a-fA-F]{16}$")]
 
 PaymentStatus = Literal["none", "ok", "failed", "disputed"]
 Funding = Literal["credit", "debit", "prepaid", "unknown"]
 Verification = Literal["email", "phone", "identity"]
+EmailKind = Literal["free", "business", "education", "disposable", "unknown"]
+PhoneKind = Literal["mobile", "landline", "voip", "unknown"]
 OutcomeKind = Literal["chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed"]
 Decision = Literal["allow", "throttle", "challenge", "deny"]
 Tier = Literal["trusted", "standard", "limited", "restricted", "blocked"]
@@ -34,8 +38,16 @@ class Seconds(float):
     __slots__ = ()
 
 
+class IpAddress(str):
+    """An IPv4 or IPv6 address as text."""
+
+    __slots__ = ()
+
+
 def wire_type(kind: type, value: Any) -> Any:
-    """Msgspec's dec_hook: make a `Seconds` of a number or of an RFC 3339 string with an offset."""
+    """Msgspec's dec_hook: make a `Seconds` of a number or an RFC 3339 string with an offset, an `IpAddress` of text."""
+    if kind is IpAddress:
+        return _ip_address(value)
     if kind is not Seconds:
         raise NotImplementedError(kind)
     if isinstance(value, str):
@@ -45,6 +57,26 @@ def wire_type(kind: type, value: Any) -> Any:
     if not 0 <= value <= LATEST:  # also false for NaN, and exact for integers of any length
         raise ValueError("Expected seconds since 1970, before the year 10000")
     return Seconds(value)
+
+
+def _ip_address(value: Any) -> IpAddress:
+    try:
+        return IpAddress(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise ValueError("Expected an IPv4 or IPv6 address") from None
+
+
+def plain(value: Any) -> Any:
+    """Leave the wire's own types behind: a time becomes a float, an address text, also in a member of a fact."""
+    if isinstance(value, Seconds):
+        return float(value)
+    if isinstance(value, IpAddress):
+        return str.__str__(value)
+    if isinstance(value, Struct):
+        members = [(name, getattr(value, name)) for name in value.__struct_fields__]
+        wired = {name: plain(one) for name, one in members if isinstance(one, Seconds | IpAddress)}
+        return structs.replace(value, **wired) if wired else value
+    return value
 
 
 _RFC3339 = re.compile(
@@ -86,16 +118,43 @@ class Payment(Struct, frozen=True, gc=False):
     settled_usd: Amount | None = None
     declines_30d: Count | None = None
     disputes: Count | None = None
+    settled_30d_usd: Amount | None = None
 
 
-class Account(Struct, frozen=True, gc=False):
-    id: Text | None = None
-    key: Text | None = None
+class Signup(Struct, frozen=True, gc=False):
+    """How an account was made; seconds_to_first_request: from then until it first asked for anything."""
+
+    at: Seconds | None = None
+    ip: IpAddress | None = None
+    ja4: Text | None = None
+    user_agent: LongText | None = None
+    email_kind: EmailKind | None = None
+    phone_kind: PhoneKind | None = None
+    referrer: LongText | None = None
+    seconds_to_first_request: Amount | None = None
+
+
+class Profile(Struct, frozen=True, gc=False, kw_only=True):
+    """Facts of an account: each is defined here, once. None is "not known", which is neutral everywhere.
+
+    Bodies, what is kept, merging and views are made from these fields. A nested type whose members all may be missing
+    is merged member by member.
+    """
+
     created_at: Seconds | None = None
     plan: Text | None = None
     verified: Annotated[tuple[Verification, ...], Meta(max_length=8)] | None = None
     organisation: Organisation | None = None
     payment: Payment | None = None
+    email_domain: Domain | None = None
+    signup: Signup | None = None
+
+
+class Account(Profile, frozen=True, gc=False):
+    """The member `account` of a check: whose it is, and facts that serve this check alone."""
+
+    id: Text | None = None
+    key: Text | None = None
 
 
 class Client(Struct, frozen=True, gc=False):
@@ -140,16 +199,11 @@ class Request(Struct, frozen=True, gc=False):
     lease: bool = False
 
 
-class AccountFacts(Struct, frozen=True, gc=False):
+class AccountFacts(Profile, frozen=True, gc=False):
     """The body of PUT /v1/accounts/{id}: what is pushed replaces what was pushed before."""
 
-    created_at: Seconds | None = None
-    plan: Text | None = None
     keys: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
     external: Annotated[dict[Text, Text], Meta(max_length=8)] | None = None
-    verified: Annotated[tuple[Verification, ...], Meta(max_length=8)] | None = None
-    organisation: Organisation | None = None
-    payment: Payment | None = None
 
 
 class Outcome(Struct, frozen=True, gc=False):

@@ -1,59 +1,73 @@
 """What is known of an account, merged from what billing pushed and what a check carried."""
 
-from msgspec import structs
+from operator import attrgetter
+from typing import Any
 
-from reputation.events import Account, AccountFacts, Payment
+from msgspec import Struct, structs
+
+from reputation.events import Account, AccountFacts, Payment, Profile, plain
 from reputation.known import NOTHING, Facts, Standards
 
-__all__ = ["NOTHING", "Facts", "Standards", "carried", "from_push", "is_payer", "is_proven", "merged"]
+__all__ = [
+    "NOTHING", "PROFILE", "Facts", "Standards", "after_push", "carried", "from_push", "is_payer", "is_proven", "merged",
+]  # fmt: skip
 
 DAY = 86_400.0
-
-
-def _plain(at: float | None) -> float | None:
-    """Leave the wire's own type of time behind."""
-    return None if at is None else float(at)
+PROFILE: tuple[str, ...] = Profile.__struct_fields__
+"""Names of the facts that a push or a check may carry."""
+_profile_of = attrgetter(*PROFILE)
+_NONE = (None,) * len(PROFILE)
 
 
 def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
-    """Facts as they are stored: keys only as keyed hashes."""
+    """Facts as they are kept: keys only as keyed hashes."""
     external = tuple(sorted(body.external.items())) if body.external else ()
-    return Facts(_plain(body.created_at), body.plan, body.verified, body.organisation, body.payment, keys, external)
+    return Facts(keys=keys, external=external, **_kept(_profile_of(body)))
+
+
+def after_push(before: Facts, body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
+    """Replace what was pushed before. What billing's events said of payment stays until a push names that member."""
+    after = from_push(body, keys)
+    if not before.from_events or before.payment is None:
+        return after
+    payment = after.payment or Payment()
+    left = {name: getattr(before.payment, name) for name in before.from_events if getattr(payment, name, None) is None}
+    return structs.replace(after, payment=structs.replace(payment, **left), from_events=tuple(left)) if left else after
 
 
 def carried(account: Account) -> Facts | None:
     """Facts that a check brought along, or None if it brought none."""
-    if (
-        account.created_at is None
-        and account.plan is None
-        and account.verified is None
-        and account.organisation is None
-        and account.payment is None
-    ):
-        return None
-    return Facts(_plain(account.created_at), account.plan, account.verified, account.organisation, account.payment)
+    brought = _profile_of(account)
+    return None if brought == _NONE else Facts(**_kept(brought))
 
 
-def merged(pushed_: Facts, check: Facts) -> Facts:
+def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in zip(PROFILE, values, strict=True) if value is not None}
+
+
+def merged(pushed: Facts, check: Facts) -> Facts:
     """Pushed facts win, member by member; a check's fill what was never pushed."""
-    payment = pushed_.payment
-    if payment is None:
-        payment = check.payment
-    elif check.payment is not None:
-        fill = {
-            name: getattr(check.payment, name)
-            for name in Payment.__struct_fields__
-            if getattr(payment, name) is None and getattr(check.payment, name) is not None
-        }
-        payment = structs.replace(payment, **fill) if fill else payment
-    return structs.replace(
-        pushed_,
-        created_at=check.created_at if pushed_.created_at is None else pushed_.created_at,
-        plan=pushed_.plan or check.plan,
-        verified=check.verified if pushed_.verified is None else pushed_.verified,
-        organisation=pushed_.organisation or check.organisation,
-        payment=payment,
-    )
+    fill = {}
+    for name in PROFILE:
+        theirs = getattr(check, name)
+        if theirs is not None:
+            mine = getattr(pushed, name)
+            filled = theirs if mine is None else _filled(mine, theirs)
+            if filled is not mine:
+                fill[name] = filled
+    return structs.replace(pushed, **fill) if fill else pushed
+
+
+def _filled(mine: Any, theirs: Any) -> Any:
+    """Fill the members that are not known of a nested fact; one with a member that it must have stays whole."""
+    if not isinstance(mine, Struct) or mine.__struct_defaults__ != (None,) * len(mine.__struct_fields__):
+        return mine
+    fill = {
+        name: getattr(theirs, name)
+        for name in mine.__struct_fields__
+        if getattr(mine, name) is None and getattr(theirs, name) is not None
+    }
+    return structs.replace(mine, **fill) if fill else mine
 
 
 def is_payer(facts: Facts, standards: Standards, now: float) -> bool:

@@ -4,19 +4,19 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from reputation.events import Organisation, Payment
+from reputation.events import Profile
 
 
-class Facts(Struct, frozen=True, gc=False, array_like=True):
-    """Facts of one account; None is "not known" and is neutral everywhere."""
+class Facts(Profile, frozen=True, gc=False):
+    """A profile as it is kept, with plain floats as times, and what only the sidecar needs beside it.
 
-    created_at: float | None = None
-    plan: str | None = None
-    verified: tuple[str, ...] | None = None
-    organisation: Organisation | None = None
-    payment: Payment | None = None
+    keys: keyed hashes of API keys; external: ids at other systems, by system. from_events: members of `payment` that
+    billing's events said last, which a push that does not name them leaves as they are.
+    """
+
     keys: tuple[bytes, ...] = ()
     external: tuple[tuple[str, str], ...] = ()
+    from_events: tuple[str, ...] = ()
 
 
 NOTHING = Facts()

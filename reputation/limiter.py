@@ -25,7 +25,6 @@ from reputation.events import (
     Shadow,
     Verdict,
 )
-from reputation.facts import Facts, from_push
 from reputation.history import DAY, name_of, visit, visited
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
@@ -41,26 +40,18 @@ from reputation.repeats import Print, Repeats
 from reputation.score import Score, risk
 from reputation.signals.seen import Seen
 from reputation.stores.memory import Row, TenantState
+from reputation.stores.records import MemoryRecords
+from reputation.stores.transactions import MOST_MARKS, Committed, Plan, Told, Transaction, put_in_force
 from reputation.strays import Strays
+from reputation.telling import MARKS, deleting, marking, pushing
 from reputation.tenants import Tenant
 from reputation.tuning.exceptions import Allow, Exceptions
 from reputation.witness import Witness, network_of
 
 EXPLAIN_WINDOW = 3600.0
 KEPT_VERDICTS = 10000
-TAKEN = "this key belongs to another account; take it away there first"
 UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 
-# Marks in halves of an outcome (against, in favour) that each outcome leaves on its account.
-MARKS = {
-    "chargeback": (2, 0),
-    "abuse": (2, 0),
-    "declined": (1, 0),
-    "challenge_failed": (1, 0),
-    "challenge_passed": (0, 1),
-    "good": (0, 2),
-}
-MOST_MARKS = 255  # small integers are shared, larger ones cost each row 32 bytes
 NewId = Callable[[float], str]
 
 
@@ -255,32 +246,51 @@ class TenantLimiter:
         )  # fmt: skip
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 
-    def push(self, account: str, body: AccountFacts, now: float) -> None:
-        """Keep what billing says of an account. Raises Conflict, and keeps nothing, if a key is somebody else's."""
-        keys = tuple(hashed(key, self.secret) for key in body.keys)
-        for i, key in enumerate(keys):
-            if self.state.owners.get(key, account) != account:
-                raise Conflict(TAKEN, f"/keys/{i}")
-        self.take_in(account, from_push(body, keys), now)
+    def pushing(self, account: str, body: AccountFacts) -> Transaction:
+        """Say what a push changes."""
+        return pushing(account, body, tuple([hashed(key, self.secret) for key in body.keys]))
 
-    def take_in(self, account: str, facts: Facts, now: float) -> None:
-        """Keep pushed facts whose keys are known to be this account's."""
-        row = self.state.push(account, facts, now)
+    def commit(self, asked: Transaction, now: float) -> Committed:
+        """Carry out a transaction in memory alone. Raises Conflict for a key of another account."""
+        plan = Plan(MemoryRecords())
+        committed = plan.add(self.tenant.name, self.state, asked, now)
+        plan.apply(now)
+        self.heed(asked.account, committed.after, now)
+        return committed
+
+    def heed(self, account: str, told: Told, now: float) -> None:
+        """Tell the linker what is known of an account now; its keys are no strangers any more."""
+        facts = told.facts
+        row = None if facts is None else self.state.known.get(account)
+        if facts is None or row is None:
+            return
         for key in facts.keys:
             self.state.strangers.leave("key:" + printed(key))
-        self.witness.know(account, row, row.facts, now)
+        self.witness.know(account, row, facts, now)
+
+    def take_in(self, account: str, told: Told, now: float) -> None:
+        """Take in what is kept elsewhere of an account, in the place of what was known."""
+        put_in_force(self.state, account, told, now)
+        self.heed(account, told, now)
+
+    def push(self, account: str, body: AccountFacts, now: float) -> None:
+        """Keep what billing says of an account. Raises Conflict, and keeps nothing, if a key is somebody else's."""
+        self.commit(self.pushing(account, body), now)
 
     def delete(self, account: str) -> bool:
-        """Forget an account; False if it was not known."""
-        return self.state.delete(account)
+        """Forget what was pushed of an account; False if nothing was."""
+        return self.commit(deleting(account), 0.0).before.facts is not None
 
     def report(self, outcome: Outcome, now: float) -> None:
         """Let an outcome mark its account, and the networks that the account came from."""
-        row = self.state.confirm(outcome.account, now)
+        self.commit(marking(outcome), now)
+        self.hear(outcome, now)
+
+    def hear(self, outcome: Outcome, now: float) -> None:
+        """Learn from an outcome that marked its account: of its networks, and for the linker."""
         against, in_favour = MARKS[outcome.outcome]
-        row.marks_against = min(row.marks_against + against, MOST_MARKS)
-        row.marks_for = min(row.marks_for + in_favour, MOST_MARKS)
-        if max(against, in_favour) > 1:
+        row = self.state.row(outcome.account, now)
+        if row is not None and max(against, in_favour) > 1:
             self._learn_networks(row, bad=against > 0, now=now)
         self.witness.hear(outcome, now)
 

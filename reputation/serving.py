@@ -22,6 +22,8 @@ from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import Row
 from reputation.stores.places import Store
 from reputation.stores.records import MemoryRecords, Records
+from reputation.stores.transactions import Committed, Document, Transaction
+from reputation.telling import deleting, marking
 from reputation.tuning.live import Tuning
 from reputation.tuning.trial import trial_metrics
 
@@ -79,25 +81,31 @@ class Serving:
         self.shared = SharedState(self.limiter, store, self.settings.state.timeout)
         self.linking = SharedLinking(self.limiter, store.server, self.journal.warning, self.settings.state.epoch)
 
-    async def push(self, tenant: TenantLimiter, account: str, body: AccountFacts) -> None:
-        """Keep what billing says of an account. Raises Conflict, and Unavailable while shared state is away."""
-        if self.shared is None:
-            tenant.push(account, body, self.clock())
-        else:
-            await self.shared.tenant(tenant.tenant.name).push(account, body, self.clock())
+    async def commit(self, tenant: TenantLimiter, asked: Transaction) -> Committed:
+        """Change facts, marks and documents, all or nothing, durable before this returns.
 
-    async def delete(self, tenant: TenantLimiter, account: str) -> bool:
-        """Forget what was pushed of an account; False if nothing was."""
-        if self.shared is None:
-            return tenant.delete(account)
-        return await self.shared.tenant(tenant.tenant.name).delete(account)
+        Raises Conflict for a key of another account, Stale for a document of another version, and Unavailable while
+        state is away; then nothing was changed, or where an answer of shared state was lost, perhaps all.
+        """
+        name = tenant.tenant.name
+        if self.shared is not None:
+            return await self.shared.tenant(name).commit(asked)
+        committed = await self.store.commit(name, asked)
+        tenant.heed(asked.account, committed.after, self.clock())
+        return committed
 
-    async def report(self, tenant: TenantLimiter, outcome: Outcome) -> None:
-        """Let an outcome mark its account."""
-        if self.shared is None:
-            tenant.report(outcome, self.clock())
-        else:
-            await self.shared.tenant(tenant.tenant.name).report(outcome, self.clock())
+    async def push(self, tenant: TenantLimiter, account: str, body: AccountFacts) -> Committed:
+        """Keep what billing says of an account. Raises as `commit`."""
+        return await self.commit(tenant, tenant.pushing(account, body))
+
+    async def delete(self, tenant: TenantLimiter, account: str) -> Committed:
+        """Forget what was pushed of an account. Raises as `commit`."""
+        return await self.commit(tenant, deleting(account))
+
+    async def report(self, tenant: TenantLimiter, outcome: Outcome, *documents: Document) -> None:
+        """Let an outcome mark its account, and keep documents with that. Raises as `commit`."""
+        await self.commit(tenant, marking(outcome)._replace(documents=documents))
+        tenant.hear(outcome, self.clock())
 
     async def row(self, tenant: TenantLimiter, account: str) -> Row | None:
         """Find what is kept of an account. Raises Unavailable while shared state is away."""

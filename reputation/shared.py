@@ -16,22 +16,23 @@ from reputation.breaker import Breaker
 from reputation.charges import Ask, Group, TakenAll
 from reputation.counts import counter, gauge
 from reputation.errors import Conflict, NotFound, Unavailable
-from reputation.events import AccountFacts, Charged, Outcome, Request, Settle, Settled, Verdict
-from reputation.facts import from_push
+from reputation.events import Charged, Request, Settle, Settled, Verdict
 from reputation.groups import Judged, assess_all, conclude_all, group_of
 from reputation.keys import hashed
 from reputation.leases import NO_HOLD, check_settle
-from reputation.limiter import MARKS, MOST_MARKS, TAKEN, Assessed, Limiter, NewId, TenantLimiter
+from reputation.limiter import Assessed, Limiter, NewId, TenantLimiter
 from reputation.repeats import ANOTHER, Print
 from reputation.shares import Shares
 from reputation.stores.redis import RedisStore
-from reputation.stores.redis_accounts import Accounts, Kept, Key
+from reputation.stores.redis_accounts import Accounts, Key
 from reputation.stores.redis_asks import Again, Clash, Once, Settling, Tried, once
+from reputation.stores.redis_commits import Kept
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import ACCOUNT, KEY
 from reputation.stores.redis_records import AWAY
 from reputation.stores.redis_server import AwayError
 from reputation.stores.redis_takes import Takes
+from reputation.stores.transactions import Committed, Transaction
 
 SERIES = {"enforce": "b", "shadow": "s"}
 """Shadow mode's buckets are others, so that its charges stop nobody once the tenant enforces."""
@@ -57,6 +58,7 @@ class SharedTenant:
         self.accounts = Accounts(store.server, names, pulse, within, self._take_in)
         self.alone = 0  # checks answered without Redis
         self._pulse = pulse
+        self._records = store.records
         self._clock = clock
         self._log = store.log
         self._running: dict[str, tuple[Print, asyncio.Future[Verdict]]] = {}
@@ -134,57 +136,32 @@ class SharedTenant:
 
     def _take_in(self, found: Kept | bytes) -> None:
         """Take in what Redis has of an account, in the place of what was copied before."""
-        state, now = self.limiter.state, self._clock()
         if isinstance(found, bytes):
-            state.owners.pop(found, None)
-            return
-        name = found.name
-        if found.facts is not None:
-            self.limiter.take_in(name, found.facts, now)
-        elif name in state.known:
-            state.delete(name)
-        row = state.row(name)
-        if row is None and (found.against or found.in_favour):
-            row = state.confirm(name, now)
-        if row is not None:
-            row.marks_against, row.marks_for = found.against, found.in_favour
+            self.limiter.state.owners.pop(found, None)
+        else:
+            self.limiter.take_in(found.name, found.told, self._clock())
 
-    def _hear(self, what: bytes | None) -> None:
-        """Look up again what somebody else changed."""
+    def _hear(self, what: bytes | None, number: int) -> None:
+        """Look up again what was changed after it was copied."""
+        looked_up = self.accounts.looked_up
         if what is None:
-            self.accounts.looked_up.clear()
+            looked_up.clear()
         elif what.startswith(ACCOUNT):
-            self.accounts.looked_up.forget(what[len(ACCOUNT) :].decode())
+            looked_up.heard(what[len(ACCOUNT) :].decode("utf-8", "surrogatepass"), number)
         elif what.startswith(KEY):
-            self.accounts.looked_up.forget(what[len(KEY) :])
+            looked_up.forget(what[len(KEY) :])
 
-    async def push(self, account: str, body: AccountFacts, now: float) -> None:
-        """Keep what billing says of an account. Raises Conflict if a key is somebody else's, Unavailable."""
-        facts = from_push(body, tuple(hashed(key, self.limiter.secret) for key in body.keys))
+    async def commit(self, asked: Transaction) -> Committed:
+        """Carry out a transaction of an account, for every replica. Raises Conflict, Stale and Unavailable."""
         with _unavailable():
-            place = await self.accounts.push(account, facts)
-        if place is not None:
-            raise Conflict(TAKEN, f"/keys/{place}")
-        self.limiter.take_in(account, facts, now)
-
-    async def delete(self, account: str) -> bool:
-        """Forget what was pushed of an account; False if nothing was. Raises Unavailable."""
-        with _unavailable():
-            gone = await self.accounts.delete(account)
-        self.limiter.delete(account)
-        return gone
-
-    async def report(self, outcome: Outcome, now: float) -> None:
-        """Let an outcome mark its account. Raises Unavailable."""
-        with _unavailable():
-            await self.look_up(outcome.account)
-            await self.accounts.report(outcome.account, *MARKS[outcome.outcome], MOST_MARKS)
-        self.limiter.report(outcome, now)
+            committed = await self.accounts.commit(asked)
+        self._records.committed(self.limiter.tenant.name, asked, committed)
+        return committed
 
     async def look_up(self, account: str) -> None:
-        """Copy what Redis has of an account, if this replica has not yet. Raises Unavailable."""
-        if not self.accounts.looked_up.has(account, self._clock()) and not await self.accounts.load(account):
-            raise Unavailable(AWAY)
+        """Copy what Redis has of an account now. Raises Unavailable."""
+        with _unavailable():
+            await self.accounts.read(account)
 
     async def _answer(
         self, assessed: Assessed, ask: Ask, take: Awaitable[Tried | None], id_: str, once: Once | None = None

@@ -14,7 +14,7 @@ from reputation.http.admin_answers import Route, json_answer, whole
 from reputation.http.admin_labels import label_outcome
 from reputation.http.openapi import description
 from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view, facts_view
-from reputation.http.webhooks import remember_customer
+from reputation.http.webhooks import customer_documents
 from reputation.limiter import TenantLimiter
 from reputation.orders import OrderBody, order_of
 from reputation.serving import Serving
@@ -94,11 +94,10 @@ class Admin:
 
     async def put_account(self, request: web.Request) -> web.Response:
         tenant, account = self.tenant(request), _account(request)
-        row, body = await self.serving.row(tenant, account), read(_facts, await request.read())
-        before = None if row is None else facts_view(row.facts)
-        await self.serving.push(tenant, account, body)
-        after = facts_view(tenant.state.known[account].facts)
-        await remember_customer(self.serving, tenant, account, body.external or {})
+        body = read(_facts, await request.read())
+        asked = tenant.pushing(account, body)._replace(documents=customer_documents(account, body))
+        committed = await self.serving.commit(tenant, asked)
+        before, after = (facts_view(told.facts) if told.facts else None for told in (committed.before, committed.after))
         request["change"] = Change(tenant.tenant.name, "account.put", account, before, after, pushed=True)
         return web.Response(status=204)
 
@@ -111,11 +110,10 @@ class Admin:
 
     async def delete_account(self, request: web.Request) -> web.Response:
         tenant, account = self.tenant(request), _account(request)
-        row = await self.serving.row(tenant, account)
-        if not await self.serving.delete(tenant, account):
+        known = (await self.serving.delete(tenant, account)).before.facts
+        if known is None:
             raise NotFound(f"nothing was pushed of account {account!r}")
-        before = None if row is None else facts_view(row.facts)
-        request["change"] = Change(tenant.tenant.name, "account.delete", account, before)
+        request["change"] = Change(tenant.tenant.name, "account.delete", account, facts_view(known))
         return web.Response(status=204)
 
     async def post_outcome(self, request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from reputation.events import AccountFacts, Outcome, Request, Seconds, Settle, Settled, Verdict
+from reputation.events import AccountFacts, IpAddress, Outcome, Request, Seconds, Settle, Settled, Verdict
 from reputation.http import openapi_tuning
 from reputation.http.admin_console import FILTERS
 from reputation.http.openapi_tuning import GUARDED, OBJECT
@@ -37,7 +37,18 @@ _ID = {
 
 
 _READ = frozenset(
-    {"Request", "Account", "AccountFacts", "Organisation", "Payment", "Client", "Call", "LeaseReport", "Settle"}
+    {
+        "Request",
+        "Account",
+        "AccountFacts",
+        "Organisation",
+        "Payment",
+        "Signup",
+        "Client",
+        "Call",
+        "LeaseReport",
+        "Settle",
+    }
     | {"Outcome", "OrderBody", *(kind.__name__ for kind in openapi_tuning.TYPES if kind.__name__.endswith("Body"))}
 )
 """Types that are read from bodies, where null is the same as leaving a member out."""
@@ -52,7 +63,9 @@ def _let_null_stand(schema: dict[str, Any]) -> None:
             schema["properties"][name] = {"anyOf": [member, {"type": "null"}], **default}
 
 
-def _time_schema(kind: type) -> dict[str, Any]:
+def _wire_schema(kind: type) -> dict[str, Any]:
+    if kind is IpAddress:
+        return {"anyOf": [{"type": "string", "format": version} for version in ("ipv4", "ipv6")]}
     if kind is not Seconds:
         raise NotImplementedError(kind)
     number = {"type": "number", "minimum": 0, "maximum": 253402300799}
@@ -165,7 +178,7 @@ _PARTS = openapi_tuning.Parts(_operation, _answer, _ref, (_ID, _TENANT))
 @cache
 def description() -> bytes:
     """Return the OpenAPI 3.1 document as JSON."""
-    _, components = msgspec.json.schema_components(_TYPES, schema_hook=_time_schema, ref_template=_TEMPLATE)
+    _, components = msgspec.json.schema_components(_TYPES, schema_hook=_wire_schema, ref_template=_TEMPLATE)
     for name in {*components} & _READ:
         _let_null_stand(components[name])
     limit = components["BindingLimit"]["properties"]

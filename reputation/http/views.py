@@ -6,7 +6,7 @@ import msgspec
 
 from reputation.bucket import Bucket, settled
 from reputation.errors import NotFound
-from reputation.facts import Facts, is_payer, is_proven
+from reputation.facts import PROFILE, Facts, is_payer, is_proven
 from reputation.hydra.links import Cluster
 from reputation.keys import printed
 from reputation.limiter import TenantLimiter
@@ -34,15 +34,8 @@ def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> d
 
 def facts_view(facts: Facts) -> dict[str, Any]:
     """What was pushed of an account; keys in their stored form."""
-    return {
-        "created_at": facts.created_at,
-        "plan": facts.plan,
-        "verified": facts.verified,
-        "organisation": msgspec.to_builtins(facts.organisation),
-        "payment": msgspec.to_builtins(facts.payment),
-        "keys": [printed(key) for key in facts.keys],
-        "external": dict(facts.external),
-    }
+    profile = {name: msgspec.to_builtins(getattr(facts, name)) for name in PROFILE}
+    return {**profile, "keys": [printed(key) for key in facts.keys], "external": dict(facts.external)}
 
 
 def _bucket(bucket: Bucket, now: float) -> dict[str, float]:

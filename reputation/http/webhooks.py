@@ -1,9 +1,9 @@
 """The webhook listener: signed events of Stripe in, outcomes and facts out. It serves nothing else."""
 
-import asyncio
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from reputation.config import Settings
-from reputation.errors import ConfigError, Conflict, NotFound, Problem
+from reputation.errors import ConfigError, NotFound, Problem
 from reputation.events import AccountFacts, Outcome
+from reputation.facts import Facts
 from reputation.http.admin_labels import label_outcome
 from reputation.limiter import TenantLimiter
 from reputation.serving import Serving
-from reputation.stores.records import ABSENT
+from reputation.stores.records import ABSENT, ANY
+from reputation.stores.transactions import Document, Stale, Transaction
+from reputation.telling import MARKS
 from reputation.tuning.audit import Change
 from reputation.tuning.stripe import Event, Said, charge_of, check_signature, facts_after, what_it_says
 from reputation.wire import PROBLEM_TYPE, encode, problem_bytes, read
@@ -43,6 +46,21 @@ class Kept(Struct, frozen=True):
 _kept = msgspec.json.Decoder(Kept)
 
 
+class _AnothersError(Exception):
+    """An account is not the customer's that an event is about, or not any more."""
+
+
+def _after(customer: str, said: Said, before: Facts | None) -> Facts:
+    """The facts after an event. Raises _AnothersError."""
+    if before is None or dict(before.external).get("stripe") != customer:
+        raise _AnothersError
+    return facts_after(before, said)
+
+
+def _kept_document(kind: str, id_: str, value: Kept, expect: int = ANY) -> Document:
+    return Document(kind, id_, msgspec.json.encode(value), expect)
+
+
 class Webhooks:
     """The handler, what came of events, and the order in which what it remembers is forgotten."""
 
@@ -50,8 +68,7 @@ class Webhooks:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._serving = serving
         self._records = serving.tuning.records
-        self._one_at_a_time = asyncio.Lock()
-        self._turns: dict[tuple[str, str], deque[str]] = {}
+        self._turns: dict[tuple[str, str], dict[str, None]] = {}
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -80,62 +97,63 @@ class Webhooks:
         return self._serving.limiter.tenant(name)
 
     async def _once(self, tenant: TenantLimiter, event: Event, now: float) -> Answer:
-        """Do what an event says, once: on any replica, however often it is sent."""
+        """Do what an event says, once: on any replica, however often it is sent; seen is kept with what it did."""
         name = tenant.tenant.name
-        try:
-            await self._keep(name, EVENT, event.id, Kept(now), expect=ABSENT)
-        except Conflict:
-            return {"result": "duplicate"}
-        try:
-            return await self._do(tenant, event, now)
-        except BaseException:
-            await self._records.delete(name, EVENT, event.id)  # it may be sent again
-            raise
-
-    async def _do(self, tenant: TenantLimiter, event: Event, now: float) -> Answer:
-        name, customer = tenant.tenant.name, event.data.object.customer
-        for id_ in charge_of(event):
-            if customer is not None:
-                await self._keep(name, CHARGE, id_, Kept(now, customer))
-            elif (known := await self._records.get(name, CHARGE, id_)) is not None:
-                customer = _kept.decode(known.body).customer
-                break
+        customer, documents = await self._about(name, event, now)
         said = what_it_says(event)
-        if said is None:
-            return {"result": "ignored"}
-        owner = None if customer is None else await self._records.get(name, CUSTOMER, customer)
-        async with self._one_at_a_time:  # money is added to what was read
-            account = "" if owner is None else owner.body.decode()
-            row = await self._serving.row(tenant, account) if account else None
-            if row is None or dict(row.facts.external).get("stripe") != customer:  # deleted, or another's by now
-                return {"result": "unknown_customer"}
-            await self._tell(tenant, account, facts_after(row.facts, said), event, said, now)
-        return {"result": "counted"}
+        owner = None if said is None or customer is None else await self._records.get(name, CUSTOMER, customer)
+        try:
+            if said is None or owner is None or customer is None:
+                await self._serving.commit(tenant, Transaction(documents=documents))
+                return {"result": "ignored" if said is None else "unknown_customer"}
+            return await self._tell(tenant, owner.body.decode(), customer, event, documents)
+        except Stale:
+            return {"result": "duplicate"}
+        finally:
+            await self._make_place(name, documents)
+
+    async def _about(self, tenant: str, event: Event, now: float) -> tuple[str | None, tuple[Document, ...]]:
+        """Whose an event is, and what is remembered with it: that it was seen, and its charges."""
+        customer, charges = event.data.object.customer, charge_of(event)
+        seen = _kept_document(EVENT, event.id, Kept(now), ABSENT)
+        if customer is not None:
+            return customer, (seen, *[_kept_document(CHARGE, id_, Kept(now, customer)) for id_ in charges])
+        for id_ in charges:
+            known = await self._records.get(tenant, CHARGE, id_)
+            if known is not None:
+                return _kept.decode(known.body).customer, (seen,)
+        return None, (seen,)
 
     async def _tell(
-        self, tenant: TenantLimiter, account: str, facts: AccountFacts, event: Event, said: Said, now: float
-    ) -> None:
-        serving, name = self._serving, tenant.tenant.name
-        if said.changes or said.settled_usd:
-            await serving.push(tenant, account, facts)
-        if said.outcome is not None:
-            outcome = Outcome(account, said.outcome, name)
-            await serving.report(tenant, outcome)
+        self, tenant: TenantLimiter, account: str, customer: str, event: Event, documents: tuple[Document, ...]
+    ) -> Answer:
+        said, serving, now = what_it_says(event) or Said(), self._serving, self._serving.clock()
+        outcome = None if said.outcome is None else Outcome(account, said.outcome, tenant.tenant.name)
+        marks = (0, 0) if said.outcome is None else MARKS[said.outcome]
+        try:
+            await serving.commit(tenant, Transaction(account, partial(_after, customer, said), marks, documents))
+        except _AnothersError:  # deleted, or another's by now
+            await serving.commit(tenant, Transaction(documents=documents))
+            return {"result": "unknown_customer"}
+        if outcome is not None:
+            tenant.hear(outcome, now)
             await label_outcome(serving.tuning, tenant, outcome, WHO, now)
-        change = Change(name, f"stripe.{event.type}", account, None, said, event.id, pushed=True)
+        change = Change(tenant.tenant.name, f"stripe.{event.type}", account, None, said, event.id, pushed=True)
         await serving.tuning.audit.add(change, serving.tuning.new_id(now), WHO, now)
+        return {"result": "counted"}
 
-    async def _keep(self, tenant: str, kind: str, id_: str, value: Kept, **expect: int) -> None:
-        """Remember something, and forget the oldest above the bound."""
-        version = await self._records.put(tenant, kind, id_, msgspec.json.encode(value), **expect)
-        turns = self._turns.get((tenant, kind))
-        if turns is None:
-            known = [(_kept.decode(record.body).at, record.id) for record in await self._records.all(tenant, kind)]
-            turns = self._turns[tenant, kind] = deque(id_ for _, id_ in sorted(known))
-        elif version == 1:
-            turns.append(id_)
-        while len(turns) > MOST_KEPT:
-            await self._records.delete(tenant, kind, turns.popleft())
+    async def _make_place(self, tenant: str, documents: tuple[Document, ...]) -> None:
+        """Forget the oldest of what is remembered above the bound."""
+        for kind in dict.fromkeys(document.kind for document in documents):
+            turns = self._turns.get((tenant, kind))
+            if turns is None:
+                known = [(_kept.decode(record.body).at, record.id) for record in await self._records.all(tenant, kind)]
+                turns = self._turns[tenant, kind] = dict.fromkeys(id_ for _, id_ in sorted(known))
+            turns.update(dict.fromkeys(document.id for document in documents if document.kind == kind))
+            while len(turns) > MOST_KEPT:
+                oldest = next(iter(turns))
+                del turns[oldest]
+                await self._records.delete(tenant, kind, oldest)
 
     def metrics(self) -> Iterator[Metric]:
         """Events by what came of them."""
@@ -182,8 +200,7 @@ def check_secrets(settings: Settings) -> None:
         signing_secret(reference)
 
 
-async def remember_customer(serving: Serving, tenant: TenantLimiter, account: str, external: dict[str, str]) -> None:
-    """Remember whose Stripe customer an account is, from `external.stripe` of its facts."""
-    customer = external.get("stripe")
-    if customer is not None:
-        await serving.tuning.records.put(tenant.tenant.name, CUSTOMER, customer, account.encode())
+def customer_documents(account: str, body: AccountFacts) -> tuple[Document, ...]:
+    """Whose Stripe customer an account is, from `external.stripe` of its facts: to be remembered with them."""
+    customer = (body.external or {}).get("stripe")
+    return () if customer is None else (Document(CUSTOMER, customer, account.encode()),)

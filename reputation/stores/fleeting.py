@@ -1,10 +1,12 @@
 """State that is gone with the process: what `--state :memory:` says, and what stands in front of every other place."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from reputation.stores.memory import TenantState
-from reputation.stores.records import MemoryRecords, Records
+from reputation.stores.records import MemoryRecords
+from reputation.stores.transactions import Committed, Plan, Transaction
 
 
 class MemoryStore:
@@ -12,9 +14,10 @@ class MemoryStore:
 
     degraded = False
 
-    def __init__(self, make: Callable[[], TenantState] = TenantState) -> None:
-        self.records: Records = MemoryRecords()
+    def __init__(self, make: Callable[[], TenantState] = TenantState, clock: Callable[[], float] = time.time) -> None:
+        self.records = MemoryRecords()
         self._make = make
+        self._clock = clock
         self._tenants: dict[str, TenantState] = {}
 
     def tenant(self, name: str) -> TenantState:
@@ -22,6 +25,13 @@ class MemoryStore:
         if state is None:
             state = self._tenants[name] = self._make()
         return state
+
+    async def commit(self, tenant: str, asked: Transaction) -> Committed:
+        """Carry out a transaction; nothing waits, so nobody comes between."""
+        plan, now = Plan(self.records), self._clock()
+        committed = plan.add(tenant, self.tenant(tenant), asked, now)
+        plan.apply(now)
+        return committed
 
     def figures(self) -> None:
         return None

@@ -10,6 +10,7 @@ from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
 from reputation.stores.records import Records
 from reputation.stores.sqlite import Figures, SqliteStore
+from reputation.stores.transactions import Committed, Transaction
 
 MEMORY = ":memory:"
 
@@ -27,6 +28,9 @@ class Store(Protocol):
 
     def tenant(self, name: str) -> TenantState:
         """Return a tenant's state. Raises ConfigError where it cannot be read."""
+
+    async def commit(self, tenant: str, asked: Transaction) -> Committed:
+        """Carry out a transaction, durable before this returns. Raises Conflict, Stale, and Unavailable."""
 
     def figures(self) -> Figures | None:
         """What a place that is written behind tells of itself; None where nothing is."""
@@ -47,7 +51,7 @@ class Opening(NamedTuple):
 
 
 def _memory(_: str, opening: Opening) -> Store:
-    return MemoryStore(opening.make)
+    return MemoryStore(opening.make, opening.clock)
 
 
 def _file(place: str, opening: Opening) -> Store:

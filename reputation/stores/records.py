@@ -80,6 +80,14 @@ class MemoryRecords:
         """Find one document without waiting."""
         return self._kept.get((tenant, kind), {}).get(record)
 
+    def keep(self, tenant: str, kind: str, id_: str, record: Record | None) -> None:
+        """Put a document in the place of what was there, or forget it, and tell of it."""
+        if record is None:
+            self._kept.get((tenant, kind), {}).pop(id_, None)
+        else:
+            self._kept.setdefault((tenant, kind), {})[id_] = record
+        self._tell(tenant, kind)
+
     def restore(self, tenant: str, kind: str, record: Record) -> None:
         """Take a document in as it was kept; nobody is told."""
         self._kept.setdefault((tenant, kind), {})[record.id] = record

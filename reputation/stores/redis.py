@@ -6,19 +6,20 @@ tier that an account had last. Each replica sees its part of the traffic, so the
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
 from reputation.stores.redis_names import Names
-from reputation.stores.redis_pulse import EVERY, RECORD, Pulse
+from reputation.stores.redis_pulse import EVERY, RECORD, Heard, Pulse
 from reputation.stores.redis_records import RedisRecords
 from reputation.stores.redis_server import AwayError, RedisServer, connect
+from reputation.stores.transactions import Committed, Transaction
 
 BEATS = 5
 """Turns for each pulse: a breaker may probe ten times a second."""
 
-Heard = Callable[[bytes | None], None]
 Turn = Callable[[], Awaitable[None]]
 
 
@@ -53,6 +54,10 @@ class RedisStore:
         self.pulse(name)
         return state
 
+    async def commit(self, tenant: str, asked: Transaction) -> Committed:
+        """Carry out a transaction of documents alone; one of an account is `SharedTenant`'s. Raises as `Store`."""
+        return await self.records.commit(tenant, asked)
+
     def figures(self) -> None:
         """Nothing is written behind."""
         return
@@ -61,7 +66,7 @@ class RedisStore:
         """Find or make a tenant's pulse."""
         found = self._pulses.get(tenant)
         if found is None:
-            found = self._pulses[tenant] = Pulse(self.server, Names(tenant), lambda what: self._hear(tenant, what))
+            found = self._pulses[tenant] = Pulse(self.server, Names(tenant), partial(self._hear, tenant))
         return found
 
     def listen(self, tenant: str, heard: Heard) -> Pulse:
@@ -69,14 +74,14 @@ class RedisStore:
         self._listeners[tenant] = heard
         return self.pulse(tenant)
 
-    def _hear(self, tenant: str, what: bytes | None) -> None:
+    def _hear(self, tenant: str, what: bytes | None, number: int) -> None:
         if what is None:
             self.records.tell_all(tenant)
         elif what.startswith(RECORD):
             self.records.tell(tenant, what[len(RECORD) :].decode())
             return
         if tenant in self._listeners:
-            self._listeners[tenant](what)
+            self._listeners[tenant](what, number)
 
     async def run(self) -> None:
         """Send pulses and take turns, until cancelled."""

@@ -8,50 +8,34 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-from msgspec import Struct
-
-from reputation.facts import Facts
-from reputation.history import DAY
+from reputation.stores.redis_commits import Kept, RedisCommits, kept
 from reputation.stores.redis_names import Names
-from reputation.stores.redis_pulse import ACCOUNT, Pulse
-from reputation.stores.redis_server import AwayError, RedisServer, Script, is_cut
+from reputation.stores.redis_pulse import Pulse
+from reputation.stores.redis_server import SLOW, AwayError, RedisServer, Script, is_cut
+from reputation.stores.transactions import Committed, Transaction
 
 LOOKED_UP = 600.0
 MOST_LOOKED_UP = 1_000_000
 """Names and keys of which a tenant remembers that they were looked up, in two generations."""
-MARKS_KEPT = int(90 * DAY)
-"""Seconds that an account's marks are kept after the last one, if nothing was pushed of it."""
 MOST_AT_ONCE = 500
 
 LOAD = Script("redis_load.lua")
-PUSH = Script("redis_changes.lua", "redis_push.lua")
-REPORT = Script("redis_changes.lua", "redis_report.lua")
-
-_encode = msgspec.msgpack.Encoder().encode
-_facts = msgspec.msgpack.Decoder(Facts)
 
 Key = str | bytes
 """An account's name, or the keyed hash of an API key."""
 
 
-class Kept(Struct, frozen=True, gc=False):
-    """What is kept of an account. facts: None if nothing was pushed."""
-
-    name: str
-    facts: Facts | None
-    against: int
-    in_favour: int
-
-
 class LookedUp:
-    """Names that were looked up lately, in two generations: the older one is dropped whole."""
+    """Names that were looked up lately, in two generations: the older one is dropped whole.
+
+    Each has the number of the account's last change that is in the copy, so that no older answer takes its place.
+    """
 
     def __init__(self, window: float = LOOKED_UP, most: int = MOST_LOOKED_UP) -> None:
         self._window = window
         self._half = most // 2
-        self._young: set[Key] = set()
-        self._old: set[Key] = set()
+        self._young: dict[Key, int] = {}
+        self._old: dict[Key, int] = {}
         self._turn = 0.0
 
     def __len__(self) -> int:
@@ -60,17 +44,26 @@ class LookedUp:
     def has(self, key: Key, now: float) -> bool:
         """Whether a name was looked up within the window, or half of it after a flood."""
         if now - self._turn > self._window / 2:
-            self._old, self._young, self._turn = self._young, set(), now
+            self._old, self._young, self._turn = self._young, {}, now
         return key in self._young or key in self._old
 
-    def add(self, key: Key) -> None:
+    def number(self, key: Key) -> int:
+        """The number of the last change that is in the copy; 0 if none is known."""
+        return self._young.get(key) or self._old.get(key) or 0
+
+    def add(self, key: Key, number: int = 0) -> None:
         if len(self._young) >= self._half:
-            self._old, self._young = self._young, set()
-        self._young.add(key)
+            self._old, self._young = self._young, {}
+        self._young[key] = max(number, self.number(key))
 
     def forget(self, key: Key) -> None:
-        self._young.discard(key)
-        self._old.discard(key)
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
+    def heard(self, key: Key, number: int) -> None:
+        """Forget a name that was changed after its copy was made."""
+        if self.number(key) < number:
+            self.forget(key)
 
     def clear(self) -> None:
         self._young.clear()
@@ -86,7 +79,7 @@ class Accounts:
         self.looked_up = LookedUp()
         self._server = server
         self._names = names
-        self._pulse = pulse
+        self._commits = RedisCommits(server, names, pulse)
         self._within = within
         self._take_in = take_in
         self._owners = names.single("owners")
@@ -113,55 +106,60 @@ class Accounts:
         names = [key for key in wanted if isinstance(key, str)]
         digests = [key for key in wanted if isinstance(key, bytes)]
         keys = [self._owners, *[self._names.of("a", name) for name in names]]
+        sent = {key: self.looked_up.number(key) for key in wanted}
         for key in wanted:  # before the answer, so that a change on the way is not missed
             self.looked_up.add(key)
         try:
-            found = await self._read(keys, digests)
+            found = await self._read(keys, digests, self._within)
         except AwayError:
             for key in wanted:
                 self.looked_up.forget(key)
             raise
-        for name, kept in zip(names, found, strict=False):
-            self._take_in(_kept(name, kept))
-        for digest, (owner, *kept) in zip(digests, found[len(names) :], strict=True):
+        for name, of_name in zip(names, found, strict=False):
+            self._take_newer(kept(name, of_name), sent[name])
+        for digest, (owner, *of_owner) in zip(digests, found[len(names) :], strict=True):
             if owner is None:
                 self._take_in(digest)
             else:
-                self.looked_up.add(owner.decode())
-                self._take_in(_kept(owner.decode(), kept))
+                name = owner.decode("utf-8", "surrogatepass")
+                before = self.looked_up.number(name)
+                self.looked_up.add(name)
+                self._take_newer(kept(name, of_owner), before)
 
-    async def _read(self, keys: Sequence[bytes], digests: Sequence[bytes]) -> Any:
+    def _take_newer(self, found: Kept, sent: int) -> None:
+        """Take an answer in, unless a newer one came first; `sent`: the number of the copy when it was asked for.
+
+        A number below that one says that the server has lost what it had.
+        """
+        known = self.looked_up.number(found.name)
+        if found.number >= known or known == sent:
+            if self.looked_up.has(found.name, 0.0):
+                self.looked_up.forget(found.name)
+                self.looked_up.add(found.name, found.number)
+            self._take_in(found)
+
+    async def _read(self, keys: Sequence[bytes], digests: Sequence[bytes], within: float) -> Any:
         """Read, and once more on a new connection if this one was cut."""
         try:
-            return await self._server.run(LOAD, keys, *digests, within=self._within)
+            return await self._server.run(LOAD, keys, *digests, within=within)
         except AwayError as away:
             if not is_cut(away):
                 raise
-            return await self._server.run(LOAD, keys, *digests, within=self._within)
+            return await self._server.run(LOAD, keys, *digests, within=within)
 
-    async def push(self, name: str, facts: Facts) -> int | None:
-        """Keep facts; the place of a key that is somebody else's, and then nothing is kept. Raises AwayError."""
-        number = await self._push(name, _encode(facts), *facts.keys)
-        return -number - 1 if number < 0 else None
+    async def read(self, name: str) -> Kept:
+        """Read an account as it is now, whatever was copied, and take it in. Raises AwayError."""
+        sent = self.looked_up.number(name)
+        (found,) = await self._read([self._owners, self._names.of("a", name)], [], SLOW)
+        account = kept(name, found)
+        self._take_newer(account, sent)
+        return account
 
-    async def delete(self, name: str) -> bool:
-        """Forget what was pushed; False if nothing was. Raises AwayError."""
-        return await self._push(name) > 0
-
-    async def _push(self, name: str, *rest: bytes) -> int:
-        keys, what = [self._names.of("a", name), self._owners, *self._pulse.keys], ACCOUNT + name.encode()
-        number = int(await self._server.run(PUSH, keys, name.encode(), what, MARKS_KEPT, *rest))
-        if number > 0:
-            self._pulse.made(number, what)
-        return number
-
-    async def report(self, name: str, against: int, in_favour: int, most: int) -> None:
-        """Add marks, up to a most. Raises AwayError."""
-        keys, what = [self._names.of("a", name), *self._pulse.keys], ACCOUNT + name.encode()
-        number = await self._server.run(REPORT, keys, what, MARKS_KEPT, most, against, in_favour)
-        self._pulse.made(int(number), what)
-
-
-def _kept(name: str, found: Sequence[Any]) -> Kept:
-    facts, against, in_favour = found
-    return Kept(name, None if facts is None else _facts.decode(facts), int(against or 0), int(in_favour or 0))
+    async def commit(self, asked: Transaction) -> Committed:
+        """Carry out a transaction of an account, and take in what it came to. Raises AwayError, Conflict, Stale."""
+        found = await self.read(asked.account)
+        sent = self.looked_up.number(asked.account)
+        committed, account = await self._commits.commit(asked, found)
+        self.looked_up.add(asked.account)
+        self._take_newer(account, sent)
+        return committed

@@ -11,17 +11,20 @@ EVERY = 0.5
 GIVEN_UP = 2.0
 """Seconds after its last pulse at which a replica no longer counts."""
 AT_ONCE = 5000
-MOST_OWN = 10_000
 SCRIPT = Script("redis_pulse.lua")
 
 RECORD, ACCOUNT, KEY = b"r:", b"a:", b"k:"
 """How a change is named: a kind of document, an account, the keyed hash of an API key."""
 
 
-class Pulse:
-    """One tenant's. `heard` is called with what changed elsewhere, or with None where everything may have."""
+Heard = Callable[[bytes | None, int], None]
+"""Called with what changed, here or elsewhere, and the number of its last change; None: everything may have."""
 
-    def __init__(self, server: RedisServer, names: Names, heard: Callable[[bytes | None], None]) -> None:
+
+class Pulse:
+    """One tenant's."""
+
+    def __init__(self, server: RedisServer, names: Names, heard: Heard) -> None:
         self.replicas = 1
         self.keys = (names.single("changes"), names.single("clock"))
         self._server = server
@@ -29,12 +32,6 @@ class Pulse:
         self._replica = secrets.token_hex(6)
         self._live = names.single("replicas")
         self._known: int | None = None
-        self._own: dict[int, bytes] = {}
-
-    def made(self, number: int, what: bytes) -> None:
-        """Remember a change of our own, so that it is not heard as somebody else's."""
-        if len(self._own) < MOST_OWN:
-            self._own[number] = what
 
     async def beat(self) -> None:
         """Say that this replica lives, and hear what changed. Raises AwayError."""
@@ -44,11 +41,7 @@ class Pulse:
         self.replicas = max(int(live), 1)
         known, self._known = self._known, int(number)
         if known is None or int(number) < known or known < int(floor):
-            self._own.clear()
-            self._heard(None)
+            self._heard(None, 0)
             return
-        numbers = [int(one) for one in changed[1::2]]
-        for what, at in zip(changed[::2], numbers, strict=True):
-            if self._own.get(at) != what:
-                self._heard(what)
-        self._own = {at: what for at, what in self._own.items() if at > self._known}
+        for what, at in zip(changed[::2], changed[1::2], strict=True):
+            self._heard(what, int(at))

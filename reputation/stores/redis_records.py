@@ -1,17 +1,17 @@
 """Documents that people made, in Redis: a hash for each kind, and a note of each change for the other replicas."""
 
-import struct
 from collections.abc import Callable
 from typing import Any
 
 from reputation.errors import Unavailable
-from reputation.stores.records import ANY, Changed, Record, check_version
+from reputation.stores.records import ANY, Changed, Record
+from reputation.stores.redis_commits import HEAD, Kept, RedisCommits
 from reputation.stores.redis_names import Names
-from reputation.stores.redis_pulse import RECORD, Pulse
-from reputation.stores.redis_server import AwayError, RedisServer, Script
+from reputation.stores.redis_pulse import Pulse
+from reputation.stores.redis_server import AwayError, RedisServer
+from reputation.stores.transactions import Committed, Document, Told, Transaction
 
-SCRIPT = Script("redis_changes.lua", "redis_record.lua")
-HEAD = struct.Struct("<d")
+NOBODY = Kept("", 0, Told())
 AWAY = "the state that this is kept in is away; try again shortly"
 
 Pulses = Callable[[str], Pulse]
@@ -28,7 +28,7 @@ class RedisRecords:
         self._kinds: dict[str, set[str]] = {}
 
     async def put(self, tenant: str, kind: str, record: str, body: bytes, *, expect: int = ANY) -> int:
-        return await self._change(tenant, kind, record, expect, body)
+        return (await self.commit(tenant, Transaction(documents=(Document(kind, record, body, expect),)))).versions[0]
 
     async def get(self, tenant: str, kind: str, record: str) -> Record | None:
         kept = await self._ask("HGET", self._key(tenant, kind), record.encode())
@@ -39,7 +39,7 @@ class RedisRecords:
         return sorted((_record(name.decode(), kept) for name, kept in found.items()), key=lambda record: record.id)
 
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
-        return await self._change(tenant, kind, record, ANY) > 0
+        return (await self.commit(tenant, Transaction(documents=(Document(kind, record, None),)))).versions[0] > 0
 
     def follow(self, changed: Changed) -> None:
         self._followers.append(changed)
@@ -58,20 +58,21 @@ class RedisRecords:
         self._kinds.setdefault(tenant, set()).add(kind)
         return Names(tenant).of("d", kind)
 
-    async def _change(self, tenant: str, kind: str, record: str, expect: int, *body: bytes) -> int:
-        pulse, what = self._pulse_of(tenant), RECORD + kind.encode()
+    async def commit(self, tenant: str, asked: Transaction) -> Committed:
+        """Carry out a transaction of documents alone. Raises Stale and Unavailable."""
+        commits = RedisCommits(self._server, Names(tenant), self._pulse_of(tenant))
         try:
-            version, *number = await self._server.run(
-                SCRIPT, [self._key(tenant, kind), *pulse.keys], record.encode(), expect, what, *body
-            )
+            committed, _ = await commits.commit(asked, NOBODY)
         except AwayError:
             raise Unavailable(AWAY) from None
-        if version < 0:
-            check_version(expect, int(version))
-        if number:
-            pulse.made(number[0], what)
+        self.committed(tenant, asked, committed)
+        return committed
+
+    def committed(self, tenant: str, asked: Transaction, committed: Committed) -> None:
+        """Tell of the documents of a transaction that was carried out."""
+        changed = zip(asked.documents, committed.versions, strict=True)
+        for kind in dict.fromkeys(document.kind for document, version in changed if version):
             self.tell(tenant, kind)
-        return int(version)
 
     async def _ask(self, *command: str | bytes) -> Any:
         try:

@@ -1,8 +1,9 @@
 """Memory in front of a SQLite file: a check notes names, everything else happens beside it.
 
-Four times a second what changed is encoded on the event loop in short slices and written by a thread in one
-transaction. A bucket is written as it is after what was spent. After an unclean stop buckets go on from what they had
-earned at the last write: the time from then until the start earns nothing.
+Facts, marks and documents are written before whoever changes them is answered. Of what checks change, four times a
+second what is new is encoded on the event loop in short slices and written by a thread in one transaction. A bucket is
+written as it is after what was spent. After an unclean stop buckets go on from what they had earned at the last write:
+the time from then until the start earns nothing.
 """
 
 import asyncio
@@ -20,10 +21,13 @@ import msgspec
 
 from reputation.errors import ConfigError
 from reputation.stores.memory import TenantState
+from reputation.stores.records import MemoryRecords, Record
+from reputation.stores.sqlite_commits import Commits
 from reputation.stores.sqlite_file import Change, HotChanges, RecordChange, StateFile, is_lost, mend_of
 from reputation.stores.sqlite_records import SqliteRecords
 from reputation.stores.sqlite_rows import Earning, Gap
 from reputation.stores.sqlite_tenant import KeptTenant, Part
+from reputation.stores.transactions import Committed, Plan, Transaction
 
 FLUSH_EVERY = 0.25
 IDLE_EVERY = 1.0
@@ -50,6 +54,9 @@ UNWRITABLE = (TypeError, ValueError, OverflowError, msgspec.MsgspecError)
 
 Taken = tuple[KeptTenant, Part, set[Hashable]]
 """Names of one part of a tenant that are to be written."""
+
+NOBODYS = TenantState(1, 1)
+"""In the place of a tenant's state where a transaction has documents alone."""
 
 _gaps = msgspec.msgpack.Decoder(list[Gap])
 _time = msgspec.msgpack.Decoder(float)
@@ -88,8 +95,12 @@ class SqliteStore:
         self._pause = FLUSH_EVERY
         self._written, self._flush_seconds, self._held = 0, 0.0, 0.0
         self._started = self._last = clock()
+        documents = MemoryRecords()
+        self.records = SqliteRecords(documents, self.commit)
+        self._commits = Commits(documents, self._write_plan, clock)
         with _reading(self._file):
-            self.records = SqliteRecords(self._file, self._writer, self._failed)
+            for tenant, kind, id_, version, body in self._file.records():
+                documents.restore(tenant, kind, Record(id_, version, body))
             self._gaps = self._begin()
 
     def _begin(self) -> list[Gap]:
@@ -121,6 +132,28 @@ class SqliteStore:
         asleep = sum(len(one.state.asleep) for one in kept)
         age = self._clock() - self._last
         return Figures(self._written, self.failures, self._flush_seconds, self._held, age, waiting, asleep)
+
+    # -- writing at once ----------------------------------------------------------------------------------------
+
+    async def commit(self, tenant: str, asked: Transaction) -> Committed:
+        """Carry out a transaction; it is in the file before this returns. Raises Conflict, Stale and Unavailable."""
+        state = self.tenant(tenant) if asked.account else NOBODYS
+        return await self._commits.commit(tenant, state, asked)
+
+    async def _write_plan(self, plan: Plan) -> bool:
+        if self.degraded:  # whoever writes behind finds out when it is back
+            return False
+        hot = [change for name in plan.states for change in self._tenants[name].changes(plan)]
+        records = [
+            RecordChange(*id_, 0, None) if record is None else RecordChange(*id_, record.version, record.body)
+            for id_, record in plan.documents.items()
+        ]
+        try:
+            await self._in_writer(partial(self._file.write, hot, (), records))
+        except FAULTS as error:
+            self._failed(error)
+            return False
+        return True
 
     # -- writing behind -----------------------------------------------------------------------------------------
 
@@ -160,6 +193,10 @@ class SqliteStore:
 
     async def flush(self, *, clean: bool = False) -> None:
         """Write what changed until now; what cannot be written is kept for the next time."""
+        async with self._commits.lock:  # or what was encoded before a commit could be written after it
+            await self._flush(clean=clean)
+
+    async def _flush(self, *, clean: bool) -> None:
         started, at = time.perf_counter(), self._clock()
         try:
             if self.degraded:

@@ -1,7 +1,7 @@
 """One state file: opened, locked, read, written in batches, renewed when it is lost. Plain blocking calls.
 
-SQLite in WAL mode with synchronous = NORMAL: a commit survives the death of the process; after a power cut the last
-commits may be gone, but always whole ones and the newest first.
+SQLite in WAL mode with synchronous = FULL: what a commit has written is on the disk before it returns, so it survives
+the death of the process and of the machine, as far as the disk keeps what it has acknowledged.
 """
 
 import contextlib
@@ -113,7 +113,7 @@ class StateFile:
         connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         self._connection = connection
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         migrate(connection, self.path)
         connection.execute("BEGIN IMMEDIATE")  # says now, not at the first batch, that nothing can be written

@@ -1,38 +1,28 @@
-"""Documents in memory in front of a state file: a `put` returns once it is written, or the file is away."""
+"""Documents in memory in front of a state file: what was put or deleted is in the file before this returns."""
 
-import asyncio
-import sqlite3
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Sequence
 
-from reputation.errors import ConfigError
 from reputation.stores.records import ANY, Changed, MemoryRecords, Record
-from reputation.stores.sqlite_file import RecordChange, StateFile
+from reputation.stores.sqlite_file import RecordChange
+from reputation.stores.transactions import Committed, Document, Transaction
 from reputation.touched import Touched
 
-Failed = Callable[[Exception], None]
+Commit = Callable[[str, Transaction], Awaitable[Committed]]
 Id = tuple[str, str, str]
 """Tenant, kind, id"""
 
 
 class SqliteRecords:
-    """Keeps every document; while the file is away they are kept in memory alone, and written when it is back."""
+    """Keeps every document. While the file is away every change raises Unavailable: it is kept or it is refused."""
 
-    def __init__(self, file: StateFile, writer: Executor, failed: Failed) -> None:
-        """`writer` is the one thread that writes; `failed` hears of an error, and that something is left to write."""
+    def __init__(self, memory: MemoryRecords, commit: Commit) -> None:
         self.touched: Touched[Id] = Touched()
         self.touched.follow()
-        self._file = file
-        self._writer = writer
-        self._failed = failed
-        self._memory = MemoryRecords()
-        for tenant, kind, id_, version, body in file.records():
-            self._memory.restore(tenant, kind, Record(id_, version, body))
+        self._memory = memory
+        self._commit = commit
 
     async def put(self, tenant: str, kind: str, record: str, body: bytes, *, expect: int = ANY) -> int:
-        version = await self._memory.put(tenant, kind, record, body, expect=expect)
-        await self._write((tenant, kind, record))
-        return version
+        return (await self._commit(tenant, Transaction(documents=(Document(kind, record, body, expect),)))).versions[0]
 
     async def get(self, tenant: str, kind: str, record: str) -> Record | None:
         return await self._memory.get(tenant, kind, record)
@@ -41,16 +31,13 @@ class SqliteRecords:
         return await self._memory.all(tenant, kind)
 
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
-        gone = await self._memory.delete(tenant, kind, record)
-        if gone:
-            await self._write((tenant, kind, record))
-        return gone
+        return (await self._commit(tenant, Transaction(documents=(Document(kind, record, None),)))).versions[0] > 0
 
     def follow(self, changed: Changed) -> None:
         self._memory.follow(changed)
 
     def touch_all(self) -> None:
-        """Have every document written again."""
+        """Have every document written again, such as to a file that takes the place of a lost one."""
         self.touched.add_all(self._memory.ids())
 
     def take(self) -> list[RecordChange]:
@@ -60,17 +47,6 @@ class SqliteRecords:
     def give_back(self, changes: Sequence[RecordChange]) -> None:
         """Take back what could not be written."""
         self.touched.add_all(change[:3] for change in changes)
-
-    async def _write(self, id_: Id) -> None:
-        """Write one document as it is then; two puts of it at once leave the later one, whichever comes last."""
-        try:
-            await asyncio.wrap_future(self._writer.submit(self._write_now, id_))
-        except (sqlite3.Error, OSError, ConfigError) as error:
-            self.touched.add(id_)
-            self._failed(error)
-
-    def _write_now(self, id_: Id) -> None:
-        self._file.write([], records=[self._change(id_)])
 
     def _change(self, id_: Id) -> RecordChange:
         found = self._memory.peek(*id_)

@@ -7,12 +7,13 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from reputation.bucket import Bucket, Limit
-from reputation.events import Organisation, Payment
-from reputation.facts import NOTHING, Facts
+from reputation.facts import NOTHING
+from reputation.stores.kept_facts import facts_in, facts_out
 from reputation.stores.memory import Row
+from reputation.stores.transactions import Told
 
 CROWDS = ("known", "met", "strangers")
 """An account's crowd; its index is the second byte of what is written, so that it is read without decoding."""
@@ -27,16 +28,6 @@ _limits: dict[tuple[float, float], Limit] = {}
 MOST_LIMITS = 4096
 
 
-class _Facts(Struct, array_like=True, gc=False):
-    created_at: float | None
-    plan: str | None
-    verified: tuple[str, ...] | None
-    organisation: tuple[str, bool] | None
-    payment: tuple[str | int | float | None, ...] | None
-    keys: tuple[bytes, ...]
-    external: tuple[tuple[str, str], ...]
-
-
 class _Account(Struct, array_like=True, gc=False):
     crowd: int
     series: int
@@ -48,7 +39,7 @@ class _Account(Struct, array_like=True, gc=False):
     recent: bytes
     burst: KeptBucket | None
     daily: KeptBucket | None
-    facts: _Facts | None = None
+    facts: list[Any] | None = None
 
 
 _accounts = msgspec.msgpack.Decoder(_Account)
@@ -92,7 +83,7 @@ def account_body(row: Row, crowd: int, series: int) -> bytes:
     return _encode(
         (
             crowd, series, row.tier, row.days, row.day, row.marks_against, row.marks_for, row.recent,
-            _kept(row.burst), _kept(row.daily), None if facts is NOTHING else _facts_out(facts),
+            _kept(row.burst), _kept(row.daily), None if facts is NOTHING else facts_out(facts),
         )
     )  # fmt: skip
 
@@ -103,10 +94,17 @@ def account_row(body: bytes, series: int, earning: Earning) -> tuple[str, Row]:
     current = kept.series == series
     burst = earning.bucket(kept.burst) if current and kept.burst else None
     daily = earning.bucket(kept.daily) if current and kept.daily else None
-    facts = NOTHING if kept.facts is None else _facts_in(kept.facts)
+    facts = NOTHING if kept.facts is None else facts_in(kept.facts)
     row = Row(facts, burst, daily, kept.recent, kept.tier, kept.days, kept.day)
     row.marks_against, row.marks_for = kept.against, kept.in_favour
     return CROWDS[kept.crowd], row
+
+
+def with_told(row: Row, told: Told) -> Row:
+    """The same account with other facts and marks."""
+    found = Row(told.facts or NOTHING, row.burst, row.daily, row.recent, row.tier, row.days, row.day)
+    found.marks_against, found.marks_for = told.against, told.in_favour
+    return found
 
 
 def bucket_body(bucket: Bucket) -> bytes:
@@ -135,30 +133,3 @@ def _kept(bucket: Bucket | None) -> KeptBucket | None:
         return None
     limit = bucket.limit
     return bucket.tokens, bucket.at, limit.rate, limit.burst
-
-
-def _facts_out(facts: Facts) -> tuple[Any, ...]:
-    organisation, payment = facts.organisation, facts.payment
-    return (
-        facts.created_at,
-        facts.plan,
-        facts.verified,
-        None if organisation is None else (organisation.id, organisation.verified),
-        None if payment is None else structs.astuple(payment),
-        facts.keys,
-        facts.external,
-    )
-
-
-def _facts_in(kept: _Facts) -> Facts:
-    organisation, payment = kept.organisation, kept.payment
-    words: Any = payment  # in the order in which Payment has them
-    return Facts(
-        kept.created_at,
-        kept.plan,
-        kept.verified,
-        None if organisation is None else Organisation(*organisation),
-        None if payment is None else Payment(*words),
-        kept.keys,
-        kept.external,
-    )

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reputation.history import Density
 from reputation.stores.memory import Row, TenantState
-from reputation.stores.sqlite_file import Change, StateFile
+from reputation.stores.sqlite_file import Change, HotChanges, StateFile
 from reputation.stores.sqlite_rows import (
     CROWDS,
     Earning,
@@ -20,7 +20,9 @@ from reputation.stores.sqlite_rows import (
     bucket_of,
     key_bytes,
     key_of,
+    with_told,
 )
+from reputation.stores.transactions import Plan, Told
 from reputation.touched import Touched
 
 Counts = tuple[float, float, float]
@@ -105,7 +107,7 @@ class KeptTenant:
         """Decode an account; one that is damaged is a newcomer, and counted."""
         try:
             return account_row(body, self.state.series, earning)
-        except (msgspec.DecodeError, TypeError, IndexError):
+        except (msgspec.DecodeError, TypeError, IndexError, AttributeError):
             self.damaged += 1
             return CROWDS[min(body[1], STRANGERS)], Row()
 
@@ -122,13 +124,31 @@ class KeptTenant:
             return key, account_body(row, STRANGERS, state.series)
         return key, state.asleep.get(name)
 
+    def changes(self, plan: Plan) -> list[HotChanges]:
+        """What a plan changes of this tenant's accounts and keys, with the buckets as they are now."""
+        accounts = [self._told(name, told) for (tenant, name), told in plan.told.items() if tenant == self.name]
+        owners = [(key, _owner_body(owner)) for (tenant, key), owner in plan.owners.items() if tenant == self.name]
+        return [("accounts", self.number, accounts), ("owners", self.number, owners)]
+
+    def _told(self, name: str, told: Told) -> Change:
+        key = name.encode("utf-8", "surrogatepass")
+        deleted = told.facts is None and name in self.state.known
+        row = (None if deleted else self.state.row(name)) or Row()
+        if told == Told():
+            return key, None
+        crowd = MET if told.facts is None else KNOWN
+        return key, account_body(with_told(row, told), crowd, self.state.series)
+
     def _owner(self, key: bytes) -> Change:
-        owner = self.state.owners.get(key)
-        return key, None if owner is None else owner.encode("utf-8", "surrogatepass")
+        return key, _owner_body(self.state.owners.get(key))
 
     def _budget(self, key: Hashable) -> Change:
         bucket = self.state.budgets.kept().get(key)
         return key_bytes(key), None if bucket is None else bucket_body(bucket)
+
+
+def _owner_body(owner: str | None) -> bytes | None:
+    return None if owner is None else owner.encode("utf-8", "surrogatepass")
 
 
 def _density(density: Density, key: int) -> Change:

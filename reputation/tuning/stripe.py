@@ -12,9 +12,8 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, structs
 
 from reputation.errors import BadRequest, NotAuthenticated
-from reputation.events import AccountFacts, Funding, OutcomeKind, Payment
+from reputation.events import Funding, OutcomeKind, Payment
 from reputation.facts import Facts
-from reputation.keys import printed
 
 TOLERANCE = 300.0
 """Seconds that an event's timestamp may differ from our clock: what Stripe's own libraries allow."""
@@ -152,23 +151,19 @@ def _card(found: Object) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def facts_after(facts: Facts, said: Said) -> AccountFacts:
-    """The facts to push: those known, with what the event says. A dispute stays one whatever is paid after it."""
+def facts_after(facts: Facts, said: Said) -> Facts:
+    """The facts after an event: those before, with what it says. A dispute stays one whatever is paid after it."""
     payment = facts.payment or Payment()
     changes = dict(said.changes)
     if payment.status == "disputed":
         changes.pop("status", None)
-    counts = {
-        "settled_usd": (payment.settled_usd or 0.0) + said.settled_usd if said.settled_usd else payment.settled_usd,
-        "declines_30d": (payment.declines_30d or 0) + said.declines if said.declines else payment.declines_30d,
-        "disputes": (payment.disputes or 0) + said.disputes if said.disputes else payment.disputes,
-    }
-    return AccountFacts(
-        created_at=facts.created_at,  # type: ignore[arg-type]  # a plain float: the wire's own type is for decoding
-        plan=facts.plan,
-        keys=tuple(printed(key) for key in facts.keys),
-        external=dict(facts.external) or None,
-        verified=facts.verified,  # type: ignore[arg-type]  # words that were checked when they came
-        organisation=facts.organisation,
-        payment=structs.replace(payment, **changes, **counts),
-    )
+    if said.settled_usd:
+        changes["settled_usd"] = (payment.settled_usd or 0.0) + said.settled_usd
+    if said.declines:
+        changes["declines_30d"] = (payment.declines_30d or 0) + said.declines
+    if said.disputes:
+        changes["disputes"] = (payment.disputes or 0) + said.disputes
+    if not changes:
+        return facts
+    named = tuple(dict.fromkeys([*facts.from_events, *changes]))
+    return structs.replace(facts, payment=structs.replace(payment, **changes), from_events=named)

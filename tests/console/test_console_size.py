@@ -13,8 +13,8 @@ from sidecar_process import running_sidecar
 from reputation.hydra.book import Book, Kept, Member
 from reputation.hydra.links import NOTHING, Cluster, Evidence, Links, difference
 from reputation.linking import BOOK, LINKS, KeptLinks
-from reputation.stores.sqlite_file import StateFile
-from reputation.stores.sqlite_records import SqliteRecords
+from reputation.stores.memory import TenantState
+from reputation.stores.sqlite import SqliteStore
 from tests.console.conftest import TENANTS, watched
 
 pytestmark = pytest.mark.gateway
@@ -51,9 +51,13 @@ def crowded(tmp_path):
 
 
 def leave(path, body):
-    file = StateFile(path)
-    asyncio.run(SqliteRecords(file, ThreadPoolExecutor(1), print).put("default", BOOK, LINKS, body))
-    file.close()
+    asyncio.run(keep(path, body))
+
+
+async def keep(path, body):
+    store = SqliteStore(path, TenantState, None, time.time)
+    await store.records.put("default", BOOK, LINKS, body)
+    await store.close()
 
 
 def rows(page, table):

@@ -5,8 +5,8 @@ from engine import DAY, NOW, PAYER, PROVEN, ask, check, points, push, tenant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.events import Account, Organisation, Payment
-from reputation.facts import Facts, Standards, carried, is_payer, is_proven, merged
+from reputation.events import Account, Organisation, Payment, Signup
+from reputation.facts import PROFILE, Facts, Standards, carried, is_payer, is_proven, merged
 
 STANDARDS = Standards()
 payments = st.none() | st.builds(
@@ -22,11 +22,14 @@ payments = st.none() | st.builds(
 )
 known = st.builds(
     Facts,
-    st.none() | st.floats(0, NOW),
-    st.sampled_from([None, "free", "paid"]),
-    st.sampled_from([None, (), ("email",), ("email", "phone")]),
-    st.sampled_from([None, Organisation("corp.example", verified=True)]),
-    payments,
+    created_at=st.none() | st.floats(0, NOW),
+    plan=st.sampled_from([None, "free", "paid"]),
+    verified=st.sampled_from([None, (), ("email",), ("email", "phone")]),
+    organisation=st.sampled_from([None, Organisation("corp.example", verified=True)]),
+    payment=payments,
+    email_domain=st.sampled_from([None, "example.org"]),
+    signup=st.none()
+    | st.builds(Signup, ja4=st.sampled_from([None, "t13d"]), phone_kind=st.sampled_from([None, "voip"])),
 )
 
 
@@ -85,12 +88,14 @@ class TestMerging:
     @given(known, known)
     def test_member_by_member(self, pushed, brought):
         both = merged(pushed, brought)
-        for name in ("created_at", "verified", "plan", "organisation"):
+        for name in PROFILE:
             first, second = getattr(pushed, name), getattr(brought, name)
-            assert getattr(both, name) == (second if first is None else first)
-        for name in Payment.__struct_fields__:
-            first, second = (getattr(facts.payment, name, None) for facts in (pushed, brought))
-            assert getattr(both.payment, name, None) == (second if first is None else first)
+            if isinstance(first, Payment | Signup) and second is not None:
+                for member in first.__struct_fields__:
+                    one, other = getattr(first, member), getattr(second, member)
+                    assert getattr(getattr(both, name), member) == (other if one is None else one)
+            else:
+                assert getattr(both, name) == (second if first is None else first)
 
     def test_an_explicit_nothing_that_was_pushed_wins_too(self):
         """`verified: []` says that nothing is verified; leaving it out says that nobody knows."""

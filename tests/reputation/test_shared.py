@@ -18,6 +18,7 @@ from reputation.shared import SharedState
 from reputation.sidecar import build
 from reputation.stores.memory import TenantState
 from reputation.stores.redis import RedisStore
+from reputation.telling import deleting, marking
 
 pytestmark = pytest.mark.gateway
 BURST, RATE = 20.0, 0.001
@@ -57,6 +58,9 @@ class Replica:
     def answer(self, account="a", facts=FACTS, call=None, **body):
         body = {"account": {"id": account, **facts}, "request": call or {}, **body}
         return self.state.check(request(body), time.time(), self._new_id)
+
+    async def push(self, account, body):
+        return await self.tenant.commit(self.tenant.limiter.pushing(account, body))
 
     async def passes(self, times, account="a", **body):
         """How many of so many requests, asked at once, are let through."""
@@ -211,8 +215,8 @@ async def test_facts_outcomes_and_keys_reach_another_replica_within_two_seconds(
     async with replicas(port, addresses, 2) as (one, other):
         unknown = await other.ask(facts={}, account="billed")
         assert not [r for r in unknown.reasons if r.signal == "outcomes_against"]
-        await one.tenant.push("billed", AccountFacts(plan="paid", keys=("key-1",)), time.time())
-        await one.tenant.report(Outcome("billed", "chargeback"), time.time())
+        await one.push("billed", AccountFacts(plan="paid", keys=("key-1",)))
+        await one.tenant.commit(marking(Outcome("billed", "chargeback")))
 
         async def reasons():
             body = {"account": {"key": "key-1"}}
@@ -222,10 +226,10 @@ async def test_facts_outcomes_and_keys_reach_another_replica_within_two_seconds(
 
         await becomes(reasons, expected=True, within=2)
         with pytest.raises(Conflict):
-            await other.tenant.push("thief", AccountFacts(keys=("key-1",)), time.time())
-        assert await one.tenant.delete("billed")
+            await other.push("thief", AccountFacts(keys=("key-1",)))
+        assert (await one.tenant.commit(deleting("billed"))).before.facts is not None
         await becomes(reasons, expected=False, within=2)
-        assert not await one.tenant.delete("billed")
+        assert (await one.tenant.commit(deleting("billed"))).before.facts is None
 
 
 async def test_a_hold_is_settled_on_another_replica(port, addresses):

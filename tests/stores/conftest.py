@@ -3,7 +3,6 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
@@ -14,14 +13,13 @@ from redis_process import SERVERS, RedisServer, running_redis
 from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
 from reputation.stores.redis import RedisStore
-from reputation.stores.sqlite_file import StateFile
-from reputation.stores.sqlite_records import SqliteRecords
+from reputation.stores.sqlite import SqliteStore
 
 
 def sqlite_records():
     """Documents in a state file of their own."""
     path = Path(tempfile.mkdtemp(prefix="headcount-")) / "state.sqlite3"
-    return SqliteRecords(StateFile(path), ThreadPoolExecutor(1), print)
+    return SqliteStore(path, TenantState, None, time.time).records
 
 
 RECORDS = {"memory": MemoryRecords, "sqlite": sqlite_records}

@@ -5,22 +5,30 @@ import time
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec import structs
 from tcp_proxy import proxy_to
 
+from reputation.errors import Conflict
 from reputation.events import Organisation, Payment
 from reputation.facts import Facts
 from reputation.stores.memory import TenantState
 from reputation.stores.redis import RedisStore
-from reputation.stores.redis_accounts import Accounts, Kept, LookedUp
+from reputation.stores.redis_accounts import Accounts, LookedUp
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError
+from reputation.stores.transactions import Told, Transaction
 
 NOW = 1_790_812_800.0
 K1, K2, K3 = bytes(range(16)), bytes(range(16, 32)), b"\xc0" * 16
 FACTS = Facts(
-    1.5e9, "paid", ("email", "phone"), Organisation("corp", verified=True),
-    Payment("ok", fingerprint="fp", settled_usd=120.5), (K1, K3), (("stripe", "cus_9"),),
+    created_at=1.5e9, plan="paid", verified=("email", "phone"), organisation=Organisation("corp", verified=True),
+    payment=Payment("ok", fingerprint="fp", settled_usd=120.5), keys=(K1, K3), external=(("stripe", "cus_9"),),
 )  # fmt: skip
+
+
+def is_(facts):
+    """A change to these facts, whatever they were."""
+    return lambda _: facts
 
 
 class Replica:
@@ -29,8 +37,23 @@ class Replica:
     def __init__(self, port):
         self.store = RedisStore(f"redis://127.0.0.1:{port}", TenantState, None, time.time)
         self.found, self.heard = [], []
-        self.pulse = self.store.listen("acme", self.heard.append)
+        self.pulse = self.store.listen("acme", lambda what, _: self.heard.append(what))
         self.accounts = Accounts(self.store.server, Names("acme"), self.pulse, 1.0, self.found.append)
+
+    async def push(self, account, facts):
+        return await self.accounts.commit(Transaction(account, is_(facts)))
+
+    async def delete(self, account):
+        """Whether there was something to forget."""
+        return (await self.push(account, None)).before.facts is not None
+
+    async def report(self, account, against, in_favour):
+        return await self.accounts.commit(Transaction(account, marks=(against, in_favour)))
+
+    async def load(self, key):
+        """Look up, and return what was found last."""
+        assert await self.accounts.load(key)
+        return self.found[-1] if isinstance(self.found[-1], bytes) else (self.found[-1].name, self.found[-1].told)
 
     async def beat(self):
         """What the replica hears with its next pulse."""
@@ -63,10 +86,9 @@ def emptied(redis_server):
 async def test_what_one_replica_pushed_another_finds_by_name_and_by_key(redis_server, emptied):
     """Every member comes back as it was, bytes and nested values too."""
     async with replicas(redis_server.port) as (one, other):
-        assert await one.accounts.push("a", FACTS) is None
-        assert await other.accounts.load("a")
-        assert await other.accounts.load(K3)
-        assert other.found == [Kept("a", FACTS, 0, 0)] * 2
+        await one.push("a", FACTS)
+        assert await other.load("a") == ("a", Told(FACTS))
+        assert await other.load(K3) == ("a", Told(FACTS))
 
 
 @pytest.mark.gateway
@@ -82,63 +104,88 @@ async def test_look_ups_of_one_turn_share_a_script_call_and_nothing_found_is_rem
 @pytest.mark.gateway
 async def test_a_key_of_somebody_else_is_refused_and_nothing_is_kept(redis_server, emptied):
     async with replicas(redis_server.port) as (one, other):
-        await one.accounts.push("a", FACTS)
-        assert await other.accounts.push("b", Facts(keys=(K2, K3))) == 1
-        assert await other.accounts.load("b")
-        assert await other.accounts.load(K2)
-        assert other.found == [Kept("b", None, 0, 0), K2]
+        await one.push("a", FACTS)
+        with pytest.raises(Conflict) as refused:
+            await other.push("b", Facts(keys=(K2, K3)))
+        assert refused.value.pointer == "/keys/1"
+        assert await other.load("b") == ("b", Told())
+        assert await other.load(K2) == K2
 
 
 @pytest.mark.gateway
 async def test_keys_that_are_pushed_no_more_are_free_again(redis_server, emptied):
     async with replicas(redis_server.port) as (one, other):
-        await one.accounts.push("a", FACTS)
-        await one.accounts.push("a", Facts(keys=(K1,)))
-        assert await other.accounts.push("b", Facts(keys=(K3,))) is None
-        assert await one.accounts.delete("a")
-        assert not await one.accounts.delete("a")
-        assert await other.accounts.push("b", Facts(keys=(K1,))) is None
+        await one.push("a", FACTS)
+        await one.push("a", Facts(keys=(K1,)))
+        await other.push("b", Facts(keys=(K3,)))
+        assert await one.delete("a")
+        assert not await one.delete("a")
+        await other.push("b", Facts(keys=(K1,)))
+        assert await one.load(K1) == ("b", Told(Facts(keys=(K1,))))
 
 
 @pytest.mark.gateway
-async def test_replicas_hear_of_accounts_and_keys_that_others_changed(redis_server, emptied):
-    """And not of their own changes to an account, which they know."""
+async def test_replicas_hear_of_accounts_and_keys_that_were_changed(redis_server, emptied):
     async with replicas(redis_server.port) as (one, other):
-        await one.accounts.push("a", Facts(keys=(K1,)))
-        await one.accounts.report("b", 2, 0, 255)
+        await one.push("a", Facts(keys=(K1,)))
+        await one.report("b", 2, 0)
         assert sorted(await other.beat()) == [b"a:a", b"a:b", b"k:" + K1]
-        assert await one.beat() == [b"k:" + K1]
         assert await other.beat() == []
-        await one.accounts.delete("a")
+        await one.push("a", Facts(keys=(K1,), plan="paid"))
+        assert await other.beat() == [b"a:a"]
+        await one.delete("a")
         assert sorted(await other.beat()) == [b"a:a", b"k:" + K1]
 
 
 @pytest.mark.gateway
-async def test_a_change_of_ours_that_somebody_changed_again_is_heard(redis_server, emptied):
+async def test_what_one_replica_changes_follows_from_what_another_did_before(redis_server, emptied):
+    """And its copy has both, at once."""
     async with replicas(redis_server.port) as (one, other):
-        await one.accounts.push("a", Facts(plan="free"))
-        await other.accounts.push("a", Facts(plan="paid"))
-        assert await one.beat() == [b"a:a"]
+        await one.push("a", Facts(plan="free"))
+        await other.report("a", 2, 0)
+        await one.accounts.commit(Transaction("a", lambda before: structs.replace(before, plan="paid")))
+        assert one.found[-1].told == Told(Facts(plan="paid"), 2, 0)
+
+
+@pytest.mark.gateway
+async def test_an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one(redis_server, emptied):
+    async with replicas(redis_server.port, 1) as (one,):
+        await one.push("a", Facts(plan="free"))
+        old = one.found[-1]
+        await one.push("a", Facts(plan="paid"))
+        one.accounts._take_newer(old, 0)
+        assert one.found[-1].told.facts.plan == "paid"
+
+
+@pytest.mark.gateway
+async def test_what_a_server_lost_is_lost_here_too(redis_server, emptied):
+    """A copy with a newer number than the server has is not kept for its number."""
+    async with replicas(redis_server.port, 1) as (one,):
+        await one.push("a", Facts(plan="free"))
+        await one.push("a", Facts(plan="paid"))
+        emptied.flushall()
+        assert await one.load("a") == ("a", Told())
 
 
 @pytest.mark.gateway
 async def test_marks_add_up_to_a_most_and_last_longer_than_nothing(redis_server, emptied):
     """Of an account that billing never pushed they expire in the end; pushed facts do not."""
     async with replicas(redis_server.port, 1) as (one,):
-        await one.accounts.report("a", 2, 0, 255)
-        await one.accounts.report("a", 0, 2, 255)
+        await one.report("a", 2, 0)
+        await one.report("a", 0, 2)
         assert 0 < emptied.ttl(Names("acme").of("a", "a")) <= 90 * 86_400
-        await one.accounts.push("a", FACTS)
+        await one.push("a", FACTS)
         assert emptied.ttl(Names("acme").of("a", "a")) == -1
-        await one.accounts.report("a", 254, 0, 255)
-        await one.accounts.load("a")
-        assert one.found == [Kept("a", FACTS, 255, 2)]
+        await one.report("a", 254, 0)
+        assert await one.load("a") == ("a", Told(FACTS, 255, 2))
+        await one.delete("a")
+        assert await one.load("a") == ("a", Told(None, 255, 2))
 
 
 @pytest.mark.gateway
 async def test_who_missed_too_much_or_met_an_empty_server_reads_everything_anew(redis_server, emptied):
     async with replicas(redis_server.port) as (one, other):
-        await one.accounts.push("a", FACTS)
+        await one.push("a", FACTS)
         await other.beat()
         emptied.hset(Names("acme").single("clock"), "floor", 10**6)
         emptied.hincrby(Names("acme").single("clock"), "number", 2 * 10**6)
@@ -157,7 +204,7 @@ async def test_the_list_of_changes_is_bounded(redis_server, emptied):
         emptied.hset(clock, "number", 50_000)
         await other.beat()
         for _ in range(3):
-            await one.accounts.push("a", FACTS)
+            await one.push("a", FACTS)
         assert emptied.zcard(changes) == 50_000
         assert int(emptied.hget(clock, "floor")) == 3
 
@@ -182,7 +229,7 @@ async def test_a_look_up_that_fails_is_not_remembered(redis_server, emptied):
         assert not await one.accounts.load("a")
         assert not one.accounts.looked_up.has("a", NOW)
         with pytest.raises(AwayError):
-            await one.accounts.push("a", FACTS)
+            await one.push("a", FACTS)
         proxy.swallow = 0
         assert await one.accounts.load("a")
 

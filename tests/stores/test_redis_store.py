@@ -70,7 +70,7 @@ async def test_two_people_on_two_replicas_cannot_both_have_their_way(redis_serve
             other.records.put("acme", "revision", "9", b"b", expect=version),
             return_exceptions=True,
         )
-        assert sorted(type(one) for one in outcomes if isinstance(one, Conflict)) == [Conflict]
+        assert len([one for one in outcomes if isinstance(one, Conflict)]) == 1
 
 
 async def test_a_document_is_refused_while_redis_is_away(redis_server):

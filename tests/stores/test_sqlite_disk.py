@@ -1,4 +1,4 @@
-"""A real sidecar on a real small disk: it fills up, goes on in memory and says so, and writes all later."""
+"""A real sidecar on a real small disk: it fills up, checks go on and say so, and what cannot be kept is refused."""
 
 import json
 import os
@@ -11,19 +11,19 @@ from sidecar_process import HEADCOUNT, call, end, environment, free_ports, is_re
 
 pytestmark = pytest.mark.gateway
 
-ACCOUNTS = 2_000
+ACCOUNTS = 500
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Start sidecars in a mount namespace of their own with a disk of 3 MB; its files are seen through /proc."""
+    """Start sidecars in a mount namespace of their own with a disk of 12 MB; its files are seen through /proc."""
     unshare = shutil.which("unshare")
     assert unshare, "util-linux is not installed"
     place, log = tmp_path / "disk", tmp_path / "sidecar.log"
     place.mkdir()
     check, admin = free_ports(2)
     command = (
-        f"mount -t tmpfs -o size=3m none {place} && "
+        f"mount -t tmpfs -o size=12m none {place} && "
         f"exec {HEADCOUNT} serve --listen 127.0.0.1:{check} --admin 127.0.0.1:{admin} --state {place}/state.sqlite3"
     )
     with log.open("wb") as output:
@@ -46,15 +46,20 @@ def ask(port, account="a"):
     return call(port, "POST", "/v1/check", {"account": {"id": account}})
 
 
-def test_a_full_disk_costs_no_check_and_everything_is_written_once_there_is_room(small_disk):
+def put(port, number):
+    return call(port, "PUT", f"/v1/accounts/pushed_{number}", {"plan": "paid"}).status
+
+
+def test_a_full_disk_costs_no_check_and_what_it_cannot_keep_is_refused_and_not_kept_by_half(small_disk):
     process, check, admin, log, place = small_disk
     assert ask(check).json["degraded"] is False
     with open(f"{place}/ballast", "wb") as ballast:  # noqa: PTH123 - a place in another namespace
         room = os.statvfs(place).f_bavail * 4096
         ballast.write(b"\0" * (room - 40_960))
-    for number in range(ACCOUNTS):
-        answer = call(admin, "PUT", f"/v1/accounts/pushed_{number}", {"plan": "paid"})
-        assert answer.status == 204
+    statuses = [put(admin, number) for number in range(ACCOUNTS)]
+    assert set(statuses) == {204, 503}
+    refused = [number for number, status in enumerate(statuses) if status == 503]
+    assert {call(admin, "GET", f"/v1/accounts/pushed_{number}").status for number in refused} == {404}
     wait_for(lambda: readiness(check), "never degraded", process, log)
     answer = ask(check)
     assert (answer.status, answer.json["decision"], answer.json["degraded"]) == (200, "allow", True)
@@ -65,6 +70,7 @@ def test_a_full_disk_costs_no_check_and_everything_is_written_once_there_is_room
     os.unlink(f"{place}/ballast")  # noqa: PTH108 - a place in another namespace
     wait_for(lambda: not readiness(check), "never recovered", process, log)
     assert ask(check).json["degraded"] is False
+    assert {put(admin, number) for number in refused} == {204}
     os.kill(process.pid, signal.SIGSTOP)  # so that its disk stays there while the file is looked at
     try:
         shutil.copy(f"{place}/state.sqlite3", log.with_name("copy.sqlite3"))

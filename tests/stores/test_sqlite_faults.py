@@ -10,10 +10,12 @@ import sqlite3
 import pytest
 from test_sqlite_store import CARD, START, Run
 
-from reputation.errors import ConfigError
+from reputation.errors import ConfigError, Unavailable
 from reputation.events import AccountFacts
+from reputation.facts import Facts
 from reputation.stores.places import Opening, default_place, open_store
 from reputation.stores.sqlite_schema import MIGRATIONS, migrate
+from reputation.stores.transactions import Document, Transaction
 
 
 @pytest.fixture
@@ -169,13 +171,22 @@ class TestWhileRunning:
         assert path.with_name(path.name + ".damaged").read_bytes()[:4] == b"\xa5" * 4
         assert len(asyncio.run(again.store.records.all("default", "label"))) == 1
 
-    def test_a_document_that_cannot_be_written_is_kept_and_written_later(self, run, path):
+    def test_what_cannot_be_written_is_refused_and_changes_nothing(self, run, path):
+        """Facts, marks and documents of one transaction, all or nothing; once the file is back it can be said again."""
+        asked = Transaction("a", lambda _: Facts(plan="paid"), (2, 0), (Document("label", "1", b"x"),))
         run.store._file.connection.execute("PRAGMA query_only = ON")
-        assert asyncio.run(run.store.records.put("default", "label", "1", b"x")) == 1
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                asyncio.run(run.store.commit("default", asked))
         assert run.store.degraded
+        assert (run.state.row("a").facts.plan, run.state.row("a").marks_against) == (None, 0)
+        assert asyncio.run(run.store.records.all("default", "label")) == []
         run.flush()
+        assert asyncio.run(run.store.commit("default", asked)).versions == (1,)
         run.die()
-        assert asyncio.run(Run(path).store.records.get("default", "label", "1")).body == b"x"
+        again = Run(path)
+        assert (again.state.row("a").facts, again.state.row("a").marks_against) == (Facts(plan="paid"), 2)
+        assert asyncio.run(again.store.records.get("default", "label", "1")).body == b"x"
 
 
 def test_an_older_file_is_migrated_forward_and_a_failed_migration_changes_nothing(path):

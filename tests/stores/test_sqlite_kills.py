@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 
 import msgspec
@@ -27,8 +26,8 @@ from sidecar_process import JSON, call, environment, free_ports, is_ready, wait_
 
 from reputation.hydra.links import NOTHING, Cluster, difference
 from reputation.linking import KeptLinks
-from reputation.stores.sqlite_file import StateFile
-from reputation.stores.sqlite_records import SqliteRecords
+from reputation.stores.memory import TenantState
+from reputation.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.gateway
 
@@ -196,9 +195,13 @@ def seed_links(path):
     """Leave a cluster of two, as a linker would have."""
     links = structs.replace(NOTHING, members={"x": ("h-1", 0.9), "y": ("h-1", 0.9)}, clusters={"h-1": CLUSTER})
     body = msgspec.msgpack.encode(KeptLinks(b"", difference(NOTHING, links)))
-    file = StateFile(path)
-    asyncio.run(SqliteRecords(file, ThreadPoolExecutor(1), print).put("default", "book", "links", body))
-    file.close()
+    asyncio.run(keep_links(path, body))
+
+
+async def keep_links(path, body):
+    store = SqliteStore(path, TenantState, None, time.time)
+    await store.records.put("default", "book", "links", body)
+    await store.close()
 
 
 def test_fifty_kills_under_load(rounds):

@@ -1,0 +1,58 @@
+"""How an account's facts are kept in every store: a short array, made from the fields of `Facts`.
+
+The first members have the places that they had in the first version; every fact that came later is in a map at the
+end, by its name. So what an older version wrote is read as it is, and a new fact needs no line here. Nested facts are
+arrays that grow at their end; those that an older version kept in Redis are maps.
+"""
+
+from collections.abc import Sequence
+from typing import Any, get_args, get_type_hints
+
+from msgspec import Struct, structs
+
+from reputation.facts import NOTHING, Facts
+
+FIRST = ("created_at", "plan", "verified", "organisation", "payment", "keys", "external")
+LATER = tuple(name for name in Facts.__struct_fields__ if name not in FIRST)
+
+
+def _nested() -> dict[str, type[Struct]]:
+    """Facts that have members of their own, and their types."""
+    hints = get_type_hints(Facts)
+    parts = [(name, part) for name in hints for part in get_args(hints[name]) or (hints[name],)]
+    return {name: part for name, part in parts if isinstance(part, type) and issubclass(part, Struct)}
+
+
+NESTED = _nested()
+
+
+def facts_out(facts: Facts) -> list[Any]:
+    """What is written of facts: values that msgpack knows."""
+    out = [_out(getattr(facts, name)) for name in FIRST]
+    later = {name: _out(value) for name in LATER if (value := getattr(facts, name)) != getattr(NOTHING, name)}
+    return [*out, later] if later else out
+
+
+def facts_in(kept: Sequence[Any]) -> Facts:
+    """Read facts back; those that only a newer version knows are left. Raises TypeError for what is damaged."""
+    named = dict(zip(FIRST, kept, strict=False))
+    if len(kept) > len(FIRST):
+        named.update({name: value for name, value in kept[len(FIRST)].items() if name in LATER})
+    return Facts(**{name: _in(NESTED.get(name), value) for name, value in named.items()})
+
+
+def _out(value: Any) -> Any:
+    return structs.astuple(value) if isinstance(value, Struct) else value
+
+
+def _in(nested: type[Struct] | None, value: Any) -> Any:
+    if nested is None or value is None:
+        return _tupled(value)
+    if isinstance(value, dict):
+        return nested(**value)
+    return nested(*value[: len(nested.__struct_fields__)])
+
+
+def _tupled(value: Any) -> Any:
+    """Msgpack has one kind of array; facts are hashed, so theirs are tuples."""
+    return tuple([_tupled(one) for one in value]) if isinstance(value, list | tuple) else value

@@ -1,0 +1,85 @@
+-- Carry out a transaction: all of it, or nothing.
+--
+-- KEYS: account, owners, changes, clock, and then one hash of documents for each document.
+-- ARGV: account (empty: none), what to note, seconds that marks alone are kept, most marks, the number of the account's
+-- last change as the facts were made from it (-1: any), what becomes of the facts ('keep', 'put', 'forget'), facts,
+-- keyed hashes of its keys in one string, marks against and in favour to add, and then for each document: id, expected
+-- version (-1: any), what to note, 'put' or 'delete', body.
+-- Answers {'done', what is kept of the account, versions of the documents}, or, with nothing changed, {'moved', what is
+-- kept}, {'taken', place of the key}, {'stale', place of the document}. What is kept: {number, facts, against, in favour}.
+
+local SIZE = 16  -- bytes of a keyed hash
+
+local name, expected, what, digests = ARGV[1], ARGV[5], ARGV[6], ARGV[8]
+
+local function kept()
+  local found = redis.call('HMGET', KEYS[1], 'n', 'f', 'm', 'g')
+  return {tonumber(found[1] or 0), found[2], found[3], found[4]}
+end
+
+if name ~= '' then
+  if expected ~= '-1' and (redis.call('HGET', KEYS[1], 'n') or '0') ~= expected then return {'moved', kept()} end
+  for i = 1, #digests, SIZE do
+    local owner = redis.call('HGET', KEYS[2], digests:sub(i, i + SIZE - 1))
+    if owner and cmsgpack.unpack(owner)[1] ~= name then return {'taken', (i - 1) / SIZE} end
+  end
+end
+local versions = {}
+for i = 11, #ARGV, 5 do
+  local place = (i - 11) / 5
+  local found = redis.call('HGET', KEYS[5 + place], ARGV[i])
+  local version = found and struct.unpack('<d', found) or 0
+  local wanted = tonumber(ARGV[i + 1])
+  if wanted >= 0 and wanted ~= version then return {'stale', place} end
+  versions[place + 1] = version
+end
+
+for i = 11, #ARGV, 5 do
+  local place = (i - 11) / 5
+  local documents, version = KEYS[5 + place], versions[place + 1]
+  if ARGV[i + 3] == 'put' then
+    version = version + 1
+    redis.call('HSET', documents, ARGV[i], struct.pack('<d', version) .. ARGV[i + 4])
+    note(KEYS[3], KEYS[4], ARGV[i + 2])
+  elseif version > 0 then
+    redis.call('HDEL', documents, ARGV[i])
+    note(KEYS[3], KEYS[4], ARGV[i + 2])
+  end
+  versions[place + 1] = version
+end
+if name == '' then return {'done', {0, false, false, false}, versions} end
+
+if what ~= 'keep' then
+  local keys = redis.call('HGET', KEYS[1], 'k') or ''
+  if what == 'forget' or keys ~= digests then
+    for i = 1, #keys, SIZE do
+      local digest = keys:sub(i, i + SIZE - 1)
+      redis.call('HDEL', KEYS[2], digest)
+      note(KEYS[3], KEYS[4], 'k:' .. digest)
+    end
+  end
+  if what == 'forget' then
+    redis.call('HDEL', KEYS[1], 'f', 'k')
+  else
+    redis.call('HSET', KEYS[1], 'f', ARGV[7], 'k', digests)
+    for i = 1, #digests, SIZE do
+      local digest = digests:sub(i, i + SIZE - 1)
+      redis.call('HSET', KEYS[2], digest, cmsgpack.pack({name, KEYS[1]}))
+      if keys ~= digests then note(KEYS[3], KEYS[4], 'k:' .. digest) end
+    end
+  end
+end
+for place, field in ipairs({'m', 'g'}) do
+  local more = tonumber(ARGV[8 + place])
+  if more > 0 then
+    local marks = tonumber(redis.call('HGET', KEYS[1], field) or 0) + more
+    redis.call('HSET', KEYS[1], field, math.min(marks, tonumber(ARGV[4])))
+  end
+end
+redis.call('HSET', KEYS[1], 'n', note(KEYS[3], KEYS[4], ARGV[2]))
+if redis.call('HEXISTS', KEYS[1], 'f') == 1 then
+  redis.call('PERSIST', KEYS[1])
+else
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
+end
+return {'done', kept(), versions}

@@ -1,0 +1,99 @@
+"""Transactions carried out in Redis, each by one script: facts by compare-and-set, marks and documents with them."""
+
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reputation.errors import Conflict, Unavailable
+from reputation.facts import Facts
+from reputation.history import DAY
+from reputation.stores.kept_facts import facts_in, facts_out
+from reputation.stores.redis_names import Names
+from reputation.stores.redis_pulse import ACCOUNT, RECORD, Pulse
+from reputation.stores.redis_server import RedisServer, Script
+from reputation.stores.transactions import MOST_MARKS, TAKEN, Committed, Document, Stale, Told, Transaction
+
+MARKS_KEPT = int(90 * DAY)
+"""Seconds that an account's marks are kept after the last one, if nothing was pushed of it."""
+MOST_TRIES = 100
+"""Times that facts are worked out again because somebody else changed them meanwhile."""
+HEAD = struct.Struct("<d")
+SCRIPT = Script("redis_changes.lua", "redis_commit.lua")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+class Kept(NamedTuple):
+    """What Redis has of an account, and the number of its last change."""
+
+    name: str
+    number: int
+    told: Told
+
+
+def kept(name: str, found: Sequence[Any]) -> Kept:
+    """Read what a script answers of an account."""
+    number, facts, against, in_favour = found
+    pushed = None if facts is None else facts_in(_decode(facts))
+    return Kept(name, int(number), Told(pushed, int(against or 0), int(in_favour or 0)))
+
+
+class RedisCommits:
+    """One tenant's transactions."""
+
+    def __init__(self, server: RedisServer, names: Names, pulse: Pulse) -> None:
+        self._server = server
+        self._names = names
+        self._pulse = pulse
+        self._owners = names.single("owners")
+
+    async def commit(self, asked: Transaction, known: Kept) -> tuple[Committed, Kept]:
+        """Carry a transaction out; returns also what is kept now. `known`: what was last read of the account.
+
+        Raises AwayError, Conflict for a key of another account, Stale, and what the transaction's `change` raises.
+        """
+        for _ in range(MOST_TRIES):
+            facts = known.told.facts if asked.change is None else asked.change(known.told.facts)
+            kind, *answer = await self._try(asked, known, facts)
+            if kind == b"taken":
+                raise Conflict(TAKEN, f"/keys/{int(answer[0])}")
+            if kind == b"stale":
+                raise Stale(int(answer[0]))
+            found = kept(asked.account, answer[0])
+            if kind == b"done":
+                return Committed(known.told, found.told, tuple([int(version) for version in answer[1]])), found
+            known = found
+        raise Unavailable("too many others change this account at the same time; try again shortly")
+
+    async def _try(self, asked: Transaction, known: Kept, facts: Facts | None) -> Any:
+        keys = [self._names.of("a", asked.account), self._owners, *self._pulse.keys]
+        keys += [self._names.of("d", document.kind) for document in asked.documents]
+        name = asked.account.encode("utf-8", "surrogatepass")
+        return await self._server.run(
+            SCRIPT, keys, name, ACCOUNT + name, MARKS_KEPT, MOST_MARKS, *_facts_words(asked, known, facts),
+            *asked.marks, *[word for document in asked.documents for word in _words(document)],
+        )  # fmt: skip
+
+
+def _facts_words(asked: Transaction, known: Kept, facts: Facts | None) -> tuple[bytes | float, ...]:
+    """Say from which change on the facts were made, what becomes of them, the facts and their keys."""
+    if asked.change is None:
+        return -1, b"keep", b"", b""
+    if facts is None:
+        return known.number, b"keep" if known.told.facts is None else b"forget", b"", b""
+    return (
+        known.number,
+        b"keep" if facts is known.told.facts else b"put",
+        _encode(facts_out(facts)),
+        b"".join(facts.keys),
+    )
+
+
+def _words(document: Document) -> tuple[bytes | float, ...]:
+    what = RECORD + document.kind.encode()
+    if document.body is None:
+        return document.id.encode(), document.expect, what, b"delete", b""
+    return document.id.encode(), document.expect, what, b"put", document.body

@@ -1,0 +1,40 @@
+"""What people and programs tell of an account, as transactions: a push, an outcome, a deletion."""
+
+from functools import partial
+
+from reputation.events import AccountFacts, Outcome
+from reputation.facts import NOTHING, Facts, after_push
+from reputation.stores.transactions import Transaction
+
+MARKS = {
+    "chargeback": (2, 0),
+    "abuse": (2, 0),
+    "declined": (1, 0),
+    "challenge_failed": (1, 0),
+    "challenge_passed": (0, 1),
+    "good": (0, 2),
+}
+"""Marks in halves of an outcome, against and in favour, that each outcome leaves on its account."""
+
+
+def pushing(account: str, body: AccountFacts, keys: tuple[bytes, ...]) -> Transaction:
+    """Say what a push changes; `keys` are the keyed hashes of the body's."""
+    return Transaction(account, partial(_pushed, body, keys))
+
+
+def marking(outcome: Outcome) -> Transaction:
+    """Say what an outcome changes."""
+    return Transaction(outcome.account, marks=MARKS[outcome.outcome])
+
+
+def deleting(account: str) -> Transaction:
+    """Say what a deletion changes: marks stay, for they were not pushed."""
+    return Transaction(account, _nothing)
+
+
+def _pushed(body: AccountFacts, keys: tuple[bytes, ...], before: Facts | None) -> Facts:
+    return after_push(before or NOTHING, body, keys)
+
+
+def _nothing(_: Facts | None) -> None:
+    return None
