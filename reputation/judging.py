@@ -1,6 +1,6 @@
 """What one revision of a tenant makes of a check: evidence to score, score to tier. Pure."""
 
-from reputation.events import Reason
+from reputation.events import BindingLimit, Reason, Shadow, Verdict
 from reputation.facts import Facts
 from reputation.hydra.links import Cluster
 from reputation.identity import Who
@@ -8,6 +8,8 @@ from reputation.policy import TIERS, deserved_tier
 from reputation.score import Score, add_up
 from reputation.signals.seen import Seen
 from reputation.tenants import Tenant
+
+UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 
 HARD_SIGNALS = frozenset({"outcomes_against", "disputes", "declines"})
 """Evidence that nobody else can cause: without any of it an account is limited, never challenged or denied."""
@@ -44,3 +46,13 @@ def has_hard_evidence(reasons: list[Reason], facts: Facts) -> bool:
     if facts.payment is not None and facts.payment.status in ("failed", "disputed"):
         return True
     return any(reason.signal in HARD_SIGNALS for reason in reasons)
+
+
+def in_shadow(live: Verdict) -> Verdict:
+    """Turn a verdict into one that lets everything pass and says beside it what it would have been."""
+    shadow = Shadow(live.decision, live.tier, live.limit, live.retry_after, live.actions)
+    free = BindingLimit(live.limit.unit, UNLIMITED, UNLIMITED, UNLIMITED, "account")
+    return Verdict(
+        live.id, live.tenant, live.revision, "shadow", "allow", live.risk, live.tier, free, (), 0.0,
+        live.reasons, live.cluster, (), None, live.degraded, shadow, live.allow,
+    )  # fmt: skip

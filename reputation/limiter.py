@@ -14,7 +14,6 @@ from reputation.counts import Counts
 from reputation.errors import Conflict, NotFound
 from reputation.events import (
     AccountFacts,
-    BindingLimit,
     ClusterRef,
     Decision,
     Lease,
@@ -22,7 +21,6 @@ from reputation.events import (
     Request,
     Settle,
     Settled,
-    Shadow,
     Verdict,
 )
 from reputation.history import DAY, name_of, visit, visited
@@ -30,7 +28,7 @@ from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
 from reputation.identity import Who, identify, judged_by
-from reputation.judging import scored, tier_by
+from reputation.judging import in_shadow, scored, tier_by
 from reputation.keys import hashed, printed
 from reputation.leases import Leases
 from reputation.policy import STANDARD, TIERS
@@ -50,7 +48,6 @@ from reputation.witness import Witness, network_of
 
 EXPLAIN_WINDOW = 3600.0
 KEPT_VERDICTS = 10000
-UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 
 NewId = Callable[[float], str]
 
@@ -323,16 +320,6 @@ def _decision(assessed: Assessed, taken: Taken) -> Decision:
     """Decide by the rule, and by the buckets where it lets pass."""
     by_rule = ruled(assessed)
     return "throttle" if by_rule == "allow" and taken.wait else by_rule
-
-
-def in_shadow(live: Verdict) -> Verdict:
-    """Turn a verdict into one that lets everything pass and says beside it what it would have been."""
-    shadow = Shadow(live.decision, live.tier, live.limit, live.retry_after, live.actions)
-    free = BindingLimit(live.limit.unit, UNLIMITED, UNLIMITED, UNLIMITED, "account")
-    return Verdict(
-        live.id, live.tenant, live.revision, "shadow", "allow", live.risk, live.tier, free, (), 0.0,
-        live.reasons, live.cluster, (), None, live.degraded, shadow, live.allow,
-    )  # fmt: skip
 
 
 class Limiter:
