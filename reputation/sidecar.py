@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from msgspec import structs
+
 from geoip import book
 from geoip.book import AddressBook
 from geoip.readers import DatabaseError
@@ -17,6 +19,7 @@ from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
 from reputation.stores.records import ABSENT, Records
+from reputation.tenants import UNNUMBERED, Tenant
 
 HASH_KEY = "HEADCOUNT_HASH_KEY"
 SHORTEST_HASH_KEY = 16
@@ -130,7 +133,13 @@ def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook, states
         running = limiter.tenants.get(name)
         if running is None:
             limiter.tenants[name] = TenantLimiter(tenant, states(name), addresses, some.secret)
-        elif tenant.settings.owner == "file" or running.tenant.settings.owner == "file":
-            running.retune(tenant)  # else the revision in force stays so
+        elif _is_news(tenant, running.tenant):
+            running.retune(structs.replace(tenant, revision=UNNUMBERED))  # in force before its number is known
     for name in [name for name in limiter.tenants if name not in compiled]:
         del limiter.tenants[name]
+
+
+def _is_news(tenant: Tenant, running: Tenant) -> bool:
+    """Whether a file says what is not in force; of a tenant that the API tunes the revision in force stays so."""
+    owners = tenant.settings.owner, running.settings.owner
+    return "file" in owners and tenant.settings != running.settings

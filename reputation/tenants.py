@@ -28,6 +28,9 @@ FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity",
 EXTERNAL = frozenset({"address", "asn", "proxy_network", "velocity", "hydra"})
 """Families that others can cause: together they cannot break a payer's floor, nor challenge or deny anybody."""
 
+UNNUMBERED = 0
+"""The number of settings until they have one: a configuration that was just read, a draft."""
+
 NETWORK_OF_STRANGERS = 4.0
 """Addresses' worth that the unconfirmed accounts of one IPv6 /48 share, since one line can have all its /64s."""
 

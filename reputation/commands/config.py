@@ -48,12 +48,16 @@ def validate(context: click.Context, file: Path | None, config: Path | None, *, 
 @json_option
 @ends_well
 def show(file: Path | None, config: Path | None, *, as_json: bool) -> None:
-    """Show every setting of FILE, or of --config, as it is in force, presets laid out."""
+    """Show every setting of FILE, or of --config, presets laid out: in force for each tenant that the file owns."""
     settings = read_settings(file or config)
     found = msgspec.to_builtins(settings)
     found["tenants"] = {
         name: msgspec.to_builtins(in_force(tenant)) for name, tenant in compile_tenants(settings).items()
     }
+    tuned = [name for name, tenant in settings.tenants.items() if tenant.owner == "api"]
+    if tuned:
+        words = "where the API tunes a tenant this is what it begins with; headcount weights show says what is in force"
+        click.echo(f"{', '.join(tuned)}: {words}", err=True)
     click.echo(json.dumps(found, indent=2) if as_json else yaml.safe_dump(found, sort_keys=False))
 
 

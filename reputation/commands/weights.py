@@ -165,10 +165,14 @@ def promote(revision: int, percent: float, max_payers_tightened: int, reason: st
 @on_sidecar
 @json_option
 def rollback(reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """Put the revision that was live before in force again, and end any trial."""
-    stepped = _step(admin, token, tenant, {"step": "rollback", "reason": reason})
-    rollout = stepped["rollout"]
-    say(stepped, f"revision {rollout['live']} is live again", as_json=as_json)
+    """End a trial; without one, put the revision that was live before in force again."""
+    heard = exchange(admin, token, "GET", path_of(tenant))
+    tried = heard.found["candidate"]
+    body = {"step": "rollback", "reason": reason}
+    stepped = exchange(admin, token, "POST", path_of(tenant, "/rollout"), body, heard.etag).found
+    live = stepped["rollout"]["live"]
+    back = f"the trial of revision {tried} has ended; revision {live} judges everybody as before"
+    say(stepped, f"revision {live} is live again" if tried is None else back, as_json=as_json)
 
 
 @weights.command()

@@ -8,7 +8,7 @@ const STEPS = [
     ["shadow", "shadow: score alongside the live revision"],
     ["percent", "promote to a share of the accounts"],
     ["promote", "promote to every account"],
-    ["rollback", "roll back to the previous revision"],
+    ["rollback", "roll back: end the trial, or else return to the previous revision"],
     ["stop", "stop the trial"],
 ];
 

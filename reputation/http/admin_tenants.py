@@ -146,6 +146,7 @@ async def post_rollout(admin: "Admin", request: web.Request) -> web.Response:
     _check_owner(tuning, name)
     (rollout, version), history = await tuning.rollout(name), await tuning.history(name)
     _check_match(name, request, _etag(version, history[-1]), needed=True)
+    await tuning.check_step(name, rollout, body.revision)
     stepped_ = stepped(rollout, body, request["caller"].name, admin.serving.clock())
     for number in {stepped_.live, stepped_.candidate} - {None, rollout.live}:
         check_floor(_compiled(admin, tenant, await tuning.revision(name, number or 0)))

@@ -18,9 +18,13 @@ THROTTLE, OWN = DECISIONS.index("throttle"), SCOPES.index("account")
 
 
 class Judged(Struct, frozen=True):
-    """What a revision makes of decisions, a row each: its score, its tier, whether the request is stopped."""
+    """What a revision makes of decisions, a row each: its score, its tier, whether the request is stopped.
+
+    next_tiers: the tier that it would give after the recorded one, whoever judged before; tiers: after its own.
+    """
 
     scored: Scored
+    next_tiers: list[int]
     tiers: list[int]
     stopped: list[bool]
 
@@ -66,12 +70,12 @@ class Arm:
     def judge(self, decisions: Decisions) -> Judged:
         """Judge the next decisions."""
         found = scored(decisions, self.tenant)
-        own = self._tiers(decisions, found)
-        return Judged(found, own, self._stops(decisions, found, own))
+        after: list[int] = tiers(found, self.tenant, decisions.numbers["previous"]).tolist()
+        own = self._tiers(decisions, found, after)
+        return Judged(found, after, own, self._stops(decisions, found, own))
 
-    def _tiers(self, decisions: Decisions, found: Scored) -> list[int]:
-        numbers, last = decisions.numbers, self._last
-        chosen: list[int] = tiers(found, self.tenant, numbers["previous"]).tolist()
+    def _tiers(self, decisions: Decisions, found: Scored, after: list[int]) -> list[int]:
+        numbers, last, chosen = decisions.numbers, self._last, [*after]
         rows = zip(numbers["account"].tolist(), numbers["previous"].tolist(), numbers["tier"].tolist(), strict=True)
         for row, (account, previous, recorded) in enumerate(rows):
             known = last.get(account)

@@ -76,10 +76,13 @@ class Effects:
         self._add_movers(decisions, before, after)
 
     def _check(self, decisions: Decisions, live: Judged) -> None:
-        """Hold what the live revision makes of its own decisions to what it made of them then."""
+        """Hold what the live revision makes of its own decisions to what it made of them then.
+
+        The tier before is the recorded one: it may be that of a canary, or of the revision that was live before.
+        """
         own = decisions.numbers["revision"] == self.before.tenant.revision
         same = (live.scored.log_odds == decisions.numbers["log_odds"]) & (
-            np.array(live.tiers) == decisions.numbers["tier"]
+            np.array(live.next_tiers) == decisions.numbers["tier"]
         )
         self.checked += int(own.sum())
         self.differences += int((own & ~same).sum())

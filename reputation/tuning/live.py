@@ -12,7 +12,7 @@ from reputation.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from reputation.ids import Ulids
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.records import ABSENT, Records
-from reputation.tenants import TenantSettings
+from reputation.tenants import Tenant, TenantSettings
 from reputation.tuning.appeals import Appeal
 from reputation.tuning.audit import Audit, Change
 from reputation.tuning.documents import Documents
@@ -20,7 +20,7 @@ from reputation.tuning.exceptions import Allow, Exceptions
 from reputation.tuning.glancing import Looking
 from reputation.tuning.labels import Label
 from reputation.tuning.recording import Recording
-from reputation.tuning.revisions import START, Revision, compiled, document_id, start
+from reputation.tuning.revisions import Revision, compiled, document_id, start
 from reputation.tuning.rollout import Rollout, RolloutBody, stepped
 from reputation.tuning.trial import Trial
 
@@ -59,6 +59,7 @@ class Tuning:
         self._news: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._one_at_a_time = asyncio.Lock()
+        self._ignored: dict[str, int | None] = {}  # what the file says that is not in force, by tenant
         self._stops: set[asyncio.Task[None]] = set()
         self._appliers: dict[str, Callable[[TenantLimiter], Awaitable[None]]] = {
             self.allows.kind: self._apply_exceptions,
@@ -122,12 +123,13 @@ class Tuning:
         running.exceptions = Exceptions(allows) if allows else None
 
     async def _apply_rollout(self, running: TenantLimiter) -> None:
-        """Put the live revision in force, and the candidate on trial; a tenant that a file owns is as the file says."""
+        """Put the live revision in force, and the candidate on trial."""
         name, file = running.tenant.name, self.of_file(running.tenant.name)
-        rollout = (await self.rollout(name))[0] if file.owner == "api" else Rollout()
+        rollout = (await self.rollout(name))[0]
         live = compiled(name, await self.revision(name, rollout.live), file)
         if live.settings != running.tenant.settings or live.revision != running.tenant.revision:
             running.retune(live)
+        await self._tell_of_file(name, live)
         self.recording.attach(running)
         known = self.trials.get(name)
         if known is not None and known.rollout == rollout and known.live is running.tenant:
@@ -141,35 +143,78 @@ class Tuning:
             if rollout.stage == "canary":
                 running.revision_of = trial.revision_of
 
+    async def _tell_of_file(self, name: str, live: Tenant) -> None:
+        """Say once of each of its words that what the file says beside is not in force."""
+        configured = await self.configured(name)
+        ignored = None if configured.number == live.revision else configured.number
+        if self._ignored.get(name) != ignored:
+            self._ignored[name] = ignored
+            if ignored is not None:
+                why = f"its owner is api, and revision {live.revision} is live; weights rollback leads back to the file"
+                self._warn("configuration_not_in_force", tenant=name, revision=ignored, why=why)
+
     def _end_trial(self, running: TenantLimiter) -> None:
         trial = self.trials.pop(running.tenant.name, None)
         running.revision_of = None
         if trial is not None:
             running.watches = tuple(watch for watch in running.watches if watch != trial.watch)
 
+    async def configured(self, tenant: str) -> Revision:
+        """The revision that is what the configuration says now; new words get a number of their own."""
+        while True:
+            now, kept = start(self.of_file(tenant)), await self.revisions.all(tenant)
+            same = [one for one in kept if one.parent is None and one.settings == now.settings]
+            if same:
+                return same[-1]
+            if kept:
+                now = structs.replace(now, number=kept[-1].number + 1, at=self._clock())
+            try:
+                await self.revisions.put(tenant, document_id(now.number), now, expect=ABSENT)
+            except Conflict:  # another replica was faster, with the same words or with a draft
+                continue
+            return now
+
     async def rollout(self, tenant: str) -> tuple[Rollout, int]:
-        """What is in force for a tenant, and the version of that."""
-        return await self.rollouts.get(tenant, ROLLOUT) or (Rollout(), ABSENT)
+        """What is in force for a tenant, and the version of that.
+
+        A tenant that a file owns is as the file says. If what the file said is live, that is what it says now.
+        """
+        rollout, version = await self.rollouts.get(tenant, ROLLOUT) or (Rollout(), ABSENT)
+        configured = await self.configured(tenant)
+        if self.of_file(tenant).owner != "api":
+            return Rollout(live=configured.number), version
+        said = {one.number for one in await self.revisions.all(tenant) if one.parent is None}
+        past = tuple(configured.number if number in said else number for number in rollout.past)
+        live = configured.number if rollout.live in said else rollout.live
+        return structs.replace(rollout, live=live, past=past), version
 
     async def revision(self, tenant: str, number: int) -> Revision:
         """One revision. Raises NotFound."""
         found = await self.revisions.get(tenant, document_id(number))
-        if found is not None:
-            return found[0]
-        if number == START:
-            return start(self.of_file(tenant))
-        raise NotFound(f"tenant {tenant!r} has no revision {number}; GET /v1/tenants/{tenant}/revisions lists them")
+        if found is None:
+            raise NotFound(f"tenant {tenant!r} has no revision {number}; GET /v1/tenants/{tenant}/revisions lists them")
+        return found[0]
 
     async def history(self, tenant: str) -> list[Revision]:
         """Every revision, by number."""
-        kept = await self.revisions.all(tenant)
-        return kept if kept and kept[0].number == START else [start(self.of_file(tenant)), *kept]
+        await self.configured(tenant)
+        return await self.revisions.all(tenant)
 
     async def add(self, tenant: str, revision: Revision) -> None:
         """Keep a new revision. Raises Conflict if somebody else's came first."""
-        if revision.number == START + 1:  # what it was made from is immutable from now on, whatever the file says later
-            await self.revisions.put(tenant, document_id(START), start(self.of_file(tenant)))
         await self.revisions.put(tenant, document_id(revision.number), revision, expect=ABSENT)
+
+    async def check_step(self, tenant: str, rollout: Rollout, revision: int | None) -> None:
+        """Refuse what the configuration said before as a step's revision. Raises Invalid, and NotFound."""
+        if revision is None or revision == rollout.live:
+            return
+        found = await self.revision(tenant, revision)
+        if found.parent is None and revision != (await self.configured(tenant)).number:
+            raise Invalid(
+                f"revision {revision} is what the configuration said before; to have it again make a revision of it: "
+                f"headcount weights edit --from {revision}",
+                "/revision",
+            )
 
     async def step(self, tenant: str, rollout: Rollout, version: int) -> int:
         """Put a rollout in force on every replica; returns its version. Raises Conflict if another came first."""

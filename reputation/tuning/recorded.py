@@ -19,7 +19,7 @@ from reputation.events import Verdict
 from reputation.ids import Ulids
 from reputation.keys import pseudonym
 from reputation.limiter import Assessed
-from reputation.tenants import FAMILIES, Signal, Tenant, load_signal
+from reputation.tenants import FAMILIES, UNNUMBERED, Signal, Tenant, load_signal
 
 SEGMENT = 4096
 MOST_OPEN = 8
@@ -171,6 +171,8 @@ class Recorder:
     def watch(self, assessed: Assessed, verdict: Verdict) -> None:
         """Record a decision if its account is one of the sampled."""
         who, now = assessed.who, assessed.at
+        if assessed.tenant.revision == UNNUMBERED:
+            return
         marked = who.payer or who.row.marks_against or who.row.marks_for
         share = self._settings.payers if marked else self._settings.others
         place = crc32(who.name.encode("utf-8", "surrogatepass")) & (_STEPS - 1)

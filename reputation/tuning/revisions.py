@@ -1,7 +1,8 @@
 """Revisions of a tenant's settings: immutable, numbered, each with author, reason, parent and time. Pure.
 
-A revision is a preset and sparse overrides, as in the configuration file. Number 1 is what the file says (or nothing).
-What belongs to the deployment and not to tuning stays with the file.
+A revision is a preset and sparse overrides, as in the configuration file. Number 1 is what the file said first (or
+nothing), and what it says later is a revision too; these have no parent. What belongs to the deployment and not to
+tuning stays with the file.
 """
 
 from collections.abc import Iterator
@@ -13,12 +14,14 @@ from msgspec import Meta, Struct, structs
 from reputation.config_faults import first_fault
 from reputation.errors import Invalid, SettingError
 from reputation.policy import STANDARD, TIERS, tier_of
-from reputation.tenants import Tenant, TenantSettings, compile_tenant, in_force
+from reputation.tenants import LinkingSettings, Tenant, TenantSettings, compile_tenant, in_force
 from reputation.tuning.exceptions import Reasoned
 
 OF_THE_FILE = ("owner", "unit", "gateway", "on_state_loss")
 """Settings that no revision changes: they say how the tenant is connected, not how it judges."""
 START = 1
+LINKING = LinkingSettings()
+"""What every preset has of linking."""
 MOST_BYTES = 64 * 1024
 
 
@@ -47,7 +50,7 @@ def document_id(number: int) -> str:
 
 
 def start(settings: TenantSettings) -> Revision:
-    """Revision 1: what the configuration file says of the tenant."""
+    """What the configuration file says of the tenant, as the first revision."""
     return Revision(START, None, "configuration", "what the configuration says", 0.0, sparse(settings))
 
 
@@ -118,7 +121,7 @@ def check_floor(tenant: Tenant) -> None:
         )
     if settings.linking.enabled and settings.linking.payer_floor_units <= 0:
         raise Invalid(
-            "with 0 a payer's place in a cluster alone would stop it; the preset has 1",
+            f"with 0 a payer's place in a cluster alone would stop it; the preset has {LINKING.payer_floor_units:g}",
             "/settings/linking/payer_floor_units",
         )
 

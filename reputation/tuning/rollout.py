@@ -38,8 +38,8 @@ class Rollout(Struct, frozen=True):
 class RolloutBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of POST /v1/tenants/{tenant}/rollout.
 
-    shadow: score `revision` beside the live one; promote: let it judge `percent` of the accounts, or all; rollback: put
-    the live revision before this one in force again; stop: end a trial.
+    shadow: score `revision` beside the live one; promote: let it judge `percent` of the accounts, or all; rollback: end
+    a trial, or without one put the live revision before this one in force again; stop: end a trial.
     """
 
     step: Step
@@ -52,11 +52,11 @@ class RolloutBody(Struct, frozen=True, forbid_unknown_fields=True):
 def stepped(rollout: Rollout, body: RolloutBody, by: str, now: float) -> Rollout:
     """Take one step. Raises Invalid for a step that cannot be taken from here."""
     made = partial(Rollout, by=by, reason=body.reason, at=now)
-    if body.step == "rollback":
+    if body.step == "rollback" and rollout.candidate is None:
         if not rollout.past:
             raise Invalid("no other revision was live before this one, so there is nothing to go back to", "/step")
         return made(live=rollout.past[-1], past=rollout.past[:-1])
-    if body.step == "stop":
+    if body.step in ("stop", "rollback"):
         if rollout.candidate is None:
             raise Invalid("no revision is on trial, so there is none to stop", "/step")
         return made(live=rollout.live, past=rollout.past)

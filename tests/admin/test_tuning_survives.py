@@ -1,11 +1,12 @@
 """Decisions of people outlive a restart, a reload, and reach other sidecars."""
 
+import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis_process import running_redis
-from sidecar_process import JSON, running_sidecar, wait_for
+from sidecar_process import JSON, headcount, running_sidecar, wait_for
 
 API = {"tenants": {"default": {"owner": "api"}, "filed": {}}, "recording": {"others": 1.0}}
 
@@ -56,6 +57,63 @@ def test_a_reload_keeps_the_revision_and_changes_what_the_file_owns(tmp_path):
         wait_for(lambda: b'"reloaded"' in sidecar.log.read_bytes(), "no reload", sidecar.process, sidecar.log)
         assert judged(sidecar) == (-4.0, number)
         assert judged(sidecar, tenant="filed")[0] == -1
+
+
+def in_force(sidecar):
+    found = sidecar.tell("GET", "/v1/tenants/default").json
+    return {name: found["in_force"][name] for name in ("mode", "prior")}
+
+
+def replayed(sidecar):
+    """The exit code of a replay of the live settings, its differences, and whether it could check any decision."""
+    number = str(sidecar.tell("GET", "/v1/tenants/default").json["revision"])
+    run = headcount("weights", "replay", number, "--json", extra={"HEADCOUNT_ADMIN": sidecar.admin_listen})
+    found = json.loads(run.stdout)
+    return run.returncode, found["differences"], found["checked"] > 0
+
+
+def test_a_file_that_comes_after_a_draft_is_in_force_after_a_restart_and_after_each_reload(tmp_path):
+    """Without a file the API tunes the tenant; with one it is as the file says, and what was judged stays exact."""
+    state = {"HEADCOUNT_STATE": str(tmp_path / "state.sqlite3")}
+    recording = {"recording": {"others": 1.0}}
+    with running_sidecar(tmp_path, recording, extra=state) as bare:
+        body = {"settings": {"prior": -4.0}, "reason": "r"}
+        assert bare.tell("POST", "/v1/tenants/default/revisions", body).status == 201
+        judged(bare)
+        assert replayed(bare) == (0, 0, True)
+    filed = {"tenants": {"default": {"mode": "shadow", "prior": -1.0}}, **recording}
+    with running_sidecar(tmp_path, filed, extra=state) as sidecar:
+        assert in_force(sidecar) == {"mode": "shadow", "prior": -1.0}
+        assert sidecar.ask({"account": {"id": "a"}}).json["mode"] == "shadow"
+        shown = headcount("config", "show", str(tmp_path / "headcount.yaml"), "--json")
+        assert json.loads(shown.stdout)["tenants"]["default"]["mode"] == "shadow"
+        for turn, prior in enumerate((-3.0, 0.5, -1.0), 1):
+            filed["tenants"]["default"]["prior"] = prior
+            (tmp_path / "headcount.yaml").write_text(json.dumps(filed))
+            sidecar.process.send_signal(signal.SIGHUP)
+            reloads = lambda n=turn: sidecar.log.read_bytes().count(b'"reloaded"') == n  # noqa: E731 - polled
+            wait_for(reloads, "no reload", sidecar.process, sidecar.log)
+            assert judged(sidecar)[0] == prior == in_force(sidecar)["prior"]
+            assert replayed(sidecar) == (0, 0, True)
+        said = [one["reason"] for one in sidecar.tell("GET", "/v1/tenants/default/revisions").json["revisions"]]
+        assert said == [*["what the configuration says"] * 3, "r", "what the configuration says"]
+
+
+def test_a_file_that_is_not_in_force_is_told_in_the_log_and_by_config_show(tmp_path):
+    with running_sidecar(tmp_path, API) as sidecar:
+        promote(sidecar, -4.0)
+        changed = {"tenants": {"default": {"owner": "api", "mode": "shadow"}, "filed": {}}}
+        (tmp_path / "headcount.yaml").write_text(json.dumps(changed))
+        sidecar.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: b'"reloaded"' in sidecar.log.read_bytes(), "no reload", sidecar.process, sidecar.log)
+        assert in_force(sidecar) == {"mode": "enforce", "prior": -4.0}
+        told = [line for line in sidecar.log.read_bytes().splitlines() if b"configuration_not_in_force" in line]
+        assert b'"tenant":"default"' in told[-1].replace(b" ", b"")
+        shown = headcount("config", "show", str(tmp_path / "headcount.yaml"), "--json")
+        assert json.loads(shown.stdout)["tenants"]["default"]["mode"] == "shadow"
+        assert b"headcount weights show" in shown.stderr
+        assert b"default" in shown.stderr
+        assert b"filed" not in shown.stderr
 
 
 @pytest.mark.gateway

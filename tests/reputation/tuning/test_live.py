@@ -1,17 +1,21 @@
 """Decisions put in force: on every replica that shares the records, after restarts, and while the store is away."""
 
 import asyncio
+import json
 
 import pytest
-from engine import DAY, NOW, PAYER, ask, limiter, push
+from engine import DAY, NOW, PAYER, SECRET, ask, push
 
 from reputation.config import from_text
-from reputation.errors import Conflict, Unavailable
+from reputation.errors import Conflict, Invalid, Unavailable
+from reputation.sidecar import build, rebuild
+from reputation.stores.fleeting import MemoryStore
+from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
 from reputation.tuning.exceptions import Allow
 from reputation.tuning.live import ROLLOUT, Tuning
-from reputation.tuning.revisions import Revision
-from reputation.tuning.rollout import Rollout
+from reputation.tuning.revisions import Revision, compiled
+from reputation.tuning.rollout import Rollout, RolloutBody, stepped
 
 SETTINGS = from_text("tenants: {default: {owner: api}, filed: {prior: -3}}")
 HARSH = {"prior": 0.5, "weights": {"account": 3, "payment": 0}}
@@ -37,7 +41,7 @@ class Replica:
     """An engine that follows records, as a sidecar does."""
 
     def __init__(self, addresses, records, settings=SETTINGS):
-        self.engine = limiter(addresses, default={"owner": "api"}, filed={"prior": -3})
+        self.engine = build(settings, addresses, SECRET)
         self.said = []
         self.tuning = Tuning(
             self.engine, records, lambda: settings, lambda: NOW, lambda *what, **_: self.said.append(what[0])
@@ -127,17 +131,6 @@ class TestRestarts:
 
         play(story())
 
-    def test_revision_1_stays_what_it_was_when_the_file_changes(self, addresses):
-        async def story():
-            records = MemoryRecords()
-            first = Replica(addresses, records)
-            await first.tuning.add("default", draft(2))
-            changed = from_text("tenants: {default: {owner: api, prior: -1}}")
-            second = Replica(addresses, records, changed)
-            assert (await second.tuning.revision("default", 1)).settings == {}
-
-        play(story())
-
     def test_a_tenant_that_the_file_owns_again_is_as_the_file_says(self, addresses):
         async def story():
             records = MemoryRecords()
@@ -181,3 +174,147 @@ class TestRestarts:
             await replica.tuning.close()
 
         play(story())
+
+
+SAYS = {"first": {"prior": -1.0}, "later": {"prior": -4.0, "mode": "shadow"}, "latest": {"preset": "strict"}}
+DRAFT = {"prior": -3.0}
+
+
+def of_file(words, owner):
+    return from_text(json.dumps({"tenants": {"default": {"owner": owner, **SAYS[words]}}}))
+
+
+class Story:
+    """One sidecar after the other over the same records, told what happens in words."""
+
+    def __init__(self, addresses):
+        self.addresses, self.records = addresses, MemoryRecords()
+        self.words, self.owner, self.replica = "first", "api", None
+
+    async def tell(self, what):
+        kind, _, word = what.partition(" ")
+        if kind in ("file", "owner"):
+            self.words, self.owner = (word, self.owner) if kind == "file" else (self.words, word)
+        elif kind in ("restart", "reload"):
+            await getattr(self, kind)()
+        elif kind == "draft":
+            number = (await self.tuning.history("default"))[-1].number + 1
+            await self.tuning.add("default", draft(number, **DRAFT))
+        else:
+            rollout, version = await self.tuning.rollout("default")
+            step = RolloutBody(kind, "r", int(word) if word else None)
+            await self.tuning.step("default", stepped(rollout, step, "ann", NOW), version)
+
+    async def restart(self):
+        if self.replica is not None:
+            await self.tuning.close()
+        settings = of_file(self.words, self.owner)
+        self.replica = Replica(self.addresses, self.records, settings)
+        await self.tuning.start()
+
+    async def reload(self):
+        settings = of_file(self.words, self.owner)
+        self.tuning._settings = lambda: settings
+        rebuild(self.replica.engine, settings, self.addresses, MemoryStore(TenantState).tenant)
+        await self.tuning.refresh_all()
+
+    @property
+    def tuning(self):
+        return self.replica.tuning
+
+    @property
+    def in_force(self):
+        tenant = self.replica.engine.tenant("default").tenant
+        return {"mode": tenant.settings.mode, "preset": tenant.settings.preset, "prior": tenant.prior}
+
+    def expected(self, words):
+        settings = {"mode": "enforce", "preset": "balanced", "prior": -2.2, **SAYS.get(words, DRAFT)}
+        return settings | ({"prior": -1.7} if settings["preset"] == "strict" else {})
+
+
+class TestWhatIsInForce:
+    """After each order of drafts, steps, files, owners, restarts and reloads: the file's words, or the draft's."""
+
+    @pytest.mark.parametrize("news", ["restart", "reload"])
+    @pytest.mark.parametrize(
+        ("story", "words", "number"),
+        [
+            ("", "first", 1),
+            ("file later, NEWS", "later", 2),
+            ("draft, file later, NEWS", "later", 3),
+            ("draft, file later, owner file, NEWS", "later", 3),
+            ("draft, shadow 2, file later, NEWS", "later", 3),
+            ("draft, shadow 2, stop, file later, NEWS", "later", 3),
+            ("draft, promote 2", "draft", 2),
+            ("draft, promote 2, file later, NEWS", "draft", 2),
+            ("draft, promote 2, owner file, NEWS", "first", 1),
+            ("draft, promote 2, file later, owner file, NEWS", "later", 3),
+            ("draft, promote 2, owner file, NEWS, file later, NEWS", "later", 3),
+            ("draft, promote 2, owner file, NEWS, owner api, NEWS", "draft", 2),
+            ("draft, promote 2, rollback", "first", 1),
+            ("draft, promote 2, rollback, NEWS", "first", 1),
+            ("draft, promote 2, rollback, file later, NEWS", "later", 3),
+            ("draft, promote 2, file later, NEWS, rollback", "later", 3),
+            ("draft, promote 2, file later, NEWS, promote 3", "later", 3),
+            ("draft, promote 2, file later, NEWS, promote 3, file latest, NEWS", "latest", 4),
+            ("draft, promote 2, draft, promote 3, rollback, file later, NEWS", "draft", 2),
+            ("owner file, NEWS, file later, NEWS, file first, NEWS", "first", 1),
+            ("owner file, NEWS, file later, NEWS, owner api, NEWS", "later", 2),
+            ("owner file, NEWS, file later, NEWS, owner api, NEWS, draft, promote 3, rollback", "later", 2),
+        ],
+    )
+    def test_is_what_its_owner_said_last(self, addresses, story, words, number, news):
+        async def play_it():
+            told = Story(addresses)
+            await told.restart()
+            for what in filter(None, story.replace("NEWS", news).split(", ")):
+                await told.tell(what)
+            live = (await told.tuning.rollout("default"))[0].live
+            revision = told.replica.engine.tenant("default").tenant.revision
+            assert (told.in_force, revision, live) == (told.expected(words), number, number)
+            kept = await told.tuning.revision("default", number)
+            assert compiled("default", kept, told.tuning.of_file("default")).prior == told.in_force["prior"]
+            await told.tuning.close()
+
+        play(play_it())
+
+    def test_a_file_that_is_not_in_force_is_said_once(self, addresses):
+        async def play_it():
+            told = Story(addresses)
+            await told.restart()
+            for what in ("draft", "promote 2", "draft"):
+                await told.tell(what)
+            assert told.replica.said == ["configuration_not_in_force"]
+            await told.tell("reload")
+            assert told.replica.said == ["configuration_not_in_force"]
+            await told.tell("rollback")
+            await told.tell("promote 2")
+            assert told.replica.said == ["configuration_not_in_force"] * 2
+            await told.tuning.close()
+
+        play(play_it())
+
+    def test_what_the_file_said_before_is_not_made_live_by_its_number(self, addresses):
+        async def play_it():
+            told = Story(addresses)
+            await told.restart()
+            await told.tell("file later")
+            await told.tell("reload")
+            rollout = (await told.tuning.rollout("default"))[0]
+            with pytest.raises(Invalid, match="edit --from 1"):
+                await told.tuning.check_step("default", rollout, 1)
+            await told.tuning.close()
+
+        play(play_it())
+
+    def test_two_replicas_with_two_files_number_them_apart_and_again_the_same(self, addresses):
+        async def play_it():
+            records = MemoryRecords()
+            replicas = [Replica(addresses, records, of_file(words, "file")) for words in ("first", "later", "first")]
+            await asyncio.gather(*[one.tuning.start() for one in replicas])
+            numbers = [one.engine.tenant("default").tenant.revision for one in replicas]
+            assert numbers[0] == numbers[2] != numbers[1]
+            assert sorted(set(numbers)) == [1, 2]
+            await asyncio.gather(*[one.tuning.close() for one in replicas])
+
+        play(play_it())

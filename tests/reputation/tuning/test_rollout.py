@@ -24,10 +24,20 @@ def test_draft_shadow_canary_live_and_back():
     assert (back.live, back.past, back.by) == (1, (), "ann")
 
 
-def test_a_trial_can_be_stopped_and_rolled_back_over():
+def test_a_trial_can_be_stopped():
     assert walk(("shadow", 3), ("stop",)) == Rollout(by="ann", reason="r", at=1.0)
-    rolled = walk(("promote", 2), ("shadow", 3), ("rollback",))
-    assert (rolled.live, rolled.candidate) == (1, None)
+
+
+@pytest.mark.parametrize("trial", [("shadow", 3), ("promote", 3, 10)])
+def test_a_rollback_ends_a_trial_and_leaves_what_is_live_and_a_second_one_goes_back(trial):
+    first = walk(trial, ("rollback",))
+    assert (first.live, first.candidate, first.stage, first.past) == (1, None, "none", ())
+    rolled = walk(("promote", 2), trial, ("rollback",))
+    assert (rolled.live, rolled.candidate, rolled.stage, rolled.past) == (2, None, "none", (1,))
+    back = walk(("rollback",), rollout=rolled)
+    assert (back.live, back.past) == (1, ())
+    with pytest.raises(Invalid):
+        walk(("rollback",), rollout=first)
 
 
 def test_the_candidate_is_the_one_meant_where_none_is_named():
