@@ -21,11 +21,25 @@ class Judged(NamedTuple):
     verdict: Verdict | None = None
 
 
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"cookie"})
+
+
+def is_preflight(message: HttpMessage) -> bool:
+    """Whether it is a CORS preflight as browsers send it: OPTIONS with both headers, no key, no cookie, no body."""
+    if message.method != b"OPTIONS":
+        return False
+    lines = dict(message.headers)
+    asks = lines.get(b"origin") and lines.get(b"access-control-request-method")
+    has_body = b"transfer-encoding" in lines or lines.get(b"content-length", b"0") != b"0"
+    return bool(asks) and not has_body and not CREDENTIALS & lines.keys()
+
+
 class Gate:
     """One tenant's gate in a program of yours.
 
     settings: where the account, its facts and the client's address stand in a request, as for any gateway. With
     `trusted_hops` 0 the client is who connects to this program. fail_open: pass requests while no sidecar answers.
+    pass_preflights: pass CORS preflights unjudged; without it they are judged by their address.
     """
 
     def __init__(
@@ -35,14 +49,18 @@ class Gate:
         settings: GatewaySettings | None = None,
         *,
         fail_open: bool = True,
+        pass_preflights: bool = True,
     ) -> None:
         self.sidecar = sidecar
         self._tenant = tenant
         self._settings = settings or GatewaySettings(trusted_hops=0)
+        self._pass_preflights = pass_preflights
         self._without = Judged(None) if fail_open else Judged(UNAVAILABLE)
 
     async def judge(self, message: HttpMessage) -> Judged:
         """Ask about one request."""
+        if self._pass_preflights and is_preflight(message):
+            return Judged(None)
         try:
             verdict = await self.sidecar.check(
                 check(message, self._tenant, self._settings, message.target.decode("latin-1"))

@@ -1,6 +1,6 @@
 """Envoy with the configurations that ask over gRPC: bridged to the check listener, or straight to the gRPC listener."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,14 +52,22 @@ class Places(NamedTuple):
 
 
 @contextmanager
-def serving(directory: Path, grpc: int | None = None, **envoy: Any) -> Iterator[Places]:
-    """A sidecar with the tests' small limits that listens for gRPC too; `envoy`: its gateway.envoy."""
+def serving(
+    directory: Path, grpc: int | None = None, spoe: int | None = None, tenant: Mapping[str, Any] = {}, **envoy: Any
+) -> Iterator[Places]:
+    """A sidecar with the tests' small limits that listens for gRPC too; `envoy`: its gateway.envoy.
+
+    spoe: a port for HAProxy. tenant: settings in the place of the tests' own.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    default = SETTINGS["tenants"]["default"]
+    default = {**SETTINGS["tenants"]["default"], **tenant}
     more = {"quota_ttl": TTL, "quotas": {"organisation": QUOTAS}, **envoy}
     settings = {"tenants": {"default": {**default, "gateway": {**default["gateway"], "envoy": more}}}}
     port = grpc or free_port()
-    with running_sidecar(directory, settings, extra={"HEADCOUNT_GRPC": f"127.0.0.1:{port}"}) as running:
+    extra = {"HEADCOUNT_GRPC": f"127.0.0.1:{port}"}
+    if spoe is not None:
+        extra["HEADCOUNT_SPOE"] = f"127.0.0.1:{spoe}"
+    with running_sidecar(directory, settings, extra=extra) as running:
         places = Places(running.check, running.admin, port)
         places.sidecar.put("probe", "sk-probe", plan="roomy")
         yield places

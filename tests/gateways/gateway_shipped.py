@@ -62,7 +62,13 @@ def _traefik(_: Path) -> list[str]:
     return [binary("traefik"), "--configfile", "traefik.yaml"]
 
 
-NGINX = Shipped("nginx", ("nginx.conf",), _nginx, ("return 204;", "return 403;"), 503)
+NGINX = Shipped(
+    "nginx",
+    ("nginx.conf",),
+    _nginx,
+    ("return 204;  # fail open", "set $headcount_stop 503; return 403;  # fail closed"),
+    503,
+)
 ENVOY = Shipped("envoy", ("envoy.yaml",), _envoy, ("failure_mode_allow: true", "failure_mode_allow: false"), 503)
 NGINX_LEASES = Shipped(
     "nginx-leases",

@@ -113,7 +113,7 @@ def test_another_rate_limit_service_gets_our_number_for_our_group(
     block = block.replace("path: [{key: cluster}]", "path: [{key: tier}]")
     service = SERVICE.replace("PORT", str(port))
     changes = [
-        (f"{INDENT}# and the API's own copies here\n", indented(block)),
+        (f"{INDENT}# kept here, since the API's own copies are removed above\n", indented(block)),
         (LAST_OF_FILTER, LAST_OF_FILTER + FILTER),
         ("\n  clusters:\n", service),
     ]

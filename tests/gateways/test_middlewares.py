@@ -3,18 +3,14 @@
 import asyncio
 import http.client
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-import uvicorn
-from aiohttp import web
-from gateway_processes import free_port, wait_for
+from gateway_middlewares import aiohttp_app, application, asgi
+from gateway_processes import free_port
 from gateway_sidecar import BURST, Sidecar
 
-from plugins.aiohttp import VERDICT, headcount_middleware
 from plugins.asgi import HeadcountMiddleware
 from plugins.asking import Sidecar as Asking
 from plugins.middleware import Gate
@@ -26,71 +22,6 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
-
-
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Say the tier that the middleware left in the scope; accept any WebSocket."""
-    if scope["type"] == "lifespan":
-        return
-    verdict = scope["headcount"]
-    body = b"no verdict" if verdict is None else verdict.tier.encode()
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.accept"})
-        await send({"type": "websocket.close"})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": body})
-
-
-@contextmanager
-def asgi(port: int, gate: Callable[[], Gate]) -> Iterator[None]:
-    config = uvicorn.Config(
-        HeadcountMiddleware(application, gate()), "127.0.0.1", port, log_level="error", lifespan="off", ws="none"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_for(lambda: server.started)
-    yield
-    server.should_exit = True
-    thread.join(20)
-
-
-@asynccontextmanager
-async def served(port: int, gate: Gate) -> AsyncIterator[None]:
-    async def say(request: web.Request) -> web.Response:
-        if request.path == "/missing":
-            raise web.HTTPNotFound
-        verdict = request[VERDICT]
-        return web.Response(text="no verdict" if verdict is None else verdict.tier)
-
-    app = web.Application(middlewares=[headcount_middleware(gate)])
-    app.router.add_get("/{path:.*}", say)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    yield
-    await runner.cleanup()
-    await gate.sidecar.close()
-
-
-@contextmanager
-def aiohttp_app(port: int, gate: Callable[[], Gate]) -> Iterator[None]:
-    loop, told, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
-
-    async def run() -> None:
-        async with served(port, gate()):
-            ready.set()
-            await told.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    yield
-    loop.call_soon_threadsafe(told.set)
-    thread.join(20)
-    loop.close()
 
 
 def ask(port: int, key: str, path: str = "/v1/messages", **headers: str) -> Answer:

@@ -62,3 +62,24 @@ def test_each_page_says_what_a_newcomer_needs(gateway: str) -> None:
     ):
         assert said in words, said
     assert f"/gateway/{gateway}/" in page
+
+
+def between(name: str, begin: str, end: str) -> list[str]:
+    """Lines of a shipped file, from the one that begins with these words to the one before those."""
+    text = (PLUGINS / name).read_text()
+    start = text.index(begin)
+    return text[start : text.index(end, start)].splitlines()
+
+
+def test_nginx_with_leases_maps_and_hands_on_what_nginx_without_them_does() -> None:
+    """Upgrades, preflights, CORS of stops, and the headers for API and client."""
+    asking, leases = "nginx/nginx.conf", "nginx/nginx-leases.conf"
+    maps = [
+        between(asking, "    # Browsers may read", "    upstream headcount"),
+        between(leases, "    # Browsers may read", "    init_by_lua_block"),
+    ]
+    assert maps[0] == maps[1]
+    told = [between(name, "            # For the API.", "        }") for name in (asking, leases)]
+    own_stops = [line for line in told[1] if "$headcount_cors" in line]  # in a location of their own without Lua
+    assert len(own_stops) == 2
+    assert told[0] == [line for line in told[1] if line not in own_stops]
