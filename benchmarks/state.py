@@ -24,7 +24,8 @@ from reputation.bucket import Bucket, Limit
 from reputation.events import AccountFacts, Payment, Seconds
 from reputation.facts import NOTHING, from_push
 from reputation.history import visit
-from reputation.stores.memory import Row, TenantState
+from reputation.stores.crowds import Row
+from reputation.stores.memory import TenantState
 from reputation.stores.sqlite import SLICE, SqliteStore
 
 START = 1_790_000_000.0

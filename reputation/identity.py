@@ -8,7 +8,8 @@ from reputation.errors import Invalid
 from reputation.events import Request
 from reputation.facts import NOTHING, Facts, Standards, carried, is_payer, is_proven, merged
 from reputation.keys import hashed, printed
-from reputation.stores.memory import Row, TenantState
+from reputation.stores.crowds import Row
+from reputation.stores.memory import TenantState
 from reputation.tenants import Tenant
 
 
@@ -50,7 +51,8 @@ def identify(
         confirmed = True
     else:
         facts = brought or NOTHING
-        row, confirmed = _met(name, brought is not None, state, now)
+        network = 0 if address is None else address.network or 0
+        row, confirmed = _met(name, network, brought is not None, state, now)
     standards = tenant.settings.standards
     payer = is_payer(facts, standards, now)
     proven = is_proven(facts, standards, now, row.days)
@@ -78,14 +80,14 @@ def _name(request: Request, address: AddressFacts | None, state: TenantState, se
     return "ip:" + (host_text_of(address) or address.ip)
 
 
-def _met(name: str, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
+def _met(name: str, network: int, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
     """Find the row of an account that billing never pushed, and say whether it is confirmed all the same."""
     row = state.met.get(name)
     if row is not None:
         return row, True
     if not brought:
-        return state.strangers.meet(name, now), False
-    row = state.met.meet(name, now, state.strangers.get(name))
+        return state.strangers.meet(name, now, None, network), False
+    row = state.met.meet(name, now, state.strangers.get(name), network)
     if name in state.met:
         state.strangers.leave(name)
     return row, True

@@ -37,7 +37,8 @@ from reputation.recent_verdicts import RecentVerdicts
 from reputation.repeats import Print, Repeats
 from reputation.score import Score, risk
 from reputation.signals.seen import Seen
-from reputation.stores.memory import Row, TenantState
+from reputation.stores.crowds import Row
+from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
 from reputation.stores.transactions import MOST_MARKS, Committed, Plan, Told, Transaction, put_in_force
 from reputation.strays import Strays
@@ -166,7 +167,8 @@ class TenantLimiter:
     def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
         """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
         who, request, now = assessed.who, assessed.request, assessed.at
-        self.state.touched.add(who.name)
+        if not who.row.shared:
+            self.state.touched.add(who.name)
         verdict = self._with_lease(self.answer(id_, assessed, taken), assessed, taken)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
@@ -201,12 +203,16 @@ class TenantLimiter:
         return self.links.clusters.get(membership[0]), membership[1]
 
     def _observe(self, who: Who, request: Request, now: float) -> Seen:
-        """Note the sighting in the windows and gather the counts. Unconfirmed accounts feed no baseline."""
+        """Note the sighting in the windows and gather the counts.
+
+        Unconfirmed accounts feed no baseline; nor do newcomers that share a row, whose sightings are not one account's.
+        """
         seen = Seen(who.facts, who.address, who.row.marks_against, who.row.marks_for)
-        if not who.confirmed:
-            return seen
         state, row, address = self.state, who.row, who.address
-        self._note_day(row, int(now // DAY))
+        if not row.shared:
+            self._note_day(row, int(now // DAY))
+        if not who.confirmed or row.shared:
+            return seen
         member = name_of(who.name)
         if address is not None and address.host is not None:
             row.recent = visit(row.recent, address.host, address.asn, address.country, now)

@@ -13,32 +13,44 @@ from reputation.history import DAY
 from reputation.hydra.links import Cluster, Links
 from reputation.identity import Who
 from reputation.policy import plan_of
-from reputation.stores.memory import Budgets
+from reputation.stores.budgets import Budgets
+from reputation.stores.crowds import lasting_days
 from reputation.tenants import LinkingSettings, Tenant
 from reputation.witness import network_of
 
 NAMES = ("burst", "daily")
 NO_LIMIT = Limit(1e9, 1e9)  # what a setting may be at most; a number, so that every store can keep it
+LASTING = 3  # days on which a made-up key would have to be seen: two may be a minute apart, three are more than a day
 IPV6_HOSTS = 1 << 32  # keys of /64s stand above those of IPv4 addresses
+
+Limits = tuple[Limit, Limit]
+"""Of a burst and of a day."""
 
 
 def draws_of(
     tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, request: Request, now: float
 ) -> list[Draw]:
     """Name the buckets of a check: alternatives, the milder one first. The tier is the one on the account's row."""
-    always = own_charges(tenant, who, now)
-    if not who.confirmed:
-        always += stranger_charges(tenant, who, budgets, now)
+    own = own_charges(tenant, who, now)
     if tenant.organisation and (together := organisation_of(who, links)) is not None:
-        always += [
-            _shared((name, together), limit, name, "organisation", budgets, now)
+        own += [
+            budgets.charge(name, "organisation", (name, together), limit, now)
             for name, limit in zip(NAMES, tenant.organisation, strict=True)
         ]
+    by_address = [[]] if who.confirmed else stranger_charges(tenant, who, budgets, now)
+    by_links = linked_charges(tenant, budgets, links, who, cluster, request, now)
+    return [[*own, *shared, *linked] for shared in by_address for linked in by_links]
+
+
+def linked_charges(
+    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, request: Request, now: float
+) -> list[list[Charge]]:
+    """Charge what the linker found an account to share, as alternatives; its floor is the milder one."""
     settings = tenant.settings.linking
     if cluster is not None and cluster.standing != "blessed":
-        purse = always + cluster_charges(who.name, cluster, links, settings, budgets, now)
+        purse = cluster_charges(who.name, cluster, links, settings, budgets, now)
         units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
-        return _with_floor(always, purse, floor_charge(who.name, "cluster", units, budgets, now))
+        return _with_floor(purse, floor_charge(who.name, "cluster", units, budgets, now))
     if cluster is None and links.neighbourhoods and not who.proven:
         keys = neighbourhoods_of(who.facts, who.address, request.client.ja4)
         home = links.residents.get(who.name)
@@ -46,9 +58,8 @@ def draws_of(
             keys.append(home)
         shared = neighbourhood_charges(who.name, keys, links, budgets, now)
         if shared:
-            floor = floor_charge(who.name, "neighbourhood", settings.floor, budgets, now)
-            return _with_floor(always, always + shared, floor)
-    return [always]
+            return _with_floor(shared, floor_charge(who.name, "neighbourhood", settings.floor, budgets, now))
+    return [[]]
 
 
 def organisation_of(who: Who, links: Links) -> str | None:
@@ -60,15 +71,15 @@ def organisation_of(who: Who, links: Links) -> str | None:
     return None if card is None else "card:" + card
 
 
-def _with_floor(always: list[Charge], shared: list[Charge], floor: Charge | None) -> list[Draw]:
-    return [shared] if floor is None else [[*always, floor], shared]
+def _with_floor(shared: list[Charge], floor: Charge | None) -> list[list[Charge]]:
+    return [shared] if floor is None else [[floor], shared]
 
 
 def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, limited: bool, now: float) -> list[Draw]:
     """Name the buckets of a check that falls under an exception: its own limits, or one that nothing empties."""
     if limited:
         return [own_charges(tenant, who, now)]
-    return [[_shared(("allow", who.name), NO_LIMIT, "allow", "account", budgets, now)]]
+    return [[budgets.charge("allow", "account", ("allow", who.name), NO_LIMIT, now)]]
 
 
 def own_charges(tenant: Tenant, who: Who, now: float) -> list[Charge]:
@@ -81,32 +92,39 @@ def own_charges(tenant: Tenant, who: Who, now: float) -> list[Charge]:
     elif burst.limit is not limits.burst:
         change_limit(burst, limits.burst, now)
         change_limit(daily, limits.daily, now)
+    kind, owner = "own", who.name
+    if row.shared:
+        kind, owner = "newcomers", f"{'met' if who.confirmed else 'strangers'} {row.shared}"
     return [
-        Charge("burst", "account", ("own", who.name, "burst"), burst),
-        Charge("daily", "account", ("own", who.name, "daily"), daily),
+        Charge("burst", "account", (kind, owner, "burst"), burst),
+        Charge("daily", "account", (kind, owner, "daily"), daily),
     ]
 
 
-def stranger_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> list[Charge]:
+def stranger_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> list[list[Charge]]:
     """Charge the budgets that unconfirmed accounts share: one an address, and a few times it for an IPv6 /48.
 
+    Accounts that were here on LASTING days have a part of it apart as an alternative, which newcomers cannot empty.
     A gateway that sends no address has none: one for all of its clients would be a limit on the whole site.
     """
     host = None if who.address is None else who.address.host
     if host is None:
-        return []
-    keyed = [(host, tenant.unconfirmed)]
-    if host >= IPV6_HOSTS:
-        keyed.append((-network_of(host), tenant.unconfirmed_network))
+        return [[]]
+    hosts = [host] if host < IPV6_HOSTS else [host, -network_of(host)]
+    ways = [_address_charges("", hosts, tenant.unconfirmed, tenant.unconfirmed_network, budgets, now)]
+    if lasting_days(who.row, now) >= LASTING:
+        ways.append(_address_charges("lasting ", hosts, tenant.lasting, tenant.lasting_network, budgets, now))
+    return ways
+
+
+def _address_charges(
+    word: str, hosts: list[int], limits: Limits, network: Limits, budgets: Budgets, now: float
+) -> list[Charge]:
     return [
-        _shared((name, key), limit, name, "address", budgets, now)
-        for key, limits in keyed
-        for name, limit in zip(NAMES, limits, strict=True)
+        budgets.charge(name, "address", (word + name, key), limit, now)
+        for key, pair in zip(hosts, (limits, network), strict=False)
+        for name, limit in zip(NAMES, pair, strict=True)
     ]
-
-
-def _shared(key: tuple[str | int, ...], limit: Limit, name: str, scope: Scope, budgets: Budgets, now: float) -> Charge:
-    return Charge(name, scope, key, budgets.get(key, limit, now))
 
 
 def daily(units: float) -> Limit:
@@ -120,8 +138,8 @@ def cluster_charges(
     """Charge the purse that all members share, and this member's max-min fair part of it."""
     purse = daily(settings.purse_units * links.typical_daily_use)
     return [
-        _shared(("purse", cluster.id), purse, "purse", "cluster", budgets, now),
-        _shared(("part", cluster.id, name), daily(cluster.level), "part", "cluster", budgets, now),
+        budgets.charge("purse", "cluster", ("purse", cluster.id), purse, now),
+        budgets.charge("part", "cluster", ("part", cluster.id, name), daily(cluster.level), now),
     ]
 
 
@@ -130,7 +148,7 @@ def floor_charge(name: str, scope: Scope, units: float, budgets: Budgets, now: f
 
     Its scope is that of the budget it spares, because a client is told of limits of its account's scope.
     """
-    return _shared(("floor", name), daily(units), "floor", scope, budgets, now) if units else None
+    return budgets.charge("floor", scope, ("floor", name), daily(units), now) if units else None
 
 
 def neighbourhood_charges(
@@ -142,10 +160,10 @@ def neighbourhood_charges(
         budget = links.neighbourhoods.get(key)
         if budget is not None:
             near = ("near", *key)
-            charges.append(_shared(near, daily(budget.daily), key[0], "neighbourhood", budgets, now))
+            charges.append(budgets.charge(key[0], "neighbourhood", near, daily(budget.daily), now))
             if budget.level < budget.daily:  # infinite while there is enough for all
                 part = (*near, "part", name)
-                charges.append(_shared(part, daily(budget.level), key[0], "neighbourhood", budgets, now))
+                charges.append(budgets.charge(key[0], "neighbourhood", part, daily(budget.level), now))
     return charges
 
 

@@ -12,14 +12,15 @@ from prometheus_client.metrics_core import Metric
 from geoip.book import AddressBook
 from reputation.config import Settings
 from reputation.counts import counter, gauge, verdict_metrics
+from reputation.crowding import Crowding
 from reputation.decision_log import DecisionLog
 from reputation.errors import ConfigError
 from reputation.events import AccountFacts, Outcome
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
+from reputation.stores.crowds import Row
 from reputation.stores.fleeting import MemoryStore
-from reputation.stores.memory import Row
 from reputation.stores.places import Store
 from reputation.stores.records import MemoryRecords, Records
 from reputation.stores.transactions import Committed, Document, Transaction
@@ -64,6 +65,7 @@ class Serving:
             self.clock,
             log.warning,
         )
+        self.crowding = Crowding(limiter, log, self.clock)
         self.listeners: dict[str, Any] = {}
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
@@ -197,10 +199,9 @@ class Serving:
         yield gauge("headcount_accounts_known", "Accounts that were pushed.", sum(s.pushed() for s in states))
         yield gauge("headcount_accounts_met", "Accounts met in traffic.", sum(len(s.met) for s in states))
         yield gauge("headcount_strangers", "Unconfirmed accounts kept.", sum(len(s.strangers) for s in states))
-        crowded = sum(s.met.crowded + s.strangers.crowded + s.budgets.crowded for s in states)
         lost = sum(tenant.repeats.lost for tenant in self.limiter.tenants.values())
         yield counter("headcount_repeats_lost", "Request ids forgotten before their time: a repeat is charged.", lost)
-        yield counter("headcount_crowded", "Newcomers that had to share a row or bucket.", crowded)
+        yield from self.crowding.metrics()
 
     def _spoe_metrics(self) -> Iterator[Metric]:
         server = self.listeners.get("spoe")

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from reputation.bucket import Bucket, Limit, change_limit, refund, settled
 from reputation.charges import Ask, Charge, Draw, Group, Taken, TakenAll, take_all, take_first
+from reputation.stores.bounded import BoundedTable
 
 MOST = 262_144
 """Shares kept; about 150 MB of them."""
@@ -27,13 +28,15 @@ class Share(Struct, gc=False):
 
 
 class Shares:
-    """A tenant's shares. Above MOST a flood of new buckets shares one for each limit, which is owed by nobody."""
+    """A tenant's shares. Those that are full again make place for new ones.
+
+    While none is, a flood of new buckets shares one for each limit, which is owed by nobody.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self.crowded = 0
-        self._most = most
         self._parts = 1
-        self._shares: dict[Hashable, Share] = {}
+        self._shares: BoundedTable[Hashable, Share] = BoundedTable(most)
         self._crowds: dict[Limit, Share] = {}
 
     def __len__(self) -> int:
@@ -65,7 +68,7 @@ class Shares:
     def hand_over(self, now: float) -> Sequence[Owed]:
         """Say what is to be charged to the shared buckets for what was drawn here, and count anew from there."""
         owed = []
-        for share in self._shares.values():
+        for share in self._shares.rows.values():
             amount = settled(share.idle, now) - settled(share.drawn, now)
             if amount:
                 owed.append((share.charge, amount))
@@ -74,7 +77,7 @@ class Shares:
 
     def _part(self, charge: Charge, now: float) -> Charge:
         """Find or make the share of a bucket, at the limit that the bucket has now."""
-        bucket, share = charge.bucket, self._shares.get(charge.key)
+        bucket, share = charge.bucket, self._shares.rows.get(charge.key)
         if share is None:
             share = self._make(charge, now)
         limit = divided(bucket.limit, self._parts)
@@ -87,12 +90,14 @@ class Shares:
     def _make(self, charge: Charge, now: float) -> Share:
         limit = divided(charge.bucket.limit, self._parts)
         tokens = settled(charge.bucket, now) / self._parts
-        if len(self._shares) >= self._most:
+        if self._shares.is_full() and not self._shares.make_place(_is_rested, now):
             self.crowded += 1
             if limit not in self._crowds and len(self._crowds) >= MOST_CROWDS:
                 limit = next(iter(self._crowds))
             return self._crowds.setdefault(limit, _share(charge, limit, tokens, now))
-        return self._shares.setdefault(charge.key, _share(charge, limit, tokens, now))
+        share = _share(charge, limit, tokens, now)
+        self._shares.place(charge.key, share)
+        return share
 
 
 def divided(limit: Limit, parts: int) -> Limit:
@@ -102,6 +107,11 @@ def divided(limit: Limit, parts: int) -> Limit:
 
 def _share(charge: Charge, limit: Limit, tokens: float, now: float) -> Share:
     return Share(charge, Bucket(tokens, now, limit), Bucket(tokens, now, limit))
+
+
+def _is_rested(share: Share, now: float) -> bool:
+    """Whether a share is full again, so that nothing is owed for it."""
+    return settled(share.drawn, now) >= share.drawn.limit.burst
 
 
 def _all_the_same(draw: Draw, cost: float, taken: Taken, now: float) -> Taken:

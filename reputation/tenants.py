@@ -33,6 +33,8 @@ UNNUMBERED = 0
 
 NETWORK_OF_STRANGERS = 4.0
 """Addresses' worth that the unconfirmed accounts of one IPv6 /48 share, since one line can have all its /64s."""
+LASTING_STRANGERS = 0.25
+"""Part of an address's budget that its unconfirmed accounts of more than one day have on top, for themselves."""
 
 CAPS = {
     "account": 4.0,
@@ -223,6 +225,8 @@ class Tenant(Struct, frozen=True):
     policy: Policy
     unconfirmed: tuple[Limit, Limit]
     unconfirmed_network: tuple[Limit, Limit]
+    lasting: tuple[Limit, Limit]
+    lasting_network: tuple[Limit, Limit]
     organisation: tuple[Limit, Limit] | None
 
 
@@ -251,6 +255,8 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
         policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
         unconfirmed=limits_of(unconfirmed),
         unconfirmed_network=limits_of(_times(unconfirmed, NETWORK_OF_STRANGERS)),
+        lasting=limits_of(_times(unconfirmed, LASTING_STRANGERS)),
+        lasting_network=limits_of(_times(unconfirmed, LASTING_STRANGERS * NETWORK_OF_STRANGERS)),
         organisation=limits_of(settings.organisation) if settings.organisation else None,
     )
 

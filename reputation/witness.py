@@ -5,7 +5,7 @@ from reputation.events import Outcome, Request, Verdict
 from reputation.facts import Facts, Standards, is_payer, is_proven
 from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.identity import Who
-from reputation.stores.memory import Row
+from reputation.stores.crowds import Row
 
 MOST_WAITING = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""

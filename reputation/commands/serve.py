@@ -99,15 +99,18 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
     store = open_store(place, Opening(partial(empty_state, settings), log, time.time))
     keeping = asyncio.create_task(store.run())
     keeping.add_done_callback(partial(_ended, log, "state_writer_failed"))
+    beside = [keeping]
     try:
         serving = _assemble(settings, store, hash_key() or await _kept_hash_key(store), log)
+        beside.append(asyncio.create_task(serving.crowding.run()))
         if is_shared(place):
             serving.share(store)
         serving.tuning.recording.directory = recorded_beside(place)
         await work(serving)
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await store.close()
 
 

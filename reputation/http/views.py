@@ -13,7 +13,7 @@ from reputation.limiter import TenantLimiter
 from reputation.policy import TIERS
 from reputation.recent_verdicts import Asked
 from reputation.score import counterfactual
-from reputation.stores.memory import Row
+from reputation.stores.crowds import Row
 
 
 def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from reputation.bucket import Bucket, Limit
 from reputation.facts import NOTHING
+from reputation.stores.crowds import Row
 from reputation.stores.kept_facts import facts_in, facts_out
-from reputation.stores.memory import Row
 from reputation.stores.transactions import Told
 
 CROWDS = ("known", "met", "strangers")

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from reputation.history import Density
-from reputation.stores.memory import Row, TenantState
+from reputation.stores.crowds import Row
+from reputation.stores.memory import TenantState
 from reputation.stores.sqlite_file import Change, HotChanges, StateFile
 from reputation.stores.sqlite_rows import (
     CROWDS,
@@ -64,7 +65,7 @@ class KeptTenant:
         self.parts = (
             Part("accounts", state.touched, self._account, state.names),
             Part("owners", state.touched_owners, self._owner, state.owners.keys),
-            Part("budgets", budgets.touched, self._budget, budgets.kept().keys),
+            Part("budgets", budgets.touched, self._budget, budgets.names),
             Part("networks", networks.touched, partial(_density, networks), networks.keys),
             Part("asns", asns.touched, partial(_density, asns), asns.keys),
         )
@@ -143,7 +144,7 @@ class KeptTenant:
         return key, _owner_body(self.state.owners.get(key))
 
     def _budget(self, key: Hashable) -> Change:
-        bucket = self.state.budgets.kept().get(key)
+        bucket = self.state.budgets.find(key)
         return key_bytes(key), None if bucket is None else bucket_body(bucket)
 
 

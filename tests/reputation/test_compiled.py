@@ -13,7 +13,7 @@ from reputation.charges import Ask, Charge, Taken
 from reputation.identity import Who
 from reputation.score import Score
 from reputation.signals.seen import Seen
-from reputation.stores.memory import Row
+from reputation.stores.crowds import Row
 
 ROOT = Path(__file__).parents[2]
 COMPILED = runpy.run_path(str(ROOT / "setup.py"), run_name="not a build")["COMPILED"]

@@ -1,5 +1,6 @@
 """Embedded state: bounded under any flood, and forgetting is never the attacker's gain."""
 
+import math
 import tracemalloc
 
 import pytest
@@ -9,8 +10,10 @@ from reputation.bucket import Bucket, Limit, settled, take
 from reputation.config import from_text
 from reputation.facts import Facts
 from reputation.sidecar import build
+from reputation.stores.budgets import Budgets
+from reputation.stores.crowds import A_WHILE, MOST_NETWORKS, Crowd, Row, SharedRows, lasting_days
 from reputation.stores.fleeting import MemoryStore
-from reputation.stores.memory import Budgets, Crowd, Row, TenantState
+from reputation.stores.memory import TenantState
 
 LIMIT = Limit(1.0, 10.0)
 
@@ -134,6 +137,80 @@ class TestCrowd:
             crowd.meet(f"a{i}", NOW).burst = Bucket(0.0, NOW, LIMIT)
         assert (len(crowd), crowd.crowded) == (100, 50)
 
+    def test_who_comes_back_after_a_while_stays_through_a_flood(self):
+        """Just before A_WHILE it is still a newcomer, whose row a flood takes once its buckets are full."""
+        crowd = Crowd(100)
+        for later, stays in ((A_WHILE, True), (math.nextafter(NOW + A_WHILE, 0.0) - NOW, False)):
+            name = f"back after {later}"
+            crowd.meet(name, NOW)
+            crowd.meet(name, NOW + later)
+            for i in range(500):
+                crowd.meet(f"made-up-{i}", NOW + 61)
+            assert (crowd.get(name) is not None) == stays
+        assert len(crowd) <= 100
+
+    def test_three_quarters_of_the_places_are_for_those_that_stay(self):
+        crowd = Crowd(100)
+        for i in range(100):
+            crowd.meet(f"here-{i}", NOW).day = int(NOW // DAY)
+            crowd.get(f"here-{i}").days = 1
+        for i in range(100):
+            crowd.meet(f"here-{i}", NOW + A_WHILE)
+        for i in range(500):
+            crowd.meet(f"made-up-{i}", NOW + 61)
+        assert sum(name.startswith("here") for name in crowd.names()) == 75
+
+    def test_whoever_was_seen_on_more_days_takes_the_place_of_one_seen_on_fewer(self):
+        crowd, today = Crowd(8), int(NOW // DAY)
+        for i in range(6):
+            crowd.place(f"two-{i}", Row(days=2, day=today))
+        for name, days in (("as long", 2), ("longer", 3)):
+            crowd.meet(name, NOW, Row(days=days, day=today))
+            crowd.meet(name, NOW)
+        for i in range(50):
+            crowd.meet(f"made-up-{i}", NOW)
+        assert ("as long" in crowd, "longer" in crowd) == (False, True)
+        assert sum(f"two-{i}" in crowd for i in range(6)) == 5
+
+    def test_days_count_for_as_many_days_after_the_last(self):
+        today = int(NOW // DAY)
+        assert lasting_days(Row(days=3, day=today), NOW) == 3
+        assert lasting_days(Row(days=3, day=today - 3), NOW) == 3
+        assert lasting_days(Row(days=3, day=today - 4), NOW) == 0
+
+    def test_who_stayed_long_ago_makes_place_for_newcomers(self):
+        crowd, today = Crowd(4), int(NOW // DAY)
+        for i in range(3):
+            crowd.place(f"gone-{i}", Row(days=2, day=today - 9 if i < 2 else today))
+        crowd.meet("spends", NOW).burst = Bucket(0.0, NOW, LIMIT)
+        crowd.meet("new", NOW)
+        assert "new" in crowd
+        assert [f"gone-{i}" in crowd for i in range(3)] == [False, False, True]
+
+    def test_those_asleep_hold_their_places(self):
+        crowd = Crowd(100)
+        crowd.asleep = 99
+        crowd.meet("a", NOW)
+        crowd.meet("b", NOW).burst = Bucket(0.0, NOW, LIMIT)
+        assert ("a" in crowd, "b" in crowd, len(crowd)) == (False, True, 100)
+        assert crowd.meet("c", NOW).shared
+
+    def test_who_lasted_before_a_restart_lasts_after_it(self):
+        crowd = Crowd(100)
+        crowd.place("long", Row(days=2, day=int(NOW // DAY)))
+        crowd.place("short", Row(days=1, day=int(NOW // DAY)))
+        for i in range(500):
+            crowd.meet(f"made-up-{i}", NOW)
+        assert ("long" in crowd, "short" in crowd) == (True, False)
+
+    def test_a_clock_that_was_set_back_keeps_nobody_a_newcomer(self):
+        crowd = Crowd(100)
+        crowd.meet("a", NOW + 365 * DAY)
+        crowd.meet("a", NOW)
+        for i in range(500):
+            crowd.meet(f"made-up-{i}", NOW)
+        assert "a" in crowd
+
     def test_those_who_leave_leave_nothing_behind(self):
         """Strangers become known all the time; a sidecar runs for months."""
         crowd = Crowd(100)
@@ -146,42 +223,91 @@ class TestCrowd:
         assert held < 200_000
 
 
+class TestSharedRows:
+    def test_each_network_has_one_of_its_own(self):
+        rows = SharedRows(100)
+        assert rows.row(256, NOW) is rows.row(256, NOW) is not rows.row(512, NOW)
+
+    def test_bounded_however_many_networks_there_are(self):
+        """Those that spent nothing make place; beside those that did the others share by a checksum."""
+        rows = SharedRows(100)
+        for i in range(5000):
+            rows.row(i << 8, NOW)
+        assert len(list(rows.values())) <= 100
+        for i in range(5000):
+            rows.row(i << 8, NOW).burst = Bucket(0.0, NOW, LIMIT)
+        assert 1000 < len(list(rows.values())) <= 100 + 1024
+        assert len({row.shared for row in rows.values()}) == len(list(rows.values()))
+
+    def test_never_more_than_the_most_networks(self):
+        rows = SharedRows(2_000_000)
+        for i in range(MOST_NETWORKS + 2000):
+            rows.row(i << 8, NOW).burst = Bucket(0.0, NOW, LIMIT)
+        assert len(list(rows.values())) <= MOST_NETWORKS + 1024
+
+
+def draw(budgets, key, limit=LIMIT, cost=1.0, now=NOW):
+    """Take from the bucket of a key; 0 if it passed."""
+    return take(budgets.charge("burst", "address", key, limit, now).bucket, cost, now)
+
+
 class TestBudgets:
     def test_bounded_under_a_flood_of_keys(self):
         budgets = Budgets(100)
         for i in range(10_000):
-            take(budgets.get(("address", i), LIMIT, NOW), 1.0, NOW)
-        assert len(budgets) <= 100
-        assert budgets.crowded == 9900
+            draw(budgets, ("burst", i))
+            draw(budgets, ("part", f"a{i}"))
+        assert len(budgets) == 100
+        assert budgets.crowded == 10_000 - 75 + 10_000 - 25
 
-    def test_those_who_find_no_place_share_one_bucket_for_each_limit(self):
+    def test_addresses_leave_purses_their_places(self):
         budgets = Budgets(100)
-        for i in range(100):
-            take(budgets.get(i, LIMIT, NOW), 1.0, NOW)
-        passed = sum(take(budgets.get(100 + i, LIMIT, NOW), 1.0, NOW) == 0.0 for i in range(1000))
-        assert passed == LIMIT.burst
+        for i in range(10_000):
+            draw(budgets, ("burst", i))
+        draw(budgets, ("purse", "h-1"))
+        assert budgets.find(("purse", "h-1")).tokens == 9.0
+        assert len(budgets) == 76
+
+    def test_addresses_that_find_no_place_share_a_bucket_by_network(self):
+        """Of each limit one: a flood from a /24 or a /48 is one address, and another network is not in it."""
+        budgets = Budgets(4)
+        for i in range(3):
+            draw(budgets, ("burst", i << 20))
+        v4, v6 = 0x0B000000, 0x2A0100000007 << 16
+        assert sum(draw(budgets, ("burst", v4 + i)) == 0.0 for i in range(250)) == LIMIT.burst
+        assert sum(draw(budgets, ("burst", v6 + i)) == 0.0 for i in range(250)) == LIMIT.burst
+        assert draw(budgets, ("burst", v4 + 256)) == draw(budgets, ("burst", v6 + (1 << 16))) == 0.0
+        assert draw(budgets, ("burst", v4), Limit(2.0, 5.0)) == 0.0
+
+    def test_who_shares_a_bucket_shares_it_on_every_replica(self):
+        budgets = Budgets(4)
+        for i in range(3):
+            draw(budgets, ("burst", i << 20))
+        keys = {budgets.charge("burst", "address", ("burst", 0x0B000000 + i), LIMIT, NOW).key for i in range(99)}
+        assert len(keys) == 1
 
     def test_a_flood_of_limits_does_not_refill_the_shared_buckets(self):
-        budgets = Budgets(100)
-        for i in range(100):
-            take(budgets.get(i, LIMIT, NOW), 1.0, NOW)
+        budgets = Budgets(4)
+        for i in range(3):
+            draw(budgets, ("burst", i << 20))
         passed = 0
         for i in range(1000):
-            passed += take(budgets.get(100 + i, LIMIT, NOW), 1.0, NOW) == 0.0
-            take(budgets.get(5000 + i, Limit(1.0, 10.0 + i), NOW), 1.0, NOW)
+            passed += draw(budgets, ("burst", 0x0B000001)) == 0.0
+            draw(budgets, ("burst", 0x0B000002), Limit(1.0, 10.0 + i))
         assert passed <= 2 * LIMIT.burst
 
     def test_a_bucket_in_debt_is_not_forgotten(self):
         budgets = Budgets(100)
-        take(budgets.get("debtor", LIMIT, NOW), 10.0, NOW)
+        draw(budgets, ("burst", -1), cost=10.0)
         for i in range(10_000):
-            take(budgets.get(i, LIMIT, NOW + i / 5000), 1.0, NOW + i / 5000)
-        assert settled(budgets.get("debtor", LIMIT, NOW + 2), NOW + 2) == 2.0
+            draw(budgets, ("burst", i), now=NOW + i / 5000)
+        assert settled(budgets.find(("burst", -1)), NOW + 2) == 2.0
 
     def test_a_changed_limit_is_settled_at_the_old_rate(self):
         budgets = Budgets(100)
-        take(budgets.get("a", LIMIT, NOW), 10.0, NOW)
-        assert settled(budgets.get("a", Limit(100.0, 1000.0), NOW + 5), NOW + 5) == 5.0
+        draw(budgets, ("burst", 1), cost=10.0)
+        charge = budgets.charge("burst", "address", ("burst", 1), Limit(100.0, 1000.0), NOW + 5)
+        assert settled(charge.bucket, NOW + 5) == 5.0
 
 
 class TestAccounts:

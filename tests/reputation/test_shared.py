@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from engine import SECRET, request
@@ -41,9 +42,9 @@ class Log:
 class Replica:
     """One sidecar's engine over Redis, without its listeners."""
 
-    def __init__(self, port, addresses, within=1.0, **settings):
+    def __init__(self, port, addresses, within=1.0, make=TenantState, **settings):
         self.log = Log()
-        self.store = RedisStore(f"redis://127.0.0.1:{port}", TenantState, self.log, time.time)
+        self.store = RedisStore(f"redis://127.0.0.1:{port}", make, self.log, time.time)
         text = json.dumps({"tenants": {"default": {**SETTINGS, **settings}}})
         self.limiter = build(from_text(text), addresses, SECRET, self.store.tenant)
         self.state = SharedState(self.limiter, self.store, within)
@@ -56,11 +57,17 @@ class Replica:
         return found if isinstance(found, Verdict) else await found
 
     def answer(self, account="a", facts=FACTS, call=None, **body):
-        body = {"account": {"id": account, **facts}, "request": call or {}, **body}
+        return self.check({"account": {"id": account, **facts}, "request": call or {}, **body})
+
+    def check(self, body):
         return self.state.check(request(body), time.time(), self._new_id)
 
     async def push(self, account, body):
         return await self.tenant.commit(self.tenant.limiter.pushing(account, body))
+
+    async def decide(self, body):
+        found = self.check(body)
+        return (found if isinstance(found, Verdict) else await found).decision
 
     async def passes(self, times, account="a", **body):
         """How many of so many requests, asked at once, are let through."""
@@ -332,3 +339,19 @@ async def test_a_replica_that_starts_without_redis_goes_on_alone(addresses):
         assert (await one.ask("b")).degraded
         settled = await one.state.settle(Settle(verdict="v", actual=1.0), time.time())
         assert settled.charged is None
+
+
+async def test_a_flood_of_made_up_keys_leaves_redis_as_few_buckets_as_there_are_places(redis_server, port, addresses):
+    """Newcomers that find no place share their network's bucket there too, on all replicas."""
+    async with replicas(port, addresses, 2, make=partial(TenantState, 1000, 100)) as (one, other):
+        for start in range(0, 1000, 100):
+            ip = f"11.0.{start // 500}.{start // 10}"
+            bodies = [{"account": {"key": f"made-up-{start + i}"}, "client": {"ip": ip}} for i in range(100)]
+            await asyncio.gather(*[side.decide(body) for body in bodies for side in (one, other)])
+        with redis_server.client() as client:
+            names = [name for name in client.keys("*") if b'["own' in name or b'["newcomers' in name]
+        assert sum(b'["newcomers' in name for name in names) == 2 * 2
+        assert len(names) <= 2 * (2 * 100 + 2)
+        late = {"account": {"key": "late"}, "client": {"ip": "11.0.1.99"}}
+        assert [await side.decide(late) for side in (one, other)] == ["throttle"] * 2
+        assert await one.decide({"account": {"key": "late"}, "client": {"ip": "12.0.0.1"}}) == "allow"

@@ -46,7 +46,7 @@ def test_what_is_owed_leaves_in_the_shared_bucket_what_the_shares_hold(parts, of
         for _, amount in shares.hand_over(end):
             refund(bucket, -amount, end)
         assert not [amount for _, amount in shares.hand_over(end) if amount]
-    left = sum(settled(share.drawn, end) for shares in replicas for share in shares._shares.values())
+    left = sum(settled(share.drawn, end) for shares in replicas for share in shares._shares.rows.values())
     assert settled(bucket, end) == pytest.approx(left if times else 20.0)
 
 

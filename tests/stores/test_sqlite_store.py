@@ -143,18 +143,18 @@ def test_what_a_settlement_changes_is_written_down(path):
     first.die()
     second = Run(path, START + 1)
     assert second.state.row("a").burst.tokens == -20.0
-    assert second.state.budgets.kept()["burst", 0xCB007107].tokens == 160.0
+    assert second.state.budgets.find(("burst", 0xCB007107)).tokens == 160.0
 
 
 def test_shared_budgets_come_back_with_keys_beyond_64_bits(path):
     first = Run(path)
     for address in ("203.0.113.7", "fe80::1", "2001:db8::1"):
         first.check("free-" + address, cost=10, ip=address)
-    kept = {key: bucket.tokens for key, bucket in first.state.budgets.kept().items()}
+    kept = {key: first.state.budgets.find(key).tokens for key in first.state.budgets.names()}
     assert len(kept) == 10
     first.stop()
     second = Run(path)
-    assert {key: bucket.tokens for key, bucket in second.state.budgets.kept().items()} == kept
+    assert {key: second.state.budgets.find(key).tokens for key in second.state.budgets.names()} == kept
 
 
 def test_what_was_deleted_or_moved_stays_so(path):
