@@ -21,6 +21,7 @@ class Judged(NamedTuple):
     verdict: Verdict | None = None
 
 
+OURS = "x-headcount-"
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"cookie"})
 
 
@@ -32,6 +33,11 @@ def is_preflight(message: HttpMessage) -> bool:
     asks = lines.get(b"origin") and lines.get(b"access-control-request-method")
     has_body = b"transfer-encoding" in lines or lines.get(b"content-length", b"0") != b"0"
     return bool(asks) and not has_body and not CREDENTIALS & lines.keys()
+
+
+def in_our_name(header: str) -> bool:
+    """Whether a header's name is Headcount's, also as an application behind CGI or WSGI would read it."""
+    return header.lower().replace("_", "-").startswith(OURS)
 
 
 class Gate:

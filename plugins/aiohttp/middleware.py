@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from multidict import CIMultiDict
 
-from plugins.middleware import Gate
+from plugins.middleware import Gate, in_our_name
 from reputation.events import Verdict
 from reputation.gateway import Headers, HttpMessage
 
@@ -15,13 +16,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def headcount_middleware(gate: Gate) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
-    """Make the middleware; the client gets the account's own limits and no more."""
+    """Make the middleware; the client gets the account's own limits and no more.
+
+    Headers that a client sends in Headcount's name do not reach the handler.
+    """
 
     @web.middleware
     async def ask(request: web.Request, handler: Handler) -> web.StreamResponse:
         judged = await gate.judge(message_of(request))
         if judged.stop is not None:
             return web.Response(status=judged.stop.status, body=judged.stop.body, headers=_text(judged.stop.headers))
+        request = _without_ours(request)
         request[VERDICT] = judged.verdict
         try:
             response = await handler(request)
@@ -44,6 +49,12 @@ def message_of(request: web.Request) -> HttpMessage:
         b"",
         request.remote or "",
     )
+
+
+def _without_ours(request: web.Request) -> web.Request:
+    """Take out what a client sent in Headcount's name."""
+    kept = [(name, value) for name, value in request.headers.items() if not in_our_name(name)]
+    return request if len(kept) == len(request.headers) else request.clone(headers=CIMultiDict(kept))
 
 
 def _text(headers: Headers) -> dict[str, str]:

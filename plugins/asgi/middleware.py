@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from plugins.middleware import Gate
+from plugins.middleware import Gate, in_our_name
 from reputation.gateway import Headers, HttpMessage, Reply
 
 Message = MutableMapping[str, Any]
@@ -19,7 +19,7 @@ class HeadcountMiddleware:
     """Asks before each HTTP request and each WebSocket handshake.
 
     The verdict is at `scope["headcount"]` for the application (None while no sidecar answers), which may act on its
-    tier and actions; the client gets the account's own limits and no more.
+    tier and actions; the client gets the account's own limits and no more. Headers in Headcount's name reach neither.
     """
 
     def __init__(self, app: App, gate: Gate) -> None:
@@ -35,6 +35,7 @@ class HeadcountMiddleware:
             await _stop(scope, receive, send, judged.stop)
             return
         scope["headcount"] = judged.verdict
+        scope["headers"] = [line for line in scope["headers"] if not in_our_name(bytes(line[0]).decode("latin-1"))]
         await self._app(scope, receive, _with_headers(send, judged.headers))
 
 
@@ -54,10 +55,15 @@ def message_of(scope: Message) -> HttpMessage:
 
 def _with_headers(send: Send, headers: Headers) -> Send:
     lines = [(name.lower(), value) for name, value in headers]
+    told = {name.decode("latin-1") for name, _ in lines}
+
+    def own(line: tuple[bytes, bytes]) -> bool:
+        name = bytes(line[0]).decode("latin-1").lower()
+        return name not in told and not in_our_name(name)
 
     async def sending(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.accept"):
-            message["headers"] = [*message.get("headers", ()), *lines]
+            message["headers"] = [*filter(own, message.get("headers", ())), *lines]
         await send(message)
 
     return sending

@@ -21,6 +21,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         return
     verdict = scope["headcount"]
     body = b"no verdict" if verdict is None else verdict.tier.encode()
+    body += b"".join(value for name, value in scope["headers"] if b"headcount" in name)
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
@@ -28,7 +29,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         return
     while (await receive()).get("more_body"):
         pass
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    headers = [(b"content-type", b"text/plain"), (b"RateLimit", b"own"), (b"X-Headcount-Tier", b"own")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -62,7 +64,9 @@ async def served(port: int, gate: Gate) -> AsyncIterator[None]:
         if request.headers.get("Upgrade") == "websocket":
             return await _echo(request)
         verdict = request[VERDICT]
-        return web.Response(text="no verdict" if verdict is None else verdict.tier)
+        sent = "".join(value for name, value in request.headers.items() if "headcount" in name.lower())
+        text = ("no verdict" if verdict is None else verdict.tier) + sent
+        return web.Response(text=text, headers={"RateLimit": "own"})
 
     app = web.Application(middlewares=[headcount_middleware(gate)])
     app.router.add_route("*", "/{path:.*}", say)

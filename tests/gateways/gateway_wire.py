@@ -197,7 +197,8 @@ Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 
 @contextmanager
-def _served(server: Server) -> Iterator[Server]:
+def served(server: Server) -> Iterator[Server]:
+    """The server while it answers, in a thread of its own."""
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
@@ -210,7 +211,7 @@ def _served(server: Server) -> Iterator[Server]:
 
 @contextmanager
 def api() -> Iterator[Api]:
-    with _served(Api()) as server:
+    with served(Api()) as server:
         yield server
 
 
@@ -246,6 +247,6 @@ class _FaultyHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def faulty() -> Iterator[Faulty]:
-    with _served(Faulty()) as server:
+    with served(Faulty()) as server:
         yield server
         server.ended.set()

@@ -1,4 +1,4 @@
-"""gRPC clients through the shipped Envoy files: calls pass, and a stop has the status that such a client understands."""
+"""gRPC clients through the shipped Envoy files: calls pass, and a stop has a status that they understand."""
 
 import time
 import uuid
@@ -127,7 +127,6 @@ def test_a_stop_of_plain_http_says_nothing_of_grpc(front: int, places: envoy.Pla
     key = account(places.sidecar, plan="roomy", payment=DISPUTED)
     answer = wire.ask(front, [("Authorization", f"Bearer {key}")])
     assert answer.all("grpc-status") == []
-
 
 
 def test_a_call_that_fails_closed_is_unavailable(tmp_path: Path, echo: tuple[Echo, int]) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import gateway_wire as wire
 import litellm_proxy
 import pytest
 from gateway_processes import binary, free_port, listening, running, wait_for
@@ -106,6 +107,52 @@ def test_calls_pass_until_the_limit_and_then_get_429(by_requests: Running) -> No
     assert "ratelimit-policy" in stopped.headers
     for answer in (*passing, stopped):
         assert not {"x-headcount-tier", "x-headcount-risk", "x-headcount-cluster"} & set(answer.headers)
+
+
+CALL = {"model": "stub", "messages": [{"role": "user", "content": "hello"}]}
+LONG = {"model": "stub", "messages": [{"role": "user", "content": "word " * 40_000}]}
+LONGER = {"model": "stub", "messages": [{"role": "user", "content": "word " * 220_000}]}
+
+
+@pytest.mark.parametrize(
+    ("call", "chunked"), [(CALL, False), (CALL, True), (LONG, False), (LONG, True), (LONGER, False)]
+)
+def test_a_call_of_any_length_is_judged(by_requests: Running, call: dict[str, Any], chunked: bool) -> None:
+    """Whether its body comes whole or in chunks: it passes with a verdict, and over the limit it is 429."""
+    key = f"sk-length-{len(json.dumps(call))}-{chunked}"
+    sent = [("Authorization", f"Bearer {key}"), ("Content-Type", "application/json")]
+    body = json.dumps(call).encode()
+    answers = [
+        wire.ask(by_requests.proxy, sent, method="POST", path="/v1/chat/completions", body=body, chunked=chunked)
+        for _ in range(4)
+    ]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    assert all(answer.one("X-Headcount-Verdict") for answer in answers)
+
+
+def test_what_asks_no_model_is_not_judged(by_requests: Running) -> None:
+    """As its page says."""
+    for _ in range(5):
+        answer = wire.ask(by_requests.proxy, [("Authorization", "Bearer sk-models")], path="/v1/models")
+        assert (answer.status, answer.all("X-Headcount-Verdict")) == (200, [])
+
+
+def test_a_preflight_is_answered_by_litellm_and_a_page_may_read_a_stop(by_requests: Running) -> None:
+    """As its page says: LiteLLM has a CORS middleware of its own, outside of its hooks."""
+    preflight = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST")]
+    for _ in range(5):
+        answer = wire.ask(by_requests.proxy, preflight, method="OPTIONS", path="/v1/chat/completions")
+        assert (answer.status, answer.all("X-Headcount-Verdict")) == (200, [])
+    sent = [
+        ("Authorization", "Bearer sk-page"),
+        ("Content-Type", "application/json"),
+        ("Origin", "https://app.example"),
+    ]
+    body = json.dumps(CALL).encode()
+    for _ in range(4):
+        answer = wire.ask(by_requests.proxy, sent, method="POST", path="/v1/chat/completions", body=body)
+    assert answer.status == 429
+    assert answer.one("Access-Control-Allow-Origin") in ("*", "https://app.example")
 
 
 def test_a_virtual_keys_own_metadata_brings_facts(by_requests: Running) -> None:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import gateway_wire as wire
 import pytest
 from gateway_middlewares import aiohttp_app, application, asgi
 from gateway_processes import free_port
@@ -50,6 +51,17 @@ def test_requests_pass_with_their_limits_until_they_get_429(program: int, key: s
     assert "ratelimit" in answers[0].headers
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert answers[-1].headers["content-type"] == "application/problem+json"
+
+
+def test_of_rate_limits_the_client_sees_headcount_s_alone(program: int, key: str) -> None:
+    """The application's own stay where Headcount tells none, as on a preflight."""
+    passing = wire.ask(program, [("Authorization", f"Bearer {key}")])
+    assert passing.one("RateLimit").startswith('"burst"')
+    preflight = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST")]
+    unjudged = wire.ask(program, preflight, method="OPTIONS")
+    assert b"no verdict" in unjudged.body
+    assert unjudged.one("RateLimit") == "own"
+    assert unjudged.all("X-Headcount-Tier") == []
 
 
 def test_the_client_sees_nothing_of_tier_risk_or_cluster(program: int, key: str) -> None:
@@ -134,3 +146,12 @@ def test_a_unix_socket_is_asked_as_well(tmp_path: Any) -> None:
                 assert await nobody.check(Request(account=Account(id="a"))) is None
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_preflights_are_judged_where_the_gate_says_so(kind: str, sidecar: Sidecar) -> None:
+    port = free_port()
+    preflight = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST")]
+    with KINDS[kind](port, lambda: Gate(Asking(f"http://127.0.0.1:{sidecar.check}", 10), pass_preflights=False)):
+        answer = wire.ask(port, preflight, method="OPTIONS", source="127.9.8.7")
+    assert answer.all("X-Headcount-Verdict")
