@@ -15,7 +15,6 @@ from reputation.counts import counter, gauge, verdict_metrics
 from reputation.crowding import Crowding
 from reputation.decision_log import DecisionLog
 from reputation.errors import ConfigError
-from reputation.events import AccountFacts, Outcome
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
@@ -23,8 +22,7 @@ from reputation.stores.crowds import Row
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.places import Store
 from reputation.stores.records import MemoryRecords, Records
-from reputation.stores.transactions import Committed, Document, Transaction
-from reputation.telling import deleting, marking
+from reputation.stores.transactions import Committed, Transaction
 from reputation.tuning.live import Tuning
 from reputation.tuning.trial import trial_metrics
 
@@ -95,19 +93,6 @@ class Serving:
         committed = await self.store.commit(name, asked)
         tenant.heed(asked.account, committed.after, self.clock())
         return committed
-
-    async def push(self, tenant: TenantLimiter, account: str, body: AccountFacts) -> Committed:
-        """Keep what billing says of an account. Raises as `commit`."""
-        return await self.commit(tenant, tenant.pushing(account, body))
-
-    async def delete(self, tenant: TenantLimiter, account: str) -> Committed:
-        """Forget what was pushed of an account. Raises as `commit`."""
-        return await self.commit(tenant, deleting(account))
-
-    async def report(self, tenant: TenantLimiter, outcome: Outcome, *documents: Document) -> None:
-        """Let an outcome mark its account, and keep documents with that. Raises as `commit`."""
-        await self.commit(tenant, marking(outcome)._replace(documents=documents))
-        tenant.hear(outcome, self.clock())
 
     async def row(self, tenant: TenantLimiter, account: str) -> Row | None:
         """Find what is kept of an account. Raises Unavailable while shared state is away."""

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from reputation.errors import NotFound
 from reputation.events import AccountFacts, Outcome
 from reputation.facts import NOTHING, Facts, after_push
 from reputation.stores.transactions import Transaction
@@ -28,13 +29,14 @@ def marking(outcome: Outcome) -> Transaction:
 
 
 def deleting(account: str) -> Transaction:
-    """Say what a deletion changes: marks stay, for they were not pushed."""
-    return Transaction(account, _nothing)
+    """Say what a deletion changes: marks stay, for they were not pushed. Its change raises NotFound."""
+    return Transaction(account, partial(_deleted, account))
 
 
 def _pushed(body: AccountFacts, keys: tuple[bytes, ...], before: Facts | None) -> Facts:
     return after_push(before or NOTHING, body, keys)
 
 
-def _nothing(_: Facts | None) -> None:
-    return None
+def _deleted(account: str, before: Facts | None) -> None:
+    if before is None:
+        raise NotFound(f"nothing was pushed of account {account!r}")

@@ -11,14 +11,16 @@ from reputation.events import AccountFacts, Outcome, wire_type
 from reputation.http import admin_allow, admin_console, admin_labels, admin_recorded, admin_tenants, console
 from reputation.http.access import Caller, authenticate, authorise, check_local
 from reputation.http.admin_answers import Route, json_answer, whole
-from reputation.http.admin_labels import label_outcome
+from reputation.http.admin_labels import report
 from reputation.http.openapi import description
 from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view, facts_view
 from reputation.http.webhooks import customer_documents
 from reputation.limiter import TenantLimiter
 from reputation.orders import OrderBody, order_of
 from reputation.serving import Serving
-from reputation.tuning.audit import Change
+from reputation.stores.transactions import Committed, Transaction
+from reputation.telling import deleting
+from reputation.tuning.audit import Change, Sides, line_of
 from reputation.wire import PROBLEM_TYPE, problem_bytes, read
 
 MOST_BODY = 64 * 1024
@@ -74,7 +76,7 @@ class Admin:
         """Write down what was done; a handler that says nothing of it is named by its route."""
         default = Change(request.query.get("tenant", "default"), f"{request.method} {request.path}")
         change, tuning, now = request.get("change", default), self.serving.tuning, self.serving.clock()
-        if change is None:  # it only looked
+        if change is None:  # it only looked, or has written a line with what it did
             return
         await tuning.audit.add(change, tuning.new_id(now), request["caller"].name, now)
 
@@ -92,13 +94,28 @@ class Admin:
         authorise(request["caller"], "reader", tenant)
         return self.serving.limiter.tenant(tenant)
 
+    async def commit(
+        self,
+        request: web.Request,
+        tenant: TenantLimiter,
+        asked: Transaction,
+        change: Change,
+        sides: Sides | None = None,
+    ) -> Committed:
+        """Carry out a transaction together with its line of the audit log, all or nothing."""
+        tuning, now = self.serving.tuning, self.serving.clock()
+        line = line_of(change, tuning.new_id(now), request["caller"].name, now, sides)
+        committed = await self.serving.commit(tenant, asked._replace(documents=(*asked.documents, line)))
+        request["change"] = None  # it is written down
+        await tuning.audit.make_place(tenant.tenant.name, line)
+        return committed
+
     async def put_account(self, request: web.Request) -> web.Response:
         tenant, account = self.tenant(request), _account(request)
         body = read(_facts, await request.read())
         asked = tenant.pushing(account, body)._replace(documents=customer_documents(account, body))
-        committed = await self.serving.commit(tenant, asked)
-        before, after = (facts_view(told.facts) if told.facts else None for told in (committed.before, committed.after))
-        request["change"] = Change(tenant.tenant.name, "account.put", account, before, after, pushed=True)
+        change = Change(tenant.tenant.name, "account.put", account, pushed=True)
+        await self.commit(request, tenant, asked, change, facts_view)
         return web.Response(status=204)
 
     async def get_account(self, request: web.Request) -> web.Response:
@@ -110,10 +127,8 @@ class Admin:
 
     async def delete_account(self, request: web.Request) -> web.Response:
         tenant, account = self.tenant(request), _account(request)
-        known = (await self.serving.delete(tenant, account)).before.facts
-        if known is None:
-            raise NotFound(f"nothing was pushed of account {account!r}")
-        request["change"] = Change(tenant.tenant.name, "account.delete", account, facts_view(known))
+        change = Change(tenant.tenant.name, "account.delete", account)
+        await self.commit(request, tenant, deleting(account), change, facts_view)
         return web.Response(status=204)
 
     async def post_outcome(self, request: web.Request) -> web.Response:
@@ -122,9 +137,8 @@ class Admin:
         if query is not None and read(_whose, body).tenant is None:
             outcome = msgspec.structs.replace(outcome, tenant=query)
         tenant = self.tenant(request, outcome.tenant)
-        await self.serving.report(tenant, outcome)
-        await label_outcome(self.serving.tuning, tenant, outcome, request["caller"].name, self.serving.clock())
-        request["change"] = Change(outcome.tenant, "outcome", outcome.account, None, outcome, pushed=True)
+        change = Change(outcome.tenant, "outcome", outcome.account, None, outcome, pushed=True)
+        await report(self, request, tenant, outcome, change)
         return web.Response(status=204)
 
     async def get_clusters(self, request: web.Request) -> web.Response:

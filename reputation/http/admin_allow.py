@@ -7,6 +7,7 @@ from aiohttp import web
 
 from reputation.errors import Conflict, NotFound
 from reputation.http.admin_answers import Route, json_answer, nothing, reason_of, whole
+from reputation.stores.transactions import Transaction
 from reputation.tuning.audit import Change
 from reputation.tuning.exceptions import MOST, AllowBody, allow_of
 from reputation.wire import read
@@ -28,28 +29,31 @@ async def get_allows(admin: "Admin", request: web.Request) -> web.Response:
 
 async def post_allow(admin: "Admin", request: web.Request) -> web.Response:
     """Let somebody through for a stated time and reason."""
-    tenant, tuning, now = admin.tenant(request).tenant.name, admin.serving.tuning, admin.serving.clock()
+    limiter, tuning, now = admin.tenant(request), admin.serving.tuning, admin.serving.clock()
+    tenant = limiter.tenant.name
     allow = allow_of(read(_bodies, await request.read()), tuning.new_id(now), request["caller"].name, now)
     kept = await tuning.allows.all(tenant)
-    for ended in (one for one in kept if one.expires <= now):
-        await tuning.allows.delete(tenant, ended.id)
+    ended = [tuning.allows.document(one.id, None) for one in kept if one.expires <= now]
     if sum(one.expires > now for one in kept) >= MOST:
         raise Conflict(f"a tenant has at most {MOST:,} exceptions; remove some, or change a weight instead", "")
-    await tuning.allows.put(tenant, allow.id, allow)
+    asked = Transaction(documents=(*ended, tuning.allows.document(allow.id, allow)))
+    change = Change(tenant, "allow.add", f"{allow.kind} {allow.value}", None, allow, allow.reason)
+    await admin.commit(request, limiter, asked, change)
     await tuning.refresh(tenant, tuning.allows.kind)
-    request["change"] = Change(tenant, "allow.add", f"{allow.kind} {allow.value}", None, allow, allow.reason)
     return json_answer(allow, 201)
 
 
 async def delete_allow(admin: "Admin", request: web.Request) -> web.Response:
     """End an exception before its time."""
-    tenant, tuning, id_ = admin.tenant(request).tenant.name, admin.serving.tuning, request.match_info["id"]
-    why = reason_of(request)
+    limiter, tuning, id_ = admin.tenant(request), admin.serving.tuning, request.match_info["id"]
+    tenant, why = limiter.tenant.name, reason_of(request)
     found = await tuning.allows.get(tenant, id_)
-    if found is None or not await tuning.allows.delete(tenant, id_):
+    if found is None:
         raise NotFound(f"no exception of tenant {tenant!r} has the id {id_!r}; GET /v1/allow lists them")
+    asked = Transaction(documents=(tuning.allows.document(id_, None, expect=found[1]),))
+    change = Change(tenant, "allow.remove", f"{found[0].kind} {found[0].value}", found[0], None, why)
+    await admin.commit(request, limiter, asked, change)
     await tuning.refresh(tenant, tuning.allows.kind)
-    request["change"] = Change(tenant, "allow.remove", f"{found[0].kind} {found[0].value}", found[0], None, why)
     return nothing()
 
 

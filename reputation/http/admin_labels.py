@@ -10,6 +10,9 @@ from reputation.events import Outcome
 from reputation.http.admin_answers import Route, json_answer, nothing, reason_of, whole
 from reputation.keys import pseudonym
 from reputation.limiter import TenantLimiter
+from reputation.stores.records import ABSENT
+from reputation.stores.transactions import Document, Stale, Transaction
+from reputation.telling import marking
 from reputation.tuning.appeals import Appeal, AppealBody, DecisionBody, check_appeal, lift_of
 from reputation.tuning.audit import Change
 from reputation.tuning.exceptions import allow_of
@@ -26,21 +29,30 @@ _decisions = msgspec.json.Decoder(DecisionBody)
 MOST_LABELS = 1_000_000
 
 
-async def keep_label(tuning: Tuning, tenant: TenantLimiter, label: Label) -> Label:
-    """Keep a label unless a person's word stands; returns the one that counts."""
-    known = await tuning.labels.get(tenant.tenant.name, label.account)
-    if not stands(known[0] if known else None, label):
-        return known[0] if known else label
-    await tuning.labels.put(tenant.tenant.name, label.account, label)
-    return label
-
-
-async def label_outcome(tuning: Tuning, tenant: TenantLimiter, outcome: Outcome, by: str, now: float) -> None:
-    """Let an outcome that says what an account is become its label."""
+async def outcome_documents(
+    tuning: Tuning, tenant: TenantLimiter, outcome: Outcome, by: str, now: float
+) -> tuple[Document, ...]:
+    """Return the label that an outcome becomes; none if it says too little, or a person's word stands."""
     word = OF_OUTCOME.get(outcome.outcome)
-    if word is not None:
-        source: Source = "stripe" if by == "stripe" else "outcome"
-        await keep_label(tuning, tenant, Label(outcome.account, word, source, by, now, outcome.outcome))
+    if word is None:
+        return ()
+    source: Source = "stripe" if by == "stripe" else "outcome"
+    label = Label(outcome.account, word, source, by, now, outcome.outcome)
+    known, version = await tuning.labels.get(tenant.tenant.name, label.account) or (None, ABSENT)
+    return (tuning.labels.document(label.account, label, expect=version),) if stands(known, label) else ()
+
+
+async def report(admin: "Admin", request: web.Request, tenant: TenantLimiter, outcome: Outcome, change: Change) -> None:
+    """Let an outcome mark its account and become its label."""
+    serving, now = admin.serving, admin.serving.clock()
+    while True:
+        documents = await outcome_documents(serving.tuning, tenant, outcome, request["caller"].name, now)
+        try:
+            await admin.commit(request, tenant, marking(outcome)._replace(documents=documents), change)
+        except Stale:  # somebody labelled it meanwhile: a person's word must stand
+            continue
+        tenant.hear(outcome, now)
+        return
 
 
 async def get_labels(admin: "Admin", request: web.Request) -> web.Response:
@@ -57,23 +69,27 @@ async def post_label(admin: "Admin", request: web.Request) -> web.Response:
     tenant, body, now = admin.tenant(request), read(_labels, await request.read()), admin.serving.clock()
     who, tuning, name = request["caller"].name, admin.serving.tuning, tenant.tenant.name
     known = await tuning.labels.get(name, body.account)
+    before, version = known or (None, ABSENT)
     label = Label(body.account, body.label, "person", who, now, body.reason)
-    await tuning.labels.put(name, body.account, label)
-    if known is None or known[0].label != body.label:  # said twice it is no second mark
-        await admin.serving.report(tenant, Outcome(body.account, body.label, name))
-    before = known[0] if known else None
-    request["change"] = Change(name, "label", body.account, before, label, body.reason)
+    news = before is None or before.label != body.label  # said twice it is no second mark
+    outcome = Outcome(body.account, body.label, name)
+    marks = marking(outcome).marks if news else (0, 0)
+    asked = Transaction(body.account, None, marks, (tuning.labels.document(body.account, label, expect=version),))
+    await admin.commit(request, tenant, asked, Change(name, "label", body.account, before, label, body.reason))
+    if news:
+        tenant.hear(outcome, now)
     return json_answer(label)
 
 
 async def delete_label(admin: "Admin", request: web.Request) -> web.Response:
     """Take a label back; marks that it left on the account stay."""
-    tenant, account, why = admin.tenant(request).tenant.name, request.match_info["account"], reason_of(request)
-    tuning = admin.serving.tuning
-    known = await tuning.labels.get(tenant, account)
-    if known is None or not await tuning.labels.delete(tenant, account):
-        raise NotFound(f"account {account!r} of tenant {tenant!r} has no label")
-    request["change"] = Change(tenant, "label.remove", account, known[0], None, why)
+    tenant, account, why = admin.tenant(request), request.match_info["account"], reason_of(request)
+    tuning, name = admin.serving.tuning, tenant.tenant.name
+    known = await tuning.labels.get(name, account)
+    if known is None:
+        raise NotFound(f"account {account!r} of tenant {name!r} has no label")
+    asked = Transaction(documents=(tuning.labels.document(account, None, expect=known[1]),))
+    await admin.commit(request, tenant, asked, Change(name, "label.remove", account, known[0], None, why))
     return nothing()
 
 
@@ -98,10 +114,10 @@ async def post_appeal(admin: "Admin", request: web.Request) -> web.Response:
     cluster = verdict.cluster.id if verdict.cluster else None
     id_ = tuning.new_id(now)
     appeal = Appeal(id_, account, verdict.id, cluster, body.reason, who, now, allow.expires, allow.id)
-    await tuning.appeals.put(name, appeal.id, appeal)
-    await tuning.allows.put(name, allow.id, allow)
+    documents = (tuning.appeals.document(appeal.id, appeal), tuning.allows.document(allow.id, allow))
+    change = Change(name, "appeal.lift", account, None, appeal, body.reason)
+    await admin.commit(request, tenant, Transaction(documents=documents), change)
     await tuning.refresh(name, tuning.allows.kind)
-    request["change"] = Change(name, "appeal.lift", account, None, appeal, body.reason)
     return json_answer(appeal, 201)
 
 
@@ -116,13 +132,19 @@ async def post_decision(admin: "Admin", request: web.Request) -> web.Response:
     if appeal.label is not None:
         raise Conflict(f"this appeal was decided already: {appeal.label}, by {appeal.decided_by}")
     decided = msgspec.structs.replace(appeal, label=body.label, decided_by=who)
-    await tuning.appeals.put(name, appeal.id, decided, expect=version)
-    await tuning.labels.put(name, appeal.account, Label(appeal.account, body.label, "appeal", who, now, body.reason))
-    await admin.serving.report(tenant, Outcome(appeal.account, body.label, name))
+    label, outcome = (
+        Label(appeal.account, body.label, "appeal", who, now, body.reason),
+        Outcome(appeal.account, body.label, name),
+    )
+    documents = [tuning.appeals.document(appeal.id, decided, expect=version)]
+    documents.append(tuning.labels.document(appeal.account, label))
     if body.label == "abuse":
-        await tuning.allows.delete(name, appeal.allow)
-        await tuning.refresh(name, tuning.allows.kind)
-    request["change"] = Change(name, f"appeal.{body.label}", appeal.account, appeal, decided, body.reason)
+        documents.append(tuning.allows.document(appeal.allow, None))
+    asked = marking(outcome)._replace(documents=tuple(documents))
+    change = Change(name, f"appeal.{body.label}", appeal.account, appeal, decided, body.reason)
+    await admin.commit(request, tenant, asked, change)
+    tenant.hear(outcome, now)
+    await tuning.refresh(name, tuning.allows.kind)
     return json_answer(decided)
 
 

@@ -23,7 +23,7 @@ def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> d
     return {
         "id": account,
         "tenant": tenant.tenant.name,
-        **facts_view(facts),
+        **(facts_view(facts) or {}),
         "payer": is_payer(facts, standards, now),
         "proven": is_proven(facts, standards, now, row.days),
         "tier": TIERS[row.tier] if row.tier >= 0 else None,
@@ -32,8 +32,10 @@ def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> d
     }
 
 
-def facts_view(facts: Facts) -> dict[str, Any]:
-    """What was pushed of an account; keys in their stored form."""
+def facts_view(facts: Facts | None) -> dict[str, Any] | None:
+    """What was pushed of an account, with keys in their stored form; None for nothing."""
+    if facts is None:
+        return None
     profile = {name: msgspec.to_builtins(getattr(facts, name)) for name in PROFILE}
     return {**profile, "keys": [printed(key) for key in facts.keys], "external": dict(facts.external)}
 

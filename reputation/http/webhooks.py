@@ -17,13 +17,13 @@ from reputation.config import Settings
 from reputation.errors import ConfigError, NotFound, Problem
 from reputation.events import AccountFacts, Outcome
 from reputation.facts import Facts
-from reputation.http.admin_labels import label_outcome
+from reputation.http.admin_labels import outcome_documents
 from reputation.limiter import TenantLimiter
 from reputation.serving import Serving
 from reputation.stores.records import ABSENT, ANY
 from reputation.stores.transactions import Document, Stale, Transaction
 from reputation.telling import MARKS
-from reputation.tuning.audit import Change
+from reputation.tuning.audit import Change, line_of
 from reputation.tuning.stripe import Event, Said, charge_of, check_signature, facts_after, what_it_says
 from reputation.wire import PROBLEM_TYPE, encode, problem_bytes, read
 
@@ -99,18 +99,22 @@ class Webhooks:
     async def _once(self, tenant: TenantLimiter, event: Event, now: float) -> Answer:
         """Do what an event says, once: on any replica, however often it is sent; seen is kept with what it did."""
         name = tenant.tenant.name
-        customer, documents = await self._about(name, event, now)
-        said = what_it_says(event)
-        owner = None if said is None or customer is None else await self._records.get(name, CUSTOMER, customer)
-        try:
-            if said is None or owner is None or customer is None:
-                await self._serving.commit(tenant, Transaction(documents=documents))
-                return {"result": "ignored" if said is None else "unknown_customer"}
-            return await self._tell(tenant, owner.body.decode(), customer, event, documents)
-        except Stale:
-            return {"result": "duplicate"}
-        finally:
+        while True:
+            customer, documents = await self._about(name, event, now)
+            said = what_it_says(event)
+            owner = None if said is None or customer is None else await self._records.get(name, CUSTOMER, customer)
+            try:
+                if said is None or owner is None or customer is None:
+                    await self._serving.commit(tenant, Transaction(documents=documents))
+                    result = "ignored" if said is None else "unknown_customer"
+                else:
+                    result = await self._tell(tenant, owner.body.decode(), customer, event, documents)
+            except Stale as stale:
+                if stale.place:  # the account was labelled meanwhile
+                    continue
+                return {"result": "duplicate"}
             await self._make_place(name, documents)
+            return {"result": result}
 
     async def _about(self, tenant: str, event: Event, now: float) -> tuple[str | None, tuple[Document, ...]]:
         """Whose an event is, and what is remembered with it: that it was seen, and its charges."""
@@ -126,21 +130,24 @@ class Webhooks:
 
     async def _tell(
         self, tenant: TenantLimiter, account: str, customer: str, event: Event, documents: tuple[Document, ...]
-    ) -> Answer:
+    ) -> str:
         said, serving, now = what_it_says(event) or Said(), self._serving, self._serving.clock()
-        outcome = None if said.outcome is None else Outcome(account, said.outcome, tenant.tenant.name)
+        name, more = tenant.tenant.name, documents
+        outcome = None if said.outcome is None else Outcome(account, said.outcome, name)
+        if outcome is not None:
+            more += await outcome_documents(serving.tuning, tenant, outcome, WHO, now)
+        change = Change(name, f"stripe.{event.type}", account, None, said, event.id, pushed=True)
+        line = line_of(change, serving.tuning.new_id(now), WHO, now)
         marks = (0, 0) if said.outcome is None else MARKS[said.outcome]
         try:
-            await serving.commit(tenant, Transaction(account, partial(_after, customer, said), marks, documents))
+            await serving.commit(tenant, Transaction(account, partial(_after, customer, said), marks, (*more, line)))
         except _AnothersError:  # deleted, or another's by now
             await serving.commit(tenant, Transaction(documents=documents))
-            return {"result": "unknown_customer"}
+            return "unknown_customer"
         if outcome is not None:
             tenant.hear(outcome, now)
-            await label_outcome(serving.tuning, tenant, outcome, WHO, now)
-        change = Change(tenant.tenant.name, f"stripe.{event.type}", account, None, said, event.id, pushed=True)
-        await serving.tuning.audit.add(change, serving.tuning.new_id(now), WHO, now)
-        return {"result": "counted"}
+        await serving.tuning.audit.make_place(name, line)
+        return "counted"
 
     async def _make_place(self, tenant: str, documents: tuple[Document, ...]) -> None:
         """Forget the oldest of what is remembered above the bound."""

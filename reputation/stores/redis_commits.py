@@ -74,7 +74,7 @@ class RedisCommits:
         name = asked.account.encode("utf-8", "surrogatepass")
         return await self._server.run(
             SCRIPT, keys, name, ACCOUNT + name, MARKS_KEPT, MOST_MARKS, *_facts_words(asked, known, facts),
-            *asked.marks, *[word for document in asked.documents for word in _words(document)],
+            *asked.marks, *[word for one in asked.documents for word in _words(one, known.told.facts, facts)],
         )  # fmt: skip
 
 
@@ -92,8 +92,6 @@ def _facts_words(asked: Transaction, known: Kept, facts: Facts | None) -> tuple[
     )
 
 
-def _words(document: Document) -> tuple[bytes | float, ...]:
-    what = RECORD + document.kind.encode()
-    if document.body is None:
-        return document.id.encode(), document.expect, what, b"delete", b""
-    return document.id.encode(), document.expect, what, b"put", document.body
+def _words(document: Document, before: Facts | None, after: Facts | None) -> tuple[bytes | float, ...]:
+    what, body = RECORD + document.kind.encode(), document.written(before, after)
+    return document.id.encode(), document.expect, what, b"delete" if body is None else b"put", body or b""

@@ -20,13 +20,21 @@ Change = Callable[[Facts | None], Facts | None]
 """Facts after, from facts before; None: nothing is pushed. It has no effects: it may be asked several times."""
 
 
+Tells = Callable[[Facts | None, Facts | None], bytes]
+"""The body of a document that tells of a change, from the account's facts before and after; without effects."""
+
+
 class Document(NamedTuple):
     """A document to put, or without a body to delete, if the version that is there is the one expected."""
 
     kind: str
     id: str
-    body: bytes | None
+    body: bytes | Tells | None
     expect: int = ANY
+
+    def written(self, before: Facts | None, after: Facts | None) -> bytes | None:
+        """What is kept of it."""
+        return self.body(before, after) if callable(self.body) else self.body
 
 
 class Transaction(NamedTuple):
@@ -107,7 +115,7 @@ class Plan:
             self.told[tenant, asked.account] = after
             self._own(tenant, asked.account, before.facts, after.facts)
         for document, version in zip(asked.documents, versions, strict=True):
-            id_, body = (tenant, document.kind, document.id), document.body
+            id_, body = (tenant, document.kind, document.id), document.written(before.facts, after.facts)
             if version:
                 self.documents[id_] = None if body is None else Record(document.id, version, body)
         return Committed(before, after, versions)

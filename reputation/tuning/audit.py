@@ -5,12 +5,16 @@ What people decide is kept for good. What programs push (facts, outcomes) is a l
 """
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from reputation.facts import Facts
 from reputation.stores.records import ABSENT, Records
+from reputation.stores.transactions import Document
 
 DECIDED, PUSHED = "audit", "pushed"
 MOST_PUSHED = 10_000
@@ -43,6 +47,24 @@ class Change(Struct, frozen=True):
     pushed: bool = False
 
 
+Sides = Callable[[Facts | None], Any]
+"""What a line shows of an account's facts."""
+
+
+def line_of(change: Change, id_: str, who: str, now: float, sides: Sides | None = None) -> Document:
+    """The line of a change, to be kept with it; `sides` fill its before and after from the account's facts."""
+    kind = PUSHED if change.pushed else DECIDED
+    return Document(kind, id_, partial(_line, change, id_, who, now, sides), ABSENT)
+
+
+def _line(
+    change: Change, id_: str, who: str, now: float, sides: Sides | None, before: Facts | None, after: Facts | None
+) -> bytes:
+    shown = (change.before, change.after) if sides is None else (sides(before), sides(after))
+    entry = Entry(id_, now, change.tenant, who, change.what, change.subject, *shown, change.why)
+    return msgspec.json.encode(entry, enc_hook=float)  # the wire's own type of time is a float too
+
+
 _entries = msgspec.json.Decoder(Entry)
 
 
@@ -53,21 +75,17 @@ class Audit:
         self._records = records
         self._pushed: dict[str, deque[str]] = {}
 
-    async def add(self, change: Change, id_: str, who: str, now: float) -> Entry:
+    async def add(self, change: Change, id_: str, who: str, now: float) -> None:
         """Add a line."""
-        entry = Entry(
-            id_, now, change.tenant, who, change.what, change.subject, change.before, change.after, change.why
-        )
-        kind = PUSHED if change.pushed else DECIDED
-        body = msgspec.json.encode(entry, enc_hook=float)  # the wire's own type of time is a float too
-        await self._records.put(change.tenant, kind, id_, body, expect=ABSENT)
-        if change.pushed:
-            await self._make_place(change.tenant, id_)
-        return entry
+        line = line_of(change, id_, who, now)
+        await self._records.put(change.tenant, line.kind, id_, line.written(None, None) or b"", expect=ABSENT)
+        await self.make_place(change.tenant, line)
 
-    async def _make_place(self, tenant: str, id_: str) -> None:
-        """Drop the oldest of what programs pushed."""
-        ids = self._pushed.get(tenant)
+    async def make_place(self, tenant: str, line: Document) -> None:
+        """Drop the oldest of what programs pushed, now that this line is there."""
+        if line.kind != PUSHED:
+            return
+        ids, id_ = self._pushed.get(tenant), line.id
         if ids is None:
             known = [record.id for record in await self._records.all(tenant, PUSHED)]
             ids = self._pushed[tenant] = deque(known)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from reputation.stores.records import ANY, Records
+from reputation.stores.transactions import Document
 
 T = TypeVar("T", bound=Struct)
 
@@ -21,6 +22,10 @@ class Documents(Generic[T]):
     async def put(self, tenant: str, id_: str, value: T, *, expect: int = ANY) -> int:
         """Keep a value and return its version. Raises Conflict if `expect` is not the version that is there."""
         return await self._records.put(tenant, self.kind, id_, msgspec.json.encode(value), expect=expect)
+
+    def document(self, id_: str, value: T | None, *, expect: int = ANY) -> Document:
+        """A value to put as part of a transaction; None: to delete."""
+        return Document(self.kind, id_, None if value is None else msgspec.json.encode(value), expect)
 
     async def get(self, tenant: str, id_: str) -> tuple[T, int] | None:
         """Find a value and its version."""
