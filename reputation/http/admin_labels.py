@@ -132,10 +132,8 @@ async def post_decision(admin: "Admin", request: web.Request) -> web.Response:
     if appeal.label is not None:
         raise Conflict(f"this appeal was decided already: {appeal.label}, by {appeal.decided_by}")
     decided = msgspec.structs.replace(appeal, label=body.label, decided_by=who)
-    label, outcome = (
-        Label(appeal.account, body.label, "appeal", who, now, body.reason),
-        Outcome(appeal.account, body.label, name),
-    )
+    label = Label(appeal.account, body.label, "appeal", who, now, body.reason)
+    outcome = Outcome(appeal.account, body.label, name)
     documents = [tuning.appeals.document(appeal.id, decided, expect=version)]
     documents.append(tuning.labels.document(appeal.account, label))
     if body.label == "abuse":

@@ -1,0 +1,83 @@
+"""Every fact of the definition, through merging, pushes, checks and replay lines."""
+
+import json
+
+import msgspec
+import pytest
+from engine import NOW, check, push, tenant
+from facts_samples import payment_members, profile
+
+from reputation.events import Account, AccountFacts, wire_type
+from reputation.facts import NOTHING, PROFILE, after_push, carried, from_push, merged
+from reputation.limiter import Limiter
+from reputation.replay import Replay
+
+FACTS = sorted(PROFILE)
+
+
+def pushed(variant=0, **more):
+    return msgspec.convert({**profile(variant), **more}, AccountFacts, dec_hook=wire_type)
+
+
+def nested(fact):
+    return isinstance(profile()[fact], dict) and fact != "organisation"
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_fact_alone_is_kept_and_shown(fact):
+    facts = from_push(msgspec.convert({fact: profile()[fact]}, AccountFacts, dec_hook=wire_type), ())
+    assert msgspec.to_builtins(getattr(facts, fact)) == msgspec.to_builtins(profile()[fact])
+    assert [name for name in PROFILE if getattr(facts, name) is not None] == [fact]
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_fact_of_a_check_serves_where_nothing_was_pushed_and_loses_where_something_was(fact):
+    brought = carried(msgspec.convert({"id": "a", fact: profile(1)[fact]}, Account, dec_hook=wire_type))
+    whole = from_push(pushed(), ())
+    assert getattr(merged(NOTHING, brought), fact) == getattr(brought, fact)
+    assert merged(whole, brought) == whole
+
+
+@pytest.mark.parametrize("fact", [fact for fact in FACTS if nested(fact)])
+def test_a_member_of_a_fact_is_filled_by_a_check_and_the_others_stay(fact):
+    for member in profile()[fact]:
+        rest = {name: value for name, value in profile()[fact].items() if name != member}
+        before = from_push(msgspec.convert({fact: rest}, AccountFacts, dec_hook=wire_type), ())
+        brought = carried(msgspec.convert({"id": "a", fact: profile(1)[fact]}, Account, dec_hook=wire_type))
+        found = msgspec.to_builtins(getattr(merged(before, brought), fact))
+        assert found == {**rest, member: profile(1)[fact][member]}
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_push_replaces_a_fact_and_one_without_it_takes_it_away(fact):
+    before, after = from_push(pushed(), ()), from_push(pushed(1), ())
+    assert getattr(after_push(before, pushed(1), ()), fact) == getattr(after, fact) != getattr(before, fact)
+    assert getattr(after_push(before, AccountFacts(), ()), fact) is None
+
+
+def test_what_events_said_of_payment_stays_until_a_push_names_it():
+    before = msgspec.structs.replace(from_push(pushed(), ()), from_events=("settled_usd", "status"))
+    after = after_push(before, AccountFacts(plan="free"), ())
+    assert (after.plan, after.payment.settled_usd, after.payment.status) == ("free", 41.5, "none")
+    assert [name for name in payment_members() if getattr(after.payment, name) is not None] == ["status", "settled_usd"]
+    named = after_push(after, msgspec.convert({"payment": {"settled_usd": 7.0}}, AccountFacts), ())
+    assert (named.payment.settled_usd, named.payment.status, named.from_events) == (7.0, "none", ("status",))
+
+
+def test_a_replay_line_is_a_push(addresses):
+    engine = tenant(addresses)
+
+    line = {"kind": "account", "at": NOW, "id": "a", **profile()}
+    list(
+        Replay(Limiter({"default": engine}), lambda _: None, reasons=True, skip_bad=False).run(
+            [json.dumps(line).encode()]
+        )
+    )
+    assert engine.state.row("a").facts == from_push(pushed(), ())
+
+
+def test_a_check_with_every_fact_is_judged(addresses):
+    engine = tenant(addresses)
+    push(engine, "a", **{name: value for name, value in profile().items() if name != "signup"})
+    assert check(engine, account={"id": "a", **profile()}).decision == "allow"
+    assert check(engine, account={"id": "b", **profile()}).decision == "allow"
