@@ -26,7 +26,7 @@ def nested(fact):
 @pytest.mark.parametrize("fact", FACTS)
 def test_a_fact_alone_is_kept_and_shown(fact):
     facts = from_push(msgspec.convert({fact: profile()[fact]}, AccountFacts, dec_hook=wire_type), ())
-    assert msgspec.to_builtins(getattr(facts, fact)) == msgspec.to_builtins(profile()[fact])
+    assert json.loads(msgspec.json.encode(getattr(facts, fact))) == profile()[fact]
     assert [name for name in PROFILE if getattr(facts, name) is not None] == [fact]
 
 
@@ -58,10 +58,10 @@ def test_a_push_replaces_a_fact_and_one_without_it_takes_it_away(fact):
 def test_what_events_said_of_payment_stays_until_a_push_names_it():
     before = msgspec.structs.replace(from_push(pushed(), ()), from_events=("settled_usd", "status"))
     after = after_push(before, AccountFacts(plan="free"), ())
-    assert (after.plan, after.payment.settled_usd, after.payment.status) == ("free", 41.5, "none")
+    assert (after.plan, after.payment.settled_usd, after.payment.status) == ("free", 41.5, "ok")
     assert [name for name in payment_members() if getattr(after.payment, name) is not None] == ["status", "settled_usd"]
     named = after_push(after, msgspec.convert({"payment": {"settled_usd": 7.0}}, AccountFacts), ())
-    assert (named.payment.settled_usd, named.payment.status, named.from_events) == (7.0, "none", ("status",))
+    assert (named.payment.settled_usd, named.payment.status, named.from_events) == (7.0, "ok", ("status",))
 
 
 def test_a_replay_line_is_a_push(addresses):
