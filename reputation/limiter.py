@@ -23,7 +23,7 @@ from reputation.events import (
     Settled,
     Verdict,
 )
-from reputation.history import DAY, name_of, visit, visited
+from reputation.history import DAY, name_of, visit
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
@@ -42,7 +42,7 @@ from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
 from reputation.stores.transactions import MOST_MARKS, Committed, Plan, Told, Transaction, put_in_force
 from reputation.strays import Strays
-from reputation.telling import MARKS, deleting, marking, pushing
+from reputation.telling import deleting, learn_networks, marking, pushing
 from reputation.tenants import Tenant
 from reputation.tuning.exceptions import Allow, Exceptions
 from reputation.witness import Witness, network_of
@@ -295,10 +295,7 @@ class TenantLimiter:
 
     def hear(self, outcome: Outcome, now: float) -> None:
         """Learn from an outcome that marked its account: of its networks, and for the linker."""
-        against, in_favour = MARKS[outcome.outcome]
-        row = self.state.row(outcome.account, now)
-        if row is not None and max(against, in_favour) > 1:
-            self._learn_networks(row, bad=against > 0, now=now)
+        learn_networks(self.state, outcome, now)
         self.witness.hear(outcome, now)
 
     def order(self, order: Order) -> None:
@@ -308,11 +305,6 @@ class TenantLimiter:
         if order.ruling != "forget" and order.cluster is not None and order.cluster not in self.links.clusters:
             raise NotFound(f"no cluster is called {order.cluster!r} now", "/cluster")
         self.witness.order(order)
-
-    def _learn_networks(self, row: Row, *, bad: bool, now: float) -> None:
-        places = visited(row.recent)
-        self.state.networks.learn_all(sorted({network_of(host) for host, _ in places}), bad=bad, now=now)
-        self.state.asns.learn_all(sorted({asn for _, asn in places if asn}), bad=bad, now=now)
 
 
 def ruled(assessed: Assessed) -> Decision:

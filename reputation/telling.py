@@ -5,7 +5,10 @@ from functools import partial
 from reputation.errors import NotFound
 from reputation.events import AccountFacts, Outcome
 from reputation.facts import NOTHING, Facts, after_push
+from reputation.history import visited
+from reputation.stores.memory import TenantState
 from reputation.stores.transactions import Transaction
+from reputation.witness import network_of
 
 MARKS = {
     "chargeback": (2, 0),
@@ -31,6 +34,17 @@ def marking(outcome: Outcome) -> Transaction:
 def deleting(account: str) -> Transaction:
     """Say what a deletion changes: marks stay, for they were not pushed. Its change raises NotFound."""
     return Transaction(account, partial(_deleted, account))
+
+
+def learn_networks(state: TenantState, outcome: Outcome, now: float) -> None:
+    """Let an outcome that says what its account is count for the networks that the account came from."""
+    against, in_favour = MARKS[outcome.outcome]
+    row = state.row(outcome.account, now)
+    if row is None or max(against, in_favour) < 2:
+        return
+    places, bad = visited(row.recent), against > 0
+    state.networks.learn_all(sorted({network_of(host) for host, _ in places}), bad=bad, now=now)
+    state.asns.learn_all(sorted({asn for _, asn in places if asn}), bad=bad, now=now)
 
 
 def _pushed(body: AccountFacts, keys: tuple[bytes, ...], before: Facts | None) -> Facts:
