@@ -104,10 +104,12 @@ class Serving:
         """What /readyz tells; None while draining."""
         if self.draining:
             return None
+        shared = {} if self.shared is None else {"eviction": self.shared.eviction or None}
         return {
             "degraded": self.store.degraded,
             "tenants": len(self.limiter.tenants),
             "linker": self.linking.there,
+            **shared,
         }
 
     async def watch_addresses(self) -> None:

@@ -5,11 +5,11 @@ from collections import deque
 from typing import Any, NamedTuple
 
 import msgspec
-import zstandard
 from msgspec import Struct
 
 from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.linker_process import Batch
+from reputation.packing import compressed, decompressed
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import RedisServer
 from reputation.stores.redis_sightings import AT_ONCE, BEGINNING, Entry, Stream
@@ -19,6 +19,8 @@ AN_ENTRY = 1000
 """Notes of one entry at most."""
 MOST_PACKED = 1024 * 1024
 """Bytes of an entry; notes that do not fit are halved, and one alone that does not is dropped."""
+MOST_UNPACKED = 64 * 1024 * 1024
+"""Bytes of an entry's notes; those of one that we packed take a tenth of it."""
 MOST_ORDERS = 1024 * 1024
 """Bytes of the orders that wait for a linker."""
 A_TURN = 4
@@ -56,7 +58,7 @@ def _fitting(notes: list[Note]) -> list[tuple[int, bytes]]:
     found = Notes([], [], [], [])
     for note in notes:
         getattr(found, _PLACES[type(note)]).append(note)
-    data = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(found))
+    data = compressed(msgspec.msgpack.encode(found))
     if len(data) <= MOST_PACKED:
         return [(len(notes), data)]
     half = len(notes) // 2
@@ -66,8 +68,8 @@ def _fitting(notes: list[Note]) -> list[tuple[int, bytes]]:
 def unpacked(data: bytes) -> Notes:
     """Raises ValueError for what no replica of this version packed."""
     try:
-        return _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        return _decoder.decode(decompressed(data, MOST_UNPACKED))
+    except msgspec.DecodeError as error:
         raise ValueError("these are no notes of this version") from error
 
 
@@ -121,8 +123,10 @@ class Post:
             notes = await self.notes.read(cursor.notes)
             orders = await self.orders.read(cursor.orders)
             for entry in notes:
-                self.dropped += max(entry.before - cursor.upto, 0)
-                cursor = Cursor(entry.id, cursor.orders, entry.before + entry.notes)
+                if entry.notes:
+                    self.dropped += max(entry.before - cursor.upto, 0)
+                upto = entry.before + entry.notes if entry.notes else cursor.upto
+                cursor = Cursor(entry.id, cursor.orders, upto)
             if orders:
                 cursor = Cursor(cursor.notes, orders[-1].id, cursor.upto)
             await asyncio.to_thread(self._take_in, notes + orders, batch)

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 
 import msgspec
-import zstandard
 from msgspec import Struct, structs
 
 from reputation.hydra.links import NOTHING, Links, decode, difference, encode, follow
@@ -16,11 +15,14 @@ from reputation.hydra.rebuilding import rebuilt
 from reputation.limiter import TenantLimiter
 from reputation.linker_process import Answer, Batch, batch_of
 from reputation.linking import Log, linker_settings, with_inherited
+from reputation.packing import compressed, decompressed
 from reputation.shared_notes import Cursor, Post
 from reputation.stores.redis_links import LINKS, STATE, Seat, SharedLinks, Step
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer
 
+MOST_LINKS = 1024 * 1024 * 1024
+"""Bytes of links or state, unpacked; those of two million accounts take a quarter of it."""
 HAND_OVER = 16 * 1024 * 1024
 """Bytes of what a linker saw, as it is kept for the next one after each epoch."""
 
@@ -113,7 +115,7 @@ class TenantLinking:
         found = await self._shared.whole(LINKS)
         if found is None:
             raise AwayError("the links were replaced while they were read")
-        return await asyncio.to_thread(_followed, NOTHING, [_unzipped(found[0])]), found[1]
+        return await asyncio.to_thread(_followed, NOTHING, [decompressed(found[0], MOST_LINKS)]), found[1]
 
     async def batch(self, now: float, *, epoch: bool) -> Batch:
         """Return what the linker has to be told. Raises AwayError, also where another replica links by now."""
@@ -140,12 +142,16 @@ class TenantLinking:
 
     async def _kept(self) -> State:
         """Return the state of the links in force: as Redis has it, or as it is known here, or as the links tell it."""
-        found = await self._shared.whole(STATE)
+        try:
+            found = await self._shared.whole(STATE)
+        except ValueError as error:
+            self._log("linker_state_damaged", tenant=self.limiter.tenant.name, error=str(error))
+            found = (b"", 0)
         if found is None and self.seat.version:
             raise AwayError("the linker's state was replaced while it was read")
-        if found is not None:
+        if found is not None and found[0]:
             try:
-                return _states.decode(await asyncio.to_thread(_unzipped, found[0]))
+                return _states.decode(await asyncio.to_thread(decompressed, found[0], MOST_LINKS))
             except ValueError as error:
                 self._log("linker_state_damaged", tenant=self.limiter.tenant.name, error=str(error))
         if self._version and self._version == self._state[0]:
@@ -167,24 +173,14 @@ class TenantLinking:
         state = State(answer.book, answer.ledger, read)
         async with self._changing:
             before = self._version if self.seat.version else 0
+            if self.seat.version and self.seat.version == self._damaged:
+                before = self._damaged  # links that nobody can read are replaced like others
             step = await asyncio.to_thread(_step, self.limiter.links if before else NOTHING, links, state)
             version = await self._shared.put(Seat(self.linking), before, step)
             if version:
                 self.limiter.links, self._version, self._state = links, version, (version, state)
                 self.seat = self.seat._replace(version=version)
         return version > 0
-
-
-def _unzipped(data: bytes) -> bytes:
-    """Raises ValueError."""
-    try:
-        return zstandard.ZstdDecompressor().decompress(data)
-    except zstandard.ZstdError as error:
-        raise ValueError("this was not compressed by a replica") from error
-
-
-def _zipped(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=1).compress(data)
 
 
 def _followed(links: Links, steps: list[bytes]) -> Links:
@@ -194,6 +190,6 @@ def _followed(links: Links, steps: list[bytes]) -> Links:
 
 
 def _step(before: Links, links: Links, state: State) -> Step:
-    whole = _zipped(encode(difference(NOTHING, links)))
-    data = _zipped(msgspec.msgpack.encode(state))
+    whole = compressed(encode(difference(NOTHING, links)))
+    data = compressed(msgspec.msgpack.encode(state))
     return Step(whole, encode(difference(before, links)), data, state.cursor.notes, state.cursor.orders)

@@ -8,10 +8,14 @@ arrays that grow at their end; those that an older version kept in Redis are map
 from collections.abc import Sequence
 from typing import Any, get_args, get_type_hints
 
+import msgspec
 from msgspec import Struct, structs
 
+from reputation.events import wire_type
 from reputation.facts import NOTHING, Facts
 
+DAMAGED = (msgspec.DecodeError, TypeError, AttributeError, ValueError)
+"""What reading damaged facts may raise."""
 FIRST = ("created_at", "plan", "verified", "organisation", "payment", "keys", "external")
 LATER = tuple(name for name in Facts.__struct_fields__ if name not in FIRST)
 
@@ -34,11 +38,13 @@ def facts_out(facts: Facts) -> list[Any]:
 
 
 def facts_in(kept: Sequence[Any]) -> Facts:
-    """Read facts back; those that only a newer version knows are left. Raises TypeError for what is damaged."""
+    """Read facts back; those that only a newer version knows are left. Raises one of DAMAGED for what is no facts."""
     named = dict(zip(FIRST, kept, strict=False))
     if len(kept) > len(FIRST):
         named.update({name: value for name, value in kept[len(FIRST)].items() if name in LATER})
-    return Facts(**{name: _in(NESTED.get(name), value) for name, value in named.items()})
+    return msgspec.convert(
+        {name: _in(NESTED.get(name), value) for name, value in named.items()}, Facts, dec_hook=wire_type
+    )
 
 
 def _out(value: Any) -> Any:
@@ -46,13 +52,6 @@ def _out(value: Any) -> Any:
 
 
 def _in(nested: type[Struct] | None, value: Any) -> Any:
-    if nested is None or value is None:
-        return _tupled(value)
-    if isinstance(value, dict):
-        return nested(**value)
-    return nested(*value[: len(nested.__struct_fields__)])
-
-
-def _tupled(value: Any) -> Any:
-    """Msgpack has one kind of array; facts are hashed, so theirs are tuples."""
-    return tuple([_tupled(one) for one in value]) if isinstance(value, list | tuple) else value
+    if nested is None or not isinstance(value, list | tuple):
+        return value
+    return dict(zip(nested.__struct_fields__, value, strict=False))

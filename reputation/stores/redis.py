@@ -11,14 +11,22 @@ from typing import Any
 
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
+from reputation.stores.redis_damage import Damage
+from reputation.stores.redis_eviction import eviction_of
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import EVERY, RECORD, Heard, Pulse
 from reputation.stores.redis_records import RedisRecords
 from reputation.stores.redis_server import AwayError, RedisServer, connect
 from reputation.stores.transactions import Committed, Transaction
 
+EVICTION_MEND = "set maxmemory-policy noeviction; this server forgets who is in debt when its memory is full"
+LOOKS = 600
+"""Turns for each look at what the server's settings are."""
 BEATS = 5
 """Turns for each pulse: a breaker may probe ten times a second."""
+
+MOST_DAMAGED = 100
+"""Keys found damaged by scripts that are named at a time."""
 
 Turn = Callable[[], Awaitable[None]]
 
@@ -30,7 +38,8 @@ class RedisStore:
     """
 
     def __init__(self, place: str, make: Callable[[], TenantState], log: Any, clock: Callable[[], float]) -> None:
-        self.server = RedisServer(connect(place))
+        self.damage = Damage(log)
+        self.server = RedisServer(connect(place), self.damage.note)
         self.records = RedisRecords(self.server, self.pulse)
         self.log = log
         self.clock = clock
@@ -39,7 +48,9 @@ class RedisStore:
         self._states: list[TenantState] = []
         self._pulses: dict[str, Pulse] = {}
         self._listeners: dict[str, Heard] = {}
+        self.eviction = ""  # the policy by which Redis may forget debts, if it has one
         self._silent = False
+        self._unlooked = True
 
     @property
     def degraded(self) -> bool:
@@ -89,6 +100,8 @@ class RedisStore:
         while True:
             if beats % BEATS == 0:
                 await asyncio.gather(*[self._beat(name) for name in [*self._pulses]])
+                if not self._silent and (self._unlooked or beats % LOOKS == 0):
+                    await self._look_at_eviction()
             beats += 1
             for turn in self.turns:
                 await turn()
@@ -97,12 +110,31 @@ class RedisStore:
     async def _beat(self, tenant: str) -> None:
         try:
             await self._pulses[tenant].beat()
+            for key in await self.server.ask("SPOP", Names(tenant).single("damaged"), MOST_DAMAGED):
+                self.damage.note(key)
         except AwayError as away:
             if not self._silent:
                 self.log.warning("redis_away", tenant=tenant, error=str(away))
             self._silent = True
         else:
+            self._unlooked = self._unlooked or self._silent
             self._silent = False
+
+    async def _look_at_eviction(self) -> None:
+        """Say whether the server may forget; asked at the start, when it is back, and now and again."""
+        try:
+            found = await eviction_of(self.server)
+        except AwayError:
+            return
+        if found is None and self._unlooked:
+            self.log.warning("state_eviction_unknown", detail="neither INFO nor CONFIG GET is allowed to this user")
+        self._unlooked, before, self.eviction = False, self.eviction, found or ""
+        if self.eviction and self.eviction != before:
+            self.log.error(
+                "state_evicts", policy=found, mend="set maxmemory-policy noeviction: it forgets who is in debt"
+            )
+        elif before and not self.eviction:
+            self.log.info("state_keeps")
 
     async def close(self) -> None:
         await self.server.aclose()

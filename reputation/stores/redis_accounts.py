@@ -116,15 +116,15 @@ class Accounts:
                 self.looked_up.forget(key)
             raise
         for name, of_name in zip(names, found, strict=False):
-            self._take_newer(kept(name, of_name), sent[name])
+            self._take_newer(kept(name, of_name, self._server.damaged), sent[name])
         for digest, (owner, *of_owner) in zip(digests, found[len(names) :], strict=True):
             if owner is None:
                 self._take_in(digest)
             else:
-                name = owner.decode("utf-8", "surrogatepass")
+                name = owner.decode("utf-8", "replace")
                 before = self.looked_up.number(name)
                 self.looked_up.add(name)
-                self._take_newer(kept(name, of_owner), before)
+                self._take_newer(kept(name, of_owner, self._server.damaged), before)
 
     def _take_newer(self, found: Kept, sent: int) -> None:
         """Take an answer in, unless a newer one came first; `sent`: the number of the copy when it was asked for.
@@ -151,7 +151,7 @@ class Accounts:
         """Read an account as it is now, whatever was copied, and take it in. Raises AwayError."""
         sent = self.looked_up.number(name)
         (found,) = await self._read([self._owners, self._names.of("a", name)], [], SLOW)
-        account = kept(name, found)
+        account = kept(name, found, self._server.damaged)
         self._take_newer(account, sent)
         return account
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from reputation.bucket import spend
 from reputation.charges import Ask, Charge, Group, Taken, TakenAll, take_all, take_first
 from reputation.stores.redis_names import Names
+from reputation.stores.redis_server import AwayError
 
 SERVER_CLOCK = -1.0
 CLASH = -1000  # as in the script
@@ -24,6 +25,7 @@ SLACK = 60.0
 Wire = list[object]
 Owed = tuple[Charge, float]
 """A bucket, and what is to be charged to it."""
+UNREADABLE = (msgspec.DecodeError, IndexError, ValueError)
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[float]).decode
 
@@ -146,11 +148,15 @@ class Batch:
         """Follow the script: put its buckets in the place of this process's copies, and do what it did to them.
 
         Both do the same arithmetic (a test holds them to it), so what remains and how long to wait come out as they
-        would of an embedded take, and the copies are what the replica goes on with when Redis is away.
+        would of an embedded take, and the copies are what the replica goes on with when Redis is away. Raises AwayError
+        for an answer that is none.
         """
-        answer, rows = Answer(packed), iter(self._charges)
-        self.clock = answer.clock
-        return [self._came(ask, answer, rows) for ask in self.asks]
+        try:
+            answer, rows = Answer(packed), iter(self._charges)
+            self.clock = answer.clock
+            return [self._came(ask, answer, rows) for ask in self.asks]
+        except UNREADABLE as error:
+            raise AwayError("the answer to a batch could not be read") from error
 
     def _came(
         self, ask: Ask | Group | Settling, answer: Answer, rows: Iterator[Sequence[Charge]]
@@ -175,7 +181,16 @@ class Batch:
         return _followed(ask, granted, self.clock)
 
     def paid(self, packed: bytes) -> list[Owed]:
-        """What each ask that was granted took, as amounts to give back; for a batch that was given up."""
+        """What each ask that was granted took, as amounts to give back; for a batch that was given up.
+
+        Nothing, where its answer cannot be read.
+        """
+        try:
+            return self._paid(packed)
+        except UNREADABLE:
+            return []
+
+    def _paid(self, packed: bytes) -> list[Owed]:
         answer, rows, found = Answer(packed), iter(self._charges), list[Owed]()
         for several in self.asks:
             if isinstance(several, Settling):

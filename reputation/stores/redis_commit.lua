@@ -9,26 +9,28 @@
 -- kept}, {'taken', place of the key}, {'stale', place of the document}. What is kept: {number, facts, against, in favour}.
 
 local SIZE = 16  -- bytes of a keyed hash
+local MOST_KEYS = 100000
 
 local name, expected, what, digests = ARGV[1], ARGV[5], ARGV[6], ARGV[8]
 
 local function kept()
   local found = redis.call('HMGET', KEYS[1], 'n', 'f', 'm', 'g')
-  return {tonumber(found[1] or 0), found[2], found[3], found[4]}
+  return {whole_of(found[1]), found[2], whole_of(found[3]), whole_of(found[4])}
 end
 
 if name ~= '' then
-  if expected ~= '-1' and (redis.call('HGET', KEYS[1], 'n') or '0') ~= expected then return {'moved', kept()} end
+  if expected ~= '-1' and whole_of(redis.call('HGET', KEYS[1], 'n')) ~= tonumber(expected) then return {'moved', kept()} end
   for i = 1, #digests, SIZE do
     local owner = redis.call('HGET', KEYS[2], digests:sub(i, i + SIZE - 1))
-    if owner and cmsgpack.unpack(owner)[1] ~= name then return {'taken', (i - 1) / SIZE} end
+    local owned_by = owner and cmsgpack.unpack(owner)[1]
+    if type(owned_by) == 'string' and owned_by ~= name then return {'taken', (i - 1) / SIZE} end
   end
 end
 local versions = {}
 for i = 11, #ARGV, 5 do
   local place = (i - 11) / 5
   local found = redis.call('HGET', KEYS[5 + place], ARGV[i])
-  local version = found and struct.unpack('<d', found) or 0
+  local version = version_of(found)
   local wanted = tonumber(ARGV[i + 1])
   if wanted >= 0 and wanted ~= version then return {'stale', place} end
   versions[place + 1] = version
@@ -51,6 +53,10 @@ if name == '' then return {'done', {0, false, false, false}, versions} end
 
 if what ~= 'keep' then
   local keys = redis.call('HGET', KEYS[1], 'k') or ''
+  if #keys % SIZE > 0 or #keys > MOST_KEYS * SIZE then
+    damage(KEYS[1])
+    keys = ''
+  end
   if what == 'forget' or keys ~= digests then
     for i = 1, #keys, SIZE do
       local digest = keys:sub(i, i + SIZE - 1)
@@ -72,7 +78,7 @@ end
 for place, field in ipairs({'m', 'g'}) do
   local more = tonumber(ARGV[8 + place])
   if more > 0 then
-    local marks = tonumber(redis.call('HGET', KEYS[1], field) or 0) + more
+    local marks = whole_of(redis.call('HGET', KEYS[1], field)) + more
     redis.call('HSET', KEYS[1], field, math.min(marks, tonumber(ARGV[4])))
   end
 end

@@ -1,7 +1,7 @@
 """Transactions carried out in Redis, each by one script: facts by compare-and-set, marks and documents with them."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from reputation.errors import Conflict, Unavailable
 from reputation.facts import Facts
 from reputation.history import DAY
-from reputation.stores.kept_facts import facts_in, facts_out
+from reputation.stores.kept_facts import DAMAGED, facts_in, facts_out
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import ACCOUNT, RECORD, Pulse
 from reputation.stores.redis_server import RedisServer, Script
@@ -34,11 +34,15 @@ class Kept(NamedTuple):
     told: Told
 
 
-def kept(name: str, found: Sequence[Any]) -> Kept:
-    """Read what a script answers of an account."""
-    number, facts, against, in_favour = found
-    pushed = None if facts is None else facts_in(_decode(facts))
-    return Kept(name, int(number), Told(pushed, int(against or 0), int(in_favour or 0)))
+def kept(name: str, found: Sequence[Any], damaged: Callable[[bytes], None]) -> Kept:
+    """Read what a script answers of an account. Facts that cannot be read are left out, and `damaged` hears of them."""
+    number, packed, *marks = found
+    try:
+        facts = None if packed is None else facts_in(_decode(packed))
+    except DAMAGED:
+        facts = None
+        damaged(ACCOUNT + name.encode("utf-8", "surrogatepass"))
+    return Kept(name, int(number), Told(facts, *[int(many or 0) for many in marks]))
 
 
 class RedisCommits:
@@ -62,7 +66,7 @@ class RedisCommits:
                 raise Conflict(TAKEN, f"/keys/{int(answer[0])}")
             if kind == b"stale":
                 raise Stale(int(answer[0]))
-            found = kept(asked.account, answer[0])
+            found = kept(asked.account, answer[0], self._server.damaged)
             if kind == b"done":
                 return Committed(known.told, found.told, tuple([int(version) for version in answer[1]])), found
             known = found

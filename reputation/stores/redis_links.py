@@ -17,6 +17,8 @@ KEPT = 30 * 86_400
 UNUSED = 600
 """Seconds until parts are gone that were sent but never put in force."""
 PART = 1024 * 1024
+DIGITS = 4
+"""Longest number of parts, in digits: 10 GB of links."""
 MOST_DELTA = 1024 * 1024
 """Bytes of a step; who follows a larger one reads the links whole."""
 SEAT, PUT = Script("redis_seat.lua"), Script("redis_links.lua")
@@ -88,27 +90,34 @@ class SharedLinks:
         """
         found, version = [], after
         for id_, fields in await self._server.ask("XRANGE", self._deltas, f"{after + 1}-0", b"+"):
-            if int(fields[b"before"]) != version or not fields[b"delta"]:
+            before, delta = fields.get(b"before"), fields.get(b"delta")
+            if before != b"%d" % version or not delta:
                 break
-            found.append(fields[b"delta"])
+            found.append(delta)
             version = int(id_.partition(b"-")[0])
         return found, version
 
     async def whole(self, kind: bytes) -> tuple[bytes, int] | None:
         """Return LINKS or STATE whole, and their version; None if there are none, or they were replaced meanwhile.
 
-        Raises AwayError.
+        Raises AwayError, and ValueError where parts of links that are in force are not there.
         """
         meta = await self._server.ask("HGETALL", self._links)
         keys = self._parts(meta, kind)
         parts = [await self._server.ask("GET", key) for key in keys]
-        if not keys or None in parts:
-            return None
-        return b"".join(parts), int(meta[b"version"])
+        if keys and None not in parts:
+            return b"".join(parts), int(meta[b"version"])
+        if meta.get(b"version") is not None and await self._server.ask("HGETALL", self._links) == meta:
+            self._server.damaged(self._links)
+            raise ValueError("parts of these links are not there")
+        return None
 
     def _parts(self, meta: dict[bytes, bytes], kind: bytes) -> list[bytes]:
-        name = meta.get(b"name", b"").decode()
-        return [self._part(name, kind, number) for number in range(int(meta.get(kind, 0)))]
+        """Keys of the parts that the links in force have; none where that cannot be read."""
+        count, name = meta.get(kind, b"0"), meta.get(b"name", b"")
+        if not count.isdigit() or len(count) > DIGITS or not name.isalnum():
+            return []
+        return [self._part(name.decode(), kind, number) for number in range(int(count))]
 
     def _part(self, name: str, kind: bytes, number: int) -> bytes:
         return self._names.of(f"{kind.decode()}-part", name, number)

@@ -11,7 +11,15 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.17g', no
 redis.call('EXPIRE', KEYS[1], 3600)
 
 local clock = redis.call('HMGET', KEYS[3], 'number', 'floor')
-local answer = {redis.call('ZCARD', KEYS[1]), tonumber(clock[1] or 0), tonumber(clock[2] or 0)}
+local number, floor = tonumber(clock[1] or 0), tonumber(clock[2] or 0)
+local function is_whole(value) return value and value >= 0 and value < 2 ^ 53 and value == math.floor(value) end
+if not is_whole(number) or not is_whole(floor) or floor > number then -- everybody reads everything anew
+  damage(KEYS[3])
+  redis.call('DEL', KEYS[3])
+  number, floor = 0, 0
+end
+if redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. string.format('%.17g', number), '+inf') > 0 then damage(KEYS[2]) end
+local answer = {redis.call('ZCARD', KEYS[1]), number, floor}
 local changed = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[3], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[4])
 for _, part in ipairs(changed) do answer[#answer + 1] = part end
 if #changed > 0 then answer[2] = tonumber(changed[#changed]) end

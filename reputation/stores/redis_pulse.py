@@ -33,6 +33,13 @@ class Pulse:
         self._live = names.single("replicas")
         self._known: int | None = None
 
+    def _tell(self, what: bytes, number: int) -> None:
+        """Tell of one change; one that names nothing of ours is left out."""
+        try:
+            self._heard(what, number)
+        except UnicodeDecodeError:
+            self._server.damaged(self.keys[0])
+
     async def beat(self) -> None:
         """Say that this replica lives, and hear what changed. Raises AwayError."""
         live, number, floor, *changed = await self._server.run(
@@ -44,4 +51,4 @@ class Pulse:
             self._heard(None, 0)
             return
         for what, at in zip(changed[::2], changed[1::2], strict=True):
-            self._heard(what, int(at))
+            self._tell(what, int(float(at)))

@@ -1,5 +1,6 @@
 """Documents that people made, in Redis: a hash for each kind, and a note of each change for the other replicas."""
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -32,11 +33,12 @@ class RedisRecords:
 
     async def get(self, tenant: str, kind: str, record: str) -> Record | None:
         kept = await self._ask("HGET", self._key(tenant, kind), record.encode())
-        return None if kept is None else _record(record, kept)
+        return None if kept is None else self._record(tenant, kind, record.encode(), kept)
 
     async def all(self, tenant: str, kind: str) -> list[Record]:
         found = await self._ask("HGETALL", self._key(tenant, kind))
-        return sorted((_record(name.decode(), kept) for name, kept in found.items()), key=lambda record: record.id)
+        read = [self._record(tenant, kind, name, kept) for name, kept in found.items()]
+        return sorted((record for record in read if record is not None), key=lambda record: record.id)
 
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
         return (await self.commit(tenant, Transaction(documents=(Document(kind, record, None),)))).versions[0] > 0
@@ -74,12 +76,16 @@ class RedisRecords:
         for kind in dict.fromkeys(document.kind for document, version in changed if version):
             self.tell(tenant, kind)
 
+    def _record(self, tenant: str, kind: str, name: bytes, kept: bytes) -> Record | None:
+        """Read a document; one that is none is as if it were not there."""
+        try:
+            return Record(name.decode("utf-8", "surrogatepass"), int(HEAD.unpack_from(kept)[0]), kept[HEAD.size :])
+        except (struct.error, ValueError, OverflowError):
+            self._server.damaged(self._key(tenant, kind) + b" " + name)
+            return None
+
     async def _ask(self, *command: str | bytes) -> Any:
         try:
             return await self._server.ask(*command)
         except AwayError:
             raise Unavailable(AWAY) from None
-
-
-def _record(name: str, kept: bytes) -> Record:
-    return Record(name, int(HEAD.unpack_from(kept)[0]), kept[HEAD.size :])

@@ -29,6 +29,8 @@ SLOW = 2.0
 """Seconds for whatever no check waits for."""
 LAST_LOOKS = 4
 """Turns of the loop until what had come is read, parsed and handed on."""
+WRONG_TYPE = "WRONGTYPE"
+"""How Redis begins its answer about a key of another type."""
 PORT, SENTINEL_PORT = 6379, 26379
 OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "ssl_ca_certs": str,
@@ -46,19 +48,23 @@ class AwayError(Exception):
     """Redis did not answer as it should. What was asked may have been done all the same."""
 
 
+SOUND = "redis_sound.lua"
+
+
 class Script:
     """A script and its name; of several files the first ones have what the last one calls."""
 
     def __init__(self, *names: str) -> None:
-        self.text = b"\n".join(Path(__file__).with_name(name).read_bytes() for name in names)
+        self.text = b"\n".join(Path(__file__).with_name(name).read_bytes() for name in (SOUND, *names))
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
 
 
 class RedisServer:
-    """One client for a whole sidecar."""
+    """One client for a whole sidecar. damaged: hears the key of a value that could not be read."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, damaged: Callable[[bytes], None] = lambda _: None) -> None:
         self.client = client
+        self.damaged = damaged
 
     async def run(self, script: Script, keys: Sequence[bytes], *args: bytes | float, within: float = SLOW) -> Any:
         """Run a script; one that the server does not know (a restart, a failover) is sent whole. Raises AwayError."""
@@ -71,11 +77,33 @@ class RedisServer:
             return await self.client.execute_command("EVAL", script.text, len(keys), *keys, *args)
 
     async def ask(self, *command: bytes | str | float, within: float = SLOW) -> Any:
-        """Carry out one command. Raises AwayError."""
+        """Carry out one command on a key of ours; one of another type is dropped, as scripts do. Raises AwayError."""
+        try:
+            return await _in_time(self.client.execute_command(*command), within)
+        except AwayError as away:
+            if not str(away.__cause__).startswith(WRONG_TYPE):
+                raise
+        key = command[1]
+        self.damaged(key if isinstance(key, bytes) else str(key).encode())
+        await _in_time(self.client.execute_command("DEL", key), within)
         return await _in_time(self.client.execute_command(*command), within)
+
+    async def ask_all(self, *command: str) -> list[Any]:
+        """Carry out one command on every node that takes writes. Raises AwayError."""
+        client: Any = self.client
+        if not isinstance(client, RedisCluster):
+            return [await _in_time(client.execute_command(*command), SLOW)]
+        await _in_time(_known(client), SLOW)
+        nodes = client.get_primaries()
+        return [await _in_time(client.execute_command(*command, target_nodes=node), SLOW) for node in nodes]
 
     async def aclose(self) -> None:
         await self.client.aclose()
+
+
+async def _known(cluster: RedisCluster) -> None:
+    """Have a client find the nodes, if it has not yet."""
+    await cluster.initialize()
 
 
 async def _in_time(work: Coroutine[Any, Any, Any], within: float) -> Any:

@@ -53,9 +53,16 @@ class Stream:
         milliseconds, _, number = after.partition(b"-")
         first = b"%b-%d" % (milliseconds, int(number) + 1)  # a range without its first is Redis 6.2's
         found = await self._server.ask("XRANGE", self.key, first, b"+", "COUNT", AT_ONCE)
-        return [_entry(id_, fields) for id_, fields in found]
+        return [self._entry(id_, fields) for id_, fields in found]
 
-
-def _entry(id_: bytes, fields: dict[bytes, bytes]) -> Entry:
-    notes = int(fields[b"notes"])
-    return Entry(id_, int(fields[b"upto"]) - notes, notes, fields[b"data"])
+    def _entry(self, id_: bytes, fields: dict[bytes, bytes] | None) -> Entry:
+        """Read an entry; one that no replica appended has nothing in it, and is read past."""
+        try:
+            found = fields or {}
+            notes, upto = int(found[b"notes"]), int(found[b"upto"])
+            if 0 <= notes <= upto:
+                return Entry(id_, upto - notes, notes, found[b"data"])
+        except (KeyError, ValueError):
+            pass
+        self._server.damaged(self.key)
+        return Entry(id_, 0, 0, b"")

@@ -17,12 +17,16 @@ local LONGEST = 30 * 86400  -- of a bucket that never fills, in seconds
 local RECEIPT = 3600 * 1000
 local ONCE = 60 * 1000
 local CLASH = -1000
+local WHOLE = 2 ^ 53  -- every whole number below is exact
+local MOST, LATEST = 1e15, 1e11
 
 -- the same batch again, because its answer was lost on the way: it is told, not carried out
 local last = redis.call('GETRANGE', KEYS[1], 0, 7)
-if #last == 8 then
-  local done = struct.unpack('<d', last)
-  if done >= number then
+if #last > 0 then
+  local done = #last == 8 and struct.unpack('<d', last) or -1
+  if done ~= math.floor(done) or done < 0 or done > WHOLE then
+    damage(KEYS[1])
+  elseif done >= number then
     return done == number and redis.call('GETRANGE', KEYS[1], 8, -1) or redis.error_reply('STALE a later batch came first')
   end
 end
@@ -63,14 +67,25 @@ local function refund(bucket, amount)
   put(bucket, least(settled(bucket) + amount, bucket.burst))
 end
 
+-- A bucket that cannot be read is empty: nobody may gain by damage. NaN fails each comparison.
+local function read(key, value)
+  if value and #value == 32 then
+    local tokens, at, rate, burst = struct.unpack('<dddd', value)
+    if tokens <= burst and tokens > -MOST and at >= 0 and at < LATEST and rate >= 0 and rate < MOST and burst < MOST and burst > 1e-9 then
+      return {tokens = tokens, at = at, rate = rate, burst = burst}
+    end
+  end
+  damage(key)
+  return {tokens = 0, at = now, rate = 0, burst = 0, changed = true}
+end
+
 -- a bucket that is kept, or nil: nobody drew on it for as long as it takes to fill
 local function kept(key)
   local bucket = buckets[key]
   if bucket == nil then
     local value = redis.call('GET', key)
-    if not value then return nil end
-    local tokens, at, rate, burst = struct.unpack('<dddd', value)
-    bucket = {tokens = tokens, at = at, rate = rate, burst = burst}
+    if not value and not broken[key] then return nil end
+    bucket = read(key, value)
     buckets[key] = bucket
   end
   return bucket
@@ -93,11 +108,16 @@ local function settle(key, used, debt)
   local value = redis.call('GET', key)
   if not value then return -1 end
   local found = cmsgpack.unpack(value)
-  if found[1] >= 0 then return found[1] end
   local amount = found[2]
+  if type(found[1]) ~= 'number' or type(amount) ~= 'number' then
+    damage(key)
+    redis.call('DEL', key)
+    return -1
+  end
+  if found[1] >= 0 then return found[1] end
   found[1] = debt and used or least(used, amount)
   for i = 3, #found do
-    local bucket = kept(found[i])
+    local bucket = type(found[i]) == 'string' and kept(found[i])
     if bucket then refund(bucket, amount - found[1]) end
   end
   redis.call('SET', key, cmsgpack.pack({found[1], amount}), 'KEEPTTL')
@@ -139,6 +159,10 @@ local function repeated(ask)
   local value = ask[10] > 0 and redis.call('GET', KEYS[ask[10] + 1])
   if not value then return nil end
   local first = cmsgpack.unpack(value)
+  if not ask[3][first[1]] or type(first[2]) ~= 'string' then
+    damage(KEYS[ask[10] + 1])
+    return nil
+  end
   return first[2] == ask[11] and -first[1] or CLASH
 end
 

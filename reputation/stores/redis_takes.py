@@ -83,7 +83,11 @@ class Takes:
             kept = await self._server.ask("GET", name, within=self._within)
         except AwayError:
             return None
-        return None if kept is None else _kept_once(kept)[2]
+        try:
+            return None if kept is None else _kept_once(kept)[2]
+        except msgspec.DecodeError:
+            self._server.damaged(name)
+            return None
 
     def settle(self, settling: Settling) -> "asyncio.Future[Came | None]":
         """Settle holds and leases, likewise."""
@@ -115,12 +119,11 @@ class Takes:
         for ask, _, once in items:
             batch.add(ask, once=once)
         try:
-            answer = await self._call(lane, batch)
+            taken = batch.read(await self._call(lane, batch))
         except AwayError as away:
             self._give_up(lane, batch, items, str(away))
             return
         self._free.append(lane)
-        taken = batch.read(answer)
         self.ahead = batch.clock - now
         for (_, future, _), came in zip(items, taken, strict=True):
             if not future.done():

@@ -1,7 +1,6 @@
 """The script in Redis and the embedded take are one and the same arithmetic, to the last digit."""
 
 import random
-from pathlib import Path
 
 import pytest
 from redis_process import RedisServer
@@ -9,11 +8,11 @@ from redis_process import RedisServer
 from reputation.bucket import Bucket, Limit, change_limit, full
 from reputation.charges import Ask, Charge, Group, TakenAll, take, take_group
 from reputation.reservations import Ahead, Reserve, Settlement
-from reputation.stores import redis_asks
 from reputation.stores.redis_asks import Batch
 from reputation.stores.redis_names import Names
+from reputation.stores.redis_server import Script
 
-SCRIPT = Path(redis_asks.__file__).with_name("redis_take.lua").read_text()
+SCRIPT = Script("redis_take.lua").text
 NOW = 1_790_812_800.0
 OPERATIONS = 100_000
 FOREVER = 1e9

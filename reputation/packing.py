@@ -1,0 +1,17 @@
+"""Compressed bytes of other replicas: unpacked within a bound, whatever they say of themselves."""
+
+import zstandard
+
+
+def decompressed(data: bytes, most: int) -> bytes:
+    """Return what was compressed. Raises ValueError for what was not, or for more than `most` bytes."""
+    try:
+        if zstandard.frame_content_size(data) > most:
+            raise ValueError(f"this unpacks to more than {most:,} bytes")
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=most)
+    except zstandard.ZstdError as error:
+        raise ValueError("this was not compressed by a replica") from error
+
+
+def compressed(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=1).compress(data)

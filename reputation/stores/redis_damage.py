@@ -1,0 +1,26 @@
+"""What could not be read in shared state: left out, counted, and named in the log as far as there is room."""
+
+from typing import Any
+
+MOST_NAMED = 20
+"""Names in the log of one process; the counter goes on."""
+LONGEST = 200
+
+
+class Damage:
+    """Notes damage of every tenant. `count`: values that were left out."""
+
+    def __init__(self, log: Any) -> None:
+        self.count = 0
+        self._log = log
+        self._named: set[bytes] = set()
+
+    def note(self, what: bytes) -> None:
+        """Count a value that could not be read; `what` is its key, which is named once."""
+        self.count += 1
+        if what in self._named or len(self._named) >= MOST_NAMED:
+            return
+        self._named.add(what)
+        self._log.error(
+            "state_damaged", key=what[:LONGEST].decode("utf-8", "replace"), instead="as if it were not there"
+        )
