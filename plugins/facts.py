@@ -8,9 +8,12 @@ import msgspec
 from reputation.events import Organisation, Payment, Request, Seconds, wire_type
 from reputation.gateway import MEMBERS
 
-from .lines import Lines, named, only, short_key
+from .lines import Lines, named, only, short_id, short_key
 
-READERS: Mapping[str, Callable[[str], Any]] = {"account.key": short_key}
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "account.id": lambda raw: short_id(raw, "account.id"),
+    "account.key": short_key,
+}
 
 
 def value_of(member: str, raw: str) -> Any:

@@ -6,79 +6,34 @@ the gateway might read the other one; every shipped gateway configuration stops 
 or not.
 """
 
-import base64
-import binascii
 import socket
 
-from reputation.events import Account, Call, Client, Request
+from reputation.events import Call, Client, Request
 from reputation.gateway import GatewaySettings, HttpMessage
 
 from .facts import with_facts
-from .lines import LONGEST_KEY, Lines, first, named, only, short_key, text
+from .keys import account
+from .lines import BLANKS, LONGEST_KEY, Lines, first, named, text
 
 LONGEST_TEXT = 1024
+NO_ADDRESS = "unknown"  # RFC 7239's word; all requests that it stands in share one allowance for unknown keys
 NOT_MEASURED = ("", "-")  # what gateways write for a value that they do not have
 
 
-def basic_key(credentials: str) -> str:
-    """`user:password` as it was encoded; the user alone where the password is empty, as API keys are sent."""
-    try:
-        user, _, password = text(base64.b64decode(credentials, validate=True)).partition(":")
-    except (binascii.Error, ValueError):  # ValueError: not ASCII
-        return credentials
-    return f"{user}:{password}" if password else user
-
-
-def authorization_key(value: str) -> str:
-    """The part of Authorization that is the key.
-
-    `Bearer KEY` and any other `Scheme KEY`: KEY. `Basic`: see basic_key. A bare `KEY`, or a scheme with
-    parameters: the whole value.
-    """
-    scheme, _, rest = value.partition(" ")
-    credentials = rest.strip()
-    if scheme.lower() == "basic":
-        return basic_key(single("authorization", credentials))
-    if scheme.lower() == "bearer":
-        return single("authorization", credentials) or value
-    return credentials if credentials and not set(" ,") & set(credentials) else value
-
-
-def single(header: str, key: str) -> str:
-    """The key, unless it is several: proxies join the lines of one header with commas; no key has one."""
-    if "," in key:
-        raise ValueError(f"more than one {header} header")
-    return key
-
-
-def api_key(lines: Lines) -> str | None:
-    """The key in Authorization, else in X-Api-Key.
-
-    ValueError if either holds more than one, or if they hold two: the API might read the other one, and a client
-    could so choose whose limit it uses.
-    """
-    authorization = only(lines, b"authorization")
-    separate = single("x-api-key", only(lines, b"x-api-key"))
-    key = authorization_key(authorization) if authorization else separate
-    if separate and key != separate:
-        raise ValueError("Authorization and X-Api-Key hold different keys")
-    return short_key(key)
-
-
-def account(lines: Lines, settings: GatewaySettings) -> Account:
-    """Who asks: the account that the configured header names, else the owner of the key."""
-    if settings.account_header is None:
-        return Account(key=api_key(lines))
-    return Account(id=short_key(only(lines, named(settings.account_header))))
-
-
 def address(value: str) -> str | None:
-    """An IP address in one of the forms that proxies write, with or without a port; None if it is none."""
-    bare = value.strip()
+    """An IP address in one of the forms that proxies write; None if it is none.
+
+    Taken off: blanks, one pair of double quotes, brackets, a port, an IPv6 zone.
+    """
+    bare = value.strip(BLANKS)
+    if len(bare) > 1 and bare[0] == bare[-1] == '"':
+        bare = bare[1:-1]
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]
     elif bare.count(":") == 1:
         bare = bare.partition(":")[0]
+    if ":" in bare:
+        bare = bare.partition("%")[0]
     try:
         socket.inet_pton(socket.AF_INET6 if ":" in bare else socket.AF_INET, bare)
     except (OSError, ValueError):  # ValueError: not ASCII, or a NUL inside
@@ -107,6 +62,11 @@ def client_address(message: HttpMessage, trusted_hops: int) -> str | None:
     return address(hops[-min(trusted_hops, len(hops))]) if hops else None
 
 
+def unusable(lines: Lines, trusted_hops: int) -> str | None:
+    """What stands for the address where the gateway sent hops, but no address in the client's place."""
+    return NO_ADDRESS if trusted_hops and forwarded(lines) else None
+
+
 def fingerprint(lines: Lines, settings: GatewaySettings) -> str | None:
     """The JA4 in the header that configuration names; without one it would be the client's to choose."""
     if settings.ja4_header is None:
@@ -130,7 +90,7 @@ def check(message: HttpMessage, tenant: str, settings: GatewaySettings, target: 
         tenant=tenant,
         account=account(lines, settings),
         client=Client(
-            ip=client_address(message, settings.trusted_hops),
+            ip=client_address(message, settings.trusted_hops) or unusable(lines, settings.trusted_hops),
             ja4=fingerprint(lines, settings),
             user_agent=first(lines, b"user-agent")[:LONGEST_TEXT] or None,
         ),
@@ -138,6 +98,7 @@ def check(message: HttpMessage, tenant: str, settings: GatewaySettings, target: 
     )
     if settings.facts:
         request = with_facts(request, lines, settings.facts)
-    if (request.account.id, request.account.key, request.client.ip) == (None, None, None):
+    who = request.account
+    if (who.id or who.key or who.credentials) is None and request.client.ip in (None, NO_ADDRESS):
         raise ValueError("the gateway sent neither a key nor a client address (X-Forwarded-For)")
     return request

@@ -113,6 +113,8 @@ class TakenAll:
 
 def take_group(group: Group, ahead: Ahead, now: float) -> TakenAll:
     """Carry out a group on this process's own buckets; its asks may hold, and lease nothing."""
+    for settlement in [settlement for ask in group.asks for settlement in ask.settlements]:
+        ahead.leases.settle(settlement.id, settlement.used, now, debt=False)
     found = take_all(group, now)
     if found.passed:
         for ask, taken in zip(group.asks, found.taken, strict=True):

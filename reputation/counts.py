@@ -10,11 +10,12 @@ from reputation.events import Verdict
 
 
 class Counts:
-    """What one tenant's checks came to."""
+    """What one tenant's checks came to. jwts: checks whose key looked like a JSON Web Token."""
 
     def __init__(self) -> None:
         self.verdicts: Counter[tuple[str, str, str]] = Counter()
         self.stops: Counter[str] = Counter()
+        self.jwts = 0
 
     def add(self, verdict: Verdict) -> None:
         """Count a verdict, in shadow mode what it would have been, and for a throttle whose limit it was."""
@@ -29,13 +30,16 @@ def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
     labels = ["tenant", "mode", "tier", "decision"]
     verdicts = CounterMetricFamily("headcount_verdicts", "Verdicts; in shadow mode what they would be.", labels=labels)
     stops = CounterMetricFamily("headcount_throttled", "Throttles by the limit that bound.", labels=["tenant", "scope"])
+    jwts = CounterMetricFamily("headcount_jwt_keys", "Checks whose key looked like a JWT.", labels=["tenant"])
     for name, counts in tenants:
+        jwts.add_metric([name], counts.jwts)
         for (mode, tier, decision), n in sorted(counts.verdicts.items()):
             verdicts.add_metric([name, mode, tier, decision], n)
         for scope, n in sorted(counts.stops.items()):
             stops.add_metric([name, scope], n)
     yield verdicts
     yield stops
+    yield jwts
 
 
 def gauge(name: str, words: str, value: float) -> Metric:

@@ -65,6 +65,8 @@ class DecisionLog:
     def fields(self, request: Request, verdict: Verdict, now: float) -> dict[str, Any]:
         """Return a log line's members; identifiers as keyed hashes unless configured."""
         account = request.account.id or request.account.key
+        if account is None and request.account.credentials is not None:
+            account = request.account.credentials[0].key
         return {
             "at": round(now, 3),
             "tenant": verdict.tenant,

@@ -150,11 +150,34 @@ class Profile(Struct, frozen=True, gc=False, kw_only=True):
     signup: Signup | None = None
 
 
+RESERVED = ("ip:", "key:")
+"""What the names of accounts begin with that are made of an address or of a key's hash."""
+RESERVED_SAYS = "an account's id may not begin with ip: or key:, which Headcount gives to addresses and unknown keys"
+
+
+def is_reserved(name: str) -> bool:
+    """Whether an account's id would be one that Headcount makes itself."""
+    return name.startswith(RESERVED)
+
+
+class Credential(Struct, frozen=True, gc=False):
+    """One key that a client presented. full: `user:password`, looked up where `key`, its user, is nobody's."""
+
+    key: Text
+    full: Text | None = None
+
+
 class Account(Profile, frozen=True, gc=False):
-    """The member `account` of a check: whose it is, and facts that serve this check alone."""
+    """The member `account` of a check: whose it is, and facts that serve this check alone.
+
+    credentials: what a client presented where that is more than one plain key; never stored hashes. jwt: a key looked
+    like a JSON Web Token, which is another key after each refresh.
+    """
 
     id: Text | None = None
     key: Text | None = None
+    credentials: Annotated[tuple[Credential, ...], Meta(min_length=1, max_length=4)] | None = None
+    jwt: bool = False
 
 
 class Client(Struct, frozen=True, gc=False):

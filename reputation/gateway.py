@@ -83,6 +83,16 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[str, Meta(min_length=1, description="Header with the account's id; keys no longer count then.")]
         | None
     ) = None
+    key_header: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Header whose key counts, where it is there, in the place of Authorization and X-Api-Key.",
+            ),
+        ]
+        | None
+    ) = None
     ja4_header: (
         Annotated[str, Meta(min_length=1, description="Header with the client's JA4; none: not known.")] | None
     ) = None
@@ -101,12 +111,16 @@ PARTS: Mapping[str, type[Struct]] = {
 }
 
 
+READ_FROM_KEYS = frozenset({"account.credentials", "account.jwt"})
+"""Members that no header can be mapped to: they are what becomes of the headers that hold keys."""
+
+
 def _members() -> dict[str, Any]:
     return {
         f"{part}.{name}": kind
         for part, struct in PARTS.items()
         for name, kind in get_type_hints(struct, include_extras=True).items()
-        if f"{part}.{name}" not in PARTS
+        if f"{part}.{name}" not in {*PARTS, *READ_FROM_KEYS}
     }
 
 

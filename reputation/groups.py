@@ -1,11 +1,20 @@
 """One request in the names of several accounts: all of them pay for it, or none does."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from reputation.charges import Group, Taken, TakenAll, refused, take_group
-from reputation.events import Request, Verdict
-from reputation.limiter import Assessed, Limiter, NewId, TenantLimiter, ruled
+from msgspec import structs
+
+from reputation.charges import Ask, Group, Taken, TakenAll, refused, take_group
+from reputation.errors import Invalid
+from reputation.events import Decision, Request, Verdict
+from reputation.identity import check_id, presented
+
+if TYPE_CHECKING:
+    from reputation.limiter import Assessed, Limiter, NewId, TenantLimiter
+
+STRICTNESS = ("allow", "throttle", "challenge", "deny")
+ONE_ACCOUNT = "a request with an id names one account; these credentials name several"
 
 
 class Judged(NamedTuple):
@@ -15,34 +24,101 @@ class Judged(NamedTuple):
     noted: bool
 
 
-def check_all(limiter: Limiter, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged]:
+def ruled(assessed: "Assessed") -> Decision:
+    """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
+    rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
+    if assessed.allow is None:
+        if rule.decision != "allow":
+            return rule.decision
+        if cluster is not None and cluster.standing == "challenged" and not assessed.who.payer:
+            return "challenge"
+    return "allow"
+
+
+def check_all(limiter: "Limiter", requests: Sequence[Request], now: float, new_id: "NewId") -> list[Judged]:
     """Judge a request, in the name of each account of one tenant. Raises Invalid if one names nobody."""
     tenant = limiter.tenant(requests[0].tenant)
-    found = assess_all(tenant, requests, now)
+    return check_each(tenant, [each_account(tenant, request) for request in requests], now, new_id)
+
+
+def check_credentials(tenant: "TenantLimiter", request: Request, now: float, new_id: "NewId") -> Verdict:
+    """Judge a request by what its client presented. Raises Invalid."""
+    accounts = each_account(tenant, request)
+    if len(accounts) == 1:
+        return tenant.check_one(accounts[0], now, new_id)
+    (judged,) = check_each(tenant, [accounts], now, new_id)
+    return judged.verdict
+
+
+def each_account(tenant: "TenantLimiter", request: Request) -> list[Request]:
+    """Make a check of each account that a request's credentials may be judged as; only the first brings its leases.
+
+    Raises Invalid for a reserved id, and for a request with an id of its own that names several accounts: it could not
+    be found again under one of them.
+    """
+    account = request.account
+    check_id(account.id, "/account/id")
+    if account.credentials is None or account.id is not None:
+        return [request]
+    names = presented(account, tenant.state.owners, tenant.secret)
+    accounts = [structs.replace(account, id=name, key=None, credentials=None) for name in names]
+    if len(accounts) == 1:
+        return [structs.replace(request, account=accounts[0])]
+    if request.request.id is not None:
+        raise Invalid(ONE_ACCOUNT, "/request/id")
+    first, *others = [structs.replace(request, account=one, lease=False) for one in accounts]
+    return [first, *[structs.replace(other, leases=()) for other in others]]
+
+
+def check_each(
+    tenant: "TenantLimiter", accounts: Sequence[Sequence[Request]], now: float, new_id: "NewId"
+) -> list[Judged]:
+    """Judge a request on this process's own buckets; accounts: those that each of its checks may be judged as."""
+    found = assess_all(tenant, accounts, now)
     group = group_of(tenant, found, now, new_id)
     return conclude_all(tenant, found, group, take_group(group, tenant.leases.ahead, now))
 
 
-def assess_all(tenant: TenantLimiter, requests: Sequence[Request], now: float) -> list[Assessed]:
+def assess_all(tenant: "TenantLimiter", accounts: Sequence[Sequence[Request]], now: float) -> "list[list[Assessed]]":
     """Do what comes before the take; such requests have no id."""
-    return [tenant.assess_as(tenant.who(request, now), request, now) for request in requests]
+    return [[tenant.assess_as(tenant.who(one, now), one, now) for one in several] for several in accounts]
 
 
-def group_of(tenant: TenantLimiter, found: Sequence[Assessed], now: float, new_id: NewId) -> Group:
+def group_of(tenant: "TenantLimiter", found: "list[list[Assessed]]", now: float, new_id: "NewId") -> Group:
     """Say what the accounts take together: nothing if one of them is stopped by its tier or cluster."""
-    asks = [tenant.ask(one, new_id(now)) for one in found]
-    return Group(asks, stopped=any(ruled(one) != "allow" for one in found))
+    asks = [ask for several in found for ask in _asks(tenant, several, now, new_id)]
+    return Group(asks, stopped=any(ruled(one) != "allow" for several in found for one in several))
 
 
-def conclude_all(tenant: TenantLimiter, found: Sequence[Assessed], group: Group, taken: TakenAll) -> list[Judged]:
-    """Answer for each account; of a request that does not pass only what stops it is noted."""
+def _asks(tenant: "TenantLimiter", several: "list[Assessed]", now: float, new_id: "NewId") -> Iterator[Ask]:
+    """Say what each account of one check takes; what it shares with another, such as the address, is paid once."""
+    paid: set[object] = set()
+    for one in several:
+        ask = tenant.ask(one, new_id(now))
+        draws = [[charge for charge in draw if charge.key not in paid] for draw in ask.draws]
+        for charge in draws[0]:
+            if all(any(charge.key == other.key for other in draw) for draw in draws[1:]):
+                paid.add(charge.key)
+        yield Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
+
+
+def conclude_all(tenant: "TenantLimiter", found: "list[list[Assessed]]", group: Group, taken: TakenAll) -> list[Judged]:
+    """Answer each check by its strictest account; of a request that does not pass only what stops it is noted."""
+    rows = zip(group.asks, taken.taken, strict=True)
     return [
-        _judged(tenant, one, ask.token, part, noted=taken.passed or ruled(one) != "allow" or refused(part, ask.cost))
-        for one, ask, part in zip(found, group.asks, taken.taken, strict=True)
+        max((_judged(tenant, one, *next(rows), passed=taken.passed) for one in several), key=_strictness)
+        for several in found
     ]
 
 
-def _judged(tenant: TenantLimiter, assessed: Assessed, id_: str, taken: Taken, *, noted: bool) -> Judged:
-    if noted:
-        return Judged(tenant.conclude(assessed, taken, id_), noted=True)
-    return Judged(tenant.answer(id_, assessed, taken), noted=False)
+def _judged(tenant: "TenantLimiter", assessed: "Assessed", ask: Ask, taken: Taken, *, passed: bool) -> Judged:
+    if passed or ruled(assessed) != "allow" or refused(taken, ask.cost):
+        return Judged(tenant.conclude(assessed, taken, ask.token), noted=True)
+    return Judged(tenant.answer(ask.token, assessed, taken), noted=False)
+
+
+def _strictness(judged: Judged) -> tuple[int, float, float]:
+    """Order verdicts: by decision, then by wait, then by how little of the binding limit is left."""
+    verdict = judged.verdict
+    told = verdict.shadow or verdict
+    return STRICTNESS.index(told.decision), told.retry_after, -told.limit.remaining / told.limit.burst

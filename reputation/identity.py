@@ -1,16 +1,20 @@
 """Whose check this is: an account by its id, by its key, or nobody but an address."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from geoip.book import AddressBook
 from geoip.facts import AddressFacts, host_text_of
 from reputation.errors import Invalid
-from reputation.events import Request
+from reputation.events import RESERVED_SAYS, Account, Credential, Request, is_reserved
 from reputation.facts import NOTHING, Facts, Standards, carried, is_payer, is_proven, merged
-from reputation.keys import hashed, printed
+from reputation.keys import hashed, of_text, printed
 from reputation.stores.crowds import Row
 from reputation.stores.memory import TenantState
 from reputation.tenants import Tenant
+
+UNKNOWN_KEY = "key:"
+"""What the name of an unconfirmed account begins with that is made of a key; events.RESERVED has it too."""
 
 
 class Who:
@@ -33,6 +37,35 @@ class Who:
         self.confirmed: Final = confirmed
         self.payer: Final = payer
         self.proven: Final = proven
+
+
+def check_id(account: str | None, pointer: str) -> None:
+    """Raise Invalid for an account's id that Headcount gives to addresses and unknown keys."""
+    if account is not None and is_reserved(account):
+        raise Invalid(RESERVED_SAYS, pointer)
+
+
+def presented(account: Account, owners: Mapping[bytes, str], secret: bytes) -> list[str]:
+    """Name the accounts that a client's credentials may be judged as: those known, else those unknown.
+
+    Each one is the owner of its key, else of `user:password`, else an unconfirmed account of its key.
+    """
+    known: dict[str, None] = {}
+    unknown: dict[str, None] = {}
+    for credential in account.credentials or ():
+        for digest in digests_of(credential, secret):
+            owner = owners.get(digest)
+            if owner is not None:
+                known[owner] = None
+                break
+        else:
+            unknown[UNKNOWN_KEY + printed(of_text(credential.key, secret))] = None
+    return list(known or unknown)
+
+
+def digests_of(credential: Credential, secret: bytes) -> list[bytes]:
+    """Return the hashes under which a credential may be known, in the order in which they count."""
+    return [of_text(key, secret) for key in (credential.key, credential.full) if key is not None]
 
 
 def identify(
@@ -72,7 +105,7 @@ def _name(request: Request, address: AddressFacts | None, state: TenantState, se
         return account.id
     if account.key is not None:
         digest = hashed(account.key, secret)
-        return state.owners.get(digest) or "key:" + printed(digest)
+        return state.owners.get(digest) or UNKNOWN_KEY + printed(digest)
     if address is None:
         raise Invalid("name at least one of account.id, account.key and client.ip", "/account")
     if address.scope == "malformed":

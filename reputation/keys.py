@@ -11,6 +11,11 @@ def hashed(key: str, secret: bytes) -> bytes:
     """Return the stored form of an API key; a key that is already in its printed form is read back."""
     if key.startswith(PREFIX) and (known := _read(key)) is not None:
         return known
+    return of_text(key, secret)
+
+
+def of_text(key: str, secret: bytes) -> bytes:
+    """Return the stored form of what a client presented, which is never a stored form itself."""
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=SIZE, key=secret).digest()
 
 
@@ -20,12 +25,17 @@ def printed(digest: bytes) -> str:
 
 
 def _read(text: str) -> bytes | None:
-    body = text[len(PREFIX) :].upper()
+    """Read the printed form, exactly as `printed` writes it: gateways know it by its looks."""
     try:
-        digest = base64.b32decode(body + "=" * (-len(body) % 8))
+        digest = base64.b32decode(text[len(PREFIX) :].upper() + "=" * (-(len(text) - len(PREFIX)) % 8))
     except ValueError:
         return None
-    return digest if len(digest) == SIZE else None
+    return digest if len(digest) == SIZE and printed(digest) == text else None
+
+
+def is_jwt(key: str | None) -> bool:
+    """Say whether a key looks like a JSON Web Token, whose issuer makes another one at each refresh."""
+    return key is not None and key.startswith("eyJ") and key.count(".") >= 2
 
 
 def pseudonym(identifier: str, secret: bytes) -> str:

@@ -23,13 +23,14 @@ from reputation.events import (
     Settled,
     Verdict,
 )
+from reputation.groups import check_credentials, ruled
 from reputation.history import DAY, name_of, visit
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
-from reputation.identity import Who, identify, judged_by
+from reputation.identity import Who, check_id, identify, judged_by
 from reputation.judging import in_shadow, scored, tier_by
-from reputation.keys import hashed, printed
+from reputation.keys import hashed, is_jwt, printed
 from reputation.leases import Leases
 from reputation.policy import STANDARD, TIERS
 from reputation.purses import draws_of, excepted_draws
@@ -110,6 +111,13 @@ class TenantLimiter:
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
         """Score one request, take from its buckets, and answer. Raises Invalid if nobody is named."""
+        check_id(request.account.id, "/account/id")
+        if request.account.credentials is not None:
+            return check_credentials(self, request, now, new_id)
+        return self.check_one(request, now, new_id)
+
+    def check_one(self, request: Request, now: float, new_id: NewId) -> Verdict:
+        """Judge a request that names one account."""
         found = self.assess(request, now)
         if isinstance(found, Verdict):
             return found
@@ -135,6 +143,7 @@ class TenantLimiter:
 
     def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
         """Do what comes before the take, for a request that is no repeat."""
+        self.counts.jwts += request.account.jwt or is_jwt(request.account.key)
         cluster, confidence = self._cluster(who)
         seen = self._observe(who, request, now)
         if cluster is not None:
@@ -305,17 +314,6 @@ class TenantLimiter:
         if order.ruling != "forget" and order.cluster is not None and order.cluster not in self.links.clusters:
             raise NotFound(f"no cluster is called {order.cluster!r} now", "/cluster")
         self.witness.order(order)
-
-
-def ruled(assessed: Assessed) -> Decision:
-    """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
-    rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
-    if assessed.allow is None:
-        if rule.decision != "allow":
-            return rule.decision
-        if cluster is not None and cluster.standing == "challenged" and not assessed.who.payer:
-            return "challenge"
-    return "allow"
 
 
 def _decision(assessed: Assessed, taken: Taken) -> Decision:

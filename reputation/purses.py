@@ -4,6 +4,8 @@ Purses and neighbourhood budgets are in units of a typical honest account's dail
 proven accounts.
 """
 
+from collections.abc import Sequence
+
 from geoip.facts import AddressFacts, network_text_of
 from reputation.bucket import Limit, change_limit, full
 from reputation.charges import Charge, Draw
@@ -21,6 +23,7 @@ from reputation.witness import network_of
 NAMES = ("burst", "daily")
 NO_LIMIT = Limit(1e9, 1e9)  # what a setting may be at most; a number, so that every store can keep it
 LASTING = 3  # days on which a made-up key would have to be seen: two may be a minute apart, three are more than a day
+NO_ADDRESS = "none"
 IPV6_HOSTS = 1 << 32  # keys of /64s stand above those of IPv4 addresses
 
 Limits = tuple[Limit, Limit]
@@ -104,13 +107,16 @@ def own_charges(tenant: Tenant, who: Who, now: float) -> list[Charge]:
 def stranger_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> list[list[Charge]]:
     """Charge the budgets that unconfirmed accounts share: one an address, and a few times it for an IPv6 /48.
 
-    Accounts that were here on LASTING days have a part of it apart as an alternative, which newcomers cannot empty.
-    A gateway that sends no address has none: one for all of its clients would be a limit on the whole site.
+    Those whose address cannot be read share one. Accounts that were here on LASTING days have a part of it apart as an
+    alternative, which newcomers cannot empty. A gateway that sends no address at all has none: one for all of its
+    clients would be a limit on the whole site.
     """
-    host = None if who.address is None else who.address.host
-    if host is None:
+    if who.address is None:
         return [[]]
-    hosts = [host] if host < IPV6_HOSTS else [host, -network_of(host)]
+    host = who.address.host
+    hosts: list[int | str] = [NO_ADDRESS if host is None else host]
+    if host is not None and host >= IPV6_HOSTS:
+        hosts.append(-network_of(host))
     ways = [_address_charges("", hosts, tenant.unconfirmed, tenant.unconfirmed_network, budgets, now)]
     if lasting_days(who.row, now) >= LASTING:
         ways.append(_address_charges("lasting ", hosts, tenant.lasting, tenant.lasting_network, budgets, now))
@@ -118,7 +124,7 @@ def stranger_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> 
 
 
 def _address_charges(
-    word: str, hosts: list[int], limits: Limits, network: Limits, budgets: Budgets, now: float
+    word: str, hosts: Sequence[int | str], limits: Limits, network: Limits, budgets: Budgets, now: float
 ) -> list[Charge]:
     return [
         budgets.charge(name, "address", (word + name, key), limit, now)

@@ -58,8 +58,10 @@ What a tenant has that overrides nothing. `prior` is in log-odds; a tier begins 
 
 OPTIONS = """\
 ## Options of `headcount serve`
-Beside them `HEADCOUNT_HASH_KEY`: at least 16 characters, or `@` and the path of a file that holds them. API keys are
-stored as hashes with this key. Without it one is made once and kept in the state, where `headcount hash` finds it.
+Beside them `HEADCOUNT_HASH_KEY`: at least 16 characters and at most 64 bytes, or `@` and the path of a file that holds
+them. Blanks and line ends around it do not count. API keys are stored as hashes with this key. Without it one is made
+once and kept in the state, where `headcount hash` finds it. The state keeps a check value: a sidecar that starts on it
+with another hash key ends with an error, because every key that was pushed would be nobody's.
 
 """
 

@@ -17,7 +17,8 @@ from reputation.charges import Ask, Group, TakenAll
 from reputation.counts import counter, gauge
 from reputation.errors import Conflict, NotFound, Unavailable
 from reputation.events import Charged, Request, Settle, Settled, Verdict
-from reputation.groups import Judged, assess_all, conclude_all, group_of
+from reputation.groups import Judged, assess_all, conclude_all, each_account, group_of
+from reputation.identity import check_id, digests_of
 from reputation.keys import hashed
 from reputation.leases import NO_HOLD, check_settle
 from reputation.limiter import Assessed, Limiter, NewId, TenantLimiter
@@ -71,8 +72,18 @@ class SharedTenant:
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         """Answer at once, or when Redis has. Raises Invalid if nobody is named, Unavailable if the tenant is closed."""
         self.takes.series = SERIES[self.limiter.tenant.settings.mode]
-        if self.breaker.closed and (key := self._unseen(request, now)) is not None:
-            return self._check_unseen(key, request, now, new_id)
+        check_id(request.account.id, "/account/id")
+        if self.breaker.closed and (keys := self._unseen(request, now)):
+            return self._check_unseen(keys, request, now, new_id)
+        if request.account.credentials is not None:
+            accounts = each_account(self.limiter, request)
+            if len(accounts) > 1:
+                judged = self._check_each([accounts], now, new_id)
+                return judged[0].verdict if isinstance(judged, list) else _first(judged)
+            (request,) = accounts
+        return self._check_one(request, now, new_id)
+
+    def _check_one(self, request: Request, now: float, new_id: NewId) -> Answer:
         found = self.limiter.assess(request, now)
         if isinstance(found, Verdict):
             return found
@@ -87,10 +98,15 @@ class SharedTenant:
     def check_all(self, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged] | Later[list[Judged]]:
         """Check one request in the names of several accounts, which all pay for it or none does."""
         self.takes.series = SERIES[self.limiter.tenant.settings.mode]
-        unseen = {key: None for request in requests if (key := self._unseen(request, now)) is not None}
+        unseen = {key: None for request in requests for key in self._unseen(request, now)}
         if self.breaker.closed and unseen:
             return self._check_all_unseen([*unseen], requests, now, new_id)
-        found = assess_all(self.limiter, requests, now)
+        return self._check_each([each_account(self.limiter, request) for request in requests], now, new_id)
+
+    def _check_each(
+        self, accounts: list[list[Request]], now: float, new_id: NewId
+    ) -> list[Judged] | Later[list[Judged]]:
+        found = assess_all(self.limiter, accounts, now)
         group = group_of(self.limiter, found, now, new_id)
         if not self.breaker.closed:
             return self._answer_all_alone(found, group)
@@ -104,32 +120,34 @@ class SharedTenant:
         found = self.check_all(requests, now, new_id)
         return found if isinstance(found, list) else await found
 
-    async def _answer_all(self, found: list[Assessed], group: Group, take: Awaitable[TakenAll | None]) -> list[Judged]:
+    async def _answer_all(
+        self, found: list[list[Assessed]], group: Group, take: Awaitable[TakenAll | None]
+    ) -> list[Judged]:
         taken = await take
         return (
             self._answer_all_alone(found, group) if taken is None else conclude_all(self.limiter, found, group, taken)
         )
 
-    def _answer_all_alone(self, found: list[Assessed], group: Group) -> list[Judged]:
+    def _answer_all_alone(self, found: list[list[Assessed]], group: Group) -> list[Judged]:
         limited = self._alone()
         taken = self.shares.take_all(group, self._server_time(), limited=limited)
         return conclude_all(self.limiter, found, group, taken)
 
-    def _unseen(self, request: Request, now: float) -> Key | None:
+    def _unseen(self, request: Request, now: float) -> list[Key]:
         """Name what has to be looked up before this check can be assessed, if anything has."""
-        account, looked_up = request.account, self.accounts.looked_up
-        name = account.id
-        if name is None:
-            if account.key is None:
-                return None
-            digest = hashed(account.key, self.limiter.secret)
-            if not looked_up.has(digest, now):
-                return digest
-            name = self.limiter.state.owners.get(digest)
-        return None if name is None or looked_up.has(name, now) else name
+        account, secret, looked_up = request.account, self.limiter.secret, self.accounts.looked_up
+        if account.id is not None:
+            return [] if looked_up.has(account.id, now) else [account.id]
+        if account.credentials is not None:
+            digests = [digest for one in account.credentials for digest in digests_of(one, secret)]
+        else:
+            digests = [] if account.key is None else [hashed(account.key, secret)]
+        unseen: list[Key] = [digest for digest in digests if not looked_up.has(digest, now)]
+        owners = [owner for digest in digests if (owner := self.limiter.state.owners.get(digest)) is not None]
+        return unseen or [owner for owner in owners if not looked_up.has(owner, now)]
 
-    async def _check_unseen(self, key: Key, request: Request, now: float, new_id: NewId) -> Verdict:
-        if not await self.accounts.load(key):
+    async def _check_unseen(self, keys: list[Key], request: Request, now: float, new_id: NewId) -> Verdict:
+        if not all(await asyncio.gather(*[self.accounts.load(key) for key in keys])):
             self._failed("an account could not be looked up")
         found = self.check(request, now, new_id)
         return found if isinstance(found, Verdict) else await found
@@ -250,6 +268,10 @@ class SharedTenant:
         self.limiter.state.degraded = False
         self.takes.owe(last)
         self._log.warning("state_back", tenant=self.limiter.tenant.name, away_seconds=away)
+
+
+async def _first(found: Later[list[Judged]]) -> Verdict:
+    return (await found)[0].verdict
 
 
 @contextlib.contextmanager

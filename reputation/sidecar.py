@@ -1,7 +1,6 @@
 """The parts of a running program put together from its settings: addresses, tenants, state."""
 
 import gc
-import os
 import secrets
 from collections.abc import Callable
 from functools import partial
@@ -13,52 +12,19 @@ from geoip import book
 from geoip.book import AddressBook
 from geoip.readers import DatabaseError
 from reputation.config import Settings, compile_tenants, load
-from reputation.errors import ConfigError, Conflict, SettingError
+from reputation.errors import ConfigError, SettingError
 from reputation.gateway import check_descriptors, check_members
+from reputation.hash_key import hash_key
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
-from reputation.stores.records import ABSENT, Records
 from reputation.tenants import UNNUMBERED, Tenant
-
-HASH_KEY = "HEADCOUNT_HASH_KEY"
-SHORTEST_HASH_KEY = 16
-SECRET, EVERYBODY = "secret", ""
-"""The kind of record that the hash key is kept as, in the name of no tenant."""
 
 States = Callable[[str], TenantState]
 """Gives a tenant's state by its name."""
 
 COLLECT_AFTER = 50_000
 """Objects that hold others, made and not yet freed, after which the collector looks at the youngest."""
-
-
-def hash_key() -> bytes | None:
-    """Read the hash key from the environment, where it stands itself or names a file with a leading @."""
-    text = os.environ.get(HASH_KEY)
-    if text is None:
-        return None
-    if text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError(f"{HASH_KEY}: cannot read {text[1:]}: {error.strerror}") from None
-    if len(text) < SHORTEST_HASH_KEY:
-        raise ConfigError(f"{HASH_KEY}: at least {SHORTEST_HASH_KEY} characters, such as 32 random ones in hex")
-    return text.encode()[:64]
-
-
-async def kept_hash_key(records: Records) -> bytes:
-    """Return the hash key that is kept in the state; the first to ask makes it, for all."""
-    found = await records.get(EVERYBODY, SECRET, HASH_KEY)
-    if found is not None:
-        return found.body
-    made = secrets.token_bytes(32)
-    try:
-        await records.put(EVERYBODY, SECRET, HASH_KEY, made, expect=ABSENT)
-    except Conflict:
-        return await kept_hash_key(records)
-    return made
 
 
 def read_settings(path: Path | None) -> Settings:

@@ -6,6 +6,7 @@ from reputation.errors import NotFound
 from reputation.events import AccountFacts, Outcome
 from reputation.facts import NOTHING, Facts, after_push
 from reputation.history import visited
+from reputation.identity import check_id
 from reputation.stores.memory import TenantState
 from reputation.stores.transactions import Transaction
 from reputation.witness import network_of
@@ -22,12 +23,14 @@ MARKS = {
 
 
 def pushing(account: str, body: AccountFacts, keys: tuple[bytes, ...]) -> Transaction:
-    """Say what a push changes; `keys` are the keyed hashes of the body's."""
+    """Say what a push changes; `keys` are the keyed hashes of the body's. Raises Invalid for a reserved id."""
+    check_id(account, "/id")
     return Transaction(account, partial(_pushed, body, keys))
 
 
 def marking(outcome: Outcome) -> Transaction:
-    """Say what an outcome changes."""
+    """Say what an outcome changes. Raises Invalid for a reserved id."""
+    check_id(outcome.account, "/account")
     return Transaction(outcome.account, marks=MARKS[outcome.outcome])
 
 

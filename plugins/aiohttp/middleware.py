@@ -45,7 +45,7 @@ def message_of(request: web.Request) -> HttpMessage:
     return HttpMessage(
         request.method.encode(),
         request.raw_path.encode("latin-1", "replace"),
-        [(name.lower(), value.strip()) for name, value in request.raw_headers],
+        [(name.lower(), value.strip(b" \t")) for name, value in request.raw_headers],
         b"",
         request.remote or "",
     )

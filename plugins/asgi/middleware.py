@@ -47,7 +47,7 @@ def message_of(scope: Message) -> HttpMessage:
     return HttpMessage(
         scope.get("method", "GET").encode(),
         path + b"?" + query if query else path,
-        [(bytes(name), bytes(value).strip()) for name, value in scope["headers"]],
+        [(bytes(name), bytes(value).strip(b" \t")) for name, value in scope["headers"]],
         b"",
         peer[0],
     )

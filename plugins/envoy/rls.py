@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from plugins.answers import DAY, PROBLEM, for_client, problem, stop_status
 from plugins.facts import filled, value_of
-from plugins.headers import LONGEST_TEXT, address, authorization_key, route, single
-from plugins.lines import LONGEST_KEY, short_key
+from plugins.headers import LONGEST_TEXT, NO_ADDRESS, address, route
+from plugins.keys import Key, account_of, key_in
+from plugins.lines import BLANKS, LONGEST_KEY, short_id
 from reputation.errors import Invalid
-from reputation.events import LimitState, Request, Settle, Settled, Verdict
+from reputation.events import Account, LimitState, Request, Settle, Settled, Verdict
 from reputation.gateway import DESCRIPTORS, GatewaySettings, Headers
 
 from .grpc_parts import LARGEST, decoded, metadata, text, upstream, whole_units
@@ -25,7 +26,8 @@ MOST_COST = 1e9  # as in the wire format
 OK, OVER_LIMIT = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT
 NO = frozenset({"false", "0", "no"})
 VERDICT = "verdict"
-NAMES_ACCOUNT = ("account.id", "account.key")
+KEY = "account.key"
+NAMES_ACCOUNT = ("account.id", KEY)
 Found = dict[str, Any]
 
 
@@ -48,6 +50,8 @@ def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> l
     """
     table = DESCRIPTORS if settings.envoy.descriptors is None else settings.envoy.descriptors
     found = [_members(descriptor, table) for descriptor in message.descriptors]
+    if (client := _client_of(message, table, settings.key_header)) is not None:
+        found = [{**one, KEY: client} if KEY in one else one for one in found]
     accounts = {who: None for one in found if (who := _account(one))}  # in the order of the message
     if len(accounts) > MOST_CHECKS:
         raise Invalid(f"the descriptors name {len(accounts)} accounts, and may {MOST_CHECKS}", "/descriptors")
@@ -72,24 +76,38 @@ def _members(descriptor: RateLimitDescriptor, table: Mapping[str, str]) -> Found
     found: Found = {}
     for entry in descriptor.entries:
         member = table.get(entry.key)
-        value = _value(member, entry.value) if member is not None and entry.value else None
+        value = _value(member, entry) if member is not None and entry.value else None
         if member is not None and value is not None:
             found.setdefault(member, value)
     return found
 
 
-def _key(raw: str) -> str | None:
-    return short_key(authorization_key(raw) if " " in raw else single("key", raw))
+def _client_of(message: RateLimitRequest, table: Mapping[str, str], key_header: str | None) -> Account | None:
+    """Whoever sent keys in two entries, such as `authorization` and `api_key`: one client. None if they are not two."""
+    sent: dict[str, dict[str, None]] = {}
+    for entry in [entry for descriptor in message.descriptors for entry in descriptor.entries]:
+        if table.get(entry.key) == KEY and entry.value:
+            sent.setdefault(entry.key, {})[entry.value] = None
+    if len(sent) < 2 or any(len(values) > 1 for values in sent.values()):
+        return None
+    named = None if key_header is None else key_header.lower().removeprefix("x-").replace("-", "_")
+    counting = [named] if named in sent else [*sent]
+    return account_of([key for name in counting for value in sent[name] for key in _keys(name, value)])
+
+
+def _keys(name: str, raw: str) -> list[Key]:
+    """The keys of an entry: one with a scheme, as in Authorization, or a bare one."""
+    scheme = name == "authorization" or " " in raw.strip(BLANKS) or "\t" in raw.strip(BLANKS)
+    return key_in("authorization" if scheme else "key", raw)
 
 
 def _address(raw: str) -> str | None:
-    """An address, also as masked_remote_address writes it."""
-    return address(raw.removesuffix("/32").removesuffix("/128"))
+    """An address, also as masked_remote_address writes it; a network alone is none."""
+    return address(raw.removesuffix("/32").removesuffix("/128")) or (None if "/" in raw else NO_ADDRESS)
 
 
 READERS: Mapping[str, Callable[[str], Any]] = {
-    "account.id": short_key,
-    "account.key": _key,
+    "account.id": lambda raw: short_id(raw, "account"),
     "client.ip": _address,
     "client.user_agent": lambda raw: raw[:LONGEST_TEXT],
     "request.route": route,
@@ -98,8 +116,11 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _value(member: str, raw: str) -> Any:
-    return READERS[member](raw) if member in READERS else value_of(member, raw)
+def _value(member: str, entry: RateLimitDescriptor.Entry) -> Any:
+    if member == KEY:
+        keys = _keys(entry.key, entry.value)
+        return account_of(keys) if keys else None
+    return READERS[member](entry.value) if member in READERS else value_of(member, entry.value)
 
 
 def _account(found: Found) -> tuple[Any, ...]:
@@ -119,8 +140,12 @@ def _check(tenant: str, members: Found, cost: float) -> Request:
     parts: dict[str, dict[str, Any]] = {"request": {"cost": cost}}
     for member, value in members.items():
         part, _, name = member.rpartition(".")
-        parts.setdefault(part, {})[name] = value
+        parts.setdefault(part, {}).update(_said(value) if member == KEY else {name: value})
     return filled(Request(tenant=tenant), parts)
+
+
+def _said(client: Account) -> Found:
+    return {"key": client.key, "credentials": client.credentials, "jwt": client.jwt}
 
 
 def stops(check: Request | Settle, verdict: Verdict) -> bool:

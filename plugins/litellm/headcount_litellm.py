@@ -29,6 +29,8 @@ VERDICT = "headcount_verdict"
 CHARS_A_TOKEN = 4
 """English text has about four characters a token; what is wrong with that is put right when the call is settled."""
 LONGEST = 256
+LONGEST_SECRET = 64
+STANDS_FOR_A_KEY = re.compile("hk1_[a-z2-7]{26}|sha256:[0-9a-f]{64}")
 MOST_TEXT = 65_536
 """Characters of a prompt that its hash is made from."""
 STATUS = {"throttle": 429, "challenge": 403, "deny": 403}
@@ -66,7 +68,7 @@ class Settings:
         for name, field in cls.__dataclass_fields__.items():
             text = environment.get(f"HEADCOUNT_{name.upper()}")
             if text is not None:
-                found[name] = _typed(f"HEADCOUNT_{name.upper()}", text, type(field.default))
+                found[name] = _typed(f"HEADCOUNT_{name.upper()}", text.strip(), type(field.default))
         settings = cls(**found)
         for name, known in {
             "account": ("key", "user", "team", "end_user"),
@@ -75,6 +77,8 @@ class Settings:
         }.items():
             if getattr(settings, name) not in known:
                 raise ValueError(f"HEADCOUNT_{name.upper()}: one of {', '.join(known)}")
+        if len(settings.content_key.encode()) > LONGEST_SECRET:
+            raise ValueError(f"HEADCOUNT_CONTENT_KEY: at most {LONGEST_SECRET} bytes; the rest would not count")
         return settings
 
 
@@ -115,11 +119,25 @@ def account_of(key: UserAPIKeyAuth, by: str) -> dict[str, Any]:
     """
     names = {"user": key.user_id, "team": key.team_id, "end_user": key.end_user_id}
     name = names.get(by)
-    account: dict[str, Any] = {"id": _short(name)} if name else {"key": _short(key.token or key.api_key)}
+    account: dict[str, Any] = {"id": _whole(name)} if name else {"key": key_of(key.token or key.api_key)}
     facts = (key.metadata or {}).get("headcount")
     if isinstance(facts, dict):
         account |= {member: facts[member] for member in FACTS if member in facts}
     return account
+
+
+def key_of(key: str | None) -> str | None:
+    """A client's key: a long one by its SHA-256, and so one that looks like a stored hash or such a SHA-256."""
+    return _sha256(key) if key and STANDS_FOR_A_KEY.fullmatch(key) else _whole(key)
+
+
+def _whole(name: str | None) -> str | None:
+    """A name as the wire format takes it; two long ones stay two."""
+    return _sha256(name) if name and len(name) > LONGEST else name or None
+
+
+def _sha256(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def estimate(data: Mapping[str, Any], output_tokens: int) -> int:
@@ -146,7 +164,7 @@ def shape(text: str, key: bytes) -> str:
     words = re.findall(r"[^\W\d_]+", text[:MOST_TEXT].lower()) or [""]
     counts = [0] * 64
     for triple in {" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))}:
-        bits = int.from_bytes(hashlib.blake2b(triple.encode(), digest_size=8, key=key[:64]).digest(), "big")
+        bits = int.from_bytes(hashlib.blake2b(triple.encode(), digest_size=8, key=key).digest(), "big")
         for place in range(64):
             counts[place] += 1 if bits >> place & 1 else -1
     return f"{sum(1 << place for place, count in enumerate(counts) if count > 0):016x}"
@@ -297,7 +315,7 @@ async def custom_auth(request: Any, api_key: str) -> UserAPIKeyAuth:
     sent = {"headers": dict(request.headers), "url": str(request.url)}
     peer = request.client.host if request.client else None
     data = {"proxy_server_request": sent, "metadata": {"requester_ip_address": peer}}
-    verdict = await handler.ask(check_of(key, data, handler.settings) | {"account": {"key": api_key}})
+    verdict = await handler.ask(check_of(key, data, handler.settings) | {"account": {"key": key_of(api_key)}})
     if verdict is None:
         return key
     if verdict["mode"] == "enforce" and verdict["decision"] in STATUS:

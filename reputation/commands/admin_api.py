@@ -56,6 +56,7 @@ def _ask(
     admin: str, token: str | None, what: tuple[str, str, str | None], headers: dict[str, str]
 ) -> tuple[http.client.HTTPResponse, bytes]:
     """Send a method, a path and perhaps a body; returns the answer and its body. Raises click.ClickException."""
+    token = token and token.strip()  # a line end that came along from a file or the environment
     if token is not None and not (token.isascii() and token.isprintable()):
         raise click.ClickException("--token: a token is printable ASCII")
     try:

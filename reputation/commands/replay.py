@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from reputation.commands.options import config_option, ends_well, json_option
+from reputation.hash_key import hash_key
 from reputation.limiter import Limiter
 from reputation.linker_process import LinkerDiedError
 from reputation.linking import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
 from reputation.replay import BadLine, Replay, Summary
-from reputation.sidecar import build, collect_seldom, hash_key, open_addresses, read_settings
+from reputation.sidecar import build, collect_seldom, open_addresses, read_settings
 
 REPLAY_KEY = b"the keys in recorded lines are hashed with this one"
 CHUNK = 1 << 20

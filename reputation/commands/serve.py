@@ -19,6 +19,7 @@ from reputation.commands.options import config_option, ends_well
 from reputation.config import Settings
 from reputation.decision_log import DecisionLog, event_log
 from reputation.errors import ConfigError, Unavailable
+from reputation.hash_key import HASH_KEY, hash_key, settled_hash_key
 from reputation.http import spoe_listener
 from reputation.http.access import is_loopback
 from reputation.http.admin import Admin
@@ -29,21 +30,14 @@ from reputation.http.webhooks import Webhooks, check_secrets
 from reputation.http.wire_rules import Limits
 from reputation.ids import Ulids
 from reputation.serving import Serving
-from reputation.sidecar import (
-    HASH_KEY,
-    build,
-    collect_seldom,
-    empty_state,
-    hash_key,
-    kept_hash_key,
-    open_addresses,
-    read_settings,
-)
+from reputation.sidecar import build, collect_seldom, empty_state, open_addresses, read_settings
 from reputation.stores.places import Opening, Store, is_shared, open_store
 from reputation.tuning.recording import recorded_beside
 
 LONGEST_LINE = 1 << 15
 """Bytes of a request's first line on the admin listener: the longest names and reasons, percent-encoded, fit in."""
+CHECK_EVERY = 0.2
+"""Seconds between two looks for the state's own hash key, while the state is away."""
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
 
 
@@ -101,12 +95,13 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
     keeping.add_done_callback(partial(_ended, log, "state_writer_failed"))
     beside = [keeping]
     try:
-        serving = _assemble(settings, store, hash_key() or await _kept_hash_key(store), log)
+        key, checking = await _hash_key(store)
+        serving = _assemble(settings, store, key, log)
         beside.append(asyncio.create_task(serving.crowding.run()))
         if is_shared(place):
             serving.share(store)
         serving.tuning.recording.directory = recorded_beside(place)
-        await work(serving)
+        await _unless_it_fails(checking, asyncio.ensure_future(work(serving)))
     finally:
         for task in beside:
             task.cancel()
@@ -132,14 +127,39 @@ async def _with_webhooks(address: str | None, work: Callable[[Serving], Awaitabl
         await runner.cleanup()
 
 
-async def _kept_hash_key(store: Store) -> bytes:
+async def _hash_key(store: Store) -> tuple[bytes, asyncio.Task[None]]:
+    """Return the hash key, and what makes sure of it: at once, or while the state is away as soon as it is back."""
     try:
-        return await kept_hash_key(store.records)
+        return await settled_hash_key(store.records), asyncio.create_task(asyncio.sleep(0))
     except Unavailable:
+        given = hash_key()
+    if given is None:
         raise ConfigError(
             f"--state: it is away, and so is the hash key that is kept there; "
             f"with {HASH_KEY} in the environment a sidecar starts without it"
-        ) from None
+        )
+    return given, asyncio.create_task(_check_hash_key(store))
+
+
+async def _unless_it_fails(checking: asyncio.Task[None], work: asyncio.Future[None]) -> None:
+    """Wait for work, and end it where the check beside it fails, with that error."""
+    await asyncio.wait([checking, work], return_when=asyncio.FIRST_COMPLETED)
+    if checking.done() and checking.exception() is not None:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        checking.result()
+    checking.cancel()
+    await work
+
+
+async def _check_hash_key(store: Store) -> None:
+    while True:
+        try:
+            await settled_hash_key(store.records)
+        except Unavailable:
+            await asyncio.sleep(CHECK_EVERY)
+        else:
+            return
 
 
 async def _serve(

@@ -246,9 +246,9 @@ def test_the_tenant_of_a_route_counts_before_the_header(routes):
 
 def test_what_a_client_did_wrong_is_a_stop_inside_the_message(routes):
     """A failed call would let it pass where Envoy fails open."""
-    reply = authorized(post(routes, AUTHZ, asked(**{"x-api-key": "other"}).SerializeToString()))
+    reply = authorized(post(routes, AUTHZ, asked(**{"x-api-key": '"other"'}).SerializeToString()))
     assert (reply.status.code, reply.denied_response.status.code) == (7, 400)
-    assert "different keys" in reply.denied_response.body
+    assert "in quotes" in reply.denied_response.body
     reply = post(routes, RLS, limited(key="a,b").SerializeToString())
     assert RateLimitResponse.FromString(reply.body).overall_code == RateLimitResponse.OVER_LIMIT
 

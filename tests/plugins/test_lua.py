@@ -6,14 +6,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from gateway_verdicts import verdict as verdict_of
 from hypothesis import given
 from hypothesis import strategies as st
+from key_spellings import VECTORS, lines_of
 
 from plugins.answers import for_client, for_upstream, problem, stop_status
 from plugins.headers import check
-from plugins.lines import text
 from reputation.events import ClusterRef, LimitState
 from reputation.gateway import GatewaySettings, HttpMessage
 from reputation.wire import verdict_bytes
@@ -61,17 +62,35 @@ def lua() -> Iterator[Driver]:
     driver.process.wait(10)
 
 
-keys = st.sampled_from([b"sk-1", b"a b", b"k,l", b"", b"QWxhZGRpbjpvcGVu", b"QWxhZGRpbjo=", b"QQ==", b"Q", b"x" * 300])
-schemes = st.sampled_from([b"", b"Bearer ", b"bearer  ", b"Basic ", b"Token ", b"Digest a=1, ", b"Bearer"])
-# bytes that a header may hold; adapters strip what Unicode calls a space, nginx does not, so there is none at an end
-anything = (
-    st.binary(max_size=300)
-    .map(lambda b: b.translate(None, bytes(range(32))).strip())
-    .filter(lambda b: all(part == part.strip() for part in text(b).split(" ")))
+keys = st.sampled_from(
+    [b"sk-1", b"a b", b"k,l", b"", b"QWxhZGRpbjpvcGVu", b"QWxhZGRpbjo=", b"QQ==", b"Q", b"x" * 300, b"Q-_Q!zo",
+     b"Qjp4=Q", b"hk1_" + b"a" * 26, b"sha256:" + b"0" * 64, b"eyJ.e.s", b'"q"', b"'q", b"q;", b"t=q", b"a\tb",
+     b"a\xc2\xa0"]
+)  # fmt: skip
+schemes = st.sampled_from(
+    [b"", b"Bearer ", b"bearer  \t", b"Basic ", b"bASIC\t", b"Token ", b"Digest a=1, ", b"Bearer", b"Token a, Bearer "]
 )
-authorizations = st.one_of(st.builds(bytes.__add__, schemes, keys), anything)
+# signs that base64, quoting or a scheme have a meaning for, so that most values are nearly a credential
+near = st.lists(st.sampled_from([*b"Az09+/=-_.:;,\"' \t", *b"QWxh\xc3\xa9\xa0\x85\x00"]), max_size=24).map(bytes)
+anything = st.one_of(st.binary(max_size=300), near)
+authorizations = st.one_of(st.builds(bytes.__add__, schemes, st.one_of(keys, near)), anything)
 hops = st.sampled_from(
-    ["203.0.113.7", "2001:db8::1", "[2001:db8::1]:443", "203.0.113.7:80", "[2001:db8::2]", "unknown", "", "_hidden"]
+    [
+        "203.0.113.7",
+        "2001:db8::1",
+        "[2001:db8::1]:443",
+        "203.0.113.7:80",
+        "[2001:db8::2]",
+        "unknown",
+        "",
+        "_hidden",
+        '"203.0.113.8"',
+        '"[2001:db8::3]:443"',
+        "fe80::1%eth0",
+        "[fe80::1%25eth0]:80",
+        '"',
+        "[",
+    ]
 )
 forwarded = st.lists(hops, max_size=5).map(lambda several: ", ".join(several).encode())
 requests = st.fixed_dictionaries(
@@ -79,6 +98,7 @@ requests = st.fixed_dictionaries(
     optional={
         "authorization": authorizations,
         "api_key": st.one_of(keys, anything),
+        "named": st.one_of(keys, authorizations),
         "forwarded": forwarded,
         "user_agent": st.one_of(anything, st.just("é".encode() * 1100), st.just(b"\xe9" * 900)),
         "ja4": st.sampled_from([b"t13d1516h2_8daaf6152771_d8a2da3f94cd", b"-", b"", b"x" * 300]),
@@ -87,28 +107,64 @@ requests = st.fixed_dictionaries(
 HEADERS = {"authorization": b"authorization", "api_key": b"x-api-key", "user_agent": b"user-agent", "ja4": b"x-ja4"}
 
 
-def by_python(request, trusted_hops):
+def by_python(request, options):
     """What the adapters make of the headers that nginx would send them."""
-    lines = [(HEADERS[name], value) for name, value in request.items() if name in HEADERS]
+    key_header = options.get("key_header")
+    names = HEADERS if key_header is None else {**HEADERS, "named": key_header.lower().encode()}
+    lines = [(names[name], value) for name, value in request.items() if name in names]
     hops = [value for value in (request.get("forwarded"), request["peer"]) if value]
     lines.append((b"x-forwarded-for", b", ".join(hops)))
-    settings = GatewaySettings(trusted_hops=trusted_hops, ja4_header="X-JA4")
+    settings = GatewaySettings(options["trusted_hops"], ja4_header="X-JA4", key_header=key_header)
     try:
         found = check(HttpMessage(b"GET", b"/", lines), "default", settings, "/")
     except ValueError:
         return None
     client = found.client
-    told = {"key": found.account.key, "ip": client.ip, "ja4": client.ja4, "user_agent": client.user_agent}
+    told = {**account_of(found.account), "ip": client.ip, "ja4": client.ja4, "user_agent": client.user_agent}
     return {name: value for name, value in told.items() if value is not None}
 
 
-@given(request=requests, trusted_hops=st.integers(1, 4))
-def test_nginx_reads_a_caller_as_the_adapters_do(lua, request, trusted_hops):
+def account_of(account):
+    """The members of a check's account that are said, as Lua says them."""
+    said = {
+        "key": account.key,
+        "jwt": account.jwt or None,
+        "credentials": account.credentials and [bare(struct) for struct in account.credentials],
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def bare(credential):
+    return {name: value for name, value in msgspec.to_builtins(credential).items() if value is not None}
+
+
+@given(request=requests, trusted_hops=st.integers(1, 4), key_header=st.sampled_from([None, "X-Key", "Apikey"]))
+def test_nginx_reads_a_caller_as_the_adapters_do(lua, request, trusted_hops, key_header):
     """The same key, address, JA4 and user agent, or refused by both, whatever bytes a client sends."""
     hexed = {name: value.hex() for name, value in request.items()}
-    found = lua.ask({"request": hexed, "options": {"trusted_hops": trusted_hops, "tenant": "default"}})
-    expected = by_python(request, trusted_hops)
+    options = {"trusted_hops": trusted_hops, "tenant": "default", "key_header": key_header}
+    options = {name: value for name, value in options.items() if value is not None}
+    found = lua.ask({"request": hexed, "options": options})
+    expected = by_python(request, options)
     assert (None if "refused" in found else {k: v for k, v in found.items() if v != ""}) == expected
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_nginx_reads_every_spelling_of_a_key_as_the_adapters_do(lua, vector):
+    lines = [(name.lower(), value) for name, value in lines_of(vector, lambda key: "hk1_" + "b" * 26)]
+    named = vector.get("key_header", "").lower()
+    # nginx before 1.23 has the first line of several, and a later one joins them
+    sent = {name: b", ".join(dict.fromkeys(value for other, value in lines if other == name)) for name, _ in lines}
+    request = {"peer": b"192.0.2.1"}
+    for name, value in sent.items():
+        request[{"authorization": "authorization", "x-api-key": "api_key"}[name]] = value
+    if named in sent:
+        request["named"] = sent[named]
+    options = {"trusted_hops": 1, "tenant": "default"} | ({"key_header": vector["key_header"]} if named else {})
+    found = lua.ask({"request": {name: value.hex() for name, value in request.items()}, "options": options})
+    expected = by_python({name: value for name, value in request.items() if name != "named"}, options)
+    assert (None if "refused" in found else found) == expected
+    assert ("refused" in found) == ("status" in vector)
 
 
 limits = st.builds(

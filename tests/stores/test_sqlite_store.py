@@ -8,8 +8,9 @@ from geoip.book import AddressBook
 from reputation.config import from_text
 from reputation.errors import ConfigError
 from reputation.events import Account, AccountFacts, Call, Client, Outcome, Payment, Request, Settle
+from reputation.hash_key import kept_hash_key
 from reputation.ids import Ulids
-from reputation.sidecar import build, empty_state, kept_hash_key
+from reputation.sidecar import build, empty_state
 from reputation.stores.sqlite import MOST_GAPS, RUN, SqliteStore, in_order, joined
 
 START = 1_790_000_000.0

@@ -41,7 +41,7 @@ local DEFAULTS = {
   longest_denial = 10, -- seconds until a stopped key is asked about again, however long its wait
   pause = 1, -- seconds without asking after Headcount could not be asked
 }
-local OPTIONAL = { account_header = true, ja4_header = true }
+local OPTIONAL = { account_header = true, ja4_header = true, key_header = true }
 
 local function checked(options)
   local found = {}
@@ -188,7 +188,7 @@ function Gate:check(who, user_agent, now)
   local reports = self.ledger:pop(REPORTS_A_CHECK)
   local body = cjson.encode {
     tenant = self.options.tenant,
-    account = { id = who.account, key = who.key },
+    account = { id = who.account, key = who.key, credentials = who.credentials, jwt = who.jwt },
     client = { ip = who.ip, ja4 = who.ja4, user_agent = caller.user_agent(user_agent) },
     lease = true,
   }

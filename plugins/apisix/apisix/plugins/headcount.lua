@@ -15,6 +15,7 @@ local schema = {
     trusted_hops = { type = "integer", minimum = 1, default = 1 },
     consumer = { type = "boolean", default = false },
     account_header = { type = "string", minLength = 1 },
+    key_header = { type = "string", minLength = 1 },
     ja4_header = { type = "string", minLength = 1 },
   },
 }

@@ -34,6 +34,7 @@ end
 function M.access(gate)
   local options = gate.options
   local account, ja4 = variable_of(options.account_header), variable_of(options.ja4_header)
+  local named = variable_of(options.key_header)
   local behind_proxies = options.trusted_hops > 1
   local request = {} -- one for all: it is read before anything waits
 
@@ -58,6 +59,7 @@ function M.access(gate)
     local var = ngx.var
     request.authorization = var.http_authorization
     request.api_key = var.http_x_api_key
+    request.named = named and var[named] or nil
     request.account = account and var[account] or nil
     request.forwarded = behind_proxies and var.http_x_forwarded_for or nil
     request.peer = var.remote_addr

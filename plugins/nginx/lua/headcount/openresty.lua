@@ -34,8 +34,9 @@ function M.caller(options, account)
   local headers = ngx.req.get_headers(0)
   local authorization, twice = value_of(headers, "authorization")
   local api_key, again = value_of(headers, "x-api-key")
-  local named, once_more = value_of(headers, options.account_header)
-  if twice or again or once_more then return nil, twice or again or once_more end
+  local known, once_more = value_of(headers, options.account_header)
+  local named, still = value_of(headers, options.key_header)
+  if twice or again or once_more or still then return nil, twice or again or once_more or still end
   local ja4 = value_of(headers, options.ja4_header)
   for name in pairs(headers) do
     if name:lower():find "^x[-_]headcount[-_]" then ngx.req.clear_header(name) end
@@ -43,7 +44,8 @@ function M.caller(options, account)
   return caller.read({
     authorization = authorization,
     api_key = api_key,
-    account = account or named,
+    account = account or known,
+    named = named,
     forwarded = options.trusted_hops > 1 and ngx.var.http_x_forwarded_for or nil,
     peer = ngx.var.remote_addr,
     ja4 = ja4,

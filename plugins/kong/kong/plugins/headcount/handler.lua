@@ -11,7 +11,7 @@ local Headcount = { PRIORITY = 920, VERSION = "1.0.0" }
 local function options_of(conf)
   local options = {}
   for _, name in ipairs {
-    "sidecar", "tenant", "fail", "timeout", "dict", "connections", "trusted_hops", "account_header", "ja4_header",
+    "sidecar", "tenant", "fail", "timeout", "dict", "connections", "trusted_hops", "account_header", "key_header", "ja4_header",
   } do
     local value = conf[name]
     if value ~= nil and value ~= ngx.null then options[name] = value end

@@ -20,6 +20,7 @@ return {
           { trusted_hops = { type = "integer", required = true, default = 1, gt = 0 } },
           { consumer = { type = "boolean", required = true, default = false } },
           { account_header = { type = "string" } },
+          { key_header = { type = "string" } },
           { ja4_header = { type = "string" } },
         },
       },

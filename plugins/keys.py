@@ -1,0 +1,143 @@
+"""What a key is: which API keys a client's headers hold, by the rule of docs/keys.md.
+
+`plugins/nginx/lua/headcount/keys.lua` is the same rule in Lua; `tests/gateways/key_spellings.json` holds both to it.
+A ValueError is a 400: no API could read the header as a credential, or two APIs would read two different ones.
+"""
+
+import base64
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reputation.events import Account, Credential
+from reputation.gateway import GatewaySettings
+
+from .lines import BLANKS, Lines, named, only, short_id, short_key, text
+
+AUTHORIZATION, API_KEY = b"authorization", b"x-api-key"
+QUOTES = frozenset("\"'`")
+SCHEMES = frozenset({"bearer", "basic"})
+TWO = "more than one {} header"
+
+# Control characters, and what somebody's `\s`, `split` or `trim` takes for a blank; a tab is one in HTTP too.
+_UNREADABLE = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+).search
+_BLANKS = re.compile("[ \t]+")
+_PARAMETER = re.compile("[A-Za-z_-]+=[^=]").match
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){2,4}").fullmatch
+_AFTER_PADDING = re.compile("=[^=]*[A-Za-z0-9+/_-]").search
+_URL_SAFE = str.maketrans("-_", "+/")
+_JUNK = re.compile("[^A-Za-z0-9+/]")
+
+
+class Key(NamedTuple):
+    """A key as it was sent. full: `user:password` of Basic, which counts where `text` is nobody's key."""
+
+    text: str
+    full: str | None = None
+
+
+def keys_of(value: str) -> list[Key]:
+    """The keys that APIs read in an Authorization header: one, and more where they decode Basic differently."""
+    words = _BLANKS.split(value)
+    scheme = words[0].lower()
+    if "," in words[0] or (len(words) > 2 and SCHEMES & {word.lower() for word in words[1:]}):
+        raise ValueError(TWO.format("authorization"))
+    if words[-1][0] in QUOTES or words[0][0] in QUOTES:
+        raise ValueError("the authorization header holds a key in quotes")
+    if scheme == "bearer":
+        return [Key(token(words[1:]))]
+    if scheme == "basic":
+        return basic_keys(words[1:])
+    if len(words) == 2 and "," not in words[1]:
+        return [Key(words[1])]
+    return [Key(" ".join(words))]
+
+
+def token(words: Sequence[str]) -> str:
+    """The one word after Bearer, if APIs agree on what it is: some cut it at a semicolon, or look for `token=`."""
+    if any("," in word for word in words):
+        raise ValueError(TWO.format("authorization"))
+    if len(words) != 1 or ";" in words[0] or words[0][-1] in QUOTES or _PARAMETER(words[0]):
+        raise ValueError("Bearer is not followed by exactly one key")
+    return words[0]
+
+
+def basic_keys(words: Sequence[str]) -> list[Key]:
+    """The keys in the base64 of Basic, by each way in which lenient decoders read it.
+
+    Node reads base64url as well, Python skips its two signs; most skip blanks, some stop at the first one.
+    """
+    whole = "".join(words)
+    if "," in whole:
+        raise ValueError(TWO.format("authorization"))
+    if _AFTER_PADDING(whole):
+        raise ValueError("the base64 of Basic goes on after its padding")
+    ways = (whole.translate(_URL_SAFE), whole, words[0].translate(_URL_SAFE) if words else "")
+    found = {key: None for way in ways if (key := user_of(decoded(way))) is not None}  # in this order
+    if not found:
+        raise ValueError("Basic holds no user that can be read")
+    return [*found]
+
+
+def decoded(packed: str) -> bytes:
+    """The bytes of base64, without regard to junk, missing padding and an odd last sign."""
+    signs = _JUNK.sub("", packed)
+    signs = signs[:-1] if len(signs) % 4 == 1 else signs
+    return base64.b64decode(signs + "=" * (-len(signs) % 4))
+
+
+def user_of(pair: bytes) -> Key | None:
+    """The user, with `user:password` behind it; without a user the password. None if neither can be read."""
+    said = text(pair).strip(" \t\r\n")
+    user, _, password = said.partition(":")
+    user = user.strip(" \t\r\n")
+    key = user or password.strip(" \t\r\n")
+    if not key or "\t" in key or _UNREADABLE(key):
+        return None
+    return Key(key, f"{user}:{password}" if password and not _UNREADABLE(password) else None)
+
+
+def key_in(name: str, value: str) -> list[Key]:
+    """The keys in the value of a header that holds keys; none in an empty one."""
+    value = value.strip(BLANKS)
+    if not value:
+        return []
+    if _UNREADABLE(value):
+        raise ValueError(f"the {name} header holds a control character, or a blank that is neither space nor tab")
+    if name == "authorization":
+        return keys_of(value)
+    if "," in value:
+        raise ValueError(TWO.format(name))
+    if value[0] in QUOTES:
+        raise ValueError(f"the {name} header holds a key in quotes")
+    return [Key(value)]
+
+
+def sent_keys(lines: Lines, settings: GatewaySettings) -> list[Key]:
+    """The keys that a client sent: in the tenant's key header if it is there, else in Authorization and X-Api-Key."""
+    if settings.key_header is not None:
+        name = named(settings.key_header)
+        found = key_in(name.decode("latin-1"), only(lines, name))
+        if found:
+            return found
+    return [key for name in (AUTHORIZATION, API_KEY) for key in key_in(name.decode(), only(lines, name))]
+
+
+def account_of(keys: Sequence[Key]) -> Account:
+    """The account of a check: by its one key, else by credentials, which the sidecar chooses from."""
+    short = [(short_key(key.text), short_key(key.full or "")) for key in keys]
+    several = [*dict.fromkeys(Credential(key, full) for key, full in short if key is not None)]
+    jwt = any(_JWT(key.text) for key in keys)
+    if len(several) == 1 and several[0].full is None:
+        return Account(key=several[0].key, jwt=jwt)
+    return Account(credentials=tuple(several) or None, jwt=jwt)
+
+
+def account(lines: Lines, settings: GatewaySettings) -> Account:
+    """Who asks: the account that the configured header names, else the owner of the key."""
+    if settings.account_header is None:
+        return account_of(sent_keys(lines, settings))
+    found = only(lines, named(settings.account_header))
+    return Account(id=short_id(found, settings.account_header)) if found else Account()
