@@ -1,6 +1,6 @@
 """What one revision of a tenant makes of a check: evidence to score, score to tier. Pure."""
 
-from reputation.events import BindingLimit, Reason, Shadow, Verdict
+from reputation.events import BindingLimit, Shadow, Verdict
 from reputation.facts import Facts
 from reputation.hydra.links import Cluster
 from reputation.identity import Who
@@ -10,9 +10,6 @@ from reputation.signals.seen import Seen
 from reputation.tenants import Tenant
 
 UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
-
-HARD_SIGNALS = frozenset({"outcomes_against", "disputes", "declines"})
-"""Evidence that nobody else can cause: without any of it an account is limited, never challenged or denied."""
 
 STANDING_TIERS = {
     "blessed": 0,
@@ -37,15 +34,14 @@ def tier_by(tenant: Tenant, who: Who, score: Score, cluster: Cluster | None, pre
     """Choose the tier: never below a payer's floor, and milder than a stop without hard evidence."""
     policy, least = tenant.policy, 0 if cluster is None else STANDING_TIERS[cluster.standing]
     tier = deserved_tier(policy, score.log_odds, score.own, previous, least=least, payer=who.payer)
-    if tier > policy.strictest_allowing and not has_hard_evidence(score.reasons, who.facts):
+    if tier > policy.strictest_allowing and not has_hard_evidence(score, who.facts):
         return policy.strictest_allowing
     return tier
 
 
-def has_hard_evidence(reasons: list[Reason], facts: Facts) -> bool:
-    if facts.payment is not None and facts.payment.status in ("failed", "disputed"):
-        return True
-    return any(reason.signal in HARD_SIGNALS for reason in reasons)
+def has_hard_evidence(score: Score, facts: Facts) -> bool:
+    """Say whether something speaks against the account that nobody else can cause."""
+    return score.hard or (facts.payment is not None and facts.payment.status in ("failed", "disputed"))
 
 
 def in_shadow(live: Verdict) -> Verdict:

@@ -18,15 +18,23 @@ class Family(NamedTuple):
     cap: float
 
 
+HARD_SIGNALS = frozenset({"outcomes_against", "disputes", "declines"})
+"""Evidence of an account's own families that stops may rest on: without any an account is limited at worst."""
+
+
 class Score:
-    """`log_odds` is the sum of the reasons' points; `own` leaves out the families that others can cause."""
+    """`log_odds` is the sum of the reasons' points; `own` leaves out the families that others can cause.
 
-    __slots__ = ("log_odds", "own", "reasons")
+    hard: whether one of HARD_SIGNALS is among the own ones.
+    """
 
-    def __init__(self, log_odds: float, own: float, reasons: list[Reason]) -> None:
+    __slots__ = ("hard", "log_odds", "own", "reasons")
+
+    def __init__(self, log_odds: float, own: float, reasons: list[Reason], *, hard: bool = False) -> None:
         self.log_odds: Final = log_odds
         self.own: Final = own
         self.reasons: Final = reasons
+        self.hard: Final = hard
 
 
 def risk(log_odds: float) -> float:
@@ -56,13 +64,15 @@ def add_up(prior: float, found: Sequence[tuple[Family, bool, Sequence[Reason]]])
     """Add the prior and each family's evidence: (weight and cap, whether others can cause it, raw points)."""
     reasons = [Reason("prior", prior)]
     total = own = prior
+    hard = False
     for family, external, raw in found:
         for reason in weigh(family, raw):
             reasons.append(reason)
             total += reason.points
             if not external:
                 own += reason.points
-    return Score(total, own, reasons)
+                hard = hard or reason.signal in HARD_SIGNALS
+    return Score(total, own, reasons, hard=hard)
 
 
 def counterfactual(reasons: Sequence[Reason], bound: float) -> list[tuple[str, float]]:

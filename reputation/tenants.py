@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta, Struct, structs
 
@@ -26,7 +26,10 @@ FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity",
 """The families of evidence in the order of their reasons; each is a module of reputation.signals."""
 
 EXTERNAL = frozenset({"address", "asn", "proxy_network", "velocity", "hydra"})
-"""Families that others can cause: together they cannot break a payer's floor, nor challenge or deny anybody."""
+"""Families that others can cause: together they cannot break a payer's floor, nor challenge or deny anybody.
+
+Somebody else's family is one of them unless its module says `OWN_EVIDENCE = True`.
+"""
 
 UNNUMBERED = 0
 """The number of settings until they have one: a configuration that was just read, a draft."""
@@ -221,6 +224,7 @@ class Tenant(Struct, frozen=True):
     settings: TenantSettings
     prior: float
     signals: tuple[tuple[Signal, Family, bool], ...]
+    external: frozenset[str]
     families: Mapping[str, Family]
     policy: Policy
     unconfirmed: tuple[Limit, Limit]
@@ -245,12 +249,15 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     plans |= {plan: {**standard, **rows} for plan, rows in settings.plans.items() if plan not in plans}
     _check_known(("tenants", name, "payer_plan"), [settings.payer_plan], list(plans))
     unconfirmed = settings.unconfirmed or preset.unconfirmed
+    loaded = {n: load_signal(name, n) for n in names if families[n].weight}
+    external = frozenset(n for n in names if n in EXTERNAL or (n in loaded and not loaded[n].own))
     return Tenant(
         name=name,
         revision=revision,
         settings=settings,
         prior=prior,
-        signals=tuple((load_signal(name, n), families[n], n in EXTERNAL) for n in names if families[n].weight),
+        signals=tuple((one.evidence, families[n], n in external) for n, one in loaded.items()),
+        external=external,
         families=families,
         policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
         unconfirmed=limits_of(unconfirmed),
@@ -266,18 +273,26 @@ def limits_of(allowance: Allowance) -> tuple[Limit, Limit]:
     return Limit(allowance.rate, allowance.burst), Limit(allowance.daily / 86_400.0, allowance.daily)
 
 
-def load_signal(tenant: str, family: str) -> Signal:
+class Loaded(NamedTuple):
+    """A family's function, and whether its account alone can cause what it says."""
+
+    evidence: Signal
+    own: bool
+
+
+def load_signal(tenant: str, family: str) -> Loaded:
     """Load a family's `evidence`: a module of ours by its name, somebody else's by its dotted name."""
-    module = family if "." in family else f"reputation.signals.{family}"
+    ours = "." not in family
     try:
-        signal: Signal = importlib.import_module(module).evidence
+        module = importlib.import_module(f"reputation.signals.{family}" if ours else family)
+        signal: Signal = module.evidence
     except (ImportError, AttributeError, SyntaxError) as error:
-        mend = f"{error}" if "." in family else nearest(family, list(FAMILIES))
+        mend = nearest(family, list(FAMILIES)) if ours else f"{error}"
         raise SettingError(
             ("tenants", tenant, "weights", family),
             f"no such family of evidence; {mend}; or name a module with a function `evidence`, with its dots",
         ) from None
-    return signal
+    return Loaded(signal, family not in EXTERNAL if ours else getattr(module, "OWN_EVIDENCE", False) is True)
 
 
 def _check_known(path: tuple[str, ...], words: Iterable[str], known: list[str]) -> None:

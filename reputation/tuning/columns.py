@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from reputation.judging import HARD_SIGNALS
+from reputation.score import HARD_SIGNALS
 from reputation.tuning.recorded import NUMBERS, REASONS, Segment, unpack
 
 Floats = NDArray[np.float64]

@@ -26,6 +26,7 @@ class Evidence(Struct, frozen=True):
     payer: Mask
     linked: Mask
     abusive: Mask
+    external: frozenset[str] = EXTERNAL
 
     def of(self, accounts: Mask) -> "Evidence":
         """The same of some accounts alone."""
@@ -33,7 +34,7 @@ class Evidence(Struct, frozen=True):
         numbers = np.cumsum(accounts) - 1
         return Evidence(
             self.families, self.points[rows], numbers[self.account[rows]], self.payer[rows], self.linked[rows],
-            self.abusive[accounts],
+            self.abusive[accounts], self.external,
         )  # fmt: skip
 
     def shares(self) -> Floats:
@@ -64,7 +65,8 @@ def gather(parts: Sequence[Decisions], labels: Mapping[int, LabelWord], tenant: 
     accounts, rows = np.unique(names, return_inverse=True)
     columns = [np.concatenate([one[i] for one in kept]) for i in (1, 2, 3)] if kept else [np.empty((0, 0))] * 3
     abusive = np.array([labels[int(name)] == "abuse" for name in accounts], dtype=bool)
-    return Evidence(families, columns[0], rows, columns[1].astype(bool), columns[2].astype(bool), abusive)
+    points, payer, linked = columns[0], columns[1].astype(bool), columns[2].astype(bool)
+    return Evidence(families, points, rows, payer, linked, abusive, tenant.external)
 
 
 def _part(
@@ -81,7 +83,7 @@ def judged(evidence: Evidence, weighting: Weighting) -> Floats:
     """Each decision's log-odds without the prior, as far as they count; infinite where a cluster's standing catches."""
     caps = weighting.caps
     parts = np.clip(evidence.points * weighting.weights, -caps, caps)
-    own = parts[:, [name not in EXTERNAL for name in evidence.families]].sum(axis=1)
+    own = parts[:, [name not in evidence.external for name in evidence.families]].sum(axis=1)
     total = parts.sum(axis=1)
     counted = np.where(evidence.payer, np.minimum(total, own), total)
     return np.where(evidence.linked & ~evidence.payer, np.inf, counted)

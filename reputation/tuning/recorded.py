@@ -165,7 +165,8 @@ class Recorder:
         if names == self._families:
             return
         self.close_open()
-        self._signals: list[tuple[int, Signal]] = [(i, load_signal(self._name, n)) for i, n in enumerate(names)]
+        loaded = [load_signal(self._name, name) for name in names]
+        self._signals: list[tuple[int, Signal]] = [(i, one.evidence) for i, one in enumerate(loaded)]
         self._families, self._open = names, Open(names)
 
     def watch(self, assessed: Assessed, verdict: Verdict) -> None:

@@ -12,7 +12,7 @@ from reputation.errors import Invalid
 from reputation.judging import STANDING_TIERS
 from reputation.policy import STANDARD
 from reputation.score import Family
-from reputation.tenants import EXTERNAL, Tenant
+from reputation.tenants import Tenant
 from reputation.tuning.columns import Decisions, FamilyColumns, Floats, Ints, Mask
 from reputation.tuning.recorded import DAY, DISPUTED, EXCEPTED, HARD, STANDINGS
 
@@ -60,9 +60,10 @@ def scored(decisions: Decisions, tenant: Tenant) -> Scored:
         points = weighed(family, columns)
         for place in range(points.shape[1]):
             total = total + points[:, place]
-            if name not in EXTERNAL:
+            if name not in tenant.external:
                 own = own + points[:, place]
-        hard = hard | columns.hard
+        if name not in tenant.external:
+            hard = hard | columns.hard
     return _judged(decisions, tenant, total, own, hard)
 
 

@@ -133,7 +133,7 @@ def test_the_family_of_evidence_in_the_architecture_works(tmp_path, monkeypatch)
     importlib.invalidate_caches()
     settings = from_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
     evidence, family, external = compile_tenant("default", settings.tenants["default"]).signals[-1]
-    assert (family.weight, external) == (1.0, False)
+    assert (family.weight, external) == (1.0, True)
     assert [reason.signal for reason in evidence(None, NOW)] == ["night"]
     assert evidence(None, NOW + 12 * 3600) == []
 

@@ -7,8 +7,8 @@ import pytest
 
 from reputation.facts import Standards
 from reputation.history import Density
-from reputation.judging import HARD_SIGNALS
 from reputation.policy import TIERS
+from reputation.score import HARD_SIGNALS
 from reputation.signals import account, address, asn, hydra, payment, proxy_network, velocity
 from reputation.stores.memory import MONTH
 from reputation.telling import MARKS

@@ -1,18 +1,20 @@
 """Points to risk: every point is told, families are capped, tenants weigh them differently."""
 
+import importlib
 import math
 import os
 import subprocess
 import sys
+from itertools import count
 
 import pytest
-from engine import DAY, NOW, ask, check, limiter, live_through, points, push, tenant
+from engine import DAY, NOW, PROVEN, ask, check, limiter, live_through, points, push, tenant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from populations import facts, hosts, pasts, weights
 
 from reputation.events import Reason
-from reputation.score import Family, add_up, counterfactual, log_odds, risk, weigh
+from reputation.score import HARD_SIGNALS, Family, add_up, counterfactual, log_odds, risk, weigh
 from reputation.tenants import CAPS, FAMILIES, load_signal
 
 found = st.lists(st.builds(Reason, st.sampled_from("abcdef"), st.floats(-20, 20)), max_size=6)
@@ -124,7 +126,7 @@ def test_a_counterfactual_is_true(bound, raw):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_a_module_with_its_name(family):
-    assert load_signal("t", family).__module__ == f"reputation.signals.{family}"
+    assert load_signal("t", family).evidence.__module__ == f"reputation.signals.{family}"
 
 
 def test_a_family_of_somebody_elses_is_loaded_by_its_dotted_name(addresses, tmp_path, monkeypatch):
@@ -137,6 +139,56 @@ def test_a_family_of_somebody_elses_is_loaded_by_its_dotted_name(addresses, tmp_
     engine = tenant(addresses, weights={"theirs.signal": 2.0})
     push(engine, "a", plan="free")
     assert points(ask(engine, "a"))["theirs"] == 0.5
+
+
+THEIRS = """
+from reputation.events import Reason
+
+
+def evidence(seen, now):
+    return [Reason({name!r}, 9.0)]
+"""
+
+
+@pytest.fixture
+def theirs(addresses, tmp_path, monkeypatch):
+    """A tenant that a module of somebody else's judges harshly; `more` is what the module says beside its function."""
+    monkeypatch.syspath_prepend(tmp_path)
+    numbers = count()
+
+    def made(more="", name="bad_asn"):
+        package = f"theirs{tmp_path.name}{next(numbers)}"
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "signal.py").write_text(more + THEIRS.format(name=name))
+        importlib.invalidate_caches()
+        return tenant(addresses, weights={f"{package}.signal": 1.0}, caps={f"{package}.signal": 9.0})
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("more", "tier"),
+    [
+        ("", "standard"),
+        ("OWN_EVIDENCE = False\n", "standard"),
+        ("OWN_EVIDENCE = 'yes'\n", "standard"),
+        ("OWN_EVIDENCE = True\n", "restricted"),
+    ],
+)
+def test_somebody_elses_family_breaks_a_payer_s_floor_only_if_it_says_that_its_evidence_is_the_account_s_own(
+    theirs, more, tier
+):
+    """Else a word about an ASN alone would restrict whoever pays and comes from there."""
+    engine = theirs(more)
+    push(engine, "payer", **PROVEN)
+    assert ask(engine, "payer").tier == tier
+    assert ask(engine, "free").tier == "restricted"
+
+
+@pytest.mark.parametrize("name", sorted(HARD_SIGNALS))
+def test_somebody_elses_family_is_hard_evidence_under_no_name_unless_it_is_the_account_s_own(theirs, name):
+    assert ask(theirs("", name), "a").decision == "allow"
+    assert ask(theirs("OWN_EVIDENCE = True\n", name), "a").decision == "deny"
 
 
 def test_points_do_not_depend_on_how_a_process_spreads_its_hashes():
