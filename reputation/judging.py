@@ -1,6 +1,6 @@
 """What one revision of a tenant makes of a check: evidence to score, score to tier. Pure."""
 
-from reputation.events import BindingLimit, Shadow, Verdict
+from reputation.events import BindingLimit, Reason, Shadow, Verdict
 from reputation.facts import Facts
 from reputation.hydra.links import Cluster
 from reputation.identity import Who
@@ -10,6 +10,8 @@ from reputation.signals.seen import Seen
 from reputation.tenants import Tenant
 
 UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
+MARKED = "marked"
+MARGIN = 1e-6  # log-odds, so that no rounding leaves a sum just below its bound
 
 STANDING_TIERS = {
     "blessed": 0,
@@ -27,7 +29,15 @@ def scored(tenant: Tenant, seen: Seen, now: float) -> Score:
         raw = signal(seen, now)
         if raw:
             found.append((family, external, raw))
-    return add_up(tenant.prior, found)
+    score = add_up(tenant.prior, found)
+    return condemned(score, tenant.policy.bounds[-1]) if seen.marked else score
+
+
+def condemned(score: Score, bound: float) -> Score:
+    """Let a person's word count for as much as the strictest tier asks: own, hard evidence that no family caps."""
+    points = max(bound - score.log_odds, bound - score.own, 0.0) + MARGIN
+    reasons = [*score.reasons, Reason(MARKED, points, "a person marked the account as abusive")]
+    return Score(score.log_odds + points, score.own + points, reasons, hard=True)
 
 
 def tier_by(tenant: Tenant, who: Who, score: Score, cluster: Cluster | None, previous: int) -> int:

@@ -94,6 +94,7 @@ class TenantLimiter:
         self.verdicts = RecentVerdicts(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret
         self.exceptions: Exceptions | None = None
+        self.marked: frozenset[str] = frozenset()  # accounts that a person called abusive
         self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
         self.watches: tuple[Watch, ...] = ()
         self._today = -1
@@ -217,6 +218,7 @@ class TenantLimiter:
         Unconfirmed accounts feed no baseline; nor do newcomers that share a row, whose sightings are not one account's.
         """
         seen = Seen(who.facts, who.address, who.row.marks_against, who.row.marks_for)
+        seen.marked = who.name in self.marked
         state, row, address = self.state, who.row, who.address
         if not row.shared:
             self._note_day(row, int(now // DAY))

@@ -17,7 +17,7 @@ from reputation.tuning.appeals import Appeal, AppealBody, DecisionBody, check_ap
 from reputation.tuning.audit import Change
 from reputation.tuning.exceptions import allow_of
 from reputation.tuning.labels import OF_OUTCOME, Label, LabelBody, Source, stands
-from reputation.tuning.live import Tuning
+from reputation.tuning.live import Tuning, put_word
 from reputation.wire import read
 
 if TYPE_CHECKING:
@@ -74,22 +74,26 @@ async def post_label(admin: "Admin", request: web.Request) -> web.Response:
     news = before is None or before.label != body.label  # said twice it is no second mark
     outcome = Outcome(body.account, body.label, name)
     marks = marking(outcome).marks if news else (0, 0)
-    asked = Transaction(body.account, None, marks, (tuning.labels.document(body.account, label, expect=version),))
+    documents = (tuning.labels.document(body.account, label, expect=version), tuning.word(label))
+    asked = Transaction(body.account, None, marks, documents)
     await admin.commit(request, tenant, asked, Change(name, "label", body.account, before, label, body.reason))
+    put_word(tenant, label)
     if news:
         tenant.hear(outcome, now)
     return json_answer(label)
 
 
 async def delete_label(admin: "Admin", request: web.Request) -> web.Response:
-    """Take a label back; marks that it left on the account stay."""
+    """Take a label back, and with a person's the stop; marks that it left on the account stay."""
     tenant, account, why = admin.tenant(request), request.match_info["account"], reason_of(request)
     tuning, name = admin.serving.tuning, tenant.tenant.name
     known = await tuning.labels.get(name, account)
     if known is None:
         raise NotFound(f"account {account!r} of tenant {name!r} has no label")
-    asked = Transaction(documents=(tuning.labels.document(account, None, expect=known[1]),))
+    documents = (tuning.labels.document(account, None, expect=known[1]), tuning.marked.document(account, None))
+    asked = Transaction(documents=documents)
     await admin.commit(request, tenant, asked, Change(name, "label.remove", account, known[0], None, why))
+    tenant.marked -= {account}
     return nothing()
 
 
@@ -135,12 +139,13 @@ async def post_decision(admin: "Admin", request: web.Request) -> web.Response:
     label = Label(appeal.account, body.label, "appeal", who, now, body.reason)
     outcome = Outcome(appeal.account, body.label, name)
     documents = [tuning.appeals.document(appeal.id, decided, expect=version)]
-    documents.append(tuning.labels.document(appeal.account, label))
+    documents += [tuning.labels.document(appeal.account, label), tuning.word(label)]
     if body.label == "abuse":
         documents.append(tuning.allows.document(appeal.allow, None))
     asked = marking(outcome)._replace(documents=tuple(documents))
     change = Change(name, f"appeal.{body.label}", appeal.account, appeal, decided, body.reason)
     await admin.commit(request, tenant, asked, change)
+    put_word(tenant, label)
     tenant.hear(outcome, now)
     await tuning.refresh(name, tuning.allows.kind)
     return json_answer(decided)

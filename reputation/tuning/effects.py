@@ -9,6 +9,7 @@ from reputation.policy import TIERS
 from reputation.tenants import Tenant
 from reputation.tuning.arms import Arm, Judged
 from reputation.tuning.columns import ABSENT, Decisions, FamilyColumns, Ints
+from reputation.tuning.recorded import CONDEMNED
 from reputation.tuning.rescoring import weighed
 
 CAUGHT = TIERS.index("limited")
@@ -116,6 +117,7 @@ class Effects:
 
     def _add_movers(self, decisions: Decisions, before: Judged, after: Judged) -> None:
         moved = np.abs(after.scored.log_odds - before.scored.log_odds)
+        moved[decisions.flag(CONDEMNED)] = 0.0  # a person's mark is no evidence that a draft weighs
         order = np.argsort(-moved, kind="stable")
         accounts = decisions.numbers["account"]
         known: dict[int, Mover] = {mover.account: mover for mover in self.movers}

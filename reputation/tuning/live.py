@@ -12,6 +12,7 @@ from reputation.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from reputation.ids import Ulids
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.stores.records import ABSENT, Records
+from reputation.stores.transactions import Document
 from reputation.tenants import Tenant, TenantSettings
 from reputation.tuning.appeals import Appeal
 from reputation.tuning.audit import Audit, Change
@@ -28,6 +29,12 @@ RETRY_AFTER = 1.0
 ROLLOUT = "rollout"
 HEADCOUNT = "headcount"
 """Who a step is signed by that the sidecar took itself."""
+
+
+def put_word(running: TenantLimiter, label: Label) -> None:
+    """Let a person's word bite here at once; other replicas follow the records."""
+    one = {label.account}
+    running.marked = running.marked | one if label.label == "abuse" else running.marked - one
 
 
 class Tuning:
@@ -49,6 +56,7 @@ class Tuning:
         self.trials: dict[str, Trial] = {}
         self.recording = Recording(lambda: settings().recording, clock, warn)
         self.labels = Documents(records, "label", Label)
+        self.marked = Documents(records, "marked", Label)
         self.appeals = Documents(records, "appeal", Appeal)
         self.looking = Looking()
         self.new_id = Ulids()
@@ -64,6 +72,7 @@ class Tuning:
         self._appliers: dict[str, Callable[[TenantLimiter], Awaitable[None]]] = {
             self.allows.kind: self._apply_exceptions,
             self.rollouts.kind: self._apply_rollout,
+            self.marked.kind: self._apply_marked,
         }
 
     async def start(self) -> None:
@@ -103,8 +112,12 @@ class Tuning:
 
     async def _follow(self) -> None:
         while True:
-            if not await self._try(*await self._news.get()):
-                await asyncio.sleep(RETRY_AFTER)
+            news = {await self._news.get(): None}
+            while not self._news.empty():  # a thousand labels are one reading of them
+                news[self._news.get_nowait()] = None
+            for tenant, kind in news:
+                if not await self._try(tenant, kind):
+                    await asyncio.sleep(RETRY_AFTER)
 
     async def _try(self, tenant: str, kind: str) -> bool:
         """Refresh; what cannot be put in force leaves in force what is, also at a start while shared state is away."""
@@ -121,6 +134,13 @@ class Tuning:
         now = self._clock()
         allows = [allow for allow in await self.allows.all(running.tenant.name) if allow.expires > now]
         running.exceptions = Exceptions(allows) if allows else None
+
+    async def _apply_marked(self, running: TenantLimiter) -> None:
+        running.marked = frozenset([label.account for label in await self.marked.all(running.tenant.name)])
+
+    def word(self, label: Label) -> Document:
+        """What keeps a person's word, or takes it back: an account called abusive is stopped while that stands."""
+        return self.marked.document(label.account, label if label.label == "abuse" else None)
 
     async def _apply_rollout(self, running: TenantLimiter) -> None:
         """Put the live revision in force, and the candidate on trial."""

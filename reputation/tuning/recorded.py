@@ -32,8 +32,9 @@ _STEPS = 1 << 16
 STANDINGS = ("none", "blessed", "shared", "restricted", "challenged")
 DECISIONS = ("allow", "throttle", "challenge", "deny")
 SCOPES = ("account", "cluster", "organisation", "neighbourhood", "address")
-PAYER, DISPUTED, HARD, EXCEPTED, WITHIN = 1, 2, 4, 8, 16
-"""Bits of `flags`: payer by the revision that judged; an open dispute; payment failed or disputed; an exception."""
+PAYER, DISPUTED, HARD, EXCEPTED, WITHIN, CONDEMNED = 1, 2, 4, 8, 16, 32
+"""Bits of `flags`: payer by the revision that judged; an open dispute; payment failed or disputed; an exception;
+whether its own limits hold then; a person's mark."""
 
 NUMBERS = {
     "at": "d",
@@ -209,6 +210,7 @@ class Recorder:
                 reasons += 1
         status = None if payment is None else payment.status
         flags = PAYER * who.payer | DISPUTED * (status == "disputed") | HARD * (status in ("failed", "disputed"))
+        flags |= CONDEMNED * seen.marked
         if allow is not None:
             flags |= EXCEPTED | WITHIN * allow.within_limits
         settled = None if payment is None else payment.settled_usd

@@ -9,12 +9,12 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from reputation.errors import Invalid
-from reputation.judging import STANDING_TIERS
+from reputation.judging import MARGIN, STANDING_TIERS
 from reputation.policy import STANDARD
 from reputation.score import Family
 from reputation.tenants import Tenant
 from reputation.tuning.columns import Decisions, FamilyColumns, Floats, Ints, Mask
-from reputation.tuning.recorded import DAY, DISPUTED, EXCEPTED, HARD, STANDINGS
+from reputation.tuning.recorded import CONDEMNED, DAY, DISPUTED, EXCEPTED, HARD, STANDINGS
 
 LEAST = np.array([STANDING_TIERS.get(standing, 0) for standing in STANDINGS])
 
@@ -64,7 +64,10 @@ def scored(decisions: Decisions, tenant: Tenant) -> Scored:
                 own = own + points[:, place]
         if name not in tenant.external:
             hard = hard | columns.hard
-    return _judged(decisions, tenant, total, own, hard)
+    marked = decisions.flag(CONDEMNED)
+    bound = tenant.policy.bounds[-1]
+    points = np.where(marked, np.maximum(np.maximum(bound - total, bound - own), 0.0) + MARGIN, 0.0)
+    return _judged(decisions, tenant, total + points, own + points, hard | marked)
 
 
 def _judged(decisions: Decisions, tenant: Tenant, total: Floats, own: Floats, hard: Mask) -> Scored:

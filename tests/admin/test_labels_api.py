@@ -1,10 +1,11 @@
 """Recorded decisions, labels and appeals of a running sidecar, by API and by command."""
 
 import json
+import math
 import time
 
 import pytest
-from sidecar_process import headcount, running_sidecar
+from sidecar_process import headcount, running_sidecar, wait_for
 
 EVERYBODY = {"recording": {"others": 1.0}, "tenants": {"default": {"owner": "api"}}}
 DAY = 86_400.0
@@ -34,6 +35,12 @@ def pay(sidecar, account):
 def label_of(sidecar, account):
     labels = sidecar.tell("GET", "/v1/labels?limit=1000").json["labels"]
     return next((one for one in labels if one["account"] == account), None)
+
+
+def passes(sidecar, account):
+    """Wait until the account passes: its bucket was as small as the strictest tier's, and fills at its own rate."""
+    allowed = lambda: sidecar.ask({"account": {"id": account}}).json["decision"] == "allow"  # noqa: E731 - polled
+    wait_for(allowed, f"{account} does not pass", sidecar.process, sidecar.log, within=5)
 
 
 class TestRecorded:
@@ -105,6 +112,41 @@ class TestLabels:
         assert before < once == own.ask({"account": {"id": "marked"}}).json["risk"]
         assert own.tell("DELETE", "/v1/labels/marked?reason=wrong").status == 204
         assert own.tell("DELETE", "/v1/labels/marked?reason=wrong").status == 404
+
+    @pytest.mark.parametrize("word", ["taken back", "good"])
+    def test_a_persons_word_stops_a_payer_until_it_is_taken_back(self, own, word):
+        """Own, hard evidence whatever the account paid: it bites, explains itself, and ends with the label."""
+        account = f"rich-{word.replace(' ', '-')}"
+        facts = {"created_at": time.time() - 400 * DAY, "payment": {"status": "ok", "settled_usd": 5000.0}}
+        own.tell("PUT", f"/v1/accounts/{account}", facts)
+        body = {"account": {"id": account}}
+        assert own.ask(body).json["decision"] == "allow"
+        own.tell("POST", "/v1/labels", {"account": account, "label": "abuse", "reason": "resells"})
+        stopped = own.ask(body).json
+        assert (stopped["decision"], stopped["tier"]) == ("deny", "blocked")
+        assert stopped["reasons"][-1]["signal"] == "marked"
+        log_odds = math.log(stopped["risk"] / (100 - stopped["risk"]))
+        assert sum(reason["points"] for reason in stopped["reasons"]) == pytest.approx(log_odds)
+        if word == "good":
+            own.tell("POST", "/v1/labels", {"account": account, "label": "good", "reason": "a mistake"})
+        else:
+            assert own.tell("DELETE", f"/v1/labels/{account}?reason=mistake").status == 204
+        assert own.ask(body).json["tier"] in ("trusted", "standard")
+        passes(own, account)
+
+    def test_a_programs_word_stops_no_payer_by_itself(self, own):
+        pay(own, "reported")
+        own.tell("POST", "/v1/outcomes", {"account": "reported", "outcome": "abuse"})
+        assert own.ask({"account": {"id": "reported"}}).json["decision"] == "allow"
+
+    def test_an_appeal_lifts_whom_a_person_marked(self, own):
+        pay(own, "appealing")
+        own.tell("POST", "/v1/labels", {"account": "appealing", "label": "abuse"})
+        denied = own.ask({"account": {"id": "appealing"}}).json
+        made = own.tell("POST", "/v1/appeals", {"verdict": denied["id"], "reason": "a teacher"}).json
+        passes(own, "appealing")
+        own.tell("POST", f"/v1/appeals/{made['id']}/decision", {"label": "abuse", "reason": "it is not"})
+        assert own.ask({"account": {"id": "appealing"}}).json["decision"] == "deny"
 
     def test_precision_and_recall_are_told_by_revision(self, own):
         own.tell("POST", "/v1/labels", {"account": "measured", "label": "abuse"})

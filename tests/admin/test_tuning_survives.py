@@ -46,6 +46,7 @@ def test_a_restart_with_a_state_file(tmp_path):
         second.process.wait()
     with running_sidecar(tmp_path, API, extra=state) as third:
         assert judged(third) == (-4.0, number)
+        assert third.ask({"account": {"id": "bad"}}).json["decision"] == "deny"
 
 
 def test_a_reload_keeps_the_revision_and_changes_what_the_file_owns(tmp_path):
@@ -132,6 +133,12 @@ def test_sidecars_that_share_a_redis_are_in_step(tmp_path):
         one.tell("POST", "/v1/allow", {"kind": "account", "value": "vip", "expires_in": 60, "reason": "r"})
         told = lambda: "allow" in other.ask({"account": {"id": "vip"}}).json  # noqa: E731 - polled
         wait_for(told, "no exception on the other", other.process, other.log, within=2)
+        one.tell("POST", "/v1/labels", {"account": "bad", "label": "abuse"})
+        denied = lambda: other.ask({"account": {"id": "bad"}}).json["decision"] == "deny"  # noqa: E731 - polled
+        wait_for(denied, "no mark on the other", other.process, other.log, within=2)
+        other.tell("POST", "/v1/labels", {"account": "bad", "label": "good"})
+        eased = lambda: one.ask({"account": {"id": "bad"}}).json["decision"] != "deny"  # noqa: E731 - polled
+        wait_for(eased, "still marked on the first", one.process, one.log, within=2)
         step = {"step": "rollback", "reason": "r"}
         assert other.tell("POST", "/v1/tenants/default/rollout", step, JSON | {"If-Match": "*"}).status == 200
         wait_for(lambda: judged(one) == (-2.2, 1), "no way back", one.process, one.log, within=2)

@@ -33,6 +33,7 @@ def live(engine, count, seed, recorder, accounts=400):
     for i in range(accounts // 4):
         push(engine, f"a{i}", created_at=NOW - rng.choice([0, 13, 14, 30, 400]) * DAY, **_pushed(rng))
     engine.exceptions = Exceptions([Allow("1", "account", f"a{i}", "r", "ann", NOW, NOW + DAY) for i in range(3)])
+    engine.marked = frozenset(f"a{i}" for i in range(3, 7))
     for i in range(count):
         now += rng.expovariate(1 / 20)
         if i % 50 == 0:
