@@ -128,7 +128,7 @@ def take_all(group: Group, now: float) -> TakenAll:
     """Take each ask's cost, or nothing at all. Those that only look (cost 0) see the buckets before the others take."""
     asks = group.asks
     charges = [charge for ask in asks for draw in ask.draws for charge in draw]
-    before = [(charge.bucket, charge.bucket.tokens, charge.bucket.at) for charge in charges]
+    before = [(charge.bucket, charge.bucket.tokens, min(charge.bucket.at, now)) for charge in charges]
     found: dict[int, Taken] = {}
     passed = not group.stopped
     for i in sorted(range(len(asks)), key=lambda i: asks[i].cost > 0):

@@ -35,10 +35,12 @@ class FanIn:
         self._rotations = 0
         self._half = max_keys // 4
         self._most = max_members
-        self._single = Pages(RECORD, max_keys - 2 * self._half)
+        self._most_single = max_keys - 2 * self._half
+        self._single = Pages(RECORD, self._most_single)
         self._young: dict[int, bytes] = {}
         self._old: dict[int, bytes] = {}
         self._turn = 0.0
+        self._newest = 0.0
 
     def __len__(self) -> int:
         return len(self._single) + len(self._young) + len(self._old)
@@ -50,6 +52,9 @@ class FanIn:
 
     def see(self, key: int, member: bytes, now: float) -> int:
         """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window."""
+        if now < self._newest - RESOLUTION:
+            self._forget()
+        self._newest = now
         word = (key & _WORD).to_bytes(8, "little")
         only = self._single.get(word)
         if only is None:
@@ -62,6 +67,12 @@ class FanIn:
             return 1
         self._single.put(word, member + int(now).to_bytes(5, "little"), now - self.window)
         return 1
+
+    def _forget(self) -> None:
+        """Begin anew, because the clock was set back: what was seen at times to come would stay until they come."""
+        self._rotations += 1
+        self._single = Pages(RECORD, self._most_single)
+        self._young, self._old, self._turn = {}, {}, 0.0
 
     def _join(self, key: int, word: bytes, only: bytes, now: float) -> None:
         """Move a key from the pages to the dict: it meets somebody else."""
@@ -92,7 +103,7 @@ class FanIn:
 
     def remember(self, key: int, member: bytes, at: float, now: float) -> None:
         """Note a sighting of the past, in the order of its time, such as one that outlived a restart."""
-        self._turn = self._turn or now
+        self._turn, at = self._turn or now, min(at, now)
         word = (key & _WORD).to_bytes(8, "little")
         only = self._single.get(word)
         if at < 0 or now - at >= self.window or (only is not None and only.startswith(member)):
@@ -149,16 +160,20 @@ def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: f
     Returns the same object where nothing had to change, which is the common case.
     """
     key = (host & _WORD).to_bytes(8, "little")
-    if recent[3:11] == key and now - _number(recent[17:25], "little") < RESOLUTION:
+    if recent[3:11] == key and 0 <= now - _number(recent[17:25], "little") < RESOLUTION:
         return recent
     at = _find_visit(recent, key)
-    if at > 0 and _number(recent[-8:], "little") >= now - VISIT_WINDOW:
+    if at > 0 and now - VISIT_WINDOW <= _number(recent[-8:], "little") <= now:
         # an address that is there already and nothing that expired: the counts stay as they are
         moved = recent[at : at + 14] + max(int(now), 0).to_bytes(8, "little")
         return recent[:3] + moved + recent[3:at] + recent[at + VISIT :]
     code = _number(country.encode()[:2], "little") if country else 0
     first = (host & _WORD, asn or 0, code, max(int(now), 0))
-    rest = [v for v in _VISIT.iter_unpack(recent[3:]) if v[0] != first[0] and v[3] >= now - VISIT_WINDOW]
+    rest = [
+        (*v[:3], min(v[3], first[3]))  # a time to come is one from before the clock was set back
+        for v in _VISIT.iter_unpack(recent[3:])
+        if v[0] != first[0] and v[3] >= now - VISIT_WINDOW
+    ]
     visits = [first, *rest[: MOST_VISITS - 1]]
     counts = bytes((len(visits), len({v[1] for v in visits} - {0}), len({v[2] for v in visits} - {0})))
     return counts + b"".join(_VISIT.pack(*v) for v in visits)
@@ -227,6 +242,9 @@ class Density:
         entry = self._counts.get(key)
         if entry is None:
             return 0.0
+        if entry[2] > now:  # learnt before the clock was set back: it begins to fade now
+            entry = self._counts[key] = (entry[0], entry[1], now)
+            self.touched.add(key)
         bad, good = self._now(entry, now)
         rate = self._all[0] / (self._all[0] + self._all[1])
         at_key = (bad + self._strength * rate) / (good + self._strength * (1 - rate))

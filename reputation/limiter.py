@@ -95,6 +95,7 @@ class TenantLimiter:
         self.secret = secret
         self.exceptions: Exceptions | None = None
         self.marked: frozenset[str] = frozenset()  # accounts that a person called abusive
+        self.ahead = 0.0  # seconds that the clock of whatever keeps the buckets is before this machine's
         self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
         self.watches: tuple[Watch, ...] = ()
         self._today = -1
@@ -155,11 +156,12 @@ class TenantLimiter:
         score, previous = scored(tenant, seen, now), who.row.tier
         tier = who.row.tier = tier_by(tenant, who, score, cluster, previous)
         allow = None if self.exceptions is None else self.exceptions.find(who.name, who.facts, who.address, now)
+        then = now + self.ahead
         if allow is None:
-            draws = draws_of(tenant, self.state.budgets, self.links, who, cluster, request, now)
+            draws = draws_of(tenant, self.state.budgets, self.links, who, cluster, request, then)
         else:
             tier = who.row.tier = min(tier, STANDARD)
-            draws = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=now)
+            draws = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=then)
         return Assessed(
             who, request, cluster, confidence, score, tier, draws, now, tenant, seen, previous, allow
         )  # fmt: skip
@@ -241,11 +243,12 @@ class TenantLimiter:
 
     def _note_day(self, row: Row, today: int) -> None:
         """Count the different days of an account; the number of the day is one object for all rows."""
-        if today > row.day:
+        if today > row.day or today < row.day - 1:  # tomorrow is a clock that wavers; later, one that was set back
             if today != self._today:
                 self._today = today
+            if today > row.day:
+                row.days = min(row.days + 1, MOST_MARKS)
             row.day = self._today
-            row.days = min(row.days + 1, MOST_MARKS)
 
     def answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
         """Make the verdict, which is noted nowhere yet."""

@@ -28,6 +28,7 @@ class Desk:
                 with contextlib.suppress(ValueError):  # of another version: then sightings are gathered anew
                     linker.take_over(batch.ledger)
         linker.settings = batch.settings
+        linker.ledger.until = batch.at
         for known in batch.known:
             linker.know(known)
         linker.see_many(batch.sightings)

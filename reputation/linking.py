@@ -287,7 +287,7 @@ class LiveLinking:
 
 def with_inherited(links: Links, before: Links) -> Links:
     """Add the neighbourhoods of the linker before, until the new one has seen as many hours as they are judged by."""
-    if not before.neighbourhoods or links.at - before.at >= NEIGHBOURHOOD_WINDOW:
+    if not before.neighbourhoods or abs(links.at - before.at) >= NEIGHBOURHOOD_WINDOW:
         return links
     return structs.replace(
         links,

@@ -10,7 +10,7 @@ class Recent(Generic[V]):
     """Values that stay for at least `window` seconds and at most twice that, unless more than `most` come.
 
     Two generations of a dict: the older one is dropped whole, so nothing is paid for each value. What a flood
-    pushes out early is counted in `lost`.
+    pushes out early is counted in `lost`. After a step of the clock, either way, what is a window away is forgotten.
     """
 
     def __init__(self, window: float, most: int) -> None:
@@ -27,13 +27,14 @@ class Recent(Generic[V]):
     def get(self, key: Hashable, now: float) -> V | None:
         """Find a value put within the window."""
         found = self._young.get(key) or self._old.get(key)
-        return found[1] if found is not None and now - found[0] <= self._window else None
+        return found[1] if found is not None and abs(now - found[0]) <= self._window else None
 
     def put(self, key: Hashable, value: V, now: float) -> None:
         """Keep a value from `now` on."""
         full = len(self._young) >= self._half
-        if full or now - self._turn > self._window:
-            self.lost += len(self._old) if full and now - self._turn <= self._window else 0
+        over = abs(now - self._turn) > self._window
+        if full or over:
+            self.lost += 0 if over else len(self._old)
             self._old, self._young, self._turn = self._young, {}, now
         self._young[key] = (now, value)
 

@@ -48,7 +48,7 @@ class Reservation:
     ) -> None:
         self.buckets = buckets
         self.amount: Final = amount
-        self.until: Final = until
+        self.until = until
         self.keys = keys
         self.charged = -1.0
 
@@ -102,6 +102,11 @@ class Reservations:
             return False
         self._kept[reserve.id] = Reservation(tuple(buckets), amount, reserve.until, tuple(keys))
         return True
+
+    def move(self, seconds: float) -> None:
+        """Let all of them follow a step of the clock, so that each stays open for as long as was said."""
+        for found in self._kept.values():
+            found.until += seconds
 
     def settle(self, id_: str, used: float, now: float, *, debt: bool) -> float | None:
         """Give back what was not used, once, and say what was charged in the end; None for what is not open.

@@ -1,7 +1,6 @@
 """The running sidecar: its settings, limiter and linker, what it tells of itself, and how it reloads."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
+from reputation.clock import Clock
 from reputation.config import Settings
 from reputation.counts import counter, gauge, verdict_metrics
 from reputation.crowding import Crowding
@@ -18,6 +18,7 @@ from reputation.errors import ConfigError
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
+from reputation.steps import follow_step
 from reputation.stores.crowds import Row
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.places import Store
@@ -51,7 +52,8 @@ class Serving:
         self.limiter = limiter
         self.addresses = addresses
         self.decisions = decisions
-        self.clock: Callable[[], float] = time.time
+        self.clock = Clock()
+        self.clock.moved.append(self._moved)
         self.local_admin = True
         self.store: Store = MemoryStore()
         self.shared: SharedState | None = None
@@ -78,8 +80,19 @@ class Serving:
         from reputation.shared import SharedState  # noqa: PLC0415 - embedded state does without the client
         from reputation.shared_linking import SharedLinking  # noqa: PLC0415 - as above
 
+        store.clock = self.clock
         self.shared = SharedState(self.limiter, store, self.settings.state.timeout)
         self.linking = SharedLinking(self.limiter, store.server, self.journal.warning, self.settings.state.epoch)
+
+    def _moved(self, seconds: float) -> None:
+        """Let what was earned and reserved follow a step of the machine's clock, and say so."""
+        self.journal.warning("clock_moved", seconds=round(seconds, 3))
+        self.tuning.moved()
+        if self.shared is not None:
+            self.shared.move(seconds)
+            return
+        for tenant in self.limiter.tenants.values():
+            follow_step(tenant.state, tenant.leases.ahead, seconds)
 
     async def commit(self, tenant: TenantLimiter, asked: Transaction) -> Committed:
         """Change facts, marks and documents, all or nothing, durable before this returns.
@@ -153,6 +166,7 @@ class Serving:
         yield from verdict_metrics((name, tenant.counts) for name, tenant in tenants)
         yield counter("headcount_decisions_logged", "Decision log lines written.", self.decisions.written)
         yield counter("headcount_decisions_dropped", "Decision log lines dropped.", self.decisions.dropped)
+        yield counter("headcount_clock_steps", "Times that the machine's clock was set.", self.clock.steps)
         yield counter("headcount_reload_failures", "Reloads that kept the old state.", self._reload_failures)
         yield counter("headcount_strays", "Requests of an unknown tenant or domain.", self.limiter.strays.count)
         yield counter("headcount_geoip_failures", "Look-ups that met a corrupt place.", self.addresses.failures)

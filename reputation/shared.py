@@ -72,6 +72,7 @@ class SharedTenant:
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         """Answer at once, or when Redis has. Raises Invalid if nobody is named, Unavailable if the tenant is closed."""
         self.takes.series = SERIES[self.limiter.tenant.settings.mode]
+        self.limiter.ahead = self.takes.ahead
         check_id(request.account.id, "/account/id")
         if self.breaker.closed and (keys := self._unseen(request, now)):
             return self._check_unseen(keys, request, now, new_id)
@@ -98,6 +99,7 @@ class SharedTenant:
     def check_all(self, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged] | Later[list[Judged]]:
         """Check one request in the names of several accounts, which all pay for it or none does."""
         self.takes.series = SERIES[self.limiter.tenant.settings.mode]
+        self.limiter.ahead = self.takes.ahead
         unseen = {key: None for request in requests for key in self._unseen(request, now)}
         if self.breaker.closed and unseen:
             return self._check_all_unseen([*unseen], requests, now, new_id)
@@ -313,6 +315,12 @@ class SharedState:
         if found is None or found.limiter is not limiter:
             found = self.tenants[name] = SharedTenant(limiter, self._store, self._within)
         return found
+
+    def move(self, seconds: float) -> None:
+        """Let this machine's clock have been set: Redis's, by which buckets fill, was not."""
+        for tenant in self.tenants.values():
+            tenant.takes.ahead -= seconds
+            tenant.accounts.looked_up.clear()  # it goes by this clock
 
     async def turn(self) -> None:
         """Let every tenant whose state is away see whether it is back."""

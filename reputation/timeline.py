@@ -32,8 +32,10 @@ class Ring:
 
     def add(self, sample: Sample, now: float) -> None:
         """Keep a sample if the last one is a step old."""
-        if self._samples and now - self._samples[-1][0] < self.step * 0.9:
+        if self._samples and 0.0 <= now - self._samples[-1][0] < self.step * 0.9:
             return
+        while self._samples and self._samples[-1][0] > now:  # taken before the clock was set back
+            self._samples.pop()
         self._samples.append(array("d", (now, *(sample[name] for name in (*COUNTED, *STOOD)))))
 
     def columns(self) -> dict[str, list[float]]:

@@ -1,9 +1,10 @@
 """Real Redis and Valkey servers on free loopback ports: started, asked, paused, killed and started again."""
 
 import asyncio
+import os
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ SERVERS = {"redis": "redis-server", "valkey": str(get_binary_path())}
 class RedisServer:
     """One server on a port of its own; `kill` and `start` lose what it held, as an unclean failover does."""
 
-    def __init__(self, directory: Path, port: int, *options: str, kind: str = "redis") -> None:
+    def __init__(
+        self, directory: Path, port: int, *options: str, kind: str = "redis", extra: Mapping[str, str] | None = None
+    ) -> None:
         self.port = port
+        self._environment = {**os.environ, **(extra or {})}
         self._directory = directory
         self._command = [SERVERS[kind], *options]
         self._process: subprocess.Popen[bytes] | None = None
@@ -41,7 +45,9 @@ class RedisServer:
     def start(self) -> None:
         log = self._directory / f"redis-{self.port}.log"
         with log.open("ab") as output:
-            self._process = subprocess.Popen(self._command, cwd=self._directory, stdout=output, stderr=output)
+            self._process = subprocess.Popen(
+                self._command, cwd=self._directory, env=self._environment, stdout=output, stderr=output
+            )
         wait_for(self._answers, "redis-server did not start", self._process, log)
 
     def kill(self) -> None:
@@ -67,10 +73,15 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis(directory: Path, *options: str, kind: str = "redis") -> Iterator[RedisServer]:
-    """A server with nothing in it; options are those of its command line, kinds those of SERVERS."""
+def running_redis(
+    directory: Path, *options: str, kind: str = "redis", extra: Mapping[str, str] | None = None
+) -> Iterator[RedisServer]:
+    """A server with nothing in it; options are those of its command line, kinds those of SERVERS.
+
+    extra: more of its environment.
+    """
     (port,) = free_ports(1)
-    server = RedisServer(directory, port, *QUIET, "--port", str(port), *options, kind=kind)
+    server = RedisServer(directory, port, *QUIET, "--port", str(port), *options, kind=kind, extra=extra)
     server.start()
     try:
         yield server

@@ -165,10 +165,10 @@ async def _check_hash_key(store: Store) -> None:
 async def _serve(
     serving: Serving, config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, kind: str
 ) -> None:
-    settings, log = serving.settings, serving.journal
+    settings, log, clock = serving.settings, serving.journal, serving.clock
     serving.local_admin = is_loopback(admin.rpartition(":")[0])
     routes = partial(
-        CheckRoutes, serving.limiter, time.time, Ulids(), serving.ready, serving.decisions.note, shared=serving.shared
+        CheckRoutes, serving.limiter, clock, Ulids(), serving.ready, serving.decisions.note, shared=serving.shared
     )
     try:
         check_socket, admin_socket = bind(listen), bind(admin)
@@ -190,7 +190,7 @@ async def _serve(
         serving.listeners["spoe"] = await spoe_listener.start(application, spoe_socket, log=partial(_failed, log))
     if grpc is not None:
         application, loaded = routes(adapters(settings.gateways)), needed("reputation.http.envoy_grpc")
-        serving.listeners["grpc"] = await loaded.start(application, serving.limiter, grpc, time.time)
+        serving.listeners["grpc"] = await loaded.start(application, serving.limiter, grpc, serving.clock)
     served = Admin(serving).application()
     runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
     await runner.setup()

@@ -60,6 +60,7 @@ class Ledger:
         self.sat = np.full(1024, -1, np.int64)
         self.trials = reaction.NONE
         self.hour = 0
+        self.until = np.inf  # what was seen later was seen by a clock that is ahead, and counts as seen now
         self.unconfirmed = 0
         self.dropped = 0
         self.waiting: list[Sighting] = []
@@ -107,7 +108,7 @@ class Ledger:
         batch, self.waiting = self.waiting, []
         if not batch:
             return
-        at = np.array([sighting.at for sighting in batch])
+        at = np.minimum([sighting.at for sighting in batch], self.until)
         accounts = self._accounts([sighting.account for sighting in batch])
         columns = self._columns(batch)
         self._place(accounts, columns)

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 import numpy as np
 
-from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, surprise
+from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, set_back, surprise
 from reputation.hydra.background import Background, habits
 from reputation.hydra.book import Book, Kept
 from reputation.hydra.clusters import Found
@@ -79,6 +79,9 @@ class Linker:
         ledger = self.ledger
         ledger.trials = Trials(self.settings.key, self.settings.trials)
         ledger.absorb()
+        set_back.ledger_until(ledger, now)
+        set_back.book_until(self.book, now)
+        self.tidied, self.searched = min(self.tidied, now), min(self.searched, now)
         ledger.turn(now)
         if now - self.tidied >= HOUR:
             ledger.forget(now)

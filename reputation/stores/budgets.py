@@ -57,6 +57,11 @@ class Budgets:
         """Every key that has a bucket of its own."""
         return chain(self._addresses.rows, self._others.rows)
 
+    def values(self) -> Iterator[Bucket]:
+        """Every bucket, the shared ones too."""
+        shared = (slots.values() for slots in self._shared.values())
+        return chain(self._addresses.rows.values(), self._others.rows.values(), *shared)
+
     def place(self, key: tuple[Hashable, ...], bucket: Bucket) -> None:
         """Take a bucket in as it was before a restart."""
         self._table(key).place(key, bucket)

@@ -6,6 +6,7 @@ crowds with a bound: one for accounts of which a check carried facts, a small on
 
 from collections.abc import Callable, Hashable
 
+from reputation.bucket import move
 from reputation.facts import Facts
 from reputation.history import DAY, Density, FanIn, name_of, visits
 from reputation.stores.budgets import Budgets
@@ -20,8 +21,9 @@ Decode = Callable[[bytes], tuple[str, Row]]
 class TenantState:
     """All that is remembered for one tenant.
 
-    asleep: accounts that nobody has asked for since the start, still encoded. touched, touched_owners: accounts and
-    keys that changed. degraded: what writes this down is away. mode, series: what is charged, how often it changed.
+    asleep: accounts that nobody has asked for since the start, still encoded; moved: seconds by which the clock was set
+    since then. touched, touched_owners: accounts and keys that changed. degraded: what writes this down is away.
+    mode, series: what is charged, how often it changed.
     """
 
     def __init__(self, most_accounts: int = 2_000_000, most_strangers: int = 65_536) -> None:
@@ -31,6 +33,7 @@ class TenantState:
         self.mode = ""
         self.series = 0
         self.asleep: dict[str, bytes] = {}
+        self.moved = 0.0
         self.known: dict[str, Row] = {}
         self.met = Crowd(most_accounts, self.touched)
         self.strangers = Crowd(most_strangers, self.touched)
@@ -63,6 +66,8 @@ class TenantState:
         if self._decode is None:
             return
         crowd, row = self._decode(body)
+        move(row.burst, self.moved)
+        move(row.daily, self.moved)
         self.put_back(name, crowd, row)
         if crowd != "known":
             (self.met if crowd == "met" else self.strangers).asleep -= 1

@@ -66,6 +66,7 @@ class LookedUp:
             self.forget(key)
 
     def clear(self) -> None:
+        self._turn = 0.0
         self._young.clear()
         self._old.clear()
 

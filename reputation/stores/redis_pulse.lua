@@ -8,6 +8,7 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.17g', now - tonumber(ARGV[2])))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. string.format('%.17g', now + tonumber(ARGV[2])), '+inf') -- the clock was set back
 redis.call('EXPIRE', KEYS[1], 3600)
 
 local clock = redis.call('HMGET', KEYS[3], 'number', 'floor')

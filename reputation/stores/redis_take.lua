@@ -44,18 +44,16 @@ end
 
 local buckets = {}
 
+-- the one place where time enters a bucket: the server's clock may have been set back, or another server's be behind
 local function settled(bucket)
-  local elapsed = now - bucket.at
-  if elapsed <= 0 then return bucket.tokens end
-  local tokens = bucket.tokens + elapsed * bucket.rate
+  if bucket.at > now then bucket.at, bucket.changed = now, true end
+  local tokens = bucket.tokens + (now - bucket.at) * bucket.rate
   if tokens < bucket.burst then return tokens end
   return bucket.burst
 end
 
 local function put(bucket, tokens)
-  bucket.tokens = tokens
-  if now > bucket.at then bucket.at = now end
-  bucket.changed = true
+  bucket.tokens, bucket.at, bucket.changed = tokens, now, true
 end
 
 local function least(a, b)
@@ -154,10 +152,11 @@ local function reserve(ask, draw, amount)
 end
 
 -- a request that any replica has let through within a minute is not charged again: the draw that paid, negative; its id
--- in the name of another request is a clash
+-- in the name of another request is a clash. What stays for over a minute was noted before the clock was set back
 local function repeated(ask)
-  local value = ask[10] > 0 and redis.call('GET', KEYS[ask[10] + 1])
-  if not value then return nil end
+  if ask[10] == 0 then return nil end
+  local value = redis.call('GET', KEYS[ask[10] + 1])
+  if not value or redis.call('PTTL', KEYS[ask[10] + 1]) > ONCE then return nil end
   local first = cmsgpack.unpack(value)
   if not ask[3][first[1]] or type(first[2]) ~= 'string' then
     damage(KEYS[ask[10] + 1])
@@ -191,6 +190,7 @@ local function passes(first, last)
   local before = {}
   for i = first, last do
     for _, bucket in ipairs(buckets_of(asks[i])) do
+      settled(bucket)
       before[bucket] = before[bucket] or {bucket.tokens, bucket.at, bucket.changed}
     end
   end
@@ -208,17 +208,20 @@ end
 local function carry_out(ask, stopped)
   local cost, draws = ask[1], ask[3]
   local charged = {}
-  for i, settlement in ipairs(ask[5]) do
+  local mine = buckets_of(ask)
+  for i, settlement in ipairs(ask[5]) do -- once the limits are those of now, as in an embedded take
     charged[i] = settle(KEYS[settlement[1] + 1], settlement[2], settlement[3])
   end
-  local mine = buckets_of(ask)
   local head = #answer
   answer[head + 1], answer[head + 2] = 0, 0
   for i, bucket in ipairs(mine) do
     answer[head + 1 + 2 * i], answer[head + 2 + 2 * i] = bucket.tokens, bucket.at
   end
   for _, amount in ipairs(charged) do answer[#answer + 1] = amount end
-  if stopped then return end
+  if stopped then
+    for _, bucket in ipairs(mine) do settled(bucket) end
+    return
+  end
   local before = repeated(ask)
   if before then
     answer[head + 1] = before
@@ -247,6 +250,7 @@ local function carry_out(ask, stopped)
       return
     end
   end
+  for _, bucket in ipairs(mine) do settled(bucket) end -- as whoever reads the answer does to say how long to wait
 end
 
 local last, stopped = 0, false

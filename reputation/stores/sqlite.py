@@ -45,6 +45,8 @@ ORDERED = ("accounts", "owners")
 RUN = 4096
 """Names that are sorted at a time."""
 MOST_GAPS = 64
+CLOCKS_DIFFER = 1.0
+SET_BACK = "the state was written later than it is now by this machine's clock; check the clock"
 
 FAULTS = (sqlite3.Error, OSError, ConfigError)
 """What may go wrong with a file; ConfigError is of one that cannot be opened again."""
@@ -106,8 +108,11 @@ class SqliteStore:
     def _begin(self) -> list[Gap]:
         """Find out how the last run ended, and note that this one has not ended well yet."""
         file, now = self._file, self._started
-        gaps = _gaps.decode(file.meta("gaps") or b"\x90")
+        # a gap that ends at a time to come was noted before the clock was set back, and tells nothing about now
+        gaps = [gap for gap in _gaps.decode(file.meta("gaps") or b"\x90") if gap[1] <= now]
         last = _time.decode(file.meta("written_at") or b"\x00")
+        if last > now + CLOCKS_DIFFER:
+            self._log.warning("clock_set_back", state=str(file.path), seconds=round(last - now, 3), mend=SET_BACK)
         if file.meta("clean") == b"\x00" and 0.0 < last < now:
             gaps = joined([*gaps, (last, now)])
             self._log.warning("unclean_stop", state=str(file.path), seconds_without_refill=round(now - last, 3))

@@ -66,7 +66,7 @@ def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlie
             "/reviewed",
         )
     last = max((appeal.at for appeal in earlier if appeal.account == account), default=-PERIOD)
-    if now - last < PERIOD:
+    if 0 <= now - last < PERIOD:  # one of a time to come was filed before the clock was set back
         days = (last + PERIOD - now) / DAY
         raise Conflict(f"this account had an appeal already; the next one is possible in {days:.1f} days", "/verdict")
     return account

@@ -48,7 +48,7 @@ class OwnBuckets:
         if elapsed > 0.0:
             self.burst = min(known.burst.burst, self.burst + elapsed * known.burst.rate)
             self.daily = min(known.daily.burst, self.daily + elapsed * known.daily.rate)
-            self.at = at
+        self.at = at
         if limits is not known:
             self.burst, self.daily = min(self.burst, limits.burst.burst), min(self.daily, limits.daily.burst)
             self.limits = limits

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from socket import AF_INET6, inet_pton
 from typing import Annotated, Literal, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from geoip.facts import AddressFacts, CarrierError, counted_network
 from reputation.errors import Invalid
@@ -23,6 +23,8 @@ MOST = 10_000
 """Exceptions of one tenant; whoever needs more needs another weight instead."""
 WIDEST = {4: 8, 6: 19}
 """Shortest prefix that a network may have, by version: a wider one would be no exception any more."""
+CLOCKS_DIFFER = 60.0
+"""Seconds that another replica's clock may be ahead."""
 MOST_ASN = 4_294_967_295
 
 Reasoned = Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -59,6 +61,14 @@ def allow_of(body: AllowBody, id_: str, by: str, now: float) -> Allow:
     """Check a body and make the exception of it, its value in canonical form. Raises Invalid."""
     value = _CANONICAL[body.kind](body.value)
     return Allow(id_, body.kind, value, body.reason, by, now, now + body.expires_in, body.within_limits)
+
+
+def not_ahead(allow: Allow, now: float) -> Allow:
+    """Return the exception as one made now if it was made later, by a clock that was ahead; it lasts as long as it was
+    meant to."""
+    if allow.at <= now + CLOCKS_DIFFER:
+        return allow
+    return structs.replace(allow, at=now, expires=now + allow.expires - allow.at)
 
 
 def _network(text: str) -> str:

@@ -17,7 +17,7 @@ from reputation.tenants import Tenant, TenantSettings
 from reputation.tuning.appeals import Appeal
 from reputation.tuning.audit import Audit, Change
 from reputation.tuning.documents import Documents
-from reputation.tuning.exceptions import Allow, Exceptions
+from reputation.tuning.exceptions import Allow, Exceptions, not_ahead
 from reputation.tuning.glancing import Looking
 from reputation.tuning.labels import Label
 from reputation.tuning.recording import Recording
@@ -93,6 +93,11 @@ class Tuning:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.looking.close()
 
+    def moved(self) -> None:
+        """Look again at what ends by the clock, which was set."""
+        for name in self._limiter.tenants:
+            self._news.put_nowait((name, self.allows.kind))
+
     def of_file(self, tenant: str) -> TenantSettings:
         """What the configuration file says of a tenant."""
         return named_tenants(self._settings())[tenant]
@@ -131,8 +136,13 @@ class Tuning:
         return True
 
     async def _apply_exceptions(self, running: TenantLimiter) -> None:
-        now = self._clock()
-        allows = [allow for allow in await self.allows.all(running.tenant.name) if allow.expires > now]
+        name, now, allows = running.tenant.name, self._clock(), []
+        for kept in await self.allows.all(name):
+            allow = not_ahead(kept, now)
+            if allow is not kept:
+                await self.allows.put(name, allow.id, allow)
+            if allow.expires > now:
+                allows.append(allow)
         running.exceptions = Exceptions(allows) if allows else None
 
     async def _apply_marked(self, running: TenantLimiter) -> None:

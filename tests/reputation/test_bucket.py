@@ -78,15 +78,18 @@ changes = st.tuples(st.just("limit"), st.builds(Limit, st.floats(1e-3, 1e3), st.
 
 @given(st.lists(st.one_of(takes, jumps, changes), max_size=60), nows)
 def test_never_more_than_burst_and_what_the_rates_earned_is_admitted(steps, now):
-    """Whatever is asked, however the clock jumps and the limit changes: first burst + the sum of rate · time."""
+    """Whatever is asked, however the clock jumps and the limit changes: first burst + the sum of rate · time.
+
+    Time is what went by on the clock; what it goes back is not taken from anybody, and a step forward fills a bucket
+    once.
+    """
     limit = Limit(2.0, 20.0)
     bucket = full(limit, now)
-    latest, earned, admitted = now, limit.burst, 0.0
+    earned, admitted = limit.burst, 0.0
     for kind, value in steps:
         if kind == "jump":
-            now = max(now + value, 0.0)
-            earned += max(now - latest, 0.0) * limit.rate
-            latest = max(latest, now)
+            before, now = now, max(now + value, 0.0)
+            earned += min(max(now - before, 0.0) * limit.rate, limit.burst)
         elif kind == "limit":
             change_limit(bucket, value, now)
             limit = value
@@ -99,8 +102,21 @@ def test_never_more_than_burst_and_what_the_rates_earned_is_admitted(steps, now)
 def test_a_clock_that_goes_backwards_earns_nothing_and_loses_nothing(limit, share, now, back):
     bucket = spent_bucket(limit, share, now)
     before = bucket.tokens
-    spend(bucket, 0.0, max(now + back, 0.0))
-    assert settled(bucket, now) == before
+    spend(bucket, 0.0, then := max(now + back, 0.0))
+    assert settled(bucket, then) == before
+
+
+@given(limits, st.floats(0, 1), st.floats(1e-3, 1e6), nows, st.floats(-1e10, 0))
+def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_bucket_takes_to_fill(
+    limit, share, cost, now, back
+):
+    """Also where nothing was taken since: a caller that is denied again and again waits for the bucket alone."""
+    bucket, cost = spent_bucket(limit, share, now), min(cost, limit.burst)
+    lacks = cost - bucket.tokens
+    wait = take(bucket, cost, then := max(now + back, 0.0))
+    assert wait <= max(lacks, 0.0) / limit.rate * (1 + 1e-9) + 1e-3
+    if wait:
+        assert settled(bucket, then + wait) >= cost
 
 
 @given(limits, nows, st.floats(1.001, 100))

@@ -15,7 +15,8 @@ from reputation.stores.redis_server import Script
 SCRIPT = Script("redis_take.lua").text
 NOW = 1_790_812_800.0
 OPERATIONS = 100_000
-FOREVER = 1e9
+FOREVER = 1e12
+YEAR = 365 * 86_400.0
 RATES = (0.0, 1e-3, 1 / 3, 2.0, 86_400 / 7, 1e6)
 BURSTS = (1.0, 10.0, 20.0 / 3, 1e5)
 pytestmark = pytest.mark.gateway
@@ -69,7 +70,9 @@ class Story:
     def step(self):
         kind = self.random.random()
         if kind < 0.1:
-            self.now -= self.random.choice((1e-6, 0.3, 50.0))
+            self.now -= self.random.choice((1e-6, 0.3, 50.0, 3600.0, YEAR if self.now > NOW else 1.0))
+        elif kind < 0.12:
+            self.now += self.random.choice((86_400.0, YEAR))
         elif kind < 0.9:
             self.now += self.random.expovariate(1.0) * self.random.choice((1e-7, 1e-3, 1.0, 3600.0))
 

@@ -25,6 +25,7 @@ local REPORTS_A_CHECK = 16
 local REPORTS_A_SETTLE = 64
 local SETTLES_A_SWEEP = 100
 local WAIT = 0.002 -- seconds between two looks at a check that somebody else sent
+local SET_BACK = 0.5 -- seconds from which on the clock was set back; a smaller step is not waited out for longer either
 local LEAST_DENIAL = 1 -- seconds for which a denial by tier is not asked about again
 local REFUSED = { [400] = true, [413] = true, [422] = true } -- a client's doing, so it never passes
 local PASSED_UNASKED = {}
@@ -103,8 +104,10 @@ function Gate:keep_here(key, kept)
   self.young[key] = kept
 end
 
--- How many tokens are used if the request passes on a lease, 0 if it is stopped, nil if neither is known.
+-- How many tokens are used if the request passes on a lease, 0 if it is stopped, nil if neither is known: also of what
+-- was told at a time to come, before the clock was set back.
 function Gate:allows(kept, now)
+  if kept.at > now + SET_BACK then return nil end
   if kept.lease then return self.ledger:spend(kept, now) end
   return kept.status and now < kept.ends and 0 or nil
 end
@@ -165,12 +168,19 @@ function Gate:decide(who, user_agent)
       self.ledger:count(kept.status and "stopped_locally" or "passed_on_lease")
       return kept, used
     end
-    if self.dict:get(self.down) then return self:absent() end
+    if self:since(self.down, now) then return self:absent() end
     if self.dict:add("c" .. who.name, 1, self.lock) then return self:ask(who, user_agent, kept, now) end
     if now > patience then return self:absent() end
     ngx.sleep(WAIT)
     now = ngx.now()
   end
+end
+
+-- Whether a key of the dict holds, whose value is the time that it was set at; nginx would keep it until its end by a
+-- clock that was set back.
+function Gate:since(key, now)
+  local at = self.dict:get(key)
+  return at and at <= now + SET_BACK
 end
 
 -- Ask about this request; `before` is what was known, whose lease is over.
@@ -203,7 +213,7 @@ function Gate:check(who, user_agent, now)
   self.ledger:push_back(reports)
   if REFUSED[status] then return { status = 400, refused = true } end
   self.ledger:count "failures"
-  self.dict:set(self.down, 1, self.options.pause)
+  self.dict:set(self.down, now, self.options.pause)
   ngx.log(ngx.ERR, "headcount cannot be asked: ", status or tostring(verdict), "; failing ", self.options.fail)
 end
 
@@ -228,7 +238,7 @@ end
 -- Ask for the next lease in the background, before this one is used up or over.
 function Gate:renew_early(who, user_agent, kept, now)
   if kept.granted < 4 or self.renewing >= MOST_RENEWING then return end
-  if self.dict:get("r" .. who.name) or self.dict:get(self.down) then return end
+  if self:since("r" .. who.name, now) or self:since(self.down, now) then return end
   if not self.dict:add("c" .. who.name, 1, self.lock) then return end
   self.renewing = self.renewing + 1
   local ok = ngx.timer.at(0, function()
@@ -251,7 +261,7 @@ function Gate:renew(who, user_agent, before)
     self:keep(who, kept, now, 1)
     self.ledger:close(before)
   else -- what is left of the old lease can still be used
-    self.dict:set("r" .. who.name, 1, max(before.ends - now, 0.001))
+    self.dict:set("r" .. who.name, now, max(before.ends - now, 0.001))
   end
 end
 
@@ -268,7 +278,7 @@ end
 function Gate:settle()
   local tenant = cjson.encode(self.options.tenant)
   for _ = 1, SETTLES_A_SWEEP do
-    if self.dict:get(self.down) then return end
+    if self:since(self.down, ngx.now()) then return end
     local reports = self.ledger:pop(REPORTS_A_SETTLE)
     if not reports[1] then return end
     local body = '{"tenant":' .. tenant .. ',"leases":[' .. table.concat(reports, ",") .. "]}"

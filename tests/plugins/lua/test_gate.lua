@@ -114,6 +114,39 @@ function tests.a_long_wait_is_asked_about_again_after_longest_denial()
   same(s.checks, 3)
 end
 
+function tests.a_clock_that_was_set_back_makes_nobody_wait_longer_than_he_was_told()
+  local s, g = sidecar { rate = 0.5, burst = 1, want = 10 }, gate()
+  same(ask(g).status, nil)
+  same(ask(g).status, 429)
+  nginx.set_clock(-3600)
+  s.at = nginx.now -- the sidecar's buckets follow the step
+  same(ask(g).retry_after, 2)
+  nginx.run(2)
+  same(ask(g).status, nil)
+end
+
+function tests.a_clock_that_was_set_back_ends_a_lease_and_its_use_is_reported()
+  local s, g = sidecar { rate = 1e-6, burst = 100, want = 1000 }, gate()
+  for _ = 1, 5 do same(ask(g).status, nil) end
+  nginx.set_clock(-3600)
+  s.at = nginx.now
+  same(ask(g).status, nil)
+  same({ s.checks, s.settled.v1.used >= 4 }, { 2, true })
+  nginx.run(10)
+  same(s.settled.v2.id, "v2", "a lease of after the step")
+end
+
+function tests.a_clock_that_was_set_back_does_not_lengthen_the_pause_without_asking()
+  local s, g = sidecar { rate = 1, burst = 10, want = 1 }, gate { pause = 1 }
+  s.away = true
+  ask(g)
+  s.away = false
+  nginx.set_clock(-86400)
+  s.at = nginx.now
+  ask(g)
+  same(s.checks, 1)
+end
+
 function tests.a_denial_is_403_and_is_not_asked_about_for_a_second()
   local s, g = sidecar { rate = 1, burst = 10, want = 10 }, gate()
   s.decision = "deny"

@@ -136,7 +136,7 @@ end
 
 -- Close the leases that ended before this second.
 function Ledger:close_ended(now)
-  local last = self.dict:get(self.open_list) or floor(now) - 1
+  local last = min(self.dict:get(self.open_list) or math.huge, floor(now) - 1) -- a second to come is one of another clock
   for second = max(last + 1, floor(now) - SECONDS_A_SWEEP), floor(now) do
     local text = self.dict:lpop(self.open_list .. second)
     while text do
