@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import uvloop
@@ -24,7 +24,7 @@ from reputation.http import spoe_listener
 from reputation.http.access import is_loopback
 from reputation.http.admin import Admin
 from reputation.http.envoy_calls import needed
-from reputation.http.listener_sockets import AddressError, bind
+from reputation.http.listener_sockets import AddressError, SocketAccess, bind, octal, owner
 from reputation.http.routes import CheckRoutes, adapters, body_limit
 from reputation.http.webhooks import Webhooks, check_secrets
 from reputation.http.wire_rules import Limits
@@ -38,7 +38,30 @@ LONGEST_LINE = 1 << 15
 """Bytes of a request's first line on the admin listener: the longest names and reasons, percent-encoded, fit in."""
 CHECK_EVERY = 0.2
 """Seconds between two looks for the state's own hash key, while the state is away."""
+UNIX = "unix:"
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
+
+
+class Addresses(NamedTuple):
+    """Where the sidecar listens, and who may connect where that is a Unix socket."""
+
+    check: str
+    admin: str
+    spoe: str | None
+    grpc: str | None
+    access: SocketAccess
+
+    def sockets(self) -> list[Path]:
+        """The socket files."""
+        return [Path(at[5:]) for at in (self.check, self.spoe, self.grpc) if at is not None and at.startswith(UNIX)]
+
+
+def _access(mode: str, named: str | None) -> SocketAccess:
+    try:
+        user, group = owner(named or "")
+        return SocketAccess(octal(mode), user, group)
+    except ValueError as error:
+        raise ConfigError(f"--socket-mode {mode}, --socket-owner {named}: {error}") from None
 
 
 @click.command()
@@ -49,6 +72,13 @@ LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aio
 @click.option(
     "--grpc", help="gRPC listener for Envoy, with the extra [envoy]: HOST:PORT or unix:PATH; none by default."
 )
+@click.option(
+    "--socket-mode",
+    default="666",
+    show_default=True,
+    help="Mode of the Unix sockets; a gateway of another user needs the right to write.",
+)
+@click.option("--socket-owner", help="Owner of the Unix sockets, USER:GROUP or :GROUP; none: the process's own.")
 @click.option("--webhooks", help="Listener for webhooks, HOST:PORT, which serves nothing else; none by default.")
 @click.option(
     "--state",
@@ -70,6 +100,8 @@ def serve(
     admin: str,
     spoe: str | None,
     grpc: str | None,
+    socket_mode: str,
+    socket_owner: str | None,
     webhooks: str | None,
     state: str | None,
     kind: str,
@@ -78,13 +110,13 @@ def serve(
     settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
-    work = partial(_serve, config=config, listen=listen, admin=admin, spoe=spoe, grpc=grpc, kind=kind)
+    addresses = Addresses(listen, admin, spoe, grpc, _access(socket_mode, socket_owner))
+    work = partial(_serve, config=config, addresses=addresses, kind=kind)
     if webhooks is not None:
         check_secrets(settings)
     uvloop.run(_with_state(settings, state, partial(_with_webhooks, webhooks, work)))
-    for socket in (listen, spoe or "", grpc or ""):
-        if socket.startswith("unix:"):
-            Path(socket[5:]).unlink(missing_ok=True)
+    for socket in addresses.sockets():
+        socket.unlink(missing_ok=True)
 
 
 async def _with_state(settings: Settings, place: str | None, work: Callable[[Serving], Awaitable[None]]) -> None:
@@ -162,17 +194,15 @@ async def _check_hash_key(store: Store) -> None:
             return
 
 
-async def _serve(
-    serving: Serving, config: Path | None, listen: str, admin: str, spoe: str | None, grpc: str | None, kind: str
-) -> None:
+async def _serve(serving: Serving, config: Path | None, addresses: Addresses, kind: str) -> None:
     settings, log, clock = serving.settings, serving.journal, serving.clock
-    serving.local_admin = is_loopback(admin.rpartition(":")[0])
+    serving.local_admin = is_loopback(addresses.admin.rpartition(":")[0])
     routes = partial(
         CheckRoutes, serving.limiter, clock, Ulids(), serving.ready, serving.decisions.note, shared=serving.shared
     )
     try:
-        check_socket, admin_socket = bind(listen), bind(admin)
-        spoe_socket = bind(spoe) if spoe else None
+        check_socket, admin_socket = bind(addresses.check, access=addresses.access), bind(addresses.admin)
+        spoe_socket = bind(addresses.spoe, access=addresses.access) if addresses.spoe else None
     except AddressError as error:
         raise ConfigError(str(error)) from None
     await serving.linking.take_up()
@@ -188,9 +218,11 @@ async def _serve(
     if spoe_socket is not None:
         application = routes({b"haproxy": plugins.haproxy})
         serving.listeners["spoe"] = await spoe_listener.start(application, spoe_socket, log=partial(_failed, log))
-    if grpc is not None:
+    if addresses.grpc is not None:
         application, loaded = routes(adapters(settings.gateways)), needed("reputation.http.envoy_grpc")
-        serving.listeners["grpc"] = await loaded.start(application, serving.limiter, grpc, serving.clock)
+        serving.listeners["grpc"] = await loaded.start(application, serving.limiter, addresses.grpc, clock)
+        if addresses.grpc.startswith(UNIX):
+            addresses.access.apply(addresses.grpc[5:])
     served = Admin(serving).application()
     runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
     await runner.setup()
@@ -199,7 +231,7 @@ async def _serve(
     linking.add_done_callback(partial(_ended, log, "linking_failed"))
     ageing = asyncio.create_task(serving.watch_addresses())
     ageing.add_done_callback(partial(_ended, log, "ageing_failed"))
-    _announce(log, settings, listen, admin)
+    _announce(log, settings, addresses.check, addresses.admin)
     await _until_told(partial(serving.reload, config))
     serving.draining = True
     log.info("draining", seconds=settings.http.drain)

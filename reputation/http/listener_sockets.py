@@ -1,24 +1,77 @@
 """The socket a listener serves: HOST:PORT or unix:PATH, with one set of rules for both listeners."""
 
 import contextlib
+import grp
+import os
+import pwd
+import re
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 BACKLOG = 4096
+LARGEST_ID = "[0-9]{1,9}"
+ANYBODY = 0o666
+"""Whoever may reach the socket's directory may connect, as whoever is on this machine may connect to loopback."""
 
 
 class AddressError(ValueError):
     """The address cannot be read or bound; the message says which and why."""
 
 
-def bind(listen: str, *, backlog: int = BACKLOG, reuse_port: bool = False) -> socket.socket:
+class SocketAccess(NamedTuple):
+    """Who may connect to a Unix socket: connecting needs the right to write. -1: as the system makes it."""
+
+    mode: int = ANYBODY
+    user: int = -1
+    group: int = -1
+
+    def apply(self, path: str) -> None:
+        """Give the socket file its owner and mode. Raises OSError."""
+        os.chown(path, self.user, self.group)
+        Path(path).chmod(self.mode)
+
+
+OPEN = SocketAccess()
+
+
+def _number(name: str, known: Callable[[str], int]) -> int:
+    if not name:
+        return -1
+    return int(name) if re.fullmatch(LARGEST_ID, name) else known(name)
+
+
+def octal(text: str) -> int:
+    """Read a file mode such as 660. Raises ValueError."""
+    if not re.fullmatch("0?[0-7]{1,3}", text):
+        raise ValueError(f"{text!r} is no file mode; write it in octal, such as 660")
+    return int(text, 8)
+
+
+def owner(text: str) -> tuple[int, int]:
+    """Read `USER`, `USER:GROUP` or `:GROUP`, names or numbers; -1 for what is not named. Raises ValueError."""
+    user, _, group = text.partition(":")
+    try:
+        return (
+            _number(user, lambda name: pwd.getpwnam(name).pw_uid),
+            _number(group, lambda name: grp.getgrnam(name).gr_gid),
+        )
+    except KeyError:
+        raise ValueError(f"{text!r} names no user and group of this machine; write USER:GROUP") from None
+
+
+def bind(
+    listen: str, *, backlog: int = BACKLOG, reuse_port: bool = False, access: SocketAccess = OPEN
+) -> socket.socket:
     """Bind and listen on `HOST:PORT`, `[V6]:PORT` or `unix:PATH`. Port 0 lets the system choose.
 
-    reuse_port lets several processes share a TCP port. A socket file that nobody answers on is replaced.
+    reuse_port lets several processes share a TCP port. access: of a Unix socket. A socket file that nobody answers
+    on is replaced.
     """
     try:
-        found = _unix(listen[5:]) if listen.startswith("unix:") else _tcp(listen, reuse_port=reuse_port)
+        found = _unix(listen[5:], access) if listen.startswith("unix:") else _tcp(listen, reuse_port=reuse_port)
     except OSError as error:
         raise AddressError(f"cannot listen on {listen}: {error.strerror or error}") from error
     found.setblocking(False)
@@ -48,11 +101,12 @@ def _tcp(listen: str, *, reuse_port: bool) -> socket.socket:
     return found
 
 
-def _unix(path: str) -> socket.socket:
+def _unix(path: str, access: SocketAccess) -> socket.socket:
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _clear_stale(path)
         found.bind(path)
+        access.apply(path)  # nobody can connect before it listens
     except OSError:
         found.close()
         raise

@@ -43,8 +43,10 @@ def _nginx(directory: Path) -> list[str]:
     private = f"http {{\n    access_log off;\n    client_body_temp_path {directory}/body;"
     for kind in ("proxy", "fastcgi", "uwsgi", "scgi"):
         private += f"\n    {kind}_temp_path {directory}/{kind};"
-    file.write_text(file.read_text().replace("http {", private, 1))
-    switches = f"daemon off; user root; pid {directory}/pid;"
+    text = file.read_text()
+    file.write_text(text.replace("http {", private, 1))
+    user = "" if "\nuser " in text else "user root; "  # unless a test has workers of another user
+    switches = f"daemon off; {user}pid {directory}/pid;"
     return ["nginx", "-e", str(directory / "error.log"), "-c", str(file), "-g", switches]
 
 

@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "Upgrade")
         self.send_header("Sec-WebSocket-Accept", ACCEPTED)
         self.end_headers()
-        self.wfile.write(self.connection.recv(65_536))
+        self.wfile.write(self.rfile.read(len(FRAME)))
         self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - the names are the library's
