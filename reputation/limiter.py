@@ -312,13 +312,12 @@ class TenantLimiter:
         learn_networks(self.state, outcome, now)
         self.witness.hear(outcome, now)
 
-    def order(self, order: Order) -> None:
-        """Pass an operator's order on to the linker. Raises Conflict while linking is off, NotFound for no cluster."""
+    def check_order(self, order: Order) -> None:
+        """Raise Conflict for an operator's order while linking is off, NotFound for one about no cluster."""
         if not self.tenant.settings.linking.enabled:
             raise Conflict("linking is off for this tenant, so there are no clusters", "/ruling")
         if order.ruling != "forget" and order.cluster is not None and order.cluster not in self.links.clusters:
             raise NotFound(f"no cluster is called {order.cluster!r} now", "/cluster")
-        self.witness.order(order)
 
 
 def _decision(assessed: Assessed, taken: Taken) -> Decision:

@@ -12,9 +12,11 @@ from msgspec import Struct, structs
 from reputation.errors import Unavailable
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
+from reputation.hydra.sightings import Order
+from reputation.kept_orders import KeptOrders
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linker_process import Answer, Batch, LinkerDiedError, LinkerProcess, batch_of, packed
-from reputation.stores.records import Records
+from reputation.stores.records import MemoryRecords, Records
 from reputation.witness import MOST_WAITING
 
 BATCH_EVERY = 1.0
@@ -178,6 +180,7 @@ class LiveLinking:
         self._told: dict[str, TenantLimiter] = {}  # tenants that the running linker knows
         self._void: set[str] = set()  # tenants whose next links do not follow from those in force
         self._books: dict[str, bytes] = {}
+        self.orders = KeptOrders(records or MemoryRecords())
         self._records = records
         self._taken_up: set[str] = set()
         self._followed: dict[str, Links] = {}  # as the running linker has them
@@ -214,6 +217,7 @@ class LiveLinking:
                 continue
             try:
                 found = await self._records.get(name, BOOK, LINKS)
+                await self.orders.take_up(tenant)
             except Unavailable:  # shared state is away; the next turn asks again
                 continue
             self._taken_up.add(name)
@@ -237,6 +241,7 @@ class LiveLinking:
             if self._process is None:
                 self._process = await asyncio.to_thread(LinkerProcess)
             now, epoch = self._clock(), time.monotonic() >= self._next_epoch
+            orders = {name: self.orders.given(name) for name, _ in tenants}
             batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
             started = time.monotonic()
             answers = await asyncio.to_thread(exchange, self._process, batches)
@@ -245,15 +250,16 @@ class LiveLinking:
             return
         if epoch:
             self._follow(tenants, answers, now, time.monotonic() - started)
-            await self._keep(tenants)
+            await self._keep(tenants, orders)
 
-    async def _keep(self, tenants: Tenants) -> None:
+    async def _keep(self, tenants: Tenants, orders: dict[str, dict[str, Order]]) -> None:
         """Keep clusters and links, so that a restart neither releases anybody nor waits for the first epoch."""
         for name, tenant in tenants:
             if self._records is not None:
                 body = await asyncio.to_thread(_encoded, self._books[name], tenant.links)
                 with contextlib.suppress(Unavailable):  # shared state is away; the next epoch's are kept
                     await self._records.put(name, BOOK, LINKS, body)
+                    await self.orders.settle(name, orders[name])
 
     def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
         batch = batch_of(name, linker_settings(tenant, tenant.secret), tenant.witness.collect(), now, epoch=epoch)
@@ -262,6 +268,7 @@ class LiveLinking:
             self._void.add(name)
             tenant.witness.tell_anew()
             batch.fresh, batch.book = True, self._books.get(name, b"")
+            batch.orders = [*dict.fromkeys([*self.orders.given(name).values(), *batch.orders])]  # the last one's too
         return batch
 
     def _follow(self, tenants: Tenants, answers: list[Answer], epoch: float, took: float) -> None:

@@ -82,7 +82,8 @@ class Serving:
 
         store.clock = self.clock
         self.shared = SharedState(self.limiter, store, self.settings.state.timeout)
-        self.linking = SharedLinking(self.limiter, store.server, self.journal.warning, self.settings.state.epoch)
+        epoch, warn = self.settings.state.epoch, self.journal.warning
+        self.linking = SharedLinking(self.limiter, store.server, warn, epoch, store.records)
 
     def _moved(self, seconds: float) -> None:
         """Let what was earned and reserved follow a step of the machine's clock, and say so."""

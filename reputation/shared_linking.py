@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from reputation.errors import Unavailable
+from reputation.kept_orders import KeptOrders
 from reputation.limiter import Limiter
 from reputation.linker_process import Answer, Batch, LinkerProcess
 from reputation.linking import BATCH_EVERY, SHARE_OF_CORE, Log, exchange, linked
+from reputation.stores.records import Records
 from reputation.stores.redis_server import AwayError, RedisServer
 from reputation.tenant_linking import TenantLinking
 
@@ -23,9 +26,11 @@ class SharedLinking:
     """Linking beside live checks, over Redis. A replica that holds no seat runs no linker."""
 
     def __init__(
-        self, limiter: Limiter, server: RedisServer, log: Log, every: float, clock: Callable[[], float] = time.time
-    ) -> None:
-        """every: seconds between two epochs at least."""
+        self, limiter: Limiter, server: RedisServer, log: Log, every: float, records: Records,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        """every: seconds between two epochs at least. records: keeps orders that are not in the stream yet."""
+        self.orders = KeptOrders(records)
         self.restarts = 0
         self.epochs = 0
         self.epoch_seconds = 0.0
@@ -87,13 +92,18 @@ class SharedLinking:
         self.tenants = {name: tenant for name, tenant in self.tenants.items() if wanted.get(name) is tenant.limiter}
         for name, limiter in wanted.items():
             if name not in self.tenants:
+                with contextlib.suppress(Unavailable):  # who comes later, or this one's next start, passes them on
+                    await self.orders.take_up(limiter)
                 self.tenants[name] = TenantLinking(limiter, self._server, self._replica, self._log)
         await asyncio.gather(*[_unless_away(tenant.look()) for tenant in self.tenants.values()])
 
     async def send(self) -> None:
         """Append what was noted here."""
-        for tenant in [*self.tenants.values()]:
-            await _unless_away(tenant.post.send(tenant.limiter.witness))
+        for name, tenant in [*self.tenants.items()]:
+            orders = self.orders.given(name)
+            with contextlib.suppress(AwayError, Unavailable):
+                await tenant.post.send(tenant.limiter.witness)
+                await self.orders.settle(name, orders)
 
     async def link(self) -> None:
         """Feed the linker with what all replicas noted, if it is here, with an epoch if one is due."""

@@ -98,9 +98,13 @@ class Post:
         self._waiting: deque[Parcel] = deque()
 
     async def send(self, witness: Witness) -> None:
-        """Append what was noted, orders first. Raises AwayError, and then what was collected is sent the next time."""
-        if not self._waiting and witness.waiting:
+        """Append all that was noted, orders first. Raises AwayError; what was collected is sent the next time then."""
+        await self._send_waiting()
+        if witness.waiting:
             await self._collect(witness)
+            await self._send_waiting()
+
+    async def _send_waiting(self) -> None:
         while self._waiting:
             stream, number, notes, data = self._waiting[0]
             await stream.append(self._replica, number, notes, data)

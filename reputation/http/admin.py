@@ -15,6 +15,7 @@ from reputation.http.admin_labels import report
 from reputation.http.openapi import description
 from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view, facts_view
 from reputation.http.webhooks import customer_documents
+from reputation.kept_orders import order_document
 from reputation.limiter import TenantLimiter
 from reputation.orders import OrderBody, order_of
 from reputation.serving import Serving
@@ -149,9 +150,13 @@ class Admin:
 
     async def post_order(self, request: web.Request) -> web.Response:
         tenant, body = self.tenant(request), read(_orders, await request.read())
-        tenant.order(order_of(body, self.serving.clock()))
+        now = self.serving.clock()
+        order, id_ = order_of(body, now), self.serving.tuning.new_id(now)
+        tenant.check_order(order)
         subject = body.cluster or body.account or ""
-        request["change"] = Change(tenant.tenant.name, f"order.{body.ruling}", subject, None, body, body.reason)
+        change = Change(tenant.tenant.name, f"order.{body.ruling}", subject, None, body, body.reason)
+        await self.commit(request, tenant, Transaction(documents=(order_document(id_, order),)), change)
+        self.serving.linking.orders.give(tenant, id_, order)
         return web.Response(status=204)
 
     async def get_decisions(self, request: web.Request) -> web.Response:

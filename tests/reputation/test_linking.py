@@ -15,7 +15,9 @@ from reputation.config import DEFAULT
 from reputation.events import Account, AccountFacts, Client, Payment, Request, Seconds
 from reputation.hydra.book import Book
 from reputation.hydra.links import NOTHING, Budget, difference
+from reputation.hydra.sightings import Order
 from reputation.ids import Ulids
+from reputation.kept_orders import order_document
 from reputation.limiter import Limiter
 from reputation.linker_desk import Desk
 from reputation.linker_process import LinkerDiedError, LinkerProcess, batch_of
@@ -179,6 +181,21 @@ async def test_what_an_epoch_found_is_kept(live: LiveLinking) -> None:
     await second.take_up()
     assert heard == ["links_damaged"]
     assert other.tenant("default").links is NOTHING
+
+
+async def test_an_order_that_no_linker_was_given_yet_is_given_to_the_next(live: LiveLinking) -> None:
+    """It is kept until clusters are kept that know it; a linker that died with it is no loss either."""
+    records, order = MemoryRecords(), Order("release", account="head_3", reason="a test")
+    document = order_document("01", order)
+    await records.put("default", document.kind, document.id, document.written(None, None))
+    second = LiveLinking(limiter(), lambda *_args, **_kwargs: None, records=records)
+    await second.take_up()
+    assert second._limiter.tenant("default").witness.collect() == [order]  # and this linker dies with it
+    await second.turn()
+    second.close()
+    assert await records.all("default", document.kind) == []
+    kept = msgspec.msgpack.decode((await records.get("default", "book", "links")).body, type=KeptLinks)
+    assert [one.account for one in msgspec.msgpack.decode(kept.book, type=Book).orders] == ["head_3"]
 
 
 def test_neighbourhoods_outlive_a_linker_until_the_next_has_seen_a_day() -> None:

@@ -22,6 +22,7 @@ from reputation.linker_desk import Desk
 from reputation.shared_linking import SharedLinking
 from reputation.shared_notes import packed, unpacked
 from reputation.sidecar import build
+from reputation.stores.records import MemoryRecords
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer, connect
 from reputation.stores.redis_sightings import Stream
@@ -236,7 +237,7 @@ async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(re
     with redis_server.client() as client:
         client.flushall()
     server, limiter = RedisServer(connect(redis_server.url)), build(DEFAULT, AddressBook(), KEY)
-    linking = SharedLinking(limiter, server, lambda *_args, **_words: None, every=0.0)
+    linking = SharedLinking(limiter, server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords())
     await linking.look()
     (tenant,) = linking.tenants.values()
     await seated(tenant)
@@ -268,7 +269,9 @@ async def test_tenants_may_be_linked_by_different_replicas(redis_server):
         client.flushall()
     server = RedisServer(connect(redis_server.url))
     settings = structs.replace(DEFAULT, tenants={"acme": TenantSettings(), "globex": TenantSettings()})
-    linking = SharedLinking(build(settings, AddressBook(), KEY), server, lambda *_args, **_words: None, every=0.0)
+    linking = SharedLinking(
+        build(settings, AddressBook(), KEY), server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords()
+    )
     await linking.look()
     acme, globex = [await seated(linking.tenants[name]) for name in ("acme", "globex")]
     await linking.link()
