@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # LiteLLM pins over a hundred packages, so its tests have an environment of their own
 LITELLM := .venv-litellm
+# an API that reads keys as many do, for the tests of key spellings
+EXPRESS := tests/gateways/express/node_modules/.package-lock.json
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
 APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime
@@ -22,7 +24,7 @@ interpreted:
 run: setup
 	exec $(BIN)/headcount serve
 
-test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy
+test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy $(EXPRESS)
 	requirements/apt $(APT_TEST)
 	$(BIN)/python -m pytest -m "not gateway and not long" -q
 	$(BIN)/python -m pytest -m "gateway and not long" -q
@@ -110,6 +112,11 @@ $(VENV)/.test: $(VENV)/.run requirements/test.lock
 $(LITELLM)/.ready: requirements/litellm.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv --clear $(LITELLM)
 	$(LITELLM)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	touch $@
+
+$(EXPRESS): tests/gateways/express/package-lock.json
+	command -v npm >/dev/null || requirements/apt nodejs npm
+	npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
 # HAProxy asks another way from 3.1 on, and Debian 12 has 2.6. Where none can be had, its tests are skipped and say so.

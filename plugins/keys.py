@@ -75,7 +75,7 @@ def basic_keys(words: Sequence[str]) -> list[Key]:
     if _AFTER_PADDING(whole):
         raise ValueError("the base64 of Basic goes on after its padding")
     ways = (whole.translate(_URL_SAFE), whole, words[0].translate(_URL_SAFE) if words else "")
-    found = {key: None for way in ways if (key := user_of(decoded(way))) is not None}  # in this order
+    found = {key: None for way in ways for key in users_of(decoded(way))}  # in this order
     if not found:
         raise ValueError("Basic holds no user that can be read")
     return [*found]
@@ -88,10 +88,18 @@ def decoded(packed: str) -> bytes:
     return base64.b64decode(signs + "=" * (-len(signs) % 4))
 
 
-def user_of(pair: bytes) -> Key | None:
+def users_of(pair: bytes) -> list[Key]:
+    """The user, as UTF-8 and, where its password is none, as Latin-1 too: Django reads both parts in one encoding."""
+    pair = pair.strip(b" \t\r\n")
+    user, _, password = pair.partition(b":")
+    found = [user_of(text(user), text(password))]
+    if text(pair).encode() != pair:
+        found.append(user_of(user.decode("latin-1"), password.decode("latin-1")))
+    return [key for key in found if key is not None]
+
+
+def user_of(user: str, password: str) -> Key | None:
     """The user, with `user:password` behind it; without a user the password. None if neither can be read."""
-    said = text(pair).strip(" \t\r\n")
-    user, _, password = said.partition(":")
     user = user.strip(" \t\r\n")
     key = user or password.strip(" \t\r\n")
     if not key or "\t" in key or _UNREADABLE(key):

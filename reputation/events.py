@@ -176,7 +176,7 @@ class Account(Profile, frozen=True, gc=False):
 
     id: Text | None = None
     key: Text | None = None
-    credentials: Annotated[tuple[Credential, ...], Meta(min_length=1, max_length=4)] | None = None
+    credentials: Annotated[tuple[Credential, ...], Meta(min_length=1, max_length=8)] | None = None
     jwt: bool = False
 
 

@@ -12,6 +12,10 @@ ACCOUNTS: dict[str, str] = FILE["accounts"]
 """Whose each key is."""
 VECTORS: list[dict[str, Any]] = FILE["vectors"]
 
+LONG = next(one["headers"][0][1] for one in VECTORS if one["name"] == "a long key").removeprefix("Bearer ")
+API_KEYS = {LONG if key.startswith("sha256:") else key: owner for key, owner in ACCOUNTS.items()}
+"""The same as an API knows them, which has a long key whole."""
+
 Lines = list[tuple[str, bytes]]
 
 

@@ -54,12 +54,19 @@ end
 local function bare(value) return value:match "^[ \t\r\n]*(.-)[ \t\r\n]*$" end
 
 -- The user, with `user:password` behind it; without a user the password. nil if neither can be read.
-local function user_of(pair)
-  local user, password = bare(text.text(pair)):match "^([^:]*):?(.*)$"
+local function user_of(user, password)
   user = bare(user)
   local key = user ~= "" and user or bare(password)
   if key == "" or key:find("\t", 1, true) or is_unreadable(key) then return nil end
   return { text = key, full = password ~= "" and not is_unreadable(password) and user .. ":" .. password or nil }
+end
+
+-- The user, as UTF-8 and, where its password is none, as Latin-1 too: Django reads both parts in one encoding.
+local function users_of(pair, found)
+  pair = bare(pair)
+  local user, password = pair:match "^([^:]*):?(.*)$"
+  found[#found + 1] = user_of(text.text(user), text.text(password))
+  if text.text(pair) ~= pair then found[#found + 1] = user_of(text.latin1(user), text.latin1(password)) end
 end
 
 local function url_safe(packed) return (packed:gsub("%-", "+"):gsub("_", "/")) end
@@ -72,7 +79,7 @@ local function basic_keys(words)
   if whole:find "=.*[%w+/_%-]" then return nil, "the base64 of Basic goes on after its padding" end
   local found = {}
   for _, way in ipairs { url_safe(whole), whole, url_safe(words[2] or "") } do
-    found[#found + 1] = user_of(decoded(way))
+    users_of(decoded(way), found)
   end
   if not found[1] then return nil, "Basic holds no user that can be read" end
   return found

@@ -48,18 +48,21 @@ function M.first_characters(text, most)
   return text:sub(1, i - 1), count
 end
 
+-- Latin-1 turned into UTF-8.
+function M.latin1(value)
+  return (value:gsub("[\128-\255]", function(c)
+    local byte = c:byte()
+    return string.char(0xC0 + math.floor(byte / 64), 0x80 + byte % 64)
+  end))
+end
+
 -- UTF-8 as it is, as in the JSON that keys were pushed with; else Latin-1 turned into UTF-8.
 function M.text(value)
   if not value:find "[\128-\255]" then return value end
   local i = 1
   while i <= #value do
     local length = sequence(value, i)
-    if not length then
-      return (value:gsub("[\128-\255]", function(c)
-        local byte = c:byte()
-        return string.char(0xC0 + math.floor(byte / 64), 0x80 + byte % 64)
-      end))
-    end
+    if not length then return M.latin1(value) end
     i = i + length
   end
   return value
