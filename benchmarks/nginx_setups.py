@@ -24,7 +24,7 @@ SHIPPED = ROOT / "plugins" / "nginx"
 MEASURED = ROOT.parent / "shared" / "data" / "llm_clients.csv"
 ROOMY = {"rate": 1e6, "burst": 1e6, "daily": 1e9}
 OURS = re.compile(
-    r"^ *(?:\S+_by_lua\w* .*|lua_\S+ .*|set \$headcount.*|.*X-Headcount.*|add_header RateLimit.*)\n", re.MULTILINE
+    r"^ *(?:\S+_by_lua\w* .*|lua_\S+ .*|.*X-Headcount.*|\S+_header RateLimit.*|.*\$headcount.*)\n", re.MULTILINE
 )
 
 API = """
@@ -125,6 +125,8 @@ def without_headcount(text: str) -> str:
     """The same nginx without a trace of Headcount: no Lua, no headers of ours."""
     text = re.sub(r"^ *init_by_lua_block \{.*?^ {4}\}\n", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^load_module .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *map .*?^ {4}\}\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = text.replace("$headcount_connection", '""')
     return OURS.sub("", re.sub(r"^ {4}# What the gate did.*?^ {4}\}\n", "", text, flags=re.MULTILINE | re.DOTALL))
 
 

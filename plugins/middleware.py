@@ -1,5 +1,6 @@
 """What the middlewares for Python programs share: a client's request in, a reply out if it is to be stopped."""
 
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from msgspec import ValidationError
@@ -7,6 +8,7 @@ from msgspec import ValidationError
 from plugins.answers import PROBLEM, for_client, problem, stop_status
 from plugins.asking import RefusedError, Sidecar
 from plugins.headers import check
+from plugins.lines import named
 from reputation.events import Verdict
 from reputation.gateway import GatewaySettings, Headers, HttpMessage, Reply
 
@@ -25,14 +27,17 @@ OURS = "x-headcount-"
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"cookie"})
 
 
-def is_preflight(message: HttpMessage) -> bool:
-    """Whether it is a CORS preflight as browsers send it: OPTIONS with both headers, no key, no cookie, no body."""
+def is_preflight(message: HttpMessage, credentials: AbstractSet[bytes] = CREDENTIALS) -> bool:
+    """Whether it is a CORS preflight as browsers send it: OPTIONS with both headers, no key, no cookie, no body.
+
+    credentials: names of headers, in lower case, that hold a key or a cookie.
+    """
     if message.method != b"OPTIONS":
         return False
     lines = dict(message.headers)
     asks = lines.get(b"origin") and lines.get(b"access-control-request-method")
     has_body = b"transfer-encoding" in lines or lines.get(b"content-length", b"0") != b"0"
-    return bool(asks) and not has_body and not CREDENTIALS & lines.keys()
+    return bool(asks) and not has_body and not credentials & lines.keys()
 
 
 def in_our_name(header: str) -> bool:
@@ -60,12 +65,14 @@ class Gate:
         self.sidecar = sidecar
         self._tenant = tenant
         self._settings = settings or GatewaySettings(trusted_hops=0)
+        own = {named(name) for name in (self._settings.key_header, self._settings.account_header) if name is not None}
+        self._credentials = CREDENTIALS | own
         self._pass_preflights = pass_preflights
         self._without = Judged(None) if fail_open else Judged(UNAVAILABLE)
 
     async def judge(self, message: HttpMessage) -> Judged:
         """Ask about one request."""
-        if self._pass_preflights and is_preflight(message):
+        if self._pass_preflights and is_preflight(message, self._credentials):
             return Judged(None)
         try:
             verdict = await self.sidecar.check(

@@ -106,6 +106,15 @@ def test_both_nginx_files_are_the_one_that_is_tested_but_for_addresses():
     assert (CHART / "files" / "nginx.conf").read_text().split("\n", 1)[1] == chart
 
 
+def test_the_charts_nginx_is_that_file_with_the_values_addresses():
+    """As the real helm renders it, which may not touch nginx's own $ and braces."""
+    found = next(item for item in objects([*ALONE, *SIDECAR]) if "nginx.conf" in item.get("data", {}))
+    values = yaml.safe_load((CHART / "values.yaml").read_text())["gateway"]
+    file = (CHART / "files" / "nginx.conf").read_text()
+    expected = file.replace("API_ADDRESS", values["upstream"]).replace("GATEWAY_PORT", str(values["port"]))
+    assert found["data"]["nginx.conf"].strip() == expected.strip()
+
+
 def test_the_compose_file_names_files_and_services_that_are_there(tmp_path):
     found = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     for service in found["services"].values():

@@ -66,12 +66,20 @@ def read_all(connection: socket.socket) -> bytes:
 
 def _whole(raw: bytes) -> bool:
     """Whether a body of the length that the head names is there; without one the end of the connection tells."""
+    if raw.startswith(CONTINUE):
+        raw = raw.partition(b"\r\n\r\n")[2]
     head, ended, body = raw.partition(b"\r\n\r\n")
     length = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
     return bool(ended) and length is not None and 0 < int(length[1]) <= len(body)
 
 
+CONTINUE = b"HTTP/1.1 100 "
+
+
 def parsed(raw: bytes) -> Answer:
+    """The answer in these bytes; leave to send the body is none."""
+    while raw.startswith(CONTINUE):
+        raw = raw.partition(b"\r\n\r\n")[2]
     head, _, body = raw.partition(b"\r\n\r\n")
     status, *lines = head.decode("latin-1").split("\r\n")
     pairs = [line.partition(":") for line in lines]
@@ -83,6 +91,13 @@ def ask(port: int, headers: Headers, *, source: str = "127.0.0.1", **request: An
     with socket.create_connection(("127.0.0.1", port), 20, (source, 0)) as connection:
         _send(connection, request_bytes(headers, **request))
         return parsed(read_all(connection))
+
+
+def exchange(port: int, data: bytes) -> bytes:
+    """Send these bytes, and return all that comes until the end."""
+    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        connection.sendall(data)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 def _send(connection: socket.socket, data: bytes) -> None:
@@ -178,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(self.rfile.read(len(FRAME)))
         self.close_connection = True
 
-    do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - the names are the library's
+    do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - the names are the library's
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
         pass

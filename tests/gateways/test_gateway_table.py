@@ -64,7 +64,12 @@ REQUESTS = {
         port, [*PREFLIGHT, *headers], method="OPTIONS"
     ),
     "PUT": asking(method="PUT", body=SMALL),
+    "PATCH": asking(method="PATCH", body=SMALL),
     "POST without a body": asking(method="POST"),
+    "POST of no bytes": lambda port, headers: ask(port, [*headers, ("Content-Length", "0")], method="POST"),
+    "POST that waits to be let on": lambda port, headers: ask(
+        port, [*headers, ("Expect", "100-continue")], method="POST", body=SMALL
+    ),
     "POST of 5 bytes": asking(method="POST", body=SMALL),
     "POST of 200 KB": asking(method="POST", body=LARGE),
     "POST of 1.1 MB": asking(method="POST", body=LARGER),
@@ -74,7 +79,8 @@ REQUESTS = {
 }
 
 
-LENGTHS = {name: len(SMALL) for name in ("GET with a body", "PUT", "POST of 5 bytes", "POST in chunks")}
+LENGTHS = {name: len(SMALL) for name in ("GET with a body", "PUT", "PATCH", "POST in chunks")}
+LENGTHS |= {name: len(SMALL) for name in ("POST of 5 bytes", "POST that waits to be let on")}
 LENGTHS |= {name: len(LARGE) for name in ("POST of 200 KB", "POST of 200 KB in chunks")}
 LENGTHS |= {"POST of 1.1 MB": len(LARGER)}
 
@@ -315,3 +321,29 @@ def test_of_rate_limits_the_client_sees_ours_or_the_api_s_and_never_both(
         ours = front.way.limits_on_pass and method == "GET"
         assert (answer.one("RateLimit") == wire.OWN_LIMIT) != ours
         assert (answer.one("RateLimit-Policy") == wire.OWN_POLICY) != ours
+
+
+def test_a_key_with_an_underscore_in_its_header_s_name_does_not_reach_the_api(
+    front: Front, api: wire.Api, rich: str
+) -> None:
+    """An API behind CGI or WSGI would read a key there that Headcount never saw."""
+    if not front.way.proxy:
+        pytest.skip("the program reads what its server hands it")
+    before = len(api.reached)
+    for name in ("X_Api_Key", "x_api-key", "X-Api_Key"):
+        ask(front.port, [*bearer(rich), (name, "other")])
+    assert [one.all("X-Api-Key") for one in api.reached[before:]] in ([], [[]] * 3)
+
+
+def test_requests_on_one_connection_are_judged_one_by_one(front: Front, api: wire.Api, rich: str) -> None:
+    """Also after a body, which no gateway may leave behind on the connection."""
+    one = wire.request_bytes(bearer(rich), method="POST", path="/first", body=SMALL, connection="keep-alive")
+    last = wire.request_bytes(bearer(rich), path="/second")
+    before = len(api.reached)
+    raw = wire.exchange(front.port, one + last)
+    assert raw.count(b"HTTP/1.1 200") == 2
+    if front.way.proxy:
+        reached = api.reached[before:]
+        assert [(each.path, each.body) for each in reached] == [("/first", SMALL), ("/second", b"")]
+        assert len({each.all("X-Headcount-Verdict")[0] for each in reached}) >= 1
+        assert all(each.all("X-Headcount-Verdict") for each in reached)

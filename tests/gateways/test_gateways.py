@@ -77,6 +77,7 @@ def test_the_request_reaches_the_api_as_it_was_sent(front: Running, api: wire.Ap
     assert ask(front.port, [bearer(key)], method="POST", path=path, body=b"a prompt").status == 200
     reached = api.reached[-1]
     assert (reached.method, reached.body) == ("POST", b"a prompt")
+    assert reached.all("X-Headcount-Verdict"), "it passed because nobody could be asked"
     assert reached.path == ("/v1/b?q=%20&q=2" if front.shipped.cleans_paths else path)
     assert reached.all("Authorization") == [f"Bearer {key}"]
 

@@ -30,7 +30,8 @@ local function tell(var, kept, used, now)
   end
 end
 
--- A function for access_by_lua, which lets the request pass or answers it.
+-- A function for access_by_lua, which lets the request pass or answers it. A preflight passes unjudged: the map of
+-- $headcount_preflight says what is one.
 function M.access(gate)
   local options = gate.options
   local account, ja4 = variable_of(options.account_header), variable_of(options.ja4_header)
@@ -57,6 +58,7 @@ function M.access(gate)
 
   return function()
     local var = ngx.var
+    if ngx.req.get_method() == "OPTIONS" and var.headcount_preflight == "yes" then return end
     request.authorization = var.http_authorization
     request.api_key = var.http_x_api_key
     request.named = named and var[named] or nil
