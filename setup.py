@@ -25,6 +25,7 @@ COMPILED = (
     "reputation/keys.py",
     "reputation/leases.py",
     "reputation/limiter.py",
+    "reputation/outcomes.py",
     "reputation/pages.py",
     "reputation/policy.py",
     "reputation/purses.py",

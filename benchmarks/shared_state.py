@@ -31,7 +31,7 @@ from reputation.stores.redis import RedisStore
 from reputation.stores.redis_accounts import Accounts
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_takes import Takes
-from reputation.stores.transactions import Transaction
+from reputation.stores.transactions import Told, Transaction
 
 BURST = 20.0
 OVER = 5.0
@@ -182,8 +182,8 @@ async def _fill(port: int, accounts: int) -> tuple[float, float]:
     return (used[1] - used[0]) / accounts, (used[2] - used[1]) / accounts
 
 
-def _keyed(facts: Facts, number: int, _: Facts | None) -> Facts:
-    return structs.replace(facts, keys=(number.to_bytes(16, "little"),))
+def _keyed(facts: Facts, number: int, _: Told) -> Told:
+    return Told(structs.replace(facts, keys=(number.to_bytes(16, "little"),)))
 
 
 async def _used(store: RedisStore) -> int:

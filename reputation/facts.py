@@ -5,11 +5,11 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from reputation.events import Account, AccountFacts, Payment, Profile, plain
+from reputation.events import Account, AccountFacts, Profile, plain
 from reputation.known import NOTHING, Facts, Standards
 
 __all__ = [
-    "NOTHING", "PROFILE", "Facts", "Standards", "after_push", "carried", "from_push", "is_payer", "is_proven", "merged",
+    "NOTHING", "PROFILE", "Facts", "Standards", "carried", "from_push", "is_payer", "is_proven", "merged",
 ]  # fmt: skip
 
 DAY = 86_400.0
@@ -25,16 +25,6 @@ def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
     return Facts(keys=keys, external=external, **_kept(_profile_of(body)))
 
 
-def after_push(before: Facts, body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
-    """Replace what was pushed before. What billing's events said of payment stays until a push names that member."""
-    after = from_push(body, keys)
-    if not before.from_events or before.payment is None:
-        return after
-    payment = after.payment or Payment()
-    left = {name: getattr(before.payment, name) for name in before.from_events if getattr(payment, name, None) is None}
-    return structs.replace(after, payment=structs.replace(payment, **left), from_events=tuple(left)) if left else after
-
-
 def carried(account: Account) -> Facts | None:
     """Facts that a check brought along, or None if it brought none."""
     brought = _profile_of(account)
@@ -47,7 +37,7 @@ def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
 
 def merged(pushed: Facts, check: Facts) -> Facts:
     """Pushed facts win, member by member; a check's fill what was never pushed."""
-    fill = {}
+    fill: dict[str, Any] = {}
     for name in PROFILE:
         theirs = getattr(check, name)
         if theirs is not None:
@@ -55,6 +45,8 @@ def merged(pushed: Facts, check: Facts) -> Facts:
             filled = theirs if mine is None else _filled(mine, theirs)
             if filled is not mine:
                 fill[name] = filled
+    if "payment" in fill and (pushed.payment is None or pushed.payment.declines_30d is None):
+        fill["payment_at"] = None  # the count of declines is the check's own, and of now
     return structs.replace(pushed, **fill) if fill else pushed
 
 

@@ -10,13 +10,14 @@ from reputation.events import Profile
 class Facts(Profile, frozen=True, gc=False):
     """A profile as it is kept, with plain floats as times, and what only the sidecar needs beside it.
 
-    keys: keyed hashes of API keys; external: ids at other systems, by system. from_events: members of `payment` that
-    billing's events said last, which a push that does not name them leaves as they are.
+    keys: keyed hashes of API keys; external: ids at other systems, by system. payment_at: when `payment` was pushed.
+    billing: what billing's events said, as `reputation.billing` packs it; `payment` is what both come to.
     """
 
     keys: tuple[bytes, ...] = ()
     external: tuple[tuple[str, str], ...] = ()
-    from_events: tuple[str, ...] = ()
+    payment_at: float | None = None
+    billing: bytes = b""
 
 
 NOTHING = Facts()

@@ -32,6 +32,7 @@ from reputation.identity import Who, check_id, identify, judged_by
 from reputation.judging import in_shadow, scored, tier_by
 from reputation.keys import hashed, is_jwt, printed
 from reputation.leases import Leases
+from reputation.outcomes import weighed
 from reputation.policy import STANDARD, TIERS
 from reputation.purses import draws_of, excepted_draws
 from reputation.recent_verdicts import RecentVerdicts
@@ -41,7 +42,7 @@ from reputation.signals.seen import Seen
 from reputation.stores.crowds import Row
 from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
-from reputation.stores.transactions import MOST_MARKS, Committed, Plan, Told, Transaction, put_in_force
+from reputation.stores.transactions import Committed, Plan, Told, Transaction, put_in_force
 from reputation.strays import Strays
 from reputation.telling import deleting, learn_networks, marking, pushing
 from reputation.tenants import Tenant
@@ -49,6 +50,7 @@ from reputation.tuning.exceptions import Allow, Exceptions
 from reputation.witness import Witness, network_of
 
 EXPLAIN_WINDOW = 3600.0
+MOST_DAYS = 255  # small integers are shared, larger ones cost each row 32 bytes
 KEPT_VERDICTS = 10000
 
 NewId = Callable[[float], str]
@@ -219,8 +221,8 @@ class TenantLimiter:
 
         Unconfirmed accounts feed no baseline; nor do newcomers that share a row, whose sightings are not one account's.
         """
-        seen = Seen(who.facts, who.address, who.row.marks_against, who.row.marks_for)
-        seen.marked = who.name in self.marked
+        marks = weighed(who.row.outcomes, who.facts, self.tenant.settings.outcomes.half_life, now)
+        seen = Seen(who.facts, who.address, marks, marked=who.name in self.marked)
         state, row, address = self.state, who.row, who.address
         if not row.shared:
             self._note_day(row, int(now // DAY))
@@ -247,7 +249,7 @@ class TenantLimiter:
             if today != self._today:
                 self._today = today
             if today > row.day:
-                row.days = min(row.days + 1, MOST_MARKS)
+                row.days = min(row.days + 1, MOST_DAYS)
             row.day = self._today
 
     def answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
@@ -263,9 +265,9 @@ class TenantLimiter:
         )  # fmt: skip
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 
-    def pushing(self, account: str, body: AccountFacts) -> Transaction:
+    def pushing(self, account: str, body: AccountFacts, now: float) -> Transaction:
         """Say what a push changes."""
-        return pushing(account, body, tuple([hashed(key, self.secret) for key in body.keys]))
+        return pushing(account, body, tuple([hashed(key, self.secret) for key in body.keys]), now)
 
     def commit(self, asked: Transaction, now: float) -> Committed:
         """Carry out a transaction in memory alone. Raises Conflict for a key of another account."""
@@ -292,7 +294,7 @@ class TenantLimiter:
 
     def push(self, account: str, body: AccountFacts, now: float) -> None:
         """Keep what billing says of an account. Raises Conflict, and keeps nothing, if a key is somebody else's."""
-        self.commit(self.pushing(account, body), now)
+        self.commit(self.pushing(account, body, now), now)
 
     def delete(self, account: str) -> bool:
         """Forget what was pushed of an account; False if nothing was."""
@@ -304,7 +306,7 @@ class TenantLimiter:
 
     def report(self, outcome: Outcome, now: float) -> None:
         """Let an outcome mark its account, and the networks that the account came from."""
-        self.commit(marking(outcome), now)
+        self.commit(marking(outcome, now), now)
         self.hear(outcome, now)
 
     def hear(self, outcome: Outcome, now: float) -> None:

@@ -2,40 +2,32 @@
 
 from functools import partial
 
+from reputation.billing import after_push
 from reputation.errors import NotFound
-from reputation.events import AccountFacts, Outcome
-from reputation.facts import NOTHING, Facts, after_push
+from reputation.events import AccountFacts, Outcome, OutcomeKind
+from reputation.facts import NOTHING, from_push
 from reputation.history import visited
 from reputation.identity import check_id
+from reputation.outcomes import MARKS, noted
 from reputation.stores.memory import TenantState
-from reputation.stores.transactions import Transaction
+from reputation.stores.transactions import Told, Transaction
 from reputation.witness import network_of
 
-MARKS = {
-    "chargeback": (2, 0),
-    "abuse": (2, 0),
-    "declined": (1, 0),
-    "challenge_failed": (1, 0),
-    "challenge_passed": (0, 1),
-    "good": (0, 2),
-}
-"""Marks in halves of an outcome, against and in favour, that each outcome leaves on its account."""
 
-
-def pushing(account: str, body: AccountFacts, keys: tuple[bytes, ...]) -> Transaction:
+def pushing(account: str, body: AccountFacts, keys: tuple[bytes, ...], now: float) -> Transaction:
     """Say what a push changes; `keys` are the keyed hashes of the body's. Raises Invalid for a reserved id."""
     check_id(account, "/id")
-    return Transaction(account, partial(_pushed, body, keys))
+    return Transaction(account, partial(_pushed, body, keys, now))
 
 
-def marking(outcome: Outcome) -> Transaction:
+def marking(outcome: Outcome, now: float) -> Transaction:
     """Say what an outcome changes. Raises Invalid for a reserved id."""
     check_id(outcome.account, "/account")
-    return Transaction(outcome.account, marks=MARKS[outcome.outcome])
+    return Transaction(outcome.account, partial(_marked, outcome.outcome, now))
 
 
 def deleting(account: str) -> Transaction:
-    """Say what a deletion changes: marks stay, for they were not pushed. Its change raises NotFound."""
+    """Say what a deletion changes: outcomes stay, for they were not pushed. Its change raises NotFound."""
     return Transaction(account, partial(_deleted, account))
 
 
@@ -50,10 +42,15 @@ def learn_networks(state: TenantState, outcome: Outcome, now: float) -> None:
     state.asns.learn_all(sorted({asn for _, asn in places if asn}), bad=bad, now=now)
 
 
-def _pushed(body: AccountFacts, keys: tuple[bytes, ...], before: Facts | None) -> Facts:
-    return after_push(before or NOTHING, body, keys)
+def _pushed(body: AccountFacts, keys: tuple[bytes, ...], now: float, before: Told) -> Told:
+    return before._replace(facts=after_push(before.facts or NOTHING, from_push(body, keys), now))
 
 
-def _deleted(account: str, before: Facts | None) -> None:
-    if before is None:
+def _marked(outcome: OutcomeKind, now: float, before: Told) -> Told:
+    return before._replace(outcomes=noted(before.outcomes, outcome, now))
+
+
+def _deleted(account: str, before: Told) -> Told:
+    if before.facts is None:
         raise NotFound(f"nothing was pushed of account {account!r}")
+    return before._replace(facts=None)

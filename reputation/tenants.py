@@ -31,8 +31,7 @@ EXTERNAL = frozenset({"address", "asn", "proxy_network", "velocity", "hydra"})
 Somebody else's family is one of them unless its module says `OWN_EVIDENCE = True`.
 """
 
-UNNUMBERED = 0
-"""The number of settings until they have one: a configuration that was just read, a draft."""
+UNNUMBERED = 0  # of settings until they have a number: a configuration that was just read
 
 NETWORK_OF_STRANGERS = 4.0
 """Addresses' worth that the unconfirmed accounts of one IPv6 /48 share, since one line can have all its /64s."""
@@ -97,6 +96,14 @@ class LeaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 600.0
 
 
+class OutcomeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long outcomes weigh. Declines count for 30 days, whatever this says."""
+
+    half_life: Annotated[
+        float, Meta(ge=1, le=3650, description="Days after which an outcome weighs half of what it did.")
+    ] = 90.0
+
+
 class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What a replay reckons in money, in US dollars for each unit of cost."""
 
@@ -149,6 +156,7 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
         | None
     ) = None
     standards: Annotated[Standards, Meta(description="Who is a payer and who is proven.")] = Standards()
+    outcomes: Annotated[OutcomeSettings, Meta(description="How long outcomes weigh.")] = OutcomeSettings()
     linking: Annotated[LinkingSettings, Meta(description="What linked accounts share.")] = LinkingSettings()
     leases: Annotated[LeaseSettings, Meta(description="What gateways may enforce alone.")] = LeaseSettings()
     gateway: Annotated[GatewaySettings, Meta(description="What the tenant's gateway sends.")] = GatewaySettings()

@@ -13,8 +13,8 @@ from reputation.http.access import Caller, authenticate, authorise, check_local
 from reputation.http.admin_answers import Route, json_answer, whole
 from reputation.http.admin_labels import report
 from reputation.http.openapi import description
+from reputation.http.stripe_events import StripeEvents, customer_documents
 from reputation.http.views import account_view, cluster_view, clusters_view, decision_view, decisions_view, facts_view
-from reputation.http.webhooks import customer_documents
 from reputation.kept_orders import order_document
 from reputation.limiter import TenantLimiter
 from reputation.orders import OrderBody, order_of
@@ -45,6 +45,7 @@ class Admin:
 
     def __init__(self, serving: Serving) -> None:
         self.serving = serving
+        self._stripe = StripeEvents(serving)
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -114,9 +115,11 @@ class Admin:
     async def put_account(self, request: web.Request) -> web.Response:
         tenant, account = self.tenant(request), _account(request)
         body = read(_facts, await request.read())
-        asked = tenant.pushing(account, body)._replace(documents=customer_documents(account, body))
+        documents, now = customer_documents(account, body), self.serving.clock()
+        asked = tenant.pushing(account, body, now)._replace(documents=documents)
         change = Change(tenant.tenant.name, "account.put", account, pushed=True)
         await self.commit(request, tenant, asked, change, facts_view)
+        await self._stripe.waited(tenant, *[document.id for document in documents])
         return web.Response(status=204)
 
     async def get_account(self, request: web.Request) -> web.Response:

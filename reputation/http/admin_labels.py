@@ -48,7 +48,7 @@ async def report(admin: "Admin", request: web.Request, tenant: TenantLimiter, ou
     while True:
         documents = await outcome_documents(serving.tuning, tenant, outcome, request["caller"].name, now)
         try:
-            await admin.commit(request, tenant, marking(outcome)._replace(documents=documents), change)
+            await admin.commit(request, tenant, marking(outcome, now)._replace(documents=documents), change)
         except Stale:  # somebody labelled it meanwhile: a person's word must stand
             continue
         tenant.hear(outcome, now)
@@ -73,9 +73,9 @@ async def post_label(admin: "Admin", request: web.Request) -> web.Response:
     label = Label(body.account, body.label, "person", who, now, body.reason)
     news = before is None or before.label != body.label  # said twice it is no second mark
     outcome = Outcome(body.account, body.label, name)
-    marks = marking(outcome).marks if news else (0, 0)
+    asked = marking(outcome, now) if news else Transaction()
     documents = (tuning.labels.document(body.account, label, expect=version), tuning.word(label))
-    asked = Transaction(body.account, None, marks, documents)
+    asked = asked._replace(documents=documents)
     await admin.commit(request, tenant, asked, Change(name, "label", body.account, before, label, body.reason))
     put_word(tenant, label)
     if news:
@@ -142,7 +142,7 @@ async def post_decision(admin: "Admin", request: web.Request) -> web.Response:
     documents += [tuning.labels.document(appeal.account, label), tuning.word(label)]
     if body.label == "abuse":
         documents.append(tuning.allows.document(appeal.allow, None))
-    asked = marking(outcome)._replace(documents=tuple(documents))
+    asked = marking(outcome, now)._replace(documents=tuple(documents))
     change = Change(name, f"appeal.{body.label}", appeal.account, appeal, decided, body.reason)
     await admin.commit(request, tenant, asked, change)
     put_word(tenant, label)

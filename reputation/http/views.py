@@ -10,6 +10,7 @@ from reputation.facts import PROFILE, Facts, is_payer, is_proven
 from reputation.hydra.links import Cluster
 from reputation.keys import printed
 from reputation.limiter import TenantLimiter
+from reputation.outcomes import failures
 from reputation.policy import TIERS
 from reputation.recent_verdicts import Asked
 from reputation.score import counterfactual
@@ -24,6 +25,7 @@ def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> d
         "id": account,
         "tenant": tenant.tenant.name,
         **(facts_view(facts) or {}),
+        "payment": _payment_view(row, now),
         "payer": is_payer(facts, standards, now),
         "proven": is_proven(facts, standards, now, row.days),
         "tier": TIERS[row.tier] if row.tier >= 0 else None,
@@ -38,6 +40,14 @@ def facts_view(facts: Facts | None) -> dict[str, Any] | None:
         return None
     profile = {name: msgspec.to_builtins(getattr(facts, name)) for name in PROFILE}
     return {**profile, "keys": [printed(key) for key in facts.keys], "external": dict(facts.external)}
+
+
+def _payment_view(row: Row, now: float) -> Any:
+    """What is known of payment, with the declines of 30 days that billing's events told of where they are more."""
+    payment, many = row.facts.payment, failures(row.outcomes, now)
+    if payment is not None and many > (payment.declines_30d or 0):
+        payment = msgspec.structs.replace(payment, declines_30d=many)
+    return msgspec.to_builtins(payment)
 
 
 def _bucket(bucket: Bucket, now: float) -> dict[str, float]:

@@ -70,9 +70,10 @@ def evidence(seen: Seen, now: float) -> list[Reason]:
     organisation = facts.organisation
     if organisation is not None and organisation.verified:
         found.append(Reason("organisation", -1.0, "member of a verified organisation"))
-    if seen.marks_against:
-        points = AGAINST_POINTS * min(seen.marks_against, MOST_MARKS)
+    marks = seen.marks
+    if marks.against:
+        points = AGAINST_POINTS * min(marks.against, MOST_MARKS)
         found.append(Reason("outcomes_against", points, "chargebacks, declines or reports of abuse"))
-    if seen.marks_for:
-        found.append(Reason("outcomes_for", FOR_POINTS * min(seen.marks_for, MOST_MARKS), "good outcomes"))
+    if marks.in_favour:
+        found.append(Reason("outcomes_for", FOR_POINTS * min(marks.in_favour, MOST_MARKS), "good outcomes"))
     return found

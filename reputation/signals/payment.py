@@ -49,9 +49,9 @@ def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every fa
     found = [_method(payment.status, payment.funding)]
     if payment.settled_usd:
         found.append(_settled(payment.settled_usd))
-    if payment.declines_30d:
-        points = DECLINE_POINTS * min(payment.declines_30d, 4)
-        found.append(Reason("declines", points, f"{payment.declines_30d} declines in 30 days"))
+    if seen.marks.declines:
+        points = DECLINE_POINTS * min(seen.marks.declines, 4)
+        found.append(Reason("declines", points, f"{seen.marks.declines} declines in 30 days"))
     if payment.disputes:
         found.append(Reason("disputes", DISPUTE_POINTS * min(payment.disputes, 3), f"{payment.disputes} disputes"))
     issuer, address = payment.issuer_country, seen.address

@@ -11,6 +11,7 @@ from itertools import chain
 from reputation.bucket import Bucket, settled
 from reputation.facts import NOTHING, Facts
 from reputation.history import DAY
+from reputation.outcomes import is_heavy
 from reputation.stores.bounded import BoundedTable
 from reputation.touched import Touched
 from reputation.values import mypyc_attr
@@ -28,11 +29,12 @@ class Row:
 
     tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them.
     standing: bits for payer and proven as the linker was last told; told: hash of the facts it was told.
-    since: when it came, 0 for before the start. shared: which newcomers share it, empty for an account's own.
+    outcomes: what came back of it, packed. since: when it came, 0 for before the start. shared: which newcomers share
+    it, empty for an account's own.
     """
 
     __slots__ = (
-        "burst", "daily", "day", "days", "facts", "marks_against", "marks_for", "recent", "shared",
+        "burst", "daily", "day", "days", "facts", "outcomes", "recent", "shared",
         "since", "standing", "tier", "told",
     )  # fmt: skip
 
@@ -51,8 +53,7 @@ class Row:
         self.told = 0
         self.since = 0.0
         self.shared = ""
-        self.marks_against = 0
-        self.marks_for = 0
+        self.outcomes = b""
 
 
 class SharedRows:
@@ -188,7 +189,9 @@ def lasting_days(row: Row, now: float) -> int:
 
 def is_rested(row: Row, now: float) -> bool:
     """Whether nothing is lost with a row: its buckets are full, and nothing bad was reported."""
-    return not row.marks_against and all(b is None or settled(b, now) >= b.limit.burst for b in (row.burst, row.daily))
+    if is_heavy(row.outcomes, now):
+        return False
+    return all(b is None or settled(b, now) >= b.limit.burst for b in (row.burst, row.daily))
 
 
 def _is_forgotten(row: Row, now: float) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 from msgspec import Struct, structs
 
-from reputation.events import wire_type
+from reputation.events import plain, wire_type
 from reputation.facts import NOTHING, Facts
 
 DAMAGED = (msgspec.DecodeError, TypeError, AttributeError, ValueError)
@@ -42,9 +42,10 @@ def facts_in(kept: Sequence[Any]) -> Facts:
     named = dict(zip(FIRST, kept, strict=False))
     if len(kept) > len(FIRST):
         named.update({name: value for name, value in kept[len(FIRST)].items() if name in LATER})
-    return msgspec.convert(
+    found = msgspec.convert(
         {name: _in(NESTED.get(name), value) for name, value in named.items()}, Facts, dec_hook=wire_type
     )
+    return structs.replace(found, **{name: plain(getattr(found, name)) for name in named})
 
 
 def _out(value: Any) -> Any:

@@ -1,21 +1,22 @@
 -- Carry out a transaction: all of it, or nothing.
 --
 -- KEYS: account, owners, changes, clock, and then one hash of documents for each document.
--- ARGV: account (empty: none), what to note, seconds that marks alone are kept, most marks, the number of the account's
--- last change as the facts were made from it (-1: any), what becomes of the facts ('keep', 'put', 'forget'), facts,
--- keyed hashes of its keys in one string, marks against and in favour to add, and then for each document: id, expected
--- version (-1: any), what to note, 'put' or 'delete', body.
+-- ARGV: account (empty: none), what to note, seconds that outcomes alone are kept, the number of the account's last
+-- change that this was made from (-1: nothing of it changes), what becomes of the facts ('keep', 'put', 'forget'),
+-- facts, keyed hashes of its keys in one string, outcomes, and then for each document: id, expected version (-1: any),
+-- what to note, 'put' or 'delete', body.
 -- Answers {'done', what is kept of the account, versions of the documents}, or, with nothing changed, {'moved', what is
--- kept}, {'taken', place of the key}, {'stale', place of the document}. What is kept: {number, facts, against, in favour}.
+-- kept}, {'taken', place of the key}, {'stale', place of the document}. What is kept: {number, facts, outcomes}.
 
 local SIZE = 16  -- bytes of a keyed hash
 local MOST_KEYS = 100000
 
-local name, expected, what, digests = ARGV[1], ARGV[5], ARGV[6], ARGV[8]
+local FIRST = 9  -- place of the first document's words
+local name, expected, what, digests = ARGV[1], ARGV[4], ARGV[5], ARGV[7]
 
 local function kept()
-  local found = redis.call('HMGET', KEYS[1], 'n', 'f', 'm', 'g')
-  return {whole_of(found[1]), found[2], whole_of(found[3]), whole_of(found[4])}
+  local found = redis.call('HMGET', KEYS[1], 'n', 'f', 'o')
+  return {whole_of(found[1]), found[2], found[3]}
 end
 
 if name ~= '' then
@@ -27,8 +28,8 @@ if name ~= '' then
   end
 end
 local versions = {}
-for i = 11, #ARGV, 5 do
-  local place = (i - 11) / 5
+for i = FIRST, #ARGV, 5 do
+  local place = (i - FIRST) / 5
   local found = redis.call('HGET', KEYS[5 + place], ARGV[i])
   local version = version_of(found)
   local wanted = tonumber(ARGV[i + 1])
@@ -36,8 +37,8 @@ for i = 11, #ARGV, 5 do
   versions[place + 1] = version
 end
 
-for i = 11, #ARGV, 5 do
-  local place = (i - 11) / 5
+for i = FIRST, #ARGV, 5 do
+  local place = (i - FIRST) / 5
   local documents, version = KEYS[5 + place], versions[place + 1]
   if ARGV[i + 3] == 'put' then
     version = version + 1
@@ -49,7 +50,7 @@ for i = 11, #ARGV, 5 do
   end
   versions[place + 1] = version
 end
-if name == '' then return {'done', {0, false, false, false}, versions} end
+if name == '' then return {'done', {0, false, false}, versions} end
 
 if what ~= 'keep' then
   local keys = redis.call('HGET', KEYS[1], 'k') or ''
@@ -67,7 +68,7 @@ if what ~= 'keep' then
   if what == 'forget' then
     redis.call('HDEL', KEYS[1], 'f', 'k')
   else
-    redis.call('HSET', KEYS[1], 'f', ARGV[7], 'k', digests)
+    redis.call('HSET', KEYS[1], 'f', ARGV[6], 'k', digests)
     for i = 1, #digests, SIZE do
       local digest = digests:sub(i, i + SIZE - 1)
       redis.call('HSET', KEYS[2], digest, cmsgpack.pack({name, KEYS[1]}))
@@ -75,12 +76,8 @@ if what ~= 'keep' then
     end
   end
 end
-for place, field in ipairs({'m', 'g'}) do
-  local more = tonumber(ARGV[8 + place])
-  if more > 0 then
-    local marks = whole_of(redis.call('HGET', KEYS[1], field)) + more
-    redis.call('HSET', KEYS[1], field, math.min(marks, tonumber(ARGV[4])))
-  end
+if expected ~= '-1' then
+  if ARGV[8] == '' then redis.call('HDEL', KEYS[1], 'o') else redis.call('HSET', KEYS[1], 'o', ARGV[8]) end
 end
 redis.call('HSET', KEYS[1], 'n', note(KEYS[3], KEYS[4], ARGV[2]))
 if redis.call('HEXISTS', KEYS[1], 'f') == 1 then

@@ -1,4 +1,4 @@
-"""Transactions carried out in Redis, each by one script: facts by compare-and-set, marks and documents with them."""
+"""Transactions carried out in Redis, each by one script: facts and outcomes by compare-and-set, documents with them."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -8,15 +8,13 @@ import msgspec
 
 from reputation.errors import Conflict, Unavailable
 from reputation.facts import Facts
-from reputation.history import DAY
+from reputation.outcomes import KEPT
 from reputation.stores.kept_facts import DAMAGED, facts_in, facts_out
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import ACCOUNT, RECORD, Pulse
 from reputation.stores.redis_server import RedisServer, Script
-from reputation.stores.transactions import MOST_MARKS, TAKEN, Committed, Document, Stale, Told, Transaction
+from reputation.stores.transactions import TAKEN, Committed, Document, Stale, Told, Transaction
 
-MARKS_KEPT = int(90 * DAY)
-"""Seconds that an account's marks are kept after the last one, if nothing was pushed of it."""
 MOST_TRIES = 100
 """Times that facts are worked out again because somebody else changed them meanwhile."""
 HEAD = struct.Struct("<d")
@@ -36,13 +34,13 @@ class Kept(NamedTuple):
 
 def kept(name: str, found: Sequence[Any], damaged: Callable[[bytes], None]) -> Kept:
     """Read what a script answers of an account. Facts that cannot be read are left out, and `damaged` hears of them."""
-    number, packed, *marks = found
+    number, packed, outcomes = found
     try:
         facts = None if packed is None else facts_in(_decode(packed))
     except DAMAGED:
         facts = None
         damaged(ACCOUNT + name.encode("utf-8", "surrogatepass"))
-    return Kept(name, int(number), Told(facts, *[int(many or 0) for many in marks]))
+    return Kept(name, int(number), Told(facts, outcomes or b""))
 
 
 class RedisCommits:
@@ -60,8 +58,8 @@ class RedisCommits:
         Raises AwayError, Conflict for a key of another account, Stale, and what the transaction's `change` raises.
         """
         for _ in range(MOST_TRIES):
-            facts = known.told.facts if asked.change is None else asked.change(known.told.facts)
-            kind, *answer = await self._try(asked, known, facts)
+            after = known.told if asked.change is None else asked.change(known.told)
+            kind, *answer = await self._try(asked, known, after)
             if kind == b"taken":
                 raise Conflict(TAKEN, f"/keys/{int(answer[0])}")
             if kind == b"stale":
@@ -72,28 +70,25 @@ class RedisCommits:
             known = found
         raise Unavailable("too many others change this account at the same time; try again shortly")
 
-    async def _try(self, asked: Transaction, known: Kept, facts: Facts | None) -> Any:
+    async def _try(self, asked: Transaction, known: Kept, after: Told) -> Any:
         keys = [self._names.of("a", asked.account), self._owners, *self._pulse.keys]
         keys += [self._names.of("d", document.kind) for document in asked.documents]
         name = asked.account.encode("utf-8", "surrogatepass")
         return await self._server.run(
-            SCRIPT, keys, name, ACCOUNT + name, MARKS_KEPT, MOST_MARKS, *_facts_words(asked, known, facts),
-            *asked.marks, *[word for one in asked.documents for word in _words(one, known.told.facts, facts)],
+            SCRIPT, keys, name, ACCOUNT + name, int(KEPT), *_told_words(asked, known, after),
+            *[word for one in asked.documents for word in _words(one, known.told.facts, after.facts)],
         )  # fmt: skip
 
 
-def _facts_words(asked: Transaction, known: Kept, facts: Facts | None) -> tuple[bytes | float, ...]:
-    """Say from which change on the facts were made, what becomes of them, the facts and their keys."""
+def _told_words(asked: Transaction, known: Kept, after: Told) -> tuple[bytes | float, ...]:
+    """Say from which change on it was made, what becomes of the facts, the facts and their keys, and the outcomes."""
+    facts = after.facts
     if asked.change is None:
-        return -1, b"keep", b"", b""
+        return -1, b"keep", b"", b"", b""
     if facts is None:
-        return known.number, b"keep" if known.told.facts is None else b"forget", b"", b""
-    return (
-        known.number,
-        b"keep" if facts is known.told.facts else b"put",
-        _encode(facts_out(facts)),
-        b"".join(facts.keys),
-    )
+        return known.number, b"keep" if known.told.facts is None else b"forget", b"", b"", after.outcomes
+    what = b"keep" if facts is known.told.facts else b"put"
+    return known.number, what, _encode(facts_out(facts)), b"".join(facts.keys), after.outcomes
 
 
 def _words(document: Document, before: Facts | None, after: Facts | None) -> tuple[bytes | float, ...]:

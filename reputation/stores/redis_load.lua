@@ -1,7 +1,7 @@
 -- What is kept of accounts, and of the owners of keys.
 --
--- KEYS: owners, then accounts. ARGV: keyed hashes of keys. Answers {number, facts, against, in favour} of every account,
--- then {name, number, facts, against, in favour} of every key's owner; {false} where nobody owns it. number: that of
+-- KEYS: owners, then accounts. ARGV: keyed hashes of keys. Answers {number, facts, outcomes} of every account,
+-- then {name, number, facts, outcomes} of every key's owner; {false} where nobody owns it. number: that of
 -- the account's last change.
 
 local tenant = string.match(KEYS[1], '^hc%d+:{[^}]*}:')
@@ -11,8 +11,8 @@ end
 
 local answer = {}
 local function kept(key)
-  local found = redis.call('HMGET', key, 'n', 'f', 'm', 'g')
-  return {whole_of(found[1]), found[2], whole_of(found[3]), whole_of(found[4])}
+  local found = redis.call('HMGET', key, 'n', 'f', 'o')
+  return {whole_of(found[1]), found[2], found[3]}
 end
 for i = 2, #KEYS do
   answer[#answer + 1] = kept(KEYS[i])

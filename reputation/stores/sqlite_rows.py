@@ -34,12 +34,13 @@ class _Account(Struct, array_like=True, gc=False):
     tier: int
     days: int
     day: int
-    against: int
-    in_favour: int
+    _: int
+    __: int
     recent: bytes
     burst: KeptBucket | None
     daily: KeptBucket | None
     facts: list[Any] | None = None
+    outcomes: bytes = b""
 
 
 _accounts = msgspec.msgpack.Decoder(_Account)
@@ -82,8 +83,8 @@ def account_body(row: Row, crowd: int, series: int) -> bytes:
     facts = row.facts
     return _encode(
         (
-            crowd, series, row.tier, row.days, row.day, row.marks_against, row.marks_for, row.recent,
-            _kept(row.burst), _kept(row.daily), None if facts is NOTHING else facts_out(facts),
+            crowd, series, row.tier, row.days, row.day, 0, 0, row.recent,
+            _kept(row.burst), _kept(row.daily), None if facts is NOTHING else facts_out(facts), row.outcomes,
         )
     )  # fmt: skip
 
@@ -96,14 +97,14 @@ def account_row(body: bytes, series: int, earning: Earning) -> tuple[str, Row]:
     daily = earning.bucket(kept.daily) if current and kept.daily else None
     facts = NOTHING if kept.facts is None else facts_in(kept.facts)
     row = Row(facts, burst, daily, kept.recent, kept.tier, kept.days, kept.day)
-    row.marks_against, row.marks_for = kept.against, kept.in_favour
+    row.outcomes = kept.outcomes
     return CROWDS[kept.crowd], row
 
 
 def with_told(row: Row, told: Told) -> Row:
-    """The same account with other facts and marks."""
+    """The same account with other facts and outcomes."""
     found = Row(told.facts or NOTHING, row.burst, row.daily, row.recent, row.tier, row.days, row.day)
-    found.marks_against, found.marks_for = told.against, told.in_favour
+    found.outcomes = told.outcomes
     return found
 
 

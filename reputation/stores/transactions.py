@@ -1,6 +1,6 @@
 """The one way to change what is known of an account: a transaction, kept whole or not at all in every store.
 
-It changes facts by a function of those before, adds marks, and puts or deletes documents, such as the note that a
+It changes facts and outcomes by a function of those before, and puts or deletes documents, such as the note that a
 webhook's event was seen. A store works transactions out one after another over what is in force (`Plan`), makes them
 durable, and only then puts them in force; so what cannot be kept has changed nothing.
 """
@@ -14,10 +14,17 @@ from reputation.stores.memory import TenantState
 from reputation.stores.records import ABSENT, ANY, MemoryRecords, Record
 
 TAKEN = "this key belongs to another account; take it away there first"
-MOST_MARKS = 255  # small integers are shared, larger ones cost each row 32 bytes
 
-Change = Callable[[Facts | None], Facts | None]
-"""Facts after, from facts before; None: nothing is pushed. It has no effects: it may be asked several times."""
+
+class Told(NamedTuple):
+    """What a tenant was told of an account. facts: None if nothing was pushed; outcomes: packed, oldest first."""
+
+    facts: Facts | None = None
+    outcomes: bytes = b""
+
+
+Change = Callable[[Told], Told]
+"""What is known after, from what was known before. It has no effects: it may be asked several times."""
 
 
 Tells = Callable[[Facts | None, Facts | None], bytes]
@@ -38,20 +45,11 @@ class Document(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """What is to be changed of one tenant. marks: to add, against and in favour; facts stay without a `change`."""
+    """What is to be changed of one tenant: what is known of one account, and documents."""
 
     account: str = ""
     change: Change | None = None
-    marks: tuple[int, int] = (0, 0)
     documents: tuple[Document, ...] = ()
-
-
-class Told(NamedTuple):
-    """What a tenant was told of an account. facts: None if nothing was pushed."""
-
-    facts: Facts | None = None
-    against: int = 0
-    in_favour: int = 0
 
 
 class Committed(NamedTuple):
@@ -71,16 +69,16 @@ class Stale(Conflict):
 
 
 def put_in_force(state: TenantState, account: str, told: Told, now: float) -> None:
-    """Let a state have what is kept of an account; one whose facts are deleted starts anew, but for its marks."""
-    row, facts, marks = state.row(account, now), told.facts, (told.against, told.in_favour)
+    """Let a state have what is kept of an account; one whose facts are deleted starts anew, but for its outcomes."""
+    row, facts = state.row(account, now), told.facts
     if facts is None and account in state.known:
         state.delete(account)
         row = None
     elif facts is not None and (account not in state.known or row is None or row.facts is not facts):
         row = state.push(account, facts, now)
-    if marks != ((0, 0) if row is None else (row.marks_against, row.marks_for)):
+    if told.outcomes != (b"" if row is None else row.outcomes):
         row = state.confirm(account, now)
-        row.marks_against, row.marks_for = marks
+        row.outcomes = told.outcomes
 
 
 class Plan:
@@ -104,9 +102,7 @@ class Plan:
     def add(self, tenant: str, state: TenantState, asked: Transaction, now: float) -> Committed:
         """Work a transaction out. Raises Conflict for a key of another account, Stale, and what `change` raises."""
         before = self._told_of(tenant, state, asked.account, now)
-        facts = before.facts if asked.change is None else asked.change(before.facts)
-        against, in_favour = (min(was + more, MOST_MARKS) for was, more in zip(before[1:], asked.marks, strict=True))
-        after = Told(facts, against, in_favour)
+        after = before if asked.change is None else asked.change(before)
         self._check_keys(tenant, state, asked.account, after.facts)
         versions = self._versions(tenant, asked.documents)
         if asked.account:
@@ -129,7 +125,7 @@ class Plan:
         row = state.row(account, now)
         if row is None:
             return Told()
-        return Told(row.facts if account in state.known else None, row.marks_against, row.marks_for)
+        return Told(row.facts if account in state.known else None, row.outcomes)
 
     def _check_keys(self, tenant: str, state: TenantState, account: str, facts: Facts | None) -> None:
         for i, key in enumerate((facts or NOTHING).keys):

@@ -175,7 +175,7 @@ class Recorder:
         who, now = assessed.who, assessed.at
         if assessed.tenant.revision == UNNUMBERED:
             return
-        marked = who.payer or who.row.marks_against or who.row.marks_for
+        marked = who.payer or who.row.outcomes
         share = self._settings.payers if marked else self._settings.others
         place = crc32(who.name.encode("utf-8", "surrogatepass")) & (_STEPS - 1)
         if place >= share * _STEPS:

@@ -7,11 +7,11 @@ import pytest
 
 from reputation.facts import Standards
 from reputation.history import Density
+from reputation.outcomes import MARKS
 from reputation.policy import TIERS
 from reputation.score import HARD_SIGNALS
 from reputation.signals import account, address, asn, hydra, payment, proxy_network, velocity
 from reputation.stores.memory import MONTH
-from reputation.telling import MARKS
 from reputation.tenants import CAPS, EXTERNAL, PRESETS, LinkingSettings, TenantSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")

@@ -206,7 +206,7 @@ class Replica:
         return verdict.limits[0].remaining + 1
 
     async def push(self, account, key, plan):
-        await self.tenant.commit(self.tenant.limiter.pushing(account, AccountFacts(keys=(key,), plan=plan)))
+        await self.tenant.commit(self.tenant.limiter.pushing(account, AccountFacts(keys=(key,), plan=plan), 0.0))
 
 
 class Quiet:

@@ -7,8 +7,9 @@ import pytest
 from engine import NOW, check, push, tenant
 from facts_samples import payment_members, profile
 
+from reputation.billing import News, after_news, after_push
 from reputation.events import Account, AccountFacts, wire_type
-from reputation.facts import NOTHING, PROFILE, after_push, carried, from_push, merged
+from reputation.facts import NOTHING, PROFILE, carried, from_push, merged
 from reputation.limiter import Limiter
 from reputation.replay import Replay
 
@@ -51,17 +52,18 @@ def test_a_member_of_a_fact_is_filled_by_a_check_and_the_others_stay(fact):
 @pytest.mark.parametrize("fact", FACTS)
 def test_a_push_replaces_a_fact_and_one_without_it_takes_it_away(fact):
     before, after = from_push(pushed(), ()), from_push(pushed(1), ())
-    assert getattr(after_push(before, pushed(1), ()), fact) == getattr(after, fact) != getattr(before, fact)
-    assert getattr(after_push(before, AccountFacts(), ()), fact) is None
+    assert getattr(after_push(before, after, 1.0), fact) == getattr(after, fact) != getattr(before, fact)
+    assert getattr(after_push(before, from_push(AccountFacts(), ()), 1.0), fact) is None
 
 
 def test_what_events_said_of_payment_stays_until_a_push_names_it():
-    before = msgspec.structs.replace(from_push(pushed(), ()), from_events=("settled_usd", "status"))
-    after = after_push(before, AccountFacts(plan="free"), ())
-    assert (after.plan, after.payment.settled_usd, after.payment.status) == ("free", 41.5, "ok")
+    before = after_news(from_push(pushed(), ()), News(NOW, "failed", names=("ch_1",), paid=850), NOW).facts
+    after = after_push(before, from_push(AccountFacts(plan="free"), ()), NOW + 1)
+    assert (after.plan, after.payment.settled_usd, after.payment.status) == ("free", 8.5, "failed")
     assert [name for name in payment_members() if getattr(after.payment, name) is not None] == ["status", "settled_usd"]
-    named = after_push(after, msgspec.convert({"payment": {"settled_usd": 7.0}}, AccountFacts), ())
-    assert (named.payment.settled_usd, named.payment.status, named.from_events) == (7.0, "ok", ("status",))
+    body = msgspec.convert({"payment": {"settled_usd": 7.0}}, AccountFacts)
+    named = after_push(after, from_push(body, ()), NOW + 2)
+    assert (named.payment.settled_usd, named.payment.status) == (7.0, "failed")
 
 
 def test_a_replay_line_is_a_push(addresses):
@@ -73,7 +75,7 @@ def test_a_replay_line_is_a_push(addresses):
             [json.dumps(line).encode()]
         )
     )
-    assert engine.state.row("a").facts == from_push(pushed(), ())
+    assert engine.state.row("a").facts == msgspec.structs.replace(from_push(pushed(), ()), payment_at=NOW)
 
 
 def test_a_check_with_every_fact_is_judged(addresses):

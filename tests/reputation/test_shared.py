@@ -63,7 +63,7 @@ class Replica:
         return self.state.check(request(body), time.time(), self._new_id)
 
     async def push(self, account, body):
-        return await self.tenant.commit(self.tenant.limiter.pushing(account, body))
+        return await self.tenant.commit(self.tenant.limiter.pushing(account, body, time.time()))
 
     async def decide(self, body):
         found = self.check(body)
@@ -223,7 +223,7 @@ async def test_facts_outcomes_and_keys_reach_another_replica_within_two_seconds(
         unknown = await other.ask(facts={}, account="billed")
         assert not [r for r in unknown.reasons if r.signal == "outcomes_against"]
         await one.push("billed", AccountFacts(plan="paid", keys=("key-1",)))
-        await one.tenant.commit(marking(Outcome("billed", "chargeback")))
+        await one.tenant.commit(marking(Outcome("billed", "chargeback"), time.time()))
 
         async def reasons():
             body = {"account": {"key": "key-1"}}
@@ -236,7 +236,8 @@ async def test_facts_outcomes_and_keys_reach_another_replica_within_two_seconds(
             await other.push("thief", AccountFacts(keys=("key-1",)))
         assert (await one.tenant.commit(deleting("billed"))).before.facts is not None
         await becomes(reasons, expected=False, within=2)
-        assert (await one.tenant.commit(deleting("billed"))).before.facts is None
+        with pytest.raises(NotFound):
+            await one.tenant.commit(deleting("billed"))
 
 
 async def test_a_hold_is_settled_on_another_replica(port, addresses):

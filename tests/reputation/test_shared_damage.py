@@ -69,7 +69,7 @@ class Whole:
         self.rounds += 1
         tenant, records, now = self.tenant, self.store.records, time.time()
         await self.replica.push(account, AccountFacts(plan="free", keys=(f"key-of-{account}",)))
-        await tenant.commit(marking(Outcome(account, "good")))
+        await tenant.commit(marking(Outcome(account, "good"), now))
         verdict = await self.replica.ask(account)
         await self.replica.ask(account, call={"id": f"r{self.rounds}"})
         by_key = await self.replica.ask(None, {"key": f"key-of-{account}"})

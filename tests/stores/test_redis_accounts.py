@@ -9,14 +9,16 @@ from msgspec import structs
 from tcp_proxy import proxy_to
 
 from reputation.errors import Conflict
-from reputation.events import Organisation, Payment
+from reputation.events import Organisation, Outcome, Payment
 from reputation.facts import Facts
+from reputation.outcomes import KEPT, MOST, noted
 from reputation.stores.memory import TenantState
 from reputation.stores.redis import RedisStore
 from reputation.stores.redis_accounts import Accounts, LookedUp
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError
 from reputation.stores.transactions import Told, Transaction
+from reputation.telling import marking
 
 NOW = 1_790_812_800.0
 K1, K2, K3 = bytes(range(16)), bytes(range(16, 32)), b"\xc0" * 16
@@ -28,7 +30,11 @@ FACTS = Facts(
 
 def is_(facts):
     """A change to these facts, whatever they were."""
-    return lambda _: facts
+    return lambda before: before._replace(facts=facts)
+
+
+def paid(before):
+    return before._replace(facts=structs.replace(before.facts, plan="paid"))
 
 
 class Replica:
@@ -47,8 +53,8 @@ class Replica:
         """Whether there was something to forget."""
         return (await self.push(account, None)).before.facts is not None
 
-    async def report(self, account, against, in_favour):
-        return await self.accounts.commit(Transaction(account, marks=(against, in_favour)))
+    async def report(self, account, outcome, at=NOW):
+        return await self.accounts.commit(marking(Outcome(account, outcome), at))
 
     async def load(self, key):
         """Look up, and return what was found last."""
@@ -128,7 +134,7 @@ async def test_keys_that_are_pushed_no_more_are_free_again(redis_server, emptied
 async def test_replicas_hear_of_accounts_and_keys_that_were_changed(redis_server, emptied):
     async with replicas(redis_server.port) as (one, other):
         await one.push("a", Facts(keys=(K1,)))
-        await one.report("b", 2, 0)
+        await one.report("b", "abuse")
         assert sorted(await other.beat()) == [b"a:a", b"a:b", b"k:" + K1]
         assert await other.beat() == []
         await one.push("a", Facts(keys=(K1,), plan="paid"))
@@ -142,9 +148,9 @@ async def test_what_one_replica_changes_follows_from_what_another_did_before(red
     """And its copy has both, at once."""
     async with replicas(redis_server.port) as (one, other):
         await one.push("a", Facts(plan="free"))
-        await other.report("a", 2, 0)
-        await one.accounts.commit(Transaction("a", lambda before: structs.replace(before, plan="paid")))
-        assert one.found[-1].told == Told(Facts(plan="paid"), 2, 0)
+        await other.report("a", "abuse")
+        await one.accounts.commit(Transaction("a", paid))
+        assert one.found[-1].told == Told(Facts(plan="paid"), noted(b"", "abuse", NOW))
 
 
 @pytest.mark.gateway
@@ -168,18 +174,21 @@ async def test_what_a_server_lost_is_lost_here_too(redis_server, emptied):
 
 
 @pytest.mark.gateway
-async def test_marks_add_up_to_a_most_and_last_longer_than_nothing(redis_server, emptied):
+async def test_outcomes_add_up_to_a_most_and_last_longer_than_nothing(redis_server, emptied):
     """Of an account that billing never pushed they expire in the end; pushed facts do not."""
     async with replicas(redis_server.port, 1) as (one,):
-        await one.report("a", 2, 0)
-        await one.report("a", 0, 2)
-        assert 0 < emptied.ttl(Names("acme").of("a", "a")) <= 90 * 86_400
+        await one.report("a", "abuse")
+        await one.report("a", "good", NOW + 1)
+        assert 0 < emptied.ttl(Names("acme").of("a", "a")) <= KEPT
         await one.push("a", FACTS)
         assert emptied.ttl(Names("acme").of("a", "a")) == -1
-        await one.report("a", 254, 0)
-        assert await one.load("a") == ("a", Told(FACTS, 255, 2))
+        kept = noted(noted(b"", "abuse", NOW), "good", NOW + 1)
+        for n in range(MOST + 5):
+            await one.report("a", "abuse", NOW + 2 + n)
+            kept = noted(kept, "abuse", NOW + 2 + n)
+        assert await one.load("a") == ("a", Told(FACTS, kept))
         await one.delete("a")
-        assert await one.load("a") == ("a", Told(None, 255, 2))
+        assert await one.load("a") == ("a", Told(None, kept))
 
 
 @pytest.mark.gateway

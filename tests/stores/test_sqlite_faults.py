@@ -13,9 +13,10 @@ from test_sqlite_store import CARD, START, Run
 from reputation.errors import ConfigError, Unavailable
 from reputation.events import AccountFacts
 from reputation.facts import Facts
+from reputation.outcomes import noted
 from reputation.stores.places import Opening, default_place, open_store
 from reputation.stores.sqlite_schema import MIGRATIONS, migrate
-from reputation.stores.transactions import Document, Transaction
+from reputation.stores.transactions import Document, Told, Transaction
 
 
 @pytest.fixture
@@ -172,20 +173,21 @@ class TestWhileRunning:
         assert len(asyncio.run(again.store.records.all("default", "label"))) == 1
 
     def test_what_cannot_be_written_is_refused_and_changes_nothing(self, run, path):
-        """Facts, marks and documents of one transaction, all or nothing; once the file is back it can be said again."""
-        asked = Transaction("a", lambda _: Facts(plan="paid"), (2, 0), (Document("label", "1", b"x"),))
+        """Facts, outcomes and documents of one transaction, all or nothing; it can be repeated afterwards."""
+        told = Told(Facts(plan="paid"), noted(b"", "abuse", 1.0))
+        asked = Transaction("a", lambda _: told, (Document("label", "1", b"x"),))
         run.store._file.connection.execute("PRAGMA query_only = ON")
         for _ in range(2):
             with pytest.raises(Unavailable):
                 asyncio.run(run.store.commit("default", asked))
         assert run.store.degraded
-        assert (run.state.row("a").facts.plan, run.state.row("a").marks_against) == (None, 0)
+        assert (run.state.row("a").facts.plan, run.state.row("a").outcomes) == (None, b"")
         assert asyncio.run(run.store.records.all("default", "label")) == []
         run.flush()
         assert asyncio.run(run.store.commit("default", asked)).versions == (1,)
         run.die()
         again = Run(path)
-        assert (again.state.row("a").facts, again.state.row("a").marks_against) == (Facts(plan="paid"), 2)
+        assert (again.state.row("a").facts, again.state.row("a").outcomes) == told
         assert asyncio.run(again.store.records.get("default", "label", "1")).body == b"x"
 
 

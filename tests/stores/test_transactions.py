@@ -15,6 +15,7 @@ from redis_process import SERVERS
 from reputation.errors import Conflict
 from reputation.events import Organisation, Payment, Signup
 from reputation.facts import Facts
+from reputation.outcomes import MOST, noted
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
 from reputation.stores.records import ABSENT
@@ -29,7 +30,7 @@ EVERYTHING = Facts(
     created_at=1.5e9, plan="paid", verified=("email",), organisation=Organisation("corp", verified=True),
     payment=Payment("ok", "fp", "credit", "411111", "US", 120.5, 1, 0, 20.5), email_domain="example.org",
     signup=Signup(1.4e9, "203.0.113.7", "t13d", "agent", "business", "mobile", "https://example.org/", 41.0),
-    keys=(K1, K2), external=(("stripe", "cus_9"),), from_events=("settled_usd",),
+    keys=(K1, K2), external=(("stripe", "cus_9"),), payment_at=1.6e9, billing=b"\x90",
 )  # fmt: skip
 TENANT = "acme"
 
@@ -49,7 +50,7 @@ class Embedded:
         row = state.row(account)
         if row is None:
             return Told()
-        return Told(row.facts if account in state.known else None, row.marks_against, row.marks_for)
+        return Told(row.facts if account in state.known else None, row.outcomes)
 
     async def owner(self, key):
         return self.store.tenant(TENANT).owners.get(key)
@@ -98,7 +99,7 @@ class Shared:
         row = self.state.row(account)
         copied = Told()
         if row is not None:
-            copied = Told(row.facts if account in self.state.known else None, row.marks_against, row.marks_for)
+            copied = Told(row.facts if account in self.state.known else None, row.outcomes)
         assert copied == (await self.accounts.read(account)).told
         return copied
 
@@ -146,29 +147,41 @@ def make(request, servers):
     return lambda: Shared(server.url)
 
 
-def is_(facts):
-    return lambda _: facts
+ABUSE = noted(b"", "abuse", 1.6e9)
 
 
-def earns(usd):
+def is_(facts, *outcomes):
+    """These facts, whatever they were, and outcomes beside those before."""
+
+    def change(before):
+        kept = before.outcomes
+        for outcome in outcomes:
+            kept = noted(kept, outcome, 1.6e9)
+        return Told(facts, kept)
+
+    return change
+
+
+def earns(usd, *outcomes):
     """One more payment, whatever was settled before."""
 
     def change(before):
-        payment = (before or Facts()).payment or Payment()
-        return structs.replace(
-            before or Facts(), payment=structs.replace(payment, settled_usd=(payment.settled_usd or 0.0) + usd)
-        )
+        facts = before.facts or Facts()
+        payment = facts.payment or Payment()
+        money = structs.replace(payment, settled_usd=(payment.settled_usd or 0.0) + usd)
+        return is_(structs.replace(facts, payment=money), *outcomes)(before)
 
     return change
 
 
 async def test_every_member_of_facts_comes_back_as_it_was_also_to_whoever_starts_later(make):
     one = make()
-    done = await one.commit(Transaction("a", is_(EVERYTHING), (3, 1), (Document("seen", "1", b"x"),)))
-    assert (done.before, done.after, done.versions) == (Told(), Told(EVERYTHING, 3, 1), (1,))
-    assert await one.told("a") == Told(EVERYTHING, 3, 1)
+    told = Told(EVERYTHING, noted(noted(b"", "good", 1.6e9), "abuse", 1.6e9))
+    done = await one.commit(Transaction("a", is_(EVERYTHING, "good", "abuse"), (Document("seen", "1", b"x"),)))
+    assert (done.before, done.after, done.versions) == (Told(), told, (1,))
+    assert await one.told("a") == told
     async with one.later() as again:
-        assert await again.told("a") == Told(EVERYTHING, 3, 1)
+        assert await again.told("a") == told
         assert (await again.owner(K1), await again.owner(K2)) == ("a", "a")
         assert (await again.document("1")).body == b"x"
 
@@ -177,22 +190,22 @@ async def test_a_hundred_at_once_follow_from_each_other(make):
     """Money is the sum, and each document was put once."""
     one = make()
     added = [
-        one.commit(Transaction("a", earns(10.0), (1, 0), (Document("seen", str(i), b"", ABSENT),))) for i in range(100)
+        one.commit(Transaction("a", earns(10.0, "abuse"), (Document("seen", str(i), b"", ABSENT),))) for i in range(100)
     ]
     await asyncio.gather(*added)
     told = await one.told("a")
-    assert (told.facts.payment.settled_usd, told.against) == (1000.0, 100)
+    assert (told.facts.payment.settled_usd, told.outcomes) == (1000.0, MOST * ABUSE)
     async with one.later() as again:
         assert await again.told("a") == told
 
 
 async def test_a_document_of_another_version_keeps_everything_as_it_was(make):
     one = make()
-    once = Transaction("a", earns(10.0), (2, 0), (Document("other", "1", b"y"), Document("seen", "1", b"x", ABSENT)))
+    once = Transaction("a", earns(10.0, "abuse"), (Document("other", "1", b"y"), Document("seen", "1", b"x", ABSENT)))
     outcomes = await asyncio.gather(one.commit(once), one.commit(once), one.commit(once), return_exceptions=True)
     stale = [outcome for outcome in outcomes if isinstance(outcome, Stale)]
     assert [outcome.place for outcome in stale] == [1, 1]
-    assert await one.told("a") == Told(Facts(payment=Payment(settled_usd=10.0)), 2, 0)
+    assert await one.told("a") == Told(Facts(payment=Payment(settled_usd=10.0)), ABUSE)
     async with one.later() as again:
         assert (await again.told("a")).facts.payment.settled_usd == 10.0
         assert (await again.document("1")).version == 1
@@ -202,7 +215,7 @@ async def test_a_key_of_another_account_is_refused_and_nothing_is_kept(make):
     one = make()
     await one.commit(Transaction("a", is_(Facts(keys=(K1,)))))
     with pytest.raises(Conflict) as refused:
-        await one.commit(Transaction("b", is_(Facts(keys=(K2, K1))), (2, 0), (Document("seen", "1", b"x"),)))
+        await one.commit(Transaction("b", is_(Facts(keys=(K2, K1)), "abuse"), (Document("seen", "1", b"x"),)))
     assert refused.value.pointer == "/keys/1"
     assert await one.told("b") == Told()
     assert (await one.owner(K2), await one.document("1")) == (None, None)
@@ -219,16 +232,16 @@ async def test_keys_move_between_accounts_and_belong_to_one_at_a_time(make):
         assert (await again.owner(K1), (await again.told("a")).facts) == ("b", Facts())
 
 
-async def test_a_deletion_forgets_facts_and_keys_and_keeps_marks(make):
+async def test_a_deletion_forgets_facts_and_keys_and_keeps_outcomes(make):
     """A chargeback is not undone by deleting the account and pushing it again."""
     one = make()
-    await one.commit(Transaction("a", is_(EVERYTHING), (2, 0)))
+    await one.commit(Transaction("a", is_(EVERYTHING, "abuse")))
     await one.commit(Transaction("a", is_(None)))
-    assert (await one.told("a"), await one.owner(K1)) == (Told(None, 2, 0), None)
+    assert (await one.told("a"), await one.owner(K1)) == (Told(None, ABUSE), None)
     async with one.later() as again:
-        assert await again.told("a") == Told(None, 2, 0)
+        assert await again.told("a") == Told(None, ABUSE)
         await again.commit(Transaction("a", is_(Facts(plan="paid"))))
-        assert await again.told("a") == Told(Facts(plan="paid"), 2, 0)
+        assert await again.told("a") == Told(Facts(plan="paid"), ABUSE)
 
 
 async def test_what_a_change_refuses_is_refused_and_nothing_is_kept(make):
@@ -240,7 +253,7 @@ async def test_what_a_change_refuses_is_refused_and_nothing_is_kept(make):
 
     one = make()
     with pytest.raises(RefusedError):
-        await one.commit(Transaction("a", refuse, (2, 0), (Document("seen", "1", b"x"),)))
+        await one.commit(Transaction("a", refuse, (Document("seen", "1", b"x"),)))
     assert (await one.told("a"), await one.document("1")) == (Told(), None)
 
 
@@ -265,9 +278,9 @@ async def test_changes_on_three_replicas_at_once_follow_from_each_other(servers,
     with server.client() as client:
         client.flushall()
     several = [Shared(server.url) for _ in range(3)]
-    await asyncio.gather(*[several[i % 3].commit(Transaction("a", earns(10.0), (1, 0))) for i in range(60)])
+    await asyncio.gather(*[several[i % 3].commit(Transaction("a", earns(10.0, "abuse"))) for i in range(60)])
     for one in several:
         await one.accounts.read("a")
         told = await one.told("a")
-        assert (told.facts.payment.settled_usd, told.against) == (600.0, 60)
+        assert (told.facts.payment.settled_usd, told.outcomes) == (600.0, MOST * ABUSE)
         await one.close()
