@@ -6,6 +6,7 @@ It is thin on purpose: what aiohttp lets through or answers otherwise is listed 
 import asyncio
 import contextlib
 import socket
+import time
 from collections import Counter
 from typing import Any
 
@@ -13,7 +14,10 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from reputation.gateway import HttpMessage, Reply
+from reputation.http.last_arrivals import let_last_in
+from reputation.http.lifetime import FIRST_WORDS
 from reputation.http.listener import Application, BodyLimit, Log
+from reputation.http.listener_sockets import BACKLOG
 from reputation.http.wire_answers import CONTINUE, FAILED, FULL, Answers, field_lines, refuse
 from reputation.http.wire_rules import CLOSE, REFUSALS, BadRequestError, Limits
 
@@ -105,22 +109,29 @@ class Server:
 
     async def listen(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(self._connections, sock=sock)
+        self._listening = await loop.create_server(self._connections, sock=sock, backlog=BACKLOG)
         self.sockets = (sock,)
 
     async def drain(self, within: float) -> int:
         """As listener.Server.drain."""
-        self._draining = True
+        end, self._draining = time.monotonic() + within, True
         if self._listening is not None:
+            await let_last_in(self.sockets[0], within)
             self._listening.close()
+            self._listening = None
+        await self._wait(min(FIRST_WORDS, end - time.monotonic()))
         for handler in self._connections.connections:
             if handler not in self._working:
                 handler.force_close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._connections.empty.wait(), within)
+        await self._wait(end - time.monotonic())
         left = self.open
         await self._connections.shutdown(0)
         return left
+
+    async def _wait(self, within: float) -> None:
+        """Wait until everybody has left, or the time is up."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._connections.empty.wait(), max(within, 0.0))
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """aiohttp's handler."""

@@ -3,12 +3,23 @@
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
+
+from reputation.http.last_arrivals import let_last_in
+from reputation.http.listener_sockets import BACKLOG
+
+FIRST_WORDS = 1.0
+"""Seconds in which a connection that has asked nothing yet may do so, once its listener ends."""
 
 
 class Held(Protocol):
     """A connection, as far as its listener's end needs it."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it has asked nothing yet, so that its first words may be on their way."""
 
     def leave(self) -> None:
         """Close once nothing is being answered."""
@@ -28,6 +39,7 @@ class Lifetime(Generic[C]):
         self.connections: set[C] = set()
         self.refusing: set[C] = set()
         self.tasks: set[asyncio.Future[Any]] = set()
+        self.accepting = True
         self.draining = False
         self._quiet = asyncio.Event()
         self._listening: asyncio.AbstractServer | None = None
@@ -42,7 +54,7 @@ class Lifetime(Generic[C]):
     ) -> None:
         """Accept on a bound socket, on the running loop."""
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(lambda: connection(loop), sock=sock)
+        self._listening = await loop.create_server(lambda: connection(loop), sock=sock, backlog=BACKLOG)
         self.sockets = (sock,)
 
     def every(self, seconds: float, tick: Callable[[], None]) -> None:
@@ -68,20 +80,32 @@ class Lifetime(Generic[C]):
         if not self.connections and not self.tasks:
             self._quiet.set()
 
-    async def drain(self, within: float) -> int:
-        """Stop accepting, close idle connections, let the others finish; return how many were cut off.
-
-        within: seconds. What is answered from here on tells its client that the connection ends.
-        """
-        self.draining = True
-        if self._listening is not None:
-            self._listening.close()
-        for connection in [*self.connections]:
-            connection.leave()
+    async def _wait(self, within: float) -> None:
+        """Wait until everybody has left, or the time is up."""
         self._quiet.clear()
         self._note_quiet()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._quiet.wait(), within)
+            await asyncio.wait_for(self._quiet.wait(), max(within, 0.0))
+
+    async def drain(self, within: float) -> int:
+        """Let in who is connected, close idle connections, let the others finish; return how many were cut off.
+
+        within: seconds. What is answered from here on tells its client that the connection ends.
+        """
+        end = time.monotonic() + within
+        self.draining = True
+        if self._listening is not None:
+            await let_last_in(self.sockets[0], within)
+            self._listening.close()
+            self._listening = None
+        self.accepting = False
+        for connection in [one for one in self.connections if not one.fresh]:
+            connection.leave()
+        if any(one.fresh for one in self.connections):
+            await self._wait(min(FIRST_WORDS, end - time.monotonic()))
+            for connection in [*self.connections]:
+                connection.leave()
+        await self._wait(end - time.monotonic())
         left = len(self.connections)
         for connection in [*self.connections, *self.refusing]:
             connection.abort()

@@ -73,6 +73,11 @@ class Server(Lifetime[Connection]):
             CLOSING: limits.linger,
         }
 
+    async def drain(self, within: float) -> int:
+        """As `Lifetime.drain`. Messages take the long way from here on, where answers say that they are the last."""
+        self.plain = _the_long_way
+        return await super().drain(within)
+
     async def listen(self, sock: socket.socket) -> None:
         await self.serve(sock, lambda loop: Connection(self, loop))
         self.every(min(1.0, min(self._times.values()) / 4), lambda: self.sweep(self._clock()))
@@ -97,7 +102,7 @@ class Server(Lifetime[Connection]):
 
     def admit(self, connection: Connection) -> bool:
         """Take a new connection in, or refuse it; refused ones linger, but not as a way round the cap."""
-        if len(self.connections) < self.limits.connections and not self.draining:
+        if len(self.connections) < self.limits.connections and self.accepting:
             self.accepted += 1
             self.connections.add(connection)
             return True
@@ -105,6 +110,10 @@ class Server(Lifetime[Connection]):
         if len(self.refusing) * 8 < self.limits.connections:
             self.refusing.add(connection)
         return False
+
+
+def _the_long_way(data: bytes, peer: str) -> HttpMessage | None:  # noqa: ARG001 - in the place of PlainMessages.read
+    return None
 
 
 async def start(

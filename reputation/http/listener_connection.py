@@ -33,11 +33,13 @@ class Connection(asyncio.Protocol):
         "_size",
         "_transport",
         "doing",
+        "fresh",
         "since",
     )
 
     def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
         self.doing = IDLE
+        self.fresh = True
         self.since = server.now
         self._server = server
         self._loop = loop
@@ -126,6 +128,7 @@ class Connection(asyncio.Protocol):
         """Let the application answer, with this Connection line; None when a task of its own will."""
         server = self._server
         server.requests += 1
+        self.fresh = False
         try:
             reply = server.application(message)
             if type(reply) is Reply:
@@ -247,9 +250,10 @@ class Connection(asyncio.Protocol):
         """Write what is queued, then close.
 
         A close while the client still sends would reset the connection and take the answer from it, so what
-        it sends is read and dropped until it stops, or until `linger` is over.
+        it sends is read and dropped until it stops, or until `linger` is over. While the listener ends, an idle client
+        may be sending too.
         """
-        clean = self.doing is IDLE and not self._out
+        clean = self.doing is IDLE and not self._out and not self._server.draining
         self.doing = CLOSING
         self.since = self._server.now
         if self._out:

@@ -93,6 +93,11 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     @property
+    def fresh(self) -> bool:
+        """Whether HAProxy has not greeted yet."""
+        return not self._agent.greeted and not self._agent.ended
+
+    @property
     def busy(self) -> bool:
         """Whether something of HAProxy's waits for an ACK."""
         return self._waiting > 0 or self._stalled
@@ -236,7 +241,7 @@ class SpoeServer(Lifetime[Connection]):
             connection.expire(now)
 
     def admit(self, connection: Connection) -> bool:
-        if self.draining or len(self.connections) >= self.limits.connections:
+        if not self.accepting or len(self.connections) >= self.limits.connections:
             self.refused += 1
             return False
         self.accepted += 1

@@ -21,6 +21,14 @@ def own(tmp_path):
     return start
 
 
+def is_refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 10).close()
+    except OSError:
+        return True
+    return False
+
+
 def risk(sidecar, **body):
     return sidecar.ask({"account": {"id": "a"}, **body}).json["risk"]
 
@@ -110,6 +118,7 @@ class TestEnd:
             assert found.ask({"account": {"id": "first"}}).status == 200
             found.process.send_signal(signal.SIGTERM)
             wait_for(lambda: call(found.admin, "GET", "/readyz").status == 503, "still ready", found.process, found.log)
+            wait_for(lambda: is_refused(found.check), "still taking newcomers", found.process, found.log)
             with pytest.raises(OSError, match="refused"):
                 socket.create_connection(("127.0.0.1", found.check), 1)
             connection.sendall(body[10:])

@@ -8,8 +8,9 @@ from reputation.http.lifetime import Lifetime
 class Line:
     """A connection that notes how it was asked to end."""
 
-    def __init__(self):
+    def __init__(self, fresh=False):
         self.ends = []
+        self.fresh = fresh
 
     def leave(self):
         self.ends.append("leave")
@@ -46,6 +47,20 @@ async def test_a_connection_is_asked_to_leave_and_cut_when_the_time_is_up():
     life.left(goes)
     assert await end == 1
     assert (stays.ends, goes.ends) == (["leave", "abort"], ["leave"])
+
+
+async def test_a_connection_that_has_asked_nothing_yet_may_do_so():
+    """Its first words may be on their way; it is asked to leave once it had time for them."""
+    life, line = Lifetime(), Line(fresh=True)
+    life.connections.add(line)
+    end = await ended(life)
+    await asyncio.sleep(0)
+    assert line.ends == []
+    life.left(line)
+    assert await end == 0
+    life.connections.add(line)
+    assert await life.drain(0.01) == 1
+    assert line.ends == ["leave", "abort"]
 
 
 async def test_a_refused_connection_holds_nothing_up():
