@@ -7,6 +7,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -18,6 +20,14 @@ from reputation.hydra.links import Delta
 from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.witness import Note
 
+BEAT, LATE = 0.25, 2.0
+"""Seconds between two signs of life of a linker, and after which one that gives none is not there."""
+STARTING = 20.0
+"""Seconds that a linker has for its first sign of life."""
+SILENT = 60.0
+"""Seconds without a sign of life after which a linker is ended."""
+LONGEST_EPOCH = 600.0
+"""Seconds after which a linker that does not answer is ended; one of two million accounts takes a tenth of it."""
 BEHIND_CHECKS = 10
 """How much a live linker gives way to the checks beside it."""
 
@@ -81,12 +91,13 @@ def packed(batch: Batch) -> bytes:
     return msgspec.msgpack.encode(batch)
 
 
-def work(connection: Connection, niceness: int) -> None:
-    """Serve batches until the other end closes. niceness: added to this process's own."""
+def work(connection: Connection, niceness: int, pulse: Any) -> None:
+    """Serve batches until the other end closes. niceness: added to this process's own; pulse: when it last lived."""
     from reputation.linker_desk import Desk  # noqa: PLC0415 - the linker and numpy are this process's alone
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_beat, args=(pulse,), daemon=True).start()
     with contextlib.suppress(OSError):
         os.nice(niceness)
     desk = Desk()
@@ -97,13 +108,23 @@ def work(connection: Connection, niceness: int) -> None:
                 connection.send_bytes(msgspec.msgpack.encode(answer))
 
 
+def _beat(pulse: Any) -> None:
+    """Note again and again that this process lives, also while it links: a stopped or starved one does not."""
+    while True:
+        pulse.value = time.monotonic()
+        time.sleep(BEAT)
+
+
 class LinkerProcess:
     """One running linker. Raises OSError or EOFError from `send` and `receive` once it has died."""
 
     def __init__(self, niceness: int = BEHIND_CHECKS) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, niceness), daemon=True, name="headcount-linker")
+        self._started = time.monotonic()
+        self._pulse = context.Value("d", 0.0, lock=False)  # by the monotonic clock, which is one for all processes
+        words = (theirs, niceness, self._pulse)
+        self._process = context.Process(target=work, args=words, daemon=True, name="headcount-linker")
         self._process.start()
         theirs.close()
 
@@ -113,7 +134,13 @@ class LinkerProcess:
 
     @property
     def alive(self) -> bool:
-        return self._process.is_alive()
+        """Whether it runs and gives signs of life: one that was stopped is there and does nothing."""
+        return self._process.is_alive() and self._pulse.value > 0.0 and self.silence < LATE
+
+    @property
+    def silence(self) -> float:
+        """Seconds since its last sign of life; its first one may take a while."""
+        return time.monotonic() - float(self._pulse.value or self._started + STARTING)
 
     def send(self, batch: Batch) -> None:
         self.send_packed(packed(batch))

@@ -15,11 +15,22 @@ from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.hydra.sightings import Order
 from reputation.kept_orders import KeptOrders
 from reputation.limiter import Limiter, TenantLimiter
-from reputation.linker_process import Answer, Batch, LinkerDiedError, LinkerProcess, batch_of, packed
+from reputation.linker_process import (
+    LONGEST_EPOCH,
+    SILENT,
+    Answer,
+    Batch,
+    LinkerDiedError,
+    LinkerProcess,
+    batch_of,
+    packed,
+)
 from reputation.stores.records import MemoryRecords, Records
 from reputation.witness import MOST_WAITING
 
 BATCH_EVERY = 1.0
+WATCH_EVERY = 1.0
+"""Seconds between two looks at a linker that is waited for."""
 EPOCH_EVERY = 20.0
 """Seconds between live epochs at least; see SHARE_OF_CORE."""
 SHARE_OF_CORE = 0.08
@@ -192,8 +203,8 @@ class LiveLinking:
 
     @property
     def there(self) -> bool:
-        """Whether there is a linker."""
-        return self._process is not None
+        """Whether there is a linker that runs: neither dead nor stopped."""
+        return self._process is not None and self._process.alive
 
     async def run(self) -> None:
         """Feed and follow until cancelled."""
@@ -244,7 +255,7 @@ class LiveLinking:
             orders = {name: self.orders.given(name) for name, _ in tenants}
             batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
             started = time.monotonic()
-            answers = await asyncio.to_thread(exchange, self._process, batches)
+            answers = await watched(self._process, batches)
         except (OSError, EOFError) as error:
             self._restart(error)
             return
@@ -309,6 +320,21 @@ def _encoded(book: bytes, links: Links) -> bytes:
 
 def _collected(tenants: Tenants, now: float, *, epoch: bool) -> list[Batch]:
     return [batch_of(name, linker_settings(t), t.witness.collect(), now, epoch=epoch) for name, t in tenants]
+
+
+async def watched(process: LinkerProcess, batches: list[Batch]) -> list[Answer]:
+    """Give a linker batches and wait for its answers; one that hangs is ended, which raises EOFError or OSError."""
+    work = asyncio.ensure_future(asyncio.to_thread(exchange, process, batches))
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks if this is cancelled
+    end = time.monotonic() + LONGEST_EPOCH
+    try:
+        while not (await asyncio.wait((work,), timeout=WATCH_EVERY))[0]:
+            if process.silence > SILENT or time.monotonic() > end:
+                process.kill()
+    except asyncio.CancelledError:
+        process.kill()  # the thread waits for an answer, and the program for the thread
+        raise
+    return work.result()
 
 
 def exchange(process: LinkerProcess, batches: list[Batch]) -> list[Answer]:

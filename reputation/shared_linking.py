@@ -11,15 +11,13 @@ from reputation.errors import Unavailable
 from reputation.kept_orders import KeptOrders
 from reputation.limiter import Limiter
 from reputation.linker_process import Answer, Batch, LinkerProcess
-from reputation.linking import BATCH_EVERY, SHARE_OF_CORE, Log, exchange, linked
+from reputation.linking import BATCH_EVERY, SHARE_OF_CORE, Log, linked, watched
 from reputation.stores.records import Records
 from reputation.stores.redis_server import AwayError, RedisServer
 from reputation.tenant_linking import TenantLinking
 
 SEAT_EVERY = 0.5
 """Seconds between two looks at the seat and the version of the links."""
-LONGEST_EPOCH = 600.0
-"""Seconds after which a linker that does not answer is ended; one of two million accounts takes a tenth of it."""
 
 
 class SharedLinking:
@@ -51,8 +49,10 @@ class SharedLinking:
 
     @property
     def there(self) -> bool:
-        """Whether some replica links every tenant that wants it, as last heard."""
-        return bool(self.tenants) and all(tenant.seat.holder for tenant in self.tenants.values())
+        """Whether some replica links every tenant that wants it: as last heard, and here with a linker that runs."""
+        works = self._process is not None and self._process.alive
+        seats = [(tenant.seat.holder, tenant.is_ours) for tenant in self.tenants.values()]
+        return bool(seats) and all(holder and (works or not ours) for holder, ours in seats)
 
     @property
     def last_epoch(self) -> float:
@@ -118,7 +118,7 @@ class SharedLinking:
             fed = await self._fed(ours, now, epoch=epoch)
             started = time.monotonic()
             voids = [tenant.void() for tenant in self.tenants.values() if tenant.linking and not tenant.is_ours]
-            answers = await self._exchange(self._process, voids + [batch for _, batch in fed])
+            answers = await watched(self._process, voids + [batch for _, batch in fed])
         except (OSError, EOFError) as error:
             self._restart(error)
             return
@@ -135,14 +135,6 @@ class SharedLinking:
             with contextlib.suppress(AwayError):
                 found.append((tenant, await tenant.batch(now, epoch=epoch)))
         return found
-
-    async def _exchange(self, process: LinkerProcess, batches: list[Batch]) -> list[Answer]:
-        """Give the linker what it has to be told; one that hangs is ended, which raises EOFError."""
-        hanging = asyncio.get_running_loop().call_later(LONGEST_EPOCH, process.kill)
-        try:
-            return await asyncio.to_thread(exchange, process, batches)
-        finally:
-            hanging.cancel()
 
     async def _put(self, tenants: list[TenantLinking], answers: list[Answer]) -> None:
         for tenant, answer in zip(tenants, answers, strict=True):

@@ -244,7 +244,7 @@ async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(re
     await linking.link()
     assert (linking.epochs, linking.restarts) == (1, 0)
     os.kill(linking.pid, signal.SIGSTOP)
-    monkeypatch.setattr("reputation.shared_linking.LONGEST_EPOCH", 0.2)
+    monkeypatch.setattr("reputation.linking.LONGEST_EPOCH", 0.2)
     meet(tenant, "a")
     await linking.send()
     await linking.link()
