@@ -65,7 +65,7 @@ def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> l
         members: Found = {}
         for i in places:
             members = {**found[i], **members}
-        if "client.ip" in members or who:
+        if who or members.get("client.ip", NO_ADDRESS) != NO_ADDRESS:
             cost = max(_hits(message.descriptors[i], message.hits_addend) for i in places)
             asked.append(Asked(_check(tenant, members, cost), places))
     return asked

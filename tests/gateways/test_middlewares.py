@@ -76,6 +76,10 @@ def test_a_made_up_key_beside_a_known_one_does_not_hide_it(program: int, key: st
     assert [answer.status for answer in answers] == [200] * BURST + [429]
 
 
+def test_two_keys_in_one_header_are_refused(program: int, key: str) -> None:
+    assert ask(program, key, **{"X-Api-Key": "one,another"}).status == 400
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize(("opens", "status"), [(True, 200), (False, 503)])
 def test_without_a_sidecar_it_does_as_it_was_told(kind: str, opens: bool, status: int) -> None:

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from plugins.envoy import rls
 from plugins.envoy.messages_pb2 import RateLimitResponse
 from reputation.errors import BadRequest, Invalid
-from reputation.events import LimitState, Settle, Settled
+from reputation.events import Account, Credential, LimitState, Settle, Settled
 from reputation.gateway import EnvoySettings, GatewaySettings, check_descriptors
 
 SETTINGS = GatewaySettings()
@@ -63,6 +63,31 @@ def test_descriptors_that_name_nobody_are_within_limits_and_keep_their_place():
     assert read(message) == []
     reply = answered(message)
     assert (reply.overall_code, [status.code for status in reply.statuses]) == (rls.OK, [rls.OK] * 2)
+
+
+def test_keys_of_two_entries_are_one_client_s_and_the_sidecar_chooses():
+    """Whichever of them is known; the API must not be told of another account than the one that is charged."""
+    message = limit_request([("authorization", "Bearer k1")], [ADDRESS], [("api_key", "k2")])
+    (asked,) = read(message)
+    assert asked.check.account == Account(credentials=(Credential("k1"), Credential("k2")))
+    assert asked.places == [0, 1, 2]
+    (asked,) = rls.read(message, "acme", GatewaySettings(key_header="X-Api-Key"))
+    assert asked.check.account == Account(key="k2")
+    assert one(limit_request([("authorization", "Bearer k1")], [("api_key", "k1")])).account == Account(key="k1")
+
+
+@pytest.mark.parametrize(
+    "entry", [("authorization", 'Bearer "k1"'), ("api_key", "k1,k2"), ("authorization", "Bearer\xa0k1")]
+)
+def test_a_key_that_cannot_be_read_is_refused(entry):
+    with pytest.raises(ValueError, match=r"authorization|key"):
+        read(limit_request([entry], [ADDRESS]))
+
+
+def test_an_address_that_cannot_be_read_is_no_client_of_its_own():
+    """It counts for a key that comes with it, so that junk gives nobody an allowance of their own."""
+    assert read(limit_request([("remote_address", "junk")])) == []
+    assert one(limit_request([KEY], [("remote_address", "junk")])).client.ip == "unknown"
 
 
 def test_descriptors_of_two_accounts_are_a_check_each():
