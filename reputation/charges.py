@@ -72,7 +72,7 @@ class Taken:
 def take(ask: Ask, ahead: Ahead, now: float) -> Taken:
     """Carry out one ask on this process's own buckets."""
     for settlement in ask.settlements:
-        ahead.leases.settle(settlement.id, settlement.used, now, debt=False)
+        ahead.leases.settle(settlement.id, settlement.used, now, debt=False, holders=settlement.holders)
     taken = take_first(ask.draws, ask.cost, now)
     if taken.wait or ask.reserve is None:
         return taken
@@ -114,7 +114,7 @@ class TakenAll:
 def take_group(group: Group, ahead: Ahead, now: float) -> TakenAll:
     """Carry out a group on this process's own buckets; its asks may hold, and lease nothing."""
     for settlement in [settlement for ask in group.asks for settlement in ask.settlements]:
-        ahead.leases.settle(settlement.id, settlement.used, now, debt=False)
+        ahead.leases.settle(settlement.id, settlement.used, now, debt=False, holders=settlement.holders)
     found = take_all(group, now)
     if found.passed:
         for ask, taken in zip(group.asks, found.taken, strict=True):

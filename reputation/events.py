@@ -200,9 +200,13 @@ class Call(Struct, frozen=True, gc=False):
 
 
 class LeaseReport(Struct, frozen=True, gc=False):
+    """What was used of a lease. account, client: whose it is, as in the check that got it; else the check's own."""
+
     id: Text
     used: Count = 0
     slices: Annotated[tuple[tuple[Seconds, Count], ...], Meta(max_length=64)] = ()
+    account: Account | None = None
+    client: Client | None = None
 
 
 _NO_ACCOUNT = Account()

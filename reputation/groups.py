@@ -35,6 +35,12 @@ def ruled(assessed: "Assessed") -> Decision:
     return "allow"
 
 
+def decided(assessed: "Assessed", taken: Taken) -> Decision:
+    """Decide by the rule, and by the buckets where it lets pass."""
+    by_rule = ruled(assessed)
+    return "throttle" if by_rule == "allow" and taken.wait else by_rule
+
+
 def check_all(limiter: "Limiter", requests: Sequence[Request], now: float, new_id: "NewId") -> list[Judged]:
     """Judge a request, in the name of each account of one tenant. Raises Invalid if one names nobody."""
     tenant = limiter.tenant(requests[0].tenant)

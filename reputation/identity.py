@@ -63,6 +63,22 @@ def presented(account: Account, owners: Mapping[bytes, str], secret: bytes) -> l
     return list(known or unknown)
 
 
+def names_of(account: Account, address: AddressFacts | None, owners: Mapping[bytes, str], secret: bytes) -> list[str]:
+    """Name the accounts that a check of this account from this address may be judged as; none if it names nobody."""
+    if account.id is not None:
+        return [account.id]
+    if account.key is not None:
+        digest = hashed(account.key, secret)
+        return [owners.get(digest) or UNKNOWN_KEY + printed(digest)]
+    if account.credentials:
+        return presented(account, owners, secret)
+    return [] if address is None or address.scope == "malformed" else [_of_address(address)]
+
+
+def _of_address(address: AddressFacts) -> str:
+    return "ip:" + (host_text_of(address) or address.ip)
+
+
 def digests_of(credential: Credential, secret: bytes) -> list[bytes]:
     """Return the hashes under which a credential may be known, in the order in which they count."""
     return [of_text(key, secret) for key in (credential.key, credential.full) if key is not None]
@@ -100,17 +116,12 @@ def judged_by(who: Who, standards: Standards, now: float) -> Who:
 
 
 def _name(request: Request, address: AddressFacts | None, state: TenantState, secret: bytes) -> str:
-    account = request.account
-    if account.id is not None:
-        return account.id
-    if account.key is not None:
-        digest = hashed(account.key, secret)
-        return state.owners.get(digest) or UNKNOWN_KEY + printed(digest)
+    names = names_of(request.account, address, state.owners, secret)
+    if names:
+        return names[0]
     if address is None:
         raise Invalid("name at least one of account.id, account.key and client.ip", "/account")
-    if address.scope == "malformed":
-        raise Invalid("without an account the address must be an IPv4 or IPv6 address", "/client/ip")
-    return "ip:" + (host_text_of(address) or address.ip)
+    raise Invalid("without an account the address must be an IPv4 or IPv6 address", "/client/ip")
 
 
 def _met(name: str, network: int, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001

@@ -4,18 +4,19 @@ Sizes follow two rules: a share of what the tightest bucket still holds (`charge
 the key used lately, so that a key that came by once does not tie tokens up.
 """
 
+import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from reputation.charges import Ask, Draw
 from reputation.errors import Invalid, NotFound
-from reputation.events import Charged, Lease, LeaseReport, Request, Settle, Settled
+from reputation.events import Account, Charged, Client, Lease, LeaseReport, Request, Settle, Settled
 from reputation.hydra.sightings import Sighting
 from reputation.identity import Who
+from reputation.lease_settings import LeaseSettings
 from reputation.reservations import Ahead, Reserve, Settlement
-from reputation.tenants import LeaseSettings
 from reputation.witness import Witness, sighting_of
 
 GRACE = 10.0
@@ -28,7 +29,12 @@ FIRST = 2
 """Tokens beside those, so that a key which begins need not ask about its every request."""
 MOST_KEYS = 131_072
 """Keys of which recent use is remembered, and leases whose use can be told; 25 MB each when full."""
+NO_LEASE = "no lease of this id is open for this tenant, account and gateway key"
+NO_CLIENT = Client()
 NO_HOLD = "no hold is open under this verdict: it never was, or it expired and stays charged as it was estimated"
+
+
+Names = Callable[[Account, Client], Sequence[str]]
 
 
 class Pace:
@@ -54,14 +60,21 @@ class Pace:
 class Given:
     """A lease that is out: whose it is, how large, since when, and the sighting that its requests resemble."""
 
-    __slots__ = ("at", "key", "pace", "sighting", "tokens")
+    __slots__ = ("at", "holder", "key", "pace", "sighting", "tokens")
 
-    def __init__(self, key: int, pace: Pace, tokens: int, at: float, sighting: Sighting) -> None:
+    def __init__(self, key: int, pace: Pace, tokens: int, at: float, sighting: Sighting, holder: str) -> None:
+        self.holder: Final = holder
         self.key: Final = key
         self.pace: Final = pace
         self.tokens: Final = tokens
         self.at: Final = at
         self.sighting: Final = sighting
+
+
+def holder_of(name: str, client: Client) -> str:
+    """Return what stands for a leased key in every replica: account, address and JA4 together."""
+    text = "\0".join([name, client.ip or "", client.ja4 or ""])
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def key_of(who: Who, request: Request) -> int:
@@ -79,11 +92,13 @@ class Terms(NamedTuple):
 class Leases:
     """One tenant's leases and holds as its checks see them; `ahead` has the tokens.
 
-    tokens and used count what was leased, and what gateways said they used of it.
+    names: the accounts that a report may be for. tokens and used count what was leased, and what gateways said they
+    used of it.
     """
 
-    def __init__(self, witness: Witness, most: int = MOST_KEYS) -> None:
+    def __init__(self, witness: Witness, names: Names, most: int = MOST_KEYS) -> None:
         self.ahead = Ahead()
+        self._names = names
         self.tokens = 0
         self.used = 0
         self._witness = witness
@@ -100,15 +115,15 @@ class Leases:
 
         stopped: whatever its limits hold, this check does not pass, so there is no lease.
         """
-        self.hear(request.leases, settings, now)
+        settlements = self.settlements(request.leases, who.name, request.client)
+        self.hear(request.leases, settlements, settings, now)
         call, want, reserve = request.request, 0, None
         if request.lease and not call.hold and not stopped:
             self._pace(who).add(key_of(who, request), 1.0, settings.longest, now)
             want, ttl = self.terms(who, request, settings, now)
-            reserve = Reserve(id_, now + ttl + GRACE) if want else None
+            reserve = Reserve(id_, now + ttl + GRACE, holder_of(who.name, request.client)) if want else None
         elif call.hold:
             reserve = Reserve(id_, now + settings.hold)
-        settlements = tuple([Settlement(report.id, report.used) for report in request.leases])
         return Ask(draws, call.cost, want, settings.share, reserve, settlements, id_)
 
     def terms(self, who: Who, request: Request, settings: LeaseSettings, now: float) -> Terms:
@@ -133,33 +148,58 @@ class Leases:
             if len(self._out) < self._most and self._out[oldest].at + lease.ttl + GRACE >= now:
                 break
             del self._out[oldest]
-        self._out[lease.id] = Given(key_of(who, request), self._pace(who), lease.tokens, now, sighting)
+        holder = holder_of(who.name, request.client)
+        self._out[lease.id] = Given(key_of(who, request), self._pace(who), lease.tokens, now, sighting, holder)
         self.tokens += lease.tokens
         return lease
 
-    def hear(self, reports: Iterable[LeaseReport], settings: LeaseSettings, now: float) -> None:
-        """Tell the linker of each second in which a lease was used, once; of a lease that is not known nothing."""
+    def settlements(
+        self, reports: Sequence[LeaseReport], name: str | None = None, client: Client | None = None
+    ) -> tuple[Settlement, ...]:
+        """Say by whom each lease is settled: whom its report names, else the check's own; without either by anybody."""
+        if not reports:
+            return ()
+        found = []
         for report in reports:
-            given = self._out.pop(report.id, None)
-            used = 0 if given is None else min(report.used, given.tokens)
-            if given is not None and used:
+            by = report.client or client or NO_CLIENT
+            names = self._names(report.account, by) if report.account else [] if name is None else [name]
+            found.append(Settlement(report.id, report.used, tuple([holder_of(one, by) for one in names])))
+        return tuple(found)
+
+    def hear(
+        self, reports: Iterable[LeaseReport], settlements: Iterable[Settlement], settings: LeaseSettings, now: float
+    ) -> None:
+        """Tell the linker of each second in which a lease was used, once; of a lease that is not known nothing."""
+        for report, settlement in zip(reports, settlements, strict=True):
+            given = self._out.get(report.id)
+            if given is None or (settlement.holders and given.holder not in settlement.holders):
+                continue
+            del self._out[report.id]
+            used = min(report.used, given.tokens)
+            if used:
                 self.used += used
                 given.pace.add(given.key, used, settings.longest, now)
                 for at, count in by_second(report, used, given.at, now):
                     self._witness.used(used_like(given.sighting, at, count))
 
     def settle(self, body: Settle, settings: LeaseSettings, now: float) -> Settled:
-        """Settle a hold, leases, or both. Raises Invalid for a body without either, NotFound for no open hold."""
-        charged = None
+        """Settle a hold, leases, or both; what is refused changes nothing.
+
+        Raises Invalid for a body without either and for too much, NotFound for what is not open or somebody else's.
+        """
         check_settle(body)
+        settlements = self.settlements(body.leases)
+        holds, leases, charged = self.ahead.holds, self.ahead.leases, None
+        for i, one in enumerate(settlements):
+            if leases.is_foreign(one.id, one.holders):
+                raise foreign(i)
         if body.verdict is not None and body.actual is not None:
-            charged = self.ahead.holds.settle(body.verdict, body.actual, now, debt=True)
+            check_actual(body.actual, holds.reserved(body.verdict, now), settings)
+            charged = holds.settle(body.verdict, body.actual, now, debt=True)
             if charged is None:
                 raise NotFound(NO_HOLD, "/verdict")
-        self.hear(body.leases, settings, now)
-        settle = self.ahead.leases.settle
-        leases = [Charged(r.id, settle(r.id, r.used, now, debt=False)) for r in body.leases]
-        return Settled(body.verdict, charged, tuple(leases))
+        self.hear(body.leases, settlements, settings, now)
+        return settled(body, charged, [leases.settle(one.id, one.used, now, debt=False) for one in settlements])
 
     def _pace(self, who: Who) -> Pace:
         return self._confirmed if who.confirmed else self._strangers
@@ -171,6 +211,28 @@ def check_settle(body: Settle) -> None:
         raise Invalid("name the verdict whose hold is settled, or leases", "/verdict")
     if body.verdict is not None and body.actual is None:
         raise Invalid("say what the request came to, in the tenant's unit", "/actual")
+
+
+def check_actual(actual: float, reserved: float | None, settings: LeaseSettings) -> None:
+    """Raise Invalid for more than a hold may come to: no mistake in one number may lock an account for years."""
+    if reserved is not None and actual > reserved * settings.overrun:
+        raise too_much(settings)
+
+
+def too_much(settings: LeaseSettings) -> Invalid:
+    return Invalid(f"a hold comes to at most {settings.overrun:g} times its estimate (leases.overrun)", "/actual")
+
+
+def foreign(place: int) -> NotFound:
+    return NotFound(NO_LEASE, f"/leases/{place}")
+
+
+def settled(body: Settle, charged: float | None, leases: Sequence[float | None]) -> Settled:
+    """Answer a settlement. Raises NotFound if all it names are leases, and none is open."""
+    if body.verdict is None and all(one is None for one in leases):
+        raise foreign(0)
+    pairs = zip(body.leases, leases, strict=True)
+    return Settled(body.verdict, charged, tuple([Charged(report.id, one) for report, one in pairs]))
 
 
 def by_second(report: LeaseReport, used: int, since: float, now: float) -> list[tuple[float, int]]:

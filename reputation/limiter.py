@@ -13,9 +13,10 @@ from reputation.charges import Ask, Draw, Taken, binding_limit, take
 from reputation.counts import Counts
 from reputation.errors import Conflict, NotFound
 from reputation.events import (
+    Account,
     AccountFacts,
+    Client,
     ClusterRef,
-    Decision,
     Lease,
     Outcome,
     Request,
@@ -23,12 +24,12 @@ from reputation.events import (
     Settled,
     Verdict,
 )
-from reputation.groups import check_credentials, ruled
+from reputation.groups import check_credentials, decided
 from reputation.history import DAY, name_of, visit
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
-from reputation.identity import Who, check_id, identify, judged_by
+from reputation.identity import Who, check_id, identify, judged_by, names_of
 from reputation.judging import in_shadow, scored, tier_by
 from reputation.keys import hashed, is_jwt, printed
 from reputation.leases import Leases
@@ -90,7 +91,7 @@ class TenantLimiter:
         state.charge_in(tenant.settings.mode)
         self.links: Links = NO_LINKS
         self.witness = Witness(tenant.settings.standards)
-        self.leases = Leases(self.witness)
+        self.leases = Leases(self.witness, self.names)
         self.leases.ahead.tell(state.touch_bucket)
         self.counts = Counts()
         self.verdicts = RecentVerdicts(EXPLAIN_WINDOW, KEPT_VERDICTS)
@@ -140,6 +141,11 @@ class TenantLimiter:
             if known is not None:
                 return known
         return self.assess_as(who, request, now)
+
+    def names(self, account: Account, client: Client) -> list[str]:
+        """Name the accounts that a check of this account and client may be judged as."""
+        address = None if client.ip is None else self._addresses.lookup(client.ip)
+        return names_of(account, address, self.state.owners, self.secret)
 
     def who(self, request: Request, now: float) -> Who:
         """Find whose request it is. Raises Invalid if nobody is named."""
@@ -259,7 +265,7 @@ class TenantLimiter:
         linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
         actions = tenant.policy.rules[tier].actions if assessed.allow is None else ()
         live = Verdict(
-            id_, tenant.name, tenant.revision, "enforce", _decision(assessed, taken), risk(score.log_odds),
+            id_, tenant.name, tenant.revision, "enforce", decided(assessed, taken), risk(score.log_odds),
             TIERS[tier], limit, taken.states, taken.wait, tuple(score.reasons), linked, actions,
             degraded=self.state.degraded, allow=UNSET if assessed.allow is None else assessed.allow.ref(),
         )  # fmt: skip
@@ -320,12 +326,6 @@ class TenantLimiter:
             raise Conflict("linking is off for this tenant, so there are no clusters", "/ruling")
         if order.ruling != "forget" and order.cluster is not None and order.cluster not in self.links.clusters:
             raise NotFound(f"no cluster is called {order.cluster!r} now", "/cluster")
-
-
-def _decision(assessed: Assessed, taken: Taken) -> Decision:
-    """Decide by the rule, and by the buckets where it lets pass."""
-    by_rule = ruled(assessed)
-    return "throttle" if by_rule == "allow" and taken.wait else by_rule
 
 
 class Limiter:

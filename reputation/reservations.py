@@ -19,36 +19,40 @@ SWEEP = 5.0
 
 
 class Reserve:
-    """What a take shall make settleable: a name that nobody else has, and until when (seconds since 1970)."""
+    """What a take shall make settleable: a name that nobody else has, until when (seconds since 1970), and for whom."""
 
-    __slots__ = ("id", "until")
+    __slots__ = ("holder", "id", "until")
 
-    def __init__(self, id_: str, until: float) -> None:
+    def __init__(self, id_: str, until: float, holder: str = "") -> None:
         self.id: Final = id_
         self.until: Final = until
+        self.holder: Final = holder
 
 
 class Settlement:
-    """What became of a lease, as its gateway tells it: `used` of its tokens."""
+    """What became of a lease, as its gateway tells it: `used` of its tokens, by one of `holders`; () is anybody."""
 
-    __slots__ = ("id", "used")
+    __slots__ = ("holders", "id", "used")
 
-    def __init__(self, id_: str, used: float) -> None:
+    def __init__(self, id_: str, used: float, holders: tuple[str, ...] = ()) -> None:
         self.id: Final = id_
         self.used: Final = used
+        self.holders: Final = holders
 
 
 class Reservation:
     """`amount` that each of `buckets` paid; `charged` is what it came to in the end, -1 while it is open."""
 
-    __slots__ = ("amount", "buckets", "charged", "keys", "until")
+    __slots__ = ("amount", "buckets", "charged", "holder", "keys", "until")
 
     def __init__(
-        self, buckets: tuple[Bucket, ...], amount: float, until: float, keys: tuple[Hashable, ...] = ()
-    ) -> None:
+        self, buckets: tuple[Bucket, ...], amount: float, until: float, keys: tuple[Hashable, ...] = (),
+        holder: str = "",
+    ) -> None:  # fmt: skip
         self.buckets = buckets
         self.amount: Final = amount
         self.until = until
+        self.holder: Final = holder
         self.keys = keys
         self.charged = -1.0
 
@@ -100,7 +104,7 @@ class Reservations:
         if not self.has_room(now):
             self.refused += 1
             return False
-        self._kept[reserve.id] = Reservation(tuple(buckets), amount, reserve.until, tuple(keys))
+        self._kept[reserve.id] = Reservation(tuple(buckets), amount, reserve.until, tuple(keys), reserve.holder)
         return True
 
     def move(self, seconds: float) -> None:
@@ -108,14 +112,24 @@ class Reservations:
         for found in self._kept.values():
             found.until += seconds
 
-    def settle(self, id_: str, used: float, now: float, *, debt: bool) -> float | None:
+    def reserved(self, id_: str, now: float) -> float | None:
+        """Say what is reserved under a name; None for what is not open, or settled."""
+        found = self._kept.get(id_)
+        return None if found is None or found.until < now or found.charged >= 0.0 else found.amount
+
+    def is_foreign(self, id_: str, holders: tuple[str, ...]) -> bool:
+        """Whether what is kept under a name is somebody else's than those who settle it; () are anybody."""
+        found = self._kept.get(id_)
+        return bool(holders) and found is not None and found.holder not in holders
+
+    def settle(self, id_: str, used: float, now: float, *, debt: bool, holders: tuple[str, ...] = ()) -> float | None:
         """Give back what was not used, once, and say what was charged in the end; None for what is not open.
 
         Asked again, the answer is that of the first time, and nothing changes. With `debt` more than was reserved is
         charged too, even if the buckets do not hold it; else `used` is at most what was reserved.
         """
         found = self._kept.get(id_)
-        if found is None or found.until < now:
+        if found is None or found.until < now or self.is_foreign(id_, holders):
             return None
         if found.charged >= 0.0:
             return found.charged

@@ -15,14 +15,15 @@ from prometheus_client.metrics_core import Metric
 from reputation.breaker import Breaker
 from reputation.charges import Ask, Group, TakenAll
 from reputation.counts import counter, gauge
-from reputation.errors import Conflict, NotFound, Unavailable
+from reputation.errors import Conflict, Unavailable
 from reputation.events import Charged, Request, Settle, Settled, Verdict
 from reputation.groups import Judged, assess_all, conclude_all, each_account, group_of
 from reputation.identity import check_id, digests_of
 from reputation.keys import hashed
-from reputation.leases import NO_HOLD, check_settle
+from reputation.leases import check_settle
 from reputation.limiter import Assessed, Limiter, NewId, TenantLimiter
 from reputation.repeats import ANOTHER, Print
+from reputation.shared_settling import settled_there
 from reputation.shares import Shares
 from reputation.stores.redis import RedisStore
 from reputation.stores.redis_accounts import Accounts, Key
@@ -228,18 +229,18 @@ class SharedTenant:
         Raises Invalid, and NotFound for no open hold.
         """
         check_settle(body)
-        self.limiter.leases.hear(body.leases, self.limiter.tenant.settings.leases, now)
+        leases, settings = self.limiter.leases, self.limiter.tenant.settings.leases
+        settlements = leases.settlements(body.leases)
         holds = () if body.verdict is None or body.actual is None else ((body.verdict, body.actual),)
-        settling = Settling(holds, tuple([(report.id, float(report.used)) for report in body.leases]))
+        settling = Settling(holds, settlements, settings.overrun)
         came = await self.takes.settle(settling) if self.breaker.closed else None
         if came is None:
             self.takes.note([settling])
+            leases.hear(body.leases, settlements, settings, now)
             return Settled(body.verdict, None, tuple([Charged(report.id, None) for report in body.leases]))
-        if came.holds and came.holds[0] < 0:
-            raise NotFound(NO_HOLD, "/verdict")
-        pairs = zip(body.leases, came.leases, strict=True)
-        leases = tuple([Charged(report.id, None if charged < 0 else charged) for report, charged in pairs])
-        return Settled(body.verdict, came.holds[0] if came.holds else None, leases)
+        answer = settled_there(body, came, settings)
+        leases.hear(body.leases, settlements, settings, now)
+        return answer
 
     def _server_time(self) -> float:
         return self._clock() + self.takes.ahead

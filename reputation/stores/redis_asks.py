@@ -9,11 +9,13 @@ from msgspec import Struct
 
 from reputation.bucket import spend
 from reputation.charges import Ask, Charge, Group, Taken, TakenAll, take_all, take_first
+from reputation.reservations import Settlement
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError
 
 SERVER_CLOCK = -1.0
 CLASH = -1000  # as in the script
+NOT_OPEN, TOO_MUCH, FOREIGN = -1, -2, -3  # likewise
 NOT_ONCE = (0, "", "")
 ALONE = (0, False)
 """What an ask says that is charged each time, and one that is in no group."""
@@ -53,14 +55,18 @@ class Clash(NamedTuple):
 
 
 class Settling(Struct, frozen=True, gc=False):
-    """Holds and leases to settle: (id, used) of each. A hold is charged what it came to, into debt if need be."""
+    """Holds, (id, used) of each, and leases to settle: all of what they name, or nothing if one of them is refused.
+
+    A hold is charged what it came to, into debt if need be, but not more than `overrun` times what it was.
+    """
 
     holds: tuple[tuple[str, float], ...] = ()
-    leases: tuple[tuple[str, float], ...] = ()
+    leases: tuple[Settlement, ...] = ()
+    overrun: float = 100.0
 
 
 class Came(Struct, frozen=True, gc=False):
-    """What each hold and lease was charged in the end; -1 where none was open."""
+    """What each hold and lease was charged in the end; NOT_OPEN, TOO_MUCH or FOREIGN where it was not."""
 
     holds: tuple[float, ...]
     leases: tuple[float, ...]
@@ -111,9 +117,10 @@ class Batch:
         """
         self.asks.append(ask)
         if isinstance(ask, Settling):
-            holds = [[self._place("h", id_), used, True] for id_, used in ask.holds]
-            leases = [[self._place("l", id_), used, False] for id_, used in ask.leases]
-            self._wire.append([0.0, [], [], False, holds + leases, 0, 0.0, 0, 0.0, *NOT_ONCE, *ALONE])
+            holds: Wire = [[self._place("h", id_), used, True, ask.overrun, []] for id_, used in ask.holds]
+            self._wire.append(
+                [0.0, [], [], False, holds + self._leases(ask.leases), 0, 0.0, 0, 0.0, "", *NOT_ONCE, *ALONE]
+            )
             self._charges.append(())
         elif isinstance(ask, Group):
             for i, one in enumerate(ask.asks):
@@ -129,12 +136,15 @@ class Batch:
         for charge in charges:
             limit = charge.bucket.limit
             buckets += (self._place(self._series, *charge.key), limit.rate, limit.burst)
-        settlements = [[self._place("l", s.id), s.used, False] for s in ask.settlements]
-        reserve, seconds = 0, 0.0
+        settlements = self._leases(ask.settlements)
+        reserve, seconds, holder = 0, 0.0, ""
         if ask.reserve is not None:
             reserve = self._place("l" if ask.want else "h", ask.reserve.id)
-            seconds = max(ask.reserve.until - self._now, 0.001)
-        return [ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds, *more]
+            seconds, holder = max(ask.reserve.until - self._now, 0.001), ask.reserve.holder
+        return [ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds, holder, *more]
+
+    def _leases(self, settlements: Sequence[Settlement]) -> Wire:
+        return [[self._place("l", one.id), float(one.used), False, 0.0, one.holders] for one in settlements]
 
     def _place(self, kind: str, *parts: object) -> int:
         name = self._names.of(kind, *parts)

@@ -6,17 +6,18 @@
 -- ARGV[2]  msgpack: {clock or -1, slack, asks}; absent: void a batch that nobody waits for any more
 --
 -- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
--- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, once, print,
--- verdict, group, stopped}; group: how many asks from this one on take all or none, 0 for the others; a draw is a
+-- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, holder, once,
+-- print, verdict, group, stopped}; group: how many asks from this one on take all or none, 0 for the others; a draw is a
 -- list of places in the ask's own buckets. The answer is flat: clock, then for every ask the draw that paid (0: none did),
 -- the tokens of its lease, (tokens, at) of each of its buckets as they were before the take, and what each settlement
--- was charged in the end (-1: nothing was open).
+-- was charged in the end, or why it was not (NOT_OPEN, TOO_MUCH, FOREIGN).
 
 local number = tonumber(ARGV[1])
 local LONGEST = 30 * 86400  -- of a bucket that never fills, in seconds
 local RECEIPT = 3600 * 1000
 local ONCE = 60 * 1000
 local CLASH = -1000
+local NOT_OPEN, TOO_MUCH, FOREIGN = -1, -2, -3
 local WHOLE = 2 ^ 53  -- every whole number below is exact
 local MOST, LATEST = 1e15, 1e11
 
@@ -101,25 +102,58 @@ local function find(key, rate, burst)
   return bucket
 end
 
--- what was reserved is settled once; a settled one stays until it expires, to tell the same again
-local function settle(key, used, debt)
+-- what is reserved under a key: {charged in the end or -1, amount, holder, buckets…}; nil if nothing is
+local function reserved(key)
   local value = redis.call('GET', key)
-  if not value then return -1 end
+  if not value then return nil end
   local found = cmsgpack.unpack(value)
-  local amount = found[2]
-  if type(found[1]) ~= 'number' or type(amount) ~= 'number' then
-    damage(key)
-    redis.call('DEL', key)
-    return -1
+  if type(found[1]) == 'number' and type(found[2]) == 'number' and type(found[3]) == 'string' then return found end
+  damage(key)
+  redis.call('DEL', key)
+  return nil
+end
+
+-- why a settlement {reserve, used, debt, overrun, holders} is refused, or nil, and what is reserved
+local function refusal(settlement)
+  local found = reserved(KEYS[settlement[1] + 1])
+  if not found then return NOT_OPEN end
+  if found[1] >= 0 then return nil, found end
+  if settlement[3] then return settlement[2] > found[2] * settlement[4] and TOO_MUCH or nil, found end
+  local holders = settlement[5]
+  for _, holder in ipairs(holders) do
+    if holder == found[3] then return nil, found end
   end
+  return #holders > 0 and FOREIGN or nil, found
+end
+
+-- what was reserved is settled once; a settled one stays until it expires, to tell the same again
+local function settle(settlement)
+  local why, found = refusal(settlement)
+  if why then return why end
+  local key, used = KEYS[settlement[1] + 1], settlement[2]
   if found[1] >= 0 then return found[1] end
-  found[1] = debt and used or least(used, amount)
-  for i = 3, #found do
+  local amount = found[2]
+  found[1] = settlement[3] and used or least(used, amount)
+  for i = 4, #found do
     local bucket = type(found[i]) == 'string' and kept(found[i])
     if bucket then refund(bucket, amount - found[1]) end
   end
-  redis.call('SET', key, cmsgpack.pack({found[1], amount}), 'KEEPTTL')
+  redis.call('SET', key, cmsgpack.pack({found[1], amount, found[3]}), 'KEEPTTL')
   return found[1]
+end
+
+-- settle all of them; where they stand alone (no check comes with them) nothing if one is refused, but a lease that is
+-- not open is none of the others' business
+local function settle_all(settlements, alone)
+  local charged, refused = {}, false
+  for i, settlement in ipairs(settlements) do
+    local why = alone and refusal(settlement)
+    refused = refused or (why and (settlement[3] or why == FOREIGN))
+    charged[i] = why or NOT_OPEN
+  end
+  if refused then return charged end
+  for i, settlement in ipairs(settlements) do charged[i] = settle(settlement) end
+  return charged
 end
 
 local function holds(mine, draw, cost)
@@ -146,7 +180,7 @@ local function lease(mine, draw, share, want)
 end
 
 local function reserve(ask, draw, amount)
-  local record = {-1, amount}
+  local record = {-1, amount, ask[10]}
   for _, place in ipairs(draw) do record[#record + 1] = KEYS[ask[2][3 * place - 2] + 1] end
   redis.call('SET', KEYS[ask[8] + 1], cmsgpack.pack(record), 'PX', math.ceil(ask[9] * 1000))
 end
@@ -154,15 +188,15 @@ end
 -- a request that any replica has let through within a minute is not charged again: the draw that paid, negative; its id
 -- in the name of another request is a clash. What stays for over a minute was noted before the clock was set back
 local function repeated(ask)
-  if ask[10] == 0 then return nil end
-  local value = redis.call('GET', KEYS[ask[10] + 1])
-  if not value or redis.call('PTTL', KEYS[ask[10] + 1]) > ONCE then return nil end
+  if ask[11] == 0 then return nil end
+  local value = redis.call('GET', KEYS[ask[11] + 1])
+  if not value or redis.call('PTTL', KEYS[ask[11] + 1]) > ONCE then return nil end
   local first = cmsgpack.unpack(value)
   if not ask[3][first[1]] or type(first[2]) ~= 'string' then
-    damage(KEYS[ask[10] + 1])
+    damage(KEYS[ask[11] + 1])
     return nil
   end
-  return first[2] == ask[11] and -first[1] or CLASH
+  return first[2] == ask[12] and -first[1] or CLASH
 end
 
 local answer = {now}
@@ -207,11 +241,8 @@ end
 -- stopped: its group does not pass, so nothing is taken
 local function carry_out(ask, stopped)
   local cost, draws = ask[1], ask[3]
-  local charged = {}
   local mine = buckets_of(ask)
-  for i, settlement in ipairs(ask[5]) do -- once the limits are those of now, as in an embedded take
-    charged[i] = settle(KEYS[settlement[1] + 1], settlement[2], settlement[3])
-  end
+  local charged = settle_all(ask[5], #draws == 0) -- once the limits are those of now, as in an embedded take
   local head = #answer
   answer[head + 1], answer[head + 2] = 0, 0
   for i, bucket in ipairs(mine) do
@@ -233,8 +264,8 @@ local function carry_out(ask, stopped)
     elseif holds(mine, draw, cost) then
       spend(mine, draw, cost)
       answer[head + 1] = chosen
-      if ask[10] > 0 then
-        redis.call('SET', KEYS[ask[10] + 1], cmsgpack.pack({chosen, ask[11], ask[12]}), 'PX', ONCE)
+      if ask[11] > 0 then
+        redis.call('SET', KEYS[ask[11] + 1], cmsgpack.pack({chosen, ask[12], ask[13]}), 'PX', ONCE)
       end
       local want = ask[6]
       if want > 0 then
@@ -255,9 +286,9 @@ end
 
 local last, stopped = 0, false
 for i, ask in ipairs(asks) do
-  if ask[13] > 0 then
-    last = i + ask[13] - 1
-    stopped = ask[14] or not passes(i, last)
+  if ask[14] > 0 then
+    last = i + ask[14] - 1
+    stopped = ask[15] or not passes(i, last)
   end
   carry_out(ask, i <= last and stopped)
 end

@@ -1,5 +1,6 @@
 """Leases and holds as checks grant and settle them: sizes, who gets none, what the linker still hears."""
 
+import msgspec
 import pytest
 from engine import CAUGHT, NOW, PROVEN, check, push, report, tenant
 from hypothesis import given
@@ -7,8 +8,15 @@ from hypothesis import strategies as st
 
 from reputation.bucket import settled
 from reputation.errors import Invalid, NotFound
-from reputation.events import LeaseReport, Settle
+from reputation.events import LeaseReport, Settle, wire_type
 from reputation.leases import GRACE, MOST_KEYS, Leases, Pace, by_second
+
+_settlements = msgspec.json.Decoder(Settle, dec_hook=wire_type)
+
+
+def settle(**body):
+    return _settlements.decode(msgspec.json.encode(body))
+
 
 ROOMY = {"rate": 100, "burst": 1000, "daily": 1_000_000}
 TIGHT = {"rate": 0.01, "burst": 10, "daily": 1000}
@@ -33,8 +41,11 @@ def left(engine, account):
     return settled(engine.state.known[account].burst, NOW)
 
 
-def used(verdict, count, *slices):
-    return {"id": verdict.lease.id, "used": count, "slices": list(slices)}
+HELD_BY = {"account": {"id": "a"}, "client": {"ip": "11.0.0.1", "ja4": "t13d"}}
+
+
+def used(verdict, count, *slices, **by):
+    return {"id": verdict.lease.id, "used": count, "slices": list(slices), **by}
 
 
 def test_a_lease_follows_what_its_key_used_lately(engine):
@@ -75,8 +86,67 @@ def test_a_lease_is_1_near_the_limit_and_over_it_there_is_none(engine):
 def test_what_is_not_used_comes_back(engine):
     verdict = lease_for(engine)
     assert left(engine, "a") == 1000 - 1 - verdict.lease.tokens
-    check(engine, NOW, account={"id": "t"}, leases=[used(verdict, 1)])
+    check(engine, NOW, account={"id": "t"}, leases=[used(verdict, 1, **HELD_BY)])
     assert left(engine, "a") == 1000 - 2
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        {},  # the report is for the check's own key
+        {"account": {"id": "t"}, "client": HELD_BY["client"]},
+        {"account": {"id": "a"}, "client": {"ip": "11.0.0.2", "ja4": "t13d"}},
+        {"account": {"id": "a"}, "client": {"ip": "11.0.0.1", "ja4": "t13e"}},
+        {"account": {"key": "sk-a"}, "client": HELD_BY["client"]},
+    ],
+)
+def test_a_report_for_another_account_or_gateway_key_gives_nothing_back(engine, by):
+    """Its gateway may still be using the lease. The check that carries such a report is judged all the same."""
+    verdict = lease_for(engine)
+    after = left(engine, "a")
+    assert check(engine, NOW, account={"id": "t"}, leases=[used(verdict, 0, **by)]).decision == "allow"
+    assert left(engine, "a") == after
+    if by:
+        with pytest.raises(NotFound) as found:
+            engine.settle(settle(leases=[used(verdict, 0, **by)]), NOW)
+        assert found.value.pointer == "/leases/0"
+    assert left(engine, "a") == after
+    assert engine.settle(settle(leases=[used(verdict, 0, **HELD_BY)]), NOW).leases[0].charged == 0.0
+
+
+def test_a_key_may_be_named_in_whatever_form_it_has(engine):
+    """A gateway reports under the key that it asked with, which may have become an account's meanwhile."""
+    push(engine, "owner", plan="roomy", keys=["sk-1"])
+    client = {"ip": "11.0.0.1"}
+    verdict = check(engine, account={"key": "sk-1"}, client=client, lease=True)
+    for account in ({"key": "sk-1"}, {"id": "owner"}, {"credentials": [{"key": "sk-1"}]}):
+        report = used(verdict, 1, account=account, client=client)
+        assert engine.settle(settle(leases=[report]), NOW).leases[0].charged == 1.0
+
+
+def test_a_client_without_an_account_is_named_by_its_address(engine):
+    for _ in range(3):
+        verdict = check(engine, client={"ip": "11.0.0.9"}, lease=True)
+    report = used(verdict, 0, account={}, client={"ip": "11.0.0.9"})
+    foreign = used(verdict, 0, account={}, client={"ip": "11.0.0.8"})
+    with pytest.raises(NotFound):
+        engine.settle(settle(leases=[foreign]), NOW)
+    assert engine.settle(settle(leases=[report]), NOW).leases[0].charged == 0.0
+
+
+def test_what_is_refused_of_a_settlement_changes_nothing_of_the_rest(engine):
+    mine, other = lease_for(engine), lease_for(engine, "t")
+    held = check(engine, account={"id": "a"}, request={"cost": 100, "hold": True})
+    after = left(engine, "a")
+    reports = [used(mine, 0, **HELD_BY), used(other, 0, **HELD_BY)]
+    for body in (
+        settle(verdict=held.id, actual=1.0, leases=reports),
+        settle(verdict="made up", actual=1.0, leases=reports[:1]),
+        settle(verdict=held.id, actual=1e9, leases=reports[:1]),
+    ):
+        with pytest.raises((NotFound, Invalid)):
+            engine.settle(body, NOW)
+    assert left(engine, "a") == after
 
 
 def test_a_check_that_asks_for_no_lease_gets_none(engine):
@@ -122,7 +192,7 @@ def test_the_linker_hears_of_each_second_in_which_a_lease_was_used(engine):
     engine.witness.listening = True
     verdict = lease_for(engine, leases=[])
     engine.witness.collect()
-    report = used(verdict, 2, [NOW + 1.2, 1], [NOW + 1.7, 1])
+    report = used(verdict, 2, [NOW + 1.2, 1], [NOW + 1.7, 1], **HELD_BY)
     check(engine, NOW + 3, account={"id": "t"}, client={"ip": "12.0.0.9"}, leases=[report, report])
     first, *others = [note for note in engine.witness.collect() if getattr(note, "cost", None)]
     assert (first.account, first.at, first.cost, first.ja4, first.user_agent) == ("a", NOW + 1, 2.0, "t13d", "curl/8")
@@ -154,6 +224,26 @@ def test_a_hold_is_settled_by_its_verdict(engine):
     assert engine.settle(body, NOW).charged == 30.0
     assert engine.settle(Settle(verdict=verdict.id, actual=99.0), NOW + 1).charged == 30.0
     assert left(engine, "a") == 970
+
+
+def test_a_hold_comes_to_a_hundred_times_its_estimate_at_most(engine):
+    """A mistake in one number may not lock an account for years; the hold stays open for the right one."""
+    verdict = check(engine, account={"id": "a"}, request={"cost": 2, "hold": True})
+    with pytest.raises(Invalid) as refused:
+        engine.settle(Settle(verdict=verdict.id, actual=200.01), NOW)
+    assert refused.value.pointer == "/actual"
+    assert left(engine, "a") == 998
+    assert engine.settle(Settle(verdict=verdict.id, actual=200.0), NOW).charged == 200.0
+    assert engine.settle(Settle(verdict=verdict.id, actual=1e9), NOW).charged == 200.0, "settled once"
+    assert left(engine, "a") == 800
+
+
+def test_a_tenant_may_choose_how_far_a_hold_overruns(addresses):
+    engine = tenant(addresses, leases={"overrun": 2})
+    verdict = check(engine, account={"id": "a"}, request={"cost": 2, "hold": True})
+    with pytest.raises(Invalid, match="2 times"):
+        engine.settle(Settle(verdict=verdict.id, actual=4.1), NOW)
+    assert engine.settle(Settle(verdict=verdict.id, actual=4.0), NOW).charged == 4.0
 
 
 def test_a_hold_may_come_to_more_than_the_account_has(engine):
@@ -200,7 +290,8 @@ def test_a_lease_reported_after_its_grace_counts_as_used(engine):
     verdict = lease_for(engine)
     after = left(engine, "a")
     late = NOW + verdict.lease.ttl + GRACE + 0.1
-    assert engine.settle(Settle(leases=(LeaseReport(verdict.lease.id, 0),)), late).leases[0].charged is None
+    with pytest.raises(NotFound):
+        engine.settle(Settle(leases=(LeaseReport(verdict.lease.id, 0),)), late)
     assert left(engine, "a") == after
 
 
@@ -211,7 +302,7 @@ def test_memory_is_bounded_whatever_asks_for_leases(addresses):
     assert pace.lately(99, 5.0, NOW) == 1.0
     assert pace.lately(0, 5.0, NOW) == 0.0
     engine = tenant(addresses, plans=PLANS)
-    engine.leases = Leases(engine.witness, most=32)
+    engine.leases = Leases(engine.witness, engine.names, most=32)
     for i in range(200):
         push(engine, f"a{i}", plan="roomy", **PROVEN)
         lease_for(engine, f"a{i}")

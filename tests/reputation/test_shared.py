@@ -12,8 +12,8 @@ from redis_process import SERVERS, becomes, running_redis
 from tcp_proxy import proxy_to
 
 from reputation.config import from_text
-from reputation.errors import Conflict, NotFound, Unavailable
-from reputation.events import AccountFacts, Outcome, Settle, Verdict
+from reputation.errors import Conflict, Invalid, NotFound, Unavailable
+from reputation.events import Account, AccountFacts, Client, LeaseReport, Outcome, Settle, Verdict
 from reputation.ids import Ulids
 from reputation.shared import SharedState
 from reputation.sidecar import build
@@ -248,6 +248,33 @@ async def test_a_hold_is_settled_on_another_replica(port, addresses):
         assert (await one.ask()).limit.remaining == pytest.approx(BURST - 4, abs=0.1)
         with pytest.raises(NotFound):
             await other.state.settle(Settle(verdict="none", actual=3.0), time.time())
+
+
+async def test_a_settlement_at_another_replica_is_bounded_and_for_its_own_key_alone(port, addresses):
+    """What is refused changes nothing, and a foreign report in a check gives nothing back."""
+    async with replicas(port, addresses, 2) as (one, other):
+        held = await one.ask(call={"cost": 1, "hold": True})
+        with pytest.raises(Invalid):
+            await other.state.settle(Settle(verdict=held.id, actual=101.0), time.time())
+        client = Client(ip="203.0.113.7")
+        leased = await one.ask("b", client={"ip": "203.0.113.7"}, lease=True)
+        tokens = leased.lease.tokens
+        assert tokens > 0
+        foreign = LeaseReport(leased.lease.id, 0, account=Account(id="a"), client=client)
+        for body in (
+            Settle(leases=(foreign,)),
+            Settle(verdict=held.id, actual=1.0, leases=(foreign,)),
+            Settle(leases=(LeaseReport("made up", 0),)),
+        ):
+            with pytest.raises(NotFound):
+                await other.state.settle(body, time.time())
+        await other.ask("c", leases=[{"id": leased.lease.id, "used": 0}])
+        assert (await other.ask("b")).limit.remaining == pytest.approx(BURST - 2 - tokens, abs=0.1)
+        own = LeaseReport(leased.lease.id, 0, account=Account(id="b"), client=client)
+        settled = await other.state.settle(Settle(verdict=held.id, actual=100.0, leases=(own,)), time.time())
+        assert (settled.charged, settled.leases[0].charged) == (100.0, 0.0)
+        assert (await one.state.settle(Settle(verdict=held.id, actual=1e9), time.time())).charged == 100.0
+        assert (await one.ask("b")).limit.remaining == pytest.approx(BURST - 3, abs=0.1)
 
 
 async def test_shadow_mode_charges_buckets_of_its_own(port, addresses):

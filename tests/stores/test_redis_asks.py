@@ -115,7 +115,8 @@ class Story:
     def _lease(self):
         pick, settled = self.random, ()
         if self.open and pick.random() < 0.5:
-            settled = (Settlement(self.open.pop(pick.randrange(len(self.open))), pick.randrange(12)),)
+            holders = pick.choice(((), ("me",), ("me", "other"), ("other",)))
+            settled = (Settlement(self.open.pop(pick.randrange(len(self.open))), pick.randrange(12), holders),)
         if pick.random() < 0.8:
             return {"settlements": settled}
         self.count += 1
@@ -123,7 +124,7 @@ class Story:
         return {
             "want": pick.choice((1, 5, 100)),
             "share": pick.choice((0.1, 1 / 3, 0.5)),
-            "reserve": Reserve(self.open[-1], NOW + FOREVER),
+            "reserve": Reserve(self.open[-1], NOW + FOREVER, "me"),
             "settlements": settled,
         }
 

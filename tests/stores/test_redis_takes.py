@@ -9,7 +9,7 @@ from tcp_proxy import proxy_to
 
 from reputation.bucket import Bucket, Limit
 from reputation.charges import Ask, Charge
-from reputation.reservations import Reserve
+from reputation.reservations import Reserve, Settlement
 from reputation.stores.redis_asks import Settling
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import AwayError, RedisServer, connect
@@ -150,9 +150,9 @@ async def test_holds_and_leases_are_settled_once_by_whoever_hears_of_them(redis_
         taken = await one.take(ask(1.0, want=10, share=0.5, reserve=Reserve("l1", until)))
         assert taken.granted == 10
         assert not (await one.take(ask(100.0, reserve=Reserve("h1", until)))).wait
-        settled = await other.settle(Settling((("h1", 150.0),), (("l1", 4.0), ("l2", 4.0))))
+        settled = await other.settle(Settling((("h1", 150.0),), (Settlement("l1", 4.0), Settlement("l2", 4.0))))
         assert (settled.holds, settled.leases) == ((150.0,), (4.0, -1.0))
-        again = await one.settle(Settling((("h1", 7.0),), (("l1", 0.0),)))
+        again = await one.settle(Settling((("h1", 7.0),), (Settlement("l1", 0.0),)))
         assert (again.holds, again.leases) == ((150.0,), (4.0,))
         assert await remaining(one) == 1000 - 1 - 4 - 150 - 1
 

@@ -217,12 +217,21 @@ function Gate:check(who, user_agent, now)
   ngx.log(ngx.ERR, "headcount cannot be asked: ", status or tostring(verdict), "; failing ", self.options.fail)
 end
 
+-- Whose a lease is, as JSON: the account and the client of its check. A report that names another gives nothing back.
+local function holder(who)
+  return cjson.encode {
+    account = { id = who.account, key = who.key, credentials = who.credentials },
+    client = { ip = who.ip, ja4 = who.ja4 },
+  }
+end
+
 -- Keep a stop until its wait is over, or a lease until it ends. `spare`: tokens beside those of the lease, for a
 -- renewal, whose own cost nobody used.
 function Gate:keep(who, kept, now, spare)
   local grant, wait, key = kept.grant, kept.wait, who.key_here or who.name
   kept.grant, kept.wait = nil, nil
   self.young[key], self.old[key] = nil, nil
+  kept.holder = type(grant) == "table" and holder(who) or nil
   if kept.status then
     if kept.status ~= 429 then wait = max(wait, LEAST_DENIAL) end
     kept.retry_at = now + wait
@@ -282,7 +291,8 @@ function Gate:settle()
     local reports = self.ledger:pop(REPORTS_A_SETTLE)
     if not reports[1] then return end
     local body = '{"tenant":' .. tenant .. ',"leases":[' .. table.concat(reports, ",") .. "]}"
-    if sidecar.post(self.endpoint, "/v1/settle", body) ~= 200 then
+    local status = sidecar.post(self.endpoint, "/v1/settle", body)
+    if status ~= 200 and status ~= 404 then -- 404: none of them is open any more
       self.ledger:push_back(reports)
       return
     end

@@ -52,7 +52,7 @@ function Ledger:put(key, value, seconds)
   return ok
 end
 
--- Make `kept` a lease of the sidecar's grant; `spare` as above. False if there is no room for it.
+-- Make `kept` a lease of the sidecar's grant; `spare` as above, its `holder` whose it is. False if there is no room.
 function Ledger:open(kept, grant, now, spare)
   local granted, ends = grant.tokens + spare, now + grant.ttl
   kept.lease, kept.counter, kept.granted, kept.spare = grant.id, "t" .. grant.id, granted, spare
@@ -61,7 +61,7 @@ function Ledger:open(kept, grant, now, spare)
   kept.soon = granted >= 4 and ends - grant.ttl / 8 or ends
   kept.draw, kept.mine = min(max(1, floor(granted / DRAWN)), MOST_DRAWN), 0
   if not self:put(kept.counter, granted, grant.ttl + KEPT_AFTER) then return false end
-  local text = ("%s\n%d\n%d\n%d\n%d"):format(kept.lease, granted, spare, kept.begun, kept.width)
+  local text = ("%s\n%d\n%d\n%d\n%d\n%s"):format(kept.lease, granted, spare, kept.begun, kept.width, kept.holder)
   if not self.dict:rpush(self.open_list .. floor(ends) + 1, text) then self:count "dropped" end
   return true
 end
@@ -102,7 +102,8 @@ function Ledger:close(kept)
   local used = kept.granted - max(left + CLOSED, 0) - (kept.mine or 0)
   kept.mine = 0
   local report = { id = kept.lease, used = max(used - kept.spare, 0), slices = self:slices(kept, used) }
-  local length = self.dict:rpush(self.report_list, cjson.encode(report))
+  local text = cjson.encode(report):sub(1, -2) .. "," .. kept.holder:sub(2)
+  local length = self.dict:rpush(self.report_list, text)
   if not length then
     self:count "dropped"
   elseif length > MOST_REPORTS then
@@ -127,10 +128,10 @@ function Ledger:slices(kept, used)
 end
 
 local function opened(text)
-  local id, granted, spare, begun, width = text:match "^(.-)\n(.-)\n(.-)\n(.-)\n(.-)$"
+  local id, granted, spare, begun, width, holder = text:match "^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)$"
   return {
     lease = id, counter = "t" .. id, granted = tonumber(granted), spare = tonumber(spare),
-    begun = tonumber(begun), width = tonumber(width),
+    begun = tonumber(begun), width = tonumber(width), holder = holder,
   }
 end
 
