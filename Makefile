@@ -10,7 +10,7 @@ EXPRESS := tests/gateways/express/node_modules/.package-lock.json
 APT_RUN := python3-venv
 APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime
 
-.PHONY: setup interpreted run test test-long protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
+.PHONY: setup interpreted run test test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.compiled
@@ -34,6 +34,11 @@ test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy 
 test-long: $(VENV)/.test $(VENV)/.compiled
 	requirements/apt $(APT_TEST)
 	$(BIN)/python -m pytest -m long -q
+
+# Change the core a little, one change at a time, and see whether the tests notice; works on copies of the tree.
+# About an hour on two quiet cores; `make mutants MUTANTS="--count 50 --seed 2 reputation/purses.py"` takes less.
+mutants: $(VENV)/.test
+	$(BIN)/python -m benchmarks.mutants $(MUTANTS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -1,12 +1,27 @@
 """Clusters over time: ids stay, members stay a while, and operators' words hold until they run out."""
 
+import math
+
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.hydra import clusters
 from reputation.hydra.book import Book
-from reputation.hydra.clusters import JOIN, SPLIT_AFTER, STAY, Found, extend, order, released, update
+from reputation.hydra.clusters import (
+    JOIN,
+    SPLIT_AFTER,
+    STAY,
+    Found,
+    confidence,
+    dissolve,
+    extend,
+    order,
+    released,
+    settle,
+    update,
+)
 from reputation.hydra.sightings import Order
 
 NOW, HOUR = 1_790_000_000.0, 3600.0
@@ -115,3 +130,156 @@ def test_orders_run_out():
     assert "a" in made.home()
     assert clusters.blessed(made, NOW + HOUR) == set()
     assert made.orders == []
+
+
+def test_who_is_just_sure_enough_joins_and_a_member_may_be_less_sure():
+    made = book("a", "b")
+    update(made, [Found({"a": 0.2, "b": 1.0, "c": JOIN, "d": math.nextafter(JOIN, 0.0)}, ())], set(), NOW)
+    assert sorted(made.home()) == ["a", "b", "c"]
+    assert confidence(*made.clusters.values()) == pytest.approx((0.2 + 1.0 + JOIN) / 3)
+
+
+def test_an_active_member_waits_exactly_two_days():
+    made = book("a", "b", "c", "d")
+    update(made, [found("a", "b")], {"c"}, NOW + STAY)
+    assert sorted(made.home()) == ["a", "b", "c", "d"]
+    update(made, [found("a", "b")], {"c"}, math.nextafter(NOW + STAY, math.inf))
+    assert sorted(made.home()) == ["a", "b", "d"]
+    assert STAY == 2 * 86_400.0
+
+
+def test_who_belongs_to_a_place_belongs_there_for_two_days_unless_found_again():
+    made = Book()
+    settle(made, {"a": "net-1", "b": "net-1"}, NOW)
+    settle(made, {"b": "net-2"}, NOW + HOUR)
+    assert {name: home.net for name, home in made.residents.items()} == {"a": "net-1", "b": "net-2"}
+    settle(made, {}, NOW + STAY)
+    assert set(made.residents) == {"a", "b"}
+    settle(made, {}, math.nextafter(NOW + STAY, math.inf))
+    assert set(made.residents) == {"b"}
+    settle(made, {}, math.nextafter(NOW + HOUR + STAY, math.inf))
+    assert made.residents == {}
+
+
+def test_the_largest_group_goes_on_as_the_cluster_and_the_next_one_waits_for_its_own():
+    made = book(*"abcdefg")
+    (name,) = made.clusters
+    halves = [found("a", "b"), found("c", "d", "e", "f", "g")]
+    update(made, halves, set(), NOW + HOUR)
+    assert members(made) == {name: list("abcdefg")}
+    begun = NOW + HOUR + SPLIT_AFTER
+    update(made, halves, set(), math.nextafter(begun, 0.0))
+    assert members(made) == {name: list("abcdefg")}
+    update(made, halves, set(), begun)
+    assert members(made)[name] == list("cdefg")
+    assert sorted(map(len, members(made).values())) == [2, 5]
+
+
+def test_a_second_group_inside_a_cluster_that_split_before_has_to_last_again():
+    made = book(*"abcdef")
+    halves = [found("a", "b", "c", "d"), found("e", "f")]
+    update(made, halves, set(), NOW)
+    update(made, halves, set(), NOW + SPLIT_AFTER)
+    assert len(made.clusters) == 2
+    quarters = [found("a", "b"), found("c", "d"), found("e", "f")]
+    update(made, quarters, set(), NOW + SPLIT_AFTER + HOUR)
+    assert len(made.clusters) == 2
+    update(made, quarters, set(), NOW + 2 * SPLIT_AFTER + HOUR)
+    assert sorted(members(made).values()) == [["a", "b"], ["c", "d"], ["e", "f"]]
+
+
+def test_a_group_with_one_member_of_a_cluster_is_not_that_cluster():
+    made = book("a", "b", "c")
+    (name,) = made.clusters
+    update(made, [found("c", "x", "y")], set(), NOW + HOUR)
+    assert members(made)[name] == ["a", "b"]
+    assert sorted(members(made).values())[1] == ["c", "x", "y"]
+
+
+def test_of_two_clusters_with_as_many_members_in_a_group_the_older_goes_on():
+    made = Book()
+    update(made, [found("a", "b", "c")], set(), NOW)
+    (older,) = made.clusters
+    update(made, [found("a", "b", "c"), found("x", "y", "z")], set(), NOW + HOUR)
+    update(made, [found("a", "b", "x", "y")], set(), NOW + 2 * HOUR)
+    assert members(made) == {older: ["a", "b", "c", "x", "y"]}
+
+
+def test_a_member_that_moves_is_in_its_new_cluster_alone_and_families_add_up():
+    made = Book()
+    update(made, [Found(dict.fromkeys("abc", 1.0), ("b",)), Found(dict.fromkeys("xyz", 1.0), ("c",))], set(), NOW)
+    update(made, [Found(dict.fromkeys("abx", 1.0), ("a",)), Found(dict.fromkeys("yz", 1.0), ())], set(), NOW + HOUR)
+    assert sorted(members(made).values()) == [list("abcx"), list("yz")]
+    assert sorted(kept.families for kept in made.clusters.values()) == [("a", "b"), ("c",)]
+    assert {kept.found for kept in made.clusters.values()} == {NOW + HOUR}
+    assert {kept.since for kept in made.clusters.values()} == {NOW}
+
+
+def test_groups_of_one_are_no_clusters_and_ids_differ():
+    made = Book()
+    update(made, [found("a"), *(found(f"b{n}", f"c{n}") for n in range(300))], set(), NOW)
+    assert len(made.clusters) == 300
+    assert "a" not in made.home()
+    assert all(name == kept.id for name, kept in made.clusters.items())
+    assert next(iter(Book().clusters), None) is None
+
+
+def test_a_dissolved_cluster_is_gone_unless_an_operator_ruled_on_it():
+    made = Book()
+    update(made, [found("a", "b"), found("c", "d"), found("e", "f")], set(), NOW)
+    plain, pinned, blest = (made.home()[name] for name in ("a", "c", "e"))
+    order(made, Order("pin", pinned, "c"), NOW)
+    order(made, Order("bless", blest), NOW)
+    order(made, Order("release", account="nobody"), NOW)
+    dissolve(made, [plain, pinned, blest])
+    assert set(made.clusters) == {pinned, blest}
+
+
+def test_pinning_puts_an_account_in_and_keeps_it_there():
+    made = book("a", "b")
+    (name,) = made.clusters
+    order(made, Order("pin", name, "z"), NOW + HOUR)
+    assert members(made)[name] == ["a", "b", "z"]
+    assert made.clusters[name].members["z"].confidence == 1.0
+    update(made, [found("a", "b")], {"z"}, NOW + HOUR + 2 * STAY)
+    assert members(made)[name] == ["a", "b", "z"]
+    order(made, Order("pin", "no such cluster", "z"), NOW)
+
+
+def test_forgetting_takes_back_what_was_said_of_that_account_or_cluster_alone():
+    made = book("a", "b", "c", "d")
+    (name,) = made.clusters
+    order(made, Order("release", account="a"), NOW)
+    order(made, Order("release", account="b"), NOW)
+    order(made, Order("bless", name), NOW)
+    order(made, Order("forget", account="a"), NOW)
+    assert released(made, NOW) == {"b"}
+    assert clusters.blessed(made, NOW) == {name}
+    order(made, Order("split", name), NOW)
+    order(made, Order("forget", name, "b"), NOW)
+    assert released(made, NOW) == set("bcd")
+    order(made, Order("forget", name), NOW)
+    assert released(made, NOW) == {"b"}
+    assert clusters.blessed(made, NOW) == set()
+
+
+def test_a_word_holds_until_its_time_and_not_at_it():
+    made = book("a", "b", "c")
+    order(made, Order("release", account="a", until=NOW + HOUR), NOW)
+    assert released(made, math.nextafter(NOW + HOUR, 0.0)) == {"a"}
+    assert released(made, NOW + HOUR) == set()
+
+
+def test_splitting_a_cluster_that_is_gone_is_nothing():
+    made = book("a", "b")
+    order(made, Order("split", "h-none"), NOW)
+    assert (made.splits, sorted(made.home())) == ([], ["a", "b"])
+
+
+def test_between_searches_a_group_of_members_alone_makes_nothing_new():
+    made = book("a", "b", "c")
+    extend(made, [found("a", "b")], NOW + HOUR)
+    (kept,) = made.clusters.values()
+    assert (sorted(kept.members), kept.found) == (["a", "b", "c"], NOW)
+    extend(made, [found("a", "b", "d"), found("x", "y", "z", "c")], NOW + 2 * HOUR)
+    assert sorted(members(made).values()) == [["a", "b", "c", "d"], ["x", "y", "z"]]

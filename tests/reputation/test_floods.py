@@ -84,25 +84,6 @@ class NO_CHANCE:  # noqa: N801 - stands for a source of chance
         return 1
 
 
-def test_keys_of_days_give_an_address_a_quarter_more_and_no_further(addresses):
-    """However many of its keys are days old, and whatever they are asked for."""
-    engine = engine_for(addresses)
-    keys = [f"old-{i}" for i in range(400)]
-    for day in (3, 2, 1, 0):
-        passed = [check(engine, NOW - day * DAY, account={"key": key}, client={"ip": "14.0.0.1"}) for key in keys]
-    whole = engine.tenant.unconfirmed[0].burst
-    assert sum(verdict.decision == "allow" for verdict in passed) == whole * 1.25
-
-
-def test_who_was_seen_on_two_days_alone_has_no_part_of_the_address_for_itself(addresses):
-    """Two calendar days may be a minute apart; three are more than a day."""
-    engine = engine_for(addresses)
-    keys = [f"young-{i}" for i in range(400)]
-    for before in (DAY, 0.0):
-        passed = [check(engine, NOW - before, account={"key": key}, client={"ip": "14.0.0.1"}) for key in keys]
-    assert sum(verdict.decision == "allow" for verdict in passed) == engine.tenant.unconfirmed[0].burst
-
-
 def test_a_flood_of_one_network_is_one_account_once_places_are_full(addresses):
     engine, passed = engine_for(addresses), 0
     for n in range(3000):

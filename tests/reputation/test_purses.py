@@ -187,3 +187,22 @@ def test_who_belongs_to_a_crowded_place_draws_on_its_budget_wherever_it_is(addre
     engine.links = links(neighbourhoods={home: Budget(40.0, 30, 1.0)})
     strangers = heads_of(engine, 60)[30:]
     assert sum(passed(engine, strangers, 15, ip="198.51.100.9").values()) == 450
+
+
+def test_keys_of_days_give_an_address_a_quarter_more_and_no_further(addresses):
+    """However many of its keys are days old, and whatever they are asked for."""
+    engine = tenant(addresses)
+    keys = [f"old-{i}" for i in range(400)]
+    for day in (3, 2, 1, 0):
+        passed = [check(engine, NOW - day * DAY, account={"key": key}, client={"ip": "14.0.0.1"}) for key in keys]
+    whole = engine.tenant.unconfirmed[0].burst
+    assert sum(verdict.decision == "allow" for verdict in passed) == whole * 1.25
+
+
+def test_who_was_seen_on_two_days_alone_has_no_part_of_the_address_for_itself(addresses):
+    """Two calendar days may be a minute apart; three are more than a day."""
+    engine = tenant(addresses)
+    keys = [f"young-{i}" for i in range(400)]
+    for before in (DAY, 0.0):
+        passed = [check(engine, NOW - before, account={"key": key}, client={"ip": "14.0.0.1"}) for key in keys]
+    assert sum(verdict.decision == "allow" for verdict in passed) == engine.tenant.unconfirmed[0].burst

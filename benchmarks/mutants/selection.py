@@ -1,0 +1,52 @@
+"""Which tests could notice a change to a module: its own first, then those that see what it does from outside."""
+
+from collections.abc import Mapping
+
+LINKER = ("tests/hydra/test_linker.py",)
+ENGINE = (
+    "tests/reputation/test_limiter.py",
+    "tests/reputation/test_purses.py",
+    "tests/reputation/test_memory_store.py",
+)
+
+TESTS: Mapping[str, tuple[str, ...]] = {
+    "reputation/hydra/growth.py": (
+        "tests/hydra/test_growth.py",
+        "tests/hydra/test_growth_counted.py",
+        "tests/hydra/test_cores.py",
+        *LINKER,
+    ),
+    "reputation/hydra/surprise.py": (
+        "tests/hydra/test_surprise.py",
+        "tests/hydra/test_surprise_counted.py",
+        "tests/hydra/test_cores.py",
+        *LINKER,
+    ),
+    "reputation/hydra/neighbourhoods.py": ("tests/hydra/test_neighbourhoods.py", *LINKER),
+    "reputation/hydra/graph.py": ("tests/hydra/test_graph.py", *LINKER),
+    "reputation/hydra/clusters.py": ("tests/hydra/test_clusters.py", "tests/hydra/test_rebuilding.py", *LINKER),
+    "reputation/hydra/fairness.py": ("tests/hydra/test_fairness.py", "tests/hydra/test_neighbourhoods.py"),
+    "reputation/shares.py": ("tests/reputation/test_shares.py",),
+    "reputation/leases.py": ("tests/reputation/test_leases.py", *ENGINE[:1]),
+    "reputation/history.py": ("tests/reputation/test_history.py", *ENGINE, "tests/stores/test_sqlite_store.py"),
+    "reputation/identity.py": ("tests/reputation/test_identity.py", *ENGINE),
+    "reputation/purses.py": ("tests/reputation/test_purses.py", *ENGINE),
+    "reputation/charges.py": (
+        "tests/reputation/test_charges.py",
+        "tests/reputation/test_reservations.py",
+        "tests/reputation/test_leases.py",
+        *ENGINE,
+    ),
+    "reputation/stores/memory.py": (*ENGINE[::-1], "tests/stores/test_sqlite_store.py"),
+    "reputation/stores/bounded.py": ENGINE[2:],
+    "reputation/stores/budgets.py": (
+        *ENGINE[2:],
+        "tests/reputation/test_purses.py",
+        "tests/stores/test_sqlite_store.py",
+    ),
+    "reputation/stores/crowds.py": (*ENGINE[2:], "tests/reputation/test_limiter.py"),
+    "reputation/facts.py": ("tests/reputation/test_facts.py", *ENGINE[:1]),
+    "reputation/tuning/live.py": ("tests/reputation/tuning/test_live.py", "tests/reputation/tuning/test_trial.py"),
+    "reputation/tuning/stripe.py": ("tests/reputation/tuning/test_stripe.py", "tests/admin/test_webhooks.py"),
+    "reputation/stores/redis_accounts.py": ("tests/stores/test_redis_accounts.py", "tests/reputation/test_shared.py"),
+}
