@@ -58,14 +58,14 @@ def harmless() -> dict[str, dict[str, str]]:
 class Copy:
     """A copy of the tree in which one change at a time is made and undone."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, of: Path = ROOT) -> None:
         self.root = place
-        skipped = shutil.ignore_patterns("*.so", "*.pyc", "node_modules", ".venv*")
+        skipped = shutil.ignore_patterns("*.so", "node_modules", ".venv*", *(["*.pyc"] if of == ROOT else []))
         for name in COPIED:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, place / name, ignore=skipped)
+            if (of / name).is_dir():
+                shutil.copytree(of / name, place / name, ignore=skipped)
             else:
-                shutil.copy2(ROOT / name, place / name)
+                shutil.copy2(of / name, place / name)
 
     def result(self, mutant: Mutant, within: float) -> int:
         """Run the tests with a change; 0: none of them notices it, -1: they take too long, which is noticed too."""
@@ -188,10 +188,9 @@ def main() -> None:
     print(f"{len(chosen)} of {len(every)} changes, seed {wanted.seed}; {left_out} are known as harmless")
     warm()
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
-        copies = [Copy(Path(place) / str(number)) for number in range(wanted.jobs)]
-        took: dict[str, float] = {}
-        for copy in copies:
-            took = baselines(copy, sorted({mutant.module for mutant in chosen}))
+        first = Copy(Path(place) / "0")
+        took = baselines(first, sorted({mutant.module for mutant in chosen}))
+        copies = [first, *[Copy(Path(place) / str(number), first.root) for number in range(1, wanted.jobs)]]
         within = {module: max(LEAST, PATIENCE * seconds) for module, seconds in took.items()}
         report(chosen, judge(chosen, copies, within))
 
