@@ -126,7 +126,7 @@ def _name(request: Request, address: AddressFacts | None, state: TenantState, se
 
 def _met(name: str, network: int, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
     """Find the row of an account that billing never pushed, and say whether it is confirmed all the same."""
-    row = state.met.get(name)
+    row = state.met.come_again(name, now)
     if row is not None:
         return row, True
     if not brought:

@@ -115,15 +115,19 @@ class Crowd:
     def get(self, name: str) -> Row | None:
         return self._stayers.rows.get(name) or self._newcomers.rows.get(name)
 
+    def come_again(self, name: str, now: float) -> Row | None:
+        """Find the row of an account that asks; after a while it stays."""
+        found = self._stayers.rows.get(name)
+        if found is None:
+            found = self._newcomers.rows.get(name)
+            if found is not None and not 0.0 <= now - found.since < A_WHILE:  # nobody waits for a clock set back
+                self._let_stay(name, found, now)
+        return found
+
     def meet(self, name: str, now: float, row: Row | None = None, network: int = 0) -> Row:
         """Find or make the row of an account; `row` is one that it has from another crowd."""
-        found = self._stayers.rows.get(name)
+        found = self.come_again(name, now)
         if found is not None:
-            return found
-        found = self._newcomers.rows.get(name)
-        if found is not None:
-            if not 0.0 <= now - found.since < A_WHILE:  # a clock that was set back is no reason to wait
-                self._let_stay(name, found, now)
             return found
         if len(self) >= self._most and not self._make_place(now):
             self.crowded += 1

@@ -283,3 +283,23 @@ def test_between_searches_a_group_of_members_alone_makes_nothing_new():
     assert (sorted(kept.members), kept.found) == (["a", "b", "c"], NOW)
     extend(made, [found("a", "b", "d"), found("x", "y", "z", "c")], NOW + 2 * HOUR)
     assert sorted(members(made).values()) == [["a", "b", "c", "d"], ["x", "y", "z"]]
+
+
+def test_ids_come_from_a_counter_and_differ():
+    """The same input gives the same ids, and no two of a hundred thousand are alike."""
+    made = Book()
+    ids = [clusters._new(made, NOW).id for _ in range(70_000)]
+    assert ids[:3] == ["h-9e37", "h-3c6e", "h-daa5"]
+    assert ids[65_534:65_537] == ["h-61c9", "h-10000", "h-10001"]
+    assert len(set(ids)) == 70_000
+    assert made.clusters[ids[0]].since == made.clusters[ids[0]].found == NOW
+
+
+def test_taking_back_a_split_leaves_those_of_other_clusters():
+    made = Book()
+    update(made, [found("a", "b"), found("x", "y")], set(), NOW)
+    one, other = made.home()["a"], made.home()["x"]
+    order(made, Order("split", one), NOW)
+    order(made, Order("split", other), NOW)
+    order(made, Order("forget", one), NOW)
+    assert released(made, NOW) == {"x", "y"}

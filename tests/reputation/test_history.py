@@ -1,11 +1,13 @@
 """Sliding windows and learnt densities: right counts, bounded memory, any clock."""
 
+import math
+
 import pytest
 from engine import DAY, HOUR, NOW, ask, check, points, push, tenant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reputation.history import RESOLUTION, Density, FanIn, name_of, visit, visited
+from reputation.history import RESOLUTION, Density, FanIn, name_of, visit, visited, visits
 
 WINDOW = DAY
 # (seconds since the last sighting, key, member)
@@ -197,3 +199,137 @@ class TestDensity:
         for key, bad, at in outcomes:
             density.learn_all([key], bad=bad, now=at)
         assert all(-20 < density.odds(key, now) < 20 for key in range(4))
+
+
+class TestVisits:
+    """What an account's packed visits keep, byte by byte."""
+
+    def test_an_address_whose_bytes_stand_across_two_visits_is_not_found_by_mistake(self):
+        """Eight bytes that begin inside a visit are no visit's address."""
+        recent = visit(visit(b"", 0x1111111111111111, 0x22222222, "US", NOW), 0x3333333333333333, 0x44444444, "DE", NOW)
+        inside = int.from_bytes(recent[7:15], "little")
+        assert inside not in (host for host, _ in visited(recent))
+        again = visit(recent, inside, 5, "FR", NOW)
+        assert again[0] == 3
+        assert [host for host, _ in visited(again)] == [inside, 0x3333333333333333, 0x1111111111111111]
+
+    def test_an_address_that_comes_again_moves_to_the_front_and_the_others_stay(self):
+        recent = b""
+        for host in (1, 2, 3):
+            recent = visit(recent, host, host, "US", NOW)
+        again = visit(recent, 2, 2, "US", NOW + RESOLUTION)
+        assert [host for host, _ in visited(again)] == [2, 3, 1]
+        assert visits(again) == [(2, int(NOW + RESOLUTION)), (3, int(NOW)), (1, int(NOW))]
+        assert again[:3] == recent[:3] == bytes((3, 3, 1))
+
+    def test_a_visit_is_written_again_after_half_an_hour_and_not_before(self):
+        recent = visit(b"", 1, 1, "US", NOW)
+        assert visit(recent, 1, 1, "US", NOW + RESOLUTION - 1) is recent
+        assert visits(visit(recent, 1, 1, "US", NOW + RESOLUTION)) == [(1, int(NOW + RESOLUTION))]
+
+    def test_a_visit_is_forgotten_after_a_day(self):
+        recent = visit(b"", 1, 1, "US", NOW)
+        assert visit(recent, 2, 2, "DE", NOW + DAY)[:3] == bytes((2, 2, 2))
+        assert visit(recent, 2, 2, "DE", NOW + DAY + 1)[:3] == bytes((1, 1, 1))
+        both = visit(recent, 2, 2, "DE", NOW + HOUR)
+        assert visit(both, 2, 2, "DE", NOW + DAY)[:3] == bytes((2, 2, 2))
+        assert visit(both, 2, 2, "DE", NOW + DAY + 1)[:3] == bytes((1, 1, 1))
+
+    def test_sixteen_visits_are_kept(self):
+        recent = b""
+        for host in range(1, 20):
+            recent = visit(recent, host, host, "US", NOW)
+        assert [host for host, _ in visited(recent)] == list(range(19, 3, -1))
+        assert recent[:3] == bytes((16, 16, 1))
+
+    def test_an_address_of_64_bits_and_a_clock_before_1970_are_kept(self):
+        recent = visit(b"", (1 << 64) - 1, (1 << 32) - 1, "ZZ", -5.0)
+        assert visited(recent) == [((1 << 64) - 1, (1 << 32) - 1)]
+        assert visits(recent) == [((1 << 64) - 1, 0)]
+
+
+class TestDensityExactly:
+    """Counts by hand, at the edges of what is kept."""
+
+    def test_odds_are_those_of_the_formula(self):
+        density = Density(30 * DAY, 1000, strength=5.0)
+        density.learn_all([7], bad=True, now=NOW)
+        density.learn_all([7], bad=False, now=NOW)
+        density.learn_all([8], bad=False, now=NOW)
+        rate = 2.0 / (2.0 + 21.0)
+        assert density.population == (2.0, 21.0, NOW)
+        assert density.get(7) == (1.0, 1.0, NOW)
+        at_key = (1 + 5 * rate) / (1 + 5 * (1 - rate))
+        assert density.odds(7, NOW) == pytest.approx(math.log(at_key) - math.log(rate / (1 - rate)))
+
+    def test_counts_fade_by_half_in_a_half_life_and_the_population_never_below_its_prior(self):
+        density = Density(30 * DAY, 1000)
+        for _ in range(4):
+            density.learn_all([7], bad=True, now=NOW)
+        density.learn_all([7], bad=True, now=NOW + 30 * DAY)
+        assert density.get(7) == (3.0, 0.0, NOW + 30 * DAY)
+        assert density.population == (3.5, 19.0, NOW + 30 * DAY)
+        density.learn_all([7], bad=False, now=NOW)
+        assert density.get(7)[0] == 3.0
+
+    def test_a_full_table_forgets_the_least_informed_half_for_a_new_key_alone(self):
+        density = Density(30 * DAY, 10)
+        for key in range(10):
+            for _ in range(key + 1):
+                density.learn_all([key], bad=False, now=NOW)
+        density.touched.follow()
+        density.learn_all([3], bad=True, now=NOW)
+        assert len(density) == 10
+        assert density.touched.take() == {3}
+        density.learn_all([99], bad=True, now=NOW)
+        assert sorted(density.keys()) == [5, 6, 7, 8, 9, 99]
+        assert density.touched.take() == {*range(10), 99}
+
+
+class TestFanInExactly:
+    """The edges of the window and of what a key holds."""
+
+    def test_who_was_seen_a_window_ago_counts_no_more(self):
+        for later, count in ((WINDOW - 1, 2), (WINDOW, 1)):
+            fan_in = FanIn(WINDOW, 1000)
+            fan_in.see(1, name_of("a"), NOW)
+            assert fan_in.see(1, name_of("b"), NOW + later) == count
+
+    def test_among_several_too(self):
+        for later, count in ((WINDOW, 3), (WINDOW + 1, 1)):
+            fan_in = FanIn(WINDOW, 1000)
+            fan_in.see(1, name_of("a"), NOW)
+            fan_in.see(1, name_of("b"), NOW)
+            assert fan_in.see(1, name_of("c"), NOW + later) == count
+
+    def test_a_member_is_written_again_after_half_an_hour(self):
+        fan_in = FanIn(WINDOW, 1000)
+        for name in "abc":
+            fan_in.see(1, name_of(name), NOW)
+        fan_in.see(1, name_of("a"), NOW + RESOLUTION - 1)
+        fan_in.see(1, name_of("b"), NOW + RESOLUTION)
+        assert fan_in.see(1, name_of("d"), NOW + WINDOW + 1) == 2
+
+    def test_a_full_key_takes_a_newcomer_up_half_an_hour_after_the_last(self):
+        fan_in = FanIn(WINDOW, 1000, 3)
+        for name in "abc":
+            fan_in.see(1, name_of(name), NOW)
+        assert fan_in.see(1, name_of("d"), NOW + RESOLUTION - 1) == 3
+        assert fan_in.see(1, name_of("d"), NOW + RESOLUTION) == 3
+        assert fan_in.see(1, name_of("a"), NOW + RESOLUTION + 1) == 3
+
+    def test_a_sighting_of_a_window_ago_or_before_1970_is_not_remembered(self):
+        fan_in = FanIn(WINDOW, 1000)
+        fan_in.remember(1, name_of("a"), NOW - WINDOW, NOW)
+        fan_in.remember(1, name_of("b"), -1.0, 5.0)
+        fan_in.remember(1, name_of("c"), NOW - WINDOW + 1, NOW)
+        assert fan_in.see(1, name_of("d"), NOW) == 2
+
+    def test_what_is_remembered_keeps_its_place_in_time(self):
+        fan_in = FanIn(WINDOW, 1000, 4)
+        for name, ago in (("a", 3), ("b", 1), ("c", 2)):
+            fan_in.remember(1, name_of(name), NOW - ago * HOUR, NOW)
+        assert fan_in.see(1, name_of("d"), NOW + WINDOW - 2.5 * HOUR) == 3
+        fan_in.remember(1, name_of("e"), NOW, NOW)
+        fan_in.remember(1, name_of("f"), NOW, NOW)
+        assert fan_in.see(1, name_of("g"), NOW + WINDOW - 2.5 * HOUR + 1) == 4

@@ -1,5 +1,7 @@
 """Leases and holds as checks grant and settle them: sizes, who gets none, what the linker still hears."""
 
+import math
+
 import msgspec
 import pytest
 from engine import CAUGHT, NOW, PROVEN, check, push, report, tenant
@@ -308,3 +310,88 @@ def test_memory_is_bounded_whatever_asks_for_leases(addresses):
         lease_for(engine, f"a{i}")
     assert len(engine.leases._out) <= 32
     assert MOST_KEYS < 1 << 18
+
+
+def test_a_gateway_that_reports_more_than_its_lease_drives_nobody_into_debt(engine):
+    """Neither with its next check nor in a settlement: what was granted is what there was."""
+    for settle in (False, True):
+        verdict = lease_for(engine, now=NOW)
+        before = left(engine, "a")
+        if settle:
+            charged = engine.settle(Settle(leases=(LeaseReport(verdict.lease.id, 10_000),)), NOW).leases[0].charged
+            assert charged == verdict.lease.tokens
+        else:
+            lease_for(engine, "t", leases=[used(verdict, 10_000)])
+        assert left(engine, "a") == before
+
+
+def heard(engine):
+    return sum(note.cost for note in engine.witness.collect() if getattr(note, "cost", None))
+
+
+@pytest.mark.parametrize(("later", "cost"), [(0.0, 3.0), (0.001, 0.0)])
+def test_the_linker_hears_of_a_lease_until_its_grace_is_over(engine, later, cost):
+    """At the last moment too, although other leases were given meanwhile; after it no more."""
+    engine.witness.listening = True
+    verdict = lease_for(engine)
+    end = NOW + verdict.lease.ttl + GRACE + later
+    lease_for(engine, "t", now=end)
+    engine.witness.collect()
+    reports = (LeaseReport(verdict.lease.id, 3),)
+    engine.leases.hear(reports, engine.leases.settlements(reports), engine.tenant.settings.leases, end)
+    assert heard(engine) == cost
+
+
+def test_made_up_keys_are_remembered_apart_and_a_sixteenth_as_many(addresses):
+    """So that they push nobody out: 32 keys that are somebody's, and 2 that may be made up."""
+    engine = tenant(addresses, plans=PLANS, unconfirmed=ROOMY)
+    engine.leases = Leases(engine.witness, engine.names, most=32)
+    push(engine, "a", plan="roomy")
+    lease_for(engine)
+    for key in ("one", "two", "three"):
+        lease_for(engine, key)
+    assert len(engine.leases._strangers._used) == 2
+    assert lease_for(engine, "one").lease is None
+    assert lease_for(engine, "one").lease is not None
+    assert len(engine.leases._confirmed._used) == 1
+
+
+def test_exactly_as_many_leases_are_out_as_there_may_be(addresses):
+    engine = tenant(addresses, plans=PLANS)
+    engine.leases = Leases(engine.witness, engine.names, most=4)
+    verdicts = []
+    for i in range(6):
+        push(engine, f"a{i}", plan="roomy", **PROVEN)
+        verdicts.append(lease_for(engine, f"a{i}"))
+    assert list(engine.leases._out) == [verdict.lease.id for verdict in verdicts[2:]]
+
+
+@pytest.mark.parametrize(
+    ("slices", "laid"),
+    [
+        ((), [(NOW + 9.5, 5)]),
+        (((NOW + 2.9, 3),), [(NOW + 2, 3), (NOW + 9.5, 2)]),
+        (((NOW + 2.1, 1), (NOW + 2.9, 2), (NOW + 4, 9)), [(NOW + 2, 3), (NOW + 4, 2)]),
+        (((NOW - 50, 1), (NOW + 50, 1)), [(NOW + 0.5, 1), (NOW + 9.5, 4)]),
+        (((NOW + 2, 0), (NOW + 3, 5)), [(NOW + 3, 5)]),
+    ],
+)
+def test_use_is_laid_out_by_second_between_the_grant_and_now(slices, laid):
+    assert by_second(LeaseReport("l", 5, slices), 5, NOW + 0.5, NOW + 9.5) == laid
+
+
+def test_what_a_key_used_lately_fades():
+    pace = Pace(10)
+    pace.add(1, 8.0, 60.0, NOW)
+    assert pace.lately(1, 60.0, NOW) == 8.0
+    assert pace.lately(1, 60.0, NOW + 60) == pytest.approx(8.0 / math.e)
+    assert pace.lately(1, 60.0, NOW - 60) == 8.0
+    pace.add(1, 1.0, 60.0, NOW + 60)
+    assert pace.lately(1, 60.0, NOW + 60) == pytest.approx(8.0 / math.e + 1.0)
+
+
+def test_in_a_flood_the_key_that_was_used_longest_ago_goes_first():
+    pace = Pace(3)
+    for key in (1, 2, 3, 1, 4):
+        pace.add(key, 1.0, 60.0, NOW)
+    assert [pace.lately(key, 60.0, NOW) for key in (1, 2, 3, 4)] == [2.0, 0.0, 1.0, 1.0]

@@ -206,3 +206,30 @@ def test_who_was_seen_on_two_days_alone_has_no_part_of_the_address_for_itself(ad
     for before in (DAY, 0.0):
         passed = [check(engine, NOW - before, account={"key": key}, client={"ip": "14.0.0.1"}) for key in keys]
     assert sum(verdict.decision == "allow" for verdict in passed) == engine.tenant.unconfirmed[0].burst
+
+
+def test_another_plan_or_tier_reaches_the_buckets_of_the_account_at_once(addresses):
+    """What was spent stays spent, and both buckets go on at their new limits."""
+    engine = tenant(addresses)
+    push(engine, "a", plan="free")
+    burst, daily = ask(engine, "a").limits
+    assert (burst.burst, daily.burst) == (20.0, 5000.0)
+    push(engine, "a", plan="paid")
+    burst, daily = ask(engine, "a").limits
+    assert (burst.rate, burst.burst, burst.remaining) == (20.0, 200.0, 18.0)
+    assert (daily.burst, daily.remaining) == (200_000.0, 4998.0)
+    engine.state.row("a").tier = 3
+    push(engine, "a", plan="free", payment={"status": "disputed", "disputes": 3})
+    limits = ask(engine, "a").limits
+    assert [limit.burst for limit in limits] in ([10.0, 1000.0], [5.0, 200.0], [1.0, 10.0])
+    row = engine.state.row("a")
+    assert [row.burst.limit.burst, row.daily.limit.burst] == [limit.burst for limit in limits]
+
+
+def test_an_account_whose_limits_stay_keeps_the_very_same_ones(addresses):
+    engine = tenant(addresses)
+    ask(engine, "a")
+    before = engine.state.row("a").burst.limit
+    ask(engine, "a", now=NOW + 5)
+    assert engine.state.row("a").burst.limit is before
+    assert engine.state.row("a").burst.tokens == 19.0

@@ -83,3 +83,47 @@ def test_a_flood_of_names_is_bounded_and_has_one_share_together():
     assert len(shares) == 10
     assert passed == 10 + 20
     assert shares.crowded == 90
+
+
+def test_when_the_replicas_become_others_every_share_is_made_anew():
+    """Else a replica would go on with the shares of an absence before, and all together would admit more."""
+    shares, one = alone(2), charge(tokens=10.0)
+    assert admitted(shares, one, [NOW] * 20) == 5
+    shares.divide(5)
+    assert len(shares) == 0
+    assert admitted(shares, one, [NOW] * 20) == 2
+    assert [owed for _, owed in shares.hand_over(NOW)] == [2.0]
+
+
+def test_a_flood_in_an_absence_before_leaves_the_next_one_nothing():
+    shares = alone(1, most=10)
+    for i in range(20):
+        admitted(shares, charge(key=("own", f"a{i}", "burst")), [NOW] * 20)
+    shares.divide(2)
+    assert admitted(shares, charge(key=("own", "late", "burst"), tokens=20.0), [NOW] * 20) == 10
+
+
+def test_shares_that_are_full_again_make_place_and_those_that_are_not_do_not():
+    shares = alone(1, most=2)
+    keys = [("own", name, "burst") for name in ("rests", "spends", "new", "newer")]
+    admitted(shares, charge(key=keys[0], burst=10.0, tokens=10.0, rate=1.0), [NOW])
+    admitted(shares, charge(key=keys[1], burst=10.0, tokens=10.0, rate=1.0), [NOW] * 9)
+    assert admitted(shares, charge(key=keys[2], burst=10.0, tokens=10.0, rate=1.0), [NOW + 1] * 20) == 10
+    assert (len(shares), shares.crowded) == (2, 0)
+    admitted(shares, charge(key=keys[3], burst=10.0, tokens=10.0, rate=1.0), [NOW + 1])
+    assert (len(shares), shares.crowded) == (2, 1)
+    assert sum(owed for _, owed in shares.hand_over(NOW + 1)) == pytest.approx(8.0 + 10.0)
+
+
+def test_no_replica_at_all_is_one():
+    shares = alone(0)
+    assert admitted(shares, charge(), [NOW] * 30) == 20
+
+
+def test_what_was_handed_over_is_not_owed_again():
+    shares = alone(1)
+    admitted(shares, charge(), [NOW] * 3)
+    assert [owed for _, owed in shares.hand_over(NOW)] == [3.0]
+    assert list(shares.hand_over(NOW)) == []
+    admitted(shares, charge(), [NOW] * 2)
+    assert [owed for _, owed in shares.hand_over(NOW)] == [2.0]

@@ -187,6 +187,34 @@ def test_who_left_a_full_table_is_not_written_any_more(path):
     assert Run(path).state.size() == 5
 
 
+def test_what_is_pushed_to_an_account_that_sleeps_is_kept_over_what_it_was(path):
+    """After a restart an account is decoded when it is asked for: a push must not be undone by that."""
+    first = Run(path)
+    first.tenant.push("a", CARD, START)
+    first.check("b", cost=20)
+    first.stop()
+    second = Run(path)
+    for name in "ab":
+        second.tenant.push(name, AccountFacts(plan="paid", keys=(f"sk-{name}",)), START)
+    assert [second.remaining(name)[0] for name in "ba"] == pytest.approx([-1.0 + 1.0, 199.0], abs=1.0)
+    assert [second.state.row(name).facts.plan for name in "ab"] == ["paid", "paid"]
+    assert set(second.state.owners.values()) == {"a", "b"}
+    assert len(second.state.owners) == 2
+    second.stop()
+    third = Run(path)
+    assert [third.state.row(name).facts.plan for name in "ab"] == ["paid", "paid"]
+    assert third.state.size() == 2
+
+
+def test_what_sleeps_can_be_deleted(path):
+    first = Run(path)
+    first.tenant.push("a", CARD, START)
+    first.stop()
+    second = Run(path)
+    assert second.tenant.delete("a")
+    assert (second.state.row("a"), second.state.owners, second.state.size()) == (None, {}, 0)
+
+
 def test_names_that_are_no_unicode_are_kept_too(path):
     first = Run(path)
     first.tenant.push("odd\udc80\0name", CARD, START)
