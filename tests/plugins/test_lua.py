@@ -167,6 +167,23 @@ def test_nginx_reads_every_spelling_of_a_key_as_the_adapters_do(lua, vector):
     assert ("refused" in found) == ("status" in vector)
 
 
+@pytest.mark.parametrize(
+    "name", ["acct_1", "ip:192.0.2.1", "key:hk1_x", "IP:1", " acct_1\t", "x" * 300, "hk1_" + "a" * 26, ""]
+)
+def test_nginx_reads_an_account_s_id_as_the_adapters_do(lua, name):
+    """Keys do not count beside it, and an id that Headcount gives to addresses and unknown keys is refused."""
+    sent = {"account": name.encode().hex(), "authorization": b"Bearer k".hex(), "peer": b"192.0.2.1".hex()}
+    options = {"trusted_hops": 1, "tenant": "default", "account_header": "X-Account"}
+    found = lua.ask({"request": sent, "options": options})
+    lines = [(b"x-account", name.encode()), (b"authorization", b"Bearer k"), (b"x-forwarded-for", b"192.0.2.1")]
+    try:
+        made = check(HttpMessage(b"GET", b"/", lines), "default", GatewaySettings(account_header="X-Account"), "/")
+    except ValueError:
+        assert "may not begin with ip: or key:" in found["refused"]
+    else:
+        assert (found.get("account"), found.get("key")) == (made.account.id, None)
+
+
 limits = st.builds(
     lambda name, rate, burst, share, scope: LimitState(name, rate, burst, burst * share, scope),
     st.sampled_from(["burst", "daily", 'a "quoted" one', "ünsafe"]),

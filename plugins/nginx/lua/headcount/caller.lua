@@ -30,7 +30,9 @@ function M.address(forwarded, peer, hops)
 end
 
 -- A user agent as the wire format takes it.
-function M.user_agent(value) return value and text.shortened(text.text(value), LONGEST_TEXT) end
+function M.user_agent(value)
+  return value and text.shortened(text.text(text.stripped(value)), LONGEST_TEXT)
+end
 
 -- request: authorization, api_key, named (by key_header), account, forwarded, peer, ja4 as they came, nil for what did
 -- not. With an account, or a header configured for it, keys do not count.
