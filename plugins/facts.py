@@ -1,11 +1,12 @@
 """Facts that a gateway knows and sends in headers, from its own login or billing; none by default."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, get_args
 
 import msgspec
 
-from reputation.events import Organisation, Payment, Request, Seconds, wire_type
+from reputation.events import NESTED, Request, Seconds, wire_type
 from reputation.gateway import MEMBERS
 
 from .lines import Lines, named, only, short_id, short_key
@@ -25,7 +26,7 @@ def value_of(member: str, raw: str) -> Any:
             return msgspec.convert(form, MEMBERS[member], strict=False, dec_hook=wire_type)
         except msgspec.ValidationError:
             continue
-    return _seconds(raw) if member == "account.created_at" else None
+    return _seconds(raw) if Seconds in get_args(MEMBERS[member]) else None
 
 
 def _seconds(raw: str) -> Seconds | None:
@@ -56,10 +57,10 @@ def with_facts(request: Request, lines: Lines, facts: Mapping[str, str]) -> Requ
 def filled(request: Request, found: Mapping[str, dict[str, Any]]) -> Request:
     """The check with members of its parts, by the part's name."""
     account = dict(found.get("account", {}))
-    if "account.payment" in found:
-        account["payment"] = Payment(**found["account.payment"])
-    if "id" in found.get("account.organisation", {}):
-        account["organisation"] = Organisation(**found["account.organisation"])
+    for fact, kind in NESTED.items():
+        with suppress(TypeError):  # a member that it must have was not sent
+            if members := found.get(f"account.{fact}"):
+                account[fact] = kind(**members)
     return msgspec.structs.replace(
         request,
         account=msgspec.structs.replace(request.account, **account),

@@ -7,9 +7,10 @@ ignored, so that an older sidecar can stand behind a newer gateway; a known memb
 import datetime
 import ipaddress
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from msgspec import UNSET, Meta, Struct, UnsetType, structs
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
 LongText = Annotated[str, Meta(max_length=1024)]
@@ -64,19 +65,6 @@ def _ip_address(value: Any) -> IpAddress:
         return IpAddress(ipaddress.ip_address(value if isinstance(value, str) else ""))
     except ValueError:
         raise ValueError("Expected an IPv4 or IPv6 address") from None
-
-
-def plain(value: Any) -> Any:
-    """Leave the wire's own types behind: a time becomes a float, an address text, also in a member of a fact."""
-    if isinstance(value, Seconds):
-        return float(value)
-    if isinstance(value, IpAddress):
-        return str.__str__(value)
-    if isinstance(value, Struct):
-        members = [(name, getattr(value, name)) for name in value.__struct_fields__]
-        wired = {name: plain(one) for name, one in members if isinstance(one, Seconds | IpAddress)}
-        return structs.replace(value, **wired) if wired else value
-    return value
 
 
 _RFC3339 = re.compile(
@@ -165,6 +153,16 @@ class Credential(Struct, frozen=True, gc=False):
 
     key: Text
     full: Text | None = None
+
+
+def _nested() -> dict[str, type[Struct]]:
+    hints = get_type_hints(Profile)
+    parts = [(name, part) for name, hint in hints.items() for part in get_args(hint)]
+    return {name: part for name, part in parts if isinstance(part, type) and issubclass(part, Struct)}
+
+
+NESTED: Mapping[str, type[Struct]] = _nested()
+"""Facts that have members of their own, and their types."""
 
 
 class Account(Profile, frozen=True, gc=False):

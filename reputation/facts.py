@@ -5,11 +5,11 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from reputation.events import Account, AccountFacts, Profile, plain
+from reputation.events import Account, AccountFacts, IpAddress, Profile, Seconds
 from reputation.known import NOTHING, Facts, Standards
 
 __all__ = [
-    "NOTHING", "PROFILE", "Facts", "Standards", "carried", "from_push", "is_payer", "is_proven", "merged",
+    "NOTHING", "PROFILE", "Facts", "Standards", "carried", "from_push", "is_payer", "is_proven", "merged", "plain",
 ]  # fmt: skip
 
 DAY = 86_400.0
@@ -17,6 +17,19 @@ PROFILE: tuple[str, ...] = Profile.__struct_fields__
 """Names of the facts that a push or a check may carry."""
 _profile_of = attrgetter(*PROFILE)
 _NONE = (None,) * len(PROFILE)
+
+
+def plain(value: Any) -> Any:
+    """Leave the wire's own types behind: a time becomes a float, an address text, also in a member of a fact."""
+    if isinstance(value, Seconds):
+        return float(value)
+    if isinstance(value, IpAddress):
+        return str.__str__(value)
+    if isinstance(value, Struct):
+        members = [(name, getattr(value, name)) for name in value.__struct_fields__]
+        wired = {name: left for name, one in members if (left := plain(one)) is not one}
+        return structs.replace(value, **wired) if wired else value
+    return value
 
 
 def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
 
 from msgspec import Meta, Struct
 
-from reputation.events import Account, Client, Organisation, Payment, Request, Verdict
+from reputation.events import NESTED, Account, Client, Request, Verdict
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -105,8 +105,7 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 PARTS: Mapping[str, type[Struct]] = {
     "account": Account,
-    "account.organisation": Organisation,
-    "account.payment": Payment,
+    **{f"account.{name}": kind for name, kind in NESTED.items()},
     "client": Client,
 }
 

@@ -115,4 +115,5 @@ def known(account: str, facts: Facts, standing: int) -> Known:
         account, facts.created_at, facts.plan, facts.verified, None if organisation is None else organisation.id,
         organisation is not None and organisation.verified, *money,
         confirmed=bool(standing & CONFIRMED), proven=bool(standing & PROVEN), payer=bool(standing & PAYER),
+        email_domain=facts.email_domain, signup=facts.signup,
     )  # fmt: skip

@@ -35,7 +35,7 @@ MOST_TEXT = 65_536
 """Characters of a prompt that its hash is made from."""
 STATUS = {"throttle": 429, "challenge": 403, "deny": 403}
 NOT_THERE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
-FACTS = ("created_at", "plan", "verified", "organisation", "payment")
+FACTS = ("created_at", "plan", "verified", "organisation", "payment", "email_domain", "signup")
 
 
 @dataclass(frozen=True)

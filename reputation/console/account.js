@@ -8,6 +8,10 @@ import { poll } from "./poll.js";
 import { Recent } from "./recent.js";
 import { verdictTable } from "./verdicts.js";
 
+// what the API tells of an account beside facts
+const BESIDE = new Set(["id", "tenant", "payer", "proven", "tier", "buckets", "cluster"]);
+const words = (name) => name.replaceAll("_", " ");
+
 export const title = (id) => `Account ${id}`;
 
 export async function show(context) {
@@ -86,14 +90,19 @@ function labelForm(context) {
     );
 }
 
-function known({ created_at: created, plan, verified, organisation, payment, keys, external }) {
-    const paid = Object.entries(payment ?? {}).filter(([, value]) => value !== null);
+function known({ created_at: created, plan, verified, organisation, payment, keys, external, ...others }) {
+    const members = (fact) => Object.entries(fact ?? {}).filter(([, value]) => value !== null);
+    const rest = members(others).filter(([name]) => !BESIDE.has(name));
+    const more = rest.flatMap(([name, value]) =>
+        typeof value === "object" ? members(value).map(([member, one]) => [`${name} ${member}`, one]) : [[name, value]],
+    );
     return facts([
         ["Created", time(created)],
         ["Plan", plan ?? "–"],
         ["Verified", verified?.join(", ") || "–"],
         ["Organisation", organisation ? `${organisation.id}${organisation.verified ? " (verified)" : ""}` : "–"],
-        ...paid.map(([name, value]) => [`Payment ${name.replaceAll("_", " ")}`, json(value)]),
+        ...members(payment).map(([name, value]) => [`Payment ${words(name)}`, json(value)]),
+        ...more.map(([name, value]) => [words(name[0].toUpperCase() + name.slice(1)), json(value)]),
         ["Keys", keys.length ? keys.map((key) => element("code", {}, key)) : "–"],
         ...Object.entries(external).map(([name, value]) => [`In ${name}`, value]),
     ]);

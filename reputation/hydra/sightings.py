@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from reputation.events import Signup
+
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[
     "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "growth",
@@ -62,6 +64,8 @@ class Known(Struct, frozen=True, array_like=True, gc=False):
     confirmed: bool = True
     proven: bool = False
     payer: bool = False
+    email_domain: str | None = None
+    signup: Signup | None = None
 
 
 class Order(Struct, frozen=True, array_like=True, gc=False):

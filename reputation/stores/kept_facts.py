@@ -6,28 +6,18 @@ arrays that grow at their end; those that an older version kept in Redis are map
 """
 
 from collections.abc import Sequence
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
 
-from reputation.events import plain, wire_type
-from reputation.facts import NOTHING, Facts
+from reputation.events import NESTED, wire_type
+from reputation.facts import NOTHING, Facts, plain
 
 DAMAGED = (msgspec.DecodeError, TypeError, AttributeError, ValueError)
 """What reading damaged facts may raise."""
 FIRST = ("created_at", "plan", "verified", "organisation", "payment", "keys", "external")
 LATER = tuple(name for name in Facts.__struct_fields__ if name not in FIRST)
-
-
-def _nested() -> dict[str, type[Struct]]:
-    """Facts that have members of their own, and their types."""
-    hints = get_type_hints(Facts)
-    parts = [(name, part) for name in hints for part in get_args(hints[name]) or (hints[name],)]
-    return {name: part for name, part in parts if isinstance(part, type) and issubclass(part, Struct)}
-
-
-NESTED = _nested()
 
 
 def facts_out(facts: Facts) -> list[Any]:
@@ -42,10 +32,9 @@ def facts_in(kept: Sequence[Any]) -> Facts:
     named = dict(zip(FIRST, kept, strict=False))
     if len(kept) > len(FIRST):
         named.update({name: value for name, value in kept[len(FIRST)].items() if name in LATER})
-    found = msgspec.convert(
-        {name: _in(NESTED.get(name), value) for name, value in named.items()}, Facts, dec_hook=wire_type
-    )
-    return structs.replace(found, **{name: plain(getattr(found, name)) for name in named})
+    members = {name: _in(NESTED.get(name), value) for name, value in named.items()}
+    found: Facts = plain(msgspec.convert(members, Facts, dec_hook=wire_type))
+    return found
 
 
 def _out(value: Any) -> Any:

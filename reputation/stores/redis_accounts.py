@@ -5,7 +5,8 @@ once the copy is LOOKED_UP seconds old or somebody changed it. Look-ups of one t
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from reputation.stores.redis_commits import Kept, RedisCommits, kept
@@ -84,6 +85,7 @@ class Accounts:
         self._within = within
         self._take_in = take_in
         self._owners = names.single("owners")
+        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}  # and how many hold it or wait for it
         self._wanted: dict[Key, None] = {}
         self._loading: asyncio.Task[bool] | None = None
 
@@ -158,9 +160,24 @@ class Accounts:
 
     async def commit(self, asked: Transaction) -> Committed:
         """Carry out a transaction of an account, and take in what it came to. Raises AwayError, Conflict, Stale."""
-        found = await self.read(asked.account)
-        sent = self.looked_up.number(asked.account)
-        committed, account = await self._commits.commit(asked, found)
-        self.looked_up.add(asked.account)
-        self._take_newer(account, sent)
-        return committed
+        async with self._turn(asked.account):
+            found = await self.read(asked.account)
+            sent = self.looked_up.number(asked.account)
+            committed, account = await self._commits.commit(asked, found)
+            self.looked_up.add(asked.account)
+            self._take_newer(account, sent)
+            return committed
+
+    @asynccontextmanager
+    async def _turn(self, name: str) -> AsyncIterator[None]:
+        """One transaction of an account after the other: else most of those of this replica would be done in vain."""
+        lock, waiting = self._turns.get(name, (asyncio.Lock(), 0))
+        self._turns[name] = lock, waiting + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._turns[name]
+            self._turns[name] = lock, waiting - 1
+            if waiting == 1:
+                del self._turns[name]

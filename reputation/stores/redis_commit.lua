@@ -3,15 +3,15 @@
 -- KEYS: account, owners, changes, clock, and then one hash of documents for each document.
 -- ARGV: account (empty: none), what to note, seconds that outcomes alone are kept, the number of the account's last
 -- change that this was made from (-1: nothing of it changes), what becomes of the facts ('keep', 'put', 'forget'),
--- facts, keyed hashes of its keys in one string, outcomes, and then for each document: id, expected version (-1: any),
--- what to note, 'put' or 'delete', body.
+-- facts, keyed hashes of its keys in one string, outcomes, the server's time after which nobody waits for this any more,
+-- and then for each document: id, expected version (-1: any), what to note, 'put' or 'delete', body.
 -- Answers {'done', what is kept of the account, versions of the documents}, or, with nothing changed, {'moved', what is
--- kept}, {'taken', place of the key}, {'stale', place of the document}. What is kept: {number, facts, outcomes}.
+-- kept}, {'taken', place of the key}, {'stale', place of the document}, {'late'}. What is kept: {number, facts, outcomes}.
 
 local SIZE = 16  -- bytes of a keyed hash
 local MOST_KEYS = 100000
 
-local FIRST = 9  -- place of the first document's words
+local FIRST = 10  -- place of the first document's words
 local name, expected, what, digests = ARGV[1], ARGV[4], ARGV[5], ARGV[7]
 
 local function kept()
@@ -19,6 +19,8 @@ local function kept()
   return {whole_of(found[1]), found[2], found[3]}
 end
 
+local time = redis.call('TIME')
+if tonumber(time[1]) + tonumber(time[2]) / 1000000 > tonumber(ARGV[9]) then return {'late'} end
 if name ~= '' then
   if expected ~= '-1' and whole_of(redis.call('HGET', KEYS[1], 'n')) ~= tonumber(expected) then return {'moved', kept()} end
   for i = 1, #digests, SIZE do

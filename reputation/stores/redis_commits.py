@@ -12,13 +12,14 @@ from reputation.outcomes import KEPT
 from reputation.stores.kept_facts import DAMAGED, facts_in, facts_out
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import ACCOUNT, RECORD, Pulse
-from reputation.stores.redis_server import RedisServer, Script
+from reputation.stores.redis_server import SLOW, AwayError, RedisServer, Script
 from reputation.stores.transactions import TAKEN, Committed, Document, Stale, Told, Transaction
 
 MOST_TRIES = 100
 """Times that facts are worked out again because somebody else changed them meanwhile."""
 HEAD = struct.Struct("<d")
 SCRIPT = Script("redis_changes.lua", "redis_commit.lua")
+CLOCK = Script("redis_clock.lua")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -56,10 +57,15 @@ class RedisCommits:
         """Carry a transaction out; returns also what is kept now. `known`: what was last read of the account.
 
         Raises AwayError, Conflict for a key of another account, Stale, and what the transaction's `change` raises.
+        Once it is no longer waited for it is not carried out any more, however late Redis comes to it.
         """
+        seconds, microseconds = await self._server.run(CLOCK, self._pulse.keys[:1])
+        deadline = int(seconds) + int(microseconds) / 1e6 + SLOW
         for _ in range(MOST_TRIES):
             after = known.told if asked.change is None else asked.change(known.told)
-            kind, *answer = await self._try(asked, known, after)
+            kind, *answer = await self._try(asked, known, after, deadline)
+            if kind == b"late":
+                raise AwayError("it came to this too late")
             if kind == b"taken":
                 raise Conflict(TAKEN, f"/keys/{int(answer[0])}")
             if kind == b"stale":
@@ -70,12 +76,12 @@ class RedisCommits:
             known = found
         raise Unavailable("too many others change this account at the same time; try again shortly")
 
-    async def _try(self, asked: Transaction, known: Kept, after: Told) -> Any:
+    async def _try(self, asked: Transaction, known: Kept, after: Told, deadline: float) -> Any:
         keys = [self._names.of("a", asked.account), self._owners, *self._pulse.keys]
         keys += [self._names.of("d", document.kind) for document in asked.documents]
         name = asked.account.encode("utf-8", "surrogatepass")
         return await self._server.run(
-            SCRIPT, keys, name, ACCOUNT + name, int(KEPT), *_told_words(asked, known, after),
+            SCRIPT, keys, name, ACCOUNT + name, int(KEPT), *_told_words(asked, known, after), deadline,
             *[word for one in asked.documents for word in _words(one, known.told.facts, after.facts)],
         )  # fmt: skip
 

@@ -13,8 +13,8 @@ from msgspec import structs
 from redis_process import SERVERS
 
 from reputation.errors import Conflict
-from reputation.events import Organisation, Payment, Signup
-from reputation.facts import Facts
+from reputation.events import AccountFacts, IpAddress, Organisation, Payment, Seconds, Signup
+from reputation.facts import Facts, from_push
 from reputation.outcomes import MOST, noted
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
@@ -184,6 +184,23 @@ async def test_every_member_of_facts_comes_back_as_it_was_also_to_whoever_starts
         assert await again.told("a") == told
         assert (await again.owner(K1), await again.owner(K2)) == ("a", "a")
         assert (await again.document("1")).body == b"x"
+        free = structs.replace(EVERYTHING, plan="free")
+        await again.commit(
+            Transaction("a", lambda before: before._replace(facts=structs.replace(before.facts, plan="free")))
+        )
+        assert await again.told("a") == told._replace(facts=free)
+
+
+async def test_times_of_nought_are_times(make):
+    """As the wire has them; what is kept of them can be written again."""
+    one = make()
+    body = AccountFacts(created_at=Seconds(0.0), signup=Signup(at=Seconds(0.0), ip=IpAddress("::")))
+    await one.commit(Transaction("a", is_(from_push(body, ()))))
+    async with one.later() as again:
+        kept = Facts(created_at=0.0, signup=Signup(at=0.0, ip="::"))
+        assert await again.told("a") == Told(kept)
+        await again.commit(Transaction("a", lambda before: is_(before.facts, "good")(before)))
+        assert await again.told("a") == Told(kept, noted(b"", "good", 1.6e9))
 
 
 async def test_a_hundred_at_once_follow_from_each_other(make):
