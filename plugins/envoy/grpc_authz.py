@@ -12,7 +12,9 @@ from .grpc_parts import decoded, metadata, text, upstream
 from .messages_pb2 import CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption
 
 METHOD = b"/envoy.service.auth.v3.Authorization/Check"
-PERMISSION_DENIED = 7  # of google.rpc.Code; the client gets the HTTP status beside it
+INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 3, 5, 7, 8  # of google.rpc.Code
+CODES = {400: INVALID_ARGUMENT, 404: NOT_FOUND, 413: INVALID_ARGUMENT, 422: INVALID_ARGUMENT, 429: RESOURCE_EXHAUSTED}
+"""What a caller that speaks gRPC is told, such as a throttle that it must not retry at once; the others: 7."""
 TENANT = "tenant"
 
 
@@ -61,7 +63,9 @@ def answer(verdict: Verdict) -> bytes:
 def denied(status: int, headers: Iterable[tuple[str, str]], body: str) -> bytes:
     """CheckResponse that sends the client away."""
     away = DeniedHttpResponse(status={"code": status}, headers=_options(headers), body=body)
-    return CheckResponse(status={"code": PERMISSION_DENIED}, denied_response=away).SerializeToString()
+    return CheckResponse(
+        status={"code": CODES.get(status, PERMISSION_DENIED)}, denied_response=away
+    ).SerializeToString()
 
 
 def refuse(status: int, body: bytes) -> bytes:

@@ -57,7 +57,7 @@ def authorized(reply):
 
 def test_an_account_over_its_limit_is_denied(routes):
     replies = [authorized(post(routes, AUTHZ, asked().SerializeToString())) for _ in range(3)]
-    assert [reply.status.code for reply in replies] == [0, 0, 7]
+    assert [reply.status.code for reply in replies] == [0, 0, 8], "RESOURCE_EXHAUSTED"
     assert replies[-1].denied_response.status.code == 429
 
 
@@ -247,7 +247,7 @@ def test_the_tenant_of_a_route_counts_before_the_header(routes):
 def test_what_a_client_did_wrong_is_a_stop_inside_the_message(routes):
     """A failed call would let it pass where Envoy fails open."""
     reply = authorized(post(routes, AUTHZ, asked(**{"x-api-key": '"other"'}).SerializeToString()))
-    assert (reply.status.code, reply.denied_response.status.code) == (7, 400)
+    assert (reply.status.code, reply.denied_response.status.code) == (3, 400)
     assert "in quotes" in reply.denied_response.body
     reply = post(routes, RLS, limited(key="a,b").SerializeToString())
     assert RateLimitResponse.FromString(reply.body).overall_code == RateLimitResponse.OVER_LIMIT

@@ -72,7 +72,7 @@ def test_a_passing_answer_tells_api_client_and_other_filters_what_each_may_know(
 @pytest.mark.parametrize(("decision", "status"), [("throttle", 429), ("challenge", 403), ("deny", 403)])
 def test_a_stop_is_the_client_s_own_answer(decision, status):
     reply = answered(decision)
-    assert (reply.status.code, reply.denied_response.status.code) == (grpc_authz.PERMISSION_DENIED, status)
+    assert (reply.status.code, reply.denied_response.status.code) == (8 if status == 429 else 7, status)
     assert not reply.HasField("dynamic_metadata")
     headers = pairs(reply.denied_response.headers)
     assert headers["retry-after"] == "5"
