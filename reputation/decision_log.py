@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import structlog
@@ -11,6 +12,7 @@ from reputation.config import LogSettings
 from reputation.events import Request, Verdict
 from reputation.keys import pseudonym
 
+AccountOf = Callable[[Verdict, float], str | None]
 FLUSH_EVERY = 0.25
 _STEPS = 1 << 16
 
@@ -25,8 +27,9 @@ class DecisionLog:
     def __init__(self, settings: LogSettings, secret: bytes, sink: TextIO) -> None:
         self.dropped = 0
         self.written = 0
+        self.account_of: AccountOf | None = None  # tells whom a verdict judged, where a request sent a key alone
         self._secret = secret
-        self._waiting: deque[tuple[Request, Verdict, float]] = deque()
+        self._waiting: deque[tuple[Request, str | None, Verdict, float]] = deque()
         self._stop = threading.Event()
         self._log = structlog.wrap_logger(structlog.WriteLogger(sink), processors=[_renderer(settings)])
         self._most = max(int(settings.per_second * FLUSH_EVERY), 1)
@@ -47,7 +50,10 @@ class DecisionLog:
         if len(self._waiting) >= self._most:
             self.dropped += 1
             return
-        self._waiting.append((request, verdict, now))
+        account = request.account.id
+        if account is None and self.account_of is not None:
+            account = self.account_of(verdict, now)
+        self._waiting.append((request, account, verdict, now))
 
     def _run(self) -> None:
         while not self._stop.wait(FLUSH_EVERY):
@@ -57,16 +63,13 @@ class DecisionLog:
     def flush(self) -> None:
         """Write what is waiting. A closed or full standard error costs lines, never a check."""
         while self._waiting:
-            request, verdict, now = self._waiting.popleft()
+            request, account, verdict, now = self._waiting.popleft()
             with contextlib.suppress(OSError, ValueError):
-                self._log.info("decision", **self.fields(request, verdict, now))
+                self._log.info("decision", **self.fields(request, account, verdict, now))
                 self.written += 1
 
-    def fields(self, request: Request, verdict: Verdict, now: float) -> dict[str, Any]:
-        """Return a log line's members; identifiers as keyed hashes unless configured."""
-        account = request.account.id or request.account.key
-        if account is None and request.account.credentials is not None:
-            account = request.account.credentials[0].key
+    def fields(self, request: Request, account: str | None, verdict: Verdict, now: float) -> dict[str, Any]:
+        """Return a log line's members; identifiers as keyed hashes unless configured. account: the one judged."""
         return {
             "at": round(now, 3),
             "tenant": verdict.tenant,
@@ -76,7 +79,7 @@ class DecisionLog:
             "risk": round(verdict.risk, 3),
             "scope": verdict.limit.scope,
             "retry_after": round(verdict.retry_after, 3),
-            "account": self._name(account if request.account.id or not self._plain else "(key)"),
+            "account": self._name(account),
             "address": self._name(request.client.ip),
             "cluster": verdict.cluster.id if verdict.cluster else None,
             "degraded": verdict.degraded,

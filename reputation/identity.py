@@ -39,6 +39,11 @@ class Who:
         self.proven: Final = proven
 
 
+def account_of(name: str) -> str | None:
+    """Return the account that an actor's name is, or None for an address."""
+    return None if name.startswith("ip:") else name
+
+
 def check_id(account: str | None, pointer: str) -> None:
     """Raise Invalid for an account's id that Headcount gives to addresses and unknown keys."""
     if account is not None and is_reserved(account):

@@ -14,7 +14,11 @@ from reputation.recent import Recent
 
 
 class Asked(NamedTuple):
-    """What a recent verdict was asked, as far as it is kept: no key, nothing a client can make large."""
+    """What a recent verdict was asked, as far as it is kept: no key, nothing a client can make large.
+
+    account: the one that was judged, also where its key alone was sent; an unknown key's is its hash's; null for an
+    address.
+    """
 
     account: str | None
     ip: str | None
@@ -43,11 +47,11 @@ class RecentVerdicts:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def put(self, verdict: Verdict, request: Request, now: float) -> None:
+    def put(self, verdict: Verdict, account: str | None, request: Request, now: float) -> None:
         if not self._most:
             return
         call = request.request
-        asked = (request.account.id, request.client.ip, call.route, call.cost)  # as Asked has them
+        asked = (account, request.client.ip, call.route, call.cost)  # as Asked has them
         _pack((asked, verdict), self._packed)
         self._kept.put(verdict.id, bytes(self._packed), now)
 

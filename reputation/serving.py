@@ -15,6 +15,7 @@ from reputation.counts import counter, gauge, verdict_metrics
 from reputation.crowding import Crowding
 from reputation.decision_log import DecisionLog
 from reputation.errors import ConfigError
+from reputation.events import Verdict
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
@@ -71,9 +72,16 @@ class Serving:
         self.draining = False
         self.journal = log
         limiter.strays.tell = log.warning
+        decisions.account_of = self.account_of
         self._reload_failures = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
+
+    def account_of(self, verdict: Verdict, now: float) -> str | None:
+        """Name the account that a recent verdict judged."""
+        tenant = self.limiter.tenants.get(verdict.tenant)
+        found = None if tenant is None else tenant.verdicts.get(verdict.id, now)
+        return None if found is None else found[0].account
 
     def share(self, store: Any) -> None:
         """Check over what replicas share from now on, and link what all of them see; `store` is a RedisStore."""

@@ -188,6 +188,21 @@ class TestAppeals:
         assert verdict["allow"]["reason"].startswith("appeal: ")
         assert label_of(own, "lifted")["source"] == "outcome", "an appeal is no label yet"
 
+    def test_what_came_by_key_is_found_under_its_account_everywhere_and_may_be_appealed(self, own):
+        """As every gateway sends it: the account is the key's owner in all that is told of the verdict."""
+        facts = {"keys": ["sk-of-keyed"], "plan": "free"}
+        own.tell("PUT", "/v1/accounts/keyed", facts)
+        for _ in range(3):
+            own.tell("POST", "/v1/outcomes", {"account": "keyed", "outcome": "abuse"})
+        headers = {"Authorization": "Bearer sk-of-keyed", "X-Forwarded-For": "203.0.113.7"}
+        own.ask(None, "/gateway/nginx/default", headers)
+        (found,) = own.tell("GET", "/v1/recent?account=keyed").json["recent"]
+        verdict = found["verdict"]["id"]
+        assert found["request"]["account"] == "keyed"
+        assert own.tell("GET", f"/v1/decisions/{verdict}").json["request"]["account"] == "keyed"
+        made = own.tell("POST", "/v1/appeals", {"verdict": verdict, "reason": "a class"})
+        assert (made.status, made.json["account"]) == (201, "keyed")
+
     def test_one_an_account_and_period(self, own):
         verdict = self.stopped(own, "again")
         assert own.tell("POST", "/v1/appeals", {"verdict": verdict, "reason": "r"}).status == 201

@@ -4,12 +4,21 @@ import io
 import json
 
 import pytest
-from engine import NOW, ask, request, tenant
+from engine import NOW, ask, check, limiter, push, request, tenant
 
-from reputation.config import LogSettings
+from reputation.config import LogSettings, Settings
 from reputation.decision_log import DecisionLog
+from reputation.keys import pseudonym
+from reputation.serving import Serving
 
 SECRET = b"sixteen or more bytes"
+
+
+class Quiet:
+    """A log that nobody reads."""
+
+    def warning(self, *_, **__):
+        return None
 
 
 class Closed(io.StringIO):
@@ -56,6 +65,24 @@ def test_identifiers_are_keyed_hashes_unless_configured(noted):
     _, lines = noted(LogSettings(plain_identifiers=True))
     assert (lines[0]["account"], lines[0]["address"]) == ("secret-name", "11.0.0.1")
     assert "sk-1" not in json.dumps(lines)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_check_by_key_is_logged_as_its_account_and_never_as_its_key(addresses, plain):
+    """Else the lines of one account, asked about by id and by key, could not be put together."""
+    settings = LogSettings(decisions=1.0, plain_identifiers=plain)
+    sink = io.StringIO()
+    engines = limiter(addresses)
+    log = Serving(Settings(log=settings), engines, addresses, DecisionLog(settings, SECRET, sink), Quiet()).decisions
+    engine = engines.tenant("default")
+    push(engine, "acct", keys=["sk-1"])
+    for account in ({"id": "acct"}, {"key": "sk-1"}, {"credentials": [{"key": "sk-1"}]}, {"key": "sk-2"}):
+        log.note(request({"account": account}), check(engine, account=account), NOW)
+    log.flush()
+    by_id, by_key, by_credential, unknown = [json.loads(line)["account"] for line in sink.getvalue().splitlines()]
+    assert by_id == by_key == by_credential == ("acct" if plain else pseudonym("acct", SECRET))
+    assert unknown not in (by_id, None)
+    assert "sk-" not in sink.getvalue()
 
 
 def test_a_flood_costs_lines_and_they_are_counted(noted):

@@ -1,10 +1,11 @@
 """Recent verdicts: what is read back is what was told, in either form and either mode, and bounded."""
 
 import pytest
-from engine import NOW, ask, check, tenant
+from engine import NOW, SECRET, ask, check, push, tenant
 from msgspec import structs
 
 from reputation.events import Call, Client, Request
+from reputation.keys import hashed, printed
 from reputation.limiter import EXPLAIN_WINDOW
 from reputation.recent_verdicts import Asked, RecentVerdicts
 
@@ -18,10 +19,31 @@ def test_what_is_kept_packed_comes_back_equal(addresses, mode):
     assert engine.verdicts.get(verdict.id, NOW + EXPLAIN_WINDOW + 1) is None
 
 
+@pytest.mark.parametrize(
+    ("asked", "account"),
+    [
+        ({"account": {"key": "sk-1"}}, "acct"),
+        ({"account": {"credentials": [{"key": "sk-1"}]}}, "acct"),
+        ({"account": {"id": "acct"}}, "acct"),
+        ({"client": {"ip": "11.0.0.1"}}, None),
+    ],
+)
+def test_a_verdict_belongs_to_the_account_that_was_judged_however_it_was_named(addresses, asked, account):
+    engine = tenant(addresses)
+    push(engine, "acct", keys=["sk-1"])
+    assert engine.verdicts.get(check(engine, **asked).id, NOW)[0].account == account
+
+
+def test_a_key_that_nobody_owns_is_told_by_its_hash_alone(addresses):
+    engine = tenant(addresses)
+    asked, _ = engine.verdicts.get(check(engine, account={"key": "sk-unknown"}).id, NOW)
+    assert asked.account == "key:" + printed(hashed("sk-unknown", SECRET))
+
+
 def test_the_newest_come_first_and_there_are_at_most_so_many(addresses):
     verdict, kept = ask(tenant(addresses), "a"), RecentVerdicts(60.0, 10)
     for n in range(25):
         request = Request(client=Client(ip="11.0.0.1"), request=Call(route=f"/{n}"))
-        kept.put(structs.replace(verdict, id=str(n)), request, NOW)
+        kept.put(structs.replace(verdict, id=str(n)), None, request, NOW)
     assert len(kept) <= 10
     assert [(told.id, asked.route) for asked, told in kept.newest(2)] == [("24", "/24"), ("23", "/23")]
