@@ -243,6 +243,25 @@ async def test_a_look_up_that_fails_is_not_remembered(redis_server, emptied):
         assert await one.accounts.load("a")
 
 
+@pytest.mark.gateway
+async def test_a_look_up_goes_out_again_once_where_its_connection_was_cut(redis_server, emptied):
+    async with proxy_to(redis_server.port) as proxy, replicas(proxy.port, 1) as (one,):
+        await one.push("a", FACTS)
+        proxy.swallow = 1
+        assert await one.load("a") == ("a", Told(facts=FACTS))
+        assert len(proxy.swallowed) == 1
+
+
+@pytest.mark.gateway
+async def test_who_is_found_by_key_is_looked_up_by_name_too(redis_server, emptied):
+    async with replicas(redis_server.port) as (one, other):
+        await one.push("a", FACTS)
+        assert not other.accounts.looked_up.has("a", NOW)
+        assert (await other.load(K1))[0] == "a"
+        assert other.accounts.looked_up.has("a", NOW)
+        assert other.accounts.looked_up.has(K1, NOW)
+
+
 def test_what_was_looked_up_is_looked_up_again_after_a_while():
     looked_up = LookedUp(window=600.0)
     assert not looked_up.has("a", NOW)

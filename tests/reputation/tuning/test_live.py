@@ -5,6 +5,7 @@ import json
 
 import pytest
 from engine import DAY, NOW, PAYER, SECRET, ask, push
+from msgspec import structs
 
 from reputation.config import from_text
 from reputation.errors import Conflict, Invalid, Unavailable
@@ -112,6 +113,86 @@ class TestReplicas:
             with pytest.raises(Conflict):
                 await replica.tuning.add("default", draft(2, prior=-1.0))
             assert (await replica.tuning.revision("default", 2)).settings == {}
+            await replica.tuning.close()
+
+        play(story())
+
+
+class TestTrials:
+    """What a trial leaves behind, and what it is compared with."""
+
+    def test_a_trial_is_compared_with_the_revision_that_is_live_now(self, addresses):
+        async def story():
+            replica = Replica(addresses, MemoryRecords())
+            await replica.tuning.start()
+            running = replica.engine.tenant("default")
+            await replica.tuning.add("default", draft(2, **HARSH))
+            await replica.tuning.step("default", Rollout(candidate=2), 0)
+            first = replica.tuning.trials["default"]
+            assert first.live is running.tenant
+            running.retune(structs.replace(running.tenant, revision=99))
+            await replica.tuning.refresh("default", ROLLOUT)
+            assert replica.tuning.trials["default"].live is running.tenant
+            assert running.tenant.revision == 1
+            await replica.tuning.close()
+
+        play(story())
+
+    def test_the_same_trial_goes_on_when_nothing_changed(self, addresses):
+        async def story():
+            replica = Replica(addresses, MemoryRecords())
+            await replica.tuning.start()
+            await replica.tuning.add("default", draft(2, **HARSH))
+            await replica.tuning.step("default", Rollout(candidate=2), 0)
+            ask(replica.engine.tenant("default"), "a")
+            trial = replica.tuning.trials["default"]
+            await replica.tuning.refresh("default", ROLLOUT)
+            assert replica.tuning.trials["default"] is trial
+            assert trial.scored == 1
+            await replica.tuning.close()
+
+        play(story())
+
+    def test_a_trial_that_is_over_watches_no_more_and_judges_nobody(self, addresses):
+        async def story():
+            replica = Replica(addresses, MemoryRecords())
+            await replica.tuning.start()
+            running = replica.engine.tenant("default")
+            before = running.watches
+            await replica.tuning.add("default", draft(2, **HARSH))
+            version = 0
+            for stage in ("shadow", "canary"):
+                version = await replica.tuning.step("default", Rollout(candidate=2, stage=stage, percent=99.0), version)
+                trial = replica.tuning.trials["default"]
+                assert running.watches == (*before, trial.watch)
+                assert (running.revision_of is not None) == (stage == "canary")
+            await replica.tuning.step("default", Rollout(), version)
+            assert running.watches == before
+            assert running.revision_of is None
+            ask(running, "a")
+            assert trial.scored == 0
+            assert replica.tuning.trials == {}
+            await replica.tuning.close()
+
+        play(story())
+
+    def test_what_can_never_be_in_force_is_said_once_and_not_tried_again(self, addresses):
+        """And what may be later is."""
+
+        async def story():
+            records = Away()
+            replica = Replica(addresses, records)
+            await replica.tuning.start()
+            await replica.tuning.add("default", draft(2, weights={"no such family": 1.0}))
+            with pytest.raises(Invalid):
+                await replica.tuning.step("default", Rollout(live=2), 0)
+            replica.said.clear()
+            assert not await replica.tuning._try("default", ROLLOUT)
+            assert replica.said == ["tuning_not_refreshed"]
+            assert replica.tuning._news.empty()
+            records.away = True
+            assert not await replica.tuning._try("default", ROLLOUT)
+            assert replica.tuning._news.get_nowait() == ("default", ROLLOUT)
             await replica.tuning.close()
 
         play(story())
