@@ -1,6 +1,8 @@
 """Every fact of the definition, through merging, pushes, checks and replay lines."""
 
+import ast
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -83,3 +85,10 @@ def test_a_check_with_every_fact_is_judged(addresses):
     push(engine, "a", **{name: value for name, value in profile().items() if name != "signup"})
     assert check(engine, account={"id": "a", **profile()}).decision == "allow"
     assert check(engine, account={"id": "b", **profile()}).decision == "allow"
+
+
+def test_litellm_passes_every_fact_on():
+    """Its plug-in is a file that LiteLLM loads by its name, so it has a list of its own."""
+    source = (Path(__file__).parents[2] / "plugins" / "litellm" / "headcount_litellm.py").read_text(encoding="utf-8")
+    named = next(line for line in source.splitlines() if line.startswith("FACTS = "))
+    assert set(ast.literal_eval(named.removeprefix("FACTS = "))) == set(PROFILE)
