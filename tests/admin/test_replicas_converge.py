@@ -52,13 +52,18 @@ class Replica:
             return (await answer.json())["result"]
 
     async def says(self, account):
-        """What a check of the account says, by its id and by its key: its copy here, not what Redis has."""
+        """What a check of the account says, by its id and by its key: its copy here, not what Redis has.
+
+        Rounded, for outcomes fade from one check to the next.
+        """
         found = []
         for whose in ({"id": account}, {"key": f"sk-{account}"}):
             body = {"account": whose, "client": {"ip": "203.0.113.7"}}
             async with self.client.post(f"http://{self.sidecar.listen}/v1/check", json=body) as answer:
                 verdict = await answer.json()
-            reasons = [(r["signal"], r["points"]) for r in verdict["reasons"] if r["signal"] in OF_THE_ACCOUNT]
+            reasons = [
+                (r["signal"], round(r["points"], 4)) for r in verdict["reasons"] if r["signal"] in OF_THE_ACCOUNT
+            ]
             found.append(sorted(reasons))
         return found
 
