@@ -34,7 +34,10 @@ class KeptOrders:
         """Pass on what was kept and perhaps never reached a linker. Raises Unavailable."""
         for record in await self._records.all(tenant.tenant.name, KIND):
             if record.id not in self._given.get(tenant.tenant.name, {}):
-                self.give(tenant, record.id, _orders.decode(record.body))
+                try:
+                    self.give(tenant, record.id, _orders.decode(record.body))
+                except msgspec.DecodeError:
+                    self._records.unreadable(tenant.tenant.name, KIND, record.id)
 
     def given(self, tenant: str) -> dict[str, Order]:
         """What was passed on and is not settled, as it is now."""

@@ -41,4 +41,6 @@ class Desk:
         links = linker.epoch(batch.epoch)
         delta = difference(self._sent.get(batch.tenant, NOTHING), links)
         self._sent[batch.tenant] = links
-        return Answer(delta, linker.export(), linker.hand_over(batch.hand_over) if batch.hand_over else b"")
+        return Answer(
+            delta, linker.export(), linker.hand_over(batch.hand_over) if batch.hand_over else b"", linker.ledger.dropped
+        )

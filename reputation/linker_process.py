@@ -61,12 +61,13 @@ class Batch(Struct, array_like=True, gc=False):
 class Answer(Struct, array_like=True, gc=False):
     """What came of an epoch: what changed in the links, and the clusters as a linker can take them up again.
 
-    ledger: what the linker saw, if it was asked for.
+    ledger: what the linker saw, if it was asked for. crowded: sightings of accounts that found no place in it.
     """
 
     delta: Delta
     book: bytes
     ledger: bytes = b""
+    crowded: int = 0
 
 
 _batches = msgspec.msgpack.Decoder(Batch)

@@ -183,6 +183,8 @@ class LiveLinking:
         self.epoch_seconds = 0.0
         self.last_epoch = 0.0
         self.dropped = 0  # nothing is lost on a pipe
+        self.unread = 0  # nor damaged
+        self.crowded: dict[str, int] = {}
         self._limiter = limiter
         self._log = log
         self._clock = clock
@@ -290,6 +292,7 @@ class LiveLinking:
             self._followed[name] = follow(self._followed[name], answer.delta)
             tenant.links = with_inherited(self._followed[name], self._inherited[name])
             self._books[name] = answer.book
+            self.crowded[name] = answer.crowded
         self.epochs += 1
         self.epoch_seconds, self.last_epoch = took, epoch
         self._next_epoch = time.monotonic() + max(EPOCH_EVERY, took / SHARE_OF_CORE)

@@ -47,6 +47,11 @@ class RecentVerdicts:
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def lost(self) -> int:
+        """Verdicts that a flood pushed out before their time."""
+        return self._kept.lost
+
     def put(self, verdict: Verdict, account: str | None, request: Request, now: float) -> None:
         if not self._most:
             return

@@ -203,6 +203,11 @@ class Serving:
         yield gauge("headcount_linked_accounts", "Accounts in clusters.", sum(len(t.links.members) for t in tenants))
         dropped = linking.dropped + sum(t.witness.dropped for t in tenants)
         yield counter("headcount_notes_dropped", "Notes that the linker never got.", dropped)
+        yield counter("headcount_notes_unread", "Entries of notes that could not be read.", linking.unread)
+        crowded = sum(linking.crowded.values())
+        yield gauge(
+            "headcount_linker_crowded", "Sightings of accounts that the running linker had no place for.", crowded
+        )
 
     def _memory_metrics(self) -> Iterator[Metric]:
         states = [tenant.state for tenant in self.limiter.tenants.values()]
@@ -212,6 +217,11 @@ class Serving:
         lost = sum(tenant.repeats.lost for tenant in self.limiter.tenants.values())
         yield counter("headcount_repeats_lost", "Request ids forgotten before their time: a repeat is charged.", lost)
         yield from self.crowding.metrics()
+        windows = [w for s in states for w in (s.accounts_on_address, s.accounts_on_card, s.accounts_on_device)]
+        shortened = sum(window.shortened for window in windows)
+        yield counter("headcount_windows_shortened", "Times that a window forgot something before its time.", shortened)
+        lost = sum(tenant.verdicts.lost for tenant in self.limiter.tenants.values())
+        yield counter("headcount_verdicts_lost", "Verdicts that were forgotten before their time.", lost)
 
     def _spoe_metrics(self) -> Iterator[Metric]:
         server = self.listeners.get("spoe")
@@ -237,12 +247,15 @@ class Serving:
 
     def _state_metrics(self) -> Iterator[Metric]:
         yield gauge("headcount_degraded", "1 while state is away and this goes on in memory.", int(self.store.degraded))
+        damaged = self.store.damage.count
+        yield counter("headcount_state_damaged", "Values in the state that could not be read.", damaged)
         if self.shared is not None:
             yield from self.shared.metrics()
         figures = self.store.figures()
         if figures is None:
             return
         yield counter("headcount_state_written", "Changes written to the state file.", figures.written)
+        yield counter("headcount_state_left_out", "Values that could not be written.", figures.left_out)
         yield counter("headcount_state_failures", "Attempts to write that failed.", figures.failures)
         yield gauge("headcount_state_waiting", "Changes not written yet.", figures.waiting)
         yield gauge("headcount_state_age_seconds", "Time since the last durable write.", figures.age)

@@ -339,8 +339,6 @@ class SharedState:
             "headcount_state_retries", "Batches sent again after a lost connection.", sum(t.retries for t in takes)
         )
         yield gauge("headcount_state_evicts", "1 while the state's server may forget debts.", int(bool(self.eviction)))
-        damaged = self._store.damage.count
-        yield counter("headcount_state_damaged", "Values in the state that could not be read.", damaged)
         yield counter("headcount_state_outages", "Times that state went away.", sum(t.breaker.opened for t in tenants))
         yield counter("headcount_state_alone", "Checks answered without shared state.", sum(t.alone for t in tenants))
         crowded = sum(t.shares.crowded for t in tenants)

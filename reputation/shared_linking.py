@@ -64,6 +64,16 @@ class SharedLinking:
         """Notes that were lost on their way to a linker here."""
         return sum(tenant.post.dropped for tenant in self.tenants.values())
 
+    @property
+    def unread(self) -> int:
+        """Entries of notes that a linker here could not read."""
+        return sum(tenant.post.unread for tenant in self.tenants.values())
+
+    @property
+    def crowded(self) -> dict[str, int]:
+        """Sightings of accounts that found no place in a linker here, by tenant."""
+        return {name: tenant.crowded for name, tenant in self.tenants.items()}
+
     async def run(self) -> None:
         """Tell, follow and link until cancelled."""
         try:

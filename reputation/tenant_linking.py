@@ -46,6 +46,7 @@ class TenantLinking:
         self.limiter = limiter
         self.post = Post(server, names, replica)
         self.seat = Seat()
+        self.crowded = 0  # sightings of accounts that found no place in the linker here
         self.linking = b""  # the term for which the running linker has this tenant
         self._log = log
         self._shared = SharedLinks(server, names, replica)
@@ -165,6 +166,7 @@ class TenantLinking:
 
     async def put(self, answer: Answer) -> bool:
         """Put an epoch's links in force everywhere; False if this replica may not any more. Raises AwayError."""
+        self.crowded = answer.crowded
         self._made = follow(self._made, answer.delta)
         links = with_inherited(self._made, self._inherited)
         read = self._cursor

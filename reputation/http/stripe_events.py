@@ -21,7 +21,7 @@ from reputation.limiter import TenantLimiter
 from reputation.outcomes import Kind, noted
 from reputation.serving import Serving
 from reputation.stores.crowds import Row
-from reputation.stores.records import ABSENT, ANY
+from reputation.stores.records import ABSENT, ANY, Record
 from reputation.stores.transactions import Change, Document, Stale, Told, Transaction
 from reputation.tuning.audit import Change as Line
 from reputation.tuning.audit import line_of
@@ -115,7 +115,7 @@ class StripeEvents:
             record = await self._records.get(name, WAITING, key)
             if record is None:
                 continue
-            for event in _waiting.decode(record.body).events:
+            for event in self._waiting_in(name, record):
                 if await self._take(tenant, event, await self._customer_of(name, event), now) == "counted":
                     ready += [id_ for id_ in names_of(event) if id_ not in queue]
                     queue.update(dict.fromkeys(names_of(event)))
@@ -187,7 +187,7 @@ class StripeEvents:
         while key is not None:
             record = await self._records.get(tenant.tenant.name, WAITING, key)
             version = ABSENT if record is None else record.version
-            known = () if record is None else _waiting.decode(record.body).events
+            known = () if record is None else self._waiting_in(tenant.tenant.name, record)
             if event.id in [one.id for one in known]:
                 return
             events = sorted((*known, event), key=lambda one: one.created or 0.0)[-MOST_EVENTS:]
@@ -236,11 +236,27 @@ class StripeEvents:
                 await self._make_place(tenant.tenant.name, kind, ids, now)
         return committed
 
+    def _waiting_in(self, tenant: str, record: Record) -> tuple[Event, ...]:
+        """The events in a document; none in one that is damaged."""
+        try:
+            return tuple(_waiting.decode(record.body).events)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._records.unreadable(tenant, WAITING, record.id)
+            return ()
+
+    def _at(self, tenant: str, kind: str, record: Record) -> float:
+        """When something was remembered; 0 for what is damaged, which leaves first."""
+        try:
+            return _at.decode(record.body).at
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._records.unreadable(tenant, kind, record.id)
+            return 0.0
+
     async def _make_place(self, tenant: str, kind: str, ids: list[str], now: float) -> None:
         """Forget the oldest of what is remembered above the bound, and what waited for too long."""
         turns = self._turns.get((tenant, kind))
         if turns is None:
-            known = [(_at.decode(record.body).at, record.id) for record in await self._records.all(tenant, kind)]
+            known = [(self._at(tenant, kind, record), record.id) for record in await self._records.all(tenant, kind)]
             turns = self._turns[tenant, kind] = {id_: at for at, id_ in sorted(known)}
         for id_ in ids:
             turns[id_] = now

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from reputation.stores.damage import Damage
 from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
 from reputation.stores.transactions import Committed, Plan, Transaction
@@ -15,7 +16,8 @@ class MemoryStore:
     degraded = False
 
     def __init__(self, make: Callable[[], TenantState] = TenantState, clock: Callable[[], float] = time.time) -> None:
-        self.records = MemoryRecords()
+        self.damage = Damage()
+        self.records = MemoryRecords(self.damage)
         self._make = make
         self._clock = clock
         self._tenants: dict[str, TenantState] = {}

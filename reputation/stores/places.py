@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from reputation.errors import ConfigError
+from reputation.stores.damage import Damage
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
 from reputation.stores.records import Records
@@ -21,6 +22,10 @@ class Store(Protocol):
     @property
     def records(self) -> Records:
         """Documents that people made, and what outlives a process beside them."""
+
+    @property
+    def damage(self) -> Damage:
+        """What could not be read in it."""
 
     @property
     def degraded(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from reputation.errors import Conflict
+from reputation.stores.damage import Damage
 
 ANY = -1
 """Expect any version: whatever is there is replaced."""
@@ -42,14 +43,23 @@ class Records(Protocol):
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
         """Forget a document; False if it was not there."""
 
+    def unreadable(self, tenant: str, kind: str, record: str) -> None:
+        """Hear of a document in which nobody can read anything: it is counted, and named in the log."""
+
     def follow(self, changed: Changed) -> None:
         """Tell `changed` of every change from now on, also of other replicas' (within 2 s)."""
+
+
+def document_name(tenant: str, kind: str, record: str) -> bytes:
+    """Name a document in a log."""
+    return f"{kind} {record} of tenant {tenant}".encode("utf-8", "replace")
 
 
 class MemoryRecords:
     """Documents in memory alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, damage: Damage | None = None) -> None:
+        self.damage = damage or Damage()
         self._kept: dict[tuple[str, str], dict[str, Record]] = {}
         self._followers: list[Changed] = []
 
@@ -72,6 +82,9 @@ class MemoryRecords:
         if gone is not None:
             self._tell(tenant, kind)
         return gone is not None
+
+    def unreadable(self, tenant: str, kind: str, record: str) -> None:
+        self.damage.note(document_name(tenant, kind, record))
 
     def follow(self, changed: Changed) -> None:
         self._followers.append(changed)

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from reputation.stores.damage import Damage
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
-from reputation.stores.redis_damage import Damage
 from reputation.stores.redis_eviction import eviction_of
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import EVERY, RECORD, Heard, Pulse

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reputation.errors import Unavailable
-from reputation.stores.records import ANY, Changed, Record
+from reputation.stores.records import ANY, Changed, Record, document_name
 from reputation.stores.redis_commits import HEAD, Kept, RedisCommits
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import Pulse
@@ -42,6 +42,9 @@ class RedisRecords:
 
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
         return (await self.commit(tenant, Transaction(documents=(Document(kind, record, None),)))).versions[0] > 0
+
+    def unreadable(self, tenant: str, kind: str, record: str) -> None:
+        self._server.damaged(document_name(tenant, kind, record))
 
     def follow(self, changed: Changed) -> None:
         self._followers.append(changed)
@@ -81,7 +84,7 @@ class RedisRecords:
         try:
             return Record(name.decode("utf-8", "surrogatepass"), int(HEAD.unpack_from(kept)[0]), kept[HEAD.size :])
         except (struct.error, ValueError, OverflowError):
-            self._server.damaged(self._key(tenant, kind) + b" " + name)
+            self.unreadable(tenant, kind, name.decode("utf-8", "replace"))
             return None
 
     async def _ask(self, *command: str | bytes) -> Any:

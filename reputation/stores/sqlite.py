@@ -8,24 +8,24 @@ the time from then until the start earns nothing.
 
 import asyncio
 import contextlib
-import heapq
 import sqlite3
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from reputation.errors import ConfigError
+from reputation.stores.damage import Damage
 from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords, Record
 from reputation.stores.sqlite_commits import Commits
-from reputation.stores.sqlite_file import Change, HotChanges, RecordChange, StateFile, is_lost, mend_of
+from reputation.stores.sqlite_file import Change, HotChanges, RecordChange, StateFile, in_order, is_lost, mend_of
 from reputation.stores.sqlite_records import SqliteRecords
-from reputation.stores.sqlite_rows import Earning, Gap
+from reputation.stores.sqlite_rows import Earning, Gap, joined
 from reputation.stores.sqlite_tenant import KeptTenant, Part
 from reputation.stores.transactions import Committed, Plan, Transaction
 
@@ -42,9 +42,6 @@ AT_ONCE = 50_000
 """Changes in one transaction, give or take one part; more come when everything is written anew."""
 ORDERED = ("accounts", "owners")
 """Parts whose names sort as their keys do in the file."""
-RUN = 4096
-"""Names that are sorted at a time."""
-MOST_GAPS = 64
 CLOCKS_DIFFER = 1.0
 SET_BACK = "the state was written later than it is now by this machine's clock; check the clock"
 
@@ -69,7 +66,8 @@ class Figures(NamedTuple):
     """What the store tells of itself.
 
     written: changes; flush_seconds: of the last flush; held: the longest time one slice held the loop; age: seconds
-    since the last write; waiting: changes not written yet; asleep: accounts not decoded yet.
+    since the last write; waiting: changes not written yet; asleep: accounts not decoded yet;
+    left_out: values that could not be written.
     """
 
     written: int
@@ -79,6 +77,10 @@ class Figures(NamedTuple):
     age: float
     waiting: int
     asleep: int
+    left_out: int
+
+
+T = TypeVar("T")
 
 
 class SqliteStore:
@@ -89,6 +91,7 @@ class SqliteStore:
         self.degraded = False
         self.failures = 0
         self.left_out = 0
+        self.damage = Damage(log)
         self._make, self._log, self._clock = make, log, clock
         self._file = StateFile(path)
         self._writer = ThreadPoolExecutor(1, "state-writer")
@@ -97,20 +100,23 @@ class SqliteStore:
         self._pause = FLUSH_EVERY
         self._written, self._flush_seconds, self._held = 0, 0.0, 0.0
         self._started = self._last = clock()
-        documents = MemoryRecords()
+        documents = MemoryRecords(self.damage)
         self.records = SqliteRecords(documents, self.commit)
         self._commits = Commits(documents, self._write_plan, clock)
         with _reading(self._file):
             for tenant, kind, id_, version, body in self._file.records():
-                documents.restore(tenant, kind, Record(id_, version, body))
+                if isinstance(version, int) and isinstance(body, bytes) and version > 0:
+                    documents.restore(tenant, kind, Record(id_, version, body))
+                else:
+                    documents.unreadable(str(tenant), str(kind), str(id_))
             self._gaps = self._begin()
 
     def _begin(self) -> list[Gap]:
         """Find out how the last run ended, and note that this one has not ended well yet."""
         file, now = self._file, self._started
         # a gap that ends at a time to come was noted before the clock was set back, and tells nothing about now
-        gaps = [gap for gap in _gaps.decode(file.meta("gaps") or b"\x90") if gap[1] <= now]
-        last = _time.decode(file.meta("written_at") or b"\x00")
+        gaps = [gap for gap in self._meta("gaps", _gaps, []) if gap[1] <= now]
+        last = self._meta("written_at", _time, 0.0)
         if last > now + CLOCKS_DIFFER:
             self._log.warning("clock_set_back", state=str(file.path), seconds=round(last - now, 3), mend=SET_BACK)
         if file.meta("clean") == b"\x00" and 0.0 < last < now:
@@ -119,13 +125,22 @@ class SqliteStore:
         file.write([], meta=_meta(gaps, now, clean=False))
         return gaps
 
+    def _meta(self, name: str, decoder: msgspec.msgpack.Decoder[T], otherwise: T) -> T:
+        """Read one of the file's own notes; one that cannot be read says nothing."""
+        try:
+            kept = self._file.meta(name)
+            return otherwise if kept is None else decoder.decode(kept)
+        except (msgspec.DecodeError, TypeError, ValueError):
+            self.damage.note(f"meta {name}".encode())
+            return otherwise
+
     def tenant(self, name: str) -> TenantState:
         """Return a tenant's state, read from the file when it is first named. Raises ConfigError."""
         kept = self._tenants.get(name)
         if kept is None:
             with _reading(self._file):
                 number, _ = self._file.tenant(name)
-                kept = KeptTenant(number, name, self._make())
+                kept = KeptTenant(number, name, self._make(), self.damage)
                 kept.read(self._file, Earning(self._gaps, self._started))
             kept.state.degraded = self.degraded
             self._tenants[name] = kept
@@ -136,7 +151,9 @@ class SqliteStore:
         waiting = len(self.records.touched) + sum(one.waiting() for one in kept)
         asleep = sum(len(one.state.asleep) for one in kept)
         age = self._clock() - self._last
-        return Figures(self._written, self.failures, self._flush_seconds, self._held, age, waiting, asleep)
+        return Figures(
+            self._written, self.failures, self._flush_seconds, self._held, age, waiting, asleep, self.left_out
+        )
 
     # -- writing at once ----------------------------------------------------------------------------------------
 
@@ -314,24 +331,8 @@ class SqliteStore:
         self.records.touch_all()
 
 
-async def in_order(names: Iterable[Any]) -> Iterator[Any]:
-    """Order very many names as the file has them, so that each of its pages is written once or twice, in slices."""
-    every, runs = list(names), []
-    for start in range(0, len(every), RUN):
-        runs.append(sorted(every[start : start + RUN]))
-        await asyncio.sleep(0)
-    return heapq.merge(*runs)
-
-
 def _meta(gaps: list[Gap], at: float, *, clean: bool) -> list[tuple[str, bytes]]:
     return [("gaps", _encode(gaps)), ("written_at", _encode(at)), ("clean", b"\x01" if clean else b"\x00")]
-
-
-def joined(gaps: list[Gap]) -> list[Gap]:
-    """Keep at most MOST_GAPS; the oldest two become one that spans them, which gives nobody more."""
-    while len(gaps) > MOST_GAPS:
-        gaps = [(gaps[0][0], gaps[1][1]), *gaps[2:]]
-    return gaps
 
 
 @contextlib.contextmanager
@@ -342,6 +343,6 @@ def _reading(file: StateFile) -> Iterator[None]:
     except sqlite3.Error as error:
         file.close()
         raise ConfigError(f"--state {file.path}: {mend_of(error)}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, IndexError) as error:
+    except (msgspec.DecodeError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         file.close()
         raise ConfigError(f"--state {file.path}: it is damaged ({error}); restore a backup, or move it away") from error

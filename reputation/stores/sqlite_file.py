@@ -4,14 +4,16 @@ SQLite in WAL mode with synchronous = FULL: what a commit has written is on the 
 the death of the process and of the machine, as far as the disk keeps what it has acknowledged.
 """
 
+import asyncio
 import contextlib
 import errno
 import fcntl
+import heapq
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reputation.errors import ConfigError
 from reputation.stores.sqlite_schema import HOT, migrate
@@ -20,6 +22,8 @@ CHUNK = 400
 """Rows a statement. Each statement gives the interpreter lock away once, so few and large ones; SQLite binds 32,766
 values at most."""
 HEADER = b"SQLite format 3\0"
+RUN = 4096
+"""Names that are sorted at a time."""
 BUSY = 5.0
 """Seconds to wait for `headcount state backup` or somebody's sqlite3 shell."""
 LOST = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED"})
@@ -80,11 +84,14 @@ def is_lost(error: Exception) -> bool:
 
 
 class StateFile:
-    """An open state file, held by a lock beside it, so that two sidecars never write one file."""
+    """An open state file, locked itself, so that two sidecars never write one file, whatever each calls it.
+
+    A lock beside it, by the path without links, says whose it is while the file is being replaced.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or make the file. Raises ConfigError naming file and mend."""
-        self.path = path
+        self.path = path = Path(os.path.realpath(path))
         self._lock = _locked(path)
         self._connection: sqlite3.Connection | None = None
         self._look = -1
@@ -110,6 +117,7 @@ class StateFile:
         # the hash key may be in it, so it is nobody else's; open as long as the connection is, because closing any
         # descriptor of a file lets go of all of this process's locks on it
         self._look = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _lock_whole(self._look, self.path)
         connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         self._connection = connection
         connection.execute("PRAGMA journal_mode = WAL")
@@ -226,6 +234,16 @@ class StateFile:
         os.close(self._lock)
 
 
+def _lock_whole(file: int, path: Path) -> None:
+    """Lock a file itself, which has one lock however many names it has; SQLite's own locks are of another kind."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigError(
+            f"--state {path}: another sidecar uses this file, perhaps by another name; end that one, or name another"
+        ) from None
+
+
 def _locked(path: Path) -> int:
     """Take the lock of a state file; the kernel gives it back when the process ends, however it ends."""
     try:
@@ -247,3 +265,12 @@ def _locked(path: Path) -> int:
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
     return lock
+
+
+async def in_order(names: Iterable[Any]) -> Iterator[Any]:
+    """Order very many names as the file has them, so that each of its pages is written once or twice, in slices."""
+    every, runs = list(names), []
+    for start in range(0, len(every), RUN):
+        runs.append(sorted(every[start : start + RUN]))
+        await asyncio.sleep(0)
+    return heapq.merge(*runs)

@@ -33,6 +33,9 @@ class SqliteRecords:
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
         return (await self._commit(tenant, Transaction(documents=(Document(kind, record, None),)))).versions[0] > 0
 
+    def unreadable(self, tenant: str, kind: str, record: str) -> None:
+        self._memory.unreadable(tenant, kind, record)
+
     def follow(self, changed: Changed) -> None:
         self._memory.follow(changed)
 

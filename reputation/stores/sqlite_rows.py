@@ -4,13 +4,15 @@ Arrays grow at their end alone, with a default, so that an older file needs no m
 """
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from math import inf
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from reputation.bucket import Bucket, Limit
 from reputation.facts import NOTHING
+from reputation.history import visits
 from reputation.stores.crowds import Row
 from reputation.stores.kept_facts import facts_in, facts_out
 from reputation.stores.transactions import Told
@@ -20,6 +22,8 @@ CROWDS = ("known", "met", "strangers")
 
 Gap = tuple[float, float]
 """From the last durable write before an unclean stop until the start after it: nobody earned anything then."""
+MOST_GAPS = 64
+"""Gaps kept of a file."""
 KeptBucket = tuple[float, float, float, float]
 """tokens, at, rate, burst"""
 
@@ -29,11 +33,11 @@ MOST_LIMITS = 4096
 
 
 class _Account(Struct, array_like=True, gc=False):
-    crowd: int
+    crowd: Annotated[int, Meta(ge=0, le=2)]
     series: int
-    tier: int
-    days: int
-    day: int
+    tier: Annotated[int, Meta(ge=-1, le=4)]
+    days: Annotated[int, Meta(ge=0, le=1_000_000)]
+    day: Annotated[int, Meta(ge=-1, le=100_000_000)]
     _: int
     __: int
     recent: bytes
@@ -58,6 +62,8 @@ class Earning:
     def bucket(self, kept: KeptBucket) -> Bucket:
         """Give a bucket back; a time ahead of the clock is taken back to it, so that it goes on earning."""
         tokens, at, rate, burst = kept
+        if not (abs(tokens) < inf and abs(at) < inf and rate >= 0.0 and burst >= 0.0):  # NaN fails each of them
+            raise ValueError("this is no bucket")
         limit = limit_of(rate, burst)
         lost = 0.0
         for begin, end in self._gaps:
@@ -66,6 +72,13 @@ class Earning:
             earned = max(self._now - at - lost, 0.0) * rate
             return Bucket(max(min(tokens + earned, burst), min(tokens, burst)), self._now, limit)
         return Bucket(tokens, min(at, self._now), limit)
+
+
+def joined(gaps: list[Gap]) -> list[Gap]:
+    """Keep at most MOST_GAPS; the oldest two become one that spans them, which gives nobody more."""
+    while len(gaps) > MOST_GAPS:
+        gaps = [(gaps[0][0], gaps[1][1]), *gaps[2:]]
+    return gaps
 
 
 def limit_of(rate: float, burst: float) -> Limit:
@@ -90,8 +103,9 @@ def account_body(row: Row, crowd: int, series: int) -> bytes:
 
 
 def account_row(body: bytes, series: int, earning: Earning) -> tuple[str, Row]:
-    """Read an account; buckets of another series are forgotten. Raises msgspec.DecodeError."""
+    """Read an account; buckets of another series are forgotten. Raises one of UNREADABLE of sqlite_tenant."""
     kept = _accounts.decode(body)
+    visits(kept.recent)
     current = kept.series == series
     burst = earning.bucket(kept.burst) if current and kept.burst else None
     daily = earning.bucket(kept.daily) if current and kept.daily else None

@@ -1,15 +1,18 @@
 """One tenant's state and its tables: read at the start, and what changed since, part by part."""
 
+import struct
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from reputation.history import Density
 from reputation.stores.crowds import Row
+from reputation.stores.damage import Damage
+from reputation.stores.kept_facts import DAMAGED
 from reputation.stores.memory import TenantState
 from reputation.stores.sqlite_file import Change, HotChanges, StateFile
 from reputation.stores.sqlite_rows import (
@@ -27,6 +30,11 @@ from reputation.stores.transactions import Plan, Told
 from reputation.touched import Touched
 
 Counts = tuple[float, float, float]
+K = TypeVar("K")
+V = TypeVar("V")
+UNREADABLE = (*DAMAGED, IndexError, KeyError, OverflowError, struct.error)
+"""What reading damaged rows may raise."""
+MOST_COUNTED = 1e12
 KNOWN, MET, STRANGERS = range(len(CROWDS))
 
 
@@ -56,11 +64,11 @@ _encode = msgspec.msgpack.encode
 class KeptTenant:
     """A tenant's state, followed from the moment it was read."""
 
-    def __init__(self, number: int, name: str, state: TenantState) -> None:
+    def __init__(self, number: int, name: str, state: TenantState, damage: Damage) -> None:
         self.number = number
         self.name = name
         self.state = state
-        self.damaged = 0
+        self._damage = damage
         budgets, networks, asns = state.budgets, state.networks, state.asns
         self.parts = (
             Part("accounts", state.touched, self._account, state.names),
@@ -71,24 +79,40 @@ class KeptTenant:
         )
 
     def read(self, file: StateFile, earning: Earning) -> None:
-        """Fill the state with what is kept, and follow it. Raises sqlite3.Error and msgspec.DecodeError."""
-        _, body = file.tenant(self.name)
-        whole = _whole.decode(body) if body else Whole()
-        state = self.state
+        """Fill the state with what is kept, and follow it; what cannot be read is left out. Raises sqlite3.Error."""
+        whole, state = self._whole(file), self.state
         state.mode, state.series = whole.mode, whole.series
-        bodies = {key.decode("utf-8", "surrogatepass"): body for key, body in file.rows("accounts", self.number)}
+        bodies = dict(self._rows(file, "accounts", lambda key, body: (_text(key), _sleeper(body))))
         crowds = Counter(body[1] for body in bodies.values())
         state.lay_to_sleep(bodies, crowds[MET], crowds[STRANGERS], partial(self._row, earning))
-        state.owners.update(
-            (key, body.decode("utf-8", "surrogatepass")) for key, body in file.rows("owners", self.number)
-        )
-        for key, body in file.rows("budgets", self.number):
-            state.budgets.place(key_of(key), bucket_of(body, earning))
+        state.owners.update(self._rows(file, "owners", lambda key, body: (key, _text(body))))
+        for key, bucket in self._rows(file, "budgets", lambda key, body: (key_of(key), bucket_of(body, earning))):
+            state.budgets.place(key, bucket)
         for density, all_, table in ((state.networks, whole.networks, "networks"), (state.asns, whole.asns, "asns")):
-            counts = {int.from_bytes(key, "big"): _counts.decode(body) for key, body in file.rows(table, self.number)}
-            density.restore(all_, counts)
+            density.restore(all_, dict(self._rows(file, table, _learnt)))
         for part in self.parts:
             part.touched.follow()
+
+    def _whole(self, file: StateFile) -> Whole:
+        _, body = file.tenant(self.name)
+        try:
+            whole = _whole.decode(body) if body else Whole()
+            _check_counts(whole.networks), _check_counts(whole.asns)
+        except UNREADABLE:
+            self._note("tenants", b"")
+            return Whole()
+        return whole
+
+    def _rows(self, file: StateFile, table: str, read: Callable[[bytes, bytes], tuple[K, V]]) -> Iterator[tuple[K, V]]:
+        """Read every row of a table that can be read."""
+        for key, body in file.rows(table, self.number):
+            try:
+                yield read(key, body)
+            except UNREADABLE:
+                self._note(table, key)
+
+    def _note(self, table: str, key: Any) -> None:
+        self._damage.note(f"{table} {key!r} of tenant {self.name}".encode("utf-8", "replace"))
 
     def waiting(self) -> int:
         """Count what changed and is not written yet."""
@@ -108,9 +132,9 @@ class KeptTenant:
         """Decode an account; one that is damaged is a newcomer, and counted."""
         try:
             return account_row(body, self.state.series, earning)
-        except (msgspec.DecodeError, TypeError, IndexError, AttributeError):
-            self.damaged += 1
-            return CROWDS[min(body[1], STRANGERS)], Row()
+        except UNREADABLE:
+            self._note("accounts", body[:32])
+            return CROWDS[body[1]], Row()
 
     def _account(self, name: str) -> Change:
         state, key = self.state, name.encode("utf-8", "surrogatepass")
@@ -146,6 +170,28 @@ class KeptTenant:
     def _budget(self, key: Hashable) -> Change:
         bucket = self.state.budgets.find(key)
         return key_bytes(key), None if bucket is None else bucket_body(bucket)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _sleeper(body: bytes) -> bytes:
+    """Check what is looked at of an account while it is asleep. Raises ValueError."""
+    if not isinstance(body, bytes) or len(body) < 2 or body[1] > STRANGERS:
+        raise ValueError("this is no account")
+    return body
+
+
+def _learnt(key: bytes, body: bytes) -> tuple[int, Counts]:
+    return int.from_bytes(key, "big"), _check_counts(_counts.decode(body))
+
+
+def _check_counts(counts: Counts) -> Counts:
+    """Raise ValueError for what nobody ever counted; NaN would be everybody's risk."""
+    if not all(0.0 <= count < MOST_COUNTED for count in counts):
+        raise ValueError("these are no counts")
+    return counts
 
 
 def _owner_body(owner: str | None) -> bytes | None:

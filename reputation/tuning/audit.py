@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from reputation.facts import Facts
-from reputation.stores.records import ABSENT, Records
+from reputation.stores.records import ABSENT, Record, Records
 from reputation.stores.transactions import Document
 
 DECIDED, PUSHED = "audit", "pushed"
@@ -102,4 +102,13 @@ class Audit:
             chosen = [record for record in records if record.id > after][:most]
         else:
             chosen = [record for record in reversed(records) if not before or record.id < before][:most]
-        return [_entries.decode(record.body) for record in chosen]
+        found = [self._read(tenant, record) for record in chosen]
+        return [entry for entry in found if entry is not None]
+
+    def _read(self, tenant: str, record: Record) -> Entry | None:
+        """Read a line; one that is damaged is left out, and named."""
+        try:
+            return _entries.decode(record.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._records.unreadable(tenant, "audit", record.id)
+            return None

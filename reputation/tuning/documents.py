@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from reputation.stores.records import ANY, Records
+from reputation.stores.records import ANY, Record, Records
 from reputation.stores.transactions import Document
 
 T = TypeVar("T", bound=Struct)
@@ -30,11 +30,21 @@ class Documents(Generic[T]):
     async def get(self, tenant: str, id_: str) -> tuple[T, int] | None:
         """Find a value and its version."""
         record = await self._records.get(tenant, self.kind, id_)
-        return None if record is None else (self._decoder.decode(record.body), record.version)
+        value = None if record is None else self._read(tenant, record)
+        return None if record is None or value is None else (value, record.version)
 
     async def all(self, tenant: str) -> list[T]:
-        """Every value, by id."""
-        return [self._decoder.decode(record.body) for record in await self._records.all(tenant, self.kind)]
+        """Every value that can be read, by id."""
+        found = [self._read(tenant, record) for record in await self._records.all(tenant, self.kind)]
+        return [value for value in found if value is not None]
+
+    def _read(self, tenant: str, record: Record) -> T | None:
+        """Read a document; one that is damaged is as if it were not there, and is named."""
+        try:
+            return self._decoder.decode(record.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._records.unreadable(tenant, self.kind, record.id)
+            return None
 
     async def delete(self, tenant: str, id_: str) -> bool:
         """Forget a value; False if it was not there."""

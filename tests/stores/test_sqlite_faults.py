@@ -75,7 +75,9 @@ class TestStart:
         filled(path)
         with sqlite3.connect(path) as connection:
             connection.execute("UPDATE tenants SET body = x'c1'")
-        assert "it is damaged" in self.refused(path)
+        run = Run(path)
+        assert run.store.damage.count == 1
+        assert run.state.row("account_8").facts.plan == "free"
 
     def test_one_damaged_account_is_a_newcomer_and_counted(self, path):
         filled(path)

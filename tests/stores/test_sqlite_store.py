@@ -12,7 +12,9 @@ from reputation.hash_key import kept_hash_key
 from reputation.ids import Ulids
 from reputation.outcomes import noted
 from reputation.sidecar import build, empty_state
-from reputation.stores.sqlite import MOST_GAPS, RUN, SqliteStore, in_order, joined
+from reputation.stores.sqlite import SqliteStore
+from reputation.stores.sqlite_file import RUN, in_order
+from reputation.stores.sqlite_rows import MOST_GAPS, joined
 
 START = 1_790_000_000.0
 SECRET = b"a key of sixteen bytes or more"

@@ -1,4 +1,4 @@
-"""What could not be read in shared state: left out, counted, and named in the log as far as there is room."""
+"""What could not be read in kept state: left out, counted, and named in the log as far as there is room."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ LONGEST = 200
 class Damage:
     """Notes damage of every tenant. `count`: values that were left out."""
 
-    def __init__(self, log: Any) -> None:
+    def __init__(self, log: Any = None) -> None:
         self.count = 0
         self._log = log
         self._named: set[bytes] = set()
@@ -18,7 +18,7 @@ class Damage:
     def note(self, what: bytes) -> None:
         """Count a value that could not be read; `what` is its key, which is named once."""
         self.count += 1
-        if what in self._named or len(self._named) >= MOST_NAMED:
+        if self._log is None or what in self._named or len(self._named) >= MOST_NAMED:
             return
         self._named.add(what)
         self._log.error(
