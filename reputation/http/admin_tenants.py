@@ -9,6 +9,7 @@ from reputation.errors import BadRequest, Conflict
 from reputation.http.access import sees
 from reputation.http.admin_answers import Route, json_answer, named, whole
 from reputation.limiter import TenantLimiter
+from reputation.stores.transactions import Transaction
 from reputation.tenants import PRESETS, Tenant, TenantSettings, compile_tenant, in_force
 from reputation.tuning.audit import Change
 from reputation.tuning.live import Tuning
@@ -112,9 +113,9 @@ async def post_revision(admin: "Admin", request: web.Request) -> web.Response:
     now = admin.serving.clock()
     revision = Revision(number, parent.number, request["caller"].name, body.reason, now, body.settings)
     check_floor(_compiled(admin, tenant, revision))
-    await tuning.add(name, revision)
     subject = f"revision {number}"
-    request["change"] = Change(name, "revision.create", subject, parent.settings, revision.settings, body.reason)
+    change = Change(name, "revision.create", subject, parent.settings, revision.settings, body.reason)
+    await admin.commit(request, tenant, Transaction(documents=(tuning.adding(revision),)), change)
     return json_answer(revision, 201, _etag(version, revision))
 
 
@@ -150,9 +151,11 @@ async def post_rollout(admin: "Admin", request: web.Request) -> web.Response:
     stepped_ = stepped(rollout, body, request["caller"].name, admin.serving.clock())
     for number in {stepped_.live, stepped_.candidate} - {None, rollout.live}:
         check_floor(_compiled(admin, tenant, await tuning.revision(name, number or 0)))
-    version = await tuning.step(name, stepped_, version)
     subject = f"revision {stepped_.candidate or stepped_.live}"
-    request["change"] = Change(name, f"rollout.{body.step}", subject, rollout, stepped_, body.reason)
+    change = Change(name, f"rollout.{body.step}", subject, rollout, stepped_, body.reason)
+    asked = Transaction(documents=(tuning.stepping(stepped_, version),))
+    version = (await admin.commit(request, tenant, asked, change)).versions[0]
+    await tuning.refresh(name, tuning.rollouts.kind)
     return json_answer({"tenant": name, "rollout": stepped_}, etag=_etag(version, history[-1]))
 
 

@@ -230,9 +230,13 @@ class Tuning:
         await self.configured(tenant)
         return await self.revisions.all(tenant)
 
-    async def add(self, tenant: str, revision: Revision) -> None:
-        """Keep a new revision. Raises Conflict if somebody else's came first."""
-        await self.revisions.put(tenant, document_id(revision.number), revision, expect=ABSENT)
+    def adding(self, revision: Revision) -> Document:
+        """A new revision, to be kept; a conflict if somebody else's came first."""
+        return self.revisions.document(document_id(revision.number), revision, expect=ABSENT)
+
+    def stepping(self, rollout: Rollout, version: int) -> Document:
+        """A rollout, to be kept and then put in force by `refresh`; a conflict if another came first."""
+        return self.rollouts.document(ROLLOUT, rollout, expect=version)
 
     async def check_step(self, tenant: str, rollout: Rollout, revision: int | None) -> None:
         """Refuse what the configuration said before as a step's revision. Raises Invalid, and NotFound."""

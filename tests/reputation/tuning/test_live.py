@@ -48,6 +48,11 @@ class Replica:
             self.engine, records, lambda: settings, lambda: NOW, lambda *what, **_: self.said.append(what[0])
         )
 
+    async def add(self, revision):
+        document = self.tuning.adding(revision)
+        body = document.written(None, None)
+        await self.tuning.records.put("default", document.kind, document.id, body, expect=document.expect)
+
     def prior(self, tenant="default"):
         return ask(self.engine.tenant(tenant), "a").reasons[0].points
 
@@ -71,7 +76,7 @@ class TestReplicas:
             records = MemoryRecords()
             one, other = Replica(addresses, records), Replica(addresses, records)
             await asyncio.gather(one.tuning.start(), other.tuning.start())
-            await one.tuning.add("default", draft(2, prior=-4.0))
+            await one.add(draft(2, prior=-4.0))
             await one.tuning.step("default", Rollout(live=2), 0)
             assert one.prior() == -4.0
             await other.until(lambda: other.prior() == -4.0)
@@ -87,7 +92,7 @@ class TestReplicas:
             records = MemoryRecords()
             one, other = Replica(addresses, records), Replica(addresses, records)
             await asyncio.gather(one.tuning.start(), other.tuning.start())
-            await one.tuning.add("default", draft(2, **HARSH))
+            await one.add(draft(2, **HARSH))
             await one.tuning.step("default", Rollout(candidate=2, stage="canary", percent=99.99), 0)
             await other.until(lambda: "default" in other.tuning.trials)
             push(one.engine.tenant("default"), "payer", **PAYER)
@@ -106,12 +111,12 @@ class TestReplicas:
         async def story():
             replica = Replica(addresses, MemoryRecords())
             await replica.tuning.start()
-            await replica.tuning.add("default", draft(2))
+            await replica.add(draft(2))
             await replica.tuning.step("default", Rollout(live=2), 0)
             with pytest.raises(Conflict):
                 await replica.tuning.step("default", Rollout(live=1, past=(2,)), 0)
             with pytest.raises(Conflict):
-                await replica.tuning.add("default", draft(2, prior=-1.0))
+                await replica.add(draft(2, prior=-1.0))
             assert (await replica.tuning.revision("default", 2)).settings == {}
             await replica.tuning.close()
 
@@ -126,7 +131,7 @@ class TestTrials:
             replica = Replica(addresses, MemoryRecords())
             await replica.tuning.start()
             running = replica.engine.tenant("default")
-            await replica.tuning.add("default", draft(2, **HARSH))
+            await replica.add(draft(2, **HARSH))
             await replica.tuning.step("default", Rollout(candidate=2), 0)
             first = replica.tuning.trials["default"]
             assert first.live is running.tenant
@@ -142,7 +147,7 @@ class TestTrials:
         async def story():
             replica = Replica(addresses, MemoryRecords())
             await replica.tuning.start()
-            await replica.tuning.add("default", draft(2, **HARSH))
+            await replica.add(draft(2, **HARSH))
             await replica.tuning.step("default", Rollout(candidate=2), 0)
             ask(replica.engine.tenant("default"), "a")
             trial = replica.tuning.trials["default"]
@@ -159,7 +164,7 @@ class TestTrials:
             await replica.tuning.start()
             running = replica.engine.tenant("default")
             before = running.watches
-            await replica.tuning.add("default", draft(2, **HARSH))
+            await replica.add(draft(2, **HARSH))
             version = 0
             for stage in ("shadow", "canary"):
                 version = await replica.tuning.step("default", Rollout(candidate=2, stage=stage, percent=99.0), version)
@@ -183,7 +188,7 @@ class TestTrials:
             records = Away()
             replica = Replica(addresses, records)
             await replica.tuning.start()
-            await replica.tuning.add("default", draft(2, weights={"no such family": 1.0}))
+            await replica.add(draft(2, weights={"no such family": 1.0}))
             with pytest.raises(Invalid):
                 await replica.tuning.step("default", Rollout(live=2), 0)
             replica.said.clear()
@@ -203,7 +208,7 @@ class TestRestarts:
         async def story():
             records = MemoryRecords()
             first = Replica(addresses, records)
-            await first.tuning.add("default", draft(2, prior=-4.0))
+            await first.add(draft(2, prior=-4.0))
             await first.tuning.step("default", Rollout(live=2), 0)
             second = Replica(addresses, records)
             await second.tuning.start()
@@ -227,7 +232,7 @@ class TestRestarts:
         async def story():
             records = Away()
             first = Replica(addresses, records)
-            await first.tuning.add("default", draft(2, prior=-4.0))
+            await first.add(draft(2, prior=-4.0))
             await first.tuning.step("default", Rollout(live=2), 0)
             records.away = True
             second = Replica(addresses, records)
@@ -280,7 +285,7 @@ class Story:
             await getattr(self, kind)()
         elif kind == "draft":
             number = (await self.tuning.history("default"))[-1].number + 1
-            await self.tuning.add("default", draft(number, **DRAFT))
+            await self.replica.add(draft(number, **DRAFT))
         else:
             rollout, version = await self.tuning.rollout("default")
             step = RolloutBody(kind, "r", int(word) if word else None)
