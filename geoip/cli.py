@@ -7,14 +7,15 @@ from typing import Any, Final, get_args
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from geoip.book import EMBEDDED, AddressBook
 from geoip.facts import AddressFacts, Kind, host_text, network_text
 from geoip.lists import CONFIDENCE, ListError, compile_lists
 from geoip.losses import LossError
+from geoip.plain import plain
 from geoip.readers import Database, DatabaseError
+from geoip.terminal import add_row, console
 
 _KINDS: Final[dict[str, Kind]] = {kind: kind for kind in get_args(Kind)}
 _NAMED: Final = 5
@@ -42,14 +43,17 @@ def geoip() -> None:
 @_embedded
 @_as_json
 def lookup(addresses: tuple[str, ...], paths: tuple[Path, ...], *, embedded: bool, as_json: bool) -> None:
-    """Print what is known about addresses."""
+    """Print what is known about addresses; exit code 1 if one of them is no address."""
     book = _open(paths, embedded=embedded)
     known = [_printable(book.lookup(address)) for address in addresses]
     if as_json:
         _print_json(known[0] if len(known) == 1 else known)
-        return
-    for facts in known:
-        _print_facts(facts)
+    else:
+        for facts in known:
+            _print_facts(facts)
+    malformed = [facts["ip"] for facts in known if facts["scope"] == "malformed"]
+    if malformed:
+        raise click.ClickException(f"no IPv4 or IPv6 address: {', '.join(map(plain, malformed))}")
 
 
 @geoip.command()
@@ -77,7 +81,7 @@ def build(lists: tuple[str, ...], out: Path, confidence: int, *, force: bool, as
     else:
         click.echo(f"{out}: {compiled.ranges:,} ranges from {compiled.entries:,} entries")
         if compiled.left_out:
-            some = ", ".join(compiled.left_out[:_NAMED])
+            some = ", ".join(map(plain, compiled.left_out[:_NAMED]))
             click.echo(f"{len(compiled.left_out):,} match no address as addresses are counted: {some}", err=True)
 
 
@@ -89,7 +93,7 @@ def status(paths: tuple[Path, ...], *, embedded: bool, as_json: bool) -> None:
     """Print which databases are used, how old they are and what they supply."""
     book = _open(paths, embedded=embedded)
     for warning in book.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {plain(warning)}", err=True)
     rows = [_row(database, book) for database in book.databases]
     if as_json:
         _print_json(rows)
@@ -137,8 +141,8 @@ def _print_facts(facts: dict[str, Any]) -> None:
     table = Table(show_header=False, box=None)
     for name, value in facts.items():
         if value is not None:
-            table.add_row(name.replace("_", " "), str(value))
-    Console().print(table)
+            add_row(table, name.replace("_", " "), value)
+    console().print(table)
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
@@ -146,8 +150,8 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         built = time.strftime("%Y-%m-%d", time.gmtime(min(row["built"], 253402300799)))
         state = f"{built} (stale)" if row["stale"] else built
-        table.add_row(row["path"], row["layout"], state, ", ".join(row["supplies"]))
-    Console().print(table)
+        add_row(table, row["path"], row["layout"], state, ", ".join(row["supplies"]))
+    console().print(table)
 
 
 def _print_json(value: object) -> None:

@@ -46,6 +46,17 @@ class Commands(click.Group):
         _name_in_environment(command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what an error quotes of others' words does not steer the terminal."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            if type(error) is not click.ClickException:
+                raise
+            from geoip.plain import plain  # noqa: PLC0415 - it comes with all of geoip
+
+            raise click.ClickException("\n".join(map(plain, error.message.split("\n")))) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, _, words) in COMMANDS.items()])

@@ -4,9 +4,9 @@ import json
 from typing import Any, get_args
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 
+from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import Span, json_option, moment, on_sidecar, say
 from reputation.tuning.exceptions import AllowKind
@@ -30,13 +30,11 @@ def add(tenant: str, admin: str, token: str | None, *, as_json: bool, **given: A
     body = {name: given[name] for name in ("kind", "value", "reason", "within_limits")}
     body["expires_in"] = given["expires"]
     found = call(admin, token, "POST", f"/v1/allow?tenant={part(tenant)}", body)
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-    else:
-        click.echo(
-            f"{found['kind']} {found['value']} is let through until {moment(found['expires'])}. "
-            f"To end it before: headcount allow remove {found['id']} --reason ..."
-        )
+    words = (
+        f"{found['kind']} {found['value']} is let through until {moment(found['expires'])}. "
+        f"To end it before: headcount allow remove {found['id']} --reason ..."
+    )
+    say(found, words, as_json=as_json)
 
 
 @allow.command("list")
@@ -51,8 +49,8 @@ def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     table = Table(Column("id", no_wrap=True), "kind", Column("value", no_wrap=True), "until (UTC)", "by", "reason")
     for one in found["allow"]:
         words = one["reason"] + (" (within limits)" if one["within_limits"] else "")
-        table.add_row(one["id"], one["kind"], one["value"], moment(one["expires"]), one["by"], words)
-    Console().print(table if found["allow"] else "no exceptions")
+        add_row(table, one["id"], one["kind"], one["value"], moment(one["expires"]), one["by"], words)
+    console().print(table if found["allow"] else "no exceptions")
 
 
 @allow.command()

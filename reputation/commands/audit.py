@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import ends_well, json_option, moment, on_sidecar
 
@@ -42,8 +42,8 @@ def list_(limit: int, tenant: str, admin: str, token: str | None, *, as_json: bo
     table = Table("when (UTC)", "who", "what", "of", "why")
     for entry in found["entries"]:
         row = (moment(entry["at"]), entry["who"], entry["what"], entry.get("subject", ""), entry.get("why", ""))
-        table.add_row(*row)
-    Console().print(table if found["entries"] else "nothing yet")
+        add_row(table, *row)
+    console().print(table if found["entries"] else "nothing yet")
 
 
 def _all(tenant: str, admin: str, token: str | None) -> Iterator[dict[str, Any]]:

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from geoip.plain import plain
+from geoip.terminal import add_row, console
 from reputation.commands.options import config_option, ends_well, json_option
 from reputation.events import Request, wire_type
 from reputation.ids import Ulids
@@ -52,24 +54,23 @@ def _read(path: Path) -> bytes:
 
 def show(verdict: dict[str, Any]) -> None:
     """Print a verdict for people."""
-    console = Console()
+    out = console()
     wait = f", again in {verdict['retry_after']:.1f} s" if verdict["retry_after"] else ""
-    console.print(f"[bold]{verdict['decision']}[/bold]{wait}: risk {verdict['risk']:.1f}, tier {verdict['tier']}")
+    risk = f"{wait}: risk {verdict['risk']:.1f}, tier {verdict['tier']}"
+    out.print(Text.assemble((verdict["decision"], "bold"), risk))
     limit = verdict["limit"]
     if limit["rate"] is not None:
-        console.print(
+        out.print(
             f"binding limit: {limit['scope']}, {limit['rate']:g} {limit['unit']}/s, burst {limit['burst']:g}, "
             f"{limit['remaining']:.1f} left"
         )
     if verdict.get("allow"):
         allow = verdict["allow"]
-        console.print(
-            f"let through by an exception for {allow['kind']} {allow['value']}: {allow['reason']}", markup=False
-        )
+        out.print(plain(f"let through by an exception for {allow['kind']} {allow['value']}: {allow['reason']}"))
     if verdict["cluster"]:
         cluster = verdict["cluster"]
-        console.print(f"cluster {cluster['id']}: {cluster['size']} accounts, confidence {cluster['confidence']:.2f}")
+        out.print(f"cluster {cluster['id']}: {cluster['size']} accounts, confidence {cluster['confidence']:.2f}")
     table = Table("signal", "points", "why", title="log-odds, prior first")
     for reason in verdict["reasons"]:
-        table.add_row(reason["signal"], f"{reason['points']:+.3f}", reason.get("detail") or "")
-    console.print(table)
+        add_row(table, reason["signal"], f"{reason['points']:+.3f}", reason.get("detail") or "")
+    out.print(table)

@@ -5,9 +5,11 @@ import re
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from geoip.plain import plain
+from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import json_option, moment, on_sidecar, say
 
@@ -75,16 +77,17 @@ def _show_all(found: list[dict[str, Any]]) -> None:
     table = Table("cluster", "accounts", "confidence", "standing", "since (UTC)", "families")
     for c in found:
         families = ", ".join(c["families"])
-        table.add_row(c["id"], str(c["size"]), f"{c['confidence']:.3f}", c["standing"], moment(c["since"]), families)
-    Console().print(table if found else "no clusters")
+        add_row(table, c["id"], str(c["size"]), f"{c['confidence']:.3f}", c["standing"], moment(c["since"]), families)
+    console().print(table if found else "no clusters")
 
 
 def _show_one(found: dict[str, Any]) -> None:
-    console = Console()
-    console.print(
-        f"[bold]{found['id']}[/bold]: {found['size']} accounts that want {found['demand']:.0f} a day, "
+    out = console()
+    words = (
+        f": {found['size']} accounts that want {found['demand']:.0f} a day, "
         f"{found['standing']}, confidence {found['confidence']:.3f}, since {moment(found['since'])} UTC; "
         f"each may draw {found['level']:.2f} a day from its purse"
     )
+    out.print(Text.assemble((plain(found["id"]), "bold"), words))
     for evidence in found["evidence"]:
-        console.print(f"  {evidence['words']} ({evidence['family']}, {evidence['nats']:.0f} nats)", markup=False)
+        out.print(plain(f"  {evidence['words']} ({evidence['family']}, {evidence['nats']:.0f} nats)"))

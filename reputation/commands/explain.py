@@ -4,6 +4,7 @@ import json
 
 import click
 
+from geoip.plain import plain
 from reputation.commands.admin_api import call, part
 from reputation.commands.check import show
 from reputation.commands.options import admin_option, json_option, token_option
@@ -23,4 +24,4 @@ def explain(verdict: str, tenant: str, admin: str, token: str | None, *, as_json
         return
     show(found["verdict"])
     for milder in found["milder_without"]:
-        click.echo(f"without {milder['signal']} the log-odds were {milder['log_odds']:+.2f}: a milder tier")
+        click.echo(f"without {plain(milder['signal'])} the log-odds were {milder['log_odds']:+.2f}: a milder tier")

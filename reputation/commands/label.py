@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-from rich.console import Console
 from rich.progress import track
 
+from geoip.terminal import console
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import json_option, on_sidecar, say
 from reputation.events import OutcomeKind
@@ -31,7 +31,7 @@ def label(account: str | None, outcome: str | None, file: Path | None, reason: s
         if account is not None:
             raise click.UsageError("name either an account or --csv")
         rows = _rows(file)
-        for row in track(rows, "labelling", transient=True, console=Console(stderr=True)):
+        for row in track(rows, "labelling", transient=True, console=console(err=True)):
             _keep(admin, token, tenant, row)
         say({"tenant": tenant, "labels": len(rows)}, f"{len(rows):,} labels kept", as_json=as_json)
         return
@@ -54,10 +54,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            rows, named = list(reader), reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise click.ClickException(f"{path}: {error}") from None
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    missing = [name for name in COLUMNS if name not in named]
     if missing:
         raise click.ClickException(f"{path}: its first line names no column {', '.join(missing)}")
     for number, row in enumerate(rows, 2):

@@ -4,13 +4,13 @@ import datetime
 import functools
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from geoip.plain import plain
 from reputation.errors import ConfigError, Problem
 
 P = ParamSpec("P")
@@ -61,7 +61,7 @@ class Span(click.ParamType[float, Any]):
 
 def say(found: Any, words: str, *, as_json: bool) -> None:
     """Print what a command did: JSON for programs, else words for people."""
-    click.echo(json.dumps(found, indent=2) if as_json else words)
+    click.echo(json.dumps(found, indent=2) if as_json else plain(words))
 
 
 def moment(at: float) -> str:
@@ -79,7 +79,5 @@ def ends_well(command: Callable[P, R]) -> Callable[P, R]:
         except (ConfigError, Problem) as error:
             where = f" ({error.pointer})" if isinstance(error, Problem) and error.pointer else ""
             raise click.ClickException(f"{error}{where}") from None
-        except BrokenPipeError:
-            sys.exit(FAILED)
 
     return run

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, cast
 
 import click
 import zstandard
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from geoip.terminal import console
 from reputation.commands.options import config_option, ends_well, json_option
 from reputation.hash_key import hash_key
 from reputation.limiter import Limiter
@@ -72,17 +72,24 @@ def replay(
 
     run = Replay(limiter, tick, reasons=reasons, skip_bad=skip_bad)
     collect_seldom()
-    started = time.monotonic()
+    started, at = time.monotonic(), events
     try:
         with _reader(events) as (source, size), _writer(out) as sink, _progress(source, size) as lines:
             for line in run.run(lines):
+                at = out
                 sink.write(line)
+                at = events
+            at = out
     except BadLine as error:
         raise click.ClickException(f"{events}, {error}; --skip-bad goes on") from None
     except LinkerDiedError as error:
         raise click.ClickException(f"{error}; nothing after that is in the output") from None
-    except (OSError, EOFError, zstandard.ZstdError) as error:
-        raise click.ClickException(f"{events}: {error}") from None
+    except BrokenPipeError:  # whoever reads the verdicts has read enough
+        raise
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or at}: {error.strerror or error}") from None
+    except (EOFError, zstandard.ZstdError) as error:
+        raise click.ClickException(f"{at}: {error}") from None
     finally:
         linking.close()
     _tell(run.summary, limiter, time.monotonic() - started, as_json=as_json, aside=not as_json or str(out) == "-")
@@ -161,13 +168,13 @@ def _writer(path: Path) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def _progress(raw: BinaryIO, size: int) -> Iterator[Iterator[bytes]]:
     """Yield the lines, with a bar by bytes read where somebody looks at a terminal."""
-    console = Console(stderr=True)
+    terminal = console(err=True)
     lines = iter(_decompressed(raw))
-    if not console.is_terminal or not size:
+    if not terminal.is_terminal or not size:
         yield lines
         return
     columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=terminal, transient=True) as progress:
         task = progress.add_task("", total=size)
 
         def watched() -> Iterator[bytes]:

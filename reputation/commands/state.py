@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from geoip.plain import plain
 from reputation.commands.options import FAILED, ends_well, json_option
 from reputation.errors import ConfigError
 from reputation.stores.places import MEMORY, default_place
@@ -40,7 +41,7 @@ def backup(to: Path, state: str | None, *, as_json: bool) -> None:
     """Copy the state file TO another one, as it is at one moment; the sidecar may run."""
     path = state_file(state)
     size = copy(path, to)
-    _say({"from": str(path), "to": str(to), "bytes": size}, f"{to}: {size:,} bytes", as_json=as_json)
+    _say({"from": str(path), "to": str(to), "bytes": size}, f"{plain(to)}: {size:,} bytes", as_json=as_json)
 
 
 @state.command()
@@ -75,13 +76,13 @@ def _told(found: Findings) -> str:
         last = datetime.datetime.fromtimestamp(found.written_at, datetime.UTC).isoformat(" ", "seconds")
     ended = "clean stop" if found.clean_stop else "in use, or its last stop was not clean"
     tenants = [
-        f"  tenant {name}: " + ", ".join(f"{count:,} {table}" for table, count in tables.items())
+        f"  tenant {plain(name)}: " + ", ".join(f"{count:,} {table}" for table, count in tables.items())
         for name, tables in found.tenants.items()
     ]
     lines = [
-        f"{found.path}: schema {found.schema}, {found.bytes:,} bytes, last write {last}, {ended}",
+        f"{plain(found.path)}: schema {found.schema}, {found.bytes:,} bytes, last write {last}, {ended}",
         *tenants,
         f"  {found.records:,} documents",
-        *(f"  damaged: {fault}" for fault in found.faults),
+        *(f"  damaged: {plain(fault)}" for fault in found.faults),
     ]
     return "\n".join(lines)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 import yaml
-from rich.console import Console
 from rich.table import Column, Table
 
+from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, exchange, path_of
 from reputation.commands.options import ends_well, json_option, moment, on_sidecar, say
 from reputation.commands.weights_cases import test
@@ -43,9 +43,9 @@ def _show_list(revisions: list[dict[str, Any]], now: dict[str, Any], judged: lis
     table = Table(Column("revision", no_wrap=True), "state", "from", "when (UTC)", "by", "reason")
     for one in revisions:
         when = moment(one["at"]) if one["at"] else ""
-        table.add_row(str(one["number"]), _state(one["number"], now), str(one["parent"] or ""), when, one["author"],
+        add_row(table, str(one["number"]), _state(one["number"], now), str(one["parent"] or ""), when, one["author"],
                       one["reason"])  # fmt: skip
-    Console().print(table)
+    console().print(table)
     for one in judged:
         right = one["labelled"]
         click.echo(
@@ -124,8 +124,8 @@ def diff(before: int, after: int | None, tenant: str, admin: str, token: str | N
         return
     table = Table("setting", f"revision {found['before']}", f"revision {found['after']}")
     for change in found["changes"]:
-        table.add_row(change["path"], json.dumps(change["before"]), json.dumps(change["after"]))
-    Console().print(table if found["changes"] else "no difference")
+        add_row(table, change["path"], json.dumps(change["before"]), json.dumps(change["after"]))
+    console().print(table if found["changes"] else "no difference")
 
 
 @weights.command()

@@ -10,9 +10,9 @@ from typing import Any
 import click
 import msgspec
 import yaml
-from rich.console import Console
 from rich.table import Table
 
+from geoip.terminal import add_row, console
 from reputation.commands.options import ends_well, json_option
 from reputation.commands.weights_draft import read_overrides
 from reputation.config import DEFAULT
@@ -103,5 +103,5 @@ def _wrong(verdict: Verdict, expect: dict[str, Any]) -> list[str]:
 def _show(found: list[dict[str, Any]]) -> None:
     table = Table("case", "tier", "risk", "expected otherwise")
     for one in found:
-        table.add_row(one["name"], one["tier"], f"{one['risk']:.1f}", ", ".join(one["wrong"]) or "no")
-    Console().print(table)
+        add_row(table, one["name"], one["tier"], f"{one['risk']:.1f}", ", ".join(one["wrong"]) or "no")
+    console().print(table)

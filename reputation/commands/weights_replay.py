@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from geoip.plain import plain
+from geoip.terminal import console
 from reputation.commands.admin_api import call, download, part, path_of
 from reputation.commands.options import Span, ends_well, json_option, moment, on_sidecar
 from reputation.commands.weights_draft import read_overrides
@@ -116,12 +118,12 @@ def replayed(
 @contextlib.contextmanager
 def progress_of(total: int) -> Iterator[Callable[[int], None]]:
     """Yield what tells of decisions done, with a bar where somebody looks at a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal or not total:
+    terminal = console(err=True)
+    if not terminal.is_terminal or not total:
         yield lambda _: None
         return
     columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=terminal, transient=True) as progress:
         task = progress.add_task("", total=total)
         yield lambda done: progress.advance(task, done)
 
@@ -139,65 +141,64 @@ def _names(admin: str, token: str | None, tenant: str, report: dict[str, Any]) -
 
 def show(report: dict[str, Any]) -> None:
     """Print a report for people."""
-    console, names = Console(), report["names"]
+    terminal, names = console(), report["names"]
     draft = f"revision {report['after']}" if report["after"] else "the draft"
     if not report["decisions"]:
-        console.print("no decisions are recorded for this time; let traffic come, or reach further back with --since")
+        terminal.print("no decisions are recorded for this time; let traffic come, or reach further back with --since")
         return
-    console.print(
-        f"[bold]{draft}[/bold] against revision {report['before']} over {report['decisions']:,} decisions of "
+    terminal.print(
+        f"{draft} against revision {report['before']} over {report['decisions']:,} decisions of "
         f"{report['accounts']:,} accounts, {moment(report['first'])} to {moment(report['last'])} UTC"
     )
     if report["differences"]:
-        console.print(
-            f"[red]{report['differences']:,} of {report['checked']:,} decisions come out otherwise than then[/red]"
-        )
-    _show_matrix(console, report)
-    _show_payers(console, report["payers_tightened"], names, report["payers"])
-    _show_caught(console, report, names)
-    _show_movers(console, report["movers"], names)
+        words = f"{report['differences']:,} of {report['checked']:,} decisions come out otherwise than then"
+        terminal.print(words, style="red")
+    _show_matrix(terminal, report)
+    _show_payers(terminal, report["payers_tightened"], names, report["payers"])
+    _show_caught(terminal, report, names)
+    _show_movers(terminal, report["movers"], names)
     saved = report["savings"]
-    console.print(
+    terminal.print(
         f"stopped more: {saved['requests_stopped']:,.0f} requests, {saved['saved_usd']:,.2f} USD of cost saved, "
         f"{saved['throttled_usd']:,.2f} USD of payers' use throttled; let through more: "
         f"{saved['requests_released']:,.0f} requests"
     )
 
 
-def _show_matrix(console: Console, report: dict[str, Any]) -> None:
+def _show_matrix(terminal: Console, report: dict[str, Any]) -> None:
     table = Table("accounts, was ↓ would be →", *(Column(t, justify="right") for t in report["tiers"]))
     for tier, row in zip(report["tiers"], report["accounts_moved"], strict=True):
         table.add_row(tier, *(f"{n:,}" if n else "·" for n in row))
-    console.print(table)
+    terminal.print(table)
 
 
-def _show_payers(console: Console, tightened: list[dict[str, Any]], names: dict[str, str], payers: int) -> None:
+def _show_payers(terminal: Console, tightened: list[dict[str, Any]], names: dict[str, str], payers: int) -> None:
     if not tightened:
-        console.print(f"[green]no paying account is tightened, of {payers:,}[/green]")
+        terminal.print(f"no paying account is tightened, of {payers:,}", style="green")
         return
-    console.print(f"[red]{len(tightened):,} of {payers:,} paying accounts are tightened:[/red]")
+    terminal.print(f"{len(tightened):,} of {payers:,} paying accounts are tightened:", style="red")
     for one in tightened[:MOST_SHOWN]:
         name = names.get(one["account"], f"#{one['account']}")
         words = f"  {name}: {one['before']} to {one['after']}, {one['decisions']:,} decisions"
-        console.print(words, markup=False, highlight=False)
+        terminal.print(plain(words))
     if len(tightened) > MOST_SHOWN:
-        console.print(f"  and {len(tightened) - MOST_SHOWN:,} more; --json or --save has them all")
+        terminal.print(f"  and {len(tightened) - MOST_SHOWN:,} more; --json or --save has them all")
 
 
-def _show_caught(console: Console, report: dict[str, Any], names: dict[str, str]) -> None:
+def _show_caught(terminal: Console, report: dict[str, Any], names: dict[str, str]) -> None:
     before, after = report["caught_before"], report["caught_after"]
     if not before["abusers"] and not before["good"]:
-        console.print("no account of these is labelled; headcount label ACCOUNT abuse or good")
+        terminal.print("no account of these is labelled; headcount label ACCOUNT abuse or good")
         return
     new = ", ".join(names.get(name, f"#{name}") for name in report["newly_caught"][:10]) or "nobody new"
-    console.print(
+    words = (
         f"labelled abusers caught: {before['abusers_caught']} to {after['abusers_caught']} of {after['abusers']} "
-        f"({new}); labelled good ones caught: {before['good_caught']} to {after['good_caught']} of {after['good']}",
-        markup=False,
+        f"({new}); labelled good ones caught: {before['good_caught']} to {after['good_caught']} of {after['good']}"
     )
+    terminal.print(plain(words))
 
 
-def _show_movers(console: Console, movers: list[dict[str, Any]], names: dict[str, str]) -> None:
+def _show_movers(terminal: Console, movers: list[dict[str, Any]], names: dict[str, str]) -> None:
     for mover in movers:
         signals = ", ".join(
             f"{s['signal']} {s['before']:+.2f} to {s['after']:+.2f}"
@@ -205,9 +206,7 @@ def _show_movers(console: Console, movers: list[dict[str, Any]], names: dict[str
             if s["before"] != s["after"]
         )
         name = names.get(mover["account"], f"#{mover['account']}")
-        console.print(
-            f"  {name}: {mover['before']:+.2f} to {mover['after']:+.2f} ({signals})", markup=False, highlight=False
-        )
+        terminal.print(plain(f"  {name}: {mover['before']:+.2f} to {mover['after']:+.2f} ({signals})"))
 
 
 def _end(report: dict[str, Any], most_payers: int | None, most_good: int | None) -> None:

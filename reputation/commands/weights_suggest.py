@@ -7,9 +7,10 @@ from typing import Any
 import click
 import msgspec
 import yaml
-from rich.console import Console
 from rich.table import Table
 
+from geoip.plain import plain
+from geoip.terminal import console
 from reputation.commands.admin_api import call, path_of
 from reputation.commands.options import Span, ends_well, json_option, on_sidecar
 from reputation.commands.weights_replay import labels_of, progress_of, recorded, revision_of
@@ -57,18 +58,16 @@ def _need_library() -> None:
 
 
 def _show(found: dict[str, Any], out: Path | None) -> None:
-    console, before, after = Console(), found["before"], found["after"]
-    console.print(
+    terminal, before, after = console(), found["before"], found["after"]
+    terminal.print(
         f"fitted to {found['abusers']:,} abusers and {found['good']:,} good accounts; "
         "by cross-validation, of what accounts asked that the fit had not seen:"
     )
     table = Table("", "now", "suggested")
     table.add_row("abusers' that is caught", f"{before['recall']:.1%}", f"{after['recall']:.1%}")
     table.add_row("good accounts' that is caught", f"{before['false_alarms']:.2%}", f"{after['false_alarms']:.2%}")
-    console.print(table)
-    console.print(yaml.safe_dump(found["settings"], sort_keys=False), markup=False, highlight=False)
+    terminal.print(table)
+    terminal.print(yaml.safe_dump(found["settings"], sort_keys=False))
     place = out or "DRAFT.yaml"
-    console.print(
-        f"Nothing is applied. Next: {'' if out else f'--out {place}, then '}headcount weights replay {place}",
-        markup=False,
-    )
+    words = f"Nothing is applied. Next: {'' if out else f'--out {place}, then '}headcount weights replay {place}"
+    terminal.print(plain(words))

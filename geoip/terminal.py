@@ -1,0 +1,18 @@
+"""A terminal for people: what others wrote is shown as it is written, and is no style, link or emoji."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from geoip.plain import plain
+
+
+def console(*, err: bool = False) -> Console:
+    """Return a console that takes no text for a style, a link or an emoji."""
+    return Console(stderr=err, markup=False, emoji=False, highlight=False)
+
+
+def add_row(table: Table, *cells: Any) -> None:
+    """Add a row of texts as they are."""
+    table.add_row(*[plain(cell) for cell in cells])
