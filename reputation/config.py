@@ -24,7 +24,7 @@ class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[Text, Meta(description="Who holds it; refusals name it.")]
     role: Annotated[
         Literal["reader", "operator", "admin"],
-        Meta(description="What it may do: read; facts, outcomes and clusters too; everything."),
+        Meta(description="It may: `reader`: read; `operator`: facts, outcomes and clusters too; `admin`: everything."),
     ] = "reader"
     tenants: Annotated[tuple[Text, ...], Meta(description="Tenants it may see; none named: all.")] = ()
 
@@ -41,7 +41,9 @@ class GeoipSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is logged, on standard error."""
 
-    format: Annotated[Literal["json", "console"], Meta(description="One JSON object a line, or for people.")] = "json"
+    format: Annotated[
+        Literal["json", "console"], Meta(description="`json`: one object a line; `console`: for people.")
+    ] = "json"
     decisions: Annotated[Fraction, Meta(description="Share of allowed verdicts that are logged.")] = 0.0
     stops: Annotated[Fraction, Meta(description="Share of all other verdicts that are logged.")] = 1.0
     per_second: Annotated[

@@ -97,7 +97,20 @@ def _row(field: inspect.Field, place: str) -> tuple[str, str, str, str]:
     description = _description(field.type)
     if not description:
         raise Undescribed(f"{place}.{field.name}".lstrip("."))
-    return f"`{field.name}`", _words(field.type), _default(field), description
+    kind = _bare(field.type)
+    words = _explained(kind, description, place) if isinstance(kind, inspect.LiteralType) else _words(kind)
+    return f"`{field.name}`", words, _default(field), description
+
+
+def _explained(info: inspect.LiteralType, description: str, place: str) -> str:
+    """The words of a setting in the order in which its description explains them, each beside its own sentence."""
+    if set(info.values) == set(TIERS):
+        return _literal(info)
+    words = [str(word) for word in info.values]
+    for word in words:
+        if f"`{word}`: " not in description:
+            raise Undescribed(f"{place}: what `{word}` means")
+    return ", ".join(f"`{word}`" for word in sorted(words, key=lambda word: description.index(f"`{word}`: ")))
 
 
 def _description(info: inspect.Type) -> str:

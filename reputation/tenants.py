@@ -11,12 +11,13 @@ from reputation.bucket import Limit
 from reputation.config_faults import nearest
 from reputation.errors import SettingError
 from reputation.events import Mode, Reason, Text, Tier
-from reputation.facts import Standards
 from reputation.gateway import GatewaySettings
 from reputation.hydra.sightings import Part
+from reputation.known import Standards
 from reputation.lease_settings import LeaseSettings
 from reputation.policy import TIERS, Allowance, Policy, TierRule, compile_policy
 from reputation.score import Family
+from reputation.tenant_parts import OutcomeSettings, PriceSettings
 
 Preset = Literal["lenient", "balanced", "strict"]
 Weight = Annotated[float, Meta(ge=0, le=5)]
@@ -78,27 +79,22 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 0.0
 
 
-class OutcomeSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long outcomes weigh. Declines count for 30 days, whatever this says."""
-
-    half_life: Annotated[
-        float, Meta(ge=1, le=3650, description="Days after which an outcome weighs half of what it did.")
-    ] = 90.0
-
-
-class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a replay reckons in money, in US dollars for each unit of cost."""
-
-    cost_usd: Annotated[float, Meta(ge=0, description="What serving one unit costs you.")] = 0.0
-    price_usd: Annotated[float, Meta(ge=0, description="What a paying account pays for one unit.")] = 0.0
-
-
 class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One tenant's part of the configuration: a preset and sparse overrides."""
 
-    preset: Annotated[Preset, Meta(description="Where the other settings start.")] = "balanced"
-    mode: Annotated[Mode, Meta(description="`shadow` scores and charges, and lets everything pass.")] = "enforce"
-    unit: Annotated[Literal["requests", "tokens"], Meta(description="What cost and limits count.")] = "requests"
+    preset: Annotated[
+        Preset,
+        Meta(
+            description="Where the other settings start. `lenient`: more room; `balanced`: the usual; `strict`: less."
+        ),
+    ] = "balanced"
+    mode: Annotated[
+        Mode, Meta(description="`enforce`: what is decided holds; `shadow`: it is scored and charged, and all pass.")
+    ] = "enforce"
+    unit: Annotated[
+        Literal["requests", "tokens"],
+        Meta(description="What cost and limits count. `requests`: each as 1; `tokens`: what each says."),
+    ] = "requests"
     prior: (
         Annotated[
             float,
@@ -145,11 +141,11 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     prices: Annotated[PriceSettings, Meta(description="What a replay reckons in money.")] = PriceSettings()
     on_state_loss: Annotated[
         Literal["local", "open", "closed"],
-        Meta(description="While shared state is away: own share of the limits, no limits, or 503."),
+        Meta(description="While shared state is away. `local`: own share of limits; `open`: no limits; `closed`: 503."),
     ] = "local"
     owner: Annotated[
         Literal["file", "api"],
-        Meta(description="Who tunes it: this file, or the admin API from what this file says on."),
+        Meta(description="Who tunes it. `file`: this file; `api`: the admin API, from what this file says on."),
     ] = "file"
 
 

@@ -21,6 +21,8 @@ class TierRule(Struct, frozen=True, forbid_unknown_fields=True):
     from_risk: Annotated[float, Meta(ge=0, le=100, description="Risk at which the tier begins.")]
     decision: Annotated[
         Literal["allow", "challenge", "deny"],
-        Meta(description="What a check in this tier is told; `throttle` is the limits' to say."),
+        Meta(
+            description="What a check is told. `allow`: limits alone stop it; `challenge`: show who you are; `deny`: no."
+        ),
     ] = "allow"
     actions: Annotated[tuple[ActionWord, ...], Meta(description="What the upstream is asked to do.")] = ()

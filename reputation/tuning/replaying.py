@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from reputation.policy import TIERS
-from reputation.tenants import PriceSettings, Tenant
+from reputation.tenant_parts import PriceSettings
+from reputation.tenants import Tenant
 from reputation.tuning.effects import CAUGHT, Account, Effects
 from reputation.tuning.labels import LabelWord
 

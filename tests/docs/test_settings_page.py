@@ -1,7 +1,7 @@
 """docs/settings.md is what the code says, and says something of every setting."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from click.testing import CliRunner
@@ -59,3 +59,39 @@ def test_the_example_is_a_configuration_that_loads():
 
 def test_a_bar_inside_a_cell_does_not_end_it():
     assert table(("a",), [("x|y",)]).splitlines()[-1] == "| x\\|y |"
+
+
+class Unexplained(Struct):
+    way: Annotated[Literal["in", "out"], Meta(description="Which way. `out`: away.")] = "in"
+
+
+class Explained(Struct):
+    way: Annotated[Literal["in", "out", "by"], Meta(description="`out`: away; `by`: past it; `in`: into it.")] = "in"
+
+
+def test_a_word_of_a_setting_that_is_not_explained_is_an_error_that_names_it(monkeypatch):
+    monkeypatch.setattr(settings_doc, "Settings", Unexplained)
+    with pytest.raises(Undescribed, match="`in`"):
+        render()
+
+
+def test_words_of_a_setting_stand_in_the_order_in_which_they_are_explained(monkeypatch):
+    monkeypatch.setattr(settings_doc, "Settings", Explained)
+    assert "| `way` | `out`, `by`, `in` | `in` | `out`: away; `by`: past it; `in`: into it. |" in render()
+
+
+@pytest.mark.parametrize(
+    ("setting", "word", "meaning"),
+    [
+        ("on_state_loss", "closed", "503"),
+        ("on_state_loss", "open", "no limits"),
+        ("role", "reader", "read"),
+        ("role", "admin", "everything"),
+        ("owner", "api", "the admin API"),
+        ("format", "console", "for people"),
+    ],
+)
+def test_each_word_stands_beside_its_own_sentence(setting, word, meaning):
+    row = next(line for line in render().splitlines() if line.startswith(f"| `{setting}` |"))
+    assert f"`{word}`: " in row
+    assert meaning in row.partition(f"`{word}`: ")[2].partition(";")[0]

@@ -25,11 +25,12 @@ def test_lookup_tells_people_what_is_known(run):
 
 
 def test_lookup_gives_programs_json(run):
-    """One address gives an object, several a list; keys are text; malformed text is an answer too."""
+    """One address gives an object, several a list; keys are text; malformed text is an answer too, and exit code 1."""
     one = json.loads(run("lookup", "--json", "2001:4860::8888").output)
     assert (one["asn"], one["host"], one["network"]) == (15169, "2001:4860::/64", "2001:4860::/48")
-    several = json.loads(run("lookup", "--json", "8.8.8.8", "nonsense").output)
-    assert [item["scope"] for item in several] == ["public", "malformed"]
+    several = run("lookup", "--json", "8.8.8.8", "nonsense")
+    assert [item["scope"] for item in json.loads(several.stdout)] == ["public", "malformed"]
+    assert several.exit_code == 1
 
 
 def test_lists_are_built_and_used(run, tmp_path):
