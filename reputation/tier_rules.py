@@ -22,7 +22,7 @@ class TierRule(Struct, frozen=True, forbid_unknown_fields=True):
     decision: Annotated[
         Literal["allow", "challenge", "deny"],
         Meta(
-            description="What a check is told. `allow`: limits alone stop it; `challenge`: show who you are; `deny`: no."
+            description="What a check is told. `allow`: limits alone stop it; `challenge`: show who it is; `deny`: no."
         ),
     ] = "allow"
     actions: Annotated[tuple[ActionWord, ...], Meta(description="What the upstream is asked to do.")] = ()

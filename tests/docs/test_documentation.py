@@ -23,10 +23,11 @@ from reputation.wire import encode, read
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 _TRACKED = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
     cwd=ROOT, check=True, capture_output=True, encoding="utf-8",
-).stdout.split()  # fmt: skip
-PAGES = [path for path in _TRACKED if (ROOT / path).exists()]
+).stdout.splitlines()  # fmt: skip
+FILES = [path for path in _TRACKED if (ROOT / path).exists()]
+PAGES = [path for path in FILES if path.endswith(".md")]
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"`[^`]*\b(?:make|python|python3|headcount) [^`]*`|^(?:make|python|\S*headcount) ", re.MULTILINE)
 NOW = 1_790_812_800.0
@@ -52,6 +53,22 @@ def test_every_relative_link_leads_somewhere(page):
         assert target.exists(), f"{page}: {link}"
         if anchor:
             assert anchor in anchors(target), f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_names_is_there(page):
+    """A path from the root of the repository or from the page, and the name alone of a program or a configuration."""
+    tops = "|".join(sorted({re.escape(path.partition("/")[0]) for path in FILES if "/" in path}))
+    paths = re.findall(rf"(?<![\w./-])(?:\.\./)*(?:{tops})/[\w./-]+", text(page))
+    missing = [path for path in paths if not is_there(page, path.rstrip("./"))]
+    names = {Path(path).name for path in FILES}
+    missing += [name for name in re.findall(r"`([\w-]+\.(?:py|lua|conf|js))`", text(page)) if name not in names]
+    assert missing == []
+
+
+def is_there(page: str, path: str) -> bool:
+    places = [ROOT / path.replace("../", ""), (ROOT / page).parent / path]
+    return any(place.exists() for place in places)
 
 
 def test_every_command_in_the_readme_exists():
