@@ -1,5 +1,6 @@
 """Outcomes fade, declines of 30 days are of 30 days, one event counts once: by numbers, and over simulated months."""
 
+import msgspec
 import pytest
 from engine import DAY, NOW, ask, push, report, tenant
 from hypothesis import given
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 from reputation.billing import News, after_news
 from reputation.events import Payment
 from reputation.facts import Facts
+from reputation.limiter import Limiter
 from reputation.outcomes import KEPT, KINDS, LEAST, MARKS, MOST, Marks, failures, is_heavy, noted, weighed
 from reputation.policy import TIERS
+from reputation.replay import Replay
 from reputation.stores.transactions import Told, Transaction
 
 HALF_LIFE = 90.0
@@ -168,6 +171,28 @@ class TestEightMonths:
         found = [TIERS.index(tier) for tier in self.tiers(engine, "abuser", 240, each_day)]
         assert min(found) >= TIERS.index("limited")
         assert max(found) >= TIERS.index("restricted")
+
+
+class TestRecordedTime:
+    def test_a_replay_of_eight_months_of_lines_says_the_same(self, addresses):
+        """A payer whose card fails once in 60 days, and an abuser that is reported once in 20, each checked daily."""
+        start, lines = NOW - 100 * DAY, []
+        payment = {"status": "ok", "settled_usd": 60.0}
+        for name in ("payer", "abuser"):
+            facts = {"created_at": start, "payment": payment if name == "payer" else {"funding": "prepaid"}}
+            lines.append({"kind": "account", "at": NOW, "id": name, **facts})
+        for day in range(240):
+            at = NOW + day * DAY
+            if day % 60 == 59:
+                lines.append({"kind": "outcome", "at": at, "account": "payer", "outcome": "declined"})
+            if day % 20 == 0:
+                lines.append({"kind": "outcome", "at": at, "account": "abuser", "outcome": "abuse"})
+            lines += [{"at": at + 60, "account": {"id": name}} for name in ("payer", "abuser")]
+        replay = Replay(Limiter({"default": tenant(addresses)}), lambda _: None, reasons=True, skip_bad=False)
+        verdicts = [msgspec.json.decode(line) for line in replay.run(msgspec.json.encode(line) for line in lines)]
+        payer, abuser = ([v["tier"] for v in verdicts[i::2]] for i in (0, 1))
+        assert {*payer} <= {"trusted", "standard"}
+        assert {*abuser[60:]} <= {"limited", "restricted", "blocked"}
 
 
 class TestStores:

@@ -71,6 +71,11 @@ class TestTheFloorOfPayers:
             check_floor(revision(**settings))
         assert caught.value.pointer == pointer
 
+    def test_a_floor_of_nothing_in_clusters_is_refused_with_what_the_preset_has(self):
+        with pytest.raises(Invalid, match=r"the preset has 0\.25"):
+            check_floor(revision(linking={"payer_floor_units": 0}))
+        assert TenantSettings().linking.payer_floor_units == 0.25
+
     @pytest.mark.parametrize("preset", ["lenient", "balanced", "strict"])
     def test_presets_keep_it(self, preset):
         check_floor(revision(preset=preset))
