@@ -5,12 +5,14 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import promql_parser
 import pytest
 import yaml
 from kubernetes_validate import validate
+from sidecar_process import headcount
 
 from reputation.config import load
 
@@ -26,7 +28,14 @@ SECRET = ["--set", "state.urlSecret.name=redis-url"]
 MONITORED = ["--set", "serviceMonitor.enabled=true"]
 SIDECAR = ["--set", "mode=sidecar"]
 ALONE = ["--set", "replicas=1"]
+EVERYTHING = [
+    "--set", "grpc.enabled=true", "--set", "spoe.enabled=true", "--set", "webhooks.enabled=true",
+    "--set", "ports.check=9470", "--set", "ports.admin=9471", "--set", "grpc.port=9472",
+    "--set", "extraEnv[0].name=HEADCOUNT_LISTENER", "--set", "extraEnv[0].value=aiohttp",
+    "--set", "extraArgs[0]=--config", "--set", "extraArgs[1]=/etc/headcount/headcount.yaml",
+]  # fmt: skip
 FORMS = [[*SHARED], [*SECRET, *MONITORED], [*ALONE], [*ALONE, *SIDECAR], [*SHARED, *SIDECAR, *MONITORED]]
+FORMS += [[*SHARED, *EVERYTHING], [*ALONE, *SIDECAR, *EVERYTHING]]
 
 
 def helm(*options):
@@ -73,9 +82,57 @@ def test_a_sidecar_is_ready_before_its_gateway_and_ends_after_it():
     assert [container["name"] for container in pod["containers"]] == ["nginx"]
 
 
+@pytest.mark.parametrize("form", [[*SHARED], [*ALONE, *SIDECAR]], ids=["service", "sidecar"])
+def test_listeners_ports_environment_and_arguments_can_be_set(form):
+    found = objects([*form, *EVERYTHING])
+    pod = one(found, "Deployment")["spec"]["template"]["spec"]
+    container = next(c for c in [*pod.get("initContainers", ()), *pod["containers"]] if c["name"] == "headcount")
+    environment = {item["name"]: item.get("value") for item in container["env"]}
+    assert environment["HEADCOUNT_LISTEN"] == "0.0.0.0:9470"
+    assert environment["HEADCOUNT_GRPC"] == "0.0.0.0:9472"
+    assert environment["HEADCOUNT_SPOE"] == "0.0.0.0:8473"
+    assert environment["HEADCOUNT_WEBHOOKS"] == "0.0.0.0:8474"
+    assert environment["HEADCOUNT_LISTENER"] == "aiohttp"
+    assert container["args"] == ["headcount", "serve", "--config", "/etc/headcount/headcount.yaml"]
+    inside = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert inside == {"check": 9470, "admin": 9471, "grpc": 9472, "spoe": 8473, "webhooks": 8474}
+    outside = {port["name"]: port["port"] for port in one(found, "Service")["spec"]["ports"]}
+    assert {name: inside[name] for name in inside if name in outside} == {
+        name: port for name, port in outside.items() if name != "http"
+    }
+    nginx = next((item for item in found if "nginx.conf" in item.get("data", {})), None)
+    assert nginx is None or "127.0.0.1:9470" in nginx["data"]["nginx.conf"]
+
+
+def test_without_more_listeners_there_are_two_ports_and_no_arguments():
+    container = one(objects(SHARED), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert [port["containerPort"] for port in container["ports"]] == [8470, 8471]
+    assert "args" not in container
+    assert "HEADCOUNT_GRPC" not in {item["name"] for item in container["env"]}
+
+
+def test_the_image_has_what_the_grpc_listener_needs():
+    """The packages of the extra [envoy], pinned with the others that the image installs."""
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["envoy"]
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / "run.lock").read_text(), re.MULTILINE))
+    assert {re.split("[<>=]", name)[0] for name in extra} <= pinned
+
+
+def test_the_compose_file_passes_on_what_can_be_set():
+    """With nothing set it starts as before: an empty variable is one that is not there."""
+    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["headcount-b"]
+    for name in ("HEADCOUNT_GRPC", "HEADCOUNT_SPOE", "HEADCOUNT_WEBHOOKS"):
+        assert service["environment"][name] == f"${{{name}:-}}"
+    assert service["command"] == "headcount serve ${HEADCOUNT_ARGUMENTS:-}"
+    empty = dict.fromkeys(("HEADCOUNT_GRPC", "HEADCOUNT_SPOE", "HEADCOUNT_WEBHOOKS"), "")
+    run = headcount("serve", "--listen", "nowhere", extra=empty)
+    assert (run.returncode, b"nowhere" in run.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ([*TOKEN, *SHARED, "--set", "grpc.enabled=true", "--set", "grpc.port=8470"], "two listeners have the same one"),
         ([*ALONE], "needs a token"),
         ([*TOKEN], "limits multiply"),
         ([*TOKEN, *ALONE, "--set", "mode=x"], "one of service"),
