@@ -20,6 +20,9 @@ TITLE = "Request stopped"
 STATUS = {"throttle": 429, "challenge": 403, "deny": 403}
 PROBLEM = (b"Content-Type", b"application/problem+json")
 DAY = 86_400
+MOST_SECONDS = 99_999_999_999
+"""Three thousand years: a whole number in a header has 15 digits at most (RFC 9651, 3.3.1)."""
+NEVER = "This request costs more than its limit ever holds, so waiting does not help; ask for less at once."
 PUBLISHED = 4096  # different limits kept as text: plans times tiers times tenants
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
@@ -40,7 +43,12 @@ def stop_status(verdict: Verdict) -> int | None:
 
 def retry_after(verdict: Verdict) -> int:
     """Whole seconds, rounded up, at least 1."""
-    return max(1, math.ceil(verdict.retry_after))
+    return max(1, whole(verdict.retry_after))
+
+
+def whole(seconds: float) -> int:
+    """Whole seconds, rounded up, as many as a header can say."""
+    return max(0, math.ceil(min(seconds, MOST_SECONDS)))
 
 
 @lru_cache
@@ -52,10 +60,10 @@ def quoted(name: str) -> str:
 @lru_cache(PUBLISHED)
 def policy(name: str, rate: float, burst: float) -> str:
     """One item of RateLimit-Policy: the quota and its window in whole seconds, none if it never refills."""
-    whole = f"{quoted(name)};q={int(burst)}"
+    quota = f"{quoted(name)};q={int(burst)}"
     if name == "daily":
-        return f"{whole};w={DAY}"
-    return f"{whole};w={max(1, math.ceil(burst / rate))}" if rate > 0 else whole
+        return f"{quota};w={DAY}"
+    return f"{quota};w={max(1, whole(burst / rate))}" if rate > 0 else quota
 
 
 def left(limit: LimitState) -> str:
@@ -63,14 +71,20 @@ def left(limit: LimitState) -> str:
     rest = f"{quoted(limit.name)};r={max(0, math.floor(limit.remaining))}"
     if limit.rate <= 0:
         return rest
-    return f"{rest};t={max(0, math.ceil((limit.burst - limit.remaining) / limit.rate))}"
+    return f"{rest};t={whole((limit.burst - limit.remaining) / limit.rate)}"
+
+
+def published(verdict: Verdict) -> list[LimitState]:
+    """The account's own limits: none in shadow mode, and none of an account that an exception frees of them."""
+    if verdict.mode == "shadow":
+        return []
+    own = [limit for limit in verdict.limits if limit.scope == "account" and limit.name != "allow"]
+    return [limit for limit in own if limit.burst != math.inf]
 
 
 def rate_limits(verdict: Verdict) -> Headers:
-    """RateLimit-Policy and RateLimit of the account's own limits; nothing in shadow mode, which has none."""
-    if verdict.mode == "shadow":
-        return ()
-    own = [limit for limit in verdict.limits if limit.scope == "account" and limit.burst != math.inf]
+    """RateLimit-Policy and RateLimit of the limits that are published."""
+    own = published(verdict)
     if not own:
         return ()
     policies = ", ".join([policy(limit.name, limit.rate, limit.burst) for limit in own])
@@ -101,6 +115,13 @@ def for_upstream(verdict: Verdict) -> Headers:
 
 
 @lru_cache
-def problem(status: int) -> bytes:
+def problem(status: int, detail: str | None = None) -> bytes:
     """The body of every stop (RFC 9457)."""
-    return msgspec.json.encode({"type": STOPPED, "title": TITLE, "status": status})
+    told = {"type": STOPPED, "title": TITLE, "status": status}
+    return msgspec.json.encode(told if detail is None else told | {"detail": detail})
+
+
+def stop_problem(verdict: Verdict, status: int) -> bytes:
+    """The body of a verdict's stop. Of the account's own limits it says that no waiting helps, where that is so."""
+    never = verdict.decision == "throttle" and verdict.never is True and verdict.limit.scope == "account"
+    return problem(status, NEVER if never else None)

@@ -3,7 +3,7 @@
 from reputation.events import Verdict
 from reputation.gateway import Reply
 
-from .answers import PROBLEM, for_client, for_upstream, problem, stop_status
+from .answers import PROBLEM, for_client, for_upstream, stop_problem, stop_status
 
 
 def answer(verdict: Verdict) -> Reply:
@@ -11,4 +11,4 @@ def answer(verdict: Verdict) -> Reply:
     status = stop_status(verdict)
     if status is None:
         return Reply(200, b"", (*for_client(verdict), *for_upstream(verdict)))
-    return Reply(status, problem(status), (PROBLEM, *for_client(verdict)))
+    return Reply(status, stop_problem(verdict, status), (PROBLEM, *for_client(verdict)))

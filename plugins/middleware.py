@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec import ValidationError
 
-from plugins.answers import PROBLEM, for_client, problem, stop_status
+from plugins.answers import PROBLEM, for_client, problem, stop_problem, stop_status
 from plugins.asking import RefusedError, Sidecar
 from plugins.headers import check
 from plugins.lines import named
@@ -85,4 +85,4 @@ class Gate:
         status = stop_status(verdict)
         if status is None:
             return Judged(None, for_client(verdict), verdict)
-        return Judged(Reply(status, problem(status), (PROBLEM, *for_client(verdict))), (), verdict)
+        return Judged(Reply(status, stop_problem(verdict, status), (PROBLEM, *for_client(verdict))), (), verdict)

@@ -12,8 +12,8 @@ from typing import Final
 
 from reputation.values import mypyc_attr
 
-NEVER = 86_400.0
-"""The `retry_after` of a cost that no waiting makes fit: above the burst, or no refill. In seconds."""
+NEVER = math.inf
+"""The `retry_after` of a cost that no waiting makes fit: above the burst, or no refill."""
 
 
 @mypyc_attr(acyclic=True)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-from reputation.bucket import Bucket, retry_after, settled, spend
+from reputation.bucket import NEVER, Bucket, retry_after, settled, spend
 from reputation.events import BindingLimit, LimitState, Scope
 from reputation.reservations import Ahead, Reserve, Settlement
 
@@ -67,6 +67,11 @@ class Taken:
         self.states: Final = states
         self.draw: Final = draw
         self.granted: Final = granted
+
+    @property
+    def never(self) -> bool:
+        """Whether no waiting makes the cost fit."""
+        return self.wait == NEVER
 
 
 def take(ask: Ask, ahead: Ahead, now: float) -> Taken:

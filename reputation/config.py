@@ -1,5 +1,6 @@
 """The configuration file: settings as data, read strictly, with the line and the nearest known key in errors."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -140,6 +141,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DEFAULT = Settings()
+_IN_A_PATH = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9!$&'()*+,;=:@_~.-]+")
+"""A segment of a path that nobody has to encode (RFC 3986, 3.3)."""
 
 
 Check = Callable[[Settings], object]
@@ -167,12 +170,25 @@ def from_text(text: str, name: str = "configuration", check: Check | None = None
     except msgspec.ValidationError as error:
         raise _located(data, lines, name, error) from None
     try:
+        _check_names(settings)
         compile_tenants(settings)
         if check is not None:
             check(settings)
     except SettingError as error:
         raise ConfigError(f"{name}, line {lines.line(error.path)}: {error}") from None
     return settings
+
+
+def _check_names(settings: Settings) -> None:
+    """Raise SettingError for a name that no request could come for."""
+    for kind in ("tenants", "gateways"):
+        for name in getattr(settings, kind):
+            if not _IN_A_PATH.fullmatch(name):
+                raise SettingError(
+                    (kind, name),
+                    f"{name!r} cannot stand in a path such as /gateway/nginx/{kind[:-1].upper()}, so nothing would "
+                    "reach it; use letters, digits, - . _ ~",
+                )
 
 
 def _located(data: Any, lines: Lines, name: str, error: msgspec.ValidationError) -> ConfigError:
@@ -197,6 +213,5 @@ def schema() -> dict[str, Any]:
     """Return the file's JSON Schema, for editors."""
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Settings)}
     tenant = found["$defs"]["TenantSettings"]["properties"]
-    # msgspec leaves out what keys may be
-    tenant["tiers"]["propertyNames"] = tenant["plans"]["additionalProperties"]["propertyNames"] = {"enum": list(TIERS)}
+    tenant["tiers"]["propertyNames"] = {"enum": list(TIERS)}  # msgspec leaves out what keys may be
     return found

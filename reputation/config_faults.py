@@ -21,7 +21,7 @@ def first_fault(data: Any, kind: type) -> Fault | None:
 
 def _fault(data: Any, info: inspect.Type, kind: Any, path: Path) -> Fault | None:
     """Descend to the innermost fault; `kind` is what the value is converted to once nothing inside is at fault."""
-    info = _bare(info)
+    info = _bare(info) if data is None else _given(_bare(info))
     if isinstance(info, inspect.StructType) and isinstance(data, dict):
         found = _in_struct(data, info, path)
     elif isinstance(info, inspect.DictType) and isinstance(data, dict):
@@ -64,6 +64,14 @@ def _own_fault(data: Any, info: inspect.Type, kind: Any, path: Path) -> Fault | 
 def _bare(info: inspect.Type) -> inspect.Type:
     """Take off the wrapping that carries descriptions."""
     return _bare(info.type) if isinstance(info, inspect.Metadata) else info
+
+
+def _given(info: inspect.Type) -> inspect.Type:
+    """Return the type of something that may be left out, and is not."""
+    if not isinstance(info, inspect.UnionType):
+        return info
+    parts = [part for part in info.types if not isinstance(part, inspect.NoneType)]
+    return _bare(parts[0]) if len(parts) == 1 else info
 
 
 def _message(data: Any, info: inspect.Type) -> str | None:

@@ -326,7 +326,7 @@ class Shadow(Struct, frozen=True, gc=False):
 
 
 class Verdict(Struct, frozen=True, gc=False):
-    """The answer to one check; risk is 0 to 100, retry_after is in seconds."""
+    """The answer to one check; risk is 0 to 100, retry_after in seconds; never: no waiting makes this request fit."""
 
     id: str
     tenant: str
@@ -345,3 +345,4 @@ class Verdict(Struct, frozen=True, gc=False):
     degraded: bool = False
     shadow: Shadow | UnsetType = UNSET
     allow: AllowRef | UnsetType = UNSET
+    never: bool | UnsetType = UNSET

@@ -1,5 +1,6 @@
 """What a gateway adapter is given and what it gives back; the adapters live in plugins/, one folder a gateway."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
 
@@ -8,6 +9,8 @@ from msgspec import Meta, Struct
 from reputation.events import NESTED, Account, Client, Request, Verdict
 
 Headers = tuple[tuple[bytes, bytes], ...]
+HEADER = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$"
+"""A header's name (RFC 9110, 5.6.2); under another one nothing ever comes."""
 
 
 class HttpMessage(NamedTuple):
@@ -80,21 +83,21 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = 1
     account_header: (
-        Annotated[str, Meta(min_length=1, description="Header with the account's id; keys no longer count then.")]
+        Annotated[str, Meta(pattern=HEADER, description="Header with the account's id; keys no longer count then.")]
         | None
     ) = None
     key_header: (
         Annotated[
             str,
             Meta(
-                min_length=1,
+                pattern=HEADER,
                 description="Header whose key counts, where it is there, in the place of Authorization and X-Api-Key.",
             ),
         ]
         | None
     ) = None
     ja4_header: (
-        Annotated[str, Meta(min_length=1, description="Header with the client's JA4; none: not known.")] | None
+        Annotated[str, Meta(pattern=HEADER, description="Header with the client's JA4; none: not known.")] | None
     ) = None
     facts: Annotated[
         dict[str, str],
@@ -156,6 +159,8 @@ def check_descriptors(descriptors: Mapping[str, str]) -> None:
 def check_members(facts: Mapping[str, str]) -> None:
     """ValueError if a header is mapped to something that a check does not have; for reading configuration."""
     for header, member in facts.items():
+        if not re.fullmatch(HEADER, header):
+            raise ValueError(f"{header!r} is no header's name, so nothing would come under it")
         if member not in MEMBERS:
             known = ", ".join(sorted(MEMBERS))
             raise ValueError(f"header {header}: a check has no member {member}; known: {known}")

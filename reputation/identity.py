@@ -107,6 +107,8 @@ def identify(
         facts = brought or NOTHING
         network = 0 if address is None else address.network or 0
         row, confirmed = _met(name, network, brought is not None, state, now)
+    if facts.plan is not None and facts.plan not in tenant.policy.limits:
+        state.unknown_plans.note(facts.plan)
     standards = tenant.settings.standards
     payer = is_payer(facts, standards, now)
     proven = is_proven(facts, standards, now, row.days)

@@ -252,8 +252,7 @@ class TenantLimiter:
     def _note_day(self, row: Row, today: int) -> None:
         """Count the different days of an account; the number of the day is one object for all rows."""
         if today > row.day or today < row.day - 1:  # tomorrow is a clock that wavers; later, one that was set back
-            if today != self._today:
-                self._today = today
+            self._today = today if today != self._today else self._today
             if today > row.day:
                 row.days = min(row.days + 1, MOST_DAYS)
             row.day = self._today
@@ -261,13 +260,14 @@ class TenantLimiter:
     def answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
         """Make the verdict, which is noted nowhere yet."""
         tenant, tier, score, cluster = assessed.tenant, assessed.tier, assessed.score, assessed.cluster
-        limit = binding_limit(tenant.settings.unit, taken.states[taken.binding])
         linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
         actions = tenant.policy.rules[tier].actions if assessed.allow is None else ()
         live = Verdict(
-            id_, tenant.name, tenant.revision, "enforce", decided(assessed, taken), risk(score.log_odds),
-            TIERS[tier], limit, taken.states, taken.wait, tuple(score.reasons), linked, actions,
+            id_, tenant.name, tenant.revision, "enforce", decided(assessed, taken), risk(score.log_odds), TIERS[tier],
+            binding_limit(tenant.settings.unit, taken.states[taken.binding]), taken.states,
+            DAY if taken.never else taken.wait, tuple(score.reasons), linked, actions,
             degraded=self.state.degraded, allow=UNSET if assessed.allow is None else assessed.allow.ref(),
+            never=taken.never or UNSET,
         )  # fmt: skip
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from reputation.errors import Unavailable
-from reputation.hydra.linker_settings import LinkerSettings
+from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.hydra.sightings import Order
 from reputation.kept_orders import KeptOrders
@@ -65,8 +65,8 @@ _kept = msgspec.msgpack.Decoder(KeptLinks)
 
 def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
     """Return what the linker is told of a tenant's configuration. key: draws trials; a replay's is no secret."""
-    linking = tenant.tenant.settings.linking
-    return LinkerSettings(purse=linking.purse_units, without=linking.without, trials=linking.trials, key=key[:64])
+    linking, prior = tenant.tenant.settings.linking, PRIOR_USE * tenant.tenant.request_cost
+    return LinkerSettings(linking.purse_units, prior, without=linking.without, trials=linking.trials, key=key[:64])
 
 
 def linked(limiter: Limiter) -> Tenants:

@@ -17,7 +17,7 @@ from reputation.identity import Who
 from reputation.policy import plan_of
 from reputation.stores.budgets import Budgets
 from reputation.stores.crowds import lasting_days
-from reputation.tenants import LinkingSettings, Tenant
+from reputation.tenants import Tenant
 from reputation.witness import network_of
 
 NAMES = ("burst", "daily")
@@ -49,19 +49,21 @@ def linked_charges(
     tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, request: Request, now: float
 ) -> list[list[Charge]]:
     """Charge what the linker found an account to share, as alternatives; its floor is the milder one."""
-    settings = tenant.settings.linking
+    settings, least = tenant.settings.linking, tenant.request_cost
     if cluster is not None and cluster.standing != "blessed":
-        purse = cluster_charges(who.name, cluster, links, settings, budgets, now)
+        purse = daily(settings.purse_units * links.typical_daily_use, least)
+        charges = cluster_charges(who.name, cluster, purse, least, budgets, now)
         units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
-        return _with_floor(purse, floor_charge(who.name, "cluster", units, budgets, now))
+        return _with_floor(charges, floor_charge(who.name, "cluster", units, least, budgets, now))
     if cluster is None and links.neighbourhoods and not who.proven:
         keys = neighbourhoods_of(who.facts, who.address, request.client.ja4)
         home = links.residents.get(who.name)
         if home is not None and home not in keys:
             keys.append(home)
-        shared = neighbourhood_charges(who.name, keys, links, budgets, now)
+        shared = neighbourhood_charges(who.name, keys, links, least, budgets, now)
         if shared:
-            return _with_floor(shared, floor_charge(who.name, "neighbourhood", settings.floor, budgets, now))
+            units = settings.floor * least
+            return _with_floor(shared, floor_charge(who.name, "neighbourhood", units, least, budgets, now))
     return [[]]
 
 
@@ -133,32 +135,32 @@ def _address_charges(
     ]
 
 
-def daily(units: float) -> Limit:
-    """Make the limit of so many units a day; a bucket of less than one unit could never pass a request."""
-    return Limit(units / DAY, max(units, 1.0))
+def daily(units: float, least: float) -> Limit:
+    """Make the limit of so many units a day; a bucket of less than one request's cost could never pass any."""
+    return Limit(units / DAY, max(units, least))
 
 
 def cluster_charges(
-    name: str, cluster: Cluster, links: Links, settings: LinkingSettings, budgets: Budgets, now: float
+    name: str, cluster: Cluster, purse: Limit, least: float, budgets: Budgets, now: float
 ) -> list[Charge]:
-    """Charge the purse that all members share, and this member's max-min fair part of it."""
-    purse = daily(settings.purse_units * links.typical_daily_use)
-    return [
-        budgets.charge("purse", "cluster", ("purse", cluster.id), purse, now),
-        budgets.charge("part", "cluster", ("part", cluster.id, name), daily(cluster.level), now),
-    ]
+    """Charge the purse that all members share, and this member's max-min fair part of it, if that is any less."""
+    charges = [budgets.charge("purse", "cluster", ("purse", cluster.id), purse, now)]
+    if cluster.level < purse.burst:  # infinite while there is enough for all
+        part = daily(cluster.level, least)
+        charges.append(budgets.charge("part", "cluster", ("part", cluster.id, name), part, now))
+    return charges
 
 
-def floor_charge(name: str, scope: Scope, units: float, budgets: Budgets, now: float) -> Charge | None:
+def floor_charge(name: str, scope: Scope, units: float, least: float, budgets: Budgets, now: float) -> Charge | None:
     """Charge the account's own floor; a floor of 0 is none.
 
     Its scope is that of the budget it spares, because a client is told of limits of its account's scope.
     """
-    return budgets.charge("floor", scope, ("floor", name), daily(units), now) if units else None
+    return budgets.charge("floor", scope, ("floor", name), daily(units, least), now) if units else None
 
 
 def neighbourhood_charges(
-    name: str, keys: list[tuple[str, ...]], links: Links, budgets: Budgets, now: float
+    name: str, keys: list[tuple[str, ...]], links: Links, least: float, budgets: Budgets, now: float
 ) -> list[Charge]:
     """Charge the budgets of those neighbourhoods that the linker found crowded."""
     charges = []
@@ -166,10 +168,10 @@ def neighbourhood_charges(
         budget = links.neighbourhoods.get(key)
         if budget is not None:
             near = ("near", *key)
-            charges.append(budgets.charge(key[0], "neighbourhood", near, daily(budget.daily), now))
+            charges.append(budgets.charge(key[0], "neighbourhood", near, daily(budget.daily, least), now))
             if budget.level < budget.daily:  # infinite while there is enough for all
                 part = (*near, "part", name)
-                charges.append(budgets.charge(key[0], "neighbourhood", part, daily(budget.level), now))
+                charges.append(budgets.charge(key[0], "neighbourhood", part, daily(budget.level, least), now))
     return charges
 
 

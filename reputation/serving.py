@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the clock for what is done once an hour: a clock that was set must not delay it."""
+
+
+UNKNOWN_PLAN = "name it in plans, such as {like: paid}; until then it has the limits of a plan that is not told"
 
 
 class Serving:
@@ -73,6 +78,7 @@ class Serving:
         self.journal = log
         limiter.strays.tell = log.warning
         decisions.account_of = self.account_of
+        self._listen_for_plans()
         self._reload_failures = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -92,6 +98,12 @@ class Serving:
         self.shared = SharedState(self.limiter, store, self.settings.state.timeout)
         epoch, warn = self.settings.state.epoch, self.journal.warning
         self.linking = SharedLinking(self.limiter, store.server, warn, epoch, store.records)
+
+    def _listen_for_plans(self) -> None:
+        """Have each plan that a tenant's settings do not know named once in the log."""
+        for name, tenant in self.limiter.tenants.items():
+            tell = partial(self.journal.warning, "unknown_plan", tenant=name, fix=UNKNOWN_PLAN)
+            tenant.state.unknown_plans.tell = lambda plan, tell=tell: tell(plan=plan)
 
     def _moved(self, seconds: float) -> None:
         """Let what was earned and reserved follow a step of the machine's clock, and say so."""
@@ -161,6 +173,7 @@ class Serving:
             self.journal.error("reload_failed", error=str(error), kept="the configuration and databases from before")
             return False
         self.settings = settings
+        self._listen_for_plans()
         await self.tuning.refresh_all()
         self.journal.info("reloaded", tenants=sorted(self.limiter.tenants))
         return True
@@ -222,6 +235,12 @@ class Serving:
         yield counter("headcount_windows_shortened", "Times that a window forgot something before its time.", shortened)
         lost = sum(tenant.verdicts.lost for tenant in self.limiter.tenants.values())
         yield counter("headcount_verdicts_lost", "Verdicts that were forgotten before their time.", lost)
+        plans = CounterMetricFamily(
+            "headcount_unknown_plans", "Checks of accounts with a plan that no setting knows.", labels=["tenant"]
+        )
+        for name, tenant in sorted(self.limiter.tenants.items()):
+            plans.add_metric([name], tenant.state.unknown_plans.count)
+        yield plans
 
     def _spoe_metrics(self) -> Iterator[Metric]:
         server = self.listeners.get("spoe")

@@ -16,7 +16,8 @@ from msgspec import Struct, inspect
 from reputation.cli import Commands
 from reputation.config import Settings
 from reputation.policy import TIERS, Allowance
-from reputation.tenants import PRESETS, TenantSettings, compile_tenant, in_force
+from reputation.presets import ORDINARY, PRESETS, Unit
+from reputation.tenants import TenantSettings, compile_tenant, in_force
 
 EXAMPLE = """\
 tenants:
@@ -207,7 +208,7 @@ def _section(section: Section) -> str:
 
 
 def _presets() -> Iterator[str]:
-    forced = {name: in_force(compile_tenant("default", TenantSettings(preset=name))) for name in PRESETS}
+    forced = _forced("requests")
     yield PRESETS_INTRO
     yield table(("preset", "`prior`", *TIERS), [_risks(name, settings) for name, settings in forced.items()])
     yield "Alike in all of them:\n"
@@ -220,7 +221,18 @@ def _presets() -> Iterator[str]:
     yield table(
         ("family", "`weights`", "`caps`"), [(name, _number(settings.weights[name]), _number(c)) for name, c in families]
     )
-    yield "Limits, in the tenant's unit:\n"
+    for unit, cost in ORDINARY.items():
+        yield from _amounts(unit, cost)
+
+
+def _forced(unit: Unit) -> dict[str, TenantSettings]:
+    return {name: in_force(compile_tenant("default", TenantSettings(preset=name, unit=unit))) for name in PRESETS}
+
+
+def _amounts(unit: Unit, cost: float) -> Iterator[str]:
+    """Yield what presets have where a unit is counted."""
+    forced = _forced(unit)
+    yield f"With `unit: {unit}` `request_cost` is {_number(cost)}, and the limits are:\n"
     yield table(("preset", "plan", "tier", *_PARTS.values()), [row for name in forced for row in _limits(name, forced)])
     yield "What all unconfirmed accounts of one address share:\n"
     shared = [(name, *_allowance(settings.unconfirmed)) for name, settings in forced.items()]
@@ -237,7 +249,7 @@ def _risks(name: str, settings: TenantSettings) -> list[str]:
 def _limits(name: Any, forced: Mapping[Any, TenantSettings]) -> Iterator[Sequence[str]]:
     for plan, rows in forced[name].plans.items():
         for tier in TIERS:
-            yield name, plan, tier, *_allowance(rows[tier])
+            yield name, plan, tier, *_allowance(getattr(rows, tier))
 
 
 def _allowance(allowance: Allowance | None) -> list[str]:

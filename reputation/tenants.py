@@ -2,7 +2,6 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta, Struct, structs
@@ -15,11 +14,13 @@ from reputation.gateway import GatewaySettings
 from reputation.hydra.sightings import Part
 from reputation.known import Standards
 from reputation.lease_settings import LeaseSettings
+from reputation.plans import check_amounts, laid_out
 from reputation.policy import TIERS, Allowance, Policy, TierRule, compile_policy
+from reputation.presets import ORDINARY, PRESETS, Preset, Unit, times
 from reputation.score import Family
 from reputation.tenant_parts import OutcomeSettings, PriceSettings
+from reputation.tier_rules import PlanSettings
 
-Preset = Literal["lenient", "balanced", "strict"]
 Weight = Annotated[float, Meta(ge=0, le=5)]
 Cap = Annotated[float, Meta(ge=0, le=10)]
 Signal = Callable[[Any, float], Sequence[Reason]]
@@ -68,7 +69,7 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(ge=0, description="What a payer in a cluster has a day before the purse is asked, in the same unit."),
     ] = 0.25
     floor: Annotated[
-        float, Meta(ge=0, description="Requests a day that any account keeps in a crowded neighbourhood.")
+        float, Meta(ge=0, description="Ordinary requests a day that any account keeps in a crowded neighbourhood.")
     ] = 2.0
     without: Annotated[
         tuple[Part, ...], Meta(description="Detectors and families of evidence that linking does not use.")
@@ -92,9 +93,16 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Mode, Meta(description="`enforce`: what is decided holds; `shadow`: it is scored and charged, and all pass.")
     ] = "enforce"
     unit: Annotated[
-        Literal["requests", "tokens"],
+        Unit,
         Meta(description="What cost and limits count. `requests`: each as 1; `tokens`: what each says."),
     ] = "requests"
+    request_cost: (
+        Annotated[
+            float,
+            Meta(gt=0, le=1e9, description="Units of an ordinary request; every limit holds one; none: see presets."),
+        ]
+        | None
+    ) = None
     prior: (
         Annotated[
             float,
@@ -116,7 +124,7 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
         float, Meta(ge=0, le=3, description="Log-odds below its beginning at which a tier is left for a milder one.")
     ] = 0.3
     plans: Annotated[
-        dict[Text, dict[Tier, Allowance]],
+        dict[Text, PlanSettings],
         Meta(description="Limits of a plan's tiers; a tier left out keeps the preset's."),
     ] = {}
     payer_plan: Annotated[Text, Meta(description="Plan of payers whose plan is not told.")] = "paid"
@@ -149,65 +157,13 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "file"
 
 
-class Starting(Struct, frozen=True):
-    """A preset: everything a tenant that overrides nothing has."""
-
-    prior: float
-    tiers: Mapping[Tier, TierRule]
-    plans: Mapping[str, Mapping[Tier, Allowance]]
-    unconfirmed: Allowance
-
-
-def _plan(*rows: tuple[float, float, float]) -> dict[Tier, Allowance]:
-    return {tier: _allowance(*row) for tier, row in zip(TIERS, rows, strict=True)}
-
-
-def _allowance(rate: float, burst: float, daily: float) -> Allowance:
-    """Make all of them floats, so that compiled or not a verdict has the same bytes."""
-    return Allowance(float(rate), float(burst), float(daily))
-
-
-# (requests a second, burst, a day) for trusted, standard, limited, restricted, blocked
-_PLANS = {
-    "free": _plan((5, 50, 10_000), (2, 20, 5_000), (1, 10, 1_000), (0.2, 5, 200), (0.01, 1, 10)),
-    "paid": _plan((50, 500, 1_000_000), (20, 200, 200_000), (5, 50, 20_000), (1, 10, 2_000), (0.01, 1, 10)),
-}
-
-
-def _tiers(standard: float, limited: float, restricted: float, blocked: float) -> dict[Tier, TierRule]:
-    return {
-        "trusted": TierRule(0.0),
-        "standard": TierRule(standard),
-        "limited": TierRule(limited),
-        "restricted": TierRule(restricted, "allow", ("watermark",)),
-        "blocked": TierRule(blocked, "deny"),
-    }
-
-
-def _scaled(factor: float) -> dict[str, dict[Tier, Allowance]]:
-    return {plan: {tier: _times(a, factor) for tier, a in rows.items()} for plan, rows in _PLANS.items()}
-
-
-def _times(a: Allowance, factor: float) -> Allowance:
-    """Scale an allowance; a burst below one unit could never pass a request."""
-    return Allowance(a.rate * factor, max(a.burst * factor, 1.0), a.daily * factor)
-
-
-PRESETS: Mapping[Preset, Starting] = MappingProxyType(
-    {
-        "lenient": Starting(-3.0, _tiers(8, 75, 93, 99.5), _scaled(2), _allowance(40, 400, 40_000)),
-        "balanced": Starting(-2.2, _tiers(5, 65, 88, 98), _PLANS, _allowance(20, 200, 20_000)),
-        "strict": Starting(-1.7, _tiers(3, 50, 78, 95), _scaled(0.5), _allowance(5, 50, 5_000)),
-    }
-)
-
-
 class Tenant(Struct, frozen=True):
     """A tenant as a check reads it: compiled once a revision."""
 
     name: str
     revision: int
     settings: TenantSettings
+    request_cost: float
     prior: float
     signals: tuple[tuple[Signal, Family, bool], ...]
     external: frozenset[str]
@@ -230,26 +186,28 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     _check_sum(name, prior, families)
     tiers = {**preset.tiers, **settings.tiers}
     _check_order(name, tiers)
-    plans = {plan: {**rows, **settings.plans.get(plan, {})} for plan, rows in preset.plans.items()}
-    standard = preset.plans["free"]
-    plans |= {plan: {**standard, **rows} for plan, rows in settings.plans.items() if plan not in plans}
+    amounts = preset.amounts[settings.unit]
+    plans = laid_out(name, settings.plans, amounts.plans)
     _check_known(("tenants", name, "payer_plan"), [settings.payer_plan], list(plans))
-    unconfirmed = settings.unconfirmed or preset.unconfirmed
+    unconfirmed = settings.unconfirmed or amounts.unconfirmed
+    request_cost = settings.request_cost or ORDINARY[settings.unit]
+    check_amounts(name, request_cost, plans, {"unconfirmed": unconfirmed, "organisation": settings.organisation})
     loaded = {n: load_signal(name, n) for n in names if families[n].weight}
     external = frozenset(n for n in names if n in EXTERNAL or (n in loaded and not loaded[n].own))
     return Tenant(
         name=name,
         revision=revision,
         settings=settings,
+        request_cost=request_cost,
         prior=prior,
         signals=tuple((one.evidence, families[n], n in external) for n, one in loaded.items()),
         external=external,
         families=families,
         policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
         unconfirmed=limits_of(unconfirmed),
-        unconfirmed_network=limits_of(_times(unconfirmed, NETWORK_OF_STRANGERS)),
-        lasting=limits_of(_times(unconfirmed, LASTING_STRANGERS)),
-        lasting_network=limits_of(_times(unconfirmed, LASTING_STRANGERS * NETWORK_OF_STRANGERS)),
+        unconfirmed_network=limits_of(times(unconfirmed, NETWORK_OF_STRANGERS)),
+        lasting=limits_of(times(unconfirmed, LASTING_STRANGERS)),
+        lasting_network=limits_of(times(unconfirmed, LASTING_STRANGERS * NETWORK_OF_STRANGERS)),
         organisation=limits_of(settings.organisation) if settings.organisation else None,
     )
 
@@ -313,12 +271,13 @@ def in_force(tenant: Tenant) -> TenantSettings:
     """Return a tenant's settings with its preset laid out, so that nothing is left to look up."""
     policy = tenant.policy
     plans = {
-        plan: {tier: Allowance(r.burst.rate, r.burst.burst, r.daily.burst) for tier, r in zip(TIERS, rows, strict=True)}
+        plan: PlanSettings(None, *[Allowance(row.burst.rate, row.burst.burst, row.daily.burst) for row in rows])
         for plan, rows in policy.limits.items()
     }
     burst, daily = tenant.unconfirmed
     return structs.replace(
         tenant.settings,
+        request_cost=tenant.request_cost,
         prior=tenant.prior,
         weights={name: family.weight for name, family in tenant.families.items()},
         caps={name: family.cap for name, family in tenant.families.items()},

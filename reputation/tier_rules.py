@@ -15,6 +15,22 @@ class Allowance(Struct, frozen=True, forbid_unknown_fields=True):
     daily: Annotated[float, Meta(ge=1, le=1e12, description="Units a day.")]
 
 
+class PlanSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What one plan gets in each tier; a tier left out has what the plan has that it is `like`."""
+
+    like: (
+        Annotated[
+            str, Meta(min_length=1, description="Plan that it is like; none: the preset's of its name, or `free`.")
+        ]
+        | None
+    ) = None
+    trusted: Annotated[Allowance, Meta(description="Limits of trusted accounts; none: as above.")] | None = None
+    standard: Annotated[Allowance, Meta(description="Limits of standard accounts; none: as above.")] | None = None
+    limited: Annotated[Allowance, Meta(description="Limits of limited accounts; none: as above.")] | None = None
+    restricted: Annotated[Allowance, Meta(description="Limits of restricted accounts; none: as above.")] | None = None
+    blocked: Annotated[Allowance, Meta(description="Limits of blocked accounts; none: as above.")] | None = None
+
+
 class TierRule(Struct, frozen=True, forbid_unknown_fields=True):
     """What a tier means: the risk it begins at, what is decided, and what the upstream is asked to do."""
 

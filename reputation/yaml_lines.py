@@ -17,12 +17,29 @@ MOST_VALUES = 100_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_READ_DIFFERENTLY = re.compile(
+    r"[-+]?(0[0-9_]+(\.[0-9_]*)?|0b[01_]+|[0-9][0-9_]*_[0-9_.]*|[0-9_]+(:[0-5]?[0-9])+(\.[0-9_]*)?)"
+)
+"""Numbers in YAML 1.1 that are others, or texts, in YAML 1.2: octals, binaries, numbers to the base 60."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads 1e6 as a text; in YAML 1.2 and JSON, and for everybody who writes it, it is a number."""
+    """A loader that reads numbers as YAML 1.2 does, and as JSON does: 1e6 is one, and 1:30 is none."""
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in (INT, FLOAT)]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_STARTS = list("-+.0123456789")
+_Loader.add_implicit_resolver(INT, re.compile(r"^([-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+)$"), _STARTS)
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"), list("-+.0123456789")
+    FLOAT,
+    re.compile(
+        r"^([-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+    ),
+    _STARTS,
 )
 
 
@@ -81,6 +98,11 @@ def _walk(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], i
 
 
 def _check_text(node: yaml.ScalarNode, name: str) -> None:
-    """An escape can write half of a surrogate pair, which is no text that could go anywhere."""
+    """Refuse half of a surrogate pair, which is no text that could go anywhere, and what is a number to some alone."""
+    if node.style is None and _READ_DIFFERENTLY.fullmatch(node.value):
+        raise ConfigError(
+            f"{name}, line {node.start_mark.line + 1}: {node.value} is one number in YAML 1.1 and another, or a text, "
+            "in YAML 1.2; write it in decimal without zeros in front, or in quotes if it is a text"
+        )
     if _SURROGATE.search(node.value):
         raise ConfigError(f"{name}, line {node.start_mark.line + 1}: half of a surrogate pair is no character")

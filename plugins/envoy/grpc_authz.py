@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from plugins.answers import PROBLEM, for_client, problem, stop_status
+from plugins.answers import PROBLEM, for_client, stop_problem, stop_status
 from plugins.headers import check
 from plugins.lines import Lines
 from reputation.events import Request, Verdict
@@ -53,7 +53,7 @@ def answer(verdict: Verdict) -> bytes:
     """CheckResponse: headers for API and client, or the client's whole answer; metadata for other filters."""
     status = stop_status(verdict)
     if status is not None:
-        return denied(status, text((PROBLEM, *for_client(verdict))), problem(status).decode())
+        return denied(status, text((PROBLEM, *for_client(verdict))), stop_problem(verdict, status).decode())
     reply = CheckResponse(status={}, dynamic_metadata=metadata(verdict))
     reply.ok_response.headers.extend(_options(text(upstream(verdict))))
     reply.ok_response.response_headers_to_add.extend(_options(text(for_client(verdict))))

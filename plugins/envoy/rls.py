@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from plugins.answers import DAY, PROBLEM, for_client, problem, stop_status
+from plugins.answers import DAY, PROBLEM, for_client, published, stop_problem, stop_status, whole
 from plugins.facts import filled, value_of
 from plugins.headers import LONGEST_TEXT, NO_ADDRESS, address, route
 from plugins.keys import Key, account_of, key_in
@@ -173,7 +173,7 @@ def answer(descriptors: int, asked: Sequence[Asked], found: Sequence[Verdict | S
             if stop:
                 reply.statuses[place].code = OVER_LIMIT
     if stopped is not None:
-        _stop(reply, (PROBLEM, *stop_headers(stopped)), problem(429))
+        _stop(reply, (PROBLEM, *stop_headers(stopped)), stop_problem(stopped, 429))
     elif verdicts:
         reply.response_headers_to_add.extend(_headers(for_client(verdicts[0])))
         reply.request_headers_to_add.extend(_headers(upstream(verdicts[0])))
@@ -212,15 +212,15 @@ def _headers(headers: Headers) -> list[HeaderValue]:
 
 def _fill(status: RateLimitResponse.DescriptorStatus, verdict: Verdict) -> None:
     """Tell the account's own tightest limit and no shared one: Envoy can be told to show it to the client."""
-    own = [limit for limit in verdict.limits if limit.scope == "account" and limit.rate > 0]
-    if verdict.mode == "shadow" or not own:
+    own = [limit for limit in published(verdict) if limit.rate > 0]
+    if not own:
         return
     limit = min(own, key=_left)
     number, unit = whole_units(limit.rate)
     told = RateLimitResponse.RateLimit(name=limit.name, requests_per_unit=number, unit=unit)
     status.current_limit.CopyFrom(told)
     status.limit_remaining = min(max(0, math.floor(limit.remaining)), LARGEST)
-    status.duration_until_reset.seconds = max(0, math.ceil((limit.burst - limit.remaining) / limit.rate))
+    status.duration_until_reset.seconds = whole((limit.burst - limit.remaining) / limit.rate)
 
 
 def _left(limit: LimitState) -> float:

@@ -34,6 +34,8 @@ STANDS_FOR_A_KEY = re.compile("hk1_[a-z2-7]{26}|sha256:[0-9a-f]{64}")
 MOST_TEXT = 65_536
 """Characters of a prompt that its hash is made from."""
 STATUS = {"throttle": 429, "challenge": 403, "deny": 403}
+MOST_SECONDS = 99_999_999_999
+NEVER = "This request costs more than its limit ever holds, so waiting does not help; ask for less at once."
 NOT_THERE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 FACTS = ("created_at", "plan", "verified", "organisation", "payment", "email_domain", "signup")
 
@@ -197,7 +199,7 @@ def _short(value: Any, most: int = LONGEST) -> str | None:
 def client_headers(verdict: Mapping[str, Any]) -> dict[str, str]:
     """What the client may see: the verdict's id and its account's own limits, nothing that others share."""
     found = {"X-Headcount-Verdict": verdict["id"]}
-    own = [limit for limit in verdict["limits"] if limit["scope"] == "account" and limit["burst"]]
+    own = [limit for limit in verdict["limits"] if limit["scope"] == "account" and limit["name"] != "allow"]
     if own:
         found["RateLimit-Policy"] = ", ".join(_policy(limit) for limit in own)
         found["RateLimit"] = ", ".join(_left(limit) for limit in own)
@@ -207,12 +209,17 @@ def client_headers(verdict: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _policy(limit: Mapping[str, Any]) -> str:
-    window = 86_400 if limit["name"] == "daily" else max(1, math.ceil(limit["burst"] / (limit["rate"] or 1)))
+    window = 86_400 if limit["name"] == "daily" else max(1, _seconds(limit["burst"] / (limit["rate"] or 1)))
     return f'"{limit["name"]}";q={int(limit["burst"])};w={window}'
 
 
+def _seconds(exact: float) -> int:
+    """Whole seconds, as many as a header can say."""
+    return max(0, math.ceil(min(exact, MOST_SECONDS)))
+
+
 def _left(limit: Mapping[str, Any]) -> str:
-    lacks = max(0, math.ceil((limit["burst"] - limit["remaining"]) / limit["rate"])) if limit["rate"] else 0
+    lacks = _seconds((limit["burst"] - limit["remaining"]) / limit["rate"]) if limit["rate"] else 0
     return f'"{limit["name"]}";r={max(0, math.floor(limit["remaining"]))};t={lacks}'
 
 
@@ -238,9 +245,9 @@ class HeadcountHandler(CustomLogger):
         if verdict is None:
             return data
         if verdict["mode"] == "enforce" and verdict["decision"] in STATUS:
-            raise HTTPException(
-                STATUS[verdict["decision"]], {"error": "Request stopped; see Retry-After"}, client_headers(verdict)
-            )
+            never = verdict.get("never") and verdict["limit"]["scope"] == "account"
+            words = NEVER if never else "Request stopped; see Retry-After"
+            raise HTTPException(STATUS[verdict["decision"]], {"error": words}, client_headers(verdict))
         notes[VERDICT] = {"id": verdict["id"], "headers": client_headers(verdict), "actions": verdict["actions"]}
         return data
 

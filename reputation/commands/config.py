@@ -1,6 +1,7 @@
 """`headcount config`: validate or show a configuration, or print its schema."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -11,7 +12,9 @@ from reputation.commands.options import FAILED, config_option, ends_well, json_o
 from reputation.config import compile_tenants, schema
 from reputation.errors import ConfigError
 from reputation.sidecar import read_settings
-from reputation.tenants import in_force
+from reputation.stores.sqlite_care import plans_in
+from reputation.stores.unknown_plans import MOST_NAMED
+from reputation.tenants import Tenant, in_force
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -24,22 +27,46 @@ def config() -> None:
 @config.command()
 @click.argument("file", type=FILE, required=False)
 @config_option
+@click.option("--state", type=FILE, help="A state file: plans of its accounts that FILE does not know are named.")
 @json_option
 @click.pass_context
-def validate(context: click.Context, file: Path | None, config: Path | None, *, as_json: bool) -> None:
-    """Read FILE, or the one of --config, strictly; the first fault is named with its line, and is exit code 1."""
+def validate(
+    context: click.Context, file: Path | None, config: Path | None, state: Path | None, *, as_json: bool
+) -> None:
+    """Read FILE, or the one of --config, strictly; the first fault is named with its line, and is exit code 1.
+
+    With --state the plans of accounts are named that FILE does not know: they have the limits of a plan that is not
+    told.
+    """
     path = file or config
     if path is None:
         raise click.UsageError("name a file, or set HEADCOUNT_CONFIG")
     try:
-        names = sorted(compile_tenants(read_settings(path)))
+        tenants = compile_tenants(read_settings(path))
+        unknown = {} if state is None else _unknown_plans(tenants, state)
     except ConfigError as error:
         if not as_json:
             raise click.ClickException(str(error)) from None
         click.echo(json.dumps({"file": str(path), "valid": False, "error": str(error)}, indent=2))
         context.exit(FAILED)
-    found = {"file": str(path), "valid": True, "tenants": names}
-    say(found, f"{path}: well; tenants: {', '.join(names)}", as_json=as_json)
+    found = {"file": str(path), "valid": True, "tenants": sorted(tenants), "unknown_plans": unknown}
+    lines = [f"{path}: well; tenants: {', '.join(sorted(tenants))}"]
+    lines += [
+        f"tenant {tenant}: no setting knows plan {plan!r} of {count:,} accounts; name it in plans, as {{like: paid}}"
+        for tenant, plans in unknown.items()
+        for plan, count in plans.items()
+    ]
+    say(found, "\n".join(lines), as_json=as_json)
+
+
+def _unknown_plans(tenants: Mapping[str, Tenant], state: Path) -> dict[str, dict[str, int]]:
+    """Count accounts by tenant and plan, the most first, of plans that the tenant's settings do not know."""
+    found = {
+        name: {plan: n for plan, n in plans.most_common() if plan not in tenants[name].policy.limits}
+        for name, plans in plans_in(state).items()
+        if name in tenants
+    }
+    return {name: dict([*plans.items()][:MOST_NAMED]) for name, plans in found.items() if plans}
 
 
 @config.command()

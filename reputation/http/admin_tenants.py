@@ -9,8 +9,9 @@ from reputation.errors import BadRequest, Conflict
 from reputation.http.access import sees
 from reputation.http.admin_answers import Route, json_answer, named, whole
 from reputation.limiter import TenantLimiter
+from reputation.presets import PRESETS
 from reputation.stores.transactions import Transaction
-from reputation.tenants import PRESETS, Tenant, TenantSettings, compile_tenant, in_force
+from reputation.tenants import Tenant, TenantSettings, compile_tenant, in_force
 from reputation.tuning.audit import Change
 from reputation.tuning.live import Tuning
 from reputation.tuning.revisions import Revision, RevisionBody, check_floor, compiled, differences, sparse
@@ -63,6 +64,7 @@ async def get_tenant(admin: "Admin", request: web.Request) -> web.Response:
         "settings": sparse(tenant.tenant.settings),
         "in_force": in_force(tenant.tenant),
         "trial": None if trial is None else trial.view(),
+        "unknown_plans": tenant.state.unknown_plans.names,
     }
     return json_answer(found, etag=_etag(version, history[-1]))
 

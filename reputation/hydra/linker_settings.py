@@ -6,6 +6,8 @@ from reputation.hydra.sightings import Part
 
 LIFT = 2.0
 """How much more frequent each value must be than expected: an effect, not noise; each member is asked beside it."""
+PRIOR_USE = 10.0
+"""Ordinary requests a day of a typical account, before any is known."""
 NATS = 25.0
 """ln(10^6 cells looked at) + 11: below one false cell in 50,000 epochs if accounts were independent."""
 
@@ -18,7 +20,7 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     purse: float = 1.0
-    prior_use: float = 10.0
+    prior_use: float = PRIOR_USE
     lift: float = LIFT
     nats: float = NATS
     most_accounts: int = 2_000_000

@@ -11,6 +11,7 @@ from reputation.facts import Facts
 from reputation.history import DAY, Density, FanIn, name_of, visits
 from reputation.stores.budgets import Budgets
 from reputation.stores.crowds import Crowd, Row
+from reputation.stores.unknown_plans import UnknownPlans
 from reputation.touched import Touched
 
 MONTH = 30 * DAY
@@ -34,6 +35,7 @@ class TenantState:
         self.series = 0
         self.asleep: dict[str, bytes] = {}
         self.moved = 0.0
+        self.unknown_plans = UnknownPlans()
         self.known: dict[str, Row] = {}
         self.met = Crowd(most_accounts, self.touched)
         self.strangers = Crowd(most_strangers, self.touched)

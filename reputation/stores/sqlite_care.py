@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from msgspec import Struct
 
 from reputation.errors import ConfigError
 from reputation.stores.sqlite_file import BUSY, StateFile, mend_of
+from reputation.stores.sqlite_rows import Earning, account_row
 from reputation.stores.sqlite_schema import HOT, check_version
 
 MOST_FAULTS = 20
+NOBODY_EARNS = Earning((), 0.0)
 
 
 class Findings(Struct, frozen=True):
@@ -96,6 +99,21 @@ def kept_record(path: Path, tenant: str, kind: str, record: str) -> bytes | None
             "SELECT body FROM records WHERE tenant = ? AND kind = ? AND id = ?", (tenant, kind, record)
         ).fetchone()
     return None if found is None else bytes(found[0])
+
+
+def plans_in(path: Path) -> dict[str, Counter[str]]:
+    """Count the accounts of each plan, by tenant, also beside a sidecar that writes the file. Raises ConfigError."""
+    found: dict[str, Counter[str]] = {}
+    with _reading(path) as connection:
+        check_version(connection, path)
+        names = dict(connection.execute("SELECT id, name FROM tenants"))
+        for number, name in names.items():
+            plans = found[name] = Counter()
+            for (body,) in connection.execute("SELECT body FROM accounts WHERE tenant = ?", (number,)):
+                with contextlib.suppress(msgspec.DecodeError, TypeError, IndexError):  # `look` tells of damage
+                    plan = account_row(bytes(body), 0, NOBODY_EARNS)[1].facts.plan
+                    plans.update([plan] if plan is not None else [])
+    return found
 
 
 def _count(connection: sqlite3.Connection, table: str, tenant: int) -> int:

@@ -9,10 +9,11 @@ from reputation.facts import Standards
 from reputation.history import Density
 from reputation.outcomes import MARKS
 from reputation.policy import TIERS
+from reputation.presets import PRESETS
 from reputation.score import HARD_SIGNALS
 from reputation.signals import account, address, asn, hydra, payment, proxy_network, velocity
 from reputation.stores.memory import MONTH
-from reputation.tenants import CAPS, EXTERNAL, PRESETS, LinkingSettings, TenantSettings
+from reputation.tenants import CAPS, EXTERNAL, LinkingSettings, TenantSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
 # the first row of each name, since a few words name a family and a scope
@@ -88,7 +89,7 @@ def test_rules_and_standards_in_the_text():
         f"accounts of {standards.veteran_days:g} days seen on {standards.veteran_active_days} different days",
         f"the purse, {linking.purse_units:g} typical daily uses",
         f"its floor of {linking.payer_floor_units:g} typical daily use first",
-        f"each spends its floor of {linking.floor:g} a day first",
+        f"each spends its floor of {linking.floor:g} ordinary requests a day first",
     ):
         assert words in PLAIN
 

@@ -34,7 +34,7 @@ def test_a_setting_without_a_description_is_an_error_that_names_it(monkeypatch):
     "words",
     [
         "tenants.TENANT.linking",
-        "tenants.TENANT.plans.PLAN.TIER",
+        "tenants.TENANT.plans.PLAN",
         "tokens[]",
         "`trusted_hops` | whole number, ≥ 0 | 1 |",
         "| balanced | free | standard | 2 | 20 | 5,000 |",

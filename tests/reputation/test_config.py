@@ -11,8 +11,9 @@ from engine import ask, points, tenant
 from reputation.config import DEFAULT, Settings, compile_tenants, from_text, load, schema
 from reputation.config_faults import nearest
 from reputation.errors import ConfigError
+from reputation.presets import PRESETS
 from reputation.sidecar import read_settings
-from reputation.tenants import PRESETS, in_force
+from reputation.tenants import in_force
 
 SHA = "a" * 64
 
@@ -26,7 +27,7 @@ WRONG = {
         "tenants.acme.weigths: unknown key; did you mean weights?",
     ),
     "an unknown key at the top": ("tenant: {}\n", 1, "did you mean tenants?"),
-    "a key like no other": ("tenants:\n  acme:\n    zzzz: 1\n", 3, "known are preset, mode, unit, prior"),
+    "a key like no other": ("tenants:\n  acme:\n    zzzz: 1\n", 3, "known are preset, mode, unit, request_cost"),
     "an unknown preset": ("tenants:\n  acme:\n    preset: balancd\n", 3, "did you mean balanced?"),
     "an unknown mode": ("tenants:\n  acme:\n    mode: dry\n", 3, "known are enforce, shadow"),
     "a text for a number": (
@@ -201,7 +202,8 @@ def test_stricter_presets_allow_less_and_suspect_more():
         risks = [preset.tiers[tier].from_risk for preset in (lenient, balanced, strict)]
         assert risks == sorted(risks, reverse=True)
         for name in ("rate", "burst", "daily"):
-            amounts = [getattr(preset.plans["free"][tier], name) for preset in (lenient, balanced, strict)]
+            plans = [preset.amounts["requests"].plans["free"] for preset in (lenient, balanced, strict)]
+            amounts = [getattr(plan[tier], name) for plan in plans]
             assert amounts == sorted(amounts, reverse=True)
 
 
@@ -211,7 +213,7 @@ def test_overrides_are_sparse(addresses):
     engine = tenant(addresses, plans={"free": {"standard": row}})
     limits = engine.tenant.policy.limits
     assert limits["free"][1].burst.burst == 70
-    assert limits["free"][0].burst.burst == PRESETS["balanced"].plans["free"]["trusted"].burst
+    assert limits["free"][0].burst.burst == PRESETS["balanced"].amounts["requests"].plans["free"]["trusted"].burst
     assert ask(engine, "a").limits[0].burst == 70
 
 

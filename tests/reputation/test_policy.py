@@ -11,10 +11,10 @@ from populations import facts, hosts, pasts, weights
 from reputation.events import Tier
 from reputation.hydra.links import Cluster, Links
 from reputation.policy import STANDARD, TIERS, TierRule, compile_policy, plan_of, tier_of
-from reputation.tenants import PRESETS
+from reputation.presets import PRESETS
 
 BALANCED = PRESETS["balanced"]
-POLICY = compile_policy(BALANCED.tiers, BALANCED.plans, 0.3, "paid")
+POLICY = compile_policy(BALANCED.tiers, BALANCED.amounts["requests"].plans, 0.3, "paid")
 HARD = {"outcomes_against", "disputes", "declines"}
 
 
@@ -71,7 +71,7 @@ class TestPlans:
 
     @pytest.mark.parametrize("preset", PRESETS)
     def test_a_stricter_tier_never_has_more(self, preset):
-        for rows in PRESETS[preset].plans.values():
+        for rows in PRESETS[preset].amounts["requests"].plans.values():
             for milder, stricter in itertools.pairwise(TIERS):
                 for name in ("rate", "burst", "daily"):
                     assert getattr(rows[stricter], name) <= getattr(rows[milder], name)

@@ -9,6 +9,7 @@ local PROBLEM = '{"type":"https://iana.org/assignments/http-problem-types#quota-
   .. '"title":"Request stopped","status":%d}'
 local STATUS = { throttle = 429, challenge = 403, deny = 403 }
 local DAY = 86400
+local MOST_SECONDS = 99999999999 -- three thousand years; LuaJIT writes numbers above 1e14 with an exponent
 
 -- A header value of visible ASCII; anything else, line breaks first of all, becomes a question mark.
 function M.safe(value)
@@ -21,7 +22,7 @@ end
 function M.problem(status) return PROBLEM:format(status) end
 
 -- Whole seconds, rounded up, at least 1.
-function M.whole(seconds) return math.max(1, math.ceil(seconds)) end
+function M.whole(seconds) return max(1, ceil(min(seconds, MOST_SECONDS))) end
 
 local function quoted(name) return '"' .. M.safe(name):gsub('(["\\])', "\\%1") .. '"' end
 
@@ -45,7 +46,7 @@ function M.left(kept, used, now)
     parts[n + 4] = max(0, floor(remaining))
     n = n + 4
     if rate > 0 then
-      parts[n + 1], parts[n + 2] = ";t=", max(0, ceil((burst - remaining) / rate))
+      parts[n + 1], parts[n + 2] = ";t=", max(0, ceil(min((burst - remaining) / rate, MOST_SECONDS)))
       n = n + 2
     end
   end
@@ -69,12 +70,11 @@ end
 
 local function number(value) return type(value) == "number" and value or nil end
 
--- The account's own limits of a verdict, flat: name, rate, burst, remaining of each. None in shadow mode, where there
--- is none to tell. Second: their policies.
+-- The account's own limits of a verdict, flat: name, rate, burst, remaining of each. None in shadow mode. Second: their policies.
 local function own_limits(verdict)
   local own, policies = {}, {}
   for _, limit in ipairs(verdict.mode ~= "shadow" and verdict.limits or {}) do
-    if limit.scope == "account" and number(limit.burst) then
+    if limit.scope == "account" and limit.name ~= "allow" and number(limit.burst) then -- "allow" is an exception's
       local name, at = quoted(limit.name), #own
       own[at + 1], own[at + 2], own[at + 3], own[at + 4] = name, limit.rate, limit.burst, limit.remaining
       policies[#policies + 1] = policy(name, limit.rate, limit.burst)

@@ -1,0 +1,48 @@
+"""Plans as configuration says them, laid over those of a preset; and whether every limit can hold one request. Pure."""
+
+from collections.abc import Mapping
+
+from reputation.config_faults import nearest
+from reputation.errors import SettingError
+from reputation.events import Tier
+from reputation.policy import TIERS
+from reputation.tier_rules import Allowance, PlanSettings
+
+Rows = Mapping[Tier, Allowance]
+NOTHING = PlanSettings()
+
+
+def laid_out(tenant: str, told: Mapping[str, PlanSettings], preset: Mapping[str, Rows]) -> dict[str, Rows]:
+    """Return every plan's limits by tier, the preset's plans first. Raises SettingError for a `like` of nothing."""
+    names = [*preset, *(name for name in told if name not in preset)]
+    return {name: _rows(tenant, name, told, preset, ()) for name in names}
+
+
+def _rows(
+    tenant: str, name: str, told: Mapping[str, PlanSettings], preset: Mapping[str, Rows], above: tuple[str, ...]
+) -> Rows:
+    own = told.get(name, NOTHING)
+    base = preset.get(name, preset["free"])
+    if own.like is not None:
+        path = ("tenants", tenant, "plans", name, "like")
+        if own.like not in told and own.like not in preset:
+            raise SettingError(path, f"no plan is called {own.like!r}; {nearest(own.like, [*preset, *told])}")
+        if own.like in (*above, name):
+            raise SettingError(path, f"{own.like!r} is in turn like {name!r}, so neither says what its limits are")
+        base = _rows(tenant, own.like, told, preset, (*above, name))
+    mine = {tier: getattr(own, tier) for tier in TIERS}
+    return {**base, **{tier: allowance for tier, allowance in mine.items() if allowance is not None}}
+
+
+def check_amounts(tenant: str, cost: float, plans: Mapping[str, Rows], shared: Mapping[str, Allowance | None]) -> None:
+    """Raise SettingError for a limit that can never hold one request of `cost` units."""
+    named = {("plans", plan, tier): one for plan, rows in plans.items() for tier, one in rows.items()}
+    for path, one in (named | {(name,): one for name, one in shared.items()}).items():
+        for part in () if one is None else ("burst", "daily"):
+            holds = getattr(one, part)
+            if holds < cost:
+                raise SettingError(
+                    ("tenants", tenant, *path, part),
+                    f"{holds:g} never hold one request of {cost:g} units (request_cost), so none would pass; "
+                    f"raise it, or lower tenants.{tenant}.request_cost",
+                )
