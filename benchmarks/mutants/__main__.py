@@ -51,7 +51,7 @@ def candidates(modules: Sequence[str]) -> Iterator[Mutant]:
 
 
 def harmless() -> dict[str, dict[str, str]]:
-    """Changes that nobody can notice: by module, the change's name and why."""
+    """Read which changes nobody can notice: by module, the change's name and why."""
     return tomllib.loads(HARMLESS.read_text(encoding="utf-8")) if HARMLESS.exists() else {}
 
 

@@ -34,9 +34,13 @@ LEFT_OUT = (ast.Assign, ast.AugAssign, ast.Raise, ast.Continue, ast.Break, ast.D
 
 
 class Change(NamedTuple):
-    """One change: `before` at a place in the source becomes `after`. where: the function or class that it is in."""
+    """One change: `before` at a place in the source becomes `after`.
+
+    where: the function or class that it is in; context: the line that it begins on.
+    """
 
     where: str
+    context: str
     line: int
     start: int
     end: int
@@ -49,7 +53,8 @@ class Change(NamedTuple):
     @property
     def name(self) -> str:
         """The change in words that outlive other edits of the file."""
-        return f"{self.where}: {' '.join(self.before.split())} -> {' '.join(self.after.split())}"
+        change = f"{' '.join(self.before.split())} -> {' '.join(self.after.split())}"
+        return f"{self.where}: {change}  |  {self.context}"
 
 
 def changes(source: bytes) -> list[Change]:
@@ -86,7 +91,8 @@ class _Finder:
         start, end = self._starts[line - 1] + column, self._starts[last - 1] + end_column
         before = self._source[start:end].decode()
         if before != after:
-            self.found.append(Change(".".join(where) or "module", line, start, end, before, after))
+            context = self._source[self._starts[line - 1] : self._starts[line]].decode().strip()
+            self.found.append(Change(".".join(where) or "module", context, line, start, end, before, after))
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
