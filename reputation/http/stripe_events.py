@@ -5,6 +5,7 @@ before its charge.
 """
 
 import contextlib
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -90,9 +91,10 @@ def customer_documents(account: str, body: AccountFacts) -> tuple[Document, ...]
 
 
 class StripeEvents:
-    """Takes events, and those that waited once their account is there."""
+    """Takes events, and those that waited once their account is there. counts: what came of them, by tenant."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, counts: Counter[tuple[str, str]] | None = None) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter() if counts is None else counts
         self._serving = serving
         self._records = serving.tuning.records
         self._turns: dict[tuple[str, str], dict[str, float]] = {}
@@ -259,12 +261,15 @@ class StripeEvents:
             known = [(self._at(tenant, kind, record), record.id) for record in await self._records.all(tenant, kind)]
             turns = self._turns[tenant, kind] = {id_: at for at, id_ in sorted(known)}
         for id_ in ids:
+            turns.pop(id_, None)  # so that what came last stands last
             turns[id_] = now
         since = now - WAITING_DAYS * DAY if kind == WAITING else 0.0
         while turns and (len(turns) > MOST[kind] or turns[next(iter(turns))] < since):
             oldest = next(iter(turns))
             del turns[oldest]
-            await self._records.delete(tenant, kind, oldest)
+            gone = await self._records.delete(tenant, kind, oldest)
+            if gone and kind == WAITING:
+                self.counts[tenant, "expired"] += 1
 
 
 def _gone(key: str, version: int) -> Document:

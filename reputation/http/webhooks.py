@@ -26,7 +26,7 @@ class Webhooks:
     def __init__(self, serving: Serving) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._serving = serving
-        self._events = StripeEvents(serving)
+        self._events = StripeEvents(serving, self.counts)
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""

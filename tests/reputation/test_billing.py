@@ -144,6 +144,11 @@ class TestStatus:
         assert told(News(NOW, "ok"), News(NOW, "failed")).payment.status == "ok"
         assert told(News(NOW, "ok"), News(NOW + 1, "failed")).payment.status == "failed"
 
+    def test_a_word_that_an_event_leaves_out_stays(self):
+        card = News(NOW, "ok", {"fingerprint": "fp", "funding": "debit", "issuer_country": "DE"})
+        found = told(card, paid("in_1", at=NOW + 1), News(NOW + 2, "failed", {"funding": "prepaid"})).payment
+        assert (found.fingerprint, found.funding, found.issuer_country) == ("fp", "prepaid", "DE")
+
     def test_a_dispute_stands_whatever_is_paid_after_it_until_it_is_won(self):
         facts = told(paid("ch_1"), disputed("ch_1"), paid("ch_2", at=NOW + 5))
         assert (facts.payment.status, facts.payment.disputes) == ("disputed", 1)
