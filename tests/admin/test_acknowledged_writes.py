@@ -91,12 +91,12 @@ class Journal:
             "result"
         ]
 
-    def write_and_kill(self, sidecar, rng):
+    def write_and_stop(self, sidecar, rng, by):
         writers = [Writer(self, number, rng.random()) for number in range(WRITERS)]
         for writer in writers:
             writer.start()
-        threading.Event().wait(rng.uniform(0.1, 0.9))  # the moment of the kill
-        os.kill(sidecar.process.pid, signal.SIGKILL)
+        threading.Event().wait(rng.uniform(0.1, 0.9))  # the moment of the stop
+        os.kill(sidecar.process.pid, by)
         for writer in writers:
             writer.join()
             self.lost += writer.lost
@@ -132,7 +132,7 @@ class Journal:
         assert (settled or 0.0) == USD * len(self.kept["event"])
 
 
-def survive(directory, kills, seed):
+def survive(directory, kills, seed, by=signal.SIGKILL):
     rng, journal = random.Random(seed), Journal()
     (directory / "secret").write_text(SECRET)
     settings = {
@@ -153,13 +153,20 @@ def survive(directory, kills, seed):
             last = journal.life == kills
             journal.check_all(sidecar, (lambda names: names) if last else (lambda names: names[-100:]))
             if not last:
-                journal.write_and_kill(sidecar, rng)
-    sys.stdout.write(f"{kills} kills, {sum(map(len, journal.kept.values())):,} acknowledged writes, none lost\n")
-    assert all(journal.kept[kind] for kind in ("put", "delete", "outcome", "label", "allow", "revision", "event"))
+                journal.write_and_stop(sidecar, rng, by)
+    sys.stdout.write(
+        f"{kills} stops by {by.name}, {sum(map(len, journal.kept.values())):,} acknowledged writes, none lost\n"
+    )
+    if kills > 2:
+        assert all(journal.kept[kind] for kind in ("put", "delete", "outcome", "label", "allow", "revision", "event"))
 
 
 def test_four_kills_lose_nothing_that_was_acknowledged_and_count_each_event_once(tmp_path):
     survive(tmp_path, 4, 1)
+
+
+def test_a_stop_by_a_signal_under_load_loses_nothing_that_was_acknowledged(tmp_path):
+    survive(tmp_path, 2, 3, signal.SIGTERM)
 
 
 @pytest.mark.long
