@@ -22,7 +22,7 @@ from reputation.stores.transactions import Committed, Transaction
 EVICTION_MEND = "set maxmemory-policy noeviction; this server forgets who is in debt when its memory is full"
 LOOKS = 600
 """Turns for each look at what the server's settings are."""
-BEATS = 5
+BEATS = 3
 """Turns for each pulse: a breaker may probe ten times a second."""
 
 MOST_DAMAGED = 100

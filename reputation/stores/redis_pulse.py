@@ -6,7 +6,7 @@ from collections.abc import Callable
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_server import RedisServer, Script
 
-EVERY = 0.5
+EVERY = 0.3
 """Seconds between two pulses of a tenant."""
 GIVEN_UP = 2.0
 """Seconds after its last pulse at which a replica no longer counts."""

@@ -109,12 +109,13 @@ async def played(replicas, rng, account):
 
 
 async def alike(replicas, account, counted, until):
-    """Check at every replica until all say the same of an account, at most until a moment; then read what they know."""
+    """Check at every replica until all say the same of an account; what is asked after a moment has to be the same."""
     while True:
+        asked = time.monotonic()
         said = [await one.says(account) for one in replicas]
         if all(one == said[0] for one in said):
             break
-        assert time.monotonic() < until, (account, said)
+        assert asked < until, (account, said)
         await asyncio.sleep(0.05)  # between polls
     known = [await one.knows(account) for one in replicas]
     assert all(one == known[0] for one in known), (account, known)
