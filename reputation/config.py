@@ -67,6 +67,15 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     drain: Annotated[float, Meta(ge=0, description="Longest wait for open requests after SIGTERM.")] = 10.0
 
 
+class ExplainSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is kept of verdicts that stopped somebody, so that they can be explained and appealed."""
+
+    keep: Annotated[float, Meta(ge=3600, le=31_622_400, description="Seconds for which stops are kept.")] = 604_800.0
+    stops: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Stops of one tenant that are kept; 100 an account at most.")
+    ] = 100_000
+
+
 class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds of what is kept, for each tenant."""
 
@@ -133,6 +142,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     log: Annotated[LogSettings, Meta(description="What is logged.")] = LogSettings()
     http: Annotated[HttpSettings, Meta(description="Bounds of the check listener.")] = HttpSettings()
     memory: Annotated[MemorySettings, Meta(description="Bounds of what is kept of accounts.")] = MemorySettings()
+    explain: Annotated[ExplainSettings, Meta(description="What is kept of stops.")] = ExplainSettings()
     state: Annotated[StateSettings, Meta(description="How shared state is asked.")] = StateSettings()
     recording: Annotated[RecordingSettings, Meta(description="What is recorded of decisions, to replay drafts on.")] = (
         RecordingSettings()

@@ -29,7 +29,7 @@ from reputation.history import DAY, name_of, visit
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
-from reputation.identity import Who, account_of, check_id, identify, judged_by, names_of
+from reputation.identity import Who, check_id, identify, judged_by, names_of
 from reputation.judging import in_shadow, scored, tier_by
 from reputation.keys import hashed, is_jwt, printed
 from reputation.leases import Leases
@@ -192,7 +192,7 @@ class TenantLimiter:
         verdict = self._with_lease(self.answer(id_, assessed, taken), assessed, taken)
         self.witness.see(who, request, verdict, now)
         self.counts.add(verdict)
-        self.verdicts.put(verdict, account_of(who.name), request, now)
+        self.verdicts.put(verdict, who.name, request, now, stranger=not who.confirmed)
         if request.request.id is not None:
             self.repeats.put(request.request.id, Print(who.name, request.request), verdict, now)
         for watch in self.watches:

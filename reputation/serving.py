@@ -18,6 +18,7 @@ from reputation.crowding import Crowding
 from reputation.decision_log import DecisionLog
 from reputation.errors import ConfigError
 from reputation.events import Verdict
+from reputation.kept_stops import KeptStops
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linking import LiveLinking
 from reputation.sidecar import load_databases, read_settings, rebuild
@@ -26,6 +27,7 @@ from reputation.stores.crowds import Row
 from reputation.stores.fleeting import MemoryStore
 from reputation.stores.places import Store
 from reputation.stores.records import MemoryRecords, Records
+from reputation.stores.stops import Stops
 from reputation.stores.transactions import Committed, Transaction
 from reputation.tuning.live import Tuning
 from reputation.tuning.trial import trial_metrics
@@ -76,12 +78,20 @@ class Serving:
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
         self.journal = log
+        self.stops = self._kept_in(self.store.stops)
         limiter.strays.tell = log.warning
         decisions.account_of = self.account_of
         self._listen_for_plans()
         self._reload_failures = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
+
+    def keep_stops(self, stops: Stops) -> None:
+        """Keep stops in this place from now on."""
+        self.stops = self._kept_in(stops)
+
+    def _kept_in(self, stops: Stops) -> KeptStops:
+        return KeptStops(self.limiter, stops, lambda: self.settings.explain, self.clock, self.journal.warning)
 
     def account_of(self, verdict: Verdict, now: float) -> str | None:
         """Name the account that a recent verdict judged."""
@@ -193,6 +203,7 @@ class Serving:
         yield counter("headcount_strays", "Requests of an unknown tenant or domain.", self.limiter.strays.count)
         yield counter("headcount_geoip_failures", "Look-ups that met a corrupt place.", self.addresses.failures)
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
+        yield from self.stops.metrics()
         yield from trial_metrics(sorted(self.tuning.trials.items()))
         yield from self.tuning.recording.metrics()
         for source in self.metric_sources:

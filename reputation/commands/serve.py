@@ -227,23 +227,35 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
     await runner.setup()
     await web.SockSite(runner, admin_socket).start()
-    linking = asyncio.create_task(serving.linking.run())
-    linking.add_done_callback(partial(_ended, log, "linking_failed"))
-    ageing = asyncio.create_task(serving.watch_addresses())
-    ageing.add_done_callback(partial(_ended, log, "ageing_failed"))
+    works = _started(serving)
     _announce(log, settings, addresses.check, addresses.admin)
     await _until_told(partial(serving.reload, config))
     serving.draining = True
     log.info("draining", seconds=settings.http.drain)
     beside = [asyncio.create_task(one.drain(settings.http.drain)) for one in serving.listeners.values() if one != check]
     cut = await check.drain(settings.http.drain) + sum(await asyncio.gather(*beside))
-    linking.cancel()
-    ageing.cancel()
-    await asyncio.gather(linking, ageing, return_exceptions=True)
+    for work in works:
+        work.cancel()
+    await asyncio.gather(*works, return_exceptions=True)
+    await serving.stops.keep_all()
     await runner.cleanup()
     await serving.tuning.close()
     serving.decisions.close()
     log.info("stopped", connections_cut=cut)
+
+
+def _started(serving: Serving) -> list[asyncio.Task[None]]:
+    """Start what goes on beside checks until the end; one that ends before says so in the log."""
+    works = {
+        "linking_failed": serving.linking.run(),
+        "ageing_failed": serving.watch_addresses(),
+        "keeping_failed": serving.stops.run(),
+    }
+    tasks = []
+    for failed, work in works.items():
+        tasks.append(asyncio.create_task(work))
+        tasks[-1].add_done_callback(partial(_ended, serving.journal, failed))
+    return tasks
 
 
 def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serving:
@@ -257,6 +269,7 @@ def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serv
     collect_seldom()
     serving = Serving(settings, limiter, addresses, decisions, log, store.records)
     serving.store = store
+    serving.keep_stops(store.stops)
     return serving
 
 

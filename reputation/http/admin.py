@@ -167,7 +167,8 @@ class Admin:
         return json_answer(decisions_view(self.tenant(request), most))
 
     async def get_decision(self, request: web.Request) -> web.Response:
-        return json_answer(decision_view(self.tenant(request), request.match_info["id"], self.serving.clock()))
+        tenant = self.tenant(request)
+        return json_answer(decision_view(tenant, *await self.serving.stops.find(tenant, request.match_info["id"])))
 
     async def get_openapi(self, _: web.Request) -> web.Response:
         return web.Response(body=description(), content_type="application/json")

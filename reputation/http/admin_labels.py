@@ -109,10 +109,7 @@ async def post_appeal(admin: "Admin", request: web.Request) -> web.Response:
     """Turn a recent verdict into a temporary lift of its account."""
     tenant, tuning, now = admin.tenant(request), admin.serving.tuning, admin.serving.clock()
     body, name, who = read(_appeals, await request.read()), tenant.tenant.name, request["caller"].name
-    found = tenant.verdicts.get(body.verdict, now)
-    if found is None:
-        raise NotFound(f"verdict {body.verdict!r} is not among the recent ones of tenant {name!r}", "/verdict")
-    asked, verdict = found
+    asked, verdict = await admin.serving.stops.find(tenant, body.verdict, "/verdict")
     account = check_appeal(asked.account, verdict, body, await tuning.appeals.all(name), now)
     allow = allow_of(lift_of(account, body), tuning.new_id(now), who, now)
     cluster = verdict.cluster.id if verdict.cluster else None

@@ -6,6 +6,7 @@ import msgspec
 
 from reputation.bucket import Bucket, settled
 from reputation.errors import NotFound
+from reputation.events import Verdict
 from reputation.facts import PROFILE, Facts, is_payer, is_proven
 from reputation.hydra.links import Cluster
 from reputation.keys import printed
@@ -99,12 +100,8 @@ def asked_view(asked: Asked) -> dict[str, Any]:
     return {"account": asked.account, "ip": asked.ip, "route": asked.route, "cost": asked.cost}
 
 
-def decision_view(tenant: TenantLimiter, id_: str, now: float) -> dict[str, Any]:
-    """Return a recent verdict, what it was asked, and what would have changed it. Raises NotFound."""
-    found = tenant.verdicts.get(id_, now)
-    if found is None:
-        raise NotFound(f"verdict {id_!r} is not among the recent ones of tenant {tenant.tenant.name!r}")
-    asked, verdict = found
+def decision_view(tenant: TenantLimiter, asked: Asked, verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict, what it was asked, and what would have changed it."""
     policy, tier = tenant.tenant.policy, TIERS.index(verdict.tier)
     milder = counterfactual(verdict.reasons, policy.bounds[tier]) if tier else []
     return {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from reputation.stores.damage import Damage
 from reputation.stores.memory import TenantState
 from reputation.stores.records import MemoryRecords
+from reputation.stores.stops import MemoryStops
 from reputation.stores.transactions import Committed, Plan, Transaction
 
 
@@ -18,6 +19,7 @@ class MemoryStore:
     def __init__(self, make: Callable[[], TenantState] = TenantState, clock: Callable[[], float] = time.time) -> None:
         self.damage = Damage()
         self.records = MemoryRecords(self.damage)
+        self.stops = MemoryStops()
         self._make = make
         self._clock = clock
         self._tenants: dict[str, TenantState] = {}

@@ -11,6 +11,7 @@ from reputation.stores.fleeting import MemoryStore
 from reputation.stores.memory import TenantState
 from reputation.stores.records import Records
 from reputation.stores.sqlite import Figures, SqliteStore
+from reputation.stores.stops import Stops
 from reputation.stores.transactions import Committed, Transaction
 
 MEMORY = ":memory:"
@@ -26,6 +27,10 @@ class Store(Protocol):
     @property
     def damage(self) -> Damage:
         """What could not be read in it."""
+
+    @property
+    def stops(self) -> Stops:
+        """Verdicts that stopped somebody, kept for days."""
 
     @property
     def degraded(self) -> bool:

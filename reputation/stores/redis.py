@@ -17,6 +17,7 @@ from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import EVERY, RECORD, Heard, Pulse
 from reputation.stores.redis_records import RedisRecords
 from reputation.stores.redis_server import AwayError, RedisServer, connect
+from reputation.stores.redis_stops import RedisStops
 from reputation.stores.transactions import Committed, Transaction
 
 EVICTION_MEND = "set maxmemory-policy noeviction; this server forgets who is in debt when its memory is full"
@@ -41,6 +42,7 @@ class RedisStore:
         self.damage = Damage(log)
         self.server = RedisServer(connect(place), self.damage.note)
         self.records = RedisRecords(self.server, self.pulse)
+        self.stops = RedisStops(self.server)
         self.log = log
         self.clock = clock
         self.turns: list[Turn] = []

@@ -26,6 +26,7 @@ from reputation.stores.sqlite_commits import Commits
 from reputation.stores.sqlite_file import Change, HotChanges, RecordChange, StateFile, in_order, is_lost, mend_of
 from reputation.stores.sqlite_records import SqliteRecords
 from reputation.stores.sqlite_rows import Earning, Gap, joined
+from reputation.stores.sqlite_stops import SqliteStops
 from reputation.stores.sqlite_tenant import KeptTenant, Part
 from reputation.stores.transactions import Committed, Plan, Transaction
 
@@ -102,6 +103,7 @@ class SqliteStore:
         self._started = self._last = clock()
         documents = MemoryRecords(self.damage)
         self.records = SqliteRecords(documents, self.commit)
+        self.stops = SqliteStops(self._file, self._in_writer)
         self._commits = Commits(documents, self._write_plan, clock)
         with _reading(self._file):
             for tenant, kind, id_, version, body in self._file.records():
@@ -288,8 +290,8 @@ class SqliteStore:
         if self.left_out == 1:
             self._log.error("state_unwritable", part=part.table, error=f"{type(error).__name__}: {error}")
 
-    async def _in_writer(self, work: Callable[[], None]) -> None:
-        await asyncio.wrap_future(self._writer.submit(work))
+    async def _in_writer(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.wrap_future(self._writer.submit(work))
 
     # -- while the file is away ---------------------------------------------------------------------------------
 

@@ -169,16 +169,22 @@ class StateFile:
         meta: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         """Write a batch, all or nothing. Raises sqlite3.Error and FileLostError."""
-        self._check_place()
-        connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self.transaction() as connection:
             for table, tenant, changes in hot:
                 self._put(table, tenant, [change for change in changes if change[1] is not None])
                 self._drop(table, tenant, [key for key, body in changes if body is None])
             connection.executemany("INSERT OR REPLACE INTO tenants (id, name, body) VALUES (?, ?, ?)", tenants)
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta)
             self._record(records)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Do what stands inside, all or nothing. Raises sqlite3.Error and FileLostError."""
+        self._check_place()
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
             connection.execute("COMMIT")
         except sqlite3.Error:
             if connection.in_transaction:

@@ -18,6 +18,11 @@ _RECORDS = (
     "body BLOB NOT NULL, PRIMARY KEY (tenant, kind, id)) WITHOUT ROWID"
 )
 
+_STOPS = (
+    "CREATE TABLE stops (number INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL, account TEXT NOT NULL, "
+    "stranger INTEGER NOT NULL, at REAL NOT NULL, body BLOB NOT NULL, UNIQUE (tenant, id))"
+)
+
 Migrations = tuple[tuple[str, ...], ...]
 MIGRATIONS: Migrations = (
     (
@@ -25,6 +30,12 @@ MIGRATIONS: Migrations = (
         "CREATE TABLE tenants (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB NOT NULL)",
         _RECORDS,
         *(_HOT_TABLE.format(table) for table in HOT),
+    ),
+    (
+        _STOPS,
+        "CREATE INDEX stops_of_account ON stops (tenant, account)",
+        "CREATE INDEX stops_by_kind ON stops (tenant, stranger)",
+        "CREATE INDEX stops_by_time ON stops (tenant, at)",
     ),
 )
 """What each version adds to the one before; its place, counted from 1, is the file's `user_version`."""

@@ -44,6 +44,6 @@ def test_the_newest_come_first_and_there_are_at_most_so_many(addresses):
     verdict, kept = ask(tenant(addresses), "a"), RecentVerdicts(60.0, 10)
     for n in range(25):
         request = Request(client=Client(ip="11.0.0.1"), request=Call(route=f"/{n}"))
-        kept.put(structs.replace(verdict, id=str(n)), None, request, NOW)
+        kept.put(structs.replace(verdict, id=str(n)), "a", request, NOW)
     assert len(kept) <= 10
     assert [(told.id, asked.route) for asked, told in kept.newest(2)] == [("24", "/24"), ("23", "/23")]
