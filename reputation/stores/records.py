@@ -3,6 +3,7 @@
 They are few and precious, so every store keeps them whole and in order; hot state (rows, buckets) is kept elsewhere.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 from typing import Protocol
 
@@ -40,6 +41,11 @@ class Records(Protocol):
     async def all(self, tenant: str, kind: str) -> list[Record]:
         """Every document of a kind, by id: ids that are ULIDs come in the order of their time."""
 
+    async def page(
+        self, tenant: str, kind: str, most: int, *, before: str = "", after: str | None = None
+    ) -> list[Record]:
+        """At most so many documents: the last ids first, from before one; or with `after` the first ones after it."""
+
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
         """Forget a document; False if it was not there."""
 
@@ -61,14 +67,14 @@ class MemoryRecords:
     def __init__(self, damage: Damage | None = None) -> None:
         self.damage = damage or Damage()
         self._kept: dict[tuple[str, str], dict[str, Record]] = {}
+        self._order: dict[tuple[str, str], list[str]] = {}  # ids of kinds that pages were asked of
         self._followers: list[Changed] = []
 
     async def put(self, tenant: str, kind: str, record: str, body: bytes, *, expect: int = ANY) -> int:
         kept = self._kept.setdefault((tenant, kind), {})
         version = kept[record].version if record in kept else ABSENT
         check_version(expect, version)
-        kept[record] = Record(record, version + 1, body)
-        self._tell(tenant, kind)
+        self.keep(tenant, kind, record, Record(record, version + 1, body))
         return version + 1
 
     async def get(self, tenant: str, kind: str, record: str) -> Record | None:
@@ -78,10 +84,22 @@ class MemoryRecords:
         return sorted(self._kept.get((tenant, kind), {}).values(), key=lambda record: record.id)
 
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
-        gone = self._kept.get((tenant, kind), {}).pop(record, None)
-        if gone is not None:
-            self._tell(tenant, kind)
-        return gone is not None
+        there = record in self._kept.get((tenant, kind), {})
+        if there:
+            self.keep(tenant, kind, record, None)
+        return there
+
+    async def page(
+        self, tenant: str, kind: str, most: int, *, before: str = "", after: str | None = None
+    ) -> list[Record]:
+        kept, order = self._kept.get((tenant, kind), {}), self._order.get((tenant, kind))
+        if order is None:
+            order = self._order[tenant, kind] = sorted(kept)
+        if after is not None:
+            start = bisect_right(order, after)
+            return [kept[id_] for id_ in order[start : start + most]]
+        end = bisect_left(order, before) if before else len(order)
+        return [kept[id_] for id_ in reversed(order[max(end - most, 0) : end])]
 
     def unreadable(self, tenant: str, kind: str, record: str) -> None:
         self.damage.note(document_name(tenant, kind, record))
@@ -95,15 +113,22 @@ class MemoryRecords:
 
     def keep(self, tenant: str, kind: str, id_: str, record: Record | None) -> None:
         """Put a document in the place of what was there, or forget it, and tell of it."""
+        kept, order = self._kept.setdefault((tenant, kind), {}), self._order.get((tenant, kind))
+        if order is not None and (id_ in kept) != (record is not None):
+            if record is None:
+                del order[bisect_left(order, id_)]
+            else:
+                insort(order, id_)
         if record is None:
-            self._kept.get((tenant, kind), {}).pop(id_, None)
+            kept.pop(id_, None)
         else:
-            self._kept.setdefault((tenant, kind), {})[id_] = record
+            kept[id_] = record
         self._tell(tenant, kind)
 
     def restore(self, tenant: str, kind: str, record: Record) -> None:
         """Take a document in as it was kept; nobody is told."""
         self._kept.setdefault((tenant, kind), {})[record.id] = record
+        self._order.pop((tenant, kind), None)
 
     def ids(self) -> list[tuple[str, str, str]]:
         """Tenant, kind and id of every document."""

@@ -8,6 +8,7 @@
 -- Answers {'done', what is kept of the account, versions of the documents}, or, with nothing changed, {'moved', what is
 -- kept}, {'taken', place of the key}, {'stale', place of the document}, {'late'}. What is kept: {number, facts, outcomes}.
 
+local ORDER = ':order'  -- an index of documents by id; `redis_page.lua` makes it
 local SIZE = 16  -- bytes of a keyed hash
 local MOST_KEYS = 100000
 
@@ -45,9 +46,11 @@ for i = FIRST, #ARGV, 5 do
   if ARGV[i + 3] == 'put' then
     version = version + 1
     redis.call('HSET', documents, ARGV[i], struct.pack('<d', version) .. ARGV[i + 4])
+    if redis.call('EXISTS', documents .. ORDER) == 1 then redis.call('ZADD', documents .. ORDER, 0, ARGV[i]) end
     note(KEYS[3], KEYS[4], ARGV[i + 2])
   elseif version > 0 then
     redis.call('HDEL', documents, ARGV[i])
+    redis.call('ZREM', documents .. ORDER, ARGV[i])
     note(KEYS[3], KEYS[4], ARGV[i + 2])
   end
   versions[place + 1] = version

@@ -9,9 +9,12 @@ from reputation.stores.records import ANY, Changed, Record, document_name
 from reputation.stores.redis_commits import HEAD, Kept, RedisCommits
 from reputation.stores.redis_names import Names
 from reputation.stores.redis_pulse import Pulse
-from reputation.stores.redis_server import AwayError, RedisServer
+from reputation.stores.redis_server import AwayError, RedisServer, Script
 from reputation.stores.transactions import Committed, Document, Told, Transaction
 
+PAGE = Script("redis_page.lua")
+ORDER = b":order"
+"""What the key of an index adds to that of its documents, as in the scripts."""
 NOBODY = Kept("", 0, Told())
 AWAY = "the state that this is kept in is away; try again shortly"
 
@@ -39,6 +42,22 @@ class RedisRecords:
         found = await self._ask("HGETALL", self._key(tenant, kind))
         read = [self._record(tenant, kind, name, kept) for name, kept in found.items()]
         return sorted((record for record in read if record is not None), key=lambda record: record.id)
+
+    async def page(
+        self, tenant: str, kind: str, most: int, *, before: str = "", after: str | None = None
+    ) -> list[Record]:
+        key = self._key(tenant, kind)
+        way, bound = (b"before", before) if after is None else (b"after", after)
+        words = way, bound.encode("utf-8", "surrogatepass"), most
+        try:
+            found = await self._server.run(PAGE, [key, key + ORDER], *words)
+        except AwayError:
+            raise Unavailable(AWAY) from None
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return [  # a page stays full, so that who reads page by page does not take it for the last one
+            self._record(tenant, kind, name, kept or b"") or Record(name.decode("utf-8", "replace"), 0, b"")
+            for name, kept in pairs
+        ]
 
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
         return (await self.commit(tenant, Transaction(documents=(Document(kind, record, None),)))).versions[0] > 0

@@ -30,6 +30,11 @@ class SqliteRecords:
     async def all(self, tenant: str, kind: str) -> list[Record]:
         return await self._memory.all(tenant, kind)
 
+    async def page(
+        self, tenant: str, kind: str, most: int, *, before: str = "", after: str | None = None
+    ) -> list[Record]:
+        return await self._memory.page(tenant, kind, most, before=before, after=after)
+
     async def delete(self, tenant: str, kind: str, record: str) -> bool:
         return (await self._commit(tenant, Transaction(documents=(Document(kind, record, None),)))).versions[0] > 0
 

@@ -7,6 +7,7 @@ What people decide is kept for good. What programs push (facts, outcomes) is a l
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -66,6 +67,7 @@ def _line(
 
 
 _entries = msgspec.json.Decoder(Entry)
+_id = attrgetter("id")
 
 
 class Audit:
@@ -96,14 +98,21 @@ class Audit:
 
     async def entries(self, tenant: str, most: int, *, before: str = "", after: str | None = None) -> list[Entry]:
         """Up to `most` lines: the newest first, from before an id; or with `after` the oldest first, from after it."""
-        kinds = [await self._records.all(tenant, kind) for kind in (DECIDED, PUSHED)]
-        records = sorted((record for kind in kinds for record in kind), key=lambda record: record.id)
-        if after is not None:
-            chosen = [record for record in records if record.id > after][:most]
-        else:
-            chosen = [record for record in reversed(records) if not before or record.id < before][:most]
-        found = [self._read(tenant, record) for record in chosen]
-        return [entry for entry in found if entry is not None]
+        found: list[Entry] = []
+        while len(found) < most:
+            wanted = most - len(found)
+            pages = [
+                await self._records.page(tenant, kind, wanted, before=before, after=after) for kind in (DECIDED, PUSHED)
+            ]
+            records = sorted([*pages[0], *pages[1]], key=_id, reverse=after is None)[:wanted]
+            found += [entry for entry in (self._read(tenant, record) for record in records) if entry is not None]
+            if len(records) < wanted:
+                break
+            if after is None:  # damaged lines are made up for from the next page
+                before = records[-1].id
+            else:
+                after = records[-1].id
+        return found
 
     def _read(self, tenant: str, record: Record) -> Entry | None:
         """Read a line; one that is damaged is left out, and named."""

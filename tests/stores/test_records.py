@@ -71,3 +71,26 @@ def test_followers_hear_of_every_change(records):
 
     run(story())
     assert heard == [("acme", "revision")] * 2
+
+
+async def test_pages_come_in_the_order_of_ids_from_either_end(records):
+    """Also after documents came, went and were changed once the first page was read."""
+    for number in (3, 1, 2, 5, 4):
+        await records.put("acme", "page", f"p{number}", b"x")
+
+    async def page(most, **bounds):
+        return [record.id for record in await records.page("acme", "page", most, **bounds)]
+
+    assert await page(2) == ["p5", "p4"]
+    assert await page(2, before="p4") == ["p3", "p2"]
+    assert await page(9, before="p2") == ["p1"]
+    assert await page(2, after="") == ["p1", "p2"]
+    assert await page(9, after="p3") == ["p4", "p5"]
+    assert await page(9, after="p9") == await page(9, before="p0") == []
+    await records.put("acme", "page", "p6", b"x")
+    await records.put("acme", "page", "p35", b"x")
+    await records.put("acme", "page", "p35", b"y")
+    await records.delete("acme", "page", "p5")
+    assert await page(9) == ["p6", "p4", "p35", "p3", "p2", "p1"]
+    assert (await records.page("acme", "page", 1, after="p3"))[0].body == b"y"
+    assert [record.id for record in await records.page("acme", "other", 9)] == []
