@@ -204,11 +204,12 @@ async def keep_links(path, body):
     await store.close()
 
 
-def test_fifty_kills_under_load(rounds):
+@pytest.mark.parametrize("kills", [10, pytest.param(KILLS, marks=pytest.mark.long)])
+def test_kills_under_load(rounds, kills):
     """After each: facts, keys, exceptions and clusters are back, no bucket holds more than it had earned."""
     seed_links(rounds.path)
     rounds.start()
-    for _ in range(KILLS):
+    for _ in range(kills):
         rounds.load_and_kill()
         rounds.start()
         rounds.check_promises()
@@ -220,7 +221,7 @@ def test_fifty_kills_under_load(rounds):
     with sqlite3.connect(rounds.path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     found = (
-        f"{KILLS} kills, {len(rounds.answers):,} answers, {len(rounds.pushed)} accounts pushed; "
+        f"{kills} kills, {len(rounds.answers):,} answers, {len(rounds.pushed)} accounts pushed; "
         f"{sum(rounds.unseen.values())} of {sum(allowed.values()):,} requests let through came after the last write"
     )
     sys.stdout.write(found + "\n")
