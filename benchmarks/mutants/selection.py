@@ -28,7 +28,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "reputation/hydra/fairness.py": ("tests/hydra/test_fairness.py", "tests/hydra/test_neighbourhoods.py"),
     "reputation/shares.py": ("tests/reputation/test_shares.py",),
     "reputation/leases.py": ("tests/reputation/test_leases.py", *ENGINE[:1]),
-    "reputation/history.py": ("tests/reputation/test_history.py", *ENGINE[:1], "tests/stores/test_sqlite_store.py"),
+    "reputation/history.py": ("tests/reputation/test_history.py", "tests/stores/test_sqlite_store.py"),
     "reputation/identity.py": (
         "tests/reputation/test_identity.py",
         "tests/reputation/test_credentials.py",
@@ -39,7 +39,6 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/reputation/test_charges.py",
         "tests/reputation/test_reservations.py",
         "tests/reputation/test_leases.py",
-        *ENGINE[:1],
     ),
     "reputation/stores/memory.py": (*ENGINE[::-1], "tests/stores/test_sqlite_store.py"),
     "reputation/stores/bounded.py": ENGINE[2:],

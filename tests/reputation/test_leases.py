@@ -4,14 +4,15 @@ import math
 
 import msgspec
 import pytest
-from engine import CAUGHT, NOW, PROVEN, check, push, report, tenant
+from engine import CAUGHT, NOW, PROVEN, SECRET, check, push, report, request, tenant
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.bucket import settled
 from reputation.errors import Invalid, NotFound
 from reputation.events import LeaseReport, Settle, wire_type
-from reputation.leases import GRACE, MOST_KEYS, Leases, Pace, by_second
+from reputation.identity import identify
+from reputation.leases import GRACE, MOST_KEYS, Leases, Pace, by_second, key_of
 
 _settlements = msgspec.json.Decoder(Settle, dec_hook=wire_type)
 
@@ -395,3 +396,34 @@ def test_in_a_flood_the_key_that_was_used_longest_ago_goes_first():
     for key in (1, 2, 3, 1, 4):
         pace.add(key, 1.0, 60.0, NOW)
     assert [pace.lately(key, 60.0, NOW) for key in (1, 2, 3, 4)] == [2.0, 0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("account", "lately", "tokens", "ttl"),
+    [
+        ("a", 0.5, 4, 60.0),  # less than once a minute is once a minute: twice that, and two beside it
+        ("a", 60.0, 122, 60.0),  # once a second: 64 uses take longer than the longest lease
+        ("a", 120.0, 130, 32.0),  # twice a second: 64 uses take 32 seconds
+        ("a", 1200.0, 202, 5.0),  # a busy key's lease is short
+        ("a", 6000.0, 1000, 5.0),  # and never larger than the most
+        ("made up", 1.0, 0, 5.0),  # at first sight there is none
+        ("made up", 1.01, 3, 5.0),
+        ("made up", 600.0, 102, 5.0),
+    ],
+)
+def test_terms_follow_what_the_key_used_lately(engine, addresses, account, lately, tokens, ttl):
+    body = request({"account": {"id": account}, "client": {"ip": "11.0.0.1", "ja4": "t13d"}, "lease": True})
+    who = identify(body, engine.tenant, engine.state, addresses, SECRET, NOW)
+    engine.leases._pace(who).add(key_of(who, body), lately, 60.0, NOW)
+    assert engine.leases.terms(who, body, engine.tenant.settings.leases, NOW) == (tokens, ttl)
+
+
+def test_a_lease_is_its_key_s_alone_by_account_address_and_fingerprint(engine, addresses):
+    keys = set()
+    for account in ("a", "t"):
+        for ip in ("11.0.0.1", "11.0.0.2"):
+            for ja4 in ("t13d", "t13e"):
+                body = request({"account": {"id": account}, "client": {"ip": ip, "ja4": ja4}})
+                who = identify(body, engine.tenant, engine.state, addresses, SECRET, NOW)
+                keys.add(key_of(who, body))
+    assert len(keys) == 8
