@@ -1,12 +1,14 @@
 """What linked accounts and crowded neighbourhoods share: more heads add no capacity, and none starves the rest."""
 
 import pytest
-from engine import DAY, NOW, PAYER, PROVEN, ask, check, push, tenant
+from engine import DAY, NOW, PAYER, PROVEN, SECRET, ask, check, push, request, tenant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
 from reputation.hydra.links import Budget, Cluster, Links
+from reputation.identity import identify
+from reputation.purses import daily, excepted_draws
 
 TYPICAL = 50.0  # units a day of a typical honest account
 
@@ -233,3 +235,116 @@ def test_an_account_whose_limits_stay_keeps_the_very_same_ones(addresses):
     ask(engine, "a", now=NOW + 5)
     assert engine.state.row("a").burst.limit is before
     assert engine.state.row("a").burst.tokens == 19.0
+
+
+def charged(engine, account="a", ip=None, **body):
+    """Names, scopes, rates a day and bursts of what a check draws on."""
+    client = {} if ip is None else {"client": {"ip": ip}}
+    found = check(engine, account={"id": account, "plan": "free"}, **client, **body)
+    return [(limit.name, limit.scope, round(limit.rate * DAY, 6), limit.burst) for limit in found.limits]
+
+
+OWN = [("burst", "account", 172_800.0, 20.0), ("daily", "account", 5000.0, 5000.0)]
+
+
+class TestNumbers:
+    """Each shared bucket with its size."""
+
+    def test_a_budget_of_less_than_one_request_holds_one(self):
+        assert (daily(0.25, 1.0).rate * DAY, daily(0.25, 1.0).burst) == (0.25, 1.0)
+        assert (daily(1.5, 1.0).rate * DAY, daily(1.5, 1.0).burst) == (1.5, 1.5)
+
+    def test_a_head_draws_on_its_purse_and_on_its_part_of_it(self, addresses):
+        engine = tenant(addresses)
+        engine.links = links(["a", "b"], level=7.0)
+        assert charged(engine) == [*OWN, ("purse", "cluster", 100.0, 100.0), ("part", "cluster", 7.0, 7.0)]
+
+    def test_a_blessed_cluster_and_a_cluster_that_is_gone_cost_nothing(self, addresses):
+        engine = tenant(addresses)
+        engine.links = links(["a", "b"], standing="blessed")
+        assert charged(engine) == OWN
+        engine.links = structs.replace(engine.links, clusters={})
+        assert charged(engine) == OWN
+
+    def test_a_payer_has_its_floor_first_in_typical_uses(self, addresses):
+        engine = tenant(addresses, linking={"payer_floor_units": 0.5})
+        push(engine, "payer", **PAYER)
+        engine.links = links(["payer", "b"], level=7.0)
+        scopes = [(limit.name, limit.scope, limit.burst) for limit in ask(engine, "payer").limits]
+        assert scopes[2:] == [("floor", "cluster", 25.0)]
+
+    def test_a_neighbourhood_is_its_budget_and_where_there_is_not_enough_a_part_of_it(self, addresses):
+        engine = tenant(addresses, linking={"floor": 0})
+        for level, more in ((30.0, []), (29.5, [("net", "neighbourhood", 29.5, 29.5)]), (float("inf"), [])):
+            engine.links = links(neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, level)})
+            shared = ("net", "neighbourhood", 30.0, 30.0)
+            assert charged(engine, f"a{level}", "11.0.7.9") == [*OWN, shared, *more]
+
+    def test_a_floor_in_a_neighbourhood_is_in_requests(self, addresses):
+        engine = tenant(addresses, linking={"floor": 3})
+        engine.links = links(neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, 30.0)})
+        assert charged(engine, ip="11.0.7.9") == [*OWN, ("floor", "neighbourhood", 3.0, 3.0)]
+
+    def test_where_somebody_belongs_is_charged_once_also_where_he_is(self, addresses):
+        engine, home = tenant(addresses, linking={"floor": 0}), ("net", "11.0.7.0/24")
+        engine.links = structs.replace(
+            links(neighbourhoods={home: Budget(30.0, 100, 30.0)}), residents={"a": home, "b": ("net", "gone")}
+        )
+        assert len(charged(engine, ip="11.0.7.9")) == len(charged(engine, ip="12.0.0.1")) == 3
+        assert charged(engine, "b", "12.0.0.1") == OWN
+
+    def test_a_member_of_a_cluster_does_not_pay_for_its_place_too(self, addresses):
+        engine = tenant(addresses, linking={"floor": 0})
+        engine.links = links(["a", "b"], 7.0, neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, 30.0)})
+        assert [name for name, *_ in charged(engine, ip="11.0.7.9")] == ["burst", "daily", "purse", "part"]
+
+    def test_an_organisation_has_both_its_buckets_and_one_that_nobody_verified_none(self, addresses):
+        engine = tenant(addresses, organisation={"rate": 3, "burst": 30, "daily": 300})
+        push(engine, "member", organisation={"id": "corp", "verified": True})
+        push(engine, "says so", organisation={"id": "corp", "verified": False})
+        found = ask(engine, "member").limits
+        assert [(x.name, x.scope, x.burst) for x in found[2:]] == [
+            ("burst", "organisation", 30.0),
+            ("daily", "organisation", 300.0),
+        ]
+        assert len(ask(engine, "says so").limits) == 2
+
+    def test_a_stranger_shares_its_address_and_of_ipv6_its_48_too(self, addresses):
+        engine = tenant(addresses)
+        sizes = [
+            [(limit.name, limit.burst) for limit in check(engine, account={"key": "k"}, client={"ip": ip}).limits[2:]]
+            for ip in ("11.0.0.1", "2a01:100::1")
+        ]
+        address = [("burst", 200.0), ("daily", 20_000.0)]
+        assert sizes == [address, [*address, ("burst", 800.0), ("daily", 80_000.0)]]
+        assert len(check(engine, account={"key": "k"}).limits) == 2
+        keys = set(engine.state.budgets.names())
+        assert {key[1] for key in keys if isinstance(key[1], int)} == {
+            0x0B000001,
+            0x2A01010000000000,
+            -0x2A01010000000000,
+        }
+
+    def test_the_part_for_those_who_last_is_a_quarter_of_each(self, addresses):
+        engine = tenant(addresses)
+        for day in (2, 1, 0):
+            for _ in range(1 if day else 1000):
+                ask(engine, "old", "2a01:100::1", NOW - day * DAY, cost=0.001)
+        engine.state.budgets.find(("burst", 0x2A01010000000000)).tokens = 0.0
+        engine.state.row("old").burst.tokens = 20.0
+        found = ask(engine, "old", "2a01:100::1")
+        assert [limit.burst for limit in found.limits[2:]] == [50.0, 5000.0, 200.0, 20_000.0]
+
+
+def test_an_exception_is_charged_to_the_account_s_own_limits_or_to_one_that_nothing_empties(addresses):
+    engine = tenant(addresses)
+    who = identify(request({"account": {"id": "a"}}), engine.tenant, engine.state, addresses, SECRET, NOW)
+    who.row.tier = 1
+    (own,) = excepted_draws(engine.tenant, engine.state.budgets, who, limited=True, now=NOW)
+    assert [(charge.key, charge.bucket.limit.burst) for charge in own] == [
+        (("own", "a", "burst"), 20.0),
+        (("own", "a", "daily"), 5000.0),
+    ]
+    ((free,),) = excepted_draws(engine.tenant, engine.state.budgets, who, limited=False, now=NOW)
+    assert (free.name, free.scope, free.key) == ("allow", "account", ("allow", "a"))
+    assert (free.bucket.limit.rate, free.bucket.limit.burst) == (1e9, 1e9)
