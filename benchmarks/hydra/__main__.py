@@ -14,6 +14,7 @@ from benchmarks.hydra import picture, table
 from benchmarks.hydra.attackers import LADDER, VARIANTS
 from benchmarks.hydra.baselines import BASELINES
 from benchmarks.hydra.closed_loop import REACTIONS
+from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.lines import VIEWS
 from benchmarks.hydra.runs import (
     NO_HYDRA,
@@ -30,6 +31,7 @@ from benchmarks.hydra.runs import (
     without,
 )
 from benchmarks.hydra.world import Spec
+from benchmarks.hydra.worlds import POPULATIONS, populations
 from reputation.hydra.sightings import Part
 
 PARTS = get_args(Part)
@@ -65,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
     add("--days", type=int, default=7)
     add("--content", action="store_true", help="with SimHashes of the prompts' shapes")
     add("--gatherings", action="store_true", help="with honest groups that look like hydras")
+    add("--populations", type=populations, nargs="?", const=tuple(LOOKALIKES), default=(), help=POPULATIONS)
+    add("--uncapped", action="store_true", help="loads of ordinary classes are not cut off")
     add("--shared-data", help="folder with measured clients and verified proxy exits")
     add("--engine", type=system, action="append", help="NAME=COMMAND with {world} and {verdicts}; repeatable")
     add("--baselines", type=words, default=list(BASELINES), help="comma-separated; empty for none")
@@ -101,6 +105,8 @@ def wanted(options: argparse.Namespace, done: Sequence[Result]) -> list[tuple[Sp
         content=options.content,
         data=options.shared_data,
         gatherings=options.gatherings,
+        populations=options.populations,
+        uncapped=options.uncapped,
     )
     known = {(result.world, result.reaction) for result in done}
     worlds = specs(options.levels, options.views, options.seeds, options.honest, like)

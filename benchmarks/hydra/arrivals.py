@@ -32,6 +32,7 @@ HOURS = {
         7.5, 9, 10.5, 10.5, 9, 6.5, 3, 1.5, 1, 0.8, 0.6, 0.4,
     ),
     "flat": (1,) * 24,
+    "afternoon": (0,) * 13 + (1,) * 3 + (0,) * 8,
     "operator": (0, 0, 0, 0, 0, 0, 0, 0, 2, 8, 9, 9, 6, 8, 9, 9, 9, 8, 7, 6, 5, 4, 1, 0),
 }  # fmt: skip
 
@@ -54,15 +55,18 @@ def observed(data: Path) -> Observed | None:
     return Observed(np.array([float(row["mean_per_s"]) for row in found]), hours)
 
 
-def scale(senders: Sequence[Sender], measured: Observed | None = None, mean: float = MEAN_A_DAY) -> None:
-    """Bring the mean daily load of accounts to `mean`, capped for each account and harder for free ones.
+def scale(
+    senders: Sequence[Sender], measured: Observed | None = None, mean: float = MEAN_A_DAY, *, capped: bool = True
+) -> None:
+    """Bring the mean daily load of accounts to `mean`; `capped`: with a most for each account, less for free ones.
 
     Measured loads replace the built-in ones quantile by quantile, so that heavy classes stay heavy.
     """
     scaled = [s for s in senders if not s.load.fixed]
     accounts = {id(s.account) for s in senders}
     daily = np.array([s.load.daily for s in scaled])
-    caps = np.array([MOST_FREE_A_DAY if s.account.facts["plan"] == "free" else MOST_A_DAY for s in scaled])
+    most = (MOST_FREE_A_DAY, MOST_A_DAY) if capped else (np.inf, np.inf)
+    caps = np.array([most[s.account.facts["plan"] != "free"] for s in scaled])
     presence = np.array([(s.end - s.start) / WEEK * (5 + 2 * s.load.weekend) / 7 for s in scaled])
     if measured:
         ranks = np.argsort(np.argsort(daily)) / max(1, len(daily) - 1)
@@ -93,6 +97,7 @@ class Arrivals:
         self._size = np.array([load.size for load in loads])
         self._gap = np.array([load.gap for load in loads])
         self._offset = np.array([load.offset for load in loads])
+        self._works = np.array([[day in load.weekdays for day in range(7)] for load in loads]).reshape(-1, 7)
         self._clockwork = np.array([load.clockwork for load in loads], dtype=bool)
         self._start = np.array([s.start for s in senders])
         self._end = np.array([s.end for s in senders])
@@ -116,6 +121,7 @@ class Arrivals:
         factor = np.where(days >= 5, self._weekend, 1.0)
         active = np.clip((np.minimum(self._end, begin + HOUR) - np.maximum(self._start, begin)) / HOUR, 0.0, 1.0)
         rows = np.arange(len(hour))
+        active = active * self._works[rows, days]
         expected: np.ndarray = self._daily * self._of_day(begin) * self._shares[rows, hour] * factor * active
         return expected
 

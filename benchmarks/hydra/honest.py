@@ -3,13 +3,13 @@
 Drawn from the description of the field before any detector was run against them, and not to be tuned to one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from benchmarks.hydra import fingerprints, gatherings, networks, people, places
+from benchmarks.hydra import fingerprints, gatherings, lookalikes, networks, people, places
 from benchmarks.hydra.clock import DAY, HOUR, START, offset
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import HUMAN, SERVICE, Account, Load, Made, Population, Sender, local, new_account
@@ -276,6 +276,21 @@ GATHERINGS: dict[str, Row] = {
     "launch": Row(0.025, gatherings.launch),
     "saas": Row(0.013, gatherings.saas),
 }
+LOOKALIKES: dict[str, Row] = {
+    "remote_company": Row(0.037, lookalikes.remote_company),
+    "charity": Row(0.033, lookalikes.charity),
+    "course": Row(0.067, lookalikes.course),
+    "accelerator": Row(0.02, lookalikes.accelerator),
+    "freelancer": Row(0.0083, lookalikes.freelancer),
+    "front_page": Row(0.1, lookalikes.front_page),
+    "rare_client": Row(0.01, lookalikes.rare_client),
+    "arrears": Row(0.167, lookalikes.arrears),
+    "sdk_servers": Row(0.06, lookalikes.sdk_servers),
+    "mislabelled_office": Row(0.038, lookalikes.mislabelled_office),
+    "mislabelled_room": Row(0.013, lookalikes.mislabelled_room),
+}
+"""Beside the other classes; shares of their number, so that 3,000 of them have one group of each size beside them."""
+
 ROOM = {"home": 0.07, "carrier_nat": 0.03, "office": 0.02}
 """What other classes give up where there are gatherings."""
 
@@ -296,5 +311,15 @@ def populate(ground: Ground, seed: int, count: int, *, gathered: bool = False) -
     for number, (name, row) in enumerate(rows.items()):
         rng = np.random.default_rng([seed, 1, number])
         for owner, senders in row.make(ground, rng, max(0, sizes[name])):
+            made.add(owner, *senders)
+    return made
+
+
+def beside(ground: Ground, seed: int, count: int, names: Sequence[str]) -> Population:
+    """The named populations beside `count` other honest accounts, each with random numbers of its own."""
+    made = Population()
+    for number, (name, row) in enumerate(LOOKALIKES.items()):
+        rng = np.random.default_rng([seed, 4, number])
+        for owner, senders in row.make(ground, rng, round(row.share * count) if name in names else 0):
             made.add(owner, *senders)
     return made

@@ -19,9 +19,9 @@ class Load(Struct, frozen=True):
     """How much and when.
 
     daily: requests on a day. hours: a row of `arrivals.HOURS`. offset: local time, seconds. weekend: factor
-    on Saturday and Sunday. shape: of the gamma draw that makes days differ (large: they do not). size: mean
-    requests in a session. gap: mean seconds between them. clockwork: evenly spaced, as a scheduler sends.
-    fixed: not scaled to the world's mean.
+    on Saturday and Sunday. weekdays: those on which anything is sent, Monday is 0. shape: of the gamma draw that
+    makes days differ (large: they do not). size: mean requests in a session. gap: mean seconds between
+    them. clockwork: evenly spaced, as a scheduler sends. fixed: not scaled to the world's mean.
     """
 
     daily: float
@@ -33,6 +33,7 @@ class Load(Struct, frozen=True):
     gap: float = 70.0
     clockwork: bool = False
     fixed: bool = False
+    weekdays: tuple[int, ...] = tuple(range(7))
 
 
 HUMAN = Load(1.0)
@@ -57,6 +58,7 @@ class Account:
     actor: str | None = None
     banned_at: float | None = None
     wish: float = 0.0  # heads: requests a day that its owner wants from it
+    domain: str | None = None  # of the mail addresses of its company or school, where it has one
 
     @property
     def settled(self) -> float:

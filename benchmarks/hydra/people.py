@@ -81,6 +81,11 @@ def wish(rng: np.random.Generator, factor: float = 1.0) -> float:
     return factor * 10.0 * float(np.exp(np.interp(rng.random(), ranks, np.log(loads))))
 
 
+def heavy(rng: np.random.Generator, median: float, spread: float = 1.6) -> float:
+    """Requests a day with a heavy tail that nothing cuts off: log-normal, `spread` its standard deviation."""
+    return median * math.exp(spread * float(rng.normal()))
+
+
 def pays(rng: np.random.Generator, daily: float, lean: float) -> bool:
     """Whether an account is on a paid plan: heavier users are; `lean` shifts a class's odds (log-odds)."""
     return bool(rng.random() < 1 / (1 + math.exp(-(lean + 0.6 * math.log(daily)))))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
@@ -22,7 +23,8 @@ Entry = tuple[float, str]
 class Spec(Struct, frozen=True, omit_defaults=True):
     """Everything that a world follows from. levels: hydras that share `heads`; none: honest traffic alone.
 
-    gatherings: with the honest groups that look most like hydras.
+    gatherings: with the honest groups that look most like hydras. populations: those of `honest.LOOKALIKES` that
+    come beside the other honest accounts. uncapped: the load of those others is not cut off either.
     """
 
     seed: int = 1
@@ -36,6 +38,8 @@ class Spec(Struct, frozen=True, omit_defaults=True):
     content: bool = False
     data: str | None = None
     gatherings: bool = False
+    populations: tuple[str, ...] = ()
+    uncapped: bool = False
 
 
 class World(Struct, frozen=True):
@@ -43,19 +47,24 @@ class World(Struct, frozen=True):
     honest: Population
     hydra: Population
     measured: arrivals.Observed | None = None
+    beside: Population = msgspec.field(default_factory=Population)
 
     @property
     def accounts(self) -> list[Account]:
-        return [*self.honest.accounts, *self.hydra.accounts]
+        return [*self.honest.accounts, *self.beside.accounts, *self.hydra.accounts]
 
 
 def make(spec: Spec) -> World:
-    """Draw all accounts and senders of a world. The honest part does not depend on the hydra."""
+    """Draw all accounts and senders of a world.
+
+    The honest part does not depend on the hydra, nor the other classes on the populations beside them.
+    """
     data = Path(spec.data) if spec.data else None
     measured = arrivals.observed(data) if data else None
     land = ground.lay(np.random.default_rng([spec.seed, 0]), spec.honest, max(6000, 12 * spec.heads), data)
     people = honest.populate(land, spec.seed, spec.honest, gathered=spec.gatherings)
-    arrivals.scale(people.senders, measured)
+    arrivals.scale(people.senders, measured, capped=not spec.uncapped)
+    beside = honest.beside(land, spec.seed, spec.honest, spec.populations)
     hydra = Population()
     for number, level in enumerate(spec.levels):
         share = (spec.heads + number) // len(spec.levels)
@@ -63,7 +72,7 @@ def make(spec: Spec) -> World:
         made = heads.population(row, land, spec.seed, share, f"hydra-{number}-{level}")
         hydra.accounts.extend(made.accounts)
         hydra.senders.extend(made.senders)
-    return World(spec, people, hydra, measured)
+    return World(spec, people, hydra, measured, beside)
 
 
 def daily_of(spec: Spec) -> float | None:
@@ -127,13 +136,16 @@ def content(sender: Sender, salt: int, at: float) -> str:
     return f"{mixed(noise):016x}"
 
 
-def _events(population: Population, until: float) -> list[Entry]:
-    found = [event for account in population.accounts for event in lines.account_events(account, until)]
+def _events(accounts: Sequence[Account], until: float) -> list[Entry]:
+    found = [event for account in accounts for event in lines.account_events(account, until)]
     return sorted(found, key=itemgetter(0, 1))
 
 
 def traffic(world: World, population: Population, salt: int) -> tuple[Arrivals, Renderer]:
-    """A population's sessions and what turns them into lines. salt: 1 for the honest, 2 for the hydra."""
+    """A population's sessions and what turns them into lines.
+
+    salt: 1 for the honest, 2 for the hydra, 3 for the populations beside.
+    """
     for number, sender in enumerate(population.senders):
         sender.serial = number
     measured = world.measured if salt == 1 else None
@@ -146,10 +158,11 @@ def stream(world: World, *, attack: bool = True) -> Iterator[Entry]:
     spec = world.spec
     until = START + spec.days * DAY
     parts = [traffic(world, world.honest, 1)]
+    if world.beside.senders:
+        parts.append(traffic(world, world.beside, 3))
     if attack and world.hydra.senders:
         parts.append(traffic(world, world.hydra, 2))
-    known = lines.VIEWS[spec.view].facts
-    pushed = sorted(_events(world.honest, until) + _events(world.hydra, until), key=itemgetter(0, 1)) if known else []
+    pushed = _events(world.accounts, until) if lines.VIEWS[spec.view].facts else []
     cursor, pending = 0, list[Entry]()
     for begin in np.arange(START, until, HOUR).tolist():
         end = begin + HOUR

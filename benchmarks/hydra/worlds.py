@@ -17,9 +17,11 @@ import zstandard
 
 from benchmarks.hydra import truth
 from benchmarks.hydra.attackers import LADDER, VARIANTS
+from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.lines import VIEWS
 from benchmarks.hydra.world import Entry, Spec, make, stream
 
+POPULATIONS = f"honest look-alikes beside the others: all, or comma-separated, of {', '.join(LOOKALIKES)}"
 BLOCK = 20_000  # lines that are joined before they are written
 
 
@@ -61,8 +63,20 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--content", action="store_true", help="with SimHashes of the prompts' shapes")
     options.add_argument("--shared-data", help="folder with measured clients and verified proxy exits")
     options.add_argument("--gatherings", action="store_true", help="with honest groups that look like hydras")
+    options.add_argument(
+        "--populations", type=populations, nargs="?", const=tuple(LOOKALIKES), default=(), help=POPULATIONS
+    )
+    options.add_argument("--uncapped", action="store_true", help="loads of ordinary classes are not cut off")
     options.add_argument("--out", type=Path, required=True, help="lines; .gz and .zst are compressed")
     return options
+
+
+def populations(text: str) -> tuple[str, ...]:
+    """Names of look-alikes out of a comma-separated list; `all`: all of them. ArgumentTypeError: there is none such."""
+    names = tuple(LOOKALIKES) if text == "all" else tuple(filter(None, text.split(",")))
+    if unknown := [name for name in names if name not in LOOKALIKES]:
+        raise argparse.ArgumentTypeError(f"no population {unknown[0]!r}; there are {', '.join(LOOKALIKES)}")
+    return names
 
 
 def spec(chosen: argparse.Namespace) -> Spec:
@@ -70,7 +84,7 @@ def spec(chosen: argparse.Namespace) -> Spec:
     variants = tuple(filter(None, chosen.variant.split(",")))
     return Spec(
         chosen.seed, chosen.honest, chosen.heads, levels, variants, chosen.daily, chosen.days, chosen.view,
-        chosen.content, chosen.shared_data, chosen.gatherings,
+        chosen.content, chosen.shared_data, chosen.gatherings, chosen.populations, chosen.uncapped,
     )  # fmt: skip
 
 

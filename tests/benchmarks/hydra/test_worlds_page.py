@@ -7,13 +7,13 @@ import pytest
 from benchmarks.hydra.attackers import LADDER, VARIANTS
 from benchmarks.hydra.closed_loop import REACTIONS
 from benchmarks.hydra.costs import PRICES
-from benchmarks.hydra.honest import CLASSES, GATHERINGS, classes
+from benchmarks.hydra.honest import CLASSES, GATHERINGS, LOOKALIKES, classes
 from benchmarks.hydra.lines import VIEWS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "worlds.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [*CLASSES, *GATHERINGS, *VARIANTS, *REACTIONS, *PRICES, *VIEWS])
+@pytest.mark.parametrize("name", [*CLASSES, *GATHERINGS, *LOOKALIKES, *VARIANTS, *REACTIONS, *PRICES, *VIEWS])
 def test_a_row_of_a_table_is_on_the_page(name):
     assert f"`{name}`" in PAGE
 
@@ -24,7 +24,7 @@ def test_a_level_is_on_the_page(level):
 
 
 def test_shares_on_the_page_are_those_of_the_classes():
-    for name, row in (CLASSES | GATHERINGS).items():
+    for name, row in (CLASSES | GATHERINGS | LOOKALIKES).items():
         assert f"| `{name}` | {row.share * 100:.3g}% |" in PAGE
     for gathered in (False, True):
         assert sum(row.share for row in classes(gathered=gathered).values()) == pytest.approx(1)
