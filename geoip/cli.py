@@ -1,4 +1,4 @@
-"""`headcount geoip`: what is known about addresses, and from where."""
+"""`headcount geoip`: look up addresses, build and inspect databases."""
 
 import sys
 import time
@@ -26,15 +26,15 @@ _databases = click.option(
     multiple=True,
     envvar="HEADCOUNT_DATABASE",
     type=click.Path(path_type=Path),
-    help="An MMDB file to ask before the embedded one; may be given several times, the first wins.",
+    help="An MMDB file to read before the embedded database; may be repeated, and the first file has priority.",
 )
-_embedded = click.option("--embedded/--no-embedded", default=True, help="Whether to ask the embedded database.")
+_embedded = click.option("--embedded/--no-embedded", default=True, help="Whether to read the embedded database.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
 @click.group()
 def geoip() -> None:
-    """What is known about addresses, and from where."""
+    """Look up addresses, build and inspect databases."""
 
 
 @geoip.command()
@@ -43,7 +43,7 @@ def geoip() -> None:
 @_embedded
 @_as_json
 def lookup(addresses: tuple[str, ...], paths: tuple[Path, ...], *, embedded: bool, as_json: bool) -> None:
-    """Print what is known about addresses; exit code 1 if one of them is no address."""
+    """Print the known facts about addresses; exit code 1 if one of them is not an address."""
     book = _open(paths, embedded=embedded)
     known = [_printable(book.lookup(address)) for address in addresses]
     if as_json:
@@ -53,21 +53,29 @@ def lookup(addresses: tuple[str, ...], paths: tuple[Path, ...], *, embedded: boo
             _print_facts(facts)
     malformed = [facts["ip"] for facts in known if facts["scope"] == "malformed"]
     if malformed:
-        raise click.ClickException(f"no IPv4 or IPv6 address: {', '.join(map(plain, malformed))}")
+        raise click.ClickException(f"not an IPv4 or IPv6 address: {', '.join(map(plain, malformed))}")
 
 
 @geoip.command()
 @click.argument("lists", metavar="KIND=FILE...", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The MMDB file to write.")
-@click.option("--confidence", default=CONFIDENCE, show_default=True, type=click.IntRange(1, 100), help="In percent.")
-@click.option("--force", is_flag=True, help="Write it although a list is empty or most of it is lost.")
+@click.option(
+    "--confidence",
+    default=CONFIDENCE,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Confidence of the entries, in percent.",
+)
+@click.option(
+    "--force", is_flag=True, help="Write the file even if a list is empty or most networks of a kind are lost."
+)
 @_as_json
 def build(lists: tuple[str, ...], out: Path, confidence: int, *, force: bool, as_json: bool) -> None:
     """Compile lists of networks into one database.
 
     A list has one network, address or AS number a line; # and ; start a comment. KIND is one of tor, vpn,
-    proxy, relay, hosting, education, mobile, residential and business. A list that is empty, and a database that
-    knows less than a fifth of the networks of a kind that the one in its place knows, are errors.
+    proxy, relay, hosting, education, mobile, residential and business. An empty list is an error. It is also an
+    error if the new database has less than a fifth of the networks of a kind in the database that it replaces.
     """
     pairs = [_pair(text) for text in lists]
     try:
@@ -82,7 +90,7 @@ def build(lists: tuple[str, ...], out: Path, confidence: int, *, force: bool, as
         click.echo(f"{out}: {compiled.ranges:,} ranges from {compiled.entries:,} entries")
         if compiled.left_out:
             some = ", ".join(map(plain, compiled.left_out[:_NAMED]))
-            click.echo(f"{len(compiled.left_out):,} match no address as addresses are counted: {some}", err=True)
+            click.echo(f"{len(compiled.left_out):,} entries match no address and are left out: {some}", err=True)
 
 
 @geoip.command()
@@ -90,7 +98,7 @@ def build(lists: tuple[str, ...], out: Path, confidence: int, *, force: bool, as
 @_embedded
 @_as_json
 def status(paths: tuple[Path, ...], *, embedded: bool, as_json: bool) -> None:
-    """Print which databases are used, how old they are and what they supply."""
+    """Print the databases in use, their age and the facts they supply."""
     book = _open(paths, embedded=embedded)
     for warning in book.warnings:
         click.echo(f"warning: {plain(warning)}", err=True)
@@ -117,7 +125,7 @@ def _pair(text: str) -> tuple[Kind, Path]:
 
 
 def _printable(facts: AddressFacts) -> dict[str, Any]:
-    """The facts with the keys as text, since a key can be larger than JSON's readers keep exactly."""
+    """Return the facts with keys as text, because JSON readers may round such large numbers."""
     known: dict[str, Any] = msgspec.to_builtins(facts)
     if facts.host is not None and facts.network is not None:
         known |= {"host": host_text(facts.host), "network": network_text(facts.network)}

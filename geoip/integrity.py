@@ -61,13 +61,13 @@ def _parts(file: memoryview) -> _Parts:
     tail = bytes(file[-_MARKER_WITHIN:])
     found = tail.rfind(_MARKER)
     if found < 0:
-        raise DamagedError("not a MaxMind DB file, or cut short: it has no metadata")
+        raise DamagedError("not a MaxMind DB file, or truncated: it has no metadata")
     start = len(file) - len(tail) + found
     numbers = _numbers(file, start + len(_MARKER))
     nodes, record, version = (numbers.get(name, 0) for name in (b"node_count", b"record_size", b"ip_version"))
     data = nodes * record // 4 + _SEPARATOR
     if record not in {24, 28, 32} or version not in {4, 6} or not nodes or data > start:
-        raise DamagedError("corrupt, or cut short: its metadata does not fit it")
+        raise DamagedError("corrupt or truncated: the metadata does not match the file")
     return _Parts(nodes, record, 128 if version == 6 else 32, (data, start))
 
 
@@ -145,7 +145,7 @@ class _Walk:
         """Look at the value there, and say where the next one starts."""
         kind, size, content = self.control(at)
         if depth > _DEEPEST:
-            raise DamagedError("corrupt: values in values without end")
+            raise DamagedError("corrupt: values are nested without end")
         if kind == _POINTER:
             self._follow(size, depth)
             return content
@@ -161,7 +161,7 @@ class _Walk:
             following = content
             kind, size, content = self.control(size)
         if kind != _STRING or content + size > self._end:
-            raise DamagedError(f"corrupt: the key of a map, at byte {at}, is no string")
+            raise DamagedError(f"corrupt: the key of a map, at byte {at}, is not a string")
         return bytes(self._file[content : content + size]), following
 
     def control(self, at: int) -> tuple[int, int, int]:
@@ -169,7 +169,7 @@ class _Walk:
         ends."""
         head = bytes(self._file[at : min(at + 6, self._end)]) if at >= self._start else b""
         if len(head) < 2 and head[:1] not in _EMPTY:
-            raise DamagedError("corrupt, or cut short: a value is not inside its section")
+            raise DamagedError("corrupt or truncated: a value is outside its section")
         kind, size, used = head[0] >> 5, head[0] & 31, 1
         if kind == _POINTER:
             more = (size >> 3) + 1
@@ -202,7 +202,7 @@ class _Walk:
             return at
         longest = _NUMBERS.get(kind, self._end - at if kind in {_STRING, _BYTES} else -1)
         if size != _EXACT.get(kind, size) or (kind not in _EXACT and size > longest) or at + size > self._end:
-            raise DamagedError(f"corrupt: the value before byte {at} is of no known type, or too long")
+            raise DamagedError(f"corrupt: the value before byte {at} has an unknown type, or is too long")
         return at + size
 
 

@@ -92,7 +92,7 @@ def compile_lists(
 def _check_filled(lists: Sequence[tuple[Kind, Path]], read: Sequence[Entries]) -> None:
     for (kind, path), found in zip(lists, read, strict=True):
         if not found.networks and not found.systems:
-            raise LossError(f"{path}: no {kind} networks are in it; a failed download? {FORCE}")
+            raise LossError(f"{path}: contains no {kind} networks; did a download fail? {FORCE}")
 
 
 def _read_entry(text: str, entries: Entries, error: ListError) -> None:

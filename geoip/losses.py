@@ -32,7 +32,7 @@ def check_kept(target: Path, spaces: Mapping[int, Iterable[Range]]) -> None:
             now[item.value["kind"]] += sum(1 for _ in prefixes(item.first, item.last, bits))
     for kind, many in sorted(before.items()):
         if now[kind] < LEAST_KEPT * many:
-            raise LossError(f"{target}: it has {many:,} {kind} networks, and would have {now[kind]:,}; {FORCE}")
+            raise LossError(f"{target}: has {many:,} {kind} networks, and would keep only {now[kind]:,}; {FORCE}")
 
 
 def _networks_in(target: Path) -> Counter[str]:
@@ -41,7 +41,7 @@ def _networks_in(target: Path) -> Counter[str]:
         open_database(target).reader.close()
         with maxminddb.open_database(target) as reader:
             if reader.metadata().database_type != OURS:
-                raise LossError(f"{target}: this database was not made from lists; name another file, or {FORCE}")
+                raise LossError(f"{target}: this database was not built from lists; name another file, or {FORCE}")
             return Counter(str(record.get("kind")) for _, record in reader if isinstance(record, dict))
     except (DatabaseError, *BROKEN):
-        raise LossError(f"{target}: this is no database that can be read; name another file, or {FORCE}") from None
+        raise LossError(f"{target}: this database cannot be read; name another file, or {FORCE}") from None

@@ -45,7 +45,7 @@ def keys_of(value: str) -> list[Key]:
     if "," in words[0] or (len(words) > 2 and SCHEMES & {word.lower() for word in words[1:]}):
         raise ValueError(TWO.format("authorization"))
     if words[-1][0] in QUOTES or words[0][0] in QUOTES:
-        raise ValueError("the authorization header holds a key in quotes")
+        raise ValueError("the authorization header contains a key in quotes")
     if scheme == "bearer":
         return [Key(token(words[1:]))]
     if scheme == "basic":
@@ -60,7 +60,7 @@ def token(words: Sequence[str]) -> str:
     if any("," in word for word in words):
         raise ValueError(TWO.format("authorization"))
     if len(words) != 1 or ";" in words[0] or words[0][-1] in QUOTES or _PARAMETER(words[0]):
-        raise ValueError("Bearer is not followed by exactly one key")
+        raise ValueError("Bearer must be followed by exactly one key")
     return words[0]
 
 
@@ -73,11 +73,11 @@ def basic_keys(words: Sequence[str]) -> list[Key]:
     if "," in whole:
         raise ValueError(TWO.format("authorization"))
     if _AFTER_PADDING(whole):
-        raise ValueError("the base64 of Basic goes on after its padding")
+        raise ValueError("the base64 of Basic continues after its padding")
     ways = (whole.translate(_URL_SAFE), whole, words[0].translate(_URL_SAFE) if words else "")
     found = {key: None for way in ways for key in users_of(decoded(way))}  # in this order
     if not found:
-        raise ValueError("Basic holds no user that can be read")
+        raise ValueError("Basic contains no readable user")
     return [*found]
 
 
@@ -113,13 +113,13 @@ def key_in(name: str, value: str) -> list[Key]:
     if not value:
         return []
     if _UNREADABLE(value):
-        raise ValueError(f"the {name} header holds a control character, or a blank that is neither space nor tab")
+        raise ValueError(f"the {name} header contains a control character, or a blank that is neither space nor tab")
     if name == "authorization":
         return keys_of(value)
     if "," in value:
         raise ValueError(TWO.format(name))
     if value[0] in QUOTES:
-        raise ValueError(f"the {name} header holds a key in quotes")
+        raise ValueError(f"the {name} header contains a key in quotes")
     return [Key(value)]
 
 

@@ -1,4 +1,4 @@
-"""`headcount`: the commands, each imported only when it is called, so that a health check starts at once."""
+"""`headcount`: the table of commands. A command is imported only when it is called, so a health check starts fast."""
 
 import importlib
 from typing import Any
@@ -9,31 +9,35 @@ import click
 COMMANDS = {
     "serve": ("reputation.commands.serve", "serve", "Run the sidecar."),
     "replay": ("reputation.commands.replay", "replay", "Run recorded requests through the engine."),
-    "check": ("reputation.commands.check", "check", "Give one verdict, with its reasons."),
-    "explain": ("reputation.commands.explain", "explain", "Say why a past verdict was what it was."),
+    "check": ("reputation.commands.check", "check", "Print one verdict, with its reasons."),
+    "explain": ("reputation.commands.explain", "explain", "Explain a past verdict."),
     "clusters": (
         "reputation.commands.clusters",
         "clusters",
-        "List clusters, show their evidence, split or bless them.",
+        "List clusters, show their evidence, split or allow-list them.",
     ),
-    "config": ("reputation.commands.config", "config", "Validate or show the configuration, or its schema."),
-    "geoip": ("geoip.cli", "geoip", "Look addresses up, build and inspect databases."),
-    "allow": ("reputation.commands.allow", "allow", "Exceptions: let somebody through for a stated time."),
-    "audit": ("reputation.commands.audit", "audit", "Who changed what, and why; export as JSON lines."),
-    "weights": ("reputation.commands.weights", "weights", "Tune a tenant: draft, replay, shadow, canary, live, back."),
+    "config": ("reputation.commands.config", "config", "Validate or show the configuration, or print its schema."),
+    "geoip": ("geoip.cli", "geoip", "Look up addresses, build and inspect databases."),
+    "allow": ("reputation.commands.allow", "allow", "Exceptions: let requests pass for a stated time."),
+    "audit": ("reputation.commands.audit", "audit", "Show or export the audit log: who changed what, and why."),
+    "weights": (
+        "reputation.commands.weights",
+        "weights",
+        "Tune a tenant: draft, replay, shadow, canary, live, rollback.",
+    ),
     "hash": ("reputation.commands.hash", "hash_", "Print the stored form of an API key."),
-    "label": ("reputation.commands.label", "label", "Report what became of an account."),
+    "label": ("reputation.commands.label", "label", "Report an outcome or a label for an account."),
     "state": ("reputation.commands.state", "state", "Back up, check or shrink a state file."),
     "healthcheck": (
         "reputation.commands.healthcheck",
         "healthcheck",
-        "Ask a running sidecar whether it is well.",
+        "Check whether a running sidecar is ready.",
     ),
 }
 
 
 class Commands(click.Group):
-    """A group whose commands are in the table above."""
+    """A group with the commands of the table above."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -63,7 +67,7 @@ class Commands(click.Group):
 
 
 def _name_in_environment(command: click.Command) -> None:
-    """Give an option one name wherever it is, made of its own: HEADCOUNT_CONFIG, not HEADCOUNT_SERVE_CONFIG."""
+    """Name an option's variable after the option alone: HEADCOUNT_CONFIG, not HEADCOUNT_SERVE_CONFIG."""
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.envvar is None:
             parameter.envvar = "HEADCOUNT_" + parameter.opts[0].removeprefix("--").replace("-", "_").upper()
@@ -76,8 +80,8 @@ def _name_in_environment(command: click.Command) -> None:
 def headcount() -> None:
     """Rate-limit the actor, not the account.
 
-    Every option can come from the environment: HEADCOUNT_LISTEN is the option --listen of every command that
-    has it. Exit codes: 0 well, 1 something failed, 2 wrong usage.
+    Every option can also be an environment variable: HEADCOUNT_LISTEN sets --listen in every command with that
+    option. Exit codes: 0 success, 1 error, 2 usage error.
     """
 
 

@@ -1,4 +1,4 @@
-"""The configuration file: settings as data, read strictly, with the line and the nearest known key in errors."""
+"""The configuration file: settings as data, read strictly. An error names the line and the nearest known key."""
 
 import re
 from collections.abc import Callable
@@ -19,52 +19,54 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
 class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """A bearer token of the admin API, kept as its SHA-256."""
+    """A bearer token of the admin API, stored as its SHA-256."""
 
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, in hex.")]
-    name: Annotated[Text, Meta(description="Who holds it; refusals name it.")]
+    name: Annotated[Text, Meta(description="Name of the token's holder, shown in error messages.")]
     role: Annotated[
         Literal["reader", "operator", "admin"],
-        Meta(description="It may: `reader`: read; `operator`: facts, outcomes and clusters too; `admin`: everything."),
+        Meta(
+            description="`reader`: reads; `operator`: also changes facts, outcomes and clusters; `admin`: everything."
+        ),
     ] = "reader"
-    tenants: Annotated[tuple[Text, ...], Meta(description="Tenants it may see; none named: all.")] = ()
+    tenants: Annotated[tuple[Text, ...], Meta(description="Tenants that the token may access; empty: all.")] = ()
 
 
 class GeoipSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of addresses."""
+    """Databases of IP addresses."""
 
     databases: Annotated[
-        tuple[str, ...], Meta(description="Paths of MMDB files; of several that know a fact the first wins.")
+        tuple[str, ...], Meta(description="Paths of MMDB files; the first file with a value for a fact supplies it.")
     ] = ()
-    embedded: Annotated[bool, Meta(description="Use the embedded database behind them.")] = True
+    embedded: Annotated[bool, Meta(description="Also use the embedded database, after these files.")] = True
 
 
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is logged, on standard error."""
+    """Logging, on standard error."""
 
     format: Annotated[
-        Literal["json", "console"], Meta(description="`json`: one object a line; `console`: for people.")
+        Literal["json", "console"], Meta(description="`json`: one JSON object a line; `console`: text for people.")
     ] = "json"
-    decisions: Annotated[Fraction, Meta(description="Share of allowed verdicts that are logged.")] = 0.0
-    stops: Annotated[Fraction, Meta(description="Share of all other verdicts that are logged.")] = 1.0
+    decisions: Annotated[Fraction, Meta(description="Share of allowed verdicts to log.")] = 0.0
+    stops: Annotated[Fraction, Meta(description="Share of all other verdicts to log.")] = 1.0
     per_second: Annotated[
-        int, Meta(ge=1, le=100_000, description="Lines a second at most; what is above that is counted and dropped.")
+        int, Meta(ge=1, le=100_000, description="Maximum lines a second; lines above it are dropped and counted.")
     ] = 400
     plain_identifiers: Annotated[
-        bool, Meta(description="Log account ids and addresses as they are, not as keyed hashes.")
+        bool, Meta(description="Log account ids and addresses in plain text instead of as keyed hashes.")
     ] = False
 
 
 class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Bounds of the check listener; times in seconds."""
+    """Limits of the check listener; times in seconds."""
 
-    connections: Annotated[int, Meta(ge=1, le=1_000_000, description="Open connections at most; more are refused.")] = (
-        8192
-    )
-    header_timeout: Annotated[float, Meta(gt=0, description="Longest wait for a request's head.")] = 10.0
-    body_timeout: Annotated[float, Meta(gt=0, description="Longest wait for a request's body.")] = 30.0
-    idle_timeout: Annotated[float, Meta(gt=0, description="Longest wait between two requests of a connection.")] = 300.0
-    drain: Annotated[float, Meta(ge=0, description="Longest wait for open requests after SIGTERM.")] = 10.0
+    connections: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Maximum open connections; further connections are refused.")
+    ] = 8192
+    header_timeout: Annotated[float, Meta(gt=0, description="Maximum wait for the head of a request.")] = 10.0
+    body_timeout: Annotated[float, Meta(gt=0, description="Maximum wait for the body of a request.")] = 30.0
+    idle_timeout: Annotated[float, Meta(gt=0, description="Maximum wait between two requests on a connection.")] = 300.0
+    drain: Annotated[float, Meta(ge=0, description="Maximum wait for open requests after SIGTERM.")] = 10.0
 
 
 class ExplainSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,77 +79,93 @@ class ExplainSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Bounds of what is kept, for each tenant."""
+    """Limits of memory, for each tenant."""
 
     accounts: Annotated[
-        int, Meta(ge=1000, le=100_000_000, description="Accounts met in traffic; pushed ones come on top.")
+        int,
+        Meta(
+            ge=1000,
+            le=100_000_000,
+            description="Maximum accounts learnt from traffic; pushed accounts are not counted.",
+        ),
     ] = 2_000_000
     strangers: Annotated[
-        int, Meta(ge=100, le=10_000_000, description="Unconfirmed accounts, such as made-up keys.")
+        int, Meta(ge=100, le=10_000_000, description="Maximum unconfirmed accounts, such as made-up keys.")
     ] = 65_536
 
 
 class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the webhook listener finds what it checks signatures by; no secret stands in this file."""
+    """Signing secrets of webhooks: this file says where each secret is, and never contains the secret itself."""
 
     stripe: Annotated[
         dict[Text, Annotated[str, Meta(pattern="^[@$].+")]],
-        Meta(description="A tenant's name, and where its endpoint's signing secret is: `@` a file, `$` a variable."),
+        Meta(
+            description="By tenant, the place of the endpoint's signing secret: "
+            "`@` and a file, or `$` and an environment variable."
+        ),
     ] = {}
 
 
 class RecordingSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is recorded of decisions, for each tenant, so that a draft can be replayed on them."""
+    """Recording of decisions for each tenant. A replay scores a draft on the recorded decisions."""
 
     payers: Annotated[
         Fraction,
-        Meta(description="Share recorded of paying accounts, and of those with an outcome; each is recorded whole."),
+        Meta(
+            description="Share of paying accounts and of accounts with an outcome to record; "
+            "every decision of a recorded account is recorded."
+        ),
     ] = 1.0
-    others: Annotated[Fraction, Meta(description="Share recorded of all other accounts.")] = 0.1
+    others: Annotated[Fraction, Meta(description="Share of all other accounts to record.")] = 0.1
     per_second: Annotated[
         int,
-        Meta(ge=0, le=100_000, description="Decisions a second at most; what is above that is counted and dropped."),
+        Meta(ge=0, le=100_000, description="Maximum decisions a second; decisions above it are dropped and counted."),
     ] = 500
-    most: Annotated[int, Meta(ge=0, le=100_000_000, description="Decisions kept; the oldest make place.")] = 1_000_000
-    days: Annotated[float, Meta(gt=0, le=3650, description="Longest time that a decision is kept.")] = 30.0
+    most: Annotated[
+        int, Meta(ge=0, le=100_000_000, description="Maximum decisions to keep; the oldest are deleted first.")
+    ] = 1_000_000
+    days: Annotated[float, Meta(gt=0, le=3650, description="Days after which a decision is deleted.")] = 30.0
 
 
 class StateSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """How shared state is asked; embedded state has nothing to set."""
+    """Access to shared state; these settings do not apply to embedded state."""
 
     timeout: Annotated[
-        float, Meta(gt=0, le=5, description="Longest wait of a check for shared state, in seconds; then it is away.")
+        float,
+        Meta(
+            gt=0,
+            le=5,
+            description="Maximum seconds that a check waits for shared state; then the state counts as unavailable.",
+        ),
     ] = 0.05
     epoch: Annotated[
         float,
-        Meta(ge=0.1, le=3600, description="Seconds between two epochs of the linker that replicas share, at least."),
+        Meta(ge=0.1, le=3600, description="Minimum seconds between two epochs of the linker that replicas share."),
     ] = 20.0
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. Everything is optional: no file at all is one tenant, `default`, preset `balanced`."""
+    """The whole file. Every setting is optional. Without a file there is one tenant, `default`, preset `balanced`."""
 
     tenants: Annotated[dict[Text, TenantSettings], Meta(description="Tenants by name.")] = {}
     tokens: Annotated[
         tuple[TokenSettings, ...],
-        Meta(description="Bearer tokens of the admin API; without any it answers this machine alone."),
+        Meta(description="Bearer tokens of the admin API; without any token it answers only this machine."),
     ] = ()
     gateways: Annotated[
         dict[Text, Text],
-        Meta(description="Adapters of your own: a name for the route, and the dotted name of the module."),
+        Meta(description="Your own gateway adapters: the name in the route, and the dotted name of the module."),
     ] = {}
-    geoip: Annotated[GeoipSettings, Meta(description="What is known of addresses, and from which files.")] = (
-        GeoipSettings()
-    )
-    log: Annotated[LogSettings, Meta(description="What is logged.")] = LogSettings()
-    http: Annotated[HttpSettings, Meta(description="Bounds of the check listener.")] = HttpSettings()
-    memory: Annotated[MemorySettings, Meta(description="Bounds of what is kept of accounts.")] = MemorySettings()
+    geoip: Annotated[GeoipSettings, Meta(description="Databases of IP addresses.")] = GeoipSettings()
+    log: Annotated[LogSettings, Meta(description="Logging.")] = LogSettings()
+    http: Annotated[HttpSettings, Meta(description="Limits of the check listener.")] = HttpSettings()
+    memory: Annotated[MemorySettings, Meta(description="Limits of memory.")] = MemorySettings()
     explain: Annotated[ExplainSettings, Meta(description="What is kept of stops.")] = ExplainSettings()
-    state: Annotated[StateSettings, Meta(description="How shared state is asked.")] = StateSettings()
-    recording: Annotated[RecordingSettings, Meta(description="What is recorded of decisions, to replay drafts on.")] = (
+    state: Annotated[StateSettings, Meta(description="Access to shared state.")] = StateSettings()
+    recording: Annotated[RecordingSettings, Meta(description="Recording of decisions, for replays.")] = (
         RecordingSettings()
     )
-    webhooks: Annotated[WebhookSettings, Meta(description="What `--webhooks` serves.")] = WebhookSettings()
+    webhooks: Annotated[WebhookSettings, Meta(description="Webhooks that `--webhooks` serves.")] = WebhookSettings()
 
 
 DEFAULT = Settings()
@@ -160,7 +178,7 @@ Check = Callable[[Settings], object]
 
 
 def load(path: Path | None, check: Check | None = None) -> Settings:
-    """Read a configuration file. Raises ConfigError naming file, line, key and mend."""
+    """Read a configuration file. Raises ConfigError with the file, the line, the key and the fix."""
     if path is None:
         return DEFAULT
     try:
@@ -210,12 +228,12 @@ def _located(data: Any, lines: Lines, name: str, error: msgspec.ValidationError)
 
 
 def compile_tenants(settings: Settings) -> dict[str, Tenant]:
-    """Compile every tenant; without any there is one, `default`. Raises SettingError."""
+    """Compile every tenant; without any, compile one tenant, `default`. Raises SettingError."""
     return {name: compile_tenant(name, tenant) for name, tenant in named_tenants(settings).items()}
 
 
 def named_tenants(settings: Settings) -> dict[str, TenantSettings]:
-    """Every tenant's settings by name; without any there is one, `default`, which no file owns."""
+    """Return every tenant's settings by name; without any, those of `default`, owned by the API and not by a file."""
     return settings.tenants or {"default": TenantSettings(owner="api")}
 
 

@@ -1,4 +1,4 @@
-"""Where in a configuration the first fault is: msgspec says what is wrong, this says under which keys."""
+"""Finds the first fault in a configuration: the message is msgspec's, the path of keys is found here."""
 
 import difflib
 from typing import Annotated, Any, NamedTuple
@@ -15,7 +15,7 @@ class Fault(NamedTuple):
 
 
 def first_fault(data: Any, kind: type) -> Fault | None:
-    """Find the first thing in plain data that does not fit a type, or None if all of it does."""
+    """Find the first value in plain data that does not fit a type; None if all values fit."""
     return _fault(data, inspect.type_info(kind), kind, ())
 
 
@@ -49,7 +49,7 @@ def _in_dict(data: dict[Any, Any], info: inspect.DictType, path: Path) -> Fault 
     for key, value in data.items():
         message = _message(key, info.key_type)
         if message:
-            return Fault((*path, key), f"not a key that can stand here: {message}")
+            return Fault((*path, key), f"this key is not valid here: {message}")
         fault = _fault(value, info.value_type, None, (*path, key))
         if fault:
             return fault
@@ -86,7 +86,7 @@ def _message(data: Any, info: inspect.Type) -> str | None:
 
 
 def _as_type(info: inspect.Type) -> Any:
-    """Make a type of its description again, bounds included, for what a configuration is made of."""
+    """Rebuild a type from its description, with its bounds; for the types in a configuration."""
     if isinstance(info, inspect.StructType):
         return info.cls
     names = ("gt", "ge", "lt", "le", "min_length", "max_length", "pattern")
@@ -115,6 +115,6 @@ def _convert(data: Any, kind: Any) -> str | None:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Say which known word was probably meant, or list them."""
+    """Return a hint: the known word that was probably meant, or a list of all known words."""
     close = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

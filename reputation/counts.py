@@ -28,8 +28,12 @@ class Counts:
 def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
     """Turn the counts into metric families."""
     labels = ["tenant", "mode", "tier", "decision"]
-    verdicts = CounterMetricFamily("headcount_verdicts", "Verdicts; in shadow mode what they would be.", labels=labels)
-    stops = CounterMetricFamily("headcount_throttled", "Throttles by the limit that bound.", labels=["tenant", "scope"])
+    verdicts = CounterMetricFamily(
+        "headcount_verdicts", "Verdicts; in shadow mode the verdicts that would be enforced.", labels=labels
+    )
+    stops = CounterMetricFamily(
+        "headcount_throttled", "Throttled requests by the binding limit.", labels=["tenant", "scope"]
+    )
     jwts = CounterMetricFamily("headcount_jwt_keys", "Checks whose key looked like a JWT.", labels=["tenant"])
     for name, counts in tenants:
         jwts.add_metric([name], counts.jwts)

@@ -1,4 +1,4 @@
-"""Tells when newcomers begin to share rows or buckets for lack of places, and when that is over."""
+"""Log lines and metrics for full tables, in which newcomers share rows or buckets."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ from reputation.stores.memory import TenantState
 
 EVERY = 1.0
 QUIET = 60.0
-"""Seconds in which nobody had to share, after which it is over: a flood that comes in waves is told of once."""
+"""Seconds without a sharing newcomer after which a surge ends, so that a flood in waves is logged once."""
 
 
 class Surge:
-    """One table: from the first newcomer that had to share until QUIET seconds after the last. Pure, but for itself."""
+    """A surge of one table: from the first newcomer that had to share until QUIET seconds after the last."""
 
     def __init__(self) -> None:
         self.lasts = False
@@ -25,7 +25,7 @@ class Surge:
         self._last = 0.0
 
     def look(self, crowded: int, now: float) -> Literal["begins", "ends"] | None:
-        """Take in how many newcomers ever had to share."""
+        """Update with the total number of newcomers that had to share; return the change, if any."""
         new, self._before = crowded - self._before, crowded
         if new:
             self._last = now
@@ -39,7 +39,7 @@ class Surge:
 
 
 class Crowding:
-    """The surges of every tenant's tables: one line in the log when each begins, and one when it ends."""
+    """The surges of every tenant's tables. The log gets one line when a surge begins, and one line when it ends."""
 
     def __init__(self, limiter: Limiter, log: Any, clock: Callable[[], float]) -> None:
         self._limiter = limiter
@@ -48,13 +48,13 @@ class Crowding:
         self._surges: dict[tuple[str, str], Surge] = {}
 
     async def run(self) -> None:
-        """Look once a second, until cancelled."""
+        """Check the tables once a second, until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
             self.look()
 
     def look(self) -> None:
-        """Say what began or ended since the last look."""
+        """Log the surges that began or ended since the last call."""
         now, tenants = self._clock(), self._limiter.tenants
         for key in [key for key in self._surges if key[0] not in tenants]:
             del self._surges[key]
@@ -70,17 +70,15 @@ class Crowding:
                     self._log.info("newcomers_have_places", tenant=name, table=table, shared=surge.shared)
 
     def metrics(self) -> Iterator[Metric]:
-        """What /metrics tells of full tables."""
+        """Return the metrics of full tables."""
         self.look()
         states = [tenant.state for tenant in self._limiter.tenants.values()]
         crowded = sum(sum(crowded_of(state).values()) for state in states)
         yield counter("headcount_crowded", "Newcomers that had to share a row or bucket.", crowded)
         lasting = sum(surge.lasts for surge in self._surges.values())
-        yield gauge(
-            "headcount_crowded_tables", "Tables that are full now, so that newcomers share by network.", lasting
-        )
+        yield gauge("headcount_crowded_tables", "Full tables, in which newcomers share rows by network.", lasting)
 
 
 def crowded_of(state: TenantState) -> dict[str, int]:
-    """Count by table how many newcomers ever had to share."""
+    """Return the total number of newcomers that had to share, by table."""
     return {"accounts": state.met.crowded, "strangers": state.strangers.crowded, "budgets": state.budgets.crowded}

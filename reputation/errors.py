@@ -1,8 +1,8 @@
-"""Errors, split by whose fault they are, each with the status to answer and where the fault is."""
+"""Errors by cause: each has the status of the answer and the place of the fault."""
 
 
 class Problem(Exception):
-    """Something that ends in a problem document (RFC 9457): status, title, detail and a JSON pointer."""
+    """An error that is answered with a problem document (RFC 9457): status, title, detail and a JSON pointer."""
 
     status = 500
     title = "Internal error"
@@ -14,14 +14,14 @@ class Problem(Exception):
 
 
 class BadRequest(Problem):
-    """The caller sent something that cannot be read."""
+    """The request cannot be read."""
 
     status = 400
     title = "Bad request"
 
 
 class Invalid(Problem):
-    """The caller sent a well-formed body with a value that cannot be."""
+    """The body is well-formed, but contains an invalid value."""
 
     status = 422
     title = "Invalid value"
@@ -53,18 +53,18 @@ class TooLarge(Problem):
 
 
 class Unavailable(Problem):
-    """The state is away and the tenant chose `closed`, or the sidecar is draining."""
+    """The state is unavailable and the tenant's on_state_loss is `closed`, or the sidecar is draining."""
 
     status = 503
     title = "Unavailable"
 
 
 class ConfigError(Exception):
-    """The operator's configuration is wrong; the message names file, line, key and the mend."""
+    """An error in the operator's configuration; the message names the file, the line, the key and the fix."""
 
 
 class SettingError(ConfigError):
-    """A setting that is well-formed and cannot work; `path` are the keys to it, for whoever knows their lines."""
+    """A well-formed setting that cannot work; `path` has the keys to it, for a caller that knows their lines."""
 
     def __init__(self, path: tuple[str, ...], message: str) -> None:
         super().__init__(f"{'.'.join(path)}: {message}")

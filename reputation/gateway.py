@@ -1,4 +1,4 @@
-"""What a gateway adapter is given and what it gives back; the adapters live in plugins/, one folder a gateway."""
+"""The interface of a gateway adapter: its input, its output and its settings. Each adapter is a folder in plugins/."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class HttpMessage(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What goes back; the listener adds Content-Length, Date and Connection."""
+    """The response to the gateway; the listener adds Content-Length, Date and Connection."""
 
     status: int
     body: bytes = b""
@@ -35,55 +35,60 @@ class Reply(NamedTuple):
 
 
 class Quota(Struct, frozen=True, forbid_unknown_fields=True):
-    """What all Envoys together may let through for one bucket of RLQS."""
+    """Limit of one bucket of RLQS, shared by all Envoys."""
 
     rate: Annotated[float, Meta(ge=1 / 3600, le=1e6, description="Requests a second.")]
-    burst: Annotated[float, Meta(ge=1, le=1e9, description="Requests at once.")]
+    burst: Annotated[float, Meta(ge=1, le=1e9, description="Maximum requests at once.")]
 
 
 class EnvoySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What Envoy's rate limit service (RLS) and its quotas (RLQS) ask for."""
+    """Envoy's rate limit service (RLS) and its rate limit quota service (RLQS)."""
 
     domains: Annotated[
         tuple[str, ...],
-        Meta(description="Domains of RLS and RLQS that are this tenant's, beside the one of its name."),
+        Meta(description="Domains of RLS and RLQS that belong to this tenant, in addition to the tenant's name."),
     ] = ()
     descriptors: (
         Annotated[
             dict[str, str],
             Meta(
-                description="Keys of RLS descriptors, and the member of a check that each fills; none: the usual ones."
+                description="Keys of RLS descriptors, and the member of a check that each key fills; "
+                "none: the usual keys."
             ),
         ]
         | None
     ) = None
     quotas: Annotated[
         dict[str, dict[str, Quota]],
-        Meta(description="Buckets of RLQS: a key, its values (`*`: each other one), and what each may do."),
+        Meta(description="Buckets of RLQS: a key, its values (`*`: every other value), and the quota of each."),
     ] = {}
     quota_ttl: Annotated[
         int,
-        Meta(ge=6, le=86_400, description="Seconds that Envoy trusts a quota that nobody renews; it reports every 5."),
+        Meta(
+            ge=6,
+            le=86_400,
+            description="Seconds that a quota stays valid in Envoy without renewal; Envoy reports every 5 seconds.",
+        ),
     ] = 30
 
 
 class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one tenant's gateway sends, from the tenant's configuration. Header names are case-insensitive.
+    """Messages from the tenant's gateway. Header names are case-insensitive.
 
-    facts maps a header, set by the gateway after it removed the client's own, to a member of a check,
-    such as {"X-Plan": "account.plan"}.
+    `facts` maps a header to a member of a check, such as `{"X-Plan": "account.plan"}`. The gateway must remove the
+    header from the client's request and set its own.
     """
 
     trusted_hops: Annotated[
         int,
         Meta(
             ge=0,
-            description="Place of the client's address in X-Forwarded-For, counted from the right; "
-            "0: whoever connects to Headcount.",
+            description="Position of the client's address in X-Forwarded-For, counted from the right; "
+            "0: the address that connects to Headcount.",
         ),
     ] = 1
     account_header: (
-        Annotated[str, Meta(pattern=HEADER, description="Header with the account's id; keys no longer count then.")]
+        Annotated[str, Meta(pattern=HEADER, description="Header with the account's id; API keys are then not used.")]
         | None
     ) = None
     key_header: (
@@ -91,17 +96,17 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
             str,
             Meta(
                 pattern=HEADER,
-                description="Header whose key counts, where it is there, in the place of Authorization and X-Api-Key.",
+                description="Header with the API key; if present, it replaces Authorization and X-Api-Key.",
             ),
         ]
         | None
     ) = None
     ja4_header: (
-        Annotated[str, Meta(pattern=HEADER, description="Header with the client's JA4; none: not known.")] | None
+        Annotated[str, Meta(pattern=HEADER, description="Header with the client's JA4; none: JA4 is not known.")] | None
     ) = None
     facts: Annotated[
         dict[str, str],
-        Meta(description="Headers that carry facts, and the member of a check that each one fills."),
+        Meta(description="Headers with facts, and the member of a check that each header fills."),
     ] = {}
     envoy: Annotated[EnvoySettings, Meta(description="Envoy's rate limit service and quotas.")] = EnvoySettings()
 
@@ -114,7 +119,7 @@ PARTS: Mapping[str, type[Struct]] = {
 
 
 READ_FROM_KEYS = frozenset({"account.credentials", "account.jwt"})
-"""Members that no header can be mapped to: they are what becomes of the headers that hold keys."""
+"""Members that no header can be mapped to: the adapter fills them from the headers with keys."""
 
 
 def _members() -> dict[str, Any]:
@@ -141,15 +146,15 @@ DESCRIPTORS: Mapping[str, str] = {
     "headcount_hold": "request.hold",
     "headcount_verdict": "verdict",
 }
-"""Keys of Envoy's descriptors that are known where a tenant names none of its own."""
+"""The usual keys of Envoy's descriptors, for a tenant without its own `descriptors`."""
 
 
 DESCRIBED = frozenset({*MEMBERS, "request.route", "request.hold", "verdict"})
-"""What a descriptor's key may be mapped to: `verdict` settles that verdict's hold by the descriptor's hits."""
+"""Members that a descriptor's key can be mapped to. `verdict` settles that verdict's hold by the descriptor's hits."""
 
 
 def check_descriptors(descriptors: Mapping[str, str]) -> None:
-    """ValueError if a descriptor's key is mapped to something that it cannot fill; for reading configuration."""
+    """Check the mapping of descriptors in a configuration. Raises ValueError for a member that cannot be filled."""
     for key, member in descriptors.items():
         if member not in DESCRIBED:
             known = ", ".join(sorted(DESCRIBED))
@@ -157,7 +162,7 @@ def check_descriptors(descriptors: Mapping[str, str]) -> None:
 
 
 def check_members(facts: Mapping[str, str]) -> None:
-    """ValueError if a header is mapped to something that a check does not have; for reading configuration."""
+    """Check the mapping of headers in a configuration. Raises ValueError for a member that a check does not have."""
     for header, member in facts.items():
         if not re.fullmatch(HEADER, header):
             raise ValueError(f"{header!r} is no header's name, so nothing would come under it")
@@ -167,10 +172,10 @@ def check_members(facts: Mapping[str, str]) -> None:
 
 
 class Adapter(Protocol):
-    """A module in plugins/: two plain functions that know neither stores nor limiter."""
+    """A module in plugins/: two plain functions, independent of stores and limiter."""
 
     def read(self, message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:
-        """Turn the gateway's message into a check; ValueError if it cannot be one."""
+        """Turn the gateway's message into a check. Raises ValueError if it cannot be one."""
 
     def answer(self, verdict: Verdict) -> Reply:
-        """Turn the verdict into the status and headers that this gateway understands."""
+        """Turn the verdict into the status and headers for this gateway."""

@@ -45,7 +45,9 @@ def hash_key() -> bytes | None:
     if len(key) < SHORTEST:
         raise ConfigError(f"{HASH_KEY}: at least {SHORTEST} characters, such as 32 random ones in hex")
     if len(key) > LONGEST:
-        raise ConfigError(f"{HASH_KEY}: at most {LONGEST} bytes, and this one has {len(key)}; the rest would not count")
+        raise ConfigError(
+            f"{HASH_KEY}: at most {LONGEST} bytes, but this one has {len(key)}; further bytes would be ignored"
+        )
     return key
 
 

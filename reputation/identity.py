@@ -127,7 +127,7 @@ def _name(request: Request, address: AddressFacts | None, state: TenantState, se
     if names:
         return names[0]
     if address is None:
-        raise Invalid("name at least one of account.id, account.key and client.ip", "/account")
+        raise Invalid("give at least one of account.id, account.key and client.ip", "/account")
     raise Invalid("without an account the address must be an IPv4 or IPv6 address", "/client/ip")
 
 

@@ -24,17 +24,18 @@ NOTHING = Facts()
 
 
 class Standards(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who counts as a payer and who as proven; ages in days, money in US dollars."""
+    """Conditions for a payer and for a proven account. Ages are in days, money is in US dollars."""
 
-    payer_usd: Annotated[float, Meta(ge=0, description="Settled money that makes a payer, in US dollars.")] = 20.0
-    payer_days: Annotated[float, Meta(ge=0, description="Age that a payer has at least, in days.")] = 14.0
-    proven_usd: Annotated[float, Meta(ge=0, description="Settled money that makes a payer proven, in US dollars.")] = (
+    payer_usd: Annotated[float, Meta(ge=0, description="Minimum settled money of a payer, in US dollars.")] = 20.0
+    payer_days: Annotated[float, Meta(ge=0, description="Minimum age of a payer, in days.")] = 14.0
+    proven_usd: Annotated[float, Meta(ge=0, description="Minimum settled money of a proven payer, in US dollars.")] = (
         100.0
     )
-    proven_days: Annotated[float, Meta(ge=0, description="Age that a proven payer has at least, in days.")] = 30.0
+    proven_days: Annotated[float, Meta(ge=0, description="Minimum age of a proven payer, in days.")] = 30.0
     veteran_days: Annotated[
-        float, Meta(ge=0, description="Age in days at which an account in steady use is proven, payer or not.")
+        float,
+        Meta(ge=0, description="Age in days at which an account in steady use is proven, even if it does not pay."),
     ] = 400.0
     veteran_active_days: Annotated[
-        int, Meta(ge=0, le=255, description="Different days of use that count as steady use.")
+        int, Meta(ge=0, le=255, description="Minimum number of different days of use that counts as steady use.")
     ] = 10

@@ -31,7 +31,7 @@ MOST_KEYS = 131_072
 """Keys of which recent use is remembered, and leases whose use can be told; 25 MB each when full."""
 NO_LEASE = "no lease of this id is open for this tenant, account and gateway key"
 NO_CLIENT = Client()
-NO_HOLD = "no hold is open under this verdict: it never was, or it expired and stays charged as it was estimated"
+NO_HOLD = "this verdict has no open hold: there was none, or it expired and its estimate stays charged"
 
 
 Names = Callable[[Account, Client], Sequence[str]]
@@ -208,9 +208,9 @@ class Leases:
 def check_settle(body: Settle) -> None:
     """Raise Invalid for a settlement that says too little."""
     if body.verdict is None and (body.actual is not None or not body.leases):
-        raise Invalid("name the verdict whose hold is settled, or leases", "/verdict")
+        raise Invalid("give the verdict of the hold to settle, or leases", "/verdict")
     if body.verdict is not None and body.actual is None:
-        raise Invalid("say what the request came to, in the tenant's unit", "/actual")
+        raise Invalid("give the request's final cost, in the tenant's unit", "/actual")
 
 
 def check_actual(actual: float, reserved: float | None, settings: LeaseSettings) -> None:
@@ -220,7 +220,9 @@ def check_actual(actual: float, reserved: float | None, settings: LeaseSettings)
 
 
 def too_much(settings: LeaseSettings) -> Invalid:
-    return Invalid(f"a hold comes to at most {settings.overrun:g} times its estimate (leases.overrun)", "/actual")
+    return Invalid(
+        f"the maximum final cost of a hold is {settings.overrun:g} times its estimate (leases.overrun)", "/actual"
+    )
 
 
 def foreign(place: int) -> NotFound:

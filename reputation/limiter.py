@@ -325,7 +325,7 @@ class TenantLimiter:
         if not self.tenant.settings.linking.enabled:
             raise Conflict("linking is off for this tenant, so there are no clusters", "/ruling")
         if order.ruling != "forget" and order.cluster is not None and order.cluster not in self.links.clusters:
-            raise NotFound(f"no cluster is called {order.cluster!r} now", "/cluster")
+            raise NotFound(f"no current cluster has the id {order.cluster!r}", "/cluster")
 
 
 class Limiter:
@@ -340,7 +340,7 @@ class Limiter:
         found = self.tenants.get(name)
         if found is None:
             self.strays.note("tenant", name, "name a tenant of the configuration, or add this one to it")
-            raise NotFound(f"no tenant is called {name!r}; `headcount config show` lists those that are", "/tenant")
+            raise NotFound(f"no tenant is called {name!r}; `headcount config show` lists all tenants", "/tenant")
         return found
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:

@@ -109,7 +109,7 @@ class RecordedLinking:
         try:
             self._step(self._process, now)
         except (OSError, EOFError) as error:
-            raise LinkerDiedError(f"the linker died at {now:.0f} of recorded time") from error
+            raise LinkerDiedError(f"the linker ended unexpectedly at {now:.0f} of recorded time") from error
 
     def _step(self, process: LinkerProcess, now: float) -> None:
         if self._due is not None and now >= self._due:

@@ -1,4 +1,4 @@
-"""An operator's word on clusters: split, pin, release, bless, with a reason and an expiry."""
+"""Operator rulings on clusters: split, pin, release and bless (allow-list), with a reason and an expiry."""
 
 from typing import Annotated, Literal
 
@@ -31,5 +31,5 @@ def order_of(body: OrderBody, now: float) -> Order:
     if needs in ("account", "both") and body.account is None:
         raise Invalid(f"{body.ruling} needs the account's id", "/account")
     if needs == "either" and body.cluster is None and body.account is None:
-        raise Invalid("forget needs the cluster or the account of the order to take back", "/cluster")
+        raise Invalid("forget needs the cluster or the account of the ruling to withdraw", "/cluster")
     return Order(body.ruling, body.cluster, body.account, now + body.expires_in, body.reason)

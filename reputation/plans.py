@@ -1,4 +1,4 @@
-"""Plans as configuration says them, laid over those of a preset; and whether every limit can hold one request. Pure."""
+"""Plans: a tenant's overrides applied to a preset, and a check that every limit can hold one request. Pure."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ NOTHING = PlanSettings()
 
 
 def laid_out(tenant: str, told: Mapping[str, PlanSettings], preset: Mapping[str, Rows]) -> dict[str, Rows]:
-    """Return every plan's limits by tier, the preset's plans first. Raises SettingError for a `like` of nothing."""
+    """Return every plan's limits by tier, the preset's plans first. Raises SettingError for an unknown `like`."""
     names = [*preset, *(name for name in told if name not in preset)]
     return {name: _rows(tenant, name, told, preset, ()) for name in names}
 
@@ -28,7 +28,7 @@ def _rows(
         if own.like not in told and own.like not in preset:
             raise SettingError(path, f"no plan is called {own.like!r}; {nearest(own.like, [*preset, *told])}")
         if own.like in (*above, name):
-            raise SettingError(path, f"{own.like!r} is in turn like {name!r}, so neither says what its limits are")
+            raise SettingError(path, f"{own.like!r} is in turn like {name!r}, so neither has limits")
         base = _rows(tenant, own.like, told, preset, (*above, name))
     mine = {tier: getattr(own, tier) for tier in TIERS}
     return {**base, **{tier: allowance for tier, allowance in mine.items() if allowance is not None}}
@@ -43,6 +43,6 @@ def check_amounts(tenant: str, cost: float, plans: Mapping[str, Rows], shared: M
             if holds < cost:
                 raise SettingError(
                     ("tenants", tenant, *path, part),
-                    f"{holds:g} never hold one request of {cost:g} units (request_cost), so none would pass; "
-                    f"raise it, or lower tenants.{tenant}.request_cost",
+                    f"{holds:g} units are fewer than one request needs ({cost:g}, request_cost), so no request passes; "
+                    f"raise this limit, or lower tenants.{tenant}.request_cost",
                 )

@@ -1,4 +1,4 @@
-"""The presets: where a tenant's settings start. Numbers for both units; docs/scoring.md says where they come from."""
+"""The presets: a tenant's starting values, for both units. docs/scoring.md gives the sources of the numbers."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from reputation.policy import TIERS, Allowance, TierRule
 Preset = Literal["lenient", "balanced", "strict"]
 Unit = Literal["requests", "tokens"]
 ORDINARY: Mapping[Unit, float] = MappingProxyType({"requests": 1.0, "tokens": 2000.0})
-"""Units of an ordinary request, where a tenant does not say: a prompt of a page or two, and its answer."""
+"""Default cost of an ordinary request, in units: in tokens, a prompt of one or two pages with its answer."""
 
 
 class Amounts(Struct, frozen=True):
@@ -23,7 +23,7 @@ class Amounts(Struct, frozen=True):
 
 
 class Starting(Struct, frozen=True):
-    """A preset: everything a tenant that overrides nothing has."""
+    """A preset: all values of a tenant without overrides."""
 
     prior: float
     tiers: Mapping[Tier, TierRule]
@@ -35,7 +35,7 @@ def _plan(*rows: tuple[float, float, float]) -> dict[Tier, Allowance]:
 
 
 def _allowance(rate: float, burst: float, daily: float) -> Allowance:
-    """Make all of them floats, so that compiled or not a verdict has the same bytes."""
+    """Convert all values to floats, so that compiled and interpreted code give the same bytes in a verdict."""
     return Allowance(float(rate), float(burst), float(daily))
 
 

@@ -101,7 +101,7 @@ class Replay:
 
     def _line(self, number: int, line: bytes) -> bytes | None:
         if len(line) > MOST_LINE:
-            raise BadRequest(f"a line has at most {MOST_LINE} bytes")
+            raise BadRequest(f"the maximum length of a line is {MOST_LINE} bytes")
         kind = read(_kinds, line).kind if b'"kind"' in line else None
         if kind is None or kind == "check":
             return self._check(number, read(_checks, line))
@@ -116,10 +116,10 @@ class Replay:
     def _at(self, at: float | None) -> float:
         """Tell the time of a line; the clock keeps it only once the line was taken."""
         if at is None:
-            raise Invalid("a replayed line needs its time", "/at")
+            raise Invalid("a replayed line needs a time", "/at")
         now = max(self._now, float(at))
         if self._now and now > self._now + LONGEST_GAP:
-            raise Invalid("this line is more than a year after those before it", "/at")
+            raise Invalid("this line is more than a year later than the lines before it", "/at")
         if now > self._now:
             self._tick(now)
         return now

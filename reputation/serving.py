@@ -172,7 +172,7 @@ class Serving:
         try:
             settings = read_settings(path)
             if not settings.tokens and not self.local_admin:
-                raise ConfigError("tokens: without one the admin listener stays on loopback, and it is not there now")
+                raise ConfigError("tokens: without a token the admin listener must be on loopback, and it is not")
             loaded = await asyncio.to_thread(load_databases, settings)
             if loaded.errors:
                 raise ConfigError("; ".join(str(error) for error in loaded.errors))
@@ -180,7 +180,7 @@ class Serving:
             self.addresses.swap(loaded.databases, self.clock())
         except ConfigError as error:
             self._reload_failures += 1
-            self.journal.error("reload_failed", error=str(error), kept="the configuration and databases from before")
+            self.journal.error("reload_failed", error=str(error), kept="the previous configuration and databases")
             return False
         self.settings = settings
         self._listen_for_plans()
@@ -199,9 +199,11 @@ class Serving:
         yield counter("headcount_decisions_logged", "Decision log lines written.", self.decisions.written)
         yield counter("headcount_decisions_dropped", "Decision log lines dropped.", self.decisions.dropped)
         yield counter("headcount_clock_steps", "Times that the machine's clock was set.", self.clock.steps)
-        yield counter("headcount_reload_failures", "Reloads that kept the old state.", self._reload_failures)
-        yield counter("headcount_strays", "Requests of an unknown tenant or domain.", self.limiter.strays.count)
-        yield counter("headcount_geoip_failures", "Look-ups that met a corrupt place.", self.addresses.failures)
+        yield counter(
+            "headcount_reload_failures", "Reloads that failed and kept the old configuration.", self._reload_failures
+        )
+        yield counter("headcount_strays", "Requests for an unknown tenant or domain.", self.limiter.strays.count)
+        yield counter("headcount_geoip_failures", "Look-ups that failed on corrupt data.", self.addresses.failures)
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
         yield from self.stops.metrics()
         yield from trial_metrics(sorted(self.tuning.trials.items()))
@@ -218,15 +220,15 @@ class Serving:
     def _linker_metrics(self) -> Iterator[Metric]:
         linking = self.linking
         tenants = self.limiter.tenants.values()
-        yield counter("headcount_linker_restarts", "Times the linker was started again.", linking.restarts)
+        yield counter("headcount_linker_restarts", "Restarts of the linker.", linking.restarts)
         yield counter("headcount_linker_epochs", "Epochs linked.", linking.epochs)
         yield gauge("headcount_linker_epoch_seconds", "Duration of the last epoch.", linking.epoch_seconds)
         age = self.clock() - linking.last_epoch if linking.last_epoch else -1.0
-        yield gauge("headcount_links_age_seconds", "Age of the links in force; -1 before the first.", age)
-        yield gauge("headcount_clusters", "Clusters now.", sum(len(t.links.clusters) for t in tenants))
+        yield gauge("headcount_links_age_seconds", "Age of the active links; -1 before the first links.", age)
+        yield gauge("headcount_clusters", "Current clusters.", sum(len(t.links.clusters) for t in tenants))
         yield gauge("headcount_linked_accounts", "Accounts in clusters.", sum(len(t.links.members) for t in tenants))
         dropped = linking.dropped + sum(t.witness.dropped for t in tenants)
-        yield counter("headcount_notes_dropped", "Notes that the linker never got.", dropped)
+        yield counter("headcount_notes_dropped", "Notes that were lost before the linker.", dropped)
         yield counter("headcount_notes_unread", "Entries of notes that could not be read.", linking.unread)
         crowded = sum(linking.crowded.values())
         yield gauge(
@@ -235,11 +237,17 @@ class Serving:
 
     def _memory_metrics(self) -> Iterator[Metric]:
         states = [tenant.state for tenant in self.limiter.tenants.values()]
-        yield gauge("headcount_accounts_known", "Accounts that were pushed.", sum(s.pushed() for s in states))
-        yield gauge("headcount_accounts_met", "Accounts met in traffic.", sum(len(s.met) for s in states))
-        yield gauge("headcount_strangers", "Unconfirmed accounts kept.", sum(len(s.strangers) for s in states))
+        yield gauge(
+            "headcount_accounts_known",
+            "Registered accounts: accounts that were pushed.",
+            sum(s.pushed() for s in states),
+        )
+        yield gauge("headcount_accounts_met", "Accounts learnt from traffic.", sum(len(s.met) for s in states))
+        yield gauge("headcount_strangers", "Unconfirmed accounts in memory.", sum(len(s.strangers) for s in states))
         lost = sum(tenant.repeats.lost for tenant in self.limiter.tenants.values())
-        yield counter("headcount_repeats_lost", "Request ids forgotten before their time: a repeat is charged.", lost)
+        yield counter(
+            "headcount_repeats_lost", "Request ids forgotten too early; a repeated request is then charged again.", lost
+        )
         yield from self.crowding.metrics()
         windows = [w for s in states for w in (s.accounts_on_address, s.accounts_on_card, s.accounts_on_device)]
         shortened = sum(window.shortened for window in windows)
@@ -260,7 +268,7 @@ class Serving:
         yield gauge("headcount_spoe_connections", "Connections open on the SPOE listener.", server.open)
         yield counter("headcount_spoe_connections_accepted", "SPOE connections accepted.", server.accepted)
         yield counter("headcount_spoe_connections_refused", "SPOE connections refused.", server.refused)
-        yield counter("headcount_spoe_messages", "Messages that came over SPOE.", server.requests)
+        yield counter("headcount_spoe_messages", "Messages received over SPOE.", server.requests)
         yield counter("headcount_spoe_failures", "SPOE messages that Headcount failed to answer.", server.failures)
         yield counter("headcount_spoe_bad_frames", "SPOE connections ended for a bad frame.", server.bad_frames)
 
@@ -270,13 +278,17 @@ class Serving:
         yield counter("headcount_lease_tokens_used", "Leased tokens reported as used.", sum(x.used for x in leases))
         for name in ("lease", "hold"):
             kept = [getattr(x.ahead, f"{name}s") for x in leases]
-            yield gauge(f"headcount_{name}s_kept", f"{name.capitalize()}s kept to settle.", sum(map(len, kept)))
+            yield gauge(f"headcount_{name}s_kept", f"Open {name}s, which can be settled.", sum(map(len, kept)))
             expired, refused = sum(x.expired for x in kept), sum(x.refused for x in kept)
             yield counter(f"headcount_{name}s_expired", f"{name.capitalize()}s never settled.", expired)
-            yield counter(f"headcount_{name}s_refused", f"No room for a {name}.", refused)
+            yield counter(f"headcount_{name}s_refused", f"Refused {name}s, for lack of room.", refused)
 
     def _state_metrics(self) -> Iterator[Metric]:
-        yield gauge("headcount_degraded", "1 while state is away and this goes on in memory.", int(self.store.degraded))
+        yield gauge(
+            "headcount_degraded",
+            "1 while the state is unavailable and the sidecar works in memory.",
+            int(self.store.degraded),
+        )
         damaged = self.store.damage.count
         yield counter("headcount_state_damaged", "Values in the state that could not be read.", damaged)
         if self.shared is not None:
@@ -290,7 +302,7 @@ class Serving:
         yield gauge("headcount_state_waiting", "Changes not written yet.", figures.waiting)
         yield gauge("headcount_state_age_seconds", "Time since the last durable write.", figures.age)
         yield gauge("headcount_state_flush_seconds", "Duration of the last write.", figures.flush_seconds)
-        yield gauge("headcount_state_held_seconds", "Longest time that one held the event loop.", figures.held)
+        yield gauge("headcount_state_held_seconds", "Longest time that a write blocked the event loop.", figures.held)
         yield gauge("headcount_accounts_asleep", "Accounts not decoded since the start.", figures.asleep)
 
     def _listener_metrics(self) -> Iterator[Metric]:

@@ -1,7 +1,7 @@
-"""docs/settings.md, drawn from the types of the configuration: `python -m reputation.settings_doc > docs/settings.md`.
+"""Generates docs/settings.md from the configuration types: `python -m reputation.settings_doc > docs/settings.md`.
 
-Every setting is a row with its type, bounds, default and description, every preset is laid out, and so are the
-options of `headcount serve`. A setting without a description is an error here, before it is one for a reader.
+Each setting is a row with its type, bounds, default and description. The page also lists every preset and the options
+of `headcount serve`. A setting without a description is an error.
 """
 
 import inspect as source
@@ -37,32 +37,34 @@ geoip:
 INTRO = """\
 # Settings
 
-This page is drawn from the code by `python -m reputation.settings_doc`; the descriptions are edited there.
+`python -m reputation.settings_doc` generates this page from the code. Edit the descriptions in the code.
 
-One YAML file, given with `--config` or `HEADCOUNT_CONFIG`. Everything in it is optional: no file at all means one
-tenant, `default`, with the preset `balanced`. As soon as `tenants` names one, only the tenants named there exist.
-The file is read strictly: an unknown key is an error that names its line and the nearest known key.
+The configuration is one YAML file, given with `--config` or `HEADCOUNT_CONFIG`. Every setting is optional. Without a
+file there is one tenant, `default`, with the preset `balanced`. If `tenants` names at least one tenant, only the named
+tenants exist. The file is read strictly: an unknown key is an error. The error names the line and the nearest known
+key.
 
 ```yaml
 {example}```
 
-`headcount config validate FILE` reads a file as the sidecar would, `headcount config show FILE` prints every setting
-in force with its preset laid out, and `headcount config schema` prints a JSON Schema for editors. After a change send
-the sidecar SIGHUP: it keeps its state, and if the new file is wrong it keeps the old one and says so. `log`, `http` and
-`memory` are read at start alone.
+`headcount config validate FILE` reads a file as the sidecar does. `headcount config show FILE` prints every effective
+setting, with all values of the preset. `headcount config schema` prints a JSON Schema for editors. After a change, send
+SIGHUP to the sidecar. It keeps its state. If the new file has an error, the sidecar logs the error and keeps the old
+settings. `log`, `http` and `memory` are read only at start.
 """
 
 PRESETS_INTRO = """\
 ## Presets
-What a tenant has that overrides nothing. `prior` is in log-odds; a tier begins at the risk below its name.
+The values of a tenant without overrides. `prior` is in log-odds. A tier begins at the risk below its name.
 """
 
 OPTIONS = """\
 ## Options of `headcount serve`
-Beside them `HEADCOUNT_HASH_KEY`: at least 16 characters and at most 64 bytes, or `@` and the path of a file that holds
-them. Blanks and line ends around it do not count. API keys are stored as hashes with this key. Without it one is made
-once and kept in the state, where `headcount hash` finds it. The state keeps a check value: a sidecar that starts on it
-with another hash key ends with an error, because every key that was pushed would be nobody's.
+The variable `HEADCOUNT_HASH_KEY` has no option. Its value has at least 16 characters and at most 64 bytes, or is `@`
+and the path of a file with the value. Spaces and line ends around the value are ignored. API keys are stored as hashes
+with this key. Without the variable, the sidecar generates a hash key once and stores it in the state, where `headcount
+hash` finds it. The state contains a check value of the hash key. If a sidecar starts on this state with another hash
+key, it stops with an error, because no stored key would match any more.
 
 """
 
@@ -72,7 +74,7 @@ class Undescribed(Exception):
 
 
 class Section(NamedTuple):
-    """A struct of settings: the places in the file where it stands, what it says of itself, a row for each setting."""
+    """A struct of settings: its places in the file, its docstring, and a row for each setting."""
 
     places: list[str]
     about: str
@@ -115,7 +117,7 @@ def _explained(info: inspect.LiteralType, description: str, place: str) -> str:
 
 
 def _description(info: inspect.Type) -> str:
-    """Return what an annotation says of its setting, also where the setting may be absent."""
+    """Return a setting's description from its annotation, also for a setting that may be absent."""
     if isinstance(info, inspect.UnionType):
         return next((text for part in info.types if (text := _description(part))), "")
     extra = info.extra_json_schema if isinstance(info, inspect.Metadata) else None
@@ -123,7 +125,7 @@ def _description(info: inspect.Type) -> str:
 
 
 def _bare(info: inspect.Type) -> inspect.Type:
-    """Take off the description, and the None of a setting that may be absent."""
+    """Remove the description, and the None of a setting that may be absent."""
     if isinstance(info, inspect.Metadata):
         return _bare(info.type)
     if isinstance(info, inspect.UnionType):
@@ -132,7 +134,7 @@ def _bare(info: inspect.Type) -> inspect.Type:
 
 
 def _structs(info: inspect.Type, place: str) -> Iterator[tuple[str, type]]:
-    """Yield every struct at a place and below it, each with its place as a reader would write it."""
+    """Yield every struct at a place and below it, each with its place as written in the file."""
     info = _bare(info)
     if isinstance(info, inspect.DictType):
         yield from _structs(info.value_type, f"{place}.{_placeholder(place, _bare(info.key_type))}")
@@ -149,7 +151,7 @@ def _placeholder(place: str, key: inspect.Type) -> str:
 
 
 def _words(info: inspect.Type) -> str:
-    """Say a type and its bounds in a few words."""
+    """Describe a type and its bounds in a few words."""
     info = _bare(info)
     words = _WORDS[type(info)]
     return words if isinstance(words, str) else words(info)
@@ -211,7 +213,7 @@ def _presets() -> Iterator[str]:
     forced = _forced("requests")
     yield PRESETS_INTRO
     yield table(("preset", "`prior`", *TIERS), [_risks(name, settings) for name, settings in forced.items()])
-    yield "Alike in all of them:\n"
+    yield "The same in all presets:\n"
     settings = forced["balanced"]
     yield table(
         ("tier", "`decision`", "`actions`"),
@@ -234,7 +236,7 @@ def _amounts(unit: Unit, cost: float) -> Iterator[str]:
     forced = _forced(unit)
     yield f"With `unit: {unit}` `request_cost` is {_number(cost)}, and the limits are:\n"
     yield table(("preset", "plan", "tier", *_PARTS.values()), [row for name in forced for row in _limits(name, forced)])
-    yield "What all unconfirmed accounts of one address share:\n"
+    yield "The limit that all unconfirmed accounts of one address share:\n"
     shared = [(name, *_allowance(settings.unconfirmed)) for name, settings in forced.items()]
     yield table(("preset", *_PARTS.values()), shared)
 

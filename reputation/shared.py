@@ -333,15 +333,15 @@ class SharedState:
         tenants = [*self.tenants.values()]
         takes = [tenant.takes for tenant in tenants]
         replicas = max((tenant.replicas for tenant in tenants), default=1)
-        yield gauge("headcount_state_replicas", "Live replicas, as last heard.", replicas)
+        yield gauge("headcount_state_replicas", "Live replicas, by the last heartbeat.", replicas)
         yield counter("headcount_state_batches", "Batches of takes sent.", sum(t.batches for t in takes))
         yield counter(
             "headcount_state_retries", "Batches sent again after a lost connection.", sum(t.retries for t in takes)
         )
-        yield gauge("headcount_state_evicts", "1 while the state's server may forget debts.", int(bool(self.eviction)))
-        yield counter("headcount_state_outages", "Times that state went away.", sum(t.breaker.opened for t in tenants))
+        yield gauge("headcount_state_evicts", "1 while the server may evict debts.", int(bool(self.eviction)))
+        yield counter("headcount_state_outages", "Outages of shared state.", sum(t.breaker.opened for t in tenants))
         yield counter("headcount_state_alone", "Checks answered without shared state.", sum(t.alone for t in tenants))
         crowded = sum(t.shares.crowded for t in tenants)
         yield counter("headcount_state_shares_crowded", "Buckets without a share of their own.", crowded)
         looked_up = sum(len(t.accounts.looked_up) for t in tenants)
-        yield gauge("headcount_state_looked_up", "Accounts and keys looked up lately.", looked_up)
+        yield gauge("headcount_state_looked_up", "Accounts and keys looked up recently.", looked_up)

@@ -52,5 +52,5 @@ def _marked(outcome: OutcomeKind, now: float, before: Told) -> Told:
 
 def _deleted(account: str, before: Told) -> Told:
     if before.facts is None:
-        raise NotFound(f"nothing was pushed of account {account!r}")
+        raise NotFound(f"no facts were pushed for account {account!r}")
     return before._replace(facts=None)

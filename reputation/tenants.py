@@ -1,4 +1,4 @@
-"""What a tenant is: presets, sparse overrides, and the compiled tables that a check reads."""
+"""Tenants: presets, overrides, and the compiled tables for checks."""
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,17 +29,20 @@ FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity",
 """The families of evidence in the order of their reasons; each is a module of reputation.signals."""
 
 EXTERNAL = frozenset({"address", "asn", "proxy_network", "velocity", "hydra"})
-"""Families that others can cause: together they cannot break a payer's floor, nor challenge or deny anybody.
+"""Families that other accounts can cause. Alone they cannot break a payer's floor, and cannot challenge or deny.
 
-Somebody else's family is one of them unless its module says `OWN_EVIDENCE = True`.
+A family from an outside module is one of them, unless the module has `OWN_EVIDENCE = True`.
 """
 
 UNNUMBERED = 0  # of settings until they have a number: a configuration that was just read
 
 NETWORK_OF_STRANGERS = 4.0
-"""Addresses' worth that the unconfirmed accounts of one IPv6 /48 share, since one line can have all its /64s."""
+"""Budget shared by the unconfirmed accounts of one IPv6 /48, in budgets of one address.
+
+One internet connection can use all /64s of its /48.
+"""
 LASTING_STRANGERS = 0.25
-"""Part of an address's budget that its unconfirmed accounts of more than one day have on top, for themselves."""
+"""Extra budget for unconfirmed accounts that are older than one day, as a part of their address's budget."""
 
 CAPS = {
     "account": 4.0,
@@ -53,112 +56,132 @@ CAPS = {
 
 
 MOST_LOG_ODDS = 25.0
-"""Most that prior and caps may add up to: risk is a float below 100, and at 25 still tells its log-odds to 1e-5."""
+"""Maximum sum of prior and caps. Risk is a float below 100; at 25 it still gives its log-odds to 1e-5."""
 
 
 class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What linked accounts share. Units are a typical honest account's daily use, learnt from proven accounts."""
+    """Limits of linked accounts. One unit is a typical honest account's daily use, learnt from proven accounts."""
 
-    enabled: Annotated[bool, Meta(description="Link accounts of one actor, and give them one purse.")] = True
+    enabled: Annotated[bool, Meta(description="Link the accounts of one actor, and give them one shared purse.")] = True
     purse_units: Annotated[
         float,
-        Meta(gt=0, le=1e6, description="Size of a cluster's purse, in typical honest accounts' daily use."),
+        Meta(gt=0, le=1e6, description="Size of a cluster's purse, in units of a typical honest account's daily use."),
     ] = 2.0
     payer_floor_units: Annotated[
         float,
-        Meta(ge=0, description="What a payer in a cluster has a day before the purse is asked, in the same unit."),
+        Meta(ge=0, description="Daily floor of each payer in a cluster, used before the purse; in the same unit."),
     ] = 0.25
     floor: Annotated[
-        float, Meta(ge=0, description="Ordinary requests a day that any account keeps in a crowded neighbourhood.")
+        float, Meta(ge=0, description="Daily floor of each account in a crowded neighbourhood, in ordinary requests.")
     ] = 2.0
     without: Annotated[
         tuple[Part, ...], Meta(description="Detectors and families of evidence that linking does not use.")
     ] = ()
     trials: Annotated[
         float,
-        Meta(ge=0, le=1, description="Share of three-hour blocks with an hour that holds nobody, to see who reacts."),
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of three-hour blocks in which, for one hour, no cluster is restrained; "
+            "the other hours show which accounts react.",
+        ),
     ] = 0.0
 
 
 class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One tenant's part of the configuration: a preset and sparse overrides."""
+    """Settings of one tenant: a preset and overrides."""
 
     preset: Annotated[
         Preset,
         Meta(
-            description="Where the other settings start. `lenient`: more room; `balanced`: the usual; `strict`: less."
+            description="Starting values. `lenient`: higher limits; `balanced`: usual limits; `strict`: lower limits."
         ),
     ] = "balanced"
     mode: Annotated[
-        Mode, Meta(description="`enforce`: what is decided holds; `shadow`: it is scored and charged, and all pass.")
+        Mode, Meta(description="`enforce`: apply decisions; `shadow`: score and charge, but let every request pass.")
     ] = "enforce"
     unit: Annotated[
         Unit,
-        Meta(description="What cost and limits count. `requests`: each as 1; `tokens`: what each says."),
+        Meta(description="Unit of costs and limits. `requests`: each costs 1; `tokens`: each gives its own cost."),
     ] = "requests"
     request_cost: (
         Annotated[
             float,
-            Meta(gt=0, le=1e9, description="Units of an ordinary request; every limit holds one; none: see presets."),
+            Meta(
+                gt=0, le=1e9, description="Cost of an ordinary request; every limit must hold one; none: see presets."
+            ),
         ]
         | None
     ) = None
     prior: (
         Annotated[
             float,
-            Meta(ge=-8, le=4, description="Log-odds of abuse of an account nothing is known of; none: the preset's."),
+            Meta(ge=-8, le=4, description="Log-odds of abuse for an account without any evidence; none: the preset's."),
         ]
         | None
     ) = None
     weights: Annotated[
-        dict[str, Weight], Meta(description="Factor on each family of evidence; a family left out keeps 1.")
+        dict[str, Weight], Meta(description="Factor for each family of evidence; a family that is left out keeps 1.")
     ] = {}
     caps: Annotated[
-        dict[str, Cap], Meta(description="Most log-odds each family may add or take; one left out keeps the preset's.")
+        dict[str, Cap],
+        Meta(
+            description="Maximum log-odds that each family may add or subtract; "
+            "a family that is left out keeps the preset's value."
+        ),
     ] = {}
     tiers: Annotated[
         dict[Tier, TierRule],
-        Meta(description="Risk each tier begins at, its decision and its actions; one left out keeps the preset's."),
+        Meta(
+            description="Starting risk, decision and actions of each tier; a tier that is left out keeps the preset's."
+        ),
     ] = {}
     hysteresis: Annotated[
-        float, Meta(ge=0, le=3, description="Log-odds below its beginning at which a tier is left for a milder one.")
+        float,
+        Meta(
+            ge=0,
+            le=3,
+            description="Hysteresis in log-odds: an account moves to a milder tier "
+            "only when its score is this far below the tier's threshold.",
+        ),
     ] = 0.3
     plans: Annotated[
         dict[Text, PlanSettings],
-        Meta(description="Limits of a plan's tiers; a tier left out keeps the preset's."),
+        Meta(description="Limits of each tier of a plan; a tier that is left out keeps the preset's."),
     ] = {}
-    payer_plan: Annotated[Text, Meta(description="Plan of payers whose plan is not told.")] = "paid"
+    payer_plan: Annotated[Text, Meta(description="Plan for a payer whose own plan is missing or unknown.")] = "paid"
     unconfirmed: (
         Annotated[
-            Allowance, Meta(description="What all unconfirmed accounts of one address share; none: the preset's.")
+            Allowance,
+            Meta(description="Limit shared by all unconfirmed accounts of one address; none: the preset's."),
         ]
         | None
     ) = None
     organisation: (
         Annotated[
             Allowance,
-            Meta(description="What the members of one verified organisation share; none: no limit."),
+            Meta(description="Limit shared by the members of one verified organisation; none: no limit."),
         ]
         | None
     ) = None
-    standards: Annotated[Standards, Meta(description="Who is a payer and who is proven.")] = Standards()
-    outcomes: Annotated[OutcomeSettings, Meta(description="How long outcomes weigh.")] = OutcomeSettings()
-    linking: Annotated[LinkingSettings, Meta(description="What linked accounts share.")] = LinkingSettings()
-    leases: Annotated[LeaseSettings, Meta(description="What gateways may enforce alone.")] = LeaseSettings()
-    gateway: Annotated[GatewaySettings, Meta(description="What the tenant's gateway sends.")] = GatewaySettings()
-    prices: Annotated[PriceSettings, Meta(description="What a replay reckons in money.")] = PriceSettings()
+    standards: Annotated[Standards, Meta(description="Conditions for a payer and a proven account.")] = Standards()
+    outcomes: Annotated[OutcomeSettings, Meta(description="Decay of outcomes.")] = OutcomeSettings()
+    linking: Annotated[LinkingSettings, Meta(description="Limits of linked accounts.")] = LinkingSettings()
+    leases: Annotated[LeaseSettings, Meta(description="Leases and holds.")] = LeaseSettings()
+    gateway: Annotated[GatewaySettings, Meta(description="Messages from the tenant's gateway.")] = GatewaySettings()
+    prices: Annotated[PriceSettings, Meta(description="Prices for the report of a replay.")] = PriceSettings()
     on_state_loss: Annotated[
         Literal["local", "open", "closed"],
-        Meta(description="While shared state is away. `local`: own share of limits; `open`: no limits; `closed`: 503."),
+        Meta(description="While shared state is down. `local`: own share of limits; `open`: no limits; `closed`: 503."),
     ] = "local"
     owner: Annotated[
         Literal["file", "api"],
-        Meta(description="Who tunes it. `file`: this file; `api`: the admin API, from what this file says on."),
+        Meta(description="Source of changes. `file`: this file; `api`: the admin API, which starts from this file."),
     ] = "file"
 
 
 class Tenant(Struct, frozen=True):
-    """A tenant as a check reads it: compiled once a revision."""
+    """A tenant as a check reads it, compiled once for each revision."""
 
     name: str
     revision: int
@@ -177,7 +200,7 @@ class Tenant(Struct, frozen=True):
 
 
 def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
-    """Lay a tenant's overrides over its preset. Raises SettingError for what cannot work."""
+    """Apply a tenant's overrides to its preset. Raises SettingError for settings that cannot work."""
     preset = PRESETS[settings.preset]
     names = [*FAMILIES, *(family for family in settings.weights if family not in FAMILIES)]
     _check_known(("tenants", name, "caps"), settings.caps, names)
@@ -213,19 +236,19 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
 
 
 def limits_of(allowance: Allowance) -> tuple[Limit, Limit]:
-    """An allowance's burst and daily buckets."""
+    """Return the burst and the daily limit of an allowance."""
     return Limit(allowance.rate, allowance.burst), Limit(allowance.daily / 86_400.0, allowance.daily)
 
 
 class Loaded(NamedTuple):
-    """A family's function, and whether its account alone can cause what it says."""
+    """A family's function, and whether only the account itself can cause its evidence."""
 
     evidence: Signal
     own: bool
 
 
 def load_signal(tenant: str, family: str) -> Loaded:
-    """Load a family's `evidence`: a module of ours by its name, somebody else's by its dotted name."""
+    """Load a family's `evidence`: a built-in module by its name, any other module by its dotted name."""
     ours = "." not in family
     try:
         module = importlib.import_module(f"reputation.signals.{family}" if ours else family)
@@ -234,7 +257,7 @@ def load_signal(tenant: str, family: str) -> Loaded:
         mend = nearest(family, list(FAMILIES)) if ours else f"{error}"
         raise SettingError(
             ("tenants", tenant, "weights", family),
-            f"no such family of evidence; {mend}; or name a module with a function `evidence`, with its dots",
+            f"no such family of evidence; {mend}; or give the dotted name of a module with a function `evidence`",
         ) from None
     return Loaded(signal, family not in EXTERNAL if ours else getattr(module, "OWN_EVIDENCE", False) is True)
 
@@ -250,7 +273,7 @@ def _check_sum(tenant: str, prior: float, families: Mapping[str, Family]) -> Non
     if most > MOST_LOG_ODDS:
         raise SettingError(
             ("tenants", tenant, "caps"),
-            f"with the prior they come to {most:g}, and may to {MOST_LOG_ODDS:g}; above that risk is just 100",
+            f"prior and caps add up to {most:g}; the maximum is {MOST_LOG_ODDS:g}, because above it every risk is 100",
         )
 
 
@@ -263,12 +286,12 @@ def _check_order(tenant: str, tiers: Mapping[Tier, TierRule]) -> None:
         )
     if tiers["trusted"].decision != "allow":
         raise SettingError(
-            ("tenants", tenant, "tiers", "trusted", "decision"), "the mildest tier lets requests pass: allow"
+            ("tenants", tenant, "tiers", "trusted", "decision"), "the mildest tier must let requests pass: allow"
         )
 
 
 def in_force(tenant: Tenant) -> TenantSettings:
-    """Return a tenant's settings with its preset laid out, so that nothing is left to look up."""
+    """Return a tenant's effective settings: its overrides together with every value of its preset."""
     policy = tenant.policy
     plans = {
         plan: PlanSettings(None, *[Allowance(row.burst.rate, row.burst.burst, row.daily.burst) for row in rows])

@@ -79,14 +79,14 @@ def parse(text: str, name: str) -> tuple[Any, Lines]:
 def _walk(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], int], name: str) -> None:
     line = node.start_mark.line + 1
     if path in lines:
-        raise ConfigError(f"{name}, line {line}: {'.'.join(path)} is there twice")
+        raise ConfigError(f"{name}, line {line}: {'.'.join(path)} occurs twice")
     lines[path] = line
     if len(path) > MOST_NESTED or len(lines) > MOST_VALUES:
         raise ConfigError(f"{name}, line {line}: nested too deeply, or too many values")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise ConfigError(f"{name}, line {key.start_mark.line + 1}: a key is a word, not a list or a map")
+                raise ConfigError(f"{name}, line {key.start_mark.line + 1}: a key must be a word, not a list or a map")
             _check_text(key, name)
             _walk(value, (*path, key.value), lines, name)
             lines[(*path, key.value)] = key.start_mark.line + 1
@@ -105,4 +105,4 @@ def _check_text(node: yaml.ScalarNode, name: str) -> None:
             "in YAML 1.2; write it in decimal without zeros in front, or in quotes if it is a text"
         )
     if _SURROGATE.search(node.value):
-        raise ConfigError(f"{name}, line {node.start_mark.line + 1}: half of a surrogate pair is no character")
+        raise ConfigError(f"{name}, line {node.start_mark.line + 1}: half of a surrogate pair is not a character")

@@ -25,7 +25,7 @@ def decoded(kind: type[M], body: bytes) -> M:
     try:
         return kind.FromString(body)
     except DecodeError:
-        raise BadRequest(f"the body is no {kind.DESCRIPTOR.name} of Envoy's API version 3", "") from None
+        raise BadRequest(f"the body is not a {kind.DESCRIPTOR.name} of Envoy's API version 3", "") from None
 
 
 def unframed(body: bytes) -> tuple[bytes, bool]:
@@ -36,9 +36,9 @@ def unframed(body: bytes) -> tuple[bytes, bool]:
     if body[:1] not in (b"\0", b"\1"):
         return body, False
     if body[:1] == b"\1":
-        raise BadRequest("compressed gRPC messages are not read; leave compression off for this service", "")
+        raise BadRequest("compressed gRPC messages are not supported; turn compression off for this service", "")
     if int.from_bytes(body[1:FRAME], "big") != len(body) - FRAME:
-        raise BadRequest("the body is not one whole gRPC frame", "")
+        raise BadRequest("the body is not exactly one complete gRPC frame", "")
     return body[FRAME:], True
 
 

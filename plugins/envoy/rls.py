@@ -54,7 +54,7 @@ def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> l
         found = [{**one, KEY: client} if KEY in one else one for one in found]
     accounts = {who: None for one in found if (who := _account(one))}  # in the order of the message
     if len(accounts) > MOST_CHECKS:
-        raise Invalid(f"the descriptors name {len(accounts)} accounts, and may {MOST_CHECKS}", "/descriptors")
+        raise Invalid(f"the descriptors name {len(accounts)} accounts; the maximum is {MOST_CHECKS}", "/descriptors")
     asked: list[Asked] = []
     for i, one in enumerate(found):
         if VERDICT in one:

@@ -125,7 +125,7 @@ class Agent:
             return None
         size = int.from_bytes(self._buffer[self._at : start])
         if size > self.most:
-            raise SpopError(f"a frame of {size} bytes; at most {self.most} were agreed", TOO_BIG)
+            raise SpopError(f"a frame has {size} bytes; the agreed maximum is {self.most}", TOO_BIG)
         if size < SHORTEST_FRAME:
             raise SpopError("a frame is too short")
         if len(self._buffer) < start + size:
@@ -145,9 +145,9 @@ class Agent:
         if reader is None:
             return None
         if kind == HAPROXY_HELLO and self.greeted:
-            raise SpopError("a second hello")
+            raise SpopError("the peer sent a second hello")
         if kind == NOTIFY and not self.greeted:
-            raise SpopError("the first frame is no hello")
+            raise SpopError("the first frame is not a hello")
         event = reader(frame)
         if isinstance(event, Hello):
             self.greeted, self.most = True, min(self.most, event.max_frame_size)
@@ -164,7 +164,7 @@ class Agent:
 def _payload(frame: bytes) -> tuple[int, int, int]:
     """Read the ids of stream and frame, and where the payload starts."""
     if not int.from_bytes(frame[1:HEAD]) & FIN:
-        raise SpopError("a frame comes in pieces, which was not agreed", FRAGMENTED)
+        raise SpopError("a frame is fragmented, but fragmentation was not agreed", FRAGMENTED)
     stream, at = varint(frame, HEAD)
     number, at = varint(frame, at)
     return stream, number, at
@@ -182,12 +182,12 @@ def _hello(frame: bytes) -> Hello:
     found = _pairs(frame, _payload(frame)[2])
     versions = _words(found.get(b"supported-versions"), "supported-versions", NO_VERSION)
     if not any(version.partition(".")[0] == "2" for version in versions):
-        raise SpopError(f"only version {VERSION} is spoken here", BAD_VERSION)
+        raise SpopError(f"only version {VERSION} is supported", BAD_VERSION)
     size = found.get(b"max-frame-size")
     if not isinstance(size, int) or isinstance(size, bool):
         raise SpopError("the hello has no max-frame-size", NO_FRAME_SIZE)
     if size < LEAST_FRAME:
-        raise SpopError(f"a max-frame-size under {LEAST_FRAME}", BAD_FRAME_SIZE)
+        raise SpopError(f"max-frame-size is below {LEAST_FRAME}", BAD_FRAME_SIZE)
     capabilities = _words(found.get(b"capabilities"), "capabilities", NO_CAPABILITIES)
     engine = found.get(b"engine-id")
     return Hello(size, capabilities, found.get(b"healthcheck") is True, engine if isinstance(engine, bytes) else b"")
@@ -228,7 +228,7 @@ def _disconnect(frame: bytes) -> Disconnect:
 
 
 def _rest(_: bytes) -> Event:
-    raise SpopError("a frame comes in pieces, which was not agreed", FRAGMENTED)
+    raise SpopError("a frame is fragmented, but fragmentation was not agreed", FRAGMENTED)
 
 
 _READERS: Mapping[int, Callable[[bytes], Event]] = {

@@ -38,7 +38,7 @@ class SpopError(ValueError):
 
 def byte(data: bytes, at: int) -> int:
     if at >= len(data):
-        raise SpopError("the frame ends in the middle of a value")
+        raise SpopError("the frame ends inside a value")
     return data[at]
 
 
@@ -77,7 +77,7 @@ def put_varint(value: int) -> bytes:
 def take(data: bytes, at: int, size: int) -> tuple[bytes, int]:
     end = at + size
     if end > len(data):
-        raise SpopError("the frame ends in the middle of a value")
+        raise SpopError("the frame ends inside a value")
     return data[at:end], end
 
 
@@ -88,7 +88,7 @@ def string(data: bytes, at: int) -> tuple[bytes, int]:
         size, at = varint(data, at - 1)
     end = at + size
     if end > len(data):
-        raise SpopError("the frame ends in the middle of a value")
+        raise SpopError("the frame ends inside a value")
     return data[at:end], end
 
 
@@ -158,7 +158,7 @@ def typed(data: bytes, at: int) -> tuple[Value, int]:
         return string(data, at + 1)
     reader = _READERS.get(kind & TYPE)
     if reader is None:
-        raise SpopError(f"no value has type {kind & TYPE}")
+        raise SpopError(f"unknown type of value: {kind & TYPE}")
     return reader(data, at + 1, kind)
 
 

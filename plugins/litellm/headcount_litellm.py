@@ -78,9 +78,9 @@ class Settings:
             "fail": ("open", "closed"),
         }.items():
             if getattr(settings, name) not in known:
-                raise ValueError(f"HEADCOUNT_{name.upper()}: one of {', '.join(known)}")
+                raise ValueError(f"HEADCOUNT_{name.upper()}: must be one of {', '.join(known)}")
         if len(settings.content_key.encode()) > LONGEST_SECRET:
-            raise ValueError(f"HEADCOUNT_CONTENT_KEY: at most {LONGEST_SECRET} bytes; the rest would not count")
+            raise ValueError(f"HEADCOUNT_CONTENT_KEY: at most {LONGEST_SECRET} bytes; further bytes would be ignored")
         return settings
 
 
@@ -88,7 +88,7 @@ def _typed(name: str, text: str, kind: type) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise ValueError(f"{name}: {text!r} is no number") from None
+        raise ValueError(f"{name}: {text!r} is not a number") from None
 
 
 def check_of(key: UserAPIKeyAuth, data: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

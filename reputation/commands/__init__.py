@@ -1,1 +1,1 @@
-"""The commands of `headcount`, one file each; they talk to people, the work is done elsewhere."""
+"""The commands of `headcount`, one file each. A command reads options and prints results; other modules do the work."""

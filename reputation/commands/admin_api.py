@@ -1,4 +1,4 @@
-"""Calls to a running sidecar's admin API, for the commands that touch its state."""
+"""Calls to the admin API of a running sidecar, for commands that read or change its state."""
 
 import http.client
 import json
@@ -11,26 +11,26 @@ TIMEOUT = 10.0
 
 
 class Heard(NamedTuple):
-    """What the admin API answered, and the version that a change must name."""
+    """An answer of the admin API, and the version for a later change."""
 
     found: Any
     etag: str | None
 
 
 def call(admin: str, token: str | None, method: str, path: str, body: Any = None) -> Any:
-    """Call the admin API and return its JSON. Raises click.ClickException in words that say what to do."""
+    """Call the admin API and return its JSON. Raises click.ClickException with a message that names the fix."""
     return exchange(admin, token, method, path, body).found
 
 
 def exchange(admin: str, token: str | None, method: str, path: str, body: Any = None, etag: str | None = None) -> Heard:
-    """Call the admin API, for a change with the version that it is a change of. Raises click.ClickException."""
+    """Call the admin API; `etag` is the version that a change is based on. Raises click.ClickException."""
     headers = {"Content-Type": "application/json"} | ({"If-Match": etag} if etag else {})
     answer, data = _ask(admin, token, (method, path, None if body is None else json.dumps(body)), headers)
     try:
         found = json.loads(data) if data else None
     except ValueError:
         raise click.ClickException(
-            f"what answers on {admin} is no admin listener of Headcount; name it with --admin"
+            f"the server on {admin} is not an admin listener of Headcount; set the address with --admin"
         ) from None
     if answer.status >= 400:
         raise click.ClickException(_words(found, answer))
@@ -40,7 +40,7 @@ def exchange(admin: str, token: str | None, method: str, path: str, body: Any = 
 def _words(found: Any, answer: http.client.HTTPResponse) -> str:
     problem = found if isinstance(found, dict) else {}
     where = f" ({problem['pointer']})" if problem.get("pointer") else ""
-    mend = "; name one with --token or HEADCOUNT_TOKEN" if answer.status == 401 else ""
+    mend = "; set a token with --token or HEADCOUNT_TOKEN" if answer.status == 401 else ""
     return f"{problem.get('detail', f'{answer.status} {answer.reason}')}{where}{mend}"
 
 
@@ -55,28 +55,28 @@ def download(admin: str, token: str | None, path: str) -> bytes:
 def _ask(
     admin: str, token: str | None, what: tuple[str, str, str | None], headers: dict[str, str]
 ) -> tuple[http.client.HTTPResponse, bytes]:
-    """Send a method, a path and perhaps a body; returns the answer and its body. Raises click.ClickException."""
+    """Send a method, a path and a body or None; return the answer and its body. Raises click.ClickException."""
     token = token and token.strip()  # a line end that came along from a file or the environment
     if token is not None and not (token.isascii() and token.isprintable()):
-        raise click.ClickException("--token: a token is printable ASCII")
+        raise click.ClickException("--token: a token must be printable ASCII")
     try:
         connection = http.client.HTTPConnection(admin.removeprefix("http://").rstrip("/"), timeout=TIMEOUT)
     except http.client.InvalidURL as error:
-        raise click.ClickException(f"--admin {admin}: HOST:PORT is needed ({error})") from None
+        raise click.ClickException(f"--admin {admin}: write it as HOST:PORT ({error})") from None
     try:
         connection.request(*what, headers | ({"Authorization": f"Bearer {token}"} if token else {}))
         answer = connection.getresponse()
         return answer, answer.read()
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise click.ClickException(
-            f"no sidecar answers on {admin} ({error}); start one, or name it with --admin"
+            f"no sidecar answers on {admin} ({error}); start a sidecar, or set its address with --admin"
         ) from None
     finally:
         connection.close()
 
 
 def part(text: str) -> str:
-    """Quote a text as one part of a path."""
+    """Quote a text as one segment of a path."""
     return quote(text, safe="")
 
 

@@ -14,25 +14,25 @@ from reputation.tuning.exceptions import AllowKind
 
 @click.group()
 def allow() -> None:
-    """Let an account, a network, an ASN or an organisation through, whatever the evidence says, for a stated time."""
+    """Let requests of an account, a network, an ASN or an organisation pass for a stated time, despite the evidence."""
 
 
 @allow.command()
 @click.argument("kind", type=click.Choice(get_args(AllowKind)))
 @click.argument("value")
-@click.option("--expires", type=Span(), required=True, help="How long it stands, such as 12h, 7d or 4w.")
-@click.option("--reason", required=True, help="Why; every verdict that it touches tells it.")
-@click.option("--within-limits", is_flag=True, help="The account's own limits still hold.")
+@click.option("--expires", type=Span(), required=True, help="How long the exception lasts, such as 12h, 7d or 4w.")
+@click.option("--reason", required=True, help="The reason; every verdict under the exception shows it.")
+@click.option("--within-limits", is_flag=True, help="Keep the account's own limits.")
 @on_sidecar
 @json_option
 def add(tenant: str, admin: str, token: str | None, *, as_json: bool, **given: Any) -> None:
-    """Let VALUE through: an account's id, a network as 203.0.113.0/24, an ASN, a verified organisation's id."""
+    """Let VALUE pass: an account's id, a network such as 203.0.113.0/24, an ASN, or a verified organisation's id."""
     body = {name: given[name] for name in ("kind", "value", "reason", "within_limits")}
     body["expires_in"] = given["expires"]
     found = call(admin, token, "POST", f"/v1/allow?tenant={part(tenant)}", body)
     words = (
-        f"{found['kind']} {found['value']} is let through until {moment(found['expires'])}. "
-        f"To end it before: headcount allow remove {found['id']} --reason ..."
+        f"{found['kind']} {found['value']} may pass until {moment(found['expires'])} UTC. "
+        f"To end the exception earlier: headcount allow remove {found['id']} --reason ..."
     )
     say(found, words, as_json=as_json)
 
@@ -41,7 +41,7 @@ def add(tenant: str, admin: str, token: str | None, *, as_json: bool, **given: A
 @on_sidecar
 @json_option
 def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """List the exceptions in force, those that end first before the others."""
+    """List the active exceptions; the exception that ends first is at the top."""
     found = call(admin, token, "GET", f"/v1/allow?tenant={part(tenant)}")
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -55,10 +55,10 @@ def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
 
 @allow.command()
 @click.argument("exception")
-@click.option("--reason", required=True, help="Why; it goes to the audit log.")
+@click.option("--reason", required=True, help="The reason, for the audit log.")
 @on_sidecar
 @json_option
 def remove(exception: str, reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """End EXCEPTION, the id of one in force, before its time."""
+    """End EXCEPTION, the id of an active exception, before it expires."""
     call(admin, token, "DELETE", f"/v1/allow/{part(exception)}?tenant={part(tenant)}&reason={part(reason)}")
     say({"id": exception, "tenant": tenant, "reason": reason}, f"{exception}: ended", as_json=as_json)

@@ -1,4 +1,4 @@
-"""`headcount audit`: who changed what, before, after, and why."""
+"""`headcount audit`: the audit log, with author, change, old value, new value and reason."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ PAGE = 1000
 
 @click.group()
 def audit() -> None:
-    """Show or export the audit log: who changed what, before, after, and why."""
+    """Show or export the audit log: author, change, old value, new value and reason."""
 
 
 @audit.command()
@@ -24,17 +24,17 @@ def audit() -> None:
 @json_option
 @ends_well
 def export(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyway
-    """Print every line of the log as JSON, the oldest first."""
+    """Print every entry of the log as a JSON line, the oldest first."""
     for entry in _all(tenant, admin, token):
         click.echo(json.dumps(entry))
 
 
 @audit.command("list")
-@click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="Lines at most.")
+@click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="Maximum entries.")
 @on_sidecar
 @json_option
 def list_(limit: int, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """Show the newest lines, newest first."""
+    """Show the newest entries, the newest first."""
     found = call(admin, token, "GET", f"/v1/audit?tenant={part(tenant)}&limit={limit}")
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -43,7 +43,7 @@ def list_(limit: int, tenant: str, admin: str, token: str | None, *, as_json: bo
     for entry in found["entries"]:
         row = (moment(entry["at"]), entry["who"], entry["what"], entry.get("subject", ""), entry.get("why", ""))
         add_row(table, *row)
-    console().print(table if found["entries"] else "nothing yet")
+    console().print(table if found["entries"] else "no entries yet")
 
 
 def _all(tenant: str, admin: str, token: str | None) -> Iterator[dict[str, Any]]:

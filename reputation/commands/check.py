@@ -1,4 +1,4 @@
-"""`headcount check`: one verdict without a sidecar, to see what a configuration makes of a request."""
+"""`headcount check`: one verdict without a sidecar, to see how a configuration judges a request."""
 
 import sys
 import time
@@ -25,9 +25,9 @@ from reputation.wire import read
 @json_option
 @ends_well
 def check(body: str, config: Path | None, *, as_json: bool) -> None:
-    """Give one verdict for BODY, the JSON of POST /v1/check (@FILE reads it from a file, - from standard input).
+    """Print one verdict for BODY, the JSON of POST /v1/check (@FILE reads a file, - reads standard input).
 
-    The engine starts empty, so what a running sidecar has learnt is not in it.
+    The engine starts empty: it knows nothing that a running sidecar has learnt.
     """
     text = _text(body)
     settings, now = read_settings(config), time.time()
@@ -66,7 +66,7 @@ def show(verdict: dict[str, Any]) -> None:
         )
     if verdict.get("allow"):
         allow = verdict["allow"]
-        out.print(plain(f"let through by an exception for {allow['kind']} {allow['value']}: {allow['reason']}"))
+        out.print(plain(f"allowed by an exception for {allow['kind']} {allow['value']}: {allow['reason']}"))
     if verdict["cluster"]:
         cluster = verdict["cluster"]
         out.print(f"cluster {cluster['id']}: {cluster['size']} accounts, confidence {cluster['confidence']:.2f}")

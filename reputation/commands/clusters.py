@@ -1,4 +1,4 @@
-"""`headcount clusters`: what is linked and by what, and an operator's word on it."""
+"""`headcount clusters`: linked accounts, the evidence for each cluster, and operator rulings."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 @click.group()
 def clusters() -> None:
-    """List clusters, show one with its evidence, and split, pin, release or bless."""
+    """List clusters, show a cluster with its evidence, and apply operator rulings."""
 
 
 @clusters.command("list")
@@ -38,7 +38,7 @@ def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
 @on_sidecar
 @json_option
 def show(cluster: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """Show CLUSTER with its page of evidence."""
+    """Show CLUSTER with its evidence."""
     found = call(admin, token, "GET", f"/v1/clusters/{part(cluster)}?tenant={part(tenant)}")
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -50,26 +50,27 @@ def show(cluster: str, tenant: str, admin: str, token: str | None, *, as_json: b
 @click.argument("ruling", type=click.Choice(["split", "pin", "release", "bless", "forget"]))
 @click.option("--cluster", help="The cluster's id.")
 @click.option("--account", help="The account's id.")
-@click.option("--expires", default="30d", show_default=True, help="How long it stands, such as 12h, 7d, 4w.")
-@click.option("--reason", required=True, help="Why; it is shown with the order.")
+@click.option("--expires", default="30d", show_default=True, help="How long the ruling lasts, such as 12h, 7d or 4w.")
+@click.option("--reason", required=True, help="The reason; it is shown with the ruling.")
 @on_sidecar
 @json_option
 def order(*, as_json: bool, **given: Any) -> None:
-    """Say what is to become of a cluster or of an account in it, from the next linking on.
+    """Apply an operator ruling to a cluster or to an account in it. It is active from the next linking.
 
-    split: the members are not linked with each other again; pin: the account stays in the cluster; release: the
-    account is in no cluster; bless: the cluster stays known and is never restrained; forget: take an order back.
+    split: never link the members with each other again. pin: keep the account in the cluster. release: remove the
+    account from every cluster. bless: allow-list the cluster, which stays visible and is never restrained. forget:
+    withdraw a ruling.
     """
     body = {name: given[name] for name in ("ruling", "cluster", "account", "reason") if given[name] is not None}
     body["expires_in"] = _seconds(given["expires"])
     call(given["admin"], given["token"], "POST", f"/v1/orders?tenant={part(given['tenant'])}", body)
-    say(body, f"{given['ruling']}: in force from the next linking on", as_json=as_json)
+    say(body, f"{given['ruling']}: active from the next linking", as_json=as_json)
 
 
 def _seconds(text: str) -> float:
     match = re.fullmatch(r"(\d{1,6})([mhdw])", text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no time; write it as 12h, 7d or 4w", param_hint="--expires")
+        raise click.BadParameter(f"{text!r} is not a length of time; write it as 12h, 7d or 4w", param_hint="--expires")
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -84,7 +85,7 @@ def _show_all(found: list[dict[str, Any]]) -> None:
 def _show_one(found: dict[str, Any]) -> None:
     out = console()
     words = (
-        f": {found['size']} accounts that want {found['demand']:.0f} a day, "
+        f": {found['size']} accounts that ask for {found['demand']:.0f} a day, "
         f"{found['standing']}, confidence {found['confidence']:.3f}, since {moment(found['since'])} UTC; "
         f"each may draw {found['level']:.2f} a day from its purse"
     )

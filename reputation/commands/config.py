@@ -27,20 +27,20 @@ def config() -> None:
 @config.command()
 @click.argument("file", type=FILE, required=False)
 @config_option
-@click.option("--state", type=FILE, help="A state file: plans of its accounts that FILE does not know are named.")
+@click.option("--state", type=FILE, help="A state file; list the plans of its accounts that FILE does not know.")
 @json_option
 @click.pass_context
 def validate(
     context: click.Context, file: Path | None, config: Path | None, state: Path | None, *, as_json: bool
 ) -> None:
-    """Read FILE, or the one of --config, strictly; the first fault is named with its line, and is exit code 1.
+    """Read FILE, or the file of --config, strictly. The first fault is printed with its line; exit code 1.
 
-    With --state the plans of accounts are named that FILE does not know: they have the limits of a plan that is not
-    told.
+    With --state, the command lists plans of accounts that FILE does not know. Accounts with these plans get the limits
+    of accounts without a plan.
     """
     path = file or config
     if path is None:
-        raise click.UsageError("name a file, or set HEADCOUNT_CONFIG")
+        raise click.UsageError("give a file, or set HEADCOUNT_CONFIG")
     try:
         tenants = compile_tenants(read_settings(path))
         unknown = {} if state is None else _unknown_plans(tenants, state)
@@ -50,9 +50,9 @@ def validate(
         click.echo(json.dumps({"file": str(path), "valid": False, "error": str(error)}, indent=2))
         context.exit(FAILED)
     found = {"file": str(path), "valid": True, "tenants": sorted(tenants), "unknown_plans": unknown}
-    lines = [f"{path}: well; tenants: {', '.join(sorted(tenants))}"]
+    lines = [f"{path}: OK; tenants: {', '.join(sorted(tenants))}"]
     lines += [
-        f"tenant {tenant}: no setting knows plan {plan!r} of {count:,} accounts; name it in plans, as {{like: paid}}"
+        f"tenant {tenant}: plan {plan!r} of {count:,} accounts is unknown; add it to plans, such as {{like: paid}}"
         for tenant, plans in unknown.items()
         for plan, count in plans.items()
     ]
@@ -60,7 +60,7 @@ def validate(
 
 
 def _unknown_plans(tenants: Mapping[str, Tenant], state: Path) -> dict[str, dict[str, int]]:
-    """Count accounts by tenant and plan, the most first, of plans that the tenant's settings do not know."""
+    """Count the accounts with unknown plans, by tenant and plan; the most frequent plan first."""
     found = {
         name: {plan: n for plan, n in plans.most_common() if plan not in tenants[name].policy.limits}
         for name, plans in plans_in(state).items()
@@ -75,7 +75,10 @@ def _unknown_plans(tenants: Mapping[str, Tenant], state: Path) -> dict[str, dict
 @json_option
 @ends_well
 def show(file: Path | None, config: Path | None, *, as_json: bool) -> None:
-    """Show every setting of FILE, or of --config, presets laid out: in force for each tenant that the file owns."""
+    """Print every effective setting of FILE, or of the file of --config, with all values of the presets.
+
+    These settings are active for each tenant that the file owns.
+    """
     settings = read_settings(file or config)
     found = msgspec.to_builtins(settings)
     found["tenants"] = {
@@ -83,7 +86,7 @@ def show(file: Path | None, config: Path | None, *, as_json: bool) -> None:
     }
     tuned = [name for name, tenant in settings.tenants.items() if tenant.owner == "api"]
     if tuned:
-        words = "where the API tunes a tenant this is what it begins with; headcount weights show says what is in force"
+        words = "the API owns this tenant and starts from these settings; headcount weights show prints the active ones"
         click.echo(f"{', '.join(tuned)}: {words}", err=True)
     click.echo(json.dumps(found, indent=2) if as_json else yaml.safe_dump(found, sort_keys=False))
 

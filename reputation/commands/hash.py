@@ -18,9 +18,9 @@ from reputation.stores.sqlite_care import kept_record
 @json_option
 @ends_well
 def hash_(key: str, state: str | None, *, as_json: bool) -> None:
-    """Print the form of KEY that `keys` in PUT /v1/accounts takes in its place; - reads it from standard input.
+    """Print the hash of KEY, for `keys` in PUT /v1/accounts; - reads the key from standard input.
 
-    The hash key is HEADCOUNT_HASH_KEY, else the one that the sidecar made and keeps in its state file.
+    The hash key is HEADCOUNT_HASH_KEY, else the hash key that the sidecar generated and stored in its state file.
     """
     secret = hash_key() or _kept(state)
     text = sys.stdin.readline().rstrip("\n") if key == "-" else key
@@ -29,11 +29,11 @@ def hash_(key: str, state: str | None, *, as_json: bool) -> None:
 
 
 def _kept(state: str | None) -> bytes:
-    mend = f"set {HASH_KEY} to the sidecar's own hash key; without it a hash would match nothing"
+    mend = f"set {HASH_KEY} to the sidecar's hash key; with another key the hash would match no account"
     try:
         found = kept_record(state_file(state), EVERYBODY, SECRET, HASH_KEY)
     except ConfigError as error:
         raise ConfigError(f"{error}; or {mend}") from None
     if found is None:
-        raise ConfigError(f"no hash key is kept in this state; {mend}")
+        raise ConfigError(f"this state contains no hash key; {mend}")
     return found

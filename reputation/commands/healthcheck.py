@@ -1,4 +1,4 @@
-"""`headcount healthcheck`: for containers; imports next to nothing, because it runs every few seconds."""
+"""`headcount healthcheck`: for containers. It imports almost nothing, because it runs every few seconds."""
 
 import json
 import socket
@@ -10,10 +10,10 @@ TIMEOUT = 2.0
 
 
 @click.command()
-@click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Listener to ask: HOST:PORT or unix:PATH.")
+@click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Check listener: HOST:PORT or unix:PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def healthcheck(listen: str, *, as_json: bool) -> None:
-    """Ask a running sidecar whether it is ready; exit code 0 if it is, else 1."""
+    """Check whether a running sidecar is ready. Exit code 0: ready, 1: not ready."""
     try:
         status = _ask(listen)
     except (OSError, ValueError) as error:
@@ -21,7 +21,7 @@ def healthcheck(listen: str, *, as_json: bool) -> None:
     else:
         words = "ready" if status == "200" else f"not ready: {status}"
     ready = status == "200"
-    # the words of an error are told on standard error, where people look for them
+    # errors go to standard error, where people look for them
     click.echo(json.dumps({"ready": ready, "detail": words}) if as_json else words, err=not (as_json or status))
     sys.exit(not ready)
 
@@ -43,7 +43,7 @@ def _connect(listen: str) -> socket.socket:
         return connection
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
-    # a listener on all interfaces is asked on this machine's own
+    # a listener on all interfaces is reached over loopback
     return socket.create_connection(
         ({"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host), int(port)), TIMEOUT
     )

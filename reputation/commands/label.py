@@ -1,4 +1,4 @@
-"""`headcount label`: tell a running sidecar what became of an account."""
+"""`headcount label`: report an outcome or a label for an account to a running sidecar."""
 
 import csv
 from pathlib import Path
@@ -20,23 +20,23 @@ COLUMNS = ("account", "label")
 @click.argument("account", required=False)
 @click.argument("outcome", type=click.Choice(get_args(OutcomeKind)), required=False)
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False, exists=True),
-              help="Read labels from a file with the columns account, label and perhaps reason.")  # fmt: skip
-@click.option("--reason", default="", help="Why; it stays with a label.")
+              help="Read labels from a file with the columns account, label and, optionally, reason.")  # fmt: skip
+@click.option("--reason", default="", help="The reason; it is stored with a label.")
 @on_sidecar
 @json_option
 def label(account: str | None, outcome: str | None, file: Path | None, reason: str, tenant: str, admin: str,
           token: str | None, *, as_json: bool) -> None:  # fmt: skip
-    """Report OUTCOME for ACCOUNT: abuse and good are your word on it, a label; or import labels from a CSV file."""
+    """Report OUTCOME for ACCOUNT, or import labels from a CSV file. The outcomes abuse and good are labels."""
     if file is not None:
         if account is not None:
-            raise click.UsageError("name either an account or --csv")
+            raise click.UsageError("give either an account or --csv, not both")
         rows = _rows(file)
         for row in track(rows, "labelling", transient=True, console=console(err=True)):
             _keep(admin, token, tenant, row)
-        say({"tenant": tenant, "labels": len(rows)}, f"{len(rows):,} labels kept", as_json=as_json)
+        say({"tenant": tenant, "labels": len(rows)}, f"{len(rows):,} labels stored", as_json=as_json)
         return
     if account is None or outcome is None:
-        raise click.UsageError("name an account and what became of it, such as: headcount label acct_42 good")
+        raise click.UsageError("give an account and an outcome, such as: headcount label acct_42 good")
     if outcome in get_args(LabelWord):
         _keep(admin, token, tenant, {"account": account, "label": outcome, "reason": reason})
     else:
@@ -50,7 +50,7 @@ def _keep(admin: str, token: str | None, tenant: str, row: dict[str, Any]) -> No
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """Read the whole file before anything is kept. Raises click.ClickException with the line at fault."""
+    """Read the whole file before any label is stored. Raises click.ClickException with the line of the fault."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -59,8 +59,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise click.ClickException(f"{path}: {error}") from None
     missing = [name for name in COLUMNS if name not in named]
     if missing:
-        raise click.ClickException(f"{path}: its first line names no column {', '.join(missing)}")
+        raise click.ClickException(f"{path}: the first line has no column {', '.join(missing)}")
     for number, row in enumerate(rows, 2):
         if not row["account"] or row["label"] not in get_args(LabelWord):
-            raise click.ClickException(f"{path}, line {number}: an account and abuse or good")
+            raise click.ClickException(f"{path}, line {number}: needs an account, and the label abuse or good")
     return rows

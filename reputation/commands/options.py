@@ -1,4 +1,4 @@
-"""Options that several commands share, and how errors end a command."""
+"""Options shared by several commands, and the handling of errors in commands."""
 
 import datetime
 import functools
@@ -21,7 +21,7 @@ FAILED = 1
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file (YAML). None: one tenant, `default`, preset `balanced`.",
+    help="Configuration file (YAML). Without it: one tenant, `default`, preset `balanced`.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 admin_option = click.option(
@@ -30,14 +30,12 @@ admin_option = click.option(
     show_default=True,
     help="Admin listener of the running sidecar, HOST:PORT.",
 )
-tenant_option = click.option(
-    "--tenant", default="default", show_default=True, help="Whose; a name in the configuration."
-)
-token_option = click.option("--token", default=None, help="Bearer token, where the admin listener needs one.")
+tenant_option = click.option("--tenant", default="default", show_default=True, help="Name of the tenant.")
+token_option = click.option("--token", default=None, help="Bearer token, if the admin listener needs one.")
 
 
 def on_sidecar(command: Callable[P, R]) -> Callable[P, R]:
-    """Give a command the options that say which sidecar and which tenant it is about."""
+    """Add the options for the sidecar and the tenant to a command."""
     return tenant_option(admin_option(token_option(command)))
 
 
@@ -55,22 +53,22 @@ class Span(click.ParamType[float, Any]):
             return value
         match = _SPAN.fullmatch(value)
         if match is None:
-            self.fail(f"{value!r} is no length of time; write it as 90s, 12h, 7d or 4w", param, ctx)
+            self.fail(f"{value!r} is not a length of time; write it as 90s, 12h, 7d or 4w", param, ctx)
         return float(int(match[1]) * _UNITS[match[2]])
 
 
 def say(found: Any, words: str, *, as_json: bool) -> None:
-    """Print what a command did: JSON for programs, else words for people."""
+    """Print the result of a command: JSON for programs, else text for people."""
     click.echo(json.dumps(found, indent=2) if as_json else plain(words))
 
 
 def moment(at: float) -> str:
-    """A time for people, in UTC."""
+    """Format a time for people, in UTC."""
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def ends_well(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn the errors that people can mend into one line on standard error and exit code 1."""
+    """Turn errors that users can fix into one line on standard error and exit code 1."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -33,15 +33,15 @@ PACKED_CHUNK = 1 << 14  # unpacked at once, and what unpacks may be a hundred ti
     "--out",
     required=True,
     type=click.Path(path_type=Path, allow_dash=True),
-    help="Verdicts; - is standard output.",
+    help="File for the verdicts; - is standard output.",
 )
 @config_option
-@click.option("--reasons", is_flag=True, help="Write every verdict's reasons, which are most of its bytes.")
-@click.option("--skip-bad", is_flag=True, help='Put {"error": …} in the place of a bad line instead of stopping.')
+@click.option("--reasons", is_flag=True, help="Write the reasons of every verdict; they are most of its bytes.")
+@click.option("--skip-bad", is_flag=True, help='Write {"error": …} for a bad line instead of stopping.')
 @click.option("--epoch", type=click.FloatRange(1), default=REPLAY_EVERY, show_default=True,
               help="Recorded seconds between two linkings.")  # fmt: skip
 @click.option("--lag", type=click.FloatRange(0), default=REPLAY_LAG, show_default=True,
-              help="Recorded seconds until a linking takes effect.")  # fmt: skip
+              help="Recorded seconds until a linking becomes active.")  # fmt: skip
 @json_option
 @ends_well
 def replay(
@@ -57,10 +57,10 @@ def replay(
 ) -> None:
     """Run recorded requests through the engine; one verdict line for each check line, in order.
 
-    EVENTS is a file of JSON lines, - for standard input; .gz and .zst are understood for both files.
+    EVENTS is a file of JSON lines; - reads standard input. Both files can be compressed as .gz or .zst.
     """
     if out.exists() and events.exists() and out.samefile(events):
-        raise click.UsageError("--out is the events themselves, which would be lost")
+        raise click.UsageError("--out is the file of events, which would be overwritten")
     settings = read_settings(config)
     addresses = open_addresses(settings, 0.0)
     limiter = build(settings, addresses, hash_key() or REPLAY_KEY)
@@ -81,9 +81,9 @@ def replay(
                 at = events
             at = out
     except BadLine as error:
-        raise click.ClickException(f"{events}, {error}; --skip-bad goes on") from None
+        raise click.ClickException(f"{events}, {error}; --skip-bad continues after bad lines") from None
     except LinkerDiedError as error:
-        raise click.ClickException(f"{error}; nothing after that is in the output") from None
+        raise click.ClickException(f"{error}; the output ends there") from None
     except BrokenPipeError:  # whoever reads the verdicts has read enough
         raise
     except OSError as error:
@@ -97,7 +97,7 @@ def replay(
 
 @contextlib.contextmanager
 def _reader(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """Open the events; yields the raw file, which the progress bar measures, and its size (0: not known)."""
+    """Open the events; yield the raw file, for the progress bar, and its size (0: not known)."""
     if str(path) == "-":
         yield sys.stdin.buffer, 0
         return
@@ -115,9 +115,9 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
 
 
 class _Frames(io.RawIOBase):
-    """Reads one zstd frame after the other, and raises EOFError in the middle of one.
+    """Reads one zstd frame after the other. Raises EOFError if the file ends inside a frame.
 
-    The library's own reader takes a file that was cut short for a whole one.
+    The library's own reader accepts a truncated file as complete.
     """
 
     def __init__(self, raw: BinaryIO) -> None:
@@ -167,7 +167,7 @@ def _writer(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _progress(raw: BinaryIO, size: int) -> Iterator[Iterator[bytes]]:
-    """Yield the lines, with a bar by bytes read where somebody looks at a terminal."""
+    """Yield the lines; on a terminal, show a progress bar of the bytes read."""
     terminal = console(err=True)
     lines = iter(_decompressed(raw))
     if not terminal.is_terminal or not size:
@@ -187,7 +187,7 @@ def _progress(raw: BinaryIO, size: int) -> Iterator[Iterator[bytes]]:
 
 
 def _tell(summary: Summary, limiter: Limiter, seconds: float, *, as_json: bool, aside: bool) -> None:
-    """Print the summary; aside: on standard error, beside verdicts on standard output and for people."""
+    """Print the summary. aside: on standard error, for people or if verdicts go to standard output."""
     clusters = sum(len(tenant.links.clusters) for tenant in limiter.tenants.values())
     if as_json:
         click.echo(_summary_json(summary, clusters, seconds), err=aside)

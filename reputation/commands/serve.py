@@ -35,15 +35,15 @@ from reputation.stores.places import Opening, Store, is_shared, open_store
 from reputation.tuning.recording import recorded_beside
 
 LONGEST_LINE = 1 << 15
-"""Bytes of a request's first line on the admin listener: the longest names and reasons, percent-encoded, fit in."""
+"""Maximum bytes of a request's first line on the admin listener: the longest percent-encoded names and reasons fit."""
 CHECK_EVERY = 0.2
-"""Seconds between two looks for the state's own hash key, while the state is away."""
+"""Seconds between two attempts to read the hash key in the state, while the state is unavailable."""
 UNIX = "unix:"
 LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
 
 
 class Addresses(NamedTuple):
-    """Where the sidecar listens, and who may connect where that is a Unix socket."""
+    """The addresses of the listeners, and the access rights of Unix sockets."""
 
     check: str
     admin: str
@@ -52,7 +52,7 @@ class Addresses(NamedTuple):
     access: SocketAccess
 
     def sockets(self) -> list[Path]:
-        """The socket files."""
+        """Return the socket files."""
         return [Path(at[5:]) for at in (self.check, self.spoe, self.grpc) if at is not None and at.startswith(UNIX)]
 
 
@@ -68,22 +68,25 @@ def _access(mode: str, named: str | None) -> SocketAccess:
 @config_option
 @click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Check listener: HOST:PORT or unix:PATH.")
 @click.option("--admin", default="127.0.0.1:8471", show_default=True, help="Admin listener: HOST:PORT.")
-@click.option("--spoe", help="Listener for HAProxy's SPOE: HOST:PORT or unix:PATH; none by default.")
+@click.option("--spoe", help="Listener for HAProxy's SPOE: HOST:PORT or unix:PATH; off by default.")
 @click.option(
-    "--grpc", help="gRPC listener for Envoy, with the extra [envoy]: HOST:PORT or unix:PATH; none by default."
+    "--grpc", help="gRPC listener for Envoy: HOST:PORT or unix:PATH; off by default. It needs the extra [envoy]."
 )
 @click.option(
     "--socket-mode",
     default="666",
     show_default=True,
-    help="Mode of the Unix sockets; a gateway of another user needs the right to write.",
+    help="Mode of the Unix sockets; a gateway that runs as another user needs write access.",
 )
-@click.option("--socket-owner", help="Owner of the Unix sockets, USER:GROUP or :GROUP; none: the process's own.")
-@click.option("--webhooks", help="Listener for webhooks, HOST:PORT, which serves nothing else; none by default.")
+@click.option(
+    "--socket-owner",
+    help="Owner of the Unix sockets, USER:GROUP or :GROUP; by default the user and group of the process.",
+)
+@click.option("--webhooks", help="Listener for webhooks alone: HOST:PORT; off by default.")
 @click.option(
     "--state",
-    help="Where state is kept: a file, :memory:, or redis://, rediss://, redis+sentinel:// or redis+cluster://; "
-    "none: headcount/state.sqlite3 in the user's state directory.",
+    help="Place of the state: a file, :memory:, or redis://, rediss://, redis+sentinel:// or redis+cluster://. "
+    "By default headcount/state.sqlite3 in the user's state directory.",
 )
 @click.option(
     "--listener",
@@ -91,7 +94,7 @@ def _access(mode: str, named: str | None) -> SocketAccess:
     type=click.Choice(list(LISTENERS)),
     default="lean",
     show_default=True,
-    help="What serves the check listener; aiohttp is the reference.",
+    help="Implementation of the check listener; aiohttp is the reference.",
 )
 @ends_well
 def serve(
@@ -109,7 +112,7 @@ def serve(
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
     settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
-        raise ConfigError(f"--admin {admin}: without a configured token the admin listener stays on loopback")
+        raise ConfigError(f"--admin {admin}: without a configured token the admin listener must be on loopback")
     addresses = Addresses(listen, admin, spoe, grpc, _access(socket_mode, socket_owner))
     work = partial(_serve, config=config, addresses=addresses, kind=kind)
     if webhooks is not None:
@@ -120,7 +123,7 @@ def serve(
 
 
 async def _with_state(settings: Settings, place: str | None, work: Callable[[Serving], Awaitable[None]]) -> None:
-    """Open the state, serve, and write down what is left."""
+    """Open the state, serve, and write the remaining changes at the end."""
     log = event_log(settings.log, sys.stderr)
     store = open_store(place, Opening(partial(empty_state, settings), log, time.time))
     keeping = asyncio.create_task(store.run())
@@ -142,7 +145,7 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
 
 
 async def _with_webhooks(address: str | None, work: Callable[[Serving], Awaitable[None]], serving: Serving) -> None:
-    """Serve webhooks beside everything else, if they are asked for."""
+    """Serve webhooks in addition to the other listeners, if an address is given."""
     if address is None:
         await work(serving)
         return
@@ -160,21 +163,21 @@ async def _with_webhooks(address: str | None, work: Callable[[Serving], Awaitabl
 
 
 async def _hash_key(store: Store) -> tuple[bytes, asyncio.Task[None]]:
-    """Return the hash key, and what makes sure of it: at once, or while the state is away as soon as it is back."""
+    """Return the hash key and the task that checks it against the state, once the state is available."""
     try:
         return await settled_hash_key(store.records), asyncio.create_task(asyncio.sleep(0))
     except Unavailable:
         given = hash_key()
     if given is None:
         raise ConfigError(
-            f"--state: it is away, and so is the hash key that is kept there; "
-            f"with {HASH_KEY} in the environment a sidecar starts without it"
+            f"--state: the state, which contains the hash key, is unavailable; "
+            f"set {HASH_KEY} in the environment to start without the state"
         )
     return given, asyncio.create_task(_check_hash_key(store))
 
 
 async def _unless_it_fails(checking: asyncio.Task[None], work: asyncio.Future[None]) -> None:
-    """Wait for work, and end it where the check beside it fails, with that error."""
+    """Wait for work; if `checking` fails meanwhile, cancel the work and raise that error."""
     await asyncio.wait([checking, work], return_when=asyncio.FIRST_COMPLETED)
     if checking.done() and checking.exception() is not None:
         work.cancel()
@@ -259,7 +262,7 @@ def _started(serving: Serving) -> list[asyncio.Task[None]]:
 
 
 def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serving:
-    """Put the parts together."""
+    """Build the program from its parts."""
     addresses = open_addresses(settings, time.time())
     for warning in addresses.warnings:
         log.warning("slow_address_reader", detail=warning)
@@ -295,7 +298,7 @@ def _failed(log: Any, event: str, error: BaseException) -> None:
 def _announce(log: Any, settings: Settings, listen: str, admin: str) -> None:
     log.info("listening", check=listen, admin=admin, tenants=sorted(settings.tenants) or ["default"])
     if not settings.tokens:
-        log.warning("admin_without_token", detail="the admin listener answers on loopback to anybody on this machine")
+        log.warning("admin_without_token", detail="every user of this machine can call the admin listener on loopback")
     where = f"--unix-socket {listen[5:]} http://localhost" if listen.startswith("unix:") else f"http://{listen}"
     click.echo(
         f"Headcount answers checks on {listen}, admin on {admin}. Try:\n"

@@ -1,4 +1,4 @@
-"""`headcount state`: copy a state file, look whether it is whole, give unused space back."""
+"""`headcount state`: copy a state file, check it for damage, and free unused space."""
 
 import datetime
 from pathlib import Path
@@ -13,16 +13,16 @@ from reputation.stores.places import MEMORY, default_place
 from reputation.stores.sqlite_care import Findings, copy, look, shrink
 
 state_option = click.option(
-    "--state", help="The state file; none: headcount/state.sqlite3 in the user's state directory."
+    "--state", help="The state file; by default headcount/state.sqlite3 in the user's state directory."
 )
 
 
 def state_file(place: str | None) -> Path:
-    """Return the file that --state names, or the default one. Raises ConfigError for what is no file."""
+    """Return the file that --state names, or the default file. Raises ConfigError if it names no file."""
     place = place or default_place()
     if place == MEMORY or "://" in place:
         raise ConfigError(
-            f"--state {place}: this is no file; Redis has tools of its own, memory is gone with the process"
+            f"--state {place}: not a file; for Redis use its own tools, and state in memory ends with the process"
         )
     return Path(place)
 
@@ -38,7 +38,7 @@ def state() -> None:
 @json_option
 @ends_well
 def backup(to: Path, state: str | None, *, as_json: bool) -> None:
-    """Copy the state file TO another one, as it is at one moment; the sidecar may run."""
+    """Copy the state file TO another file, as it is at one moment. The sidecar may run."""
     path = state_file(state)
     size = copy(path, to)
     _say({"from": str(path), "to": str(to), "bytes": size}, f"{plain(to)}: {size:,} bytes", as_json=as_json)
@@ -50,7 +50,7 @@ def backup(to: Path, state: str | None, *, as_json: bool) -> None:
 @click.pass_context
 @ends_well
 def check(context: click.Context, state: str | None, *, as_json: bool) -> None:
-    """Read the whole state file and say what is in it; exit code 1 if it is damaged. The sidecar may run."""
+    """Read the whole state file and print its contents; exit code 1 if it is damaged. The sidecar may run."""
     found = look(state_file(state))
     _say(found, _told(found), as_json=as_json)
     context.exit(FAILED if found.faults else 0)
@@ -61,7 +61,7 @@ def check(context: click.Context, state: str | None, *, as_json: bool) -> None:
 @json_option
 @ends_well
 def vacuum(state: str | None, *, as_json: bool) -> None:
-    """Give the file's unused space back to the disk; the sidecar must be stopped."""
+    """Give the file's unused space back to the disk. The sidecar must be stopped."""
     before, after = shrink(state_file(state))
     _say({"before": before, "after": after}, f"{before:,} bytes before, {after:,} now", as_json=as_json)
 
@@ -74,7 +74,7 @@ def _told(found: Findings) -> str:
     last = "never"
     if found.written_at is not None:
         last = datetime.datetime.fromtimestamp(found.written_at, datetime.UTC).isoformat(" ", "seconds")
-    ended = "clean stop" if found.clean_stop else "in use, or its last stop was not clean"
+    ended = "clean stop" if found.clean_stop else "in use, or the last stop was not clean"
     tenants = [
         f"  tenant {plain(name)}: " + ", ".join(f"{count:,} {table}" for table, count in tables.items())
         for name, tables in found.tenants.items()

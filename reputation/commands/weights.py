@@ -1,4 +1,4 @@
-"""`headcount weights`: revisions of a tenant's settings, from a draft to every account and back."""
+"""`headcount weights`: revisions of a tenant's settings, from a draft to all accounts and back."""
 
 import json
 from pathlib import Path
@@ -16,20 +16,24 @@ from reputation.commands.weights_draft import laid_over, overrides_of, read_over
 from reputation.commands.weights_replay import replay
 from reputation.commands.weights_suggest import suggest
 
-reason_option = click.option("--reason", required=True, help="Why; it stays with the revision and in the audit log.")
+reason_option = click.option("--reason", required=True, help="The reason, for the revision and the audit log.")
 
 
 @click.group()
 def weights() -> None:
-    """Tune a tenant: draft, replay, shadow, canary, live, and back."""
+    """Tune a tenant: draft, replay, shadow, canary, live, rollback."""
 
 
 @weights.command("list")
-@click.option("--quality", is_flag=True, help="Show precision and recall on labelled accounts, of those that judged.")
+@click.option(
+    "--quality",
+    is_flag=True,
+    help="Show precision and recall on labelled accounts, for each revision that has judged requests.",
+)
 @on_sidecar
 @json_option
 def list_(tenant: str, admin: str, token: str | None, *, quality: bool, as_json: bool) -> None:
-    """List the tenant's revisions, the newest first, and say which one is live or on trial."""
+    """List the tenant's revisions, the newest first, with the live revision and the revision on trial."""
     found = call(admin, token, "GET", path_of(tenant, "/revisions"))
     now = call(admin, token, "GET", path_of(tenant))
     judged = call(admin, token, "GET", path_of(tenant, "/quality"))["revisions"] if quality else []
@@ -69,28 +73,30 @@ def _state(number: int, tenant: dict[str, Any]) -> str:
 @on_sidecar
 @json_option
 def show(revision: int | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """Show REVISION, or what is live and on trial: overrides, and all settings with the preset laid out."""
+    """Show REVISION, or the live revision and any trial: overrides, and all effective settings."""
     found = call(admin, token, "GET", path_of(tenant, f"/revisions/{revision}" if revision else ""))
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     head = {name: value for name, value in found.items() if name not in ("in_force", "settings")}
     click.echo(yaml.safe_dump(head | {"settings": found["settings"]}, sort_keys=False), nl=False)
-    click.echo("# in force, preset laid out:\n" + yaml.safe_dump(found["in_force"], sort_keys=False), nl=False)
+    click.echo("# effective settings:\n" + yaml.safe_dump(found["in_force"], sort_keys=False), nl=False)
 
 
 @weights.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True), required=False)
 @click.option("--from", "parent", type=click.IntRange(1), help="Revision to start from.  [default: the live one]")
 @click.option("--preset", help="Start from a preset, with no overrides: lenient, balanced or strict.")
-@click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="Such as weights.asn=0.5; may be repeated.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="PATH=VALUE", help="A change such as weights.asn=0.5; may be repeated."
+)
 @reason_option
 @on_sidecar
 @json_option
 @ends_well
 def edit(file: Path | None, parent: int | None, preset: str | None, changes: tuple[str, ...], reason: str, tenant: str,
          admin: str, token: str | None, *, as_json: bool) -> None:  # fmt: skip
-    """Make a new revision of FILE (YAML), of --set, or in your editor. It is in force nowhere yet."""
+    """Make a new revision from FILE (YAML), from --set, or in your editor. The revision is not active yet."""
     heard = exchange(admin, token, "GET", path_of(tenant))
     parent = parent or heard.found["revision"]
     settings = call(admin, token, "GET", path_of(tenant, f"/revisions/{parent}"))["settings"]
@@ -99,7 +105,7 @@ def edit(file: Path | None, parent: int | None, preset: str | None, changes: tup
     draft = read_overrides(file) if file else laid_over(settings, changes) if changes or preset else _edited(settings)
     body = {"settings": draft, "parent": parent, "reason": reason}
     made = exchange(admin, token, "POST", path_of(tenant, "/revisions"), body, heard.etag).found
-    words = f"revision {made['number']} is kept, in force nowhere. Next: headcount weights replay {made['number']}"
+    words = f"revision {made['number']} is stored, but not active yet. Next: headcount weights replay {made['number']}"
     say(made, words, as_json=as_json)
 
 
@@ -116,7 +122,7 @@ def _edited(settings: dict[str, Any]) -> dict[str, Any]:
 @on_sidecar
 @json_option
 def diff(before: int, after: int | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """Show what BEFORE and AFTER have differently; with one revision, what it has differently from the live one."""
+    """Show the differences between BEFORE and AFTER; with one revision, its differences from the live revision."""
     query = f"?before={before}&after={after}" if after else f"?after={before}"
     found = call(admin, token, "GET", path_of(tenant, f"/diff{query}"))
     if as_json:
@@ -134,9 +140,9 @@ def diff(before: int, after: int | None, tenant: str, admin: str, token: str | N
 @on_sidecar
 @json_option
 def shadow(revision: int, reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """Score live traffic with REVISION beside the live one; nobody is judged by it."""
+    """Score live traffic also with REVISION; the live revision still makes every decision."""
     stepped = _step(admin, token, tenant, {"step": "shadow", "revision": revision, "reason": reason})
-    words = f"revision {revision} is scored beside the live one. Next: headcount weights show, to see what it moves"
+    words = f"revision {revision} scores traffic in shadow. Next: headcount weights show, to see its effects"
     say(stepped, words, as_json=as_json)
 
 
@@ -145,7 +151,7 @@ def shadow(revision: int, reason: str, tenant: str, admin: str, token: str | Non
 @click.option("--percent", type=click.FloatRange(0, 100, min_open=True), default=100.0, show_default=True,
               help="Share of the accounts; below 100 it is a canary.")  # fmt: skip
 @click.option("--max-payers-tightened", type=click.IntRange(0), default=0, show_default=True,
-              help="A canary that is stricter with more payers than this ends itself.")  # fmt: skip
+              help="The canary ends itself if it is stricter with more payers than this.")  # fmt: skip
 @reason_option
 @on_sidecar
 @json_option
@@ -155,7 +161,7 @@ def promote(revision: int, percent: float, max_payers_tightened: int, reason: st
     body = {"step": "promote", "revision": revision, "percent": percent, "reason": reason}
     stepped = _step(admin, token, tenant, body | {"most_payers_tightened": max_payers_tightened})
     back = "headcount weights rollback --reason ..."
-    next_ = f"To go back: {back}" if percent >= 100 else "Next: headcount weights show, to see what it moves"
+    next_ = f"To go back: {back}" if percent >= 100 else "Next: headcount weights show, to see its effects"
     words = f"revision {revision} judges {'every account' if percent >= 100 else f'{percent:g}% of accounts'}. {next_}"
     say(stepped, words, as_json=as_json)
 
@@ -165,13 +171,13 @@ def promote(revision: int, percent: float, max_payers_tightened: int, reason: st
 @on_sidecar
 @json_option
 def rollback(reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """End a trial; without one, put the revision that was live before in force again."""
+    """End a trial; without a trial, make the revision live again that was live before."""
     heard = exchange(admin, token, "GET", path_of(tenant))
     tried = heard.found["candidate"]
     body = {"step": "rollback", "reason": reason}
     stepped = exchange(admin, token, "POST", path_of(tenant, "/rollout"), body, heard.etag).found
     live = stepped["rollout"]["live"]
-    back = f"the trial of revision {tried} has ended; revision {live} judges everybody as before"
+    back = f"the trial of revision {tried} has ended; revision {live} judges every account as before"
     say(stepped, f"revision {live} is live again" if tried is None else back, as_json=as_json)
 
 
@@ -180,10 +186,10 @@ def rollback(reason: str, tenant: str, admin: str, token: str | None, *, as_json
 @on_sidecar
 @json_option
 def stop(reason: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """End a shadow or canary; the live revision judges everybody."""
+    """End a shadow or a canary; the live revision judges every account."""
     stepped = _step(admin, token, tenant, {"step": "stop", "reason": reason})
     rollout = stepped["rollout"]
-    say(stepped, f"no revision is on trial; revision {rollout['live']} judges everybody", as_json=as_json)
+    say(stepped, f"no revision is on trial; revision {rollout['live']} judges every account", as_json=as_json)
 
 
 weights.add_command(replay)
@@ -192,6 +198,6 @@ weights.add_command(test)
 
 
 def _step(admin: str, token: str | None, tenant: str, body: dict[str, Any]) -> Any:
-    """Take a step; returns {"tenant", "rollout"}."""
+    """Apply a step of the rollout; return {"tenant", "rollout"}."""
     etag = exchange(admin, token, "GET", path_of(tenant)).etag
     return exchange(admin, token, "POST", path_of(tenant, "/rollout"), body, etag).found

@@ -1,4 +1,4 @@
-"""`headcount weights test`: cases with what is expected of them, judged by a draft, without a sidecar."""
+"""`headcount weights test`: test cases with expected verdicts, judged by a draft, without a sidecar."""
 
 import json
 import sys
@@ -38,10 +38,10 @@ EXPECTATIONS = ("tier", "at_worst", "at_best", "decision", "risk_below", "risk_a
 @json_option
 @ends_well
 def test(draft: Path, cases: Path, *, as_json: bool) -> None:
-    """Judge CASES by DRAFT, a file of overrides; exit code 1 if one comes out otherwise than expected.
+    """Judge CASES by DRAFT, a file of overrides; exit code 1 if a case differs from its expectation.
 
-    CASES is a YAML list of {name, check, outcomes, expect}: a check body as for POST /v1/check, outcomes of its account
-    reported before, and of tier, at_worst, at_best, decision, risk_below and risk_above what is expected.
+    CASES is a YAML list of {name, check, outcomes, expect}. `check` is a body of POST /v1/check, `outcomes` are
+    reported for its account before, and `expect` has any of tier, at_worst, at_best, decision, risk_below, risk_above.
     """
     tenant = compiled(NAME, Revision(0, None, "", "", 0.0, read_overrides(draft)), TenantSettings())
     check_floor(tenant)
@@ -67,12 +67,12 @@ def _cases(path: Path) -> list[dict[str, Any]]:
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise click.ClickException(f"{path}: {error}") from None
     if not isinstance(found, list) or not all(isinstance(case, dict) and "check" in case for case in found):
-        raise click.ClickException(f"{path}: a list of cases, each with `check` and `expect`")
+        raise click.ClickException(f"{path}: must be a list of cases, each with `check` and `expect`")
     for case in found:
         for name in case.get("expect", {}):
             if name not in EXPECTATIONS:
                 raise click.ClickException(
-                    f"{path}: nothing can be expected of {name!r}; known: {', '.join(EXPECTATIONS)}"
+                    f"{path}: {name!r} is not a known expectation; known are {', '.join(EXPECTATIONS)}"
                 )
     return found
 
@@ -101,7 +101,7 @@ def _wrong(verdict: Verdict, expect: dict[str, Any]) -> list[str]:
 
 
 def _show(found: list[dict[str, Any]]) -> None:
-    table = Table("case", "tier", "risk", "expected otherwise")
+    table = Table("case", "tier", "risk", "failed expectations")
     for one in found:
-        add_row(table, one["name"], one["tier"], f"{one['risk']:.1f}", ", ".join(one["wrong"]) or "no")
+        add_row(table, one["name"], one["tier"], f"{one['risk']:.1f}", ", ".join(one["wrong"]) or "none")
     console().print(table)

@@ -1,4 +1,4 @@
-"""Drafts as people write them: a file of overrides, or `weights.asn=0.5` on the command line."""
+"""Drafts from users: a file of overrides, or `weights.asn=0.5` on the command line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import yaml
 
 
 def read_overrides(path: Path) -> dict[str, Any]:
-    """Read a file of overrides, as under a tenant's name in the configuration. Raises click.ClickException."""
+    """Read a file of overrides, in the form of a tenant's settings. Raises click.ClickException."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -18,10 +18,10 @@ def read_overrides(path: Path) -> dict[str, Any]:
 
 
 def overrides_of(text: str, name: str) -> dict[str, Any]:
-    """Read the text of overrides. Raises click.ClickException with the name of where they stand."""
+    """Read overrides from a text. Raises click.ClickException with `name`, the place of the text."""
     found = _value(text, name) or {}
     if not isinstance(found, dict):
-        raise click.ClickException(f"{name}: settings are keys with values, such as `weights: {{asn: 0.5}}`")
+        raise click.ClickException(f"{name}: settings must be keys with values, such as `weights: {{asn: 0.5}}`")
     return found
 
 
@@ -33,7 +33,7 @@ def _value(text: str, name: str) -> Any:
 
 
 def laid_over(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """Lay PATH=VALUE over settings; an empty value takes an override away. Raises click.BadParameter."""
+    """Apply PATH=VALUE to settings; an empty value removes an override. Raises click.BadParameter."""
     found: dict[str, Any] = yaml.safe_load(yaml.safe_dump(settings))
     for change in changes:
         path, equals, text = change.partition("=")

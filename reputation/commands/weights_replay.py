@@ -1,4 +1,4 @@
-"""`headcount weights replay`: what a draft would have done to recorded traffic, and whether a CI may let it pass."""
+"""`headcount weights replay`: the effect of a draft on recorded traffic, with an exit code for CI."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ from reputation.tenants import Tenant, TenantSettings
 from reputation.tuning.revisions import Revision, check_floor, compiled
 
 LIMIT_PASSED = 3
-"""Exit code when the draft does more than --max-paying-tightened or another limit allows."""
+"""Exit code if --max-paying-tightened or another --max-… limit is exceeded."""
 MOST_SHOWN = 50
 MOST_NAMES = 1000
 
@@ -31,22 +31,22 @@ MOST_NAMES = 1000
 @click.command()
 @click.argument("draft")
 @click.option("--since", type=Span(), default="7d", show_default=True, help="How far back, such as 24h or 7d.")
-@click.option("--against", type=click.IntRange(1), help="Revision to compare with.  [default: the live one]")
+@click.option("--against", type=click.IntRange(1), help="Revision to compare with.  [default: the live revision]")
 @click.option(
     "--max-paying-tightened", type=click.IntRange(0), help="Exit code 3 if more payers than this are tightened."
 )
 @click.option(
-    "--max-good-caught", type=click.IntRange(0), help="Exit code 3 if more accounts labelled good are caught."
+    "--max-good-caught", type=click.IntRange(0), help="Exit code 3 if more accounts labelled good than this are caught."
 )
-@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Write the whole report there, as JSON.")
+@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="File for the whole report, as JSON.")
 @on_sidecar
 @json_option
 @ends_well
 def replay(draft: str, since: float, against: int | None, max_paying_tightened: int | None, max_good_caught: int | None,
            save: Path | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:  # fmt: skip
-    """Score DRAFT, a revision's number or a file of overrides, on what was recorded of past decisions.
+    """Score recorded decisions with DRAFT, a revision's number or a file of overrides.
 
-    Exit codes: 0 well, 1 something failed, 2 wrong usage, 3 a --max option was passed.
+    Exit codes: 0 success, 1 error, 2 usage error, 3 a --max-… limit was exceeded.
     """
 
     def get(rest: str) -> Any:
@@ -68,7 +68,7 @@ def replay(draft: str, since: float, against: int | None, max_paying_tightened: 
 
 
 def revision_of(get: Callable[[str], Any], tenant: str, word: str) -> Tenant:
-    """Compile a revision that is kept, by its number, or a file of overrides. Raises click.ClickException."""
+    """Compile a stored revision, by its number, or a file of overrides. Raises click.ClickException."""
     if word.isdigit():
         found = get(f"/revisions/{word}")
         revision = Revision(found["number"], found["parent"], "", "", 0.0, found["settings"])
@@ -82,7 +82,7 @@ def revision_of(get: Callable[[str], Any], tenant: str, word: str) -> Tenant:
 def recorded(
     admin: str, token: str | None, tenant: str, since: float
 ) -> tuple[list[dict[str, Any]], Callable[[str], bytes]]:
-    """The segments recorded in the last `since` seconds, and what fetches one by its id."""
+    """Return the segments recorded in the last `since` seconds, and a function that fetches a segment by its id."""
 
     def fetch(id_: str) -> bytes:
         return download(admin, token, path_of(tenant, f"/recorded/{part(id_)}"))
@@ -92,7 +92,7 @@ def recorded(
 
 
 def labels_of(admin: str, token: str | None, tenant: str) -> dict[int, Any]:
-    """Labels by the number of the account's keyed hash."""
+    """Return the labels by the account's keyed hash, as a number."""
     found = call(admin, token, "GET", f"/v1/labels?tenant={part(tenant)}&limit=1000000")["labels"]
     return {int(one["hash"], 16): one["label"] for one in found}
 
@@ -100,7 +100,7 @@ def labels_of(admin: str, token: str | None, tenant: str) -> dict[int, Any]:
 def replayed(
     live: Tenant, draft: Tenant, segments: list[dict[str, Any]], fetch: Callable[[str], bytes], labels: dict[int, Any]
 ) -> dict[str, Any]:
-    """Fetch and replay segments one by one, with a bar where somebody looks at a terminal."""
+    """Fetch and replay segments one by one; on a terminal, show a progress bar."""
     from reputation.tuning.columns import read_all  # noqa: PLC0415 - numpy, for this command alone
     from reputation.tuning.effects import Effects  # noqa: PLC0415 - the same
     from reputation.tuning.replaying import report  # noqa: PLC0415 - the same
@@ -117,7 +117,7 @@ def replayed(
 
 @contextlib.contextmanager
 def progress_of(total: int) -> Iterator[Callable[[int], None]]:
-    """Yield what tells of decisions done, with a bar where somebody looks at a terminal."""
+    """Yield a function that reports replayed decisions; on a terminal, show a progress bar."""
     terminal = console(err=True)
     if not terminal.is_terminal or not total:
         yield lambda _: None
@@ -129,7 +129,7 @@ def progress_of(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _names(admin: str, token: str | None, tenant: str, report: dict[str, Any]) -> dict[str, str]:
-    """The accounts' names behind the hashes that the report lists, as far as the sidecar knows them."""
+    """Return the account names for the hashes in the report, if the sidecar knows them."""
     hashes = [one["account"] for one in report["payers_tightened"] + report["movers"]] + report["newly_caught"]
     hashes = list(dict.fromkeys(hashes))
     found: dict[str, str] = {}
@@ -144,14 +144,14 @@ def show(report: dict[str, Any]) -> None:
     terminal, names = console(), report["names"]
     draft = f"revision {report['after']}" if report["after"] else "the draft"
     if not report["decisions"]:
-        terminal.print("no decisions are recorded for this time; let traffic come, or reach further back with --since")
+        terminal.print("no decisions are recorded for this time; wait for traffic, or set a longer --since")
         return
     terminal.print(
         f"{draft} against revision {report['before']} over {report['decisions']:,} decisions of "
         f"{report['accounts']:,} accounts, {moment(report['first'])} to {moment(report['last'])} UTC"
     )
     if report["differences"]:
-        words = f"{report['differences']:,} of {report['checked']:,} decisions come out otherwise than then"
+        words = f"{report['differences']:,} of {report['checked']:,} decisions differ from the recording"
         terminal.print(words, style="red")
     _show_matrix(terminal, report)
     _show_payers(terminal, report["payers_tightened"], names, report["payers"])
@@ -159,8 +159,8 @@ def show(report: dict[str, Any]) -> None:
     _show_movers(terminal, report["movers"], names)
     saved = report["savings"]
     terminal.print(
-        f"stopped more: {saved['requests_stopped']:,.0f} requests, {saved['saved_usd']:,.2f} USD of cost saved, "
-        f"{saved['throttled_usd']:,.2f} USD of payers' use throttled; let through more: "
+        f"stopped in addition: {saved['requests_stopped']:,.0f} requests, {saved['saved_usd']:,.2f} USD of cost saved, "
+        f"{saved['throttled_usd']:,.2f} USD of payers' use throttled; allowed in addition: "
         f"{saved['requests_released']:,.0f} requests"
     )
 
@@ -188,9 +188,9 @@ def _show_payers(terminal: Console, tightened: list[dict[str, Any]], names: dict
 def _show_caught(terminal: Console, report: dict[str, Any], names: dict[str, str]) -> None:
     before, after = report["caught_before"], report["caught_after"]
     if not before["abusers"] and not before["good"]:
-        terminal.print("no account of these is labelled; headcount label ACCOUNT abuse or good")
+        terminal.print("none of these accounts has a label; add labels with headcount label ACCOUNT abuse or good")
         return
-    new = ", ".join(names.get(name, f"#{name}") for name in report["newly_caught"][:10]) or "nobody new"
+    new = ", ".join(names.get(name, f"#{name}") for name in report["newly_caught"][:10]) or "no new account"
     words = (
         f"labelled abusers caught: {before['abusers_caught']} to {after['abusers_caught']} of {after['abusers']} "
         f"({new}); labelled good ones caught: {before['good_caught']} to {after['good_caught']} of {after['good']}"
@@ -211,11 +211,13 @@ def _show_movers(terminal: Console, movers: list[dict[str, Any]], names: dict[st
 
 def _end(report: dict[str, Any], most_payers: int | None, most_good: int | None) -> None:
     if report["differences"]:
-        raise click.ClickException("the replay of the live revision does not come out as it was; do not trust it")
+        raise click.ClickException(
+            "the replay of the live revision differs from the recording; do not trust this report"
+        )
     tightened, good = len(report["payers_tightened"]), report["caught_after"]["good_caught"]
     if most_payers is not None and tightened > most_payers:
-        click.echo(f"paying accounts tightened: {tightened}, at most {most_payers} are allowed", err=True)
+        click.echo(f"paying accounts tightened: {tightened}, the limit is {most_payers}", err=True)
         sys.exit(LIMIT_PASSED)
     if most_good is not None and good > most_good:
-        click.echo(f"accounts labelled good that are caught: {good}, at most {most_good} are allowed", err=True)
+        click.echo(f"accounts labelled good and caught: {good}, the limit is {most_good}", err=True)
         sys.exit(LIMIT_PASSED)

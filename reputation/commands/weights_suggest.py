@@ -1,4 +1,4 @@
-"""`headcount weights suggest`: weights fitted to labels, with what they are worth; a draft like any other."""
+"""`headcount weights suggest`: a draft with weights fitted to labels, and the measured gain."""
 
 import json
 from pathlib import Path
@@ -18,15 +18,15 @@ from reputation.commands.weights_replay import labels_of, progress_of, recorded,
 
 @click.command()
 @click.option("--since", type=Span(), default="30d", show_default=True, help="How far back, such as 24h or 7d.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the draft there, as YAML.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the draft, as YAML.")
 @on_sidecar
 @json_option
 @ends_well
 def suggest(since: float, out: Path | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """Fit weights to the labelled accounts among recorded decisions, and show by cross-validation what they gain.
+    """Fit weights to the labelled accounts in recorded decisions, and measure the gain by cross-validation.
 
-    Nothing is applied: what comes out is a draft, to be replayed, shadowed and promoted like any other. Needs the
-    extra [suggest].
+    Nothing is applied. The result is a draft, to replay, shadow and promote like any other draft. This command needs
+    the extra [suggest].
     """
 
     def get(rest: str) -> Any:
@@ -61,11 +61,11 @@ def _show(found: dict[str, Any], out: Path | None) -> None:
     terminal, before, after = console(), found["before"], found["after"]
     terminal.print(
         f"fitted to {found['abusers']:,} abusers and {found['good']:,} good accounts; "
-        "by cross-validation, of what accounts asked that the fit had not seen:"
+        "measured by cross-validation, as shares of the requests of accounts outside the fit:"
     )
     table = Table("", "now", "suggested")
-    table.add_row("abusers' that is caught", f"{before['recall']:.1%}", f"{after['recall']:.1%}")
-    table.add_row("good accounts' that is caught", f"{before['false_alarms']:.2%}", f"{after['false_alarms']:.2%}")
+    table.add_row("abusers' requests caught", f"{before['recall']:.1%}", f"{after['recall']:.1%}")
+    table.add_row("good accounts' requests caught", f"{before['false_alarms']:.2%}", f"{after['false_alarms']:.2%}")
     terminal.print(table)
     terminal.print(yaml.safe_dump(found["settings"], sort_keys=False))
     place = out or "DRAFT.yaml"

@@ -1,4 +1,4 @@
-"""Who may use the admin listener: bearer tokens with a role, or, without any, this machine alone."""
+"""Access to the admin listener: bearer tokens with a role, or, without any token, only this machine."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ ROLES = {"reader": 0, "operator": 1, "admin": 2}
 
 
 class Caller(NamedTuple):
-    """Who asks. tenants: the ones it may see; none named: all."""
+    """The caller of a request. tenants: the tenants it may access; empty: all."""
 
     name: str
     role: str
@@ -23,7 +23,7 @@ LOCAL = Caller("local", "admin", ())
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether an address to listen on reaches this machine alone."""
+    """Say whether a listener on this address can be reached only from this machine."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -46,15 +46,15 @@ def authenticate(tokens: tuple[TokenSettings, ...], authorization: str | None) -
 
 
 def check_local(host: str | None, method: str, content_type: str, origin: str | None) -> Caller:
-    """Let this machine in without a token, but no web page that makes its browser ask for it.
+    """Accept calls from this machine without a token, but refuse calls that a web page makes through the browser.
 
-    A page elsewhere can send forms and simple requests, and with DNS rebinding its own Host; it cannot send
-    application/json without asking first, nor choose the Host header.
+    A web page can send forms and simple requests, and with DNS rebinding its own Host. It cannot send application/json
+    without a preflight request, and it cannot choose the Host header.
     """
     if not is_loopback(_without_port(host or "")):
-        raise NotAllowed("without tokens the admin listener answers to a loopback Host alone, such as 127.0.0.1")
+        raise NotAllowed("without tokens the admin listener accepts only a loopback Host, such as 127.0.0.1")
     if origin is not None and not is_loopback(_without_port(origin.partition("://")[2])):
-        raise NotAllowed("without tokens no other site may call the admin listener")
+        raise NotAllowed("without tokens the admin listener accepts no calls from other sites")
     if method not in ("GET", "HEAD", "DELETE") and content_type != "application/json":
         raise BadRequest("send Content-Type: application/json", "")
     return LOCAL
@@ -65,13 +65,13 @@ def _without_port(host: str) -> str:
 
 
 def sees(caller: Caller, tenant: str) -> bool:
-    """Whether a tenant is the caller's: one that is bound to none sees all."""
+    """Say whether a caller may access a tenant; a caller that is bound to no tenant may access all."""
     return not caller.tenants or tenant in caller.tenants
 
 
 def authorise(caller: Caller, role: str, tenant: str | None) -> None:
     """Check a caller's role and tenant. Raises NotAllowed."""
     if ROLES[caller.role] < ROLES[role]:
-        raise NotAllowed(f"this needs the role {role}; {caller.name} has {caller.role}")
+        raise NotAllowed(f"this needs the role {role}; {caller.name} has the role {caller.role}")
     if tenant is not None and not sees(caller, tenant):
-        raise NotAllowed(f"{caller.name} may not see tenant {tenant!r}")
+        raise NotAllowed(f"{caller.name} may not access tenant {tenant!r}")

@@ -175,7 +175,7 @@ class Admin:
 
     async def get_metrics(self, request: web.Request) -> web.Response:
         if request["caller"].tenants:
-            raise NotAllowed("the metrics tell of every tenant; this needs a token that may see all")
+            raise NotAllowed("the metrics contain every tenant; use a token for all tenants")
         return web.Response(
             body=self.serving.metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
@@ -247,4 +247,4 @@ async def _problems(
         return answer
     except Exception as error:  # noqa: BLE001 - the boundary: a bug of ours is this request's 500
         request.app[FAILED]("admin_failed", exc_info=error)
-        return _problem(Problem("the sidecar failed on this request; its log says where"))
+        return _problem(Problem("the sidecar failed on this request; its log has the details"))

@@ -40,7 +40,7 @@ def whole(request: web.Request, name: str, default: int, least: int, most: int) 
     """Read a whole number from the query. Raises BadRequest."""
     text = request.query.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise BadRequest(f"{name} is a whole number from {least} to {most}", f"/{name}")
+        raise BadRequest(f"{name} must be a whole number from {least} to {most}", f"/{name}")
     return int(text)
 
 
@@ -48,7 +48,7 @@ def reason_of(request: web.Request) -> str:
     """Read the reason that a change without a body must give. Raises BadRequest."""
     text = request.query.get("reason", "")
     if not 1 <= len(text) <= 1024:
-        raise BadRequest("say why with ?reason=, in at most 1,024 characters", "/reason")
+        raise BadRequest("give a reason with ?reason=, in at most 1,024 characters", "/reason")
     return text
 
 
@@ -64,5 +64,5 @@ def moment_of(request: web.Request, name: str) -> float:
     except ValueError:
         found = math.nan
     if not 0 <= found <= LATEST:
-        raise BadRequest(f"{name} is a time in seconds since 1970", f"/{name}")
+        raise BadRequest(f"{name} must be a time in seconds since 1970", f"/{name}")
     return found

@@ -68,7 +68,7 @@ async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
     """Counts of the last hour or day in columns, and what stands now."""
     tenant, window = admin.tenant(request), request.query.get("window", "hour")
     if window not in WINDOWS:
-        raise BadRequest(f"window is one of {', '.join(WINDOWS)}", "/window")
+        raise BadRequest(f"window must be one of {', '.join(WINDOWS)}", "/window")
     timeline, serving = request.app[TIMELINE], admin.serving
     timeline.sample(serving.clock())
     name, linking = tenant.tenant.name, serving.linking

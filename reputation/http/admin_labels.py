@@ -131,7 +131,7 @@ async def post_decision(admin: "Admin", request: web.Request) -> web.Response:
         raise NotFound(f"no appeal of tenant {name!r} has this id; GET /v1/appeals lists them")
     appeal, version = found
     if appeal.label is not None:
-        raise Conflict(f"this appeal was decided already: {appeal.label}, by {appeal.decided_by}")
+        raise Conflict(f"this appeal is already decided: {appeal.label}, by {appeal.decided_by}")
     decided = msgspec.structs.replace(appeal, label=body.label, decided_by=who)
     label = Label(appeal.account, body.label, "appeal", who, now, body.reason)
     outcome = Outcome(appeal.account, body.label, name)

@@ -57,7 +57,7 @@ async def get_segment(admin: "Admin", request: web.Request) -> web.Response:
     segments = await admin.serving.tuning.recording.segments(tenant, 0.0)
     same = [s for s in segments if s.id == id_ or (is_open(id_) and is_open(s.id))]
     if not same:
-        raise NotFound(f"no segment {id_!r} is kept any more; GET /v1/tenants/{tenant}/recorded lists them")
+        raise NotFound(f"segment {id_!r} does not exist, or was deleted; GET /v1/tenants/{tenant}/recorded lists them")
     return web.Response(body=await asyncio.to_thread(same[0].read), content_type="application/zstd")
 
 
@@ -67,7 +67,7 @@ async def post_replay(admin: "Admin", request: web.Request) -> web.Response:
     request["change"] = None
     name = tenant.tenant.name
     if (body.settings is None) == (body.revision is None):
-        raise Invalid("name either settings or a revision", "/settings")
+        raise Invalid("give either settings or a revision", "/settings")
     file = tuning.of_file(name)
     draft = Revision(0, None, "", "", 0.0, body.settings or {})
     if body.revision is not None:

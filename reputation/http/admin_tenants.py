@@ -94,7 +94,7 @@ async def get_revision(admin: "Admin", request: web.Request) -> web.Response:
 
 async def _numbered(tuning: Tuning, tenant: TenantLimiter, text: str) -> Revision:
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
-        raise BadRequest("a revision is a whole number", "/number")
+        raise BadRequest("a revision must be a whole number", "/number")
     return await tuning.revision(tenant.tenant.name, int(text))
 
 
@@ -165,7 +165,7 @@ def _check_owner(tuning: Tuning, name: str) -> None:
     if tuning.of_file(name).owner != "api":
         raise Conflict(
             f"the configuration file owns tenant {name!r}: change it there and send SIGHUP, "
-            "or let its `owner` be `api` there"
+            "or set its `owner` to `api` there"
         )
 
 
@@ -176,7 +176,7 @@ def _check_match(name: str, request: web.Request, etag: str, *, needed: bool) ->
             raise BadRequest(f"send If-Match with the ETag of GET /v1/tenants/{name}, so that no change is lost")
         return
     if given.strip() != "*" and given.strip().strip('"') != etag:
-        raise Conflict(f"tenant {name!r} was changed meanwhile; read it again, then decide again")
+        raise Conflict(f"tenant {name!r} was changed in the meantime; read it again, then decide again")
 
 
 ROUTES = (

@@ -126,7 +126,7 @@ class Methods(grpc.GenericRpcHandler):
             message = rlqs.decode(body)
             domain = domain or message.domain  # that of a stream's first report holds for all
             if not domain and not named:
-                raise BadRequest("the first report of a stream names its domain", "/domain")
+                raise BadRequest("the first report of a stream must name its domain", "/domain")
             tenant = tenant_of(self._limiter, domain, named).tenant
             self._send(self._quotas.report(number, tenant.name, tenant.settings.gateway.envoy, message, self._clock()))
 

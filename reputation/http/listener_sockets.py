@@ -46,7 +46,7 @@ def _number(name: str, known: Callable[[str], int]) -> int:
 def octal(text: str) -> int:
     """Read a file mode such as 660. Raises ValueError."""
     if not re.fullmatch("0?[0-7]{1,3}", text):
-        raise ValueError(f"{text!r} is no file mode; write it in octal, such as 660")
+        raise ValueError(f"{text!r} is not a file mode; write it in octal, such as 660")
     return int(text, 8)
 
 

@@ -170,10 +170,10 @@ class CheckRoutes:
     def _gateway(self, message: HttpMessage, path: bytes) -> Reply | Later[Reply]:
         parts = path.split(b"/", 4)
         if len(parts) < 4 or parts[1] != b"gateway":
-            raise NotFound("there is nothing here; POST /v1/check is what you may look for")
+            raise NotFound("no such route; the route for checks is POST /v1/check")
         adapter = self._adapter(parts[2])
         if len(parts) > 4 and parts[2].decode("latin-1") not in WITH_PATH:
-            raise NotFound("nothing follows the tenant in this gateway's route")
+            raise NotFound("this gateway's route ends with the tenant")
         tenant = self.limiter.tenant(parts[3].decode("utf-8", "replace"))
         try:
             request = adapter.read(message, tenant.tenant.name, tenant.tenant.settings.gateway)
@@ -187,7 +187,7 @@ class CheckRoutes:
     def _adapter(self, name: bytes) -> ModuleType:
         found = self._adapters.get(name)
         if found is None:
-            raise NotFound(f"no gateway of this name is here; known are {b', '.join(self._adapters).decode()}")
+            raise NotFound(f"no gateway has this name; known are {b', '.join(self._adapters).decode()}")
         return found
 
 

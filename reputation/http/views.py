@@ -75,7 +75,7 @@ def cluster_view(tenant: TenantLimiter, id_: str) -> dict[str, Any]:
     """One cluster with its page of evidence. Raises NotFound."""
     cluster = tenant.links.clusters.get(id_)
     if cluster is None:
-        raise NotFound(f"no cluster is called {id_!r} now")
+        raise NotFound(f"no current cluster has the id {id_!r}")
     members = [[name, confidence] for name, (owner, confidence) in tenant.links.members.items() if owner == id_]
     names = ("kind", "value", "family", "members", "share", "nats", "holders")
     evidence = [{name: getattr(e, name) for name in names} | {"words": in_words(e, cluster)} for e in cluster.evidence]

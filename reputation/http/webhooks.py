@@ -85,15 +85,17 @@ def signing_secret(reference: str) -> str:
     try:
         found = Path(name).read_text(encoding="utf-8") if reference.startswith("@") else os.environ[name]
     except (OSError, UnicodeDecodeError, KeyError):
-        raise ConfigError(f"webhooks.stripe: nothing can be read from {reference}") from None
+        raise ConfigError(f"webhooks.stripe: {reference} cannot be read") from None
     if not found.strip():
-        raise ConfigError(f"webhooks.stripe: {reference} is empty; it holds the endpoint's signing secret, whsec_...")
+        raise ConfigError(
+            f"webhooks.stripe: {reference} is empty; it must contain the endpoint's signing secret, whsec_..."
+        )
     return found.strip()
 
 
 def check_secrets(settings: Settings) -> None:
     """Raise ConfigError if the listener is asked for and a secret is missing."""
     if not settings.webhooks.stripe:
-        raise ConfigError("--webhooks: no signing secret is configured; name where it is under webhooks.stripe.TENANT")
+        raise ConfigError("--webhooks: no signing secret is configured; set its place under webhooks.stripe.TENANT")
     for reference in settings.webhooks.stripe.values():
         signing_secret(reference)

@@ -61,7 +61,7 @@ REFUSALS = {
         Refusal(400, "folding", "A header field is folded over two lines"),
         Refusal(400, "field", "A header field cannot be read"),
         Refusal(400, "host", "Exactly one valid Host is needed"),
-        Refusal(400, "content_length", "Content-Length is not one plain number"),
+        Refusal(400, "content_length", "Content-Length is not a single plain number"),
         Refusal(400, "transfer_encoding", "Transfer-Encoding is not exactly chunked"),
         Refusal(400, "framing", "Content-Length and Transfer-Encoding exclude each other"),
         Refusal(400, "chunk", "The chunked body cannot be read"),

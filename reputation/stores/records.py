@@ -142,4 +142,4 @@ class MemoryRecords:
 def check_version(expect: int, version: int) -> None:
     """Raise Conflict unless the version that is there is the one expected."""
     if expect not in (ANY, version):
-        raise Conflict("somebody else changed this meanwhile; read it again, then try again")
+        raise Conflict("this was changed in the meantime; read it again, then retry")

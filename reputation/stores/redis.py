@@ -129,11 +129,13 @@ class RedisStore:
         except AwayError:
             return
         if found is None and self._unlooked:
-            self.log.warning("state_eviction_unknown", detail="neither INFO nor CONFIG GET is allowed to this user")
+            self.log.warning("state_eviction_unknown", detail="this user may run neither INFO nor CONFIG GET")
         self._unlooked, before, self.eviction = False, self.eviction, found or ""
         if self.eviction and self.eviction != before:
             self.log.error(
-                "state_evicts", policy=found, mend="set maxmemory-policy noeviction: it forgets who is in debt"
+                "state_evicts",
+                policy=found,
+                mend="set maxmemory-policy noeviction; with eviction, Redis forgets accounts in debt",
             )
         elif before and not self.eviction:
             self.log.info("state_keeps")

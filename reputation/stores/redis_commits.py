@@ -74,7 +74,7 @@ class RedisCommits:
             if kind == b"done":
                 return Committed(known.told, found.told, tuple([int(version) for version in answer[1]])), found
             known = found
-        raise Unavailable("too many others change this account at the same time; try again shortly")
+        raise Unavailable("too many concurrent changes of this account; retry shortly")
 
     async def _try(self, asked: Transaction, known: Kept, after: Told, deadline: float) -> Any:
         keys = [self._names.of("a", asked.account), self._owners, *self._pulse.keys]

@@ -146,7 +146,7 @@ def connect(url: str) -> Client:
     try:
         return kind(parts, _options(parts))
     except ValueError as error:
-        raise ConfigError(f"--state: this is no URL of a Redis: {error}") from None
+        raise ConfigError(f"--state: not a URL of a Redis: {error}") from None
 
 
 def _options(parts: SplitResult) -> dict[str, Any]:
@@ -175,14 +175,14 @@ def _hosts(parts: SplitResult, port: int) -> list[tuple[str, int]]:
     """Return every `host:port` of a URL; IPv6 addresses stand in brackets."""
     named = [urlsplit("//" + text) for text in parts.netloc.rpartition("@")[2].split(",")]
     if any(found.hostname is None for found in named):
-        raise ValueError("it names no host")
+        raise ValueError("the host is missing")
     return [(found.hostname or "", found.port or port) for found in named]
 
 
 def _number(path: str) -> int:
     text = path.strip("/") or "0"
     if not text.isdecimal():
-        raise ValueError(f"a database is a number, not {text!r}")
+        raise ValueError(f"a database must be a number, not {text!r}")
     return int(text)
 
 
@@ -194,7 +194,7 @@ def _single(parts: SplitResult, options: dict[str, Any]) -> Client:
 def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Client:
     name, _, database = parts.path.strip("/").partition("/")
     if not name:
-        raise ValueError("the path names the master, such as redis+sentinel://host:26379/mymaster")
+        raise ValueError("the path must name the master, such as redis+sentinel://host:26379/mymaster")
     own = {to: options.pop(of) for of, to in SENTINELS_OWN.items() if of in options}
     shared = {key: value for key, value in options.items() if key not in ("username", "password", "client_name")}
     sentinel = Sentinel(  # type: ignore[no-untyped-call] # redis-py leaves it without
@@ -209,7 +209,7 @@ SENTINELS_OWN = {"sentinel_username": "username", "sentinel_password": "password
 
 def _cluster(parts: SplitResult, options: dict[str, Any]) -> Client:
     if parts.path.strip("/"):
-        raise ValueError("a Cluster has no databases to choose from")
+        raise ValueError("a Redis Cluster has only one database, so the URL must not name one")
     nodes = [ClusterNode(host, port) for host, port in _hosts(parts, PORT)]
     return RedisCluster(startup_nodes=nodes, require_full_coverage=False, **options)
 

@@ -44,7 +44,7 @@ AT_ONCE = 50_000
 ORDERED = ("accounts", "owners")
 """Parts whose names sort as their keys do in the file."""
 CLOCKS_DIFFER = 1.0
-SET_BACK = "the state was written later than it is now by this machine's clock; check the clock"
+SET_BACK = "the last write of the state is in the future of this machine's clock; check the clock"
 
 FAULTS = (sqlite3.Error, OSError, ConfigError)
 """What may go wrong with a file; ConfigError is of one that cannot be opened again."""
@@ -347,4 +347,4 @@ def _reading(file: StateFile) -> Iterator[None]:
         raise ConfigError(f"--state {file.path}: {mend_of(error)}") from error
     except (msgspec.DecodeError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         file.close()
-        raise ConfigError(f"--state {file.path}: it is damaged ({error}); restore a backup, or move it away") from error
+        raise ConfigError(f"--state {file.path}: damaged file ({error}); restore a backup, or move it away") from error

@@ -37,7 +37,7 @@ def look(path: Path) -> Findings:
     with _reading(path) as connection:
         schema = check_version(connection, path)
         if not schema:
-            raise ConfigError(f"{path}: nothing was ever written to this file")
+            raise ConfigError(f"{path}: this file is empty")
         found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({MOST_FAULTS})")]
         meta = dict(connection.execute("SELECT name, value FROM meta"))
         names = dict(connection.execute("SELECT id, name FROM tenants"))
@@ -60,7 +60,7 @@ def copy(path: Path, to: Path) -> int:
     put in its place, no bucket earns for the time since.
     """
     if to.exists():
-        raise ConfigError(f"{to}: is there already; name another file, or move it away")
+        raise ConfigError(f"{to}: already exists; name another file, or move it away")
     part = to.with_name(to.name + ".part")
     try:
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
@@ -123,7 +123,7 @@ def _count(connection: sqlite3.Connection, table: str, tenant: int) -> int:
 
 def _check_there(path: Path) -> None:
     if not path.is_file():
-        raise ConfigError(f"{path}: there is no such file; name it with --state")
+        raise ConfigError(f"{path}: no such file; name the state file with --state")
 
 
 @contextlib.contextmanager

@@ -30,15 +30,15 @@ LOST = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED"})
 """Errors after which nothing in the file is to be relied on."""
 
 MENDS = (
-    ("SQLITE_FULL", "the disk is full; make room"),
-    ("SQLITE_READONLY", "it cannot be written; make file and directory writable for this user"),
-    ("SQLITE_CANTOPEN", "it cannot be opened; make sure that its directory is there and writable for this user"),
-    ("SQLITE_CORRUPT", "it is damaged; restore a backup, or move it away to start empty"),
-    ("SQLITE_NOTADB", "it is no database; name another file, or move it away to start empty"),
-    ("SQLITE_BUSY", "another program holds it locked; end that one"),
-    ("SQLITE_IOERR", "reading or writing failed; look at the disk and at the room on it"),
+    ("SQLITE_FULL", "the disk is full; free some space"),
+    ("SQLITE_READONLY", "the file cannot be written; make the file and its directory writable for this user"),
+    ("SQLITE_CANTOPEN", "the file cannot be opened; make sure that its directory exists and is writable for this user"),
+    ("SQLITE_CORRUPT", "the file is damaged; restore a backup, or move the file away to start empty"),
+    ("SQLITE_NOTADB", "the file is not a database; name another file, or move the file away to start empty"),
+    ("SQLITE_BUSY", "another program has locked the file; end that program"),
+    ("SQLITE_IOERR", "reading or writing failed; check the disk and its free space"),
 )
-"""The beginning of SQLite's name for an error, and what people can do."""
+"""The beginning of SQLite's name for an error, and the fix for users."""
 
 _SYSTEM = {
     errno.ENOSPC: "SQLITE_FULL",
@@ -73,7 +73,7 @@ class FileLostError(OSError):
 
 
 def mend_of(error: Exception) -> str:
-    """Say what people can do about an error of the file."""
+    """Return the fix for an error of the file."""
     name = getattr(error, "sqlite_errorname", None) or _SYSTEM.get(getattr(error, "errno", None) or 0, "")
     return next((mend for start, mend in MENDS if name.startswith(start)), str(error))
 
@@ -90,7 +90,7 @@ class StateFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file. Raises ConfigError naming file and mend."""
+        """Open or create the file. Raises ConfigError with the file and the fix."""
         self.path = path = Path(os.path.realpath(path))
         self._lock = _locked(path)
         self._connection: sqlite3.Connection | None = None
@@ -266,7 +266,7 @@ def _locked(path: Path) -> int:
         holder = os.read(lock, 32).decode("ascii", "replace").strip()
         os.close(lock)
         raise ConfigError(
-            f"--state {path}: process {holder or 'of another sidecar'} uses it; end that one, or name another file"
+            f"--state {path}: process {holder or 'of another sidecar'} uses it; end that process, or name another file"
         ) from None
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())

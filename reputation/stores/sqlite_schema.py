@@ -64,9 +64,9 @@ def check_version(connection: sqlite3.Connection, path: Path, migrations: Migrat
     ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if version > len(migrations):
         raise ConfigError(
-            f"{path}: written by a newer Headcount (schema {version}, this one knows {len(migrations)}); "
-            "use that one again, or name another file with --state"
+            f"{path}: written by a newer Headcount (schema {version}, this Headcount knows {len(migrations)}); "
+            "use the newer Headcount, or name another file with --state"
         )
     if not ours and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-        raise ConfigError(f"{path}: this database is not Headcount's; name another file with --state")
+        raise ConfigError(f"{path}: not a database of Headcount; name another file with --state")
     return version

@@ -55,20 +55,22 @@ class Appeal(Struct, frozen=True):
 def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlier: list[Appeal], now: float) -> str:
     """The account that may be lifted. Raises Invalid or Conflict if it may not."""
     if account is None:
-        raise Invalid("this verdict names no account, so there is none to lift", "/verdict")
+        raise Invalid("this verdict names no account, so there is no account to lift", "/verdict")
     told = verdict.shadow or verdict
     if told.decision == "allow" and verdict.tier in STANDING_WELL:
         raise Invalid("this verdict let the request pass at full limits; there is nothing to lift", "/verdict")
     if verdict.cluster is not None and not body.reviewed:
         raise Conflict(
-            f"the account is in cluster {verdict.cluster.id}; look at it first "
+            f"the account is in cluster {verdict.cluster.id}; review the cluster first "
             f"(headcount clusters show {verdict.cluster.id}), then send reviewed: true",
             "/reviewed",
         )
     last = max((appeal.at for appeal in earlier if appeal.account == account), default=-PERIOD)
     if 0 <= now - last < PERIOD:  # one of a time to come was filed before the clock was set back
         days = (last + PERIOD - now) / DAY
-        raise Conflict(f"this account had an appeal already; the next one is possible in {days:.1f} days", "/verdict")
+        raise Conflict(
+            f"this account already had an appeal; the next appeal is possible in {days:.1f} days", "/verdict"
+        )
     return account
 
 

@@ -87,15 +87,13 @@ def _network(text: str) -> str:
 
 def _check_width(network: IPv4Network | IPv6Network) -> None:
     if network.prefixlen < WIDEST[network.version]:
-        raise Invalid(
-            f"wider than /{WIDEST[network.version]} is no exception any more; name smaller networks", "/value"
-        )
+        raise Invalid(f"an exception may not be wider than /{WIDEST[network.version]}; name smaller networks", "/value")
 
 
 def _asn(text: str) -> str:
     digits = text.upper().removeprefix("AS")
     if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:12]) <= MOST_ASN):
-        raise Invalid("an ASN is a number such as 64500 or AS64500", "/value")
+        raise Invalid("an ASN must be a number such as 64500 or AS64500", "/value")
     return str(int(digits))
 
 

@@ -40,7 +40,7 @@ class Looking:
                 found = await asyncio.wrap_future(pool.submit(_look, what, ids, fresh, dict(labels), tenants))
             except BrokenProcessPool:
                 self._pool, self._sent = None, set()
-                raise Unavailable("the process that looks at recorded decisions died; ask again") from None
+                raise Unavailable("the process that reads recorded decisions ended; retry") from None
             self._sent = set(ids)
             return found
 

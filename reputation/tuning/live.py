@@ -180,7 +180,7 @@ class Tuning:
         if self._ignored.get(name) != ignored:
             self._ignored[name] = ignored
             if ignored is not None:
-                why = f"its owner is api, and revision {live.revision} is live; weights rollback leads back to the file"
+                why = f"the owner is api, and revision {live.revision} is live; weights rollback returns to the file"
                 self._warn("configuration_not_in_force", tenant=name, revision=ignored, why=why)
 
     def _end_trial(self, running: TenantLimiter) -> None:
@@ -245,8 +245,8 @@ class Tuning:
         found = await self.revision(tenant, revision)
         if found.parent is None and revision != (await self.configured(tenant)).number:
             raise Invalid(
-                f"revision {revision} is what the configuration said before; to have it again make a revision of it: "
-                f"headcount weights edit --from {revision}",
+                f"revision {revision} is an earlier state of the configuration file; to use it again, make a new "
+                f"revision from it: headcount weights edit --from {revision}",
                 "/revision",
             )
 

@@ -103,7 +103,9 @@ class Recording:
     def metrics(self) -> Iterator[Metric]:
         """What was recorded and dropped, and what is kept."""
         written = CounterMetricFamily("headcount_recorded", "Decisions recorded.", labels=["tenant"])
-        dropped = CounterMetricFamily("headcount_recorded_dropped", "Decisions above the bounds.", labels=["tenant"])
+        dropped = CounterMetricFamily(
+            "headcount_recorded_dropped", "Decisions dropped above the limits.", labels=["tenant"]
+        )
         kept = GaugeMetricFamily("headcount_recorded_kept", "Recorded decisions kept.", labels=["tenant"])
         for name, recorder in sorted(self.recorders.items()):
             written.add_metric([name], recorder.written)

@@ -56,7 +56,10 @@ def scored(decisions: Decisions, tenant: Tenant) -> Scored:
             continue
         columns = decisions.families.get(name)
         if columns is None:
-            raise Invalid(f"{name} was not recorded: no live revision knew it; try it as a shadow", "/settings/weights")
+            raise Invalid(
+                f"{name} was not recorded, because no live revision used it; try it in shadow instead",
+                "/settings/weights",
+            )
         points = weighed(family, columns)
         for place in range(points.shape[1]):
             total = total + points[:, place]

@@ -80,7 +80,7 @@ def settings_of(overrides: dict[str, Any], file: TenantSettings) -> TenantSettin
     """Read sparse overrides strictly, over what stays with the file. Raises Invalid with a pointer."""
     for name in OF_THE_FILE:
         if name in overrides:
-            raise Invalid(f"{name} is not tuned by revisions; change it in the configuration file", f"/settings/{name}")
+            raise Invalid(f"revisions cannot change {name}; change it in the configuration file", f"/settings/{name}")
     try:
         found = msgspec.convert(overrides, TenantSettings)
     except msgspec.ValidationError as error:
@@ -108,20 +108,23 @@ def check_floor(tenant: Tenant) -> None:
     policy, settings = tenant.policy, tenant.settings
     if tier_of(policy, tenant.prior, -1) > STANDARD:
         raise Invalid(
-            f"with nothing known against it a payer would already be {TIERS[tier_of(policy, tenant.prior, -1)]}; "
+            f"a payer without any evidence against it would be {TIERS[tier_of(policy, tenant.prior, -1)]}; "
             f"keep the prior below {policy.bounds[STANDARD + 1]:.3f}, where that tier begins, or move the tier",
             "/settings/prior",
         )
     if policy.rules[STANDARD].decision != "allow":
-        raise Invalid("a payer's floor is this tier, so it has to allow", "/settings/tiers/standard/decision")
+        raise Invalid(
+            "this tier is the floor of payers, so its decision must be allow", "/settings/tiers/standard/decision"
+        )
     own, worse = (policy.limits[policy.payer_plan][STANDARD + i] for i in (0, 1))
     if own.burst.rate < worse.burst.rate or own.daily.burst < worse.daily.burst:
         raise Invalid(
-            "a payer's floor may not have less than the tier below it", f"/settings/plans/{policy.payer_plan}/standard"
+            "the floor of payers must not have lower limits than the tier below it",
+            f"/settings/plans/{policy.payer_plan}/standard",
         )
     if settings.linking.enabled and settings.linking.payer_floor_units <= 0:
         raise Invalid(
-            f"with 0 a payer's place in a cluster alone would stop it; the preset has {LINKING.payer_floor_units:g}",
+            f"with 0, being in a cluster would be enough to stop a payer; the preset has {LINKING.payer_floor_units:g}",
             "/settings/linking/payer_floor_units",
         )
 

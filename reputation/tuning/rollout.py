@@ -54,17 +54,17 @@ def stepped(rollout: Rollout, body: RolloutBody, by: str, now: float) -> Rollout
     made = partial(Rollout, by=by, reason=body.reason, at=now)
     if body.step == "rollback" and rollout.candidate is None:
         if not rollout.past:
-            raise Invalid("no other revision was live before this one, so there is nothing to go back to", "/step")
+            raise Invalid("no revision was live before this one, so a rollback is not possible", "/step")
         return made(live=rollout.past[-1], past=rollout.past[:-1])
     if body.step in ("stop", "rollback"):
         if rollout.candidate is None:
-            raise Invalid("no revision is on trial, so there is none to stop", "/step")
+            raise Invalid("no revision is on trial, so there is no trial to stop", "/step")
         return made(live=rollout.live, past=rollout.past)
     revision = rollout.candidate if body.revision is None else body.revision
     if revision is None:
         raise Invalid(f"{body.step} needs the number of a revision", "/revision")
     if revision == rollout.live:
-        raise Invalid(f"revision {revision} is live already", "/revision")
+        raise Invalid(f"revision {revision} is already live", "/revision")
     if body.step == "promote" and body.percent >= WHOLE:
         return made(live=revision, past=(*rollout.past, rollout.live)[-MOST_PAST:])
     stage: Stage = "shadow" if body.step == "shadow" else "canary"

@@ -139,9 +139,9 @@ def check_signature(header: str | None, body: bytes, secret: str, now: float) ->
         raise NotAuthenticated("send Stripe-Signature: t=…,v1=…")
     signed = hmac.new(secret.encode(), f"{times[0]}.".encode() + body, hashlib.sha256).hexdigest()
     if not any(one.isascii() and hmac.compare_digest(signed, one) for one in given):
-        raise NotAuthenticated("no signature is right for this endpoint's secret")
+        raise NotAuthenticated("no signature matches this endpoint's secret")
     if abs(now - int(times[0])) > TOLERANCE:
-        raise BadRequest(f"this event was signed more than {TOLERANCE:.0f} s from now; check the clock")
+        raise BadRequest(f"the time of this signature differs from now by more than {TOLERANCE:.0f} s; check the clock")
 
 
 def names_of(event: Event) -> tuple[str, ...]:

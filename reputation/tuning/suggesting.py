@@ -50,7 +50,7 @@ def suggest(evidence: Evidence, tenant: Tenant) -> Suggestion:
     good = len(evidence.abusive) - abusers
     if min(abusers, good) < FEWEST:
         raise Invalid(
-            f"{abusers} abusers and {good} good accounts are labelled among the recorded ones; "
+            f"the recorded accounts have {abusers} labels abuse and {good} labels good; "
             f"{FEWEST} of each are needed: headcount label ACCOUNT abuse or good, or --csv",
         )
     live = weighting_of(tenant, evidence.families)

@@ -76,7 +76,7 @@ class Trial:
         most = self.rollout.most_payers_tightened
         if self.rollout.stage == "canary" and not self.stopped and len(self.tightened) > most:
             self.stopped = True
-            self._stop(f"payers tightened: {len(self.tightened)}, at most {most} were allowed")
+            self._stop(f"payers tightened: {len(self.tightened)}, the limit was {most}")
 
     def view(self) -> dict[str, object]:
         """What the admin API tells of it."""
@@ -102,10 +102,12 @@ def trial_metrics(trials: Iterable[tuple[str, Trial]]) -> Iterator[Metric]:
     tiers = CounterMetricFamily("headcount_candidate_checks", "Checks by a candidate's tier.", labels=[*one, "tier"])
     moved = CounterMetricFamily(
         "headcount_candidate_moved",
-        "Checks that a candidate judges otherwise.",
+        "Checks that a candidate judges differently.",
         labels=[*one, "before", "after", "payer"],
     )
-    payers = GaugeMetricFamily("headcount_candidate_payers_tightened", "Payers that it is stricter with.", labels=one)
+    payers = GaugeMetricFamily(
+        "headcount_candidate_payers_tightened", "Payers that a candidate judges more strictly.", labels=one
+    )
     for name, trial in trials:
         labels = [name, str(trial.candidate.revision), trial.rollout.stage]
         for tier, n in sorted(trial.tiers.items()):

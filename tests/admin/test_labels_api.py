@@ -159,14 +159,14 @@ class TestLabels:
         assert label_of(own, "by-hand")["reason"] == "resold"
         rows = tmp_path / "labels.csv"
         rows.write_text("account,label,reason\nrow-1,good,\nrow-2,abuse,ring\n")
-        assert "2 labels kept" in run("label", "--csv", str(rows))
+        assert "2 labels stored" in run("label", "--csv", str(rows))
         assert (label_of(own, "row-1")["label"], label_of(own, "row-2")["reason"]) == ("good", "ring")
         rows.write_text("account,label\nrow-3,good\nrow-4,bad\n")
         assert "line 3" in run("label", "--csv", str(rows), code=1)
         assert label_of(own, "row-3") is None
         rows.write_text("id,label\nrow-3,good\n")
         assert "no column account" in run("label", "--csv", str(rows), code=1)
-        assert "name an account" in run("label", code=2)
+        assert "give an account" in run("label", code=2)
 
 
 class TestAppeals:

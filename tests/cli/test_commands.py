@@ -146,7 +146,7 @@ class TestRunningSidecar:
         run = command("clusters", "list", "--json", extra={"HEADCOUNT_ADMIN": sidecar.admin_listen})
         assert json.loads(run.words)["clusters"] == []
         run = command("clusters", "show", "h-none", "--admin", sidecar.admin_listen)
-        assert (run.code, "no cluster" in run.words) == (1, True)
+        assert (run.code, "no current cluster" in run.words) == (1, True)
 
     def test_what_a_command_did_is_told_to_programs(self, sidecar):
         def told(*arguments):
@@ -173,7 +173,7 @@ class TestRunningSidecar:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            (["--admin", "zz:abc"], "HOST:PORT is needed"),
+            (["--admin", "zz:abc"], "write it as HOST:PORT"),
             (["--token", "a\nb"], "printable ASCII"),
             (["--token", "\u20ac"], "printable ASCII"),
         ],
@@ -191,7 +191,7 @@ class TestRunningSidecar:
             run = command("clusters", "list", "--admin", f"127.0.0.1:{other.getsockname()[1]}")
             answered.join()
         assert (run.code, len(run.words.splitlines())) == (1, 1)
-        assert "no admin listener of Headcount" in run.words
+        assert "not an admin listener of Headcount" in run.words
 
     def test_the_admin_listener_may_be_written_as_an_address_of_the_web(self, sidecar):
         run = command("clusters", "list", "--json", "--admin", f"http://{sidecar.admin_listen}/")

@@ -78,8 +78,8 @@ def test_blanks_around_the_hash_key_do_not_count(tmp_path, where, written):
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ("x" * 65, "at most 64 bytes, and this one has 65"),
-        ("é" * 33, "at most 64 bytes, and this one has 66"),
+        ("x" * 65, "at most 64 bytes, but this one has 65"),
+        ("é" * 33, "at most 64 bytes, but this one has 66"),
         ("short", "at least 16 characters"),
         (" " * 40, "at least 16 characters"),
         ("@/nowhere/at/all", "cannot read /nowhere/at/all"),

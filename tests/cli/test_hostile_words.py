@@ -158,7 +158,7 @@ class TestLabels:
     def test_a_file_with_its_first_line_alone_has_no_labels(self, world, tmp_path):
         path = tmp_path / "labels.csv"
         path.write_text("account,label\n")
-        assert run(world, "label", "--csv", str(path)).out.strip() == "0 labels kept"
+        assert run(world, "label", "--csv", str(path)).out.strip() == "0 labels stored"
 
 
 class TestAddresses:

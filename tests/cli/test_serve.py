@@ -51,7 +51,7 @@ class TestStart:
             (["--config", str(tmp_path / "geoip.yaml")], "bad.mmdb"),
             (["--listen", sidecar.listen, "--admin", f"127.0.0.1:{free}"], sidecar.listen),
             (["--listen", "nowhere"], "nowhere"),
-            (["--admin", f"0.0.0.0:{free}"], "without a configured token the admin listener stays on loopback"),
+            (["--admin", f"0.0.0.0:{free}"], "without a configured token the admin listener must be on loopback"),
         ):
             run = headcount("serve", *arguments)
             assert run.returncode == 1

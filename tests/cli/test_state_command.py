@@ -34,7 +34,7 @@ def test_a_copy_of_a_used_file_is_whole_and_serves(tmp_path, used):
     to = tmp_path / "copy.sqlite3"
     found = run("backup", str(to), "--json", path=used)
     assert (found["bytes"], to.stat().st_mode & 0o777) == (to.stat().st_size, 0o600)
-    assert f"{to}: is there already" in run("backup", str(to), path=used, code=1)
+    assert f"{to}: already exists" in run("backup", str(to), path=used, code=1)
     looked = run("check", "--json", path=to)
     assert (looked["clean_stop"], looked["faults"]) == (True, [])
     assert looked["tenants"]["default"] == {"accounts": 2, "owners": 1, "budgets": 2, "networks": 0, "asns": 0}
@@ -53,19 +53,19 @@ def test_copy_and_check_beside_a_running_sidecar_and_vacuum_without_one(tmp_path
 
 
 def test_what_cannot_be_done_is_said(tmp_path, path, used):
-    assert "there is no such file" in run("check", path=tmp_path / "none", code=1)
-    assert "this is no file" in run("check", path=":memory:", code=1)
+    assert "no such file" in run("check", path=tmp_path / "none", code=1)
+    assert "not a file" in run("check", path=":memory:", code=1)
     damaged = used.read_bytes()
     used.write_bytes(damaged[:4096] + b"\xa5" * (len(damaged) - 4096))
     assert "damaged" in run("check", path=used, code=1)
     (tmp_path / "letter").write_text("dear aunt " * 100)
-    assert "it is no database" in run("check", path=tmp_path / "letter", code=1)
+    assert "not a database" in run("check", path=tmp_path / "letter", code=1)
 
 
 def test_a_copy_that_cannot_be_made_leaves_no_half_of_one(tmp_path, used):
     assert "cannot be opened" in run("backup", str(tmp_path / "no" / "such" / "place"), path=used, code=1)
     (tmp_path / "letter").write_text("dear aunt " * 100)
-    assert "it is no database" in run("backup", str(tmp_path / "copy"), path=tmp_path / "letter", code=1)
+    assert "not a database" in run("backup", str(tmp_path / "copy"), path=tmp_path / "letter", code=1)
     assert [there.name for there in tmp_path.iterdir() if there.name.startswith("copy")] == []
 
 

@@ -46,20 +46,20 @@ def test_every_type_is_known(data):
 @pytest.mark.parametrize(
     ("data", "cause"),
     [
-        (b"", "points outside|not inside its section"),
-        (b"\xe1\xa1\x01\x41b", "no string"),
-        (b"\xe1\x20\x02\xa1\x05", "no string"),
-        (b"\xe1\x41a\x5f", "too long|not inside"),
+        (b"", "points outside|outside its section"),
+        (b"\xe1\xa1\x01\x41b", "not a string"),
+        (b"\xe1\x20\x02\xa1\x05", "not a string"),
+        (b"\xe1\x41a\x5f", "too long|outside its section"),
         (b"\x49x", "too long"),
         (b"\x5f\xff\xff\xffx", "too long"),
-        (b"\xc5\x01\x01\x01\x01\x01", "no known type"),
-        (b"\x61\x00", "no known type"),
-        (b"\x00\x05", "no known type"),
-        (b"\x00\x06", "no known type"),
-        (b"\x00\xff", "no known type"),
-        (b"\xe1\x41a\x27\xff", "not inside its section"),
+        (b"\xc5\x01\x01\x01\x01\x01", "unknown type"),
+        (b"\x61\x00", "unknown type"),
+        (b"\x00\x05", "unknown type"),
+        (b"\x00\x06", "unknown type"),
+        (b"\x00\xff", "unknown type"),
+        (b"\xe1\x41a\x27\xff", "outside its section"),
         (b"\x20\x02\x20\x04\x41x", "leads to a pointer"),
-        (b"\xff\xff\xff\xff", "not inside its section"),
+        (b"\xff\xff\xff\xff", "outside its section"),
         (b"\x01\x04" * 64, "without end"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_damaged_tree_is_refused(tree, cause):
 )
 def test_metadata_that_does_not_fit_is_refused(changed):
     """Numbers that no file of this length can have."""
-    with pytest.raises(DamagedError, match="does not fit"):
+    with pytest.raises(DamagedError, match="does not match"):
         check(database(**changed))
 
 

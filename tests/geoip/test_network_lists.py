@@ -119,7 +119,7 @@ class TestNothingGoodIsLost:
         if kept:
             compile_lists(lists, out, NOW + 1)
             return
-        with pytest.raises(LossError, match=f"it has 100 tor networks, and would have {left}; --force"):
+        with pytest.raises(LossError, match=f"has 100 tor networks, and would keep only {left}; --force"):
             compile_lists(lists, out, NOW + 1)
         assert out.read_bytes() == before
         compile_lists(lists, out, NOW + 1, force=True)
@@ -127,7 +127,7 @@ class TestNothingGoodIsLost:
 
     def test_one_kind_may_not_vanish_while_another_grows(self, there, text):
         out, _ = there
-        with pytest.raises(LossError, match="100 tor networks, and would have 0"):
+        with pytest.raises(LossError, match="100 tor networks, and would keep only 0"):
             compile_lists([("vpn", text(*[f"11.{n}.0.0/24" for n in range(200)]))], out, NOW)
 
     @pytest.mark.parametrize("content", [b"notes of mine", EMBEDDED.read_bytes()[:9000]])

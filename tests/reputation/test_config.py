@@ -65,7 +65,7 @@ WRONG = {
     "caps that risk cannot tell apart": (
         "tenants:\n  a:\n    caps: {hydra: 10, velocity: 10}\n",
         3,
-        "with the prior they come to 31.8, and may to 25",
+        "prior and caps add up to 31.8; the maximum is 25",
     ),
     "tiers in the wrong order": (
         "tenants:\n  a:\n    tiers:\n      limited: {from_risk: 99}\n",
@@ -90,7 +90,7 @@ WRONG = {
     "an unknown plan of payers": ("tenants:\n  a:\n    payer_plan: pain\n", 3, "did you mean paid?"),
     "a short digest": ("tokens:\n  - {sha256: abc, name: me}\n", 2, "tokens.0.sha256"),
     "an unknown role": (f"tokens:\n  - sha256: {SHA}\n    name: me\n    role: admn\n", 4, "did you mean admin?"),
-    "a key that is there twice": ("tenants:\n  a: {}\n  a: {}\n", 3, "tenants.a is there twice"),
+    "a key that is there twice": ("tenants:\n  a: {}\n  a: {}\n", 3, "tenants.a occurs twice"),
     "no YAML": ("tenants: [\n", 2, "stream end"),
     "a tab": ("tenants:\n\ta: {}\n", 2, r"'\t'"),
     "a list": ("- a\n", 1, "got `array`"),
@@ -103,7 +103,7 @@ WRONG = {
         1,
         "could not determine a constructor",
     ),
-    "a key that is no word": ("tenants:\n  ? [a, b]\n  : {}\n", 2, "a key is a word"),
+    "a key that is no word": ("tenants:\n  ? [a, b]\n  : {}\n", 2, "a key must be a word"),
     "two documents": ("tenants: {}\n---\ntenants: {}\n", 2, "another document"),
     "hops that are negative": ("tenants:\n  a:\n    gateway: {trusted_hops: -1}\n", 3, "trusted_hops"),
     "a fact that no check has": (

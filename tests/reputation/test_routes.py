@@ -28,7 +28,7 @@ MALFORMED = {
     "a byte order mark": ("\ufeff" + A + '"lease": false}', 400, "", "JSON is malformed"),
     "a raw tab in a text": ('{"account": {"id": "a\tb"}}', 400, "", "invalid character"),
     "nobody": ("{}", 422, "/account", "account.id, account.key and client.ip"),
-    "an empty account": ('{"account": {}}', 422, "/account", "name at least one"),
+    "an empty account": ('{"account": {}}', 422, "/account", "give at least one"),
     "no account object": ('{"account": "a"}', 422, "/account", "Expected `object`"),
     "a number as an id": ('{"account": {"id": 5}}', 422, "/account/id", "got `int`"),
     "an empty id": ('{"account": {"id": ""}}', 422, "/account/id", "length >= 1"),

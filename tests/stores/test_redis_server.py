@@ -36,11 +36,11 @@ async def remaining(url, tenant="acme", within=2.0):
     ("url", "said"),
     [
         ("ftp://host", "ftp: is not known; known are redis, rediss"),
-        ("redis://host/eleven", "a database is a number"),
-        ("redis://host:99999", "no URL of a Redis"),
-        ("redis://", "it names no host"),
-        ("redis+sentinel://host:26379", "the path names the master"),
-        ("redis+cluster://host/1", "no databases"),
+        ("redis://host/eleven", "a database must be a number"),
+        ("redis://host:99999", "not a URL of a Redis"),
+        ("redis://", "the host is missing"),
+        ("redis+sentinel://host:26379", "the path must name the master"),
+        ("redis+cluster://host/1", "only one database"),
         ("redis://host?timeout=1", "timeout: is not known; known are ssl_ca_certs"),
     ],
 )

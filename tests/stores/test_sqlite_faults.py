@@ -47,20 +47,20 @@ class TestStart:
 
     def test_a_file_that_is_no_database(self, path):
         path.write_bytes(b"a letter to my aunt " * 100)
-        assert "it is no database" in self.refused(path)
+        assert "not a database" in self.refused(path)
         assert path.read_bytes().startswith(b"a letter")
 
     def test_a_database_of_somebody_else_is_not_touched(self, path):
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE theirs (x)")
-        assert "not Headcount's" in self.refused(path)
+        assert "not a database of Headcount" in self.refused(path)
 
     def test_a_newer_file_is_refused_and_not_touched(self, path):
         filled(path)
         with sqlite3.connect(path) as connection:
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
         said = self.refused(path)
-        assert f"schema {len(MIGRATIONS) + 1}, this one knows {len(MIGRATIONS)}" in said
+        assert f"schema {len(MIGRATIONS) + 1}, this Headcount knows {len(MIGRATIONS)}" in said
         assert counts(path) == 200
 
     def test_a_damaged_file(self, path):
@@ -69,7 +69,7 @@ class TestStart:
         with path.open("r+b") as file:
             file.seek(4096)
             file.write(b"\xa5" * (size - 4096))
-        assert "it is damaged; restore a backup, or move it away" in self.refused(path)
+        assert "the file is damaged; restore a backup, or move the file away" in self.refused(path)
 
     def test_damaged_values_that_sqlite_cannot_see(self, path):
         filled(path)

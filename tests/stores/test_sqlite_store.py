@@ -297,7 +297,7 @@ def test_the_hash_key_is_made_once(path):
 
 def test_two_sidecars_never_share_a_file(path):
     first = Run(path)
-    with pytest.raises(ConfigError, match=r"process \d+ uses it; end that one, or name another file"):
+    with pytest.raises(ConfigError, match=r"process \d+ uses it; end that process, or name another file"):
         Run(path)
     first.stop()
     Run(path)

@@ -85,7 +85,7 @@ class TestCanary:
             push(engine, f"payer{i}", **PAYER)
             ask(engine, f"payer{i}")
             ask(engine, f"payer{i}")
-        assert stops == ["payers tightened: 3, at most 2 were allowed"]
+        assert stops == ["payers tightened: 3, the limit was 2"]
         assert ask(engine, "payer3").revision == 1
 
     def test_other_standards_are_the_canarys_own(self, addresses):
