@@ -49,7 +49,9 @@ def validate(
             raise click.ClickException(str(error)) from None
         click.echo(json.dumps({"file": str(path), "valid": False, "error": str(error)}, indent=2))
         context.exit(FAILED)
-    found = {"file": str(path), "valid": True, "tenants": sorted(tenants), "unknown_plans": unknown}
+    found = {"file": str(path), "valid": True, "tenants": sorted(tenants)}
+    if state is not None:
+        found["unknown_plans"] = unknown
     lines = [f"{path}: OK; tenants: {', '.join(sorted(tenants))}"]
     lines += [
         f"tenant {tenant}: plan {plan!r} of {count:,} accounts is unknown; add it to plans, such as {{like: paid}}"

@@ -52,6 +52,27 @@ def test_copy_and_check_beside_a_running_sidecar_and_vacuum_without_one(tmp_path
     assert run("check", "--json", path=used)["clean_stop"] is True
 
 
+def test_plans_that_no_setting_knows_are_counted_logged_and_named(tmp_path, path):
+    """In a running sidecar by what it met, and by `config validate` of every account in its file."""
+    settings = {"tenants": {"acme": {"plans": {"pro": {"like": "paid"}}}}}
+    with running_sidecar(tmp_path, settings, extra={"HEADCOUNT_STATE": str(path)}) as sidecar:
+        for account, plan in (("a", "gold"), ("b", "gold"), ("c", "pro"), ("d", "silver")):
+            sidecar.tell("PUT", f"/v1/accounts/{account}?tenant=acme", {"plan": plan})
+        for _ in range(3):
+            sidecar.ask({"tenant": "acme", "account": {"id": "a"}})
+        assert b'headcount_unknown_plans_total{tenant="acme"} 3.0' in sidecar.tell("GET", "/metrics").body
+        assert sidecar.tell("GET", "/v1/tenants/acme").json["unknown_plans"] == {"gold": 3}
+        told = [line for line in sidecar.log.read_text().splitlines() if '"unknown_plan"' in line]
+        assert [json.loads(line)["plan"] for line in told] == ["gold"]
+        arguments = ("config", "validate", str(tmp_path / "headcount.yaml"))
+        beside = headcount(*arguments, "--state", str(path), "--json")
+        assert json.loads(beside.stdout)["unknown_plans"] == {"acme": {"gold": 2, "silver": 1}}
+    words = headcount(*arguments, "--state", str(path)).stdout.decode()
+    assert "'gold' of 2 accounts" in words
+    assert "pro" not in words
+    assert "unknown_plans" not in json.loads(headcount(*arguments, "--json").stdout)
+
+
 def test_what_cannot_be_done_is_said(tmp_path, path, used):
     assert "no such file" in run("check", path=tmp_path / "none", code=1)
     assert "not a file" in run("check", path=":memory:", code=1)
