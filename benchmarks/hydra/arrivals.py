@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from benchmarks.hydra.clock import DAY, HOUR, WEEK
+from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
 from benchmarks.hydra.model import Load, Sender
 
 CLIENTS_FILE = "llm_clients.csv"
@@ -56,23 +56,31 @@ def observed(data: Path) -> Observed | None:
 
 
 def scale(
-    senders: Sequence[Sender], measured: Observed | None = None, mean: float = MEAN_A_DAY, *, capped: bool = True
+    senders: Sequence[Sender],
+    measured: Observed | None = None,
+    mean: float = MEAN_A_DAY,
+    *,
+    capped: bool = True,
+    span: float = WEEK,
 ) -> None:
     """Bring the mean daily load of accounts to `mean`; `capped`: with a most for each account, less for free ones.
+
+    span: seconds that the world lasts. In one of more than a week an account counts for the time that it is there.
 
     Measured loads replace the built-in ones quantile by quantile, so that heavy classes stay heavy.
     """
     scaled = [s for s in senders if not s.load.fixed]
-    accounts = {id(s.account) for s in senders}
+    accounts = {id(s.account): s.account.created for s in senders}
+    there = sum(1.0 if span == WEEK else 1.0 - max(0.0, created - START) / span for created in accounts.values())
     daily = np.array([s.load.daily for s in scaled])
     most = (MOST_FREE_A_DAY, MOST_A_DAY) if capped else (np.inf, np.inf)
     caps = np.array([most[s.account.facts["plan"] != "free"] for s in scaled])
-    presence = np.array([(s.end - s.start) / WEEK * (5 + 2 * s.load.weekend) / 7 for s in scaled])
+    presence = np.array([(s.end - s.start) / span * (5 + 2 * s.load.weekend) / 7 for s in scaled])
     if measured:
         ranks = np.argsort(np.argsort(daily)) / max(1, len(daily) - 1)
         daily = np.exp(np.quantile(np.log(measured.loads), ranks))
     for _ in range(6):
-        daily = np.minimum(caps, daily * (mean * len(accounts) / max(1e-9, (daily * presence).sum())))
+        daily = np.minimum(caps, daily * (mean * there / max(1e-9, (daily * presence).sum())))
     for sender, value in zip(scaled, daily.tolist(), strict=True):
         sender.load = msgspec.structs.replace(sender.load, daily=value)
 

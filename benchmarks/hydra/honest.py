@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.hydra import fingerprints, gatherings, lookalikes, networks, people, places
-from benchmarks.hydra.clock import DAY, HOUR, START, offset
+from benchmarks.hydra.clock import DAY, HOUR, START, WEEK, offset
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import HUMAN, SERVICE, Account, Load, Made, Population, Sender, local, new_account
 from benchmarks.hydra.places import Commute, Fixed, Journey, Place, Pool, Renewed
@@ -302,17 +302,34 @@ def classes(*, gathered: bool) -> dict[str, Row]:
     return {name: Row(row.share - ROOM.get(name, 0.0), row.make) for name, row in CLASSES.items()} | GATHERINGS
 
 
-def populate(ground: Ground, seed: int, count: int, *, gathered: bool = False) -> Population:
-    """`count` honest accounts, class by class, each with random numbers of its own; homes take the rest."""
+def populate(ground: Ground, seed: int, count: int, *, gathered: bool = False, week: int = 0) -> Population:
+    """`count` honest accounts, class by class, each with random numbers of its own; homes take the rest.
+
+    week: of a long world; each has people of its own.
+    """
     rows = classes(gathered=gathered)
     sizes = {name: round(row.share * count) for name, row in rows.items()}
     sizes["home"] += count - sum(sizes.values())
     made = Population()
     for number, (name, row) in enumerate(rows.items()):
-        rng = np.random.default_rng([seed, 1, number])
+        rng = np.random.default_rng([seed, 1, number, week] if week else [seed, 1, number])
         for owner, senders in row.make(ground, rng, max(0, sizes[name])):
             made.add(owner, *senders)
     return made
+
+
+def newcomers(ground: Ground, seed: int, count: int, *, gathered: bool, week: int) -> Population:
+    """Who signs up in a later week: as many and of such kinds as in the first one."""
+    drawn, later = populate(ground, seed, count, gathered=gathered, week=week), week * WEEK
+    fresh = [owner for owner in drawn.accounts if owner.created >= START]
+    known = {id(owner) for owner in fresh}
+    senders = [sender for sender in drawn.senders if id(sender.account) in known]
+    for owner in fresh:
+        owner.created += later
+    for sender in senders:
+        sender.start += later
+        sender.end += 0.0 if sender.end == START + WEEK else later  # who stays until the end, stays on
+    return Population(fresh, senders)
 
 
 def beside(ground: Ground, seed: int, count: int, names: Sequence[str]) -> Population:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from benchmarks.hydra.clock import DAY, START
+from benchmarks.hydra.clock import DAY, START, WEEK
 from benchmarks.hydra.fingerprints import Client
 from benchmarks.hydra.model import Account
 
@@ -66,17 +66,19 @@ def account_events(account: Account, until: float) -> Iterator[tuple[float, str]
     if begins >= until:
         return
     yield begins, account_line(begins, account, account.facts)
-    bill = _next_bill(account)
-    if bill is not None and bill[0] < until:
-        facts = {**account.facts, "payment": {**account.facts["payment"], "settled_usd": bill[1]}}
-        yield bill[0], account_line(bill[0], account, facts)
+    for at, settled in _bills(account, until):
+        facts = {**account.facts, "payment": {**account.facts["payment"], "settled_usd": settled}}
+        yield at, account_line(at, account, facts)
     if account.banned_at is not None and account.banned_at < until:
         yield account.banned_at, outcome_line(account.banned_at, account, "abuse")
 
 
-def _next_bill(account: Account) -> tuple[float, float] | None:
-    """(when, settled since then) of the first monthly bill after the start, if there was one before."""
-    months = int((START - account.created) / (30 * DAY))
-    if months < 1 or account.settled < 20:
-        return None
-    return account.created + (months + 1) * 30 * DAY, round(account.settled * (months + 2) / (months + 1), 2)
+def _bills(account: Account, until: float) -> Iterator[tuple[float, float]]:
+    """(when, settled since sign-up) of the monthly bills after the start; in a single week a first one is not due."""
+    months = max(0, int((START - account.created) / (30 * DAY)))
+    if account.settled < 20 or (months < 1 and until <= START + WEEK):
+        return
+    for month in range(months + 1, months + 2 + int((until - START) / (30 * DAY))):
+        at = account.created + month * 30 * DAY
+        if at < until:
+            yield at, round(account.settled * (month + 1) / (months + 1), 2)

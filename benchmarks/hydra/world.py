@@ -1,5 +1,6 @@
 """Put a world together and stream its lines in time order, with memory for its accounts and one hour."""
 
+import math
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
@@ -11,7 +12,7 @@ from msgspec import Struct
 from benchmarks.hydra import arrivals, ground, heads, honest, lines
 from benchmarks.hydra.arrivals import Arrivals, Session
 from benchmarks.hydra.attackers import attacker
-from benchmarks.hydra.clock import DAY, HOUR, START
+from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
 from benchmarks.hydra.model import Account, Population, Sender
 
 NEXT_MODEL = "orca-2"
@@ -63,8 +64,14 @@ def make(spec: Spec) -> World:
     measured = arrivals.observed(data) if data else None
     land = ground.lay(np.random.default_rng([spec.seed, 0]), spec.honest, max(6000, 12 * spec.heads), data)
     people = honest.populate(land, spec.seed, spec.honest, gathered=spec.gatherings)
-    arrivals.scale(people.senders, measured, capped=not spec.uncapped)
+    for week in range(1, math.ceil(spec.days / 7)):
+        joining = honest.newcomers(land, spec.seed, spec.honest, gathered=spec.gatherings, week=week)
+        people.accounts.extend(joining.accounts)
+        people.senders.extend(joining.senders)
+    _go_on(people, spec)
+    arrivals.scale(people.senders, measured, capped=not spec.uncapped, span=max(WEEK, spec.days * DAY))
     beside = honest.beside(land, spec.seed, spec.honest, spec.populations)
+    _go_on(beside, spec)
     hydra = Population()
     for number, level in enumerate(spec.levels):
         share = (spec.heads + number) // len(spec.levels)
@@ -72,7 +79,16 @@ def make(spec: Spec) -> World:
         made = heads.population(row, land, spec.seed, share, f"hydra-{number}-{level}")
         hydra.accounts.extend(made.accounts)
         hydra.senders.extend(made.senders)
+    _go_on(hydra, spec)
     return World(spec, people, hydra, measured, beside)
+
+
+def _go_on(population: Population, spec: Spec) -> None:
+    """In a world of more than a week, who would send until the week's end sends until the world's."""
+    if spec.days > 7:
+        for sender in population.senders:
+            if sender.end == START + WEEK:
+                sender.end = START + spec.days * DAY
 
 
 def daily_of(spec: Spec) -> float | None:
