@@ -318,10 +318,10 @@ def populate(ground: Ground, seed: int, count: int, *, gathered: bool = False, w
     return made
 
 
-def newcomers(ground: Ground, seed: int, count: int, *, gathered: bool, week: int) -> Population:
-    """Who signs up in a later week: as many and of such kinds as in the first one."""
+def newcomers(ground: Ground, seed: int, count: int, *, gathered: bool, week: int, until: float) -> Population:
+    """Who signs up in a later week, up to a time: as many and of such kinds as in the first one."""
     drawn, later = populate(ground, seed, count, gathered=gathered, week=week), week * WEEK
-    fresh = [owner for owner in drawn.accounts if owner.created >= START]
+    fresh = [owner for owner in drawn.accounts if START <= owner.created < until - later]
     known = {id(owner) for owner in fresh}
     senders = [sender for sender in drawn.senders if id(sender.account) in known]
     for owner in fresh:

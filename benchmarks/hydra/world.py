@@ -65,7 +65,8 @@ def make(spec: Spec) -> World:
     land = ground.lay(np.random.default_rng([spec.seed, 0]), spec.honest, max(6000, 12 * spec.heads), data)
     people = honest.populate(land, spec.seed, spec.honest, gathered=spec.gatherings)
     for week in range(1, math.ceil(spec.days / 7)):
-        joining = honest.newcomers(land, spec.seed, spec.honest, gathered=spec.gatherings, week=week)
+        until = START + spec.days * DAY
+        joining = honest.newcomers(land, spec.seed, spec.honest, gathered=spec.gatherings, week=week, until=until)
         people.accounts.extend(joining.accounts)
         people.senders.extend(joining.senders)
     _go_on(people, spec)
