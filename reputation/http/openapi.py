@@ -109,7 +109,7 @@ def _operation(
 def _check_paths() -> dict[str, Any]:
     verdict = _answer("The verdict.", _ref("Verdict"), 400, 404, 413, 422, 503)
     verdicts = _answer('Verdicts, or {"error": …}, in order.', {"type": "array"}, 400, 413, 422, 503)
-    settled = _answer("What was charged in the end.", _ref("Settled"), 400, 404, 413, 422, 503)
+    settled = _answer("The final charges.", _ref("Settled"), 400, 404, 413, 422, 503)
     items = {"type": "array", "maxItems": 1000, "items": _ref("Request")}
     return {
         "/v1/check": {"post": _operation("Check one request (check listener)", verdict, _ref("Request"))},
@@ -120,28 +120,32 @@ def _check_paths() -> dict[str, Any]:
 
 def _written_paths() -> dict[str, Any]:
     """Describe what writes, and reading an account back."""
-    kept = _answer("Kept.", None, *GUARDED, 404, 409, 413, 422, status=204)
-    known = _answer("What is known.", OBJECT, *GUARDED, 404)
-    forgotten = _answer("Forgotten.", None, *GUARDED, 404, status=204)
+    kept = _answer("Stored.", None, *GUARDED, 404, 409, 413, 422, status=204)
+    known = _answer("The account.", OBJECT, *GUARDED, 404)
+    forgotten = _answer("Deleted.", None, *GUARDED, 404, status=204)
     counted = _answer("Counted.", None, *GUARDED, 404, 413, 422, status=204)
-    ordered = _answer("In force from the next linking on.", None, *GUARDED, 404, 409, 413, 422, status=204)
+    ordered = _answer("Stored; active from the next linking.", None, *GUARDED, 404, 409, 413, 422, status=204)
     one = (_ID, _TENANT)
     return {
         "/v1/accounts/{id}": {
             "put": _operation("Push an account's facts", kept, _ref("AccountFacts"), one),
-            "get": _operation("What is known of an account", known, None, one),
-            "delete": _operation("Forget an account", forgotten, None, one),
+            "get": _operation("Read an account", known, None, one),
+            "delete": _operation("Delete an account", forgotten, None, one),
         },
-        "/v1/outcomes": {"post": _operation("Report what became of an account", counted, _ref("Outcome"), (_TENANT,))},
-        "/v1/orders": {"post": _operation("Split, pin, release or bless", ordered, _ref("OrderBody"), (_TENANT,))},
+        "/v1/outcomes": {"post": _operation("Report an outcome of an account", counted, _ref("Outcome"), (_TENANT,))},
+        "/v1/orders": {
+            "post": _operation(
+                "Apply an operator ruling: split, pin, release or bless", ordered, _ref("OrderBody"), (_TENANT,)
+            )
+        },
     }
 
 
 def _read_paths() -> dict[str, Any]:
     most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
     newest = (_TENANT, {"name": "limit", "in": "query", "schema": most})
-    many = _answer("What there is now.", OBJECT, *GUARDED, 404)
-    one = _answer("What is known.", OBJECT, *GUARDED, 404)
+    many = _answer("The current list.", OBJECT, *GUARDED, 404)
+    one = _answer("One entry.", OBJECT, *GUARDED, 404)
     of_one = (_ID, _TENANT)
     text = {"200": {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
     ready = {"503": {"description": "Not ready.", "content": _content(OBJECT)}}
@@ -153,7 +157,7 @@ def _read_paths() -> dict[str, Any]:
         **_console_paths(),
         "/openapi.json": {"get": _operation("This document", _answer("OpenAPI 3.1.", OBJECT, *GUARDED))},
         "/metrics": {"get": _operation("Prometheus metrics", text | _problems(*GUARDED))},
-        "/healthz": {"get": _operation("Alive", _answer("Well.", OBJECT))},
+        "/healthz": {"get": _operation("Alive", _answer("OK.", OBJECT))},
         "/readyz": {"get": _operation("Ready for checks", _answer("Ready.", OBJECT) | ready)},
     }
 
@@ -163,12 +167,12 @@ def _console_paths() -> dict[str, Any]:
     limit = {"name": "limit", "in": "query", "schema": most}
     chosen = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("after", *FILTERS)]
     window = {"name": "window", "in": "query", "schema": {"type": "string", "enum": list(WINDOWS), "default": "hour"}}
-    many = _answer("What there is now.", OBJECT, *GUARDED, 404)
-    who = _answer("Who the token is.", OBJECT, *GUARDED)
+    many = _answer("The current list.", OBJECT, *GUARDED, 404)
+    who = _answer("The holder of the token.", OBJECT, *GUARDED)
     return {
-        "/v1/recent": {"get": _operation("Recent verdicts with what was asked", many, None, (_TENANT, limit, *chosen))},
+        "/v1/recent": {"get": _operation("Recent verdicts with their requests", many, None, (_TENANT, limit, *chosen))},
         "/v1/timeline": {"get": _operation("Counts of the last hour or day", many, None, (_TENANT, window))},
-        "/v1/caller": {"get": _operation("Who asks", who)},
+        "/v1/caller": {"get": _operation("The caller", who)},
     }
 
 

@@ -1,4 +1,4 @@
-"""What /openapi.json says of exceptions, the audit log, revisions and labels."""
+"""The routes of exceptions, the audit log, revisions and labels in /openapi.json."""
 
 from collections.abc import Callable
 from typing import Any
@@ -70,12 +70,12 @@ def _match(*, required: bool) -> dict[str, Any]:
 
 def _tenant_paths(parts: Parts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
-    one = answer("What is in force and on trial.", OBJECT, *GUARDED, 404)
-    all_ = answer("Those that the caller may see.", OBJECT, *GUARDED)
-    stepped = answer("In force.", OBJECT, *GUARDED, 404, 409, 413, 422)
+    one = answer("The live revision and any trial.", OBJECT, *GUARDED, 404)
+    all_ = answer("All entries that the caller may read.", OBJECT, *GUARDED)
+    stepped = answer("Active.", OBJECT, *GUARDED, 404, 409, 413, 422)
     body = parts.ref("RolloutBody")
     return {
-        "/v1/presets": {"get": operation("Presets laid out", all_)},
+        "/v1/presets": {"get": operation("Presets with all values", all_)},
         "/v1/tenants": {"get": operation("Tenants", all_)},
         "/v1/tenants/{tenant}": {"get": operation("One tenant", one, None, (_TENANT,))},
         "/v1/tenants/{tenant}/rollout": {
@@ -87,9 +87,9 @@ def _tenant_paths(parts: Parts) -> dict[str, Any]:
 def _revision_paths(parts: Parts) -> dict[str, Any]:
     operation, answer, body = parts.operation, parts.answer, parts.ref("RevisionBody")
     many = answer("The newest first.", OBJECT, *GUARDED, 404)
-    one = answer("What is kept.", OBJECT, *GUARDED, 404)
-    made = answer("Kept.", parts.ref("Revision"), *GUARDED, 404, 409, 413, 422, status=201)
-    valid = answer("What would be in force.", OBJECT, *GUARDED, 404, 413, 422)
+    one = answer("The revision, or the differences.", OBJECT, *GUARDED, 404)
+    made = answer("Stored.", parts.ref("Revision"), *GUARDED, 404, 409, 413, 422, status=201)
+    valid = answer("The effective settings.", OBJECT, *GUARDED, 404, 413, 422)
     path = "/v1/tenants/{tenant}"
     return {
         f"{path}/revisions": {
@@ -104,14 +104,14 @@ def _revision_paths(parts: Parts) -> dict[str, Any]:
 
 def _recorded_paths(parts: Parts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
-    known = answer("What is kept.", OBJECT, *GUARDED, 404)
-    looked = answer("What a draft would change.", OBJECT, *GUARDED, 404, 413, 422)
-    named = answer("Those that are known.", OBJECT, *GUARDED, 404, 413, 422)
+    known = answer("The stored segments.", OBJECT, *GUARDED, 404)
+    looked = answer("The effects.", OBJECT, *GUARDED, 404, 413, 422)
+    named = answer("The known names.", OBJECT, *GUARDED, 404, 413, 422)
     data = {"200": {"description": "A segment.", "content": {"application/zstd": {"schema": {"type": "string"}}}}}
     since = {"name": "since", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 253402300799}}
     path = "/v1/tenants/{tenant}"
     return {
-        f"{path}/replay": {"post": operation("A glance at a draft", looked, parts.ref("ReplayBody"), (_TENANT,))},
+        f"{path}/replay": {"post": operation("Preview a draft", looked, parts.ref("ReplayBody"), (_TENANT,))},
         f"{path}/quality": {"get": operation("Precision and recall by revision", looked, None, (_TENANT,))},
         f"{path}/recorded": {"get": operation("Recorded decisions", known, None, (_TENANT, since))},
         f"{path}/recorded/{{id}}": {
@@ -126,15 +126,15 @@ def _recorded_paths(parts: Parts) -> dict[str, Any]:
 def _label_paths(parts: Parts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
     listed = answer("By account.", OBJECT, *GUARDED, 404)
-    kept = answer("Kept.", parts.ref("Label"), *GUARDED, 404, 413, 422)
-    gone = answer("Taken back.", None, *GUARDED, 404, status=204)
+    kept = answer("Stored.", parts.ref("Label"), *GUARDED, 404, 413, 422)
+    gone = answer("Removed.", None, *GUARDED, 404, status=204)
     account = {**parts.id, "name": "account"}
     return {
         "/v1/labels": {
             "get": operation("Labels", listed, None, (parts.tenant, _limit(1_000_000, 100))),
             "post": operation("Label an account", kept, parts.ref("LabelBody"), (parts.tenant,)),
         },
-        "/v1/labels/{account}": {"delete": operation("Take a label back", gone, None, (account, parts.tenant, _WHY))},
+        "/v1/labels/{account}": {"delete": operation("Remove a label", gone, None, (account, parts.tenant, _WHY))},
     }
 
 
@@ -156,13 +156,13 @@ def _appeal_paths(parts: Parts) -> dict[str, Any]:
 
 def _allow_paths(parts: Parts) -> dict[str, Any]:
     operation, answer, ref = parts.operation, parts.answer, parts.ref
-    listed = answer("Those in force.", OBJECT, *GUARDED, 404)
-    added = answer("In force.", ref("Allow"), *GUARDED, 404, 409, 413, 422, status=201)
+    listed = answer("The active exceptions.", OBJECT, *GUARDED, 404)
+    added = answer("Active.", ref("Allow"), *GUARDED, 404, 409, 413, 422, status=201)
     ended = answer("Ended.", None, *GUARDED, 404, status=204)
     return {
         "/v1/allow": {
-            "get": operation("Exceptions in force", listed, None, (parts.tenant, _limit(10_000, 10_000))),
-            "post": operation("Let somebody through for a time", added, ref("AllowBody"), (parts.tenant,)),
+            "get": operation("Active exceptions", listed, None, (parts.tenant, _limit(10_000, 10_000))),
+            "post": operation("Let requests pass for a time", added, ref("AllowBody"), (parts.tenant,)),
         },
         "/v1/allow/{id}": {"delete": operation("End an exception", ended, None, (parts.id, parts.tenant, _WHY))},
     }
@@ -170,5 +170,5 @@ def _allow_paths(parts: Parts) -> dict[str, Any]:
 
 def _audit_paths(parts: Parts) -> dict[str, Any]:
     query = (parts.tenant, _limit(1000, 100), _query("before"), _query("after"))
-    lines = parts.answer("Lines of the log.", OBJECT, *GUARDED, 404)
+    lines = parts.answer("Entries of the log.", OBJECT, *GUARDED, 404)
     return {"/v1/audit": {"get": parts.operation("Who changed what, and why", lines, None, query)}}
