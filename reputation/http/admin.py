@@ -75,7 +75,7 @@ class Admin:
         return handle
 
     async def _audit(self, request: web.Request) -> None:
-        """Write down what was done; a handler that says nothing of it is named by its route."""
+        """Write the change to the audit log; by default the route names the change."""
         default = Change(request.query.get("tenant", "default"), f"{request.method} {request.path}")
         change, tuning, now = request.get("change", default), self.serving.tuning, self.serving.clock()
         if change is None:  # it only looked, or has written a line with what it did
@@ -91,7 +91,7 @@ class Admin:
         )
 
     def tenant(self, request: web.Request, name: str | None = None) -> TenantLimiter:
-        """Return the tenant that a request names, if its caller may see it."""
+        """Return the tenant of a request, if its caller may access it."""
         tenant = name or request.query.get("tenant", "default")
         authorise(request["caller"], "reader", tenant)
         return self.serving.limiter.tenant(tenant)
@@ -233,7 +233,7 @@ def _problem(problem: Problem) -> web.Response:
 async def _problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn every error into a problem document; what was not foreseen is logged and says nothing of itself."""
+    """Turn every error into a problem document; an unexpected error is logged and not described."""
     try:
         return await handler(request)
     except Problem as problem:

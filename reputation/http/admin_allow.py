@@ -19,7 +19,7 @@ _bodies = msgspec.json.Decoder(AllowBody)
 
 
 async def get_allows(admin: "Admin", request: web.Request) -> web.Response:
-    """The exceptions in force, the ones that end first before the others."""
+    """List the active exceptions, by the time of their end."""
     tenant, now = admin.tenant(request).tenant.name, admin.serving.clock()
     most = whole(request, "limit", MOST, 1, MOST)
     found = [allow for allow in await admin.serving.tuning.allows.all(tenant) if allow.expires > now]
@@ -28,7 +28,7 @@ async def get_allows(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def post_allow(admin: "Admin", request: web.Request) -> web.Response:
-    """Let somebody through for a stated time and reason."""
+    """Add an exception, for a stated time and reason."""
     limiter, tuning, now = admin.tenant(request), admin.serving.tuning, admin.serving.clock()
     tenant = limiter.tenant.name
     allow = allow_of(read(_bodies, await request.read()), tuning.new_id(now), request["caller"].name, now)

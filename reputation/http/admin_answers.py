@@ -1,4 +1,4 @@
-"""What the handlers of the admin listener share: a route, answers, and what they read from a request."""
+"""Shared parts of the admin handlers: routes, answers, and readers of request values."""
 
 import math
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ MOST_ID = 256
 
 
 class Route(NamedTuple):
-    """One admin route: what it does, and the role that it needs (None: nobody is asked who they are)."""
+    """One admin route: its handler, and the required role (None: no authentication)."""
 
     method: str
     path: str
@@ -27,7 +27,7 @@ class Route(NamedTuple):
 
 
 def json_answer(value: Any, status: int = 200, etag: str | None = None) -> web.Response:
-    """Answer with JSON, and perhaps with the version that a change must name."""
+    """Answer with JSON, and optionally with a version (ETag) for a later change."""
     headers = {} if etag is None else {"ETag": f'"{etag}"'}
     return web.Response(body=encode(value), status=status, content_type="application/json", headers=headers)
 
@@ -45,7 +45,7 @@ def whole(request: web.Request, name: str, default: int, least: int, most: int) 
 
 
 def reason_of(request: web.Request) -> str:
-    """Read the reason that a change without a body must give. Raises BadRequest."""
+    """Read the reason of a change without a body. Raises BadRequest."""
     text = request.query.get("reason", "")
     if not 1 <= len(text) <= 1024:
         raise BadRequest("give a reason with ?reason=, in at most 1,024 characters", "/reason")
@@ -53,7 +53,7 @@ def reason_of(request: web.Request) -> str:
 
 
 def named(admin: "Admin", request: web.Request) -> TenantLimiter:
-    """The tenant that the path names, if the caller may see it."""
+    """Return the tenant in the path, if the caller may access it."""
     return admin.tenant(request, request.match_info["tenant"])
 
 

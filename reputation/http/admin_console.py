@@ -1,4 +1,4 @@
-"""What the console asks for beside the rest of the API: who it speaks for, recent traffic, and the last hour or day."""
+"""Routes for the console: the caller, recent traffic, and the counts of the last hour or day."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -57,7 +57,7 @@ def _sample(serving: Serving, tenant: TenantLimiter) -> dict[str, Any]:
 
 
 async def get_caller(admin: "Admin", request: web.Request) -> web.Response:
-    """Who asks, in which role, bound to which tenants (none: all), which it sees, and whether any token is set."""
+    """Return the caller: name, role, bound tenants (none: all), visible tenants, and whether a token is set."""
     caller, tokens = request["caller"], bool(admin.serving.settings.tokens)
     seen = [name for name in sorted(admin.serving.limiter.tenants) if sees(caller, name)]
     told = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": seen, "tokens": tokens}
@@ -65,7 +65,7 @@ async def get_caller(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
-    """Counts of the last hour or day in columns, and what stands now."""
+    """Return the counts of the last hour or day in columns, and the current totals."""
     tenant, window = admin.tenant(request), request.query.get("window", "hour")
     if window not in WINDOWS:
         raise BadRequest(f"window must be one of {', '.join(WINDOWS)}", "/window")
@@ -85,7 +85,7 @@ async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def get_recent(admin: "Admin", request: web.Request) -> web.Response:
-    """The newest verdicts with what was asked, newest first, as far as they pass ?account=, ?decision=, ?tier=, …"""
+    """Return recent verdicts with their requests, newest first, filtered by ?account=, ?decision=, ?tier=, …"""
     tenant, most = admin.tenant(request), whole(request, "limit", 100, 1, 1000)
     wanted = [(member, request.query[name]) for name, member in FILTERS.items() if name in request.query]
     found: list[dict[str, Any]] = []

@@ -32,7 +32,7 @@ MOST_LABELS = 1_000_000
 async def outcome_documents(
     tuning: Tuning, tenant: TenantLimiter, outcome: Outcome, by: str, now: float
 ) -> tuple[Document, ...]:
-    """Return the label that an outcome becomes; none if it says too little, or a person's word stands."""
+    """Return the label for an outcome; none if it means no label, or if a person's label exists."""
     word = OF_OUTCOME.get(outcome.outcome)
     if word is None:
         return ()
@@ -84,7 +84,7 @@ async def post_label(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def delete_label(admin: "Admin", request: web.Request) -> web.Response:
-    """Take a label back, and with a person's the stop; marks that it left on the account stay."""
+    """Remove a label, and the stop of a person's label; its marks on the account stay."""
     tenant, account, why = admin.tenant(request), request.match_info["account"], reason_of(request)
     tuning, name = admin.serving.tuning, tenant.tenant.name
     known = await tuning.labels.get(name, account)

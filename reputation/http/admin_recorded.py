@@ -1,4 +1,4 @@
-"""Recorded decisions on the admin listener: segments to replay, and a glance at what a draft would change."""
+"""Recorded decisions on the admin listener: segments to replay, and previews of drafts."""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,7 +52,7 @@ async def get_recorded(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def get_segment(admin: "Admin", request: web.Request) -> web.Response:
-    """One segment's bytes: zstandard over MessagePack; of the one that is still open what there is by now."""
+    """Return a segment's bytes: zstandard over MessagePack; of an open segment, the part so far."""
     tenant, id_ = named(admin, request).tenant.name, request.match_info["id"]
     segments = await admin.serving.tuning.recording.segments(tenant, 0.0)
     same = [s for s in segments if s.id == id_ or (is_open(id_) and is_open(s.id))]
@@ -62,7 +62,7 @@ async def get_segment(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def post_replay(admin: "Admin", request: web.Request) -> web.Response:
-    """A glance at a draft over the newest decisions: nothing is kept."""
+    """Preview a draft over the newest decisions; nothing is stored."""
     tenant, tuning, body = named(admin, request), admin.serving.tuning, read(_replays, await request.read())
     request["change"] = None
     name = tenant.tenant.name
@@ -85,7 +85,7 @@ async def post_replay(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def get_quality(admin: "Admin", request: web.Request) -> web.Response:
-    """Precision and recall on labelled accounts of each revision that judged the newest decisions."""
+    """Return precision and recall on labelled accounts, for each revision among the newest decisions."""
     tenant, tuning = named(admin, request), admin.serving.tuning
     segments: list[Packed] = newest(await tuning.recording.segments(tenant.tenant.name, 0.0), MOST_DECISIONS)
     found = await tuning.looking.ask("quality", segments, await labels_of(admin, tenant))

@@ -1,4 +1,4 @@
-"""Tenants on the admin listener: revisions of their settings, and which one is in force."""
+"""Tenants on the admin listener: revisions of their settings, and the live revision."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ _rollouts = msgspec.json.Decoder(RolloutBody)
 
 
 async def get_tenants(admin: "Admin", request: web.Request) -> web.Response:
-    """Every tenant that the caller may see, with what is in force."""
+    """List the tenants of the caller, with their live revisions."""
     tenants = [t for name, t in sorted(admin.serving.limiter.tenants.items()) if sees(request["caller"], name)]
     rollouts = [(await admin.serving.tuning.rollout(t.tenant.name))[0] for t in tenants]
     return json_answer({"tenants": [_line(*pair) for pair in zip(tenants, rollouts, strict=True)]})
@@ -47,13 +47,13 @@ def _line(tenant: TenantLimiter, rollout: Rollout) -> dict[str, Any]:
 
 
 async def get_presets(_: "Admin", __: web.Request) -> web.Response:
-    """The presets laid out: what a draft may start from."""
+    """Return the presets with all values, as starting points of drafts."""
     found = {name: in_force(compile_tenant("preset", TenantSettings(preset=name))) for name in PRESETS}
     return json_answer({"presets": found})
 
 
 async def get_tenant(admin: "Admin", request: web.Request) -> web.Response:
-    """One tenant: what is in force, what is on trial, and the ETag that a change must name."""
+    """Return one tenant: the live revision, any trial, and the ETag for a change."""
     tenant, tuning = named(admin, request), admin.serving.tuning
     name = tenant.tenant.name
     (rollout, version), history = await tuning.rollout(name), await tuning.history(name)
@@ -70,7 +70,7 @@ async def get_tenant(admin: "Admin", request: web.Request) -> web.Response:
 
 
 def _etag(version: int, latest: Revision) -> str:
-    """Changes with every new revision and every step; made of what was read, or a change in between would be lost."""
+    """Return the ETag of the values just read; every revision and every step changes it, so no change is lost."""
     return f"{version}.{latest.number}"
 
 
@@ -104,7 +104,7 @@ def _compiled(admin: "Admin", tenant: TenantLimiter, revision: Revision) -> Tena
 
 
 async def post_revision(admin: "Admin", request: web.Request) -> web.Response:
-    """Keep a new revision, in force nowhere yet."""
+    """Store a new revision, not active yet."""
     tenant, tuning = named(admin, request), admin.serving.tuning
     name, body = tenant.tenant.name, read(_revisions, await request.read())
     _check_owner(tuning, name)
@@ -122,7 +122,7 @@ async def post_revision(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def post_validate(admin: "Admin", request: web.Request) -> web.Response:
-    """Say whether settings could become a revision, and what would be in force; nothing is kept."""
+    """Validate settings and return the effective settings; nothing is stored."""
     tenant, body = named(admin, request), read(_revisions, await request.read())
     draft = Revision(0, None, "", body.reason, 0.0, body.settings)
     compiled_ = _compiled(admin, tenant, draft)
@@ -133,7 +133,7 @@ async def post_validate(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def get_diff(admin: "Admin", request: web.Request) -> web.Response:
-    """What two revisions have differently, presets laid out; from the live one unless `before` names another."""
+    """Return the differences of two revisions in all values; `before` is the live revision by default."""
     tenant, tuning, query = named(admin, request), admin.serving.tuning, request.query
     live = str(tenant.tenant.revision)
     before = await _numbered(tuning, tenant, query.get("before", live))
@@ -143,7 +143,7 @@ async def get_diff(admin: "Admin", request: web.Request) -> web.Response:
 
 
 async def post_rollout(admin: "Admin", request: web.Request) -> web.Response:
-    """Take a step with a revision: shadow, promote, roll back, stop; in force before the answer."""
+    """Apply a step of a revision (shadow, promote, roll back, stop); it is active before the answer."""
     tenant, tuning = named(admin, request), admin.serving.tuning
     name, body = tenant.tenant.name, read(_rollouts, await request.read())
     _check_owner(tuning, name)

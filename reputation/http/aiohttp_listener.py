@@ -1,6 +1,6 @@
 """The same application under aiohttp's low-level server (`--listener aiohttp`): the reference for the lean listener.
 
-It is thin on purpose: what aiohttp lets through or answers otherwise is listed in docs/listener.md, not mended.
+It is thin on purpose: docs/listener.md lists where aiohttp differs, and this file corrects none of it.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from reputation.http.wire_rules import CLOSE, REFUSALS, BadRequestError, Limits
 
 
 class _Handler(web.RequestHandler):
-    """aiohttp's connection, with problem documents for what its parser refuses."""
+    """aiohttp's connection, with problem documents for requests refused by its parser."""
 
     __slots__ = ("_refused",)
 
@@ -45,7 +45,7 @@ class _Handler(web.RequestHandler):
 
 
 class _Connections(web.Server):
-    """aiohttp's table of connections, with a cap and a sign that the last one has gone."""
+    """aiohttp's table of connections, with a cap and a signal at the end of the last connection."""
 
     def __init__(self, server: "Server", limits: Limits) -> None:
         super().__init__(server.answer)
@@ -88,7 +88,7 @@ class _Connections(web.Server):
 
 
 class Server:
-    """What listener.Server is, for this listener."""
+    """The server of this listener, with the interface of listener.Server."""
 
     def __init__(self, application: Application, limits: Limits, body_limit: BodyLimit, log: Log | None) -> None:
         self.sockets: tuple[socket.socket, ...] = ()
@@ -129,7 +129,7 @@ class Server:
         return left
 
     async def _wait(self, within: float) -> None:
-        """Wait until everybody has left, or the time is up."""
+        """Wait until every connection has ended, or the time is up."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connections.empty.wait(), max(within, 0.0))
 

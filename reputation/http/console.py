@@ -50,7 +50,7 @@ class File(NamedTuple):
 
 @cache
 def console_files() -> dict[str, File]:
-    """Every file of the console by its path below /console/; what has another type than `TYPES` is not served."""
+    """Return every file of the console by its path below /console/; only types in `TYPES` are served."""
     found: dict[str, File] = {}
     folder = files("reputation.console")
     for path, entry in [*_entries(folder), *_entries(folder / "libraries", "libraries/")]:
@@ -78,7 +78,7 @@ async def get_console(_: "Admin", request: web.Request) -> web.Response:
 
 
 async def to_console(_: "Admin", __: web.Request) -> web.Response:
-    """Where somebody lands who left the last slash out, or gave no path at all."""
+    """Redirect a path without the last slash, or without any path."""
     return web.Response(status=308, headers={"Location": "/console/"})
 
 

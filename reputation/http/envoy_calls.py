@@ -40,7 +40,7 @@ Handler = Callable[[HttpMessage], Reply | Later[Reply]]
 
 
 def needed(module: str) -> ModuleType:
-    """Import what the core installation does without. Raises Unavailable naming the extra."""
+    """Import an optional module. Raises Unavailable with the name of the extra."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -50,9 +50,9 @@ def needed(module: str) -> ModuleType:
 
 
 class EnvoyCalls:
-    """The two calls. `judge` gives the verdict on a check, `settle` says what became of a hold.
+    """The two calls. `judge` returns the verdict on a check, `settle` settles a hold.
 
-    judge_all: the verdicts on one request in the names of several accounts.
+    judge_all: returns the verdicts on one request for several accounts.
     """
 
     def __init__(self, limiter: Limiter, judge: Judge, judge_all: JudgeAll, settle: Settler) -> None:
@@ -92,7 +92,7 @@ class EnvoyCalls:
             return reply(adapter.refuse(len(asked.descriptors), problem_bytes(problem)))
 
     def _found(self, checks: Sequence[Request | Settle]) -> list[Answered] | Later[list[Answered]]:
-        """Settle what is to be settled, and judge the accounts of the request together: all pay for it or none does."""
+        """Settle the holds in a request, and judge its accounts together: all of them pay, or none."""
         settled = together(self._settle(one) for one in checks if isinstance(one, Settle))
         verdicts = self._verdicts([one for one in checks if isinstance(one, Request)])
         both: list[Sequence[Answered] | Later[Sequence[Answered]]] = [settled, verdicts]
@@ -112,9 +112,9 @@ def _in_order(
 
 
 def tenant_of(limiter: Limiter, domain: str, named: str = "") -> TenantLimiter:
-    """Find whose domain it is: the tenant that Envoy's operator named, that of its name, that which lists it.
+    """Find the tenant of a domain: named by Envoy's operator, of the same name, or with it in `domains`.
 
-    Raises NotFound for a domain that is nobody's: no tenant stands in for another.
+    Raises NotFound for a domain without a tenant: no tenant stands in for another.
     """
     tenants = limiter.tenants
     if named:
@@ -129,7 +129,7 @@ def tenant_of(limiter: Limiter, domain: str, named: str = "") -> TenantLimiter:
 
 
 def _opened(method: bytes, message: HttpMessage) -> tuple[ModuleType, bytes, Callable[[bytes], Reply]]:
-    """Find the adapter, take the frame off the body, and make what puts it on the answer."""
+    """Find the adapter, unwrap the body's frame, and return a function to frame the answer."""
     adapter, parts = needed(ADAPTERS[method]), needed("plugins.envoy.grpc_parts")
     if len(message.body) > MOST_BODY:
         raise TooLarge(f"a message has at most {MOST_BODY} bytes", "")

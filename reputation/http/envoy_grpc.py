@@ -1,6 +1,6 @@
-"""The gRPC listener: Envoy's calls without a bridge, and its quotas, which are a stream. Needs the extra [envoy].
+"""The gRPC listener: Envoy's calls without a bridge, and its stream of quotas. Needs the extra [envoy].
 
-The unary calls are handed to the application of the check listener as the messages that the bridge would make of them,
+The unary calls go to the application of the check listener, in the form of the bridge's messages,
 so there is one implementation, and the same answer on both ways.
 """
 
@@ -60,7 +60,7 @@ class GrpcListener(NamedTuple):
     methods: "Methods"
 
     async def drain(self, within: float) -> int:
-        """End the streams of quotas, which never finish, and let calls finish within so many seconds. Returns 0."""
+        """End the endless streams of quotas, and let calls finish within so many seconds. Returns 0."""
         self.methods.end_streams()
         await self.server.stop(within)
         return 0
@@ -79,7 +79,7 @@ class Methods(grpc.GenericRpcHandler):
         self._reading: set[asyncio.Task[None]] = set()
 
     def end_streams(self) -> None:
-        """End every stream; Envoy keeps its quotas until they expire, and asks anew."""
+        """End every stream; Envoy keeps its quotas until they expire, and then asks again."""
         for reading in self._reading:
             reading.cancel()
 

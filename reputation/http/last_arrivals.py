@@ -1,4 +1,4 @@
-"""How a listener stops: whoever is connected already is let in first, so that closing the socket resets nobody."""
+"""The end of a listener: it accepts completed connections first, so that closing the socket resets no connection."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ _NO_SYN = b"".join(
 
 
 async def let_last_in(sock: socket.socket, within: float) -> None:
-    """Return once every connection that the system has completed is accepted, and newcomers find nobody."""
+    """Return once every completed connection is accepted, and new connections are refused."""
     await asyncio.sleep(min(LAST_CALLS, within))
     _turn_away(sock)
     empty = 0
@@ -39,7 +39,7 @@ async def let_last_in(sock: socket.socket, within: float) -> None:
 
 
 def _turn_away(sock: socket.socket) -> None:
-    """Let nobody connect any more; where the system cannot do that, closing the socket will."""
+    """Refuse new connections; if the system cannot do it, closing the socket will."""
     if sock.family == socket.AF_UNIX:
         with contextlib.suppress(OSError):
             Path(sock.getsockname()).unlink(missing_ok=True)

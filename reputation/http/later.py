@@ -1,4 +1,4 @@
-"""Answers that are there at once, or later: embedded state gives the former and pays nothing for the latter."""
+"""Answers at once or later. Embedded state answers at once, without the cost of waiting."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -11,12 +11,12 @@ Later = Coroutine[Any, Any, T]
 
 
 def _is_later(found: T | Later[T]) -> TypeGuard[Later[T]]:
-    """Tell by its method: what a compiled async function returns is of no type that `types` or `inspect` know."""
+    """Decide by its method: `types` and `inspect` do not know the result type of a compiled async function."""
     return hasattr(found, "__await__")
 
 
 def then(found: T | Later[T], finish: Callable[[T], R]) -> R | Later[R]:
-    """Go on with what was found, now or when it is there."""
+    """Continue with an answer, now or once it is ready."""
     if _is_later(found):
         return _finished(found, finish)
     return finish(cast("T", found))
@@ -27,7 +27,7 @@ async def _finished(found: Awaitable[T], finish: Callable[[T], R]) -> R:
 
 
 def together(found: Iterable[T | Later[T]]) -> list[T] | Later[list[T]]:
-    """Return all of them, in order; those that come later are waited for together."""
+    """Return all answers, in order; later answers are awaited together."""
     several = [*found]
     if any(_is_later(one) for one in several):
         return _gathered(several)

@@ -1,4 +1,4 @@
-"""The life of a listener of ours: the connections and tasks that it holds, its tick, and its end."""
+"""The lifetime of a listener: its connections and tasks, its tick, and its end."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ class Held(Protocol):
 
     @property
     def fresh(self) -> bool:
-        """Whether it has asked nothing yet, so that its first words may be on their way."""
+        """Whether no request has arrived yet, so that the first may be on its way."""
 
     def leave(self) -> None:
         """Close once nothing is being answered."""
@@ -68,7 +68,7 @@ class Lifetime(Generic[C]):
         self._note_quiet()
 
     def started(self, task: "asyncio.Future[Any]") -> None:
-        """Hold a task until it is done: nobody else may hold it once its client has gone."""
+        """Keep a reference to a task until it is done; its client may be gone earlier."""
         self.tasks.add(task)
         task.add_done_callback(self._finished)
 
@@ -88,9 +88,9 @@ class Lifetime(Generic[C]):
             await asyncio.wait_for(self._quiet.wait(), max(within, 0.0))
 
     async def drain(self, within: float) -> int:
-        """Let in who is connected, close idle connections, let the others finish; return how many were cut off.
+        """Accept completed connections, close idle ones, let the others finish; return the number of cut connections.
 
-        within: seconds. What is answered from here on tells its client that the connection ends.
+        within: seconds. Answers from here on announce the end of the connection.
         """
         end = time.monotonic() + within
         self.draining = True

@@ -23,7 +23,7 @@ Log = Callable[[str, BaseException], None]
 
 
 class Listener(Protocol):
-    """What both listeners give back: what /metrics reads, and the way out."""
+    """The interface of both listeners: counters for /metrics, and the drain."""
 
     sockets: tuple[socket.socket, ...]
     accepted: int
@@ -41,7 +41,7 @@ class Listener(Protocol):
 
 
 class Server(Lifetime[Connection]):
-    """All connections of one listener: what they share, and counters for /metrics."""
+    """All connections of one listener: their shared state, and counters for /metrics."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Server(Lifetime[Connection]):
         }
 
     async def drain(self, within: float) -> int:
-        """As `Lifetime.drain`. Messages take the long way from here on, where answers say that they are the last."""
+        """As `Lifetime.drain`. From here on messages take the slow path: only its answers announce the end."""
         self.plain = _the_long_way
         return await super().drain(within)
 
@@ -85,7 +85,7 @@ class Server(Lifetime[Connection]):
     def sweep(self, now: float) -> None:
         """Set the time that connections see, and end those that took too long.
 
-        One pass over all costs less than a timer for each request. The Date header is made anew here too.
+        One pass over all costs less than a timer for each request. The Date header is renewed here too.
         """
         self.now = now
         self._refresh()

@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
             self._advance()
 
     def expire(self) -> None:
-        """End a connection that took too long at what it is doing."""
+        """End a connection after a time-out."""
         writing = self._transport.get_write_buffer_size() > 0
         if self.doing is IDLE:
             self._close()
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         return None
 
     def _advance(self) -> None:
-        """Answer every message that is whole, up to a turn's worth, and write the answers in one piece."""
+        """Answer every complete message, up to the limit of a turn, and write the answers in one piece."""
         before, handled = self.doing, self._server.requests
         try:
             doing = self._take_turn()
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _take_turn(self) -> str:
-        """Take messages and queue their answers; return what the connection does next."""
+        """Take messages and queue their answers; return the connection's next state."""
         reader = self._reader
         for _ in range(TURN):
             message = reader.take()
@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
             self._advance()
 
     def _expect(self) -> str:
-        """Return what the connection waits for, now that no whole message is there."""
+        """Return the connection's state while no complete message is there."""
         reader = self._reader
         if reader.inside_body:
             if reader.continues:

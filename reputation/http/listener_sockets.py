@@ -18,11 +18,11 @@ ANYBODY = 0o666
 
 
 class AddressError(ValueError):
-    """The address cannot be read or bound; the message says which and why."""
+    """The address cannot be read or bound; the message has the address and the reason."""
 
 
 class SocketAccess(NamedTuple):
-    """Who may connect to a Unix socket: connecting needs the right to write. -1: as the system makes it."""
+    """The access rights of a Unix socket: connecting needs write access. -1: the system's default."""
 
     mode: int = ANYBODY
     user: int = -1
@@ -51,7 +51,7 @@ def octal(text: str) -> int:
 
 
 def owner(text: str) -> tuple[int, int]:
-    """Read `USER`, `USER:GROUP` or `:GROUP`, names or numbers; -1 for what is not named. Raises ValueError."""
+    """Read `USER`, `USER:GROUP` or `:GROUP`, names or numbers; -1 for a missing part. Raises ValueError."""
     user, _, group = text.partition(":")
     try:
         return (
@@ -67,7 +67,7 @@ def bind(
 ) -> socket.socket:
     """Bind and listen on `HOST:PORT`, `[V6]:PORT` or `unix:PATH`. Port 0 lets the system choose.
 
-    reuse_port lets several processes share a TCP port. access: of a Unix socket. A socket file that nobody answers
+    reuse_port lets several processes share a TCP port. access: of a Unix socket. A socket file without a listener
     on is replaced.
     """
     try:

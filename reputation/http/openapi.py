@@ -119,7 +119,7 @@ def _check_paths() -> dict[str, Any]:
 
 
 def _written_paths() -> dict[str, Any]:
-    """Describe what writes, and reading an account back."""
+    """Describe the writing routes, and the route to read an account."""
     kept = _answer("Stored.", None, *GUARDED, 404, 409, 413, 422, status=204)
     known = _answer("The account.", OBJECT, *GUARDED, 404)
     forgotten = _answer("Deleted.", None, *GUARDED, 404, status=204)

@@ -32,7 +32,7 @@ _WHY = _query("reason", required=True, shortest=1)
 
 
 class Parts:
-    """The pieces of a description that openapi.py makes for all routes."""
+    """Functions of openapi.py for the description of all routes."""
 
     def __init__(
         self,

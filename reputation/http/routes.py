@@ -1,4 +1,4 @@
-"""What the check listener answers: plain functions from a message to a reply, on either listener."""
+"""The routes of the check listener: plain functions from a message to a reply, for both listeners."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ Ready = Callable[[], dict[str, Any] | None]
 
 
 def body_limit(target: bytes) -> int:
-    """Bytes that a request's body may have."""
+    """Return the maximum size of a request's body, in bytes."""
     return MOST_BATCH if target.startswith(b"/v1/check/batch") else MOST_CHECK
 
 
@@ -53,7 +53,7 @@ def problem_reply(problem: Problem) -> Reply:
 
 
 class CheckRoutes:
-    """The application of the check listener. `ready` returns what /readyz tells, or None while not ready.
+    """The application of the check listener. `ready` returns the body of /readyz, or None while not ready.
 
     shared: gives verdicts over shared state, which come later; without it the limiter does, at once.
     """
@@ -257,7 +257,7 @@ def _not_allowed(method: bytes) -> Reply:
 
 
 def _refuse_charset(message: HttpMessage) -> None:
-    """JSON is UTF-8 (RFC 8259); a body that says otherwise would be read wrongly."""
+    """Refuse a charset other than UTF-8, the charset of JSON (RFC 8259)."""
     for name, value in message.headers:
         if name != b"content-type" or value == b"application/json":
             continue

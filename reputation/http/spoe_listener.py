@@ -38,7 +38,7 @@ FAILED = Reply(500)
 
 
 class SpoeLimits(Struct, frozen=True):
-    """What one connection and all together may use. Sizes in bytes, times in seconds.
+    """Limits of one connection and of all connections. Sizes in bytes, times in seconds.
 
     idle: longer than HAProxy keeps an idle connection, so that it never writes into a closed one.
     """
@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
         return self._waiting > 0 or self._stalled
 
     def expire(self, now: float) -> None:
-        """End a connection that greets, reads or asks nothing for too long."""
+        """End a connection after a time-out of its greeting, its reading or its requests."""
         limits = self._server.limits
         allowed = limits.write if self._stalled else limits.idle if self._agent.greeted else limits.hello
         if now - self.since <= allowed or self._waiting:
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _advance(self) -> None:
-        """Answer what has arrived, as much as may wait at a time, and write the answers in one piece."""
+        """Answer the received frames, up to the limit of waiting ones, and write the answers in one piece."""
         out: list[bytes] = []
         try:
             while not self._stalled and self._waiting < self._server.limits.waiting:
@@ -216,7 +216,7 @@ class Connection(asyncio.Protocol):
 
 
 class SpoeServer(Lifetime[Connection]):
-    """All connections: what they share, and counters for /metrics."""
+    """All connections: their shared state, and counters for /metrics."""
 
     def __init__(
         self, application: Application, *, limits: SpoeLimits, log: Log | None, clock: Callable[[], float]
@@ -235,7 +235,7 @@ class SpoeServer(Lifetime[Connection]):
         self.every(min(1.0, shortest / 4), lambda: self.sweep(self._clock()))
 
     def sweep(self, now: float) -> None:
-        """Set the time that connections see, and end those that took too long."""
+        """Set the time for all connections, and end connections that timed out."""
         self.now = now
         for connection in [*self.connections]:
             connection.expire(now)

@@ -1,4 +1,4 @@
-"""Stripe's events carried out: each once, with what it says of the account, in one transaction.
+"""Applies Stripe's events: each event once, with its facts about the account, in one transaction.
 
 An event of a customer that no account names yet waits, and counts once an account does; so does a dispute that comes
 before its charge.
@@ -45,14 +45,14 @@ Answer = dict[str, Any]
 
 
 class Kept(Struct, frozen=True):
-    """A remembered event or id of a payment: when it came, and of a payment whose it is."""
+    """A remembered event or payment id: the time of arrival, and for a payment its account."""
 
     at: float
     customer: str = ""
 
 
 class Waiting(Struct, frozen=True):
-    """Events that wait for their account. at: when the last one came."""
+    """Events that wait for their account. at: the arrival of the last event."""
 
     at: float
     events: tuple[Event, ...] = ()
@@ -68,7 +68,7 @@ _at = msgspec.json.Decoder(_At)
 
 
 class _AnothersError(Exception):
-    """An account is not the customer's that an event is about, or not any more."""
+    """The account does not belong to the event's customer, or no longer does."""
 
 
 def is_customer(facts: Facts | None, customer: str) -> bool:
@@ -76,7 +76,7 @@ def is_customer(facts: Facts | None, customer: str) -> bool:
 
 
 def _after(customer: str, news: News, now: float, before: Told) -> Told:
-    """What is known after an event. Raises _AnothersError."""
+    """Return the facts after an event. Raises _AnothersError."""
     if before.facts is None or not is_customer(before.facts, customer):
         raise _AnothersError
     told, outcomes = after_news(before.facts, news, now), before.outcomes
@@ -100,7 +100,7 @@ class StripeEvents:
         self._turns: dict[tuple[str, str], dict[str, float]] = {}
 
     async def take(self, tenant: TenantLimiter, event: Event, now: float) -> Answer:
-        """Do what an event says, once: on any replica, however often it is sent."""
+        """Apply an event once, on any replica, even if it is sent several times."""
         if event.created is None:  # it waits with the time at which it came
             event = structs.replace(event, created=now)
         customer = await self._customer_of(tenant.tenant.name, event)
@@ -157,7 +157,7 @@ class StripeEvents:
         return "counted"
 
     async def _customer_of(self, tenant: str, event: Event) -> str | None:
-        """Whose an event is; one that names no customer names a payment."""
+        """Return the owner of an event: its customer, or the customer of its payment."""
         if event.about.customer is not None:
             return event.about.customer
         for id_ in names_of(event):
@@ -167,7 +167,7 @@ class StripeEvents:
         return None
 
     def _documents(self, event: Event, customer: str | None, now: float) -> tuple[Document, ...]:
-        """What is remembered with an event: that it was seen, and then whose its payment is."""
+        """Return the documents stored with an event: the event as seen, and the customer of its payment."""
         seen = Document(EVENT, event.id, msgspec.json.encode(Kept(now)), ABSENT)
         if customer is None:
             return (seen,)
@@ -175,7 +175,7 @@ class StripeEvents:
         return (seen, *[Document(PAYMENT, id_, body, ANY) for id_ in names_of(event)])
 
     async def _account_of(self, tenant: TenantLimiter, customer: str | None) -> str | None:
-        """The account whose facts name this customer now."""
+        """Return the account with this customer in its facts."""
         owner = None if customer is None else await self._records.get(tenant.tenant.name, CUSTOMER, customer)
         if owner is None or customer is None:
             return None
@@ -184,7 +184,7 @@ class StripeEvents:
         return account if row is not None and is_customer(row.facts, customer) else None
 
     async def _wait(self, tenant: TenantLimiter, event: Event, customer: str | None, now: float) -> None:
-        """Keep an event until its account is known; one that names neither customer nor payment cannot be."""
+        """Store an event until its account is known; an event without customer and payment cannot be stored."""
         key = customer or next(iter(names_of(event)), None)
         while key is not None:
             record = await self._records.get(tenant.tenant.name, WAITING, key)
@@ -219,7 +219,7 @@ class StripeEvents:
         await tuning.audit.make_place(name, line)
 
     async def _labels(self, tenant: TenantLimiter, account: str, told: Heard, now: float) -> tuple[Document, ...]:
-        """The label that an outcome becomes; one that was none after all takes its own label away."""
+        """Return the label for an outcome; a withdrawn outcome removes its own label."""
         tuning, name = self._serving.tuning, tenant.tenant.name
         if told.outcome is None:
             return ()
@@ -239,7 +239,7 @@ class StripeEvents:
         return committed
 
     def _waiting_in(self, tenant: str, record: Record) -> tuple[Event, ...]:
-        """The events in a document; none in one that is damaged."""
+        """Return the events in a document; none if it is damaged."""
         try:
             return tuple(_waiting.decode(record.body).events)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -247,7 +247,7 @@ class StripeEvents:
             return ()
 
     def _at(self, tenant: str, kind: str, record: Record) -> float:
-        """When something was remembered; 0 for what is damaged, which leaves first."""
+        """Return the time of a remembered entry; 0 for a damaged entry, which is deleted first."""
         try:
             return _at.decode(record.body).at
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -255,7 +255,7 @@ class StripeEvents:
             return 0.0
 
     async def _make_place(self, tenant: str, kind: str, ids: list[str], now: float) -> None:
-        """Forget the oldest of what is remembered above the bound, and what waited for too long."""
+        """Delete the oldest entries above the bound, and entries that waited too long."""
         turns = self._turns.get((tenant, kind))
         if turns is None:
             known = [(self._at(tenant, kind, record), record.id) for record in await self._records.all(tenant, kind)]

@@ -1,4 +1,4 @@
-"""What the admin API shows of accounts, clusters and decisions, as plain objects."""
+"""Accounts, clusters and decisions as plain objects, for the admin API."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> d
 
 
 def facts_view(facts: Facts | None) -> dict[str, Any] | None:
-    """What was pushed of an account, with keys in their stored form; None for nothing."""
+    """Return the pushed facts of an account, with keys in their stored form; None without facts."""
     if facts is None:
         return None
     profile = {name: msgspec.to_builtins(getattr(facts, name)) for name in PROFILE}
@@ -96,12 +96,12 @@ def decisions_view(tenant: TenantLimiter, most: int) -> dict[str, Any]:
 
 
 def asked_view(asked: Asked) -> dict[str, Any]:
-    """What a recent verdict was asked, as far as it is kept."""
+    """Return the request of a recent verdict, as far as it is stored."""
     return {"account": asked.account, "ip": asked.ip, "route": asked.route, "cost": asked.cost}
 
 
 def decision_view(tenant: TenantLimiter, asked: Asked, verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict, what it was asked, and what would have changed it."""
+    """Return a verdict, its request, and the changes that would make it milder."""
     policy, tier = tenant.tenant.policy, TIERS.index(verdict.tier)
     milder = counterfactual(verdict.reasons, policy.bounds[tier]) if tier else []
     return {

@@ -21,7 +21,7 @@ MOST_BODY = 256 * 1024
 
 
 class Webhooks:
-    """The handler, and what came of events."""
+    """The handler, and counts of events by result."""
 
     def __init__(self, serving: Serving) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -55,7 +55,7 @@ class Webhooks:
         return self._serving.limiter.tenant(name)
 
     def metrics(self) -> Iterator[Metric]:
-        """Events by what came of them."""
+        """Return the counts of events by result."""
         found = CounterMetricFamily("headcount_webhooks", "Webhook events by result.", labels=["tenant", "reason"])
         for (tenant, result), n in sorted(self.counts.items()):
             found.add_metric([tenant, result], n)
@@ -65,7 +65,7 @@ class Webhooks:
     async def _problems(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Turn errors into problem documents; what was not foreseen says nothing of itself, and Stripe sends again."""
+        """Turn errors into problem documents; unexpected ones are not described, and Stripe sends again."""
         try:
             return await handler(request)
         except Problem as problem:

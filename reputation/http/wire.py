@@ -29,7 +29,7 @@ _START_LINE = b"POST / HTTP/1.1\r\n"
 
 
 class Reader:
-    """Feed it what arrives, then take messages until `take` gives None. After an error it is spent.
+    """Feed received bytes, then take messages until `take` returns None. It cannot be used after an error.
 
     Any split of the same bytes gives the same messages and the same error. It holds no more than one head,
     one body within its limit and what was fed since.
@@ -53,12 +53,12 @@ class Reader:
 
     @property
     def method(self) -> bytes:
-        """The method of the message that is being read, empty if that is not known yet."""
+        """The method of the current message; empty if not known yet."""
         return self._start.method
 
     @property
     def buffered(self) -> int:
-        """Bytes that were fed and belong to no message yet."""
+        """Bytes received that belong to no message yet."""
         return len(self._data) - self._at
 
     @property
@@ -213,7 +213,7 @@ class Reader:
         return False
 
     def _read_chunk_data(self) -> bool:
-        """Read what is left of the chunk and its line end; true when a line comes next."""
+        """Read the rest of the chunk and its line end; true if a line follows."""
         if self._chunk_left > 2:
             piece = self._advance(self._chunk_left - 2)
             self._chunk_left -= len(piece)
@@ -246,7 +246,7 @@ class Reader:
             self._chunk_left = size + 2
 
     def _read_trailer(self, line: bytes) -> bool:
-        """Check a trailer and forget it; true at the empty line that ends the message."""
+        """Check a trailer and drop it; true at the empty line at the end of the message."""
         if line == CRLF:
             return True
         field(line)

@@ -26,7 +26,7 @@ def problem(status: int, title: str) -> Reply:
 
 
 def refuse(refusal: Refusal) -> Reply:
-    """Answer a request that could not be read."""
+    """Answer an unreadable request."""
     return problem(refusal.status, refusal.title)
 
 
@@ -44,14 +44,14 @@ def field_lines(headers: Headers) -> bytes:
 
 
 class Answers:
-    """Writes answers; what many of them share is kept until `refresh`, which the sweep calls for the Date."""
+    """Writes answers; shared parts are cached until `refresh`; the sweep calls it to renew the Date."""
 
     def __init__(self) -> None:
         self._heads: dict[int, bytes] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Forget what was kept, so that the next answer has the time of now."""
+        """Clear the cache, so that the next answer has the current time."""
         self._heads.clear()
         self._status = 0
         self._headers: Headers = ()

@@ -1,4 +1,4 @@
-"""The short way of the check listener: a message that is whole and plain, read by llhttp in one call."""
+"""The fast path of the check listener: llhttp reads a complete plain message in one call."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,9 +29,9 @@ class Plain(NamedTuple):
 
 
 class PlainMessages:
-    """Reads messages that came whole, for all connections of a listener.
+    """Reads messages that arrived complete, for all connections of a listener.
 
-    What it takes, Reader would take with the same answers; what it does not take, Reader decides.
+    Reader would answer these messages in the same way; Reader also decides about all other messages.
     """
 
     def __init__(self, limits: Limits, body_limit: Callable[[bytes], int]) -> None:

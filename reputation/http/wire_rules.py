@@ -1,4 +1,4 @@
-"""What the check listener takes for a request: limits, refusals and the grammar of each line. All pure."""
+"""Requests of the check listener: limits, refusals and the grammar of each line. All pure."""
 
 import re
 from typing import NamedTuple
@@ -23,7 +23,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})(?:;[\t -~]*)?\r\n").fullmatch
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one connection and all together may use. Sizes in bytes, times in seconds.
+    """Limits of one connection and of all connections. Sizes in bytes, times in seconds.
 
     A time-out is noticed up to a quarter of the shortest one late, since one sweep serves all connections.
     """
@@ -41,7 +41,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Refusal(NamedTuple):
-    """How a request that cannot be read is answered; reason is the metric's label."""
+    """The answer to an unreadable request; reason is the metric's label."""
 
     status: int
     reason: str
@@ -76,7 +76,7 @@ REFUSALS = {
 
 
 class BadRequestError(Exception):
-    """The bytes are not a request that is served here; the connection cannot be read any further."""
+    """The bytes are not a valid request; the rest of the connection cannot be read."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -146,7 +146,7 @@ def framing(codings: list[bytes], lengths: list[bytes], version: bytes) -> int:
 
 
 def connection(values: list[bytes], version: bytes) -> bytes:
-    """Return the answer's Connection line: HTTP/1.1 stays open unless told, HTTP/1.0 closes unless told."""
+    """Return the answer's Connection line: HTTP/1.1 stays open by default, HTTP/1.0 closes by default."""
     options = {option.strip(b" \t").lower() for value in values for option in value.split(b",")}
     if b"close" in options:
         return CLOSE

@@ -1,4 +1,4 @@
-"""A table with a bound, in which a newcomer finds a place if somebody that it looks at may leave."""
+"""A bounded table: a newcomer gets a place if one of the entries it examines may leave."""
 
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class BoundedTable(Generic[K, V]):
-    """Values by key, in turns. The bound is kept by whoever asks `is_full` before `place`."""
+    """Values by key, in turns. The caller keeps the bound: it asks `is_full` before `place`."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -50,7 +50,7 @@ class BoundedTable(Generic[K, V]):
         return list(seen)
 
     def make_place(self, may_leave: Callable[[V, float], bool], now: float) -> list[K]:
-        """Let those of the next in turn leave that may, and return their keys."""
+        """Remove the entries next in turn that may leave, and return their keys."""
         gone = [key for key in self.look() if may_leave(self.rows[key], now)]
         for key in gone:
             del self.rows[key]

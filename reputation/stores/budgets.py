@@ -36,7 +36,7 @@ class Budgets:
         return len(self._addresses) + len(self._others)
 
     def charge(self, name: str, scope: Scope, key: Key, limit: Limit, now: float) -> Charge:
-        """Charge the bucket of a key, which is made if need be; one whose limit changed is settled first."""
+        """Charge the bucket of a key; create a missing bucket, and settle a bucket with a changed limit first."""
         table = self._table(key)
         bucket = table.rows.get(key)
         if bucket is None:
@@ -50,11 +50,11 @@ class Budgets:
         return Charge(name, scope, key, bucket)
 
     def find(self, key: Hashable) -> Bucket | None:
-        """Find the bucket that a key has of its own."""
+        """Find the own bucket of a key."""
         return self._addresses.rows.get(key) or self._others.rows.get(key)
 
     def names(self) -> Iterator[Hashable]:
-        """Every key that has a bucket of its own."""
+        """Return every key with its own bucket."""
         return chain(self._addresses.rows, self._others.rows)
 
     def values(self) -> Iterator[Bucket]:

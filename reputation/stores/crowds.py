@@ -1,4 +1,4 @@
-"""Accounts that nobody vouched for, in tables with a bound that a flood of made-up names cannot use against the others.
+"""Accounts learnt from traffic, in bounded tables. A flood of made-up names cannot displace other accounts.
 
 Whoever was here before stays before somebody that came a minute ago, and newcomers that find no place share rows by
 network, so that a flood is a few accounts together and an honest newcomer of another network is one of its own.
@@ -25,7 +25,7 @@ SLOTS = 1024
 
 @mypyc_attr(acyclic=True)
 class Row:
-    """What is kept of one account. No garbage-collector header, no cycles: a million of them cost no pause.
+    """The row of one account. No garbage-collector header, no cycles: a million of them cost no pause.
 
     tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them.
     standing: bits for payer and proven as the linker was last told; told: hash of the facts it was told.
@@ -57,7 +57,7 @@ class Row:
 
 
 class SharedRows:
-    """Rows of newcomers that found no place: one for each network, and a few for networks that find none either.
+    """Rows of newcomers without a place: one for each network, and a few for networks without a place.
 
     Newcomers without an address are one network, 0.
     """
@@ -67,7 +67,7 @@ class SharedRows:
         self._few: dict[int, Row] = {}
 
     def row(self, network: int, now: float) -> Row:
-        """Find or make the row that newcomers of a network share."""
+        """Find or make the shared row of a network's newcomers."""
         found = self._networks.rows.get(network)
         if found is not None:
             return found
@@ -116,7 +116,7 @@ class Crowd:
         return self._stayers.rows.get(name) or self._newcomers.rows.get(name)
 
     def come_again(self, name: str, now: float) -> Row | None:
-        """Find the row of an account that asks; after a while it stays."""
+        """Find the row of a requesting account; after a while the row stays."""
         found = self._stayers.rows.get(name)
         if found is None:
             found = self._newcomers.rows.get(name)
@@ -169,7 +169,7 @@ class Crowd:
         return bool(gone)
 
     def _let_stay(self, name: str, row: Row, now: float) -> None:
-        """Let a newcomer stay, perhaps in the place of somebody that was seen on fewer days."""
+        """Let a newcomer stay, if necessary in the place of an account seen on fewer days."""
         if self._stayers.is_full():
             weaker = self._weakest(now)
             if weaker is None or lasting_days(self._stayers.rows[weaker], now) >= lasting_days(row, now):

@@ -1,4 +1,4 @@
-"""What could not be read in kept state: left out, counted, and named in the log as far as there is room."""
+"""Unreadable values in stored state: left out, counted, and named in the log up to a bound."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ LONGEST = 200
 
 
 class Damage:
-    """Notes damage of every tenant. `count`: values that were left out."""
+    """Records damage of every tenant. `count`: values left out."""
 
     def __init__(self, log: Any = None) -> None:
         self.count = 0
@@ -16,7 +16,7 @@ class Damage:
         self._named: set[bytes] = set()
 
     def note(self, what: bytes) -> None:
-        """Count a value that could not be read; `what` is its key, which is named once."""
+        """Count an unreadable value; `what` is its key, which the log names once."""
         self.count += 1
         if self._log is None or what in self._named or len(self._named) >= MOST_NAMED:
             return

@@ -1,4 +1,4 @@
-"""State that is gone with the process: what `--state :memory:` says, and what stands in front of every other place."""
+"""State that ends with the process: for `--state :memory:`, and in front of every other store."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ class MemoryStore:
         return state
 
     async def commit(self, tenant: str, asked: Transaction) -> Committed:
-        """Carry out a transaction; nothing waits, so nobody comes between."""
+        """Carry out a transaction; nothing waits, so no other transaction comes between."""
         plan, now = Plan(self.records), self._clock()
         committed = plan.add(tenant, self.tenant(tenant), asked, now)
         plan.apply(now)

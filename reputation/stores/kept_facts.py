@@ -21,7 +21,7 @@ LATER = tuple(name for name in Facts.__struct_fields__ if name not in FIRST)
 
 
 def facts_out(facts: Facts) -> list[Any]:
-    """What is written of facts: values that msgpack knows."""
+    """Return facts as values that msgpack can write."""
     out = [_out(getattr(facts, name)) for name in FIRST]
     later = {name: _out(value) for name in LATER if (value := getattr(facts, name)) != getattr(NOTHING, name)}
     return [*out, later] if later else out

@@ -20,7 +20,7 @@ Decode = Callable[[bytes], tuple[str, Row]]
 
 
 class TenantState:
-    """All that is remembered for one tenant.
+    """All state of one tenant.
 
     asleep: accounts that nobody has asked for since the start, still encoded; moved: seconds by which the clock was set
     since then. touched, touched_owners: accounts and keys that changed. degraded: what writes this down is away.
@@ -54,13 +54,13 @@ class TenantState:
         self.met.asleep, self.strangers.asleep = met, strangers
 
     def wake(self, name: str, now: float) -> None:
-        """Decode what was kept of an account."""
+        """Decode the stored form of an account."""
         body = self.asleep.pop(name, None)
         if body is not None:
             self._wake(name, body, now)
 
     def wake_one(self, now: float) -> None:
-        """Decode what was kept of some account that is asleep. Raises KeyError if none is."""
+        """Decode any account that is asleep. Raises KeyError if none is."""
         self._wake(*self.asleep.popitem(), now)
 
     def _wake(self, name: str, body: bytes, now: float) -> None:
@@ -100,13 +100,13 @@ class TenantState:
         self.mode = mode
 
     def row(self, account: str, now: float = 0.0) -> Row | None:
-        """The row of an account that is known or was met."""
+        """Return the row of a registered account, or of an account from traffic."""
         if account in self.asleep:
             self.wake(account, now)
         return self.known.get(account) or self.met.get(account) or self.strangers.get(account)
 
     def confirm(self, account: str, now: float) -> Row:
-        """Find or make the row of an account that an outcome came back for."""
+        """Find or make the row of an account, for an outcome."""
         self.wake(account, now)
         self.touched.add(account)
         row = self.known.get(account)
@@ -117,7 +117,7 @@ class TenantState:
         return row
 
     def push(self, account: str, facts: Facts, now: float = 0.0) -> Row:
-        """Keep what billing says of an account, in the place of what it said before."""
+        """Store the facts that billing pushed for an account, in place of its earlier facts."""
         self.wake(account, now)
         self.touched.add(account)
         row = self.known.get(account)
@@ -132,7 +132,7 @@ class TenantState:
         return row
 
     def delete(self, account: str) -> bool:
-        """Forget what was pushed of an account, its keys and its buckets."""
+        """Delete the pushed facts of an account, its keys and its buckets."""
         self.wake(account, 0.0)
         row = self.known.pop(account, None)
         if row is None:
@@ -148,7 +148,7 @@ class TenantState:
         self.touched_owners.add_all(row.facts.keys)
 
     def refill(self) -> None:
-        """Forget every bucket, so that the next verdicts start a series of their own."""
+        """Delete every bucket, so that the next verdicts start a new series."""
         self.series += 1
         self.budgets.clear()
         for rows in (self.known, self.met, self.strangers):
@@ -156,7 +156,7 @@ class TenantState:
                 row.burst = row.daily = None
 
     def size(self) -> int:
-        """Count the accounts that are kept, pushed or met."""
+        """Count all accounts: pushed, or learnt from traffic."""
         return self.pushed() + len(self.met) + len(self.strangers)
 
     def pushed(self) -> int:

@@ -1,4 +1,4 @@
-"""Where state is kept, by what `--state` says: a table from the beginning of its words to what opens it."""
+"""The stores for `--state`: a table from the beginning of its value to the function that opens the store."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,23 +18,23 @@ MEMORY = ":memory:"
 
 
 class Store(Protocol):
-    """State of every tenant and the documents that people made, wherever they are kept."""
+    """A store: the state of every tenant, and the documents."""
 
     @property
     def records(self) -> Records:
-        """Documents that people made, and what outlives a process beside them."""
+        """The documents, and other records that outlive the process."""
 
     @property
     def damage(self) -> Damage:
-        """What could not be read in it."""
+        """Counts and log of unreadable values in it."""
 
     @property
     def stops(self) -> Stops:
-        """Verdicts that stopped somebody, kept for days."""
+        """Verdicts that stopped a request, stored for days."""
 
     @property
     def degraded(self) -> bool:
-        """Whether the place is away, and this process goes on with what it has in memory."""
+        """Whether the store is unavailable, so that this process works from memory."""
 
     def tenant(self, name: str) -> TenantState:
         """Return a tenant's state. Raises ConfigError where it cannot be read."""
@@ -46,14 +46,14 @@ class Store(Protocol):
         """What a place that is written behind tells of itself; None where nothing is."""
 
     async def run(self) -> None:
-        """Do what has to be done beside checks, until cancelled."""
+        """Do the background work, until cancelled."""
 
     async def close(self) -> None:
-        """Write what is left and let the place go."""
+        """Write the remaining changes and close the store."""
 
 
 class Opening(NamedTuple):
-    """What a store needs to know: how a tenant's empty state is made, where to log, and the clock."""
+    """Parameters of a store: a function for a tenant's empty state, the log, and the clock."""
 
     make: Callable[[], TenantState]
     log: Any
@@ -88,7 +88,7 @@ def default_place() -> str:
 
 
 def is_shared(place: str | None) -> bool:
-    """Whether a place is one that replicas share."""
+    """Say whether replicas share this store."""
     return place is not None and place.partition("://")[0] in SHARED
 
 

@@ -1,4 +1,4 @@
-"""What people decided, as small documents: revisions, exceptions, labels, orders, the audit log. One contract.
+"""Decisions of people as small documents: revisions, exceptions, labels, rulings, the audit log. One contract.
 
 They are few and precious, so every store keeps them whole and in order; hot state (rows, buckets) is kept elsewhere.
 """
@@ -39,7 +39,7 @@ class Records(Protocol):
         """Find one document."""
 
     async def all(self, tenant: str, kind: str) -> list[Record]:
-        """Every document of a kind, by id: ids that are ULIDs come in the order of their time."""
+        """Return every document of a kind, by id; ULIDs are in the order of their time."""
 
     async def page(
         self, tenant: str, kind: str, most: int, *, before: str = "", after: str | None = None
@@ -126,7 +126,7 @@ class MemoryRecords:
         self._tell(tenant, kind)
 
     def restore(self, tenant: str, kind: str, record: Record) -> None:
-        """Take a document in as it was kept; nobody is told."""
+        """Load a stored document, without a notification."""
         self._kept.setdefault((tenant, kind), {})[record.id] = record
         self._order.pop((tenant, kind), None)
 
@@ -140,6 +140,6 @@ class MemoryRecords:
 
 
 def check_version(expect: int, version: int) -> None:
-    """Raise Conflict unless the version that is there is the one expected."""
+    """Raise Conflict unless the current version is the expected one."""
     if expect not in (ANY, version):
         raise Conflict("this was changed in the meantime; read it again, then retry")

@@ -60,7 +60,7 @@ class RedisStore:
         return any(state.degraded for state in self._states)
 
     def tenant(self, name: str) -> TenantState:
-        """Return what this replica has of a tenant."""
+        """Return this replica's state of a tenant."""
         state = self._memory.tenant(name)
         if all(state is not one for one in self._states):
             self._states.append(state)

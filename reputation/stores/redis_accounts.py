@@ -1,4 +1,4 @@
-"""Facts and marks of a tenant's accounts in Redis, and which of them this process has looked up.
+"""Facts and marks of a tenant's accounts in Redis, and the accounts that this process has looked up.
 
 What a check needs of an account is copied when the account is first seen, even that nothing is known of it, and again
 once the copy is LOOKED_UP seconds old or somebody changed it. Look-ups of one turn of the event loop go out together.
@@ -27,7 +27,7 @@ Key = str | bytes
 
 
 class LookedUp:
-    """Names that were looked up lately, in two generations: the older one is dropped whole.
+    """Names looked up recently, in two generations; the older generation is dropped as a whole.
 
     Each has the number of the account's last change that is in the copy, so that no older answer takes its place.
     """
@@ -49,7 +49,7 @@ class LookedUp:
         return key in self._young or key in self._old
 
     def number(self, key: Key) -> int:
-        """The number of the last change that is in the copy; 0 if none is known."""
+        """Return the number of the last change in the copy; 0 if not known."""
         return self._young.get(key) or self._old.get(key) or 0
 
     def add(self, key: Key, number: int = 0) -> None:
@@ -62,7 +62,7 @@ class LookedUp:
         self._old.pop(key, None)
 
     def heard(self, key: Key, number: int) -> None:
-        """Forget a name that was changed after its copy was made."""
+        """Forget a name whose copy is older than its last change."""
         if self.number(key) < number:
             self.forget(key)
 

@@ -1,4 +1,4 @@
-"""Batches of asks as the script takes them, and its answer turned into what each ask came to."""
+"""Batches of asks in the script's form, and the script's answer as a result for each ask."""
 
 import hashlib
 from collections.abc import Hashable, Iterator, Sequence
@@ -33,14 +33,14 @@ _unpack = msgspec.msgpack.Decoder(list[float]).decode
 
 
 class Once(Struct, frozen=True, gc=False):
-    """A request that is charged once: its id, and a hash of what makes it the same request."""
+    """A request to charge once: its id, and a hash that identifies its content."""
 
     id: str
     print: str
 
 
 def once(id_: str, text: str) -> Once:
-    """Make one of a request's id and of the text that tells it from others."""
+    """Make one from a request's id and the text that identifies its content."""
     return Once(id_, hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
 
 

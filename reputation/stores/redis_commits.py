@@ -26,7 +26,7 @@ _decode = msgspec.msgpack.Decoder().decode
 
 
 class Kept(NamedTuple):
-    """What Redis has of an account, and the number of its last change."""
+    """An account as Redis has it, with the number of its last change."""
 
     name: str
     number: int

@@ -1,4 +1,4 @@
-"""Whether Redis may forget what it was told: with an eviction policy a bucket in debt can be a full one any moment."""
+"""Whether Redis may evict keys: with an eviction policy, a bucket in debt can become a full one at any moment."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ SAFE = "noeviction"
 
 
 async def eviction_of(server: RedisServer) -> str | None:
-    """Return the policy by which any node may forget keys, "" if none does, None if nobody may ask.
+    """Return the policy by which any node may evict keys, "" if none does, None if this user may not ask.
 
     Raises AwayError. INFO is allowed in more places than CONFIG is, so that comes second.
     """
@@ -43,5 +43,5 @@ def _value(found: Mapping[Any, Any], name: str) -> str:
 
 
 def _harmful(most: object, policy: object) -> str:
-    """Return a policy that may forget; without a limit on memory none ever does."""
+    """Return a policy that may evict; without a limit on memory none ever does."""
     return "" if str(most) in ("0", "") or str(policy) == SAFE else str(policy)

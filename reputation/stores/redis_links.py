@@ -1,7 +1,7 @@
 """A tenant's links in Redis: who may make them, the newest ones whole and in steps, and the state they were made from.
 
-One replica holds the seat of the linker, for LEASE seconds after it last said that it lives. It alone puts links in
-force, and only such as follow from those that are: what an unseated linker answers late changes nothing.
+One replica is the linker host, for LEASE seconds after its last heartbeat. It alone activates
+links, and only links that follow from the active ones. A late answer of a former host changes nothing.
 """
 
 import secrets
@@ -26,7 +26,7 @@ LINKS, STATE = b"links", b"state"
 
 
 class Seat(NamedTuple):
-    """holder: who links, as "replica term", or nothing; version: of the links in force, 0 for none."""
+    """holder: the linker host, as "replica term", or nothing; version: of the active links, 0 for none."""
 
     holder: bytes = b""
     version: int = 0
@@ -55,7 +55,7 @@ class SharedLinks:
         self._streams = [names.single("notes"), names.single("orders")]
 
     async def seat(self, *, wanted: bool, lease: float = LEASE) -> Seat:
-        """Hear who links, and take or keep the seat. Raises AwayError."""
+        """Read the linker host, and take or renew the leadership lease. Raises AwayError."""
         replica = self._replica.encode()
         holder, version = await self._server.run(
             SEAT, [self._seat, self._links], replica, int(lease * 1000), int(wanted), KEPT
@@ -66,11 +66,11 @@ class SharedLinks:
         return seat.holder.startswith(self._replica.encode() + b" ")
 
     async def leave(self) -> None:
-        """Let the seat go if it is ours, so that nobody has to wait for it. Raises AwayError."""
+        """Release the leadership lease if it is ours, so that no replica waits for it. Raises AwayError."""
         await self.seat(wanted=False, lease=0.0)
 
     async def put(self, seat: Seat, before: int, step: Step) -> int:
-        """Put links in force in the place of version `before`; 0 if we may not. Raises AwayError."""
+        """Activate links in place of version `before`; 0 if this replica may not. Raises AwayError."""
         name = secrets.token_hex(6)
         before_it = await self._server.ask("HGETALL", self._links)
         old = self._parts(before_it, LINKS) + self._parts(before_it, STATE)

@@ -1,4 +1,4 @@
-"""What changed in a tenant's shared state, heard by every replica within a second; and how many replicas there are."""
+"""Changes of a tenant's shared state, which every replica learns within a second; and the number of replicas."""
 
 import secrets
 from collections.abc import Callable
@@ -34,14 +34,14 @@ class Pulse:
         self._known: int | None = None
 
     def _tell(self, what: bytes, number: int) -> None:
-        """Tell of one change; one that names nothing of ours is left out."""
+        """Report one change; a change of other data is left out."""
         try:
             self._heard(what, number)
         except UnicodeDecodeError:
             self._server.damaged(self.keys[0])
 
     async def beat(self) -> None:
-        """Say that this replica lives, and hear what changed. Raises AwayError."""
+        """Send this replica's heartbeat, and read the changes. Raises AwayError."""
         live, number, floor, *changed = await self._server.run(
             SCRIPT, [self._live, *self.keys], self._replica.encode(), GIVEN_UP, self._known or 0, AT_ONCE
         )

@@ -1,4 +1,4 @@
-"""Documents that people made, in Redis: a hash for each kind, and a note of each change for the other replicas."""
+"""Documents in Redis: a hash for each kind, and a note of each change for the other replicas."""
 
 import struct
 from collections.abc import Callable
@@ -93,13 +93,13 @@ class RedisRecords:
         return committed
 
     def committed(self, tenant: str, asked: Transaction, committed: Committed) -> None:
-        """Tell of the documents of a transaction that was carried out."""
+        """Report the documents of a completed transaction."""
         changed = zip(asked.documents, committed.versions, strict=True)
         for kind in dict.fromkeys(document.kind for document, version in changed if version):
             self.tell(tenant, kind)
 
     def _record(self, tenant: str, kind: str, name: bytes, kept: bytes) -> Record | None:
-        """Read a document; one that is none is as if it were not there."""
+        """Read a document; an unreadable one counts as missing."""
         try:
             return Record(name.decode("utf-8", "surrogatepass"), int(HEAD.unpack_from(kept)[0]), kept[HEAD.size :])
         except (struct.error, ValueError, OverflowError):

@@ -45,7 +45,7 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = {
 
 
 class AwayError(Exception):
-    """Redis did not answer as it should. What was asked may have been done all the same."""
+    """Redis did not answer as expected. The command may have run all the same."""
 
 
 SOUND = "redis_sound.lua"
@@ -89,7 +89,7 @@ class RedisServer:
         return await _in_time(self.client.execute_command(*command), within)
 
     async def ask_all(self, *command: str) -> list[Any]:
-        """Carry out one command on every node that takes writes. Raises AwayError."""
+        """Run one command on every node that accepts writes. Raises AwayError."""
         client: Any = self.client
         if not isinstance(client, RedisCluster):
             return [await _in_time(client.execute_command(*command), SLOW)]
@@ -128,7 +128,7 @@ async def _in_time(work: Coroutine[Any, Any, Any], within: float) -> Any:
 
 
 def said(error: BaseException) -> str:
-    """Say what went wrong; some errors have no words."""
+    """Describe an error; some errors have no message."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

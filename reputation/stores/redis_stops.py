@@ -1,4 +1,4 @@
-"""Stops in Redis, where every replica finds them: a key for each, which expires by itself, and sets that bound them."""
+"""Stops in Redis, for every replica: a key for each stop, which expires by itself, and sets as a bound."""
 
 from collections.abc import Sequence
 

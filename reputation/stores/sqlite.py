@@ -1,4 +1,4 @@
-"""Memory in front of a SQLite file: a check notes names, everything else happens beside it.
+"""Memory in front of a SQLite file: a check only notes names, and background work does the rest.
 
 Facts, marks and documents are written before whoever changes them is answered. Of what checks change, four times a
 second what is new is encoded on the event loop in short slices and written by a thread in one transaction. A bucket is
@@ -88,7 +88,7 @@ class SqliteStore:
     """State of every tenant, kept in one file."""
 
     def __init__(self, path: Path, make: Callable[[], TenantState], log: Any, clock: Callable[[], float]) -> None:
-        """Open or make the file and read what tenants share. Raises ConfigError naming file and mend."""
+        """Open or create the file and read the data shared by tenants. Raises ConfigError with file and fix."""
         self.degraded = False
         self.failures = 0
         self.left_out = 0
@@ -182,7 +182,7 @@ class SqliteStore:
     # -- writing behind -----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Write behind, and wake who is asleep, until cancelled."""
+        """Write behind, and decode accounts that are asleep, until cancelled."""
         waking, told = asyncio.create_task(self._wake_all()), False
         try:
             while True:
@@ -198,7 +198,7 @@ class SqliteStore:
                 self._set_degraded(True)  # a fault of ours: from here on nothing is written behind
 
     async def close(self) -> None:
-        """Write what is left, note that the stop was clean, and let the file go."""
+        """Write the remaining changes, record the clean stop, and close the file."""
         await self.flush(clean=True)
         self._writer.shutdown()
         self._file.close()
@@ -267,7 +267,7 @@ class SqliteStore:
         return hot
 
     async def _encoded(self, part: Part, names: Iterator[Hashable]) -> list[Change]:
-        """Encode the next names in slices, so that nobody waits for more than one of them."""
+        """Encode the next names in slices, so that no check waits for more than one slice."""
         changes: list[Change] = []
         started = time.perf_counter()
         for name in names:
@@ -339,7 +339,7 @@ def _meta(gaps: list[Gap], at: float, *, clean: bool) -> list[tuple[str, bytes]]
 
 @contextlib.contextmanager
 def _reading(file: StateFile) -> Iterator[None]:
-    """Say what people can do where a file cannot be read at the start."""
+    """Name the fix for a file that cannot be read at the start."""
     try:
         yield
     except sqlite3.Error as error:

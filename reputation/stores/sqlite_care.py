@@ -1,4 +1,4 @@
-"""What people do with a state file: copy it, look whether it is whole, give unused space back."""
+"""Care of a state file: copy it, check it for damage, free unused space."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ class Findings(Struct, frozen=True):
 
 
 def look(path: Path) -> Findings:
-    """Read all of a file and say what is in it; also beside a sidecar that writes it. Raises ConfigError."""
+    """Read a whole file and describe its contents; a running sidecar may write it. Raises ConfigError."""
     with _reading(path) as connection:
         schema = check_version(connection, path)
         if not schema:
@@ -54,7 +54,7 @@ def look(path: Path) -> Findings:
 
 
 def copy(path: Path, to: Path) -> int:
-    """Copy a file as it is at one moment, also beside a sidecar that writes it; return the copy's bytes.
+    """Copy a file as it is at one moment; a running sidecar may write it. Return the copy's bytes.
 
     Raises ConfigError, and leaves no half of a copy. A copy made beside a running sidecar is one of an unclean stop:
     put in its place, no bucket earns for the time since.
@@ -92,7 +92,7 @@ def shrink(path: Path) -> tuple[int, int]:
 
 
 def kept_record(path: Path, tenant: str, kind: str, record: str) -> bytes | None:
-    """Read one document from a file, also beside a sidecar that writes it. Raises ConfigError."""
+    """Read one document from a file; a running sidecar may write it. Raises ConfigError."""
     with _reading(path) as connection:
         check_version(connection, path)
         found = connection.execute(

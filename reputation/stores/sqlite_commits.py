@@ -1,4 +1,4 @@
-"""Group commit: transactions are written before they are in force, and those that come together share one write.
+"""Group commit: transactions are written before they are active, and concurrent ones share one write.
 
 A transaction is worked out at once, in the order in which they come, over those that wait before it. While one batch is
 written the next one gathers. A batch that cannot be written changes nothing, and neither does the one that was worked

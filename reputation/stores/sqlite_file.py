@@ -69,7 +69,7 @@ class RecordChange(NamedTuple):
 
 
 class FileLostError(OSError):
-    """The file was deleted, replaced or damaged: what is in memory has to be written from the start."""
+    """The file was deleted, replaced or damaged: all state in memory must be written again."""
 
 
 def mend_of(error: Exception) -> str:
@@ -153,7 +153,7 @@ class StateFile:
         return int(made.lastrowid or 0), b""
 
     def rows(self, table: str, tenant: int) -> Iterable[tuple[bytes, bytes]]:
-        """Every key of a table and what is kept there."""
+        """Return every key of a table with its value."""
         return self.connection.execute(_SELECT[table], (tenant,))
 
     def records(self) -> Iterable[tuple[str, str, str, int, bytes]]:
@@ -209,7 +209,7 @@ class StateFile:
         self.connection.executemany("DELETE FROM records WHERE tenant = ? AND kind = ? AND id = ?", gone)
 
     def _check_place(self) -> None:
-        """Notice a file that was deleted, replaced or overwritten: SQLite would go on with what it remembers of it."""
+        """Detect a deleted, replaced or overwritten file; SQLite would continue with its cache."""
         try:
             there = self.path.stat().st_ino
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Documents in memory in front of a state file: what was put or deleted is in the file before this returns."""
+"""Documents in memory in front of a state file: a change is in the file before the call returns."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -49,11 +49,11 @@ class SqliteRecords:
         self.touched.add_all(self._memory.ids())
 
     def take(self) -> list[RecordChange]:
-        """Hand over what is left to write."""
+        """Return the changes still to write."""
         return [self._change(id_) for id_ in sorted(self.touched.take())]
 
     def give_back(self, changes: Sequence[RecordChange]) -> None:
-        """Take back what could not be written."""
+        """Take back changes that were not written."""
         self.touched.add_all(change[:3] for change in changes)
 
     def _change(self, id_: Id) -> RecordChange:

@@ -53,7 +53,7 @@ _keys = msgspec.msgpack.Decoder(tuple[Any, ...])
 
 
 class Earning:
-    """What buckets earned while nobody looked: at their rate until `now`, but nothing in the gaps."""
+    """The refill of buckets in the meantime: at their rate until `now`, but nothing in the gaps."""
 
     def __init__(self, gaps: Sequence[Gap], now: float) -> None:
         self._gaps = gaps

@@ -1,4 +1,4 @@
-"""Stops in the state file: a table of their own, written by the thread that writes everything else."""
+"""Stops in the state file: a table of their own, written by the same thread as everything else."""
 
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence

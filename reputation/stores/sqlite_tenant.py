@@ -1,4 +1,4 @@
-"""One tenant's state and its tables: read at the start, and what changed since, part by part."""
+"""One tenant's state and its tables: the state read at the start, and later changes, part by part."""
 
 import struct
 from collections import Counter
@@ -48,7 +48,7 @@ class Whole(Struct, array_like=True, gc=False):
 
 
 class Part(NamedTuple):
-    """A table of a tenant: the names that changed, what to write of one, and all names there are."""
+    """A table of a tenant: the changed names, the value to write for a name, and all names."""
 
     table: str
     touched: Touched[Any]
