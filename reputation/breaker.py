@@ -1,4 +1,4 @@
-"""A circuit breaker: after a failure nobody tries any more, until a probe succeeds. Pure; the clock is an argument."""
+"""A circuit breaker: after a failure no call is tried, until a probe succeeds. Pure; the clock is an argument."""
 
 PAUSE = 0.1
 """Seconds from the failure that opened it to the first probe; each failed probe doubles it."""
@@ -6,7 +6,7 @@ LONGEST_PAUSE = 0.5
 
 
 class Breaker:
-    """Closed while all is well. `failed` opens it; then only probes go through, one at a time, until one `succeeded`.
+    """Closed while calls succeed. `failed` opens it; then only probes go through, one at a time, until one `succeeded`.
 
     A single failure opens it: whoever fails has waited for its time-out already, the cost of being open is small (the
     replica goes on with its share) and the first probe comes soon.

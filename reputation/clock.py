@@ -1,4 +1,4 @@
-"""The machine's clock, and the steps by which somebody or NTP set it while this process ran."""
+"""The machine's clock, and its steps (set by a person or by NTP) while this process runs."""
 
 import threading
 import time

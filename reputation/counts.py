@@ -10,7 +10,7 @@ from reputation.events import Verdict
 
 
 class Counts:
-    """What one tenant's checks came to. jwts: checks whose key looked like a JSON Web Token."""
+    """Counts of one tenant's checks. jwts: checks whose key looked like a JSON Web Token."""
 
     def __init__(self) -> None:
         self.verdicts: Counter[tuple[str, str, str]] = Counter()
@@ -18,7 +18,7 @@ class Counts:
         self.jwts = 0
 
     def add(self, verdict: Verdict) -> None:
-        """Count a verdict, in shadow mode what it would have been, and for a throttle whose limit it was."""
+        """Count a verdict (in shadow mode the verdict that would be enforced), and a throttle by its limit."""
         told = verdict.shadow or verdict
         self.verdicts[verdict.mode, verdict.tier, told.decision] += 1
         if told.decision == "throttle":

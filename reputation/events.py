@@ -1,4 +1,4 @@
-"""The wire format: frozen value types that are checked when they are made.
+"""The wire format: frozen value types, checked at construction.
 
 Times are seconds since 1970 as float; on the wire also RFC 3339 strings. Unknown members of a body are
 ignored, so that an older sidecar can stand behind a newer gateway; a known member of the wrong type is an error.
@@ -96,7 +96,7 @@ class Organisation(Struct, frozen=True, gc=False):
 
 
 class Payment(Struct, frozen=True, gc=False):
-    """What billing knows; None is "not known", which is neutral, and not "none"."""
+    """Payment facts from billing. None means "not known", which is neutral; it does not mean "none"."""
 
     status: PaymentStatus | None = None
     fingerprint: Text | None = None
@@ -123,7 +123,7 @@ class Signup(Struct, frozen=True, gc=False):
 
 
 class Profile(Struct, frozen=True, gc=False, kw_only=True):
-    """Facts of an account: each is defined here, once. None is "not known", which is neutral everywhere.
+    """Facts of an account; each fact is defined here, once. None means "not known", which is neutral everywhere.
 
     Bodies, what is kept, merging and views are made from these fields. A nested type whose members all may be missing
     is merged member by member.
@@ -144,12 +144,12 @@ RESERVED_SAYS = "an account's id may not begin with ip: or key:, which Headcount
 
 
 def is_reserved(name: str) -> bool:
-    """Whether an account's id would be one that Headcount makes itself."""
+    """Say whether an account's id has a form reserved for Headcount."""
     return name.startswith(RESERVED)
 
 
 class Credential(Struct, frozen=True, gc=False):
-    """One key that a client presented. full: `user:password`, looked up where `key`, its user, is nobody's."""
+    """One key of a client. full: `user:password`, looked up if `key`, its user, has no owner."""
 
     key: Text
     full: Text | None = None
@@ -166,7 +166,7 @@ NESTED: Mapping[str, type[Struct]] = _nested()
 
 
 class Account(Profile, frozen=True, gc=False):
-    """The member `account` of a check: whose it is, and facts that serve this check alone.
+    """The member `account` of a check: the account, and facts for this check only.
 
     credentials: what a client presented where that is more than one plain key; never stored hashes. jwt: a key looked
     like a JSON Web Token, which is another key after each refresh.
@@ -187,7 +187,7 @@ class Client(Struct, frozen=True, gc=False):
 
 
 class Call(Struct, frozen=True, gc=False):
-    """The member `request` of a check: what is asked for, and what it costs."""
+    """The member `request` of a check: the requested resource and its cost."""
 
     id: Text | None = None
     cost: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
@@ -198,7 +198,7 @@ class Call(Struct, frozen=True, gc=False):
 
 
 class LeaseReport(Struct, frozen=True, gc=False):
-    """What was used of a lease. account, client: whose it is, as in the check that got it; else the check's own."""
+    """The use of a lease. account, client: those of the check that got the lease; by default those of this check."""
 
     id: Text
     used: Count = 0
@@ -225,14 +225,14 @@ class Request(Struct, frozen=True, gc=False):
 
 
 class AccountFacts(Profile, frozen=True, gc=False):
-    """The body of PUT /v1/accounts/{id}: what is pushed replaces what was pushed before."""
+    """The body of PUT /v1/accounts/{id}: it replaces all facts pushed before."""
 
     keys: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
     external: Annotated[dict[Text, Text], Meta(max_length=8)] | None = None
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """The body of POST /v1/outcomes: what became of an account."""
+    """The body of POST /v1/outcomes: an outcome of an account."""
 
     account: Text
     outcome: OutcomeKind
@@ -242,7 +242,7 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 class Settle(Struct, frozen=True, gc=False):
-    """The body of POST /v1/settle: what a hold came to, and leases whose keys ask for nothing now."""
+    """The body of POST /v1/settle: the final cost of a hold, and reports of leases without a check."""
 
     tenant: Text = "default"
     verdict: Text | None = None
@@ -251,7 +251,7 @@ class Settle(Struct, frozen=True, gc=False):
 
 
 class Charged(Struct, frozen=True, gc=False):
-    """What a hold or lease was charged in the end, in units; null for a lease that is not open."""
+    """The final charge of a hold or lease, in units; null for a lease that is not open."""
 
     id: str
     charged: float | None
@@ -306,7 +306,7 @@ class Lease(Struct, frozen=True, gc=False):
 
 
 class AllowRef(Struct, frozen=True, gc=False):
-    """The exception that let this check through; expires is in seconds since 1970."""
+    """The exception that allowed this check; expires is in seconds since 1970."""
 
     id: str
     kind: str
@@ -316,7 +316,7 @@ class AllowRef(Struct, frozen=True, gc=False):
 
 
 class Shadow(Struct, frozen=True, gc=False):
-    """What a tenant in shadow mode would have answered."""
+    """The answer that a tenant in shadow mode would have given."""
 
     decision: Decision
     tier: Tier

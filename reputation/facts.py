@@ -1,4 +1,4 @@
-"""What is known of an account, merged from what billing pushed and what a check carried."""
+"""Facts of an account, merged from pushed facts and the facts in a check."""
 
 from operator import attrgetter
 from typing import Any
@@ -39,7 +39,7 @@ def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
 
 
 def carried(account: Account) -> Facts | None:
-    """Facts that a check brought along, or None if it brought none."""
+    """Return the facts in a check, or None without any."""
     brought = _profile_of(account)
     return None if brought == _NONE else Facts(**_kept(brought))
 
@@ -89,7 +89,7 @@ def is_payer(facts: Facts, standards: Standards, now: float) -> bool:
 
 
 def is_proven(facts: Facts, standards: Standards, now: float, active_days: int) -> bool:
-    """Say whether the account has earned standing that no neighbour can take from it.
+    """Say whether the account is proven, a status that no neighbour can take away.
 
     `active_days`: on how many different days it was seen, which is what "steady use" can mean to a limiter.
     """

@@ -42,13 +42,13 @@ def decided(assessed: "Assessed", taken: Taken) -> Decision:
 
 
 def check_all(limiter: "Limiter", requests: Sequence[Request], now: float, new_id: "NewId") -> list[Judged]:
-    """Judge a request, in the name of each account of one tenant. Raises Invalid if one names nobody."""
+    """Judge a request, in the name of each account of one tenant. Raises Invalid if one names no account."""
     tenant = limiter.tenant(requests[0].tenant)
     return check_each(tenant, [each_account(tenant, request) for request in requests], now, new_id)
 
 
 def check_credentials(tenant: "TenantLimiter", request: Request, now: float, new_id: "NewId") -> Verdict:
-    """Judge a request by what its client presented. Raises Invalid."""
+    """Judge a request by its client's credentials. Raises Invalid."""
     accounts = each_account(tenant, request)
     if len(accounts) == 1:
         return tenant.check_one(accounts[0], now, new_id)

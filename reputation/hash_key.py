@@ -1,4 +1,4 @@
-"""The hash key: where it comes from, and whether it is the one that the state was made with.
+"""The hash key: its source, and the check that it is the state's own.
 
 Every API key is kept as a hash made with it, so with another one each pushed key would be nobody's, and nothing would
 say so. The state therefore keeps a check value, which tells nothing of the hash key.
@@ -68,7 +68,7 @@ async def settled_hash_key(records: Records) -> bytes:
 
 
 async def kept_hash_key(records: Records) -> bytes:
-    """Return the hash key that is kept in the state; the first to ask makes it, for all."""
+    """Return the hash key in the state; the first call creates it, for all replicas."""
     found = await records.get(EVERYBODY, SECRET, HASH_KEY)
     if found is not None:
         return found.body

@@ -1,4 +1,4 @@
-"""Whose check this is: an account by its id, by its key, or nobody but an address."""
+"""The account of a check: by its id, by its key, or only by an address."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -40,12 +40,12 @@ class Who:
 
 
 def account_of(name: str) -> str | None:
-    """Return the account that an actor's name is, or None for an address."""
+    """Return the account with an actor's name, or None for an address."""
     return None if name.startswith("ip:") else name
 
 
 def check_id(account: str | None, pointer: str) -> None:
-    """Raise Invalid for an account's id that Headcount gives to addresses and unknown keys."""
+    """Raise Invalid for an id that is reserved for addresses and unknown keys."""
     if account is not None and is_reserved(account):
         raise Invalid(RESERVED_SAYS, pointer)
 
@@ -92,7 +92,7 @@ def digests_of(credential: Credential, secret: bytes) -> list[bytes]:
 def identify(
     request: Request, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes, now: float
 ) -> Who:
-    """Find the account and merge its facts; makes a row for somebody not seen before."""
+    """Find the account and merge its facts; create a row for a new account."""
     ip = request.client.ip
     address = addresses.lookup(ip) if ip is not None else None
     name = _name(request, address, state, secret)

@@ -1,4 +1,4 @@
-"""What one revision of a tenant makes of a check: evidence to score, score to tier. Pure."""
+"""The judgement of a check by one revision: from evidence to score, from score to tier. Pure."""
 
 from reputation.events import BindingLimit, Reason, Shadow, Verdict
 from reputation.facts import Facts
@@ -50,12 +50,12 @@ def tier_by(tenant: Tenant, who: Who, score: Score, cluster: Cluster | None, pre
 
 
 def has_hard_evidence(score: Score, facts: Facts) -> bool:
-    """Say whether something speaks against the account that nobody else can cause."""
+    """Say whether there is evidence against the account that no other account can cause."""
     return score.hard or (facts.payment is not None and facts.payment.status in ("failed", "disputed"))
 
 
 def in_shadow(live: Verdict) -> Verdict:
-    """Turn a verdict into one that lets everything pass and says beside it what it would have been."""
+    """Turn a verdict into a verdict of shadow mode: it lets the request pass, and contains the original decision."""
     shadow = Shadow(live.decision, live.tier, live.limit, live.retry_after, live.actions)
     free = BindingLimit(live.limit.unit, UNLIMITED, UNLIMITED, UNLIMITED, "account")
     return Verdict(

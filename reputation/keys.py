@@ -1,4 +1,4 @@
-"""API keys and identifiers as keyed hashes: what is stored and logged tells nothing without the hash key."""
+"""API keys and identifiers as keyed hashes: stored and logged values reveal nothing without the hash key."""
 
 import base64
 import hashlib
@@ -15,12 +15,12 @@ def hashed(key: str, secret: bytes) -> bytes:
 
 
 def of_text(key: str, secret: bytes) -> bytes:
-    """Return the stored form of what a client presented, which is never a stored form itself."""
+    """Return the stored form of a client's key; a client's key is never read as a stored form."""
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=SIZE, key=secret).digest()
 
 
 def printed(digest: bytes) -> str:
-    """Return the form that people put in configuration and `PUT /v1/accounts` takes."""
+    """Return the printed form, for configuration and for `PUT /v1/accounts`."""
     return PREFIX + base64.b32encode(digest).decode().rstrip("=").lower()
 
 

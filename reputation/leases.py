@@ -1,4 +1,4 @@
-"""Leases: how large, to whom, and what the linker is told of requests that passed without a check.
+"""Leases: their size, their holders, and the notes for the linker about requests without a check.
 
 Sizes follow two rules: a share of what the tightest bucket still holds (`charges.lease_size`), and not much more than
 the key used lately, so that a key that came by once does not tie tokens up.
@@ -72,18 +72,18 @@ class Given:
 
 
 def holder_of(name: str, client: Client) -> str:
-    """Return what stands for a leased key in every replica: account, address and JA4 together."""
+    """Return the name of a leased key in every replica, from account, address and JA4."""
     text = "\0".join([name, client.ip or "", client.ja4 or ""])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def key_of(who: Who, request: Request) -> int:
-    """Return what stands for a leased key while the process lives: account, address and JA4 together."""
+    """Return the name of a leased key in this process, from account, address and JA4."""
     return hash((who.name, request.client.ip, request.client.ja4))
 
 
 class Terms(NamedTuple):
-    """What a key's next lease may have at most: tokens, and seconds to use them in."""
+    """The maximum of a key's next lease: tokens, and seconds to use them."""
 
     tokens: int
     ttl: float
@@ -183,7 +183,7 @@ class Leases:
                     self._witness.used(used_like(given.sighting, at, count))
 
     def settle(self, body: Settle, settings: LeaseSettings, now: float) -> Settled:
-        """Settle a hold, leases, or both; what is refused changes nothing.
+        """Settle a hold, leases, or both; a refused settlement changes nothing.
 
         Raises Invalid for a body without either and for too much, NotFound for what is not open or somebody else's.
         """
@@ -206,7 +206,7 @@ class Leases:
 
 
 def check_settle(body: Settle) -> None:
-    """Raise Invalid for a settlement that says too little."""
+    """Raise Invalid for an incomplete settlement."""
     if body.verdict is None and (body.actual is not None or not body.leases):
         raise Invalid("give the verdict of the hold to settle, or leases", "/verdict")
     if body.verdict is not None and body.actual is None:

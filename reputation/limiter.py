@@ -115,7 +115,7 @@ class TenantLimiter:
             self.witness.listening = False
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
-        """Score one request, take from its buckets, and answer. Raises Invalid if nobody is named."""
+        """Score one request, take from its buckets, and answer. Raises Invalid if no account is named."""
         check_id(request.account.id, "/account/id")
         if request.account.credentials is not None:
             return check_credentials(self, request, now, new_id)
@@ -148,7 +148,7 @@ class TenantLimiter:
         return names_of(account, address, self.state.owners, self.secret)
 
     def who(self, request: Request, now: float) -> Who:
-        """Find whose request it is. Raises Invalid if nobody is named."""
+        """Find whose request it is. Raises Invalid if no account is named."""
         return identify(request, self.tenant, self.state, self._addresses, self.secret, now)
 
     def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
@@ -272,7 +272,7 @@ class TenantLimiter:
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 
     def pushing(self, account: str, body: AccountFacts, now: float) -> Transaction:
-        """Say what a push changes."""
+        """Return the changes of a push."""
         return pushing(account, body, tuple([hashed(key, self.secret) for key in body.keys]), now)
 
     def commit(self, asked: Transaction, now: float) -> Committed:
@@ -284,7 +284,7 @@ class TenantLimiter:
         return committed
 
     def heed(self, account: str, told: Told, now: float) -> None:
-        """Tell the linker what is known of an account now; its keys are no strangers any more."""
+        """Send the account's current facts to the linker; its keys are no longer unconfirmed."""
         facts = told.facts
         row = None if facts is None else self.state.known.get(account)
         if facts is None or row is None:
@@ -299,11 +299,11 @@ class TenantLimiter:
         self.heed(account, told, now)
 
     def push(self, account: str, body: AccountFacts, now: float) -> None:
-        """Keep what billing says of an account. Raises Conflict, and keeps nothing, if a key is somebody else's."""
+        """Store the pushed facts of an account. Raises Conflict, and stores nothing, if another account owns a key."""
         self.commit(self.pushing(account, body, now), now)
 
     def delete(self, account: str) -> bool:
-        """Forget what was pushed of an account; False if nothing was."""
+        """Delete the pushed facts of an account; False if there were none."""
         try:
             self.commit(deleting(account), 0.0)
         except NotFound:

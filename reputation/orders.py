@@ -14,7 +14,7 @@ DAY = 86_400.0
 
 
 class OrderBody(Struct, frozen=True):
-    """The body of POST /v1/orders. expires_in: seconds; none for `forget`, which takes an order back."""
+    """The body of POST /v1/orders. expires_in: seconds; none for `forget`, which withdraws a ruling."""
 
     ruling: Ruling
     reason: Annotated[str, Meta(min_length=1, max_length=1024)]

@@ -1,1 +1,1 @@
-"""What people decide while the sidecar runs: exceptions, revisions, labels, appeals; and what shows their effect."""
+"""Decisions of people at run time: exceptions, revisions, labels and appeals; and reports of their effects."""

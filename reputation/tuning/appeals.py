@@ -21,7 +21,7 @@ STANDING_WELL = frozenset({"trusted", "standard"})
 
 
 class AppealBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /v1/appeals. reviewed: somebody looked at the cluster that the account is in."""
+    """The body of POST /v1/appeals. reviewed: a person has reviewed the account's cluster."""
 
     verdict: Text
     reason: Reasoned
@@ -30,14 +30,14 @@ class AppealBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DecisionBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /v1/appeals/{id}/decision: what the account is, in the end."""
+    """The body of POST /v1/appeals/{id}/decision: the final label of the account."""
 
     label: LabelWord
     reason: Reasoned
 
 
 class Appeal(Struct, frozen=True):
-    """One appeal. allow: the id of its lift; label: what was decided, null until then."""
+    """One appeal. allow: the id of its lift; label: the decision, null until then."""
 
     id: str
     account: str
@@ -53,7 +53,7 @@ class Appeal(Struct, frozen=True):
 
 
 def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlier: list[Appeal], now: float) -> str:
-    """The account that may be lifted. Raises Invalid or Conflict if it may not."""
+    """Return the account to lift. Raises Invalid or Conflict if a lift is not allowed."""
     if account is None:
         raise Invalid("this verdict names no account, so there is no account to lift", "/verdict")
     told = verdict.shadow or verdict
@@ -75,5 +75,5 @@ def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlie
 
 
 def lift_of(account: str, body: AppealBody) -> AllowBody:
-    """The exception that an appeal becomes."""
+    """Return the exception for an appeal."""
     return AllowBody("account", account, f"appeal: {body.reason}"[:1024], body.expires_in, within_limits=True)

@@ -18,7 +18,7 @@ THROTTLE, OWN = DECISIONS.index("throttle"), SCOPES.index("account")
 
 
 class Judged(Struct, frozen=True):
-    """What a revision makes of decisions, a row each: its score, its tier, whether the request is stopped.
+    """A revision's results, one row for each decision: score, tier, and whether the request is stopped.
 
     next_tiers: the tier that it would give after the recorded one, whoever judged before; tiers: after its own.
     """
@@ -60,7 +60,7 @@ class OwnBuckets:
 
 
 class Arm:
-    """A revision with what it remembers of each account: the recorded tier and its own, and two buckets."""
+    """A revision with its state of each account: the recorded tier, its own tier, and two buckets."""
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant

@@ -1,4 +1,4 @@
-"""The audit log: who changed what, before, after, and why. Lines are only ever added.
+"""The audit log: author, change, old value, new value and reason. Entries are only added.
 
 What people decide is kept for good. What programs push (facts, outcomes) is a line too, but of those the newest
 `MOST_PUSHED` of a tenant are kept: billing pushes more in a day than people decide in years.
@@ -37,7 +37,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
 
 
 class Change(Struct, frozen=True):
-    """What a write did, before it is known who did it and when. pushed: by a program, not decided by a person."""
+    """A change, without its author and time. pushed: made by a program, not decided by a person."""
 
     tenant: str
     what: str
@@ -84,7 +84,7 @@ class Audit:
         await self.make_place(change.tenant, line)
 
     async def make_place(self, tenant: str, line: Document) -> None:
-        """Drop the oldest of what programs pushed, now that this line is there."""
+        """Delete the oldest pushed entries, to make room for this entry."""
         if line.kind != PUSHED:
             return
         ids, id_ = self._pushed.get(tenant), line.id

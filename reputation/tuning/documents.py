@@ -1,4 +1,4 @@
-"""Documents of one kind, as values: what the records keep as bytes."""
+"""Documents of one kind as values; the records store them as bytes."""
 
 from typing import Generic, TypeVar
 
@@ -20,7 +20,7 @@ class Documents(Generic[T]):
         self._decoder = msgspec.json.Decoder(type_)
 
     async def put(self, tenant: str, id_: str, value: T, *, expect: int = ANY) -> int:
-        """Keep a value and return its version. Raises Conflict if `expect` is not the version that is there."""
+        """Store a value and return its version. Raises Conflict if `expect` is not the current version."""
         return await self._records.put(tenant, self.kind, id_, msgspec.json.encode(value), expect=expect)
 
     def document(self, id_: str, value: T | None, *, expect: int = ANY) -> Document:
@@ -34,12 +34,12 @@ class Documents(Generic[T]):
         return None if record is None or value is None else (value, record.version)
 
     async def all(self, tenant: str) -> list[T]:
-        """Every value that can be read, by id."""
+        """Return every readable value, by id."""
         found = [self._read(tenant, record) for record in await self._records.all(tenant, self.kind)]
         return [value for value in found if value is not None]
 
     def _read(self, tenant: str, record: Record) -> T | None:
-        """Read a document; one that is damaged is as if it were not there, and is named."""
+        """Read a document; a damaged document counts as missing, and the log names it."""
         try:
             return self._decoder.decode(record.body)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""What a draft would have done to recorded traffic: whom it moves, which payers it hurts, whom it stops."""
+"""The effects of a draft on recorded traffic: moved accounts, harmed payers, stopped accounts."""
 
 from heapq import nlargest
 
@@ -32,7 +32,7 @@ class Account(Struct):
 
 
 class Mover(Struct, frozen=True):
-    """One decision whose score moved far: the points of every signal before and after."""
+    """One decision with a large change of score: the points of every signal before and after."""
 
     account: int
     before: float
@@ -77,7 +77,7 @@ class Effects:
         self._add_movers(decisions, before, after)
 
     def _check(self, decisions: Decisions, live: Judged) -> None:
-        """Hold what the live revision makes of its own decisions to what it made of them then.
+        """Compare the live revision's replay of its own decisions with the recording.
 
         The tier before is the recorded one: it may be that of a canary, or of the revision that was live before.
         """

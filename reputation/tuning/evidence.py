@@ -1,4 +1,4 @@
-"""Recorded decisions as evidence by account: what families said, before weights, and whom any weights would catch."""
+"""Recorded decisions as evidence by account: unweighted points, and the accounts caught with given weights."""
 
 from collections.abc import Mapping, Sequence
 
@@ -38,13 +38,13 @@ class Evidence(Struct, frozen=True):
         )  # fmt: skip
 
     def shares(self) -> Floats:
-        """What each decision weighs: every account the same, however much it asked."""
+        """Return the weight of each decision: every account has the same total, regardless of its requests."""
         found: Floats = 1.0 / np.bincount(self.account, minlength=len(self.abusive))[self.account]
         return found
 
 
 class Weighting(Struct, frozen=True):
-    """What a fit decides: weights and caps in the order of the families, and the prior."""
+    """The result of a fit: weights and caps in the order of the families, and the prior."""
 
     weights: Floats
     caps: Floats

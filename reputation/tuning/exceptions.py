@@ -1,4 +1,4 @@
-"""Exceptions: who is let through whatever the evidence says, for a stated time and reason. Pure.
+"""Exceptions: accounts and networks that pass despite the evidence, for a stated time and reason. Pure.
 
 An allow wins over everything. It names an account, a network, an ASN or a verified organisation, is told in every
 verdict that it touched, and ends by itself.
@@ -53,7 +53,7 @@ class Allow(Struct, frozen=True):
     within_limits: bool = False
 
     def ref(self) -> AllowRef:
-        """What a verdict tells of it."""
+        """Return the exception as a verdict shows it."""
         return AllowRef(self.id, self.kind, self.value, self.reason, self.expires)
 
 
@@ -108,7 +108,7 @@ Table = dict[int, dict[int, tuple[Allow, ...]]]
 
 
 class Exceptions:
-    """The exceptions of one tenant, laid out for look-up. Of several for one thing the widest in force counts."""
+    """The exceptions of one tenant, indexed for look-up. Of several for one value, the widest active one counts."""
 
     def __init__(self, allows: Iterable[Allow]) -> None:
         self._accounts: dict[str, tuple[Allow, ...]] = {}
@@ -135,7 +135,7 @@ class Exceptions:
             _add(table.setdefault(shift, {}), int(network.network_address) >> shift, allow)
 
     def find(self, name: str, facts: Facts, address: AddressFacts | None, now: float) -> Allow | None:
-        """The exception that a check falls under, the most particular first; None if there is none in force."""
+        """Return the active exception for a check, the most specific first; None without one."""
         found = _in_force(self._accounts.get(name, ()), now)
         organisation = facts.organisation
         if found is None and organisation is not None and organisation.verified:  # else anybody could claim its name

@@ -1,4 +1,4 @@
-"""A glance at a draft: tiers and risks before and after over the newest decisions, fast enough to follow a slider.
+"""Preview of a draft: tiers and risks before and after over the newest decisions, fast enough for a slider.
 
 Unlike a replay it takes each account's tier before a decision as it was recorded, and no buckets: columns alone.
 """
@@ -32,7 +32,7 @@ class Side(Struct, frozen=True):
 
 
 class Glance(Struct, frozen=True):
-    """What a draft would change over the newest decisions. moved: decisions, rows before, columns after, by tier."""
+    """The effect of a draft on the newest decisions. moved: decisions, rows before, columns after, by tier."""
 
     decisions: int
     accounts: int
@@ -105,7 +105,7 @@ def _accounts_where(rule: Mask, rows: Ints, count: int) -> Mask:
 
 
 def _listed(rule: Mask, accounts: NDArray[Any], before: Ints, after: Ints) -> list[Moved]:
-    """The payers that are moved furthest, each once."""
+    """Return the payers with the largest moves, each once."""
     found: dict[int, tuple[int, int, int]] = {}
     for account, one, other in zip(accounts[rule].tolist(), before[rule].tolist(), after[rule].tolist(), strict=True):
         known = found.get(account, (0, 0, 0))
@@ -124,7 +124,7 @@ class Quality(Struct, frozen=True):
 
 
 def quality(parts: Sequence[Decisions], labels: Mapping[int, LabelWord]) -> list[Quality]:
-    """Precision and recall of each revision that judged, the newest first."""
+    """Return precision and recall of each revision with decisions, the newest first."""
     columns = {
         name: _joined([p.numbers[name] for p in parts], np.dtype(np.uint64)) for name in ("account", "tier", "revision")
     }

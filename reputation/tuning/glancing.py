@@ -1,4 +1,4 @@
-"""A process beside the sidecar's own that looks at recorded decisions, so that no check waits for numpy.
+"""A second process that reads recorded decisions, so that no check waits for numpy.
 
 It keeps the segments that it was given, laid out, as far as they are among the newest; the sidecar sends each once.
 """

@@ -1,4 +1,4 @@
-"""Labels: which accounts abused and which are good, by people's word, by outcomes, by billing. Pure.
+"""Labels: abusive and good accounts, by people, by outcomes, or by billing. Pure.
 
 A person's word stands above a program's. Labels are what precision, recall and suggestions are reckoned by.
 """
@@ -24,7 +24,7 @@ class LabelBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Label(Struct, frozen=True):
-    """What an account was said to be. at: seconds since 1970; by: the token's name."""
+    """The label of an account. at: seconds since 1970; by: the token's name."""
 
     account: str
     label: LabelWord
@@ -35,5 +35,5 @@ class Label(Struct, frozen=True):
 
 
 def stands(known: Label | None, new: Label) -> bool:
-    """Whether a new label takes the place of a known one: a program's never that of a person's."""
+    """Say whether a new label replaces a known one; a program's label never replaces a person's."""
     return known is None or known.source not in ("person", "appeal") or new.source in ("person", "appeal")

@@ -1,4 +1,4 @@
-"""What people decided put in force: follows the records, so that every replica hears of a change within 2 s."""
+"""Activates people's decisions: follows the records, so that every replica applies a change within 2 s."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ def put_word(running: TenantLimiter, label: Label) -> None:
 
 
 class Tuning:
-    """Decisions of every tenant. `start` puts in force what is kept, and follows from then on."""
+    """Decisions of every tenant. `start` activates the stored decisions, and then follows changes."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Tuning:
         }
 
     async def start(self) -> None:
-        """Put in force what is kept, then follow."""
+        """Activate the stored decisions, then follow changes."""
         loop = asyncio.get_running_loop()
 
         def heard(tenant: str, kind: str) -> None:
@@ -87,7 +87,7 @@ class Tuning:
         self._tasks = [loop.create_task(self._follow()), loop.create_task(self.recording.run())]
 
     async def close(self) -> None:
-        """Stop following, and write what was recorded."""
+        """Stop following, and write the recorded decisions."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -99,17 +99,17 @@ class Tuning:
             self._news.put_nowait((name, self.allows.kind))
 
     def of_file(self, tenant: str) -> TenantSettings:
-        """What the configuration file says of a tenant."""
+        """Return a tenant's settings in the configuration file."""
         return named_tenants(self._settings())[tenant]
 
     async def refresh_all(self) -> None:
-        """Put in force what is kept of every tenant, also of those that a reload brought."""
+        """Activate the stored decisions of every tenant, also of tenants added by a reload."""
         for name in list(self._limiter.tenants):
             for kind in self._appliers:
                 await self._try(name, kind)
 
     async def refresh(self, tenant: str, kind: str) -> None:
-        """Put in force what is kept of one kind; of a tenant that is not here nothing."""
+        """Activate the stored decisions of one kind; ignore unknown tenants."""
         running, apply = self._limiter.tenants.get(tenant), self._appliers.get(kind)
         if running is not None and apply is not None:
             async with self._one_at_a_time:  # or an older reading could be put in force after a newer one
@@ -153,7 +153,7 @@ class Tuning:
         return self.marked.document(label.account, label if label.label == "abuse" else None)
 
     async def _apply_rollout(self, running: TenantLimiter) -> None:
-        """Put the live revision in force, and the candidate on trial."""
+        """Activate the live revision, and put the candidate on trial."""
         name, file = running.tenant.name, self.of_file(running.tenant.name)
         rollout = (await self.rollout(name))[0]
         live = compiled(name, await self.revision(name, rollout.live), file)
@@ -174,7 +174,7 @@ class Tuning:
                 running.revision_of = trial.revision_of
 
     async def _tell_of_file(self, name: str, live: Tenant) -> None:
-        """Say once of each of its words that what the file says beside is not in force."""
+        """Log once, for each state of the file, that its settings are not active."""
         configured = await self.configured(name)
         ignored = None if configured.number == live.revision else configured.number
         if self._ignored.get(name) != ignored:
@@ -239,7 +239,7 @@ class Tuning:
         return self.rollouts.document(ROLLOUT, rollout, expect=version)
 
     async def check_step(self, tenant: str, rollout: Rollout, revision: int | None) -> None:
-        """Refuse what the configuration said before as a step's revision. Raises Invalid, and NotFound."""
+        """Refuse an earlier state of the configuration as a step's revision. Raises Invalid, and NotFound."""
         if revision is None or revision == rollout.live:
             return
         found = await self.revision(tenant, revision)
@@ -251,7 +251,7 @@ class Tuning:
             )
 
     async def step(self, tenant: str, rollout: Rollout, version: int) -> int:
-        """Put a rollout in force on every replica; returns its version. Raises Conflict if another came first."""
+        """Activate a rollout on every replica; return its version. Raises Conflict if another came first."""
         kept = await self.rollouts.put(tenant, ROLLOUT, rollout, expect=version)
         await self.refresh(tenant, ROLLOUT)
         return kept

@@ -1,4 +1,4 @@
-"""Recorded decisions: what a verdict was made from, so that another revision can score exactly what was known then.
+"""Recorded decisions: the inputs of each verdict, so that another revision can score exactly the same facts.
 
 Sampled by account, so that an account is recorded whole or not at all; bounded in number and in rate; names only as
 keyed hashes. A check appends numbers to columns; packing (MessagePack, zstandard) and writing happen beside.
@@ -123,7 +123,7 @@ class Interned:
 
 
 class Open:
-    """The columns that decisions are appended to."""
+    """The columns for new decisions."""
 
     def __init__(self, families: list[str]) -> None:
         self.families = families
@@ -263,7 +263,7 @@ class Recorder:
         return gone
 
     def segments(self, since: float) -> list[Packed]:
-        """The segments that are kept with decisions since a time, the oldest first."""
+        """Return the stored segments with decisions since a time, the oldest first."""
         return [segment for segment in self._kept if segment.last >= since]
 
     def __len__(self) -> int:

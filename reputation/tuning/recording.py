@@ -1,4 +1,4 @@
-"""The recorders of all tenants, and the work beside the request path: packing, writing files, forgetting."""
+"""The recorders of all tenants, and the background work: packing, writing files, deleting."""
 
 import asyncio
 import re
@@ -44,7 +44,7 @@ class Recording:
             running.watches = (recorder.watch, *running.watches)
 
     async def run(self) -> None:
-        """Pack and write what is waiting, once a second, until cancelled; then what is left."""
+        """Pack and write waiting decisions once a second, until cancelled; then write the rest."""
         try:
             while True:
                 await asyncio.sleep(EVERY)
@@ -85,7 +85,7 @@ class Recording:
         return self.directory / tenant.encode().hex()  # a tenant's name may have slashes
 
     def _load(self, tenant: str) -> list[Packed]:
-        """The segments that an earlier process wrote, the oldest first."""
+        """Return the segments of an earlier process, the oldest first."""
         if self.directory is None or not self._folder(tenant).is_dir():
             return []
         found = ((_NAME.fullmatch(path.name), path) for path in sorted(self._folder(tenant).iterdir()))
@@ -101,7 +101,7 @@ class Recording:
         return found if last is None or last.last < since else [*found, await asyncio.to_thread(pack, last)]
 
     def metrics(self) -> Iterator[Metric]:
-        """What was recorded and dropped, and what is kept."""
+        """Return the counts of recorded, dropped and stored decisions."""
         written = CounterMetricFamily("headcount_recorded", "Decisions recorded.", labels=["tenant"])
         dropped = CounterMetricFamily(
             "headcount_recorded_dropped", "Decisions dropped above the limits.", labels=["tenant"]

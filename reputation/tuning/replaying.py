@@ -1,4 +1,4 @@
-"""The report of a replay: what `weights replay` prints and exits by."""
+"""The report of a replay, for the output and the exit code of `weights replay`."""
 
 from collections.abc import Mapping
 
@@ -60,7 +60,7 @@ class Savings(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """What a draft would have done.
+    """The effect of a draft.
 
     differences: decisions of the live revision, of `checked`, whose score or tier came out otherwise than then; unless
     it is 0 the replay cannot be trusted. accounts_moved, decisions_moved: rows before, columns after, by tier.
@@ -93,7 +93,7 @@ def hexed(account: int) -> str:
 
 
 def report(effects: Effects, labels: Mapping[int, LabelWord]) -> Report:
-    """Sum up what was added."""
+    """Build the report."""
     accounts, live, draft = effects.accounts, effects.before.tenant, effects.after.tenant
     matrix = [[0] * len(TIERS) for _ in TIERS]
     for account in accounts.values():

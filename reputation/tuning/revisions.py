@@ -37,7 +37,7 @@ class Revision(Struct, frozen=True):
 
 
 class RevisionBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /v1/tenants/{tenant}/revisions. parent: what it was made from; none: the live one."""
+    """The body of POST /v1/tenants/{tenant}/revisions. parent: the revision it starts from; by default the live one."""
 
     settings: dict[str, Any]
     reason: Reasoned
@@ -45,17 +45,17 @@ class RevisionBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def document_id(number: int) -> str:
-    """The id under which a revision is kept, so that ids sort as numbers do."""
+    """Return the id of a stored revision; ids sort like the numbers."""
     return f"{number:010d}"
 
 
 def start(settings: TenantSettings) -> Revision:
-    """What the configuration file says of the tenant, as the first revision."""
+    """Return the tenant's settings in the configuration file, as the first revision."""
     return Revision(START, None, "configuration", "what the configuration says", 0.0, sparse(settings))
 
 
 def sparse(settings: TenantSettings) -> dict[str, Any]:
-    """A tenant's overrides alone, without what belongs to the file."""
+    """Return a tenant's overrides, without the settings that belong to the file."""
     found: dict[str, Any] = _differences(settings)
     return {name: value for name, value in found.items() if name not in OF_THE_FILE}
 
@@ -77,7 +77,7 @@ def _made(factory: Any) -> Any:
 
 
 def settings_of(overrides: dict[str, Any], file: TenantSettings) -> TenantSettings:
-    """Read sparse overrides strictly, over what stays with the file. Raises Invalid with a pointer."""
+    """Read overrides strictly, and add the settings that belong to the file. Raises Invalid with a pointer."""
     for name in OF_THE_FILE:
         if name in overrides:
             raise Invalid(f"revisions cannot change {name}; change it in the configuration file", f"/settings/{name}")
@@ -91,7 +91,7 @@ def settings_of(overrides: dict[str, Any], file: TenantSettings) -> TenantSettin
 
 
 def compiled(name: str, revision: Revision, file: TenantSettings) -> Tenant:
-    """Compile a revision. Raises Invalid with a pointer for what cannot work."""
+    """Compile a revision. Raises Invalid with a pointer for settings that cannot work."""
     try:
         return compile_tenant(name, settings_of(revision.settings, file), revision.number)
     except SettingError as error:
@@ -130,7 +130,7 @@ def check_floor(tenant: Tenant) -> None:
 
 
 class Difference(Struct, frozen=True):
-    """One setting that two revisions have differently; path with dots, a value that is not there is null."""
+    """One setting that differs between two revisions; the path has dots, a missing value is null."""
 
     path: str
     before: Any
@@ -138,7 +138,7 @@ class Difference(Struct, frozen=True):
 
 
 def differences(before: Tenant, after: Tenant) -> list[Difference]:
-    """Every setting in force that differs, presets laid out."""
+    """Return every effective setting that differs."""
     one, other = (dict(_flat(msgspec.to_builtins(in_force(tenant)))) for tenant in (before, after))
     paths = [path for path in dict.fromkeys([*one, *other]) if one.get(path) != other.get(path)]
     return [Difference(path, one.get(path), other.get(path)) for path in paths]

@@ -1,4 +1,4 @@
-"""Which revision of a tenant is in force, and which one is on its way: shadow, canary, live, and back. Pure."""
+"""The rollout of a tenant's revisions: shadow, canary, live and rollback. Pure."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -18,7 +18,7 @@ _PARTS = 10_000
 
 
 class Rollout(Struct, frozen=True):
-    """What is in force. past: revisions that were live before, the latest last; stopped: why a trial was ended.
+    """The state of the rollout. past: revisions that were live before, the latest last; stopped: why a trial ended.
 
     percent: share of accounts that a canary judges; most_payers_tightened: payers that it may be stricter with.
     """
@@ -39,7 +39,7 @@ class RolloutBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of POST /v1/tenants/{tenant}/rollout.
 
     shadow: score `revision` beside the live one; promote: let it judge `percent` of the accounts, or all; rollback: end
-    a trial, or without one put the live revision before this one in force again; stop: end a trial.
+    a trial, or without a trial return to the revision that was live before; stop: end a trial.
     """
 
     step: Step
