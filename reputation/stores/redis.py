@@ -135,7 +135,7 @@ class RedisStore:
             self.log.error(
                 "state_evicts",
                 policy=found,
-                mend="set maxmemory-policy noeviction; with eviction, Redis forgets accounts in debt",
+                fix="set maxmemory-policy noeviction; with eviction, Redis forgets accounts in debt",
             )
         elif before and not self.eviction:
             self.log.info("state_keeps")

@@ -120,7 +120,7 @@ class SqliteStore:
         gaps = [gap for gap in self._meta("gaps", _gaps, []) if gap[1] <= now]
         last = self._meta("written_at", _time, 0.0)
         if last > now + CLOCKS_DIFFER:
-            self._log.warning("clock_set_back", state=str(file.path), seconds=round(last - now, 3), mend=SET_BACK)
+            self._log.warning("clock_set_back", state=str(file.path), seconds=round(last - now, 3), fix=SET_BACK)
         if file.meta("clean") == b"\x00" and 0.0 < last < now:
             gaps = joined([*gaps, (last, now)])
             self._log.warning("unclean_stop", state=str(file.path), seconds_without_refill=round(now - last, 3))
@@ -302,7 +302,7 @@ class SqliteStore:
         self._pause = min(self._pause * 2, RETRY_WITHIN)
         if not self.degraded:
             self._log.error(
-                "state_away", state=str(self._file.path), error=str(error), mend=mend_of(error),
+                "state_away", state=str(self._file.path), error=str(error), fix=mend_of(error),
                 until_then="goes on in memory",
             )  # fmt: skip
         self._set_degraded(True)

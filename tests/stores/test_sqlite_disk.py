@@ -66,7 +66,7 @@ def test_a_full_disk_costs_no_check_and_what_it_cannot_keep_is_refused_and_not_k
     assert "headcount_degraded 1.0" in call(admin, "GET", "/metrics").body.decode()
     away = [json.loads(line) for line in log.read_text().splitlines() if '"state_away"' in line]
     assert len(away) == 1
-    assert away[0]["mend"] == "the disk is full; free some space"
+    assert away[0]["fix"] == "the disk is full; free some space"
     os.unlink(f"{place}/ballast")  # noqa: PTH108 - a place in another namespace
     wait_for(lambda: not readiness(check), "never recovered", process, log)
     assert ask(check).json["degraded"] is False
