@@ -1,4 +1,4 @@
-"""Address knowledge: what an IP address is, whose it is, and what sort of network it is in."""
+"""Facts about IP addresses: the form of an address, its owner, and the kind of its network."""
 
 from geoip.book import EMBEDDED, AddressBook, Loaded, load
 from geoip.facts import AddressFacts, Kind, Scope, host_text, network_text

@@ -1,4 +1,4 @@
-"""The one thing that the rest of the program asks about addresses."""
+"""The address book: the only interface to facts about addresses for the rest of the program."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ _OUTDATED: Final = 0.5
 
 
 class Loaded(NamedTuple):
-    """What `load` found. Either errors is empty, or databases is."""
+    """The result of `load`. Either errors or databases is empty."""
 
     databases: tuple[Database, ...]
     errors: tuple[DatabaseError, ...]
@@ -76,7 +76,7 @@ class _Cache:
         return len(self.kept)
 
     def put(self, ip: str, facts: AddressFacts) -> None:
-        """Keep what was not there yet."""
+        """Store a new entry."""
         if len(self._ring) < self._size:
             self._ring.append(ip)
         else:
@@ -115,7 +115,7 @@ class AddressBook:
         embedded: Path | None = EMBEDDED,
         cache_size: int = CACHE_SIZE,
     ) -> "AddressBook":
-        """A book on these files; DatabaseError for the first that cannot be used."""
+        """Open a book on these files. Raises DatabaseError for the first unusable file."""
         loaded = load(paths, embedded)
         if loaded.errors:
             raise loaded.errors[0]
@@ -142,7 +142,7 @@ class AddressBook:
         return loaded.errors
 
     def swap(self, databases: Iterable[Database], now: float) -> None:
-        """Put open databases in the place of the present ones, which are closed."""
+        """Replace the current databases with open ones, and close the old ones."""
         previous = [database for database, _ in self._databases]
         self._databases = tuple((database, database.freshness(now)) for database in databases)
         self._aged = now
@@ -150,7 +150,7 @@ class AddressBook:
         _close(database for database in previous if database not in self.databases)
 
     def age(self, now: float) -> None:
-        """Judge anew how far each database still counts, if an hour has passed since the last time."""
+        """Update the freshness of each database, if an hour has passed since the last update."""
         if 0.0 <= now - self._aged < AGED_EVERY:
             return
         self._aged = now
@@ -169,7 +169,7 @@ class AddressBook:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What an operator should be told at the start, loudly."""
+        """Return warnings for the operator at the start."""
         slow = any(not database.is_fast for database in self.databases)
         return (SLOW_READER,) if slow else ()
 
@@ -195,7 +195,7 @@ class AddressBook:
 
 
 def _together(known: Found, found: Found) -> Found:
-    """Add one database's findings to what those before it knew."""
+    """Add one database's facts to the facts of earlier databases."""
     both = {**found, **known}
     kind = known
     if "kind" in found and ("kind" not in known or _weight(found) > _weight(known)):

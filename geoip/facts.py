@@ -1,4 +1,4 @@
-"""What is known about a client address, and the keys that it is counted by.
+"""Facts about a client address, and the keys for counting it.
 
 The text of an address becomes an `AddressFacts` in two steps: `parse` and the keys need no database; the
 databases (book.py) add what they know.
@@ -107,7 +107,7 @@ _NAME_V4: Final = "name the IPv4 networks"
 
 
 class CarrierError(ValueError):
-    """A network that no address is ever in, as addresses are counted; the text says why and what to name instead."""
+    """A network that can match no address, as addresses are counted; the text gives the reason and the fix."""
 
 
 def counted_network(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
@@ -201,7 +201,7 @@ def network_text_of(address: AddressFacts) -> str | None:
 
 
 def plain_facts(text: str) -> AddressFacts:
-    """What the text alone says: scope and keys."""
+    """Return the facts from the text alone: scope and keys."""
     address = parse(text)
     if address is None:
         return AddressFacts(text[:LONGEST], "malformed")
@@ -240,7 +240,7 @@ def _parse_other(text: str) -> Address | None:
 
 
 def _unwrap(text: str) -> tuple[int, str]:
-    """Take brackets, port and zone off; what is wrong with them leaves a text that is no address."""
+    """Remove brackets, port and zone; if they are malformed, the result is not an address."""
     if text.startswith("["):
         inner, closed, port = text[1:].partition("]")
         if not closed or (port and not _is_port(port)):

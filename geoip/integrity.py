@@ -1,4 +1,4 @@
-"""Is a file sound by the MaxMind DB format, all the way through? Asked before any C code reads it.
+"""Checks a whole file against the MaxMind DB format, before any C code reads it.
 
 libmaxminddb checks the metadata, and its Python extension trusts most of the rest: of 6,000 files in which
 one to eight bytes were changed at random, maxminddb 3.2.0 ended the process on 104, in look-ups by keys of
@@ -130,7 +130,7 @@ def _check_depth(left: _Nodes, right: _Nodes, parts: _Parts) -> None:
 
 
 class _Walk:
-    """Looks at values without building them, at those that pointers lead to once.
+    """Checks values without building them; checks the target of each pointer once.
 
     start, end: of the section that the values are in and that pointers count from.
     """

@@ -1,4 +1,4 @@
-"""What the number and the name of an autonomous system say about the kind of network.
+"""The kind of network, by the number and the name of its autonomous system.
 
 A name is a hint and no more: it is written by whoever registered it, in any language, for all that they run.
 So every row has a confidence, and none is as sure as a list of networks. Rows are tried in order and the
@@ -60,6 +60,6 @@ _NAMES: Final = (
 
 
 def guess(asn: int, name: str) -> Guess | None:
-    """What an autonomous system's number and name suggest, if anything."""
+    """Return the kind suggested by an autonomous system's number and name, if any."""
     known = _NUMBERS.get(asn)
     return known or next((row for pattern, row in _NAMES if pattern.search(name)), None)

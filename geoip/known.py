@@ -1,4 +1,4 @@
-"""What can be known about an address: the types. facts.py makes them, databases fill them."""
+"""The types of facts about an address. facts.py creates them, databases fill them."""
 
 from typing import Final, Literal
 

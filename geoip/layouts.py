@@ -1,4 +1,4 @@
-"""Which databases are understood, and where in their records each fact stands.
+"""The supported databases, and the place of each fact in their records.
 
 A database is recognised by `database_type` in its metadata. The table below is all there is to a layout: to
 add one, add a row.

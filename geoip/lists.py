@@ -21,7 +21,7 @@ WIDEST_CARRIED: Final = 8
 
 
 class ListError(Exception):
-    """A line of a list that is neither a network nor an AS number. line: counted from 1."""
+    """An invalid line of a list: neither a network nor an AS number. line: counted from 1."""
 
     def __init__(self, path: Path, line: int, text: str) -> None:
         super().__init__(f"{path}, line {line}: {text[:80]!r} is no network, address or AS number")
@@ -38,7 +38,7 @@ class Entries(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """What became of the lists: how many entries were read, how many separate ranges the database holds.
+    """The result of a build: the number of entries read, and of separate ranges in the database.
 
     left_out: entries that could match no address, because clients there are counted as IPv4 addresses.
     """
@@ -72,7 +72,7 @@ def compile_lists(
     force: bool = False,
     embedded: Path = EMBEDDED,
 ) -> Compiled:
-    """Write one database from (kind, file) pairs, in one step that nobody sees half done.
+    """Write one database from (kind, file) pairs, in one atomic step.
 
     Where entries overlap the narrowest counts, of equal ones the later list's. AS numbers stand for the networks that
     the embedded database has for them. built: seconds since 1970. Raises ListError or OSError; and LossError, unless

@@ -1,4 +1,4 @@
-"""What a new database would lose of the one that it replaces: a failed download must not cost a good one."""
+"""Losses of a new database against the one it replaces: a failed download must not replace a good database."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,11 +17,11 @@ LEAST_KEPT: Final = 0.2
 
 
 class LossError(Exception):
-    """Writing would lose what is known; the text says what, and how to go on."""
+    """Writing would lose known networks; the text names the loss and the fix."""
 
 
 def check_kept(target: Path, spaces: Mapping[int, Iterable[Range]]) -> None:
-    """Raise LossError if a file that is there is not one of ours, or knows far more networks of some kind."""
+    """Raise LossError if the existing file was not built from lists, or has far more networks of some kind."""
     if not target.exists() or not target.stat().st_size:
         return
     before = _networks_in(target)

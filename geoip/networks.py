@@ -22,7 +22,7 @@ from geoip.readers import DatabaseError
 
 
 class Network(NamedTuple):
-    """The addresses from first to last, both included, as numbers; what is known of all of them."""
+    """The addresses from first to last, both included, as numbers; and their common facts."""
 
     version: int
     first: int

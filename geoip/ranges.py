@@ -28,7 +28,7 @@ def overlay(layers: Iterable[Iterable[Range]]) -> Iterator[Range]:
 
 
 def joined(ranges: Iterable[Range]) -> Iterator[Range]:
-    """Neighbours that touch and have equal values become one range."""
+    """Join adjacent ranges with equal values."""
     held: Range | None = None
     for item in ranges:
         if held is not None and held.last + 1 == item.first and held.value == item.value:
@@ -42,7 +42,7 @@ def joined(ranges: Iterable[Range]) -> Iterator[Range]:
 
 
 def flattened(ranges: Iterable[Range]) -> list[Range]:
-    """One layer of ranges that may overlap and come in any order; where they do, the narrowest wins.
+    """Build one layer from ranges in any order; where ranges overlap, the narrowest wins.
 
     Of two equally wide ones the one that came later wins.
     """

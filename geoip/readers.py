@@ -1,4 +1,4 @@
-"""Opening MMDB files and looking addresses up in them; the only place that touches maxminddb."""
+"""Opens MMDB files and looks up addresses in them; the only user of maxminddb."""
 
 import marshal
 import math

@@ -1,4 +1,4 @@
-"""`python -m geoip.timing` prints what looking an address up costs on this machine, best of several runs."""
+"""`python -m geoip.timing` prints the cost of a look-up on this machine, best of several runs."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What of a verdict goes into headers, and who may see which.
+"""The headers of a verdict, for the client and for the upstream.
 
 The client: X-Headcount-Verdict, Retry-After, RateLimit-Policy and RateLimit of the account's own limits, and
 one problem type for every stop. The upstream, on passing answers: tier, risk, cluster and actions too. What
@@ -37,7 +37,7 @@ def safe(value: str) -> bytes:
 
 
 def stop_status(verdict: Verdict) -> int | None:
-    """The status that the client is to get; None if the request passes. Shadow mode stops nothing."""
+    """Return the status for the client; None if the request passes. Shadow mode stops nothing."""
     return None if verdict.mode == "shadow" else STATUS.get(verdict.decision)
 
 
@@ -83,7 +83,7 @@ def published(verdict: Verdict) -> list[LimitState]:
 
 
 def rate_limits(verdict: Verdict) -> Headers:
-    """RateLimit-Policy and RateLimit of the limits that are published."""
+    """Return RateLimit-Policy and RateLimit of the published limits."""
     own = published(verdict)
     if not own:
         return ()
@@ -92,7 +92,7 @@ def rate_limits(verdict: Verdict) -> Headers:
 
 
 def for_client(verdict: Verdict) -> Headers:
-    """The headers that a client may see on any answer; on a stop Retry-After comes with them."""
+    """Return the client's headers for any answer; a stop adds Retry-After."""
     identity = ((b"X-Headcount-Verdict", safe(verdict.id)), *rate_limits(verdict))
     if stop_status(verdict) is None:
         return identity
@@ -100,7 +100,7 @@ def for_client(verdict: Verdict) -> Headers:
 
 
 def for_upstream(verdict: Verdict) -> Headers:
-    """What the upstream may act on and the gateway keeps from the client; actions separated by commas.
+    """Return the headers for the upstream, which the gateway hides from the client; actions are separated by commas.
 
     In shadow mode nothing: the upstream must not act on what is only tried.
     """

@@ -1,4 +1,4 @@
-"""Asking a sidecar from inside a Python program: one check, one settlement, and what happens when it is not there."""
+"""Calls to a sidecar from a Python program: one check, one settlement, and the behaviour without a sidecar."""
 
 import asyncio
 from types import TracebackType
@@ -46,7 +46,7 @@ class Sidecar:
         return _verdicts.decode(body)
 
     async def settle(self, verdict: Verdict, actual: float) -> bool:
-        """Settle a held verdict by what it really cost; False if that could not be told."""
+        """Settle a held verdict with its real cost; False if that failed."""
         body = msgspec.json.encode({"tenant": verdict.tenant, "verdict": verdict.id, "actual": actual})
         try:
             async with self._open().post(f"{self._base}/v1/settle", data=body) as answer:

@@ -72,9 +72,11 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class ExplainSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Storage of verdicts that stopped a request, to explain them and to decide appeals."""
 
-    keep: Annotated[float, Meta(ge=3600, le=31_622_400, description="Seconds for which stops are kept.")] = 604_800.0
+    keep: Annotated[float, Meta(ge=3600, le=31_622_400, description="Seconds after which a stop is deleted.")] = (
+        604_800.0
+    )
     stops: Annotated[
-        int, Meta(ge=0, le=10_000_000, description="Stops of one tenant that are kept; 100 an account at most.")
+        int, Meta(ge=0, le=10_000_000, description="Maximum stops of one tenant; at most 100 for one account.")
     ] = 100_000
 
 
@@ -160,7 +162,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     log: Annotated[LogSettings, Meta(description="Logging.")] = LogSettings()
     http: Annotated[HttpSettings, Meta(description="Limits of the check listener.")] = HttpSettings()
     memory: Annotated[MemorySettings, Meta(description="Limits of memory.")] = MemorySettings()
-    explain: Annotated[ExplainSettings, Meta(description="What is kept of stops.")] = ExplainSettings()
+    explain: Annotated[ExplainSettings, Meta(description="Storage of stops.")] = ExplainSettings()
     state: Annotated[StateSettings, Meta(description="Access to shared state.")] = StateSettings()
     recording: Annotated[RecordingSettings, Meta(description="Recording of decisions, for replays.")] = (
         RecordingSettings()
