@@ -1,4 +1,4 @@
-"""The ladder of attackers, one row each, as the field describes them; and the variants, as changes to a row.
+"""Attackers, one row each: the ladder as the field describes it, and strategies; and variants, as changes to a row.
 
 Written down before any detector was run against them, and not to be tuned to one.
 """
@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from benchmarks.hydra.clock import DAY, HOUR
 
-Egress = Literal["one", "few", "hosting", "rotating", "sticky", "dedicated", "home"]
+Egress = Literal["one", "few", "hosting", "rotating", "sticky", "dedicated", "home", "exit", "rooms", "threes"]
 Cards = Literal["none", "prepaid", "virtual", "ordinary"]
-Clients = Literal["script", "sdk", "browsers", "rare", "replayed", "human"]
+Clients = Literal["script", "sdk", "browsers", "rare", "replayed", "human", "grouped"]
+Aim = Literal["", "device", "session", "newcomer", "ja4", "nat", "vpn", "reserve"]
 
 
 class Attacker(Struct, frozen=True):
@@ -23,7 +24,13 @@ class Attacker(Struct, frozen=True):
     heads bought with an age of months. hours: of `arrivals.HOURS`; clockwork: evenly spaced. normal: share of
     requests that are not distillation but somebody's ordinary use; relayed: those are users of a relay, who
     keep a session an hour on one head. pivot: days after a new model's release in which half of the heads
-    move to it. ban_at: seconds until the first pool is banned and a second one takes over.
+    move to it. ban_at: seconds until the first pool is banned and a second one takes over. plan: of all heads,
+    whatever they pay. domain_verified: the domain that all share. paying, paid_usd: share of heads that settled
+    so many dollars once. idle: seconds between a sign-up and its use. lives: seconds that a head is used before
+    it is thrown away. farms: share of the world in which a head only makes a few requests a day, to have been
+    active. group: heads that have a client, a card and an hour of sign-up in common, and nothing with the others.
+    sessions, renames: whether session ids are sent, and whether the relay gives its users' new names on each
+    head. aims: whom of the honest it wants to harm (a row of `targets.AIMS`).
     """
 
     level: str
@@ -44,6 +51,17 @@ class Attacker(Struct, frozen=True):
     pivot: float = 12.0
     shared_domain: bool = False
     ban_at: float | None = None
+    plan: str = ""
+    domain_verified: bool = False
+    paying: float = 0.0
+    paid_usd: float = 0.0
+    idle: float = 0.0
+    lives: float | None = None
+    farms: float = 0.0
+    group: int = 0
+    sessions: bool = True
+    renames: bool = False
+    aims: Aim = ""
 
 
 LADDER: dict[str, Attacker] = {
@@ -79,6 +97,82 @@ LADDER: dict[str, Attacker] = {
     )
 }  # fmt: skip
 
+WHOLE_WEEK = 6 * DAY
+STRATEGIES: dict[str, Attacker] = {
+    row.level: row
+    for row in (
+        Attacker(
+            "cardless_home", "free heads without a card, each on a clean home exit, common browsers", "exit",
+            "browsers", signup_takes=4 * DAY,
+        ),
+        Attacker(
+            "rooms_of_30", "30 scripts without a card behind each clean home exit", "rooms", "script",
+            signup_takes=2 * DAY,
+        ),
+        Attacker(
+            "throw_away", "takes all it can in its first day, then is left for a new one", "exit", "browsers",
+            signup_takes=WHOLE_WEEK, daily=1000.0, lives=DAY,
+        ),
+        Attacker(
+            "throw_away_rented", "the same with one script, three heads to a rented address", "threes", "script",
+            signup_takes=WHOLE_WEEK, daily=1000.0, lives=DAY,
+        ),
+        Attacker(
+            "paid_unsettled", "on the paid plan with nothing settled", "exit", "browsers", signup_takes=2 * DAY,
+            daily=1000.0, plan="paid",
+        ),
+        Attacker(
+            "verified_domain", "all members of one verified organisation", "exit", "browsers",
+            signup_takes=2 * DAY, shared_domain=True, domain_verified=True,
+        ),
+        Attacker(
+            "payers_of_20", "four in five settled 20 USD once, weeks ago", "exit", "browsers", "virtual", issuers=8,
+            signup_begins=-30 * DAY, signup_takes=15 * DAY, paying=0.8, paid_usd=20.0,
+        ),
+        Attacker(
+            "idle_then_active", "signed up without a card, idle for 15 days, then active", "sticky", "rare",
+            signup_begins=-15 * DAY, signup_takes=DAY, hours="operator", idle=15 * DAY,
+        ),
+        replace(
+            LADDER["L5"], level="renamed_sessions", summary="L5 whose relay renames its users' sessions", renames=True
+        ),
+        Attacker(
+            "groups_of_eight", "groups of eight heads that are disjoint in everything", "exit", "grouped", "virtual",
+            8, issuers=8, signup_takes=5 * DAY, group=8,
+        ),
+        Attacker(
+            "farm_active_days", "a few requests a day for most of the time, then all at once", "exit", "browsers",
+            signup_takes=DAY, daily=200.0, farms=0.6,
+        ),
+        Attacker(
+            "framing_device", "four free accounts show a proven payer's device in its browser", "exit", "browsers",
+            aims="device",
+        ),
+        Attacker(
+            "framing_session", "four free accounts show one session of a proven payer, once", "exit", "browsers",
+            aims="session",
+        ),
+        Attacker(
+            "framing_lookalikes", "15 to 40 free look-alikes of a paying newcomer", "exit", "browsers",
+            aims="newcomer",
+        ),
+        Attacker(
+            "drain_ja4", "fresh free accounts on a rare handshake that payers have", "exit", "browsers",
+            daily=100.0, aims="ja4",
+        ),
+        Attacker(
+            "drain_nat", "fresh free accounts on a carrier's NAT", "exit", "human", daily=100.0, aims="nat",
+        ),
+        Attacker(
+            "drain_vpn", "fresh free accounts on a commercial VPN's /24", "exit", "browsers", daily=100.0, aims="vpn",
+        ),
+        Attacker(
+            "drain_reserve", "fresh free accounts that use up what newcomers share", "exit", "browsers",
+            daily=500.0, aims="reserve",
+        ),
+    )
+}  # fmt: skip
+
 
 VARIANTS = {
     "slow": lambda a: replace(a, daily=5.6),
@@ -90,13 +184,16 @@ VARIANTS = {
     "mixed": lambda a: replace(a, normal=0.9, relayed=True),
     "half-aged": lambda a: replace(a, aged=0.5),
     "dedicated": lambda a: replace(a, egress="dedicated"),
+    "one-sdk": lambda a: replace(a, clients="sdk"),
+    "no-sessions": lambda a: replace(a, sessions=False),
     "random-issuers": lambda a: replace(a, cards="ordinary"),
 }
 
 
 def attacker(level: str, variants: tuple[str, ...] = (), daily: float | None = None) -> Attacker:
-    """The row of that level after the variants, in order. KeyError: no such level or variant."""
-    row = LADDER[level] if daily is None else replace(LADDER[level], daily=daily)
+    """The row of that level or strategy after the variants, in order. KeyError: there is none such."""
+    found = LADDER[level] if level in LADDER else STRATEGIES[level]
+    row = found if daily is None else replace(found, daily=daily)
     for name in variants:
         row = VARIANTS[name](row)
     return row

@@ -30,6 +30,7 @@ PRICES: dict[str, Price] = {
     "residential_gb": Price(3.0, "GB", "published: 0.89 to 5.00 a GB, 2026"),
     "static_address": Price(0.75, "address and week", "assumed: 3 dollars a month"),
     "rented_address": Price(0.50, "address and week", "assumed: 2 dollars a month"),
+    "settled_dollar": Price(1.0, "dollar settled", "what the hydra pays to count as a payer"),
     "home_line": Price(7.5, "line and week", "assumed: 30 dollars a month for somebody's own line or phone"),
 }
 CARD_PRICES = {"prepaid": "prepaid_card", "virtual": "virtual_card", "ordinary": "ordinary_card"}
@@ -39,25 +40,29 @@ ADDRESSES: dict[str, Callable[[int], tuple[str, float]]] = {
     "hosting": lambda heads: ("rented_address", max(10.0, heads / 15) * 2),
     "dedicated": lambda heads: ("static_address", float(heads)),
     "home": lambda heads: ("home_line", float(heads)),
+    "threes": lambda heads: ("rented_address", heads / 3),
 }
 
 
-def bill(row: Attacker, heads: int, requests: int) -> dict[str, float]:
+def bill(row: Attacker, heads: int, requests: int, weeks: float = 1.0) -> dict[str, float]:
     """Units of each priced thing for so many heads that sent so many requests, stopped ones included."""
     found = {"mailbox": heads * (1 - row.aged), "phone": 0.1 * heads, "aged_account": heads * row.aged}
     if row.cards in CARD_PRICES:
         found[CARD_PRICES[row.cards]] = (heads / row.heads_a_card) * (1 - row.aged)
     if row.egress in ADDRESSES:
         what, count = ADDRESSES[row.egress](heads)
-        found[what] = count
+        found[what] = count * weeks
     else:
         found["residential_gb"] = requests * KILOBYTES_A_REQUEST / 1e6
+    found["settled_dollar"] = heads * row.paying * row.paid_usd
     return {what: count for what, count in found.items() if count}
 
 
-def per_million(row: Attacker, heads: int, sent: int, passed: int) -> float | None:
+def dollars(row: Attacker, heads: int, sent: int, weeks: float = 1.0) -> float:
+    """What so many heads and requests cost."""
+    return sum(PRICES[what].dollars * count for what, count in bill(row, heads, sent, weeks).items())
+
+
+def per_million(row: Attacker, heads: int, sent: int, passed: int, weeks: float = 1.0) -> float | None:
     """Dollars for a million requests let through, or None where none was."""
-    if not passed:
-        return None
-    dollars = sum(PRICES[what].dollars * count for what, count in bill(row, heads, sent).items())
-    return dollars / passed * 1e6
+    return dollars(row, heads, sent, weeks) / passed * 1e6 if passed else None

@@ -17,9 +17,10 @@ from benchmarks.hydra.places import Churning, Fixed, Place, Pool, Renewed
 Rng = np.random.Generator
 RELAY_USERS_A_HEAD = 2.5
 HANDOFF = HOUR  # relays keep a user on one account for an hour
-CONVERSATION = 4 * HOUR
 SHAPES = 6  # prompt templates of one distillation campaign
 SECOND_POOL_AFTER = 3 * HOUR
+ROOM = 30  # heads behind one home exit
+FARMED = 12.0  # requests a day of a head that is to have been active
 
 
 def _exits(ground: Ground, rng: Rng, count: int) -> list[str]:
@@ -63,6 +64,14 @@ def _dedicated(rng: Rng, heads: int) -> Callable[[int], Place]:
     return lambda head: Fixed(blocks[head % len(blocks)])
 
 
+def _by(rng: Rng, kind: networks.Kind, heads: int, each: int) -> Callable[[int], Place]:
+    """A fixed address of the kind for every `each` heads."""
+    lines = [
+        Fixed(networks.v4(rng, networks.network(rng, kind, people.country(rng)))) for _ in range(-(-heads // each))
+    ]
+    return lambda head: lines[head // each]
+
+
 # Each row: (ground, rng, number of heads) -> head's number -> its place
 EGRESS: dict[str, Callable[[Ground, Rng, int], Callable[[int], Place]]] = {
     "one": lambda _g, rng, _n: _same([networks.v4(rng, networks.network(rng, "hosting"))]),
@@ -72,6 +81,9 @@ EGRESS: dict[str, Callable[[Ground, Rng, int], Callable[[int], Place]]] = {
     "sticky": lambda g, rng, _n: _each_sticky(g, rng),
     "dedicated": lambda _g, rng, n: _dedicated(rng, n),
     "home": lambda _g, rng, _n: lambda _: places.home(rng, people.country(rng)),
+    "exit": lambda _g, rng, n: _by(rng, "home", n, 1),
+    "rooms": lambda _g, rng, n: _by(rng, "home", n, ROOM),
+    "threes": lambda _g, rng, n: _by(rng, "hosting", n, 3),
 }
 
 
@@ -104,6 +116,7 @@ CLIENTS: dict[str, Callable[[Rng], Client]] = {
     "rare": _rare,
     "replayed": _replayed,
     "human": lambda rng: fingerprints.client(rng, people.machine(rng)),
+    "grouped": lambda rng: fingerprints.client(rng, ("desktop", "terminal", "sdk")[int(rng.integers(3))], 0.0),
 }
 
 
@@ -124,7 +137,8 @@ def _cards(row: Attacker, rng: Rng) -> Iterator[Facts]:
             if card is None:
                 yield {"status": "none", "settled_usd": 0.0}
             else:
-                yield people.card_facts(card, float(rng.choice([0.0, 5.0, 10.0])), int(rng.random() < 0.08))
+                settled = [0.0, 5.0, 10.0] if not row.paying else [row.paid_usd * (rng.random() < row.paying)]
+                yield people.card_facts(card, float(rng.choice(settled)), int(rng.random() < 0.08))
 
 
 def _bought(rng: Rng, at: float) -> tuple[float, Facts]:
@@ -143,13 +157,13 @@ def _head(row: Attacker, rng: Rng, payment: Facts, domain: str) -> tuple[Account
     else:
         created = at
         verified = ["email"] if rng.random() < 0.9 else ["email", "phone"]
-        plan = "free" if payment["status"] == "none" else "paid"
+        plan = row.plan or ("free" if payment["status"] == "none" else "paid")
         facts = {"plan": plan, "verified": verified, "payment": payment}
     if row.shared_domain:
-        facts["organisation"] = {"id": domain, "verified": False}
+        facts["organisation"] = {"id": domain, "verified": row.domain_verified}
     head = new_account(rng, "hydra", row.level, created, facts)
     head.wish = row.daily
-    return head, max(START, at + float(rng.uniform(60, 3 * HOUR)))
+    return head, max(START, at + row.idle + float(rng.uniform(60, 3 * HOUR)))
 
 
 def _worker(row: Attacker, rng: Rng, head: Account, begins: float, place: Place) -> Sender:
@@ -167,13 +181,25 @@ def _worker(row: Attacker, rng: Rng, head: Account, begins: float, place: Place)
         clockwork=row.clockwork,
         fixed=True,
     )
-    sender = Sender(head, place, (CLIENTS[row.clients](rng),), load, begins)
+    client = CLIENTS[row.clients](rng)
+    sender = Sender(head, place, (client if row.sessions else replace(client, sessions=False),), load, begins)
+    if row.lives is not None:
+        sender.end = begins + row.lives
     sender.adopts = START + 3.5 * DAY + float(rng.exponential(row.pivot / math.log(2) * DAY))
     return sender
 
 
-def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str) -> Population:
-    """`count` heads of one actor with their senders."""
+def _farmed(worker: Sender, until: float) -> Sender:
+    """What a head sends until then, to have been active; the worker begins afterwards."""
+    load = replace(worker.load, daily=FARMED, hours="human")
+    farm = Sender(worker.account, worker.place, worker.clients, load, worker.start, until)
+    farm.shapes, farm.templated = worker.shapes, worker.templated
+    worker.start = max(worker.start, until)
+    return farm
+
+
+def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str, days: float = 7) -> Population:
+    """`count` heads of one actor with their senders, in a world of so many days."""
     made, place, payments = Population(), EGRESS[row.egress](ground, rng, count), _cards(row, rng)
     templates = tuple(int(rng.integers(2**63)) for _ in range(SHAPES))
     domain = f"{fingerprints.hexes(rng, 8)}.example"
@@ -182,7 +208,12 @@ def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str) -> Pop
         head.actor = actor
         worker = _worker(row, rng, head, begins, place(number))
         worker.shapes, worker.templated = templates, 1.0 - row.normal * (not row.relayed)
+        if row.clients == "grouped" and made.senders:
+            worker.clients = made.senders[0].clients
         made.add(head, worker)
+        if row.farms:
+            made.senders.append(_farmed(worker, START + row.farms * days * DAY))
+            head.wish = row.farms * FARMED + (1 - row.farms) * row.daily
     if row.relayed and made.senders:
         made.senders.extend(_relay_users(row, rng, list(made.senders)))
     return made
@@ -204,7 +235,7 @@ def _relay_users(row: Attacker, rng: Rng, workers: list[Sender]) -> Iterator[Sen
             load,
             start=starts[number % len(starts)],
         )
-        user.shapes, user.keeps_session = people.shapes(rng), True
+        user.shapes, user.keeps_session, user.renames = people.shapes(rng), True, row.renames
         user.route = _router(ready, starts, int(rng.integers(2**31)))
         yield user
 
@@ -218,11 +249,15 @@ def _router(ready: list[Sender], starts: list[float], seed: int) -> Callable[[fl
     return route
 
 
-def population(row: Attacker, ground: Ground, seed: int, count: int, actor: str) -> Population:
+def population(row: Attacker, ground: Ground, seed: int, count: int, actor: str, days: float = 7) -> Population:
     """The hydra of a row; with `ban_at` a pool is banned then, and a second one replaces it."""
     rng = np.random.default_rng([seed, 2, *actor.encode()])
+    if row.lives is not None:
+        row = replace(row, signup_takes=max(0.5, days - 1) * DAY)
+    if row.group:
+        return _groups(row, ground, rng, count, actor)
     if row.ban_at is None:
-        return pool(row, ground, rng, count, actor)
+        return pool(row, ground, rng, count, actor, days)
     first, until = pool(row, ground, rng, count, actor), START + row.ban_at
     for account in first.accounts:
         account.banned_at = until
@@ -231,3 +266,15 @@ def population(row: Attacker, ground: Ground, seed: int, count: int, actor: str)
     again = replace(row, signup_begins=row.ban_at + SECOND_POOL_AFTER / 3, signup_takes=SECOND_POOL_AFTER)
     second = pool(again, ground, rng, count, actor)
     return Population([*first.accounts, *second.accounts], [*first.senders, *second.senders])
+
+
+def _groups(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str) -> Population:
+    """Groups of one actor: each signs up within an hour of its own and shares no value with another on purpose."""
+    made = Population()
+    for first in range(0, count, row.group):
+        begins = row.signup_begins + float(rng.uniform(0, row.signup_takes))
+        one = replace(row, signup_begins=begins, signup_takes=HOUR)
+        some = pool(one, ground, rng, min(row.group, count - first), actor)
+        made.accounts.extend(some.accounts)
+        made.senders.extend(some.senders)
+    return made

@@ -58,6 +58,7 @@ class Account:
     actor: str | None = None
     banned_at: float | None = None
     wish: float = 0.0  # heads: requests a day that its owner wants from it
+    victim_of: str | None = None  # honest: whose aim it is
     domain: str | None = None  # of the mail addresses of its company or school, where it has one
 
     @property
@@ -71,7 +72,8 @@ class Sender:
 
     route: who carries a session that begins at a time (relays hand their users from head to head); None means
     the account itself. shapes: prompt templates, of which `templated` of the requests are made.
-    keeps_session: one session id for hours, whatever account it lands on.
+    keeps_session: one session id for hours, whatever account it lands on; renames: with another name on each.
+    shows: the one session id that it sends.
     """
 
     account: Account
@@ -85,6 +87,8 @@ class Sender:
     shapes: tuple[int, ...] = ()
     templated: float = 0.3
     keeps_session: bool = False
+    renames: bool = False
+    shows: str | None = None
     route: "Callable[[float], Sender] | None" = None
     serial: int = 0
 

@@ -65,6 +65,14 @@ def network(rng: np.random.Generator, kind: Kind, country: str = "") -> Network:
     return found[int(rng.choice(len(found), p=shares))]
 
 
+def holder(address: str) -> Network | None:
+    """The network of the table that an IPv4 address lies in."""
+    found = ipaddress.ip_address(address)
+    if found.version == 6:
+        return None
+    return next((n for n in table() if any(int(found) >> (32 - b) == a >> (32 - b) for a, b in n.v4)), None)
+
+
 def dotted(value: int) -> str:
     return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
 

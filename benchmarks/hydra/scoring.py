@@ -47,7 +47,9 @@ class Report(Struct, frozen=True):
     leak: of the hydra's wishes, let through; leak_by_day the same day by day. first_stop: median of the
     requests a head got before its first stop (None: most were never stopped). honest_linked: were ever in a
     cluster; heads_linked: were in one at their last request. clusters: how many held heads, for one actor.
-    nat_against_homes: stops of carrier_nat by those of homes, None where neither was stopped.
+    nat_against_homes: stops of carrier_nat by those of homes, None where neither was stopped. newcomers_stopped:
+    of honest accounts that signed up while the world ran; victims_stopped, victims_linked: of those that the hydra
+    aims at. dollars: what the hydra paid in all.
     """
 
     leak: float | None
@@ -64,6 +66,10 @@ class Report(Struct, frozen=True):
     dollars_per_million: float | None
     honest_checks: int
     hydra_checks: int
+    newcomers_stopped: float | None = None
+    victims_stopped: float | None = None
+    victims_linked: float | None = None
+    dollars: float | None = None
 
 
 class Tally:
@@ -108,6 +114,7 @@ class Tally:
         heads = [n for n, f in self._truth.accounts.items() if f.label == "hydra"]
         sent = sum(self._asked[n] for n in heads)
         passed = sent - sum(self._stopped[n] for n in heads)
+        victims = [n for n, f in honest.items() if f.victim]
         by_class = {k: self._rate([n for n, f in honest.items() if f.klass == k]) for k in _classes(honest)}
         return Report(
             leak=passed / (wanted or sent) if sent else None,
@@ -130,6 +137,10 @@ class Tally:
             dollars_per_million=self._cost(len(heads), sent, passed),
             honest_checks=sum(self._asked[n] for n in honest),
             hydra_checks=sent,
+            newcomers_stopped=self._rate([n for n, f in honest.items() if f.created >= START]),
+            victims_stopped=self._rate(victims) if victims else None,
+            victims_linked=_share(len(self._ever & set(victims)), len(victims)) if victims else None,
+            dollars=self._paid(len(heads), sent),
         )
 
     def _rate(self, names: Iterable[str]) -> float:
@@ -146,7 +157,17 @@ class Tally:
         world = self._truth.world
         if len(world.levels) != 1:
             return None
-        return costs.per_million(attacker(world.levels[0], world.variants), heads, sent, passed)
+        return costs.per_million(attacker(world.levels[0], world.variants), heads, sent, passed, self._weeks)
+
+    def _paid(self, heads: int, sent: int) -> float | None:
+        world = self._truth.world
+        if len(world.levels) != 1:
+            return None
+        return costs.dollars(attacker(world.levels[0], world.variants), heads, sent, self._weeks)
+
+    @property
+    def _weeks(self) -> float:
+        return max(1.0, self._truth.world.days / 7)
 
 
 def _classes(honest: dict[str, Fact]) -> list[str]:

@@ -15,6 +15,7 @@ class Fact(Struct, frozen=True, omit_defaults=True):
 
     label: honest or hydra. klass: the honest class, or the attacker's level. cluster: whose head it is.
     payer, proven: by the contract's definitions at the world's beginning. wish: requests a day its owner wants.
+    victim: the actor that wants to harm it.
     """
 
     label: str
@@ -25,6 +26,7 @@ class Fact(Struct, frozen=True, omit_defaults=True):
     proven: bool = False
     created: float = 0.0
     wish: float = 0.0
+    victim: str | None = None
 
 
 class Truth(Struct, frozen=True):
@@ -42,6 +44,7 @@ def _fact(account: Account, now: float) -> Fact:
         is_proven(account, now),
         account.created,
         account.wish,
+        account.victim_of,
     )
 
 

@@ -9,15 +9,15 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from benchmarks.hydra import arrivals, ground, heads, honest, lines
+from benchmarks.hydra import arrivals, ground, heads, honest, lines, sessions, targets
 from benchmarks.hydra.arrivals import Arrivals, Session
 from benchmarks.hydra.attackers import attacker
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
 from benchmarks.hydra.model import Account, Population, Sender
+from benchmarks.hydra.sessions import mixed
 
 NEXT_MODEL = "orca-2"
 RESUMED = 0.25  # share of sessions on a resumed TLS connection
-_MASK = 2**64 - 1
 Entry = tuple[float, str]
 
 
@@ -77,7 +77,12 @@ def make(spec: Spec) -> World:
     for number, level in enumerate(spec.levels):
         share = (spec.heads + number) // len(spec.levels)
         row = attacker(level, spec.variants, daily_of(spec))
-        made = heads.population(row, land, spec.seed, share, f"hydra-{number}-{level}")
+        actor = f"hydra-{number}-{level}"
+        made = heads.population(row, land, spec.seed, share, actor, spec.days)
+        if row.aims:
+            everybody = Population(people.accounts + beside.accounts, people.senders + beside.senders)
+            scene = targets.Scene(everybody, len(people.senders), land, spec.seed, spec.days, measured)
+            targets.aim(row.aims, made, scene, actor)
         hydra.accounts.extend(made.accounts)
         hydra.senders.extend(made.senders)
     _go_on(hydra, spec)
@@ -102,17 +107,23 @@ class Renderer:
 
     def __init__(self, spec: Spec, senders: Sequence[Sender], salt: int) -> None:
         self._view, self._content = lines.VIEWS[spec.view], spec.content
-        self._senders, self._salt = senders, (spec.seed << 8) + salt
+        self._senders, self._salt = senders, sessions.salt(spec.seed, salt)
         self.until = START + spec.days * DAY
 
     def calls(self, session: Session) -> tuple[Sender, str | None, str, list[float]]:
         """(who carries it, session id, model, times) of a session, cut where its sender or the world ends."""
         sender, begins = self._senders[session.sender], session.times[0]
         carrier = sender.route(begins) if sender.route else sender
-        name = self._session(session.sender, sender, begins) if carrier.clients[0].sessions else None
+        name = self._session(session.sender, sender, carrier, begins) if carrier.clients[0].sessions else None
         model = NEXT_MODEL if begins >= sender.adopts else sender.model
         until = min(self.until, sender.end)
         return carrier, name, model, [at for at in session.times if at < until]
+
+    def _session(self, number: int, sender: Sender, carrier: Sender, begins: float) -> str:
+        if sender.shows:
+            return sender.shows
+        where = (carrier.serial,) if sender.renames else ()
+        return sessions.name(self._salt, number, begins, *where, kept=sender.keeps_session)
 
     def entries(self, session: Session) -> Iterator[Entry]:
         carrier, name, model, times = self.calls(session)
@@ -126,21 +137,6 @@ class Renderer:
                 shape = content(self._senders[session.sender], self._salt, at)
                 tail = lines.check_tail(self._view, name, model, shape)
             yield at, f'{{"at":{at:.3f}{stem}{tail}'
-
-    def _session(self, number: int, sender: Sender, begins: float) -> str:
-        since = begins // heads.CONVERSATION if sender.keeps_session else begins * 1000
-        return f"{mixed(self._salt, number, int(since)):016x}"
-
-
-def mixed(*parts: int) -> int:
-    """A 64-bit hash of integers (splitmix64's finaliser over a running sum)."""
-    value = 0
-    for part in parts:
-        value = (value + part + 0x9E3779B97F4A7C15) & _MASK
-        value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-        value ^= value >> 31
-    return value
 
 
 def content(sender: Sender, salt: int, at: float) -> str:

@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 import zstandard
 
 from benchmarks.hydra import truth
-from benchmarks.hydra.attackers import LADDER, VARIANTS
+from benchmarks.hydra.attackers import LADDER, STRATEGIES, VARIANTS
 from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.lines import VIEWS
 from benchmarks.hydra.world import Entry, Spec, make, stream
@@ -52,7 +52,9 @@ def write(entries: Iterable[Entry], path: Path) -> int:
 def parser() -> argparse.ArgumentParser:
     default = Spec()
     options = argparse.ArgumentParser(prog="python -m benchmarks.hydra.worlds", description=__doc__.splitlines()[0])
-    options.add_argument("--level", default="L3", help=f"comma-separated, of {', '.join(LADDER)}; none: no hydra")
+    options.add_argument(
+        "--level", default="L3", help=f"comma-separated, of {', '.join([*LADDER, *STRATEGIES])}; none: no hydra"
+    )
     options.add_argument("--variant", default="", help=f"comma-separated, of {', '.join(VARIANTS)}")
     options.add_argument("--seed", type=int, default=default.seed)
     options.add_argument("--honest", type=int, default=default.honest, help="honest accounts")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hydra.attackers import LADDER, VARIANTS
+from benchmarks.hydra.attackers import LADDER, STRATEGIES, VARIANTS
 from benchmarks.hydra.closed_loop import REACTIONS
 from benchmarks.hydra.costs import PRICES
 from benchmarks.hydra.honest import CLASSES, GATHERINGS, LOOKALIKES, classes
@@ -13,7 +13,9 @@ from benchmarks.hydra.lines import VIEWS
 PAGE = (Path(__file__).parents[3] / "docs" / "worlds.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [*CLASSES, *GATHERINGS, *LOOKALIKES, *VARIANTS, *REACTIONS, *PRICES, *VIEWS])
+@pytest.mark.parametrize(
+    "name", [*CLASSES, *GATHERINGS, *LOOKALIKES, *STRATEGIES, *VARIANTS, *REACTIONS, *PRICES, *VIEWS]
+)
 def test_a_row_of_a_table_is_on_the_page(name):
     assert f"`{name}`" in PAGE
 
