@@ -202,7 +202,7 @@ class Serving:
         yield counter(
             "headcount_reload_failures", "Reloads that failed and kept the old configuration.", self._reload_failures
         )
-        yield counter("headcount_strays", "Requests for an unknown tenant or domain.", self.limiter.strays.count)
+        yield counter("headcount_unknown_names", "Requests for an unknown tenant or domain.", self.limiter.strays.count)
         yield counter("headcount_geoip_failures", "Look-ups that failed on corrupt data.", self.addresses.failures)
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
         yield from self.stops.metrics()

@@ -1,4 +1,4 @@
-"""Requests in the name of nobody: a tenant, or a domain of Envoy's, that no configuration knows. Bounded."""
+"""Requests that name a tenant, or a domain of Envoy's, that no configuration knows. Bounded."""
 
 from typing import Protocol
 
@@ -14,7 +14,7 @@ class Tell(Protocol):
 
 
 class Strays:
-    """Counts requests that nobody's settings can judge, and tells each new name to the operator's log."""
+    """Counts such requests, and writes each new name to the log once."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -28,4 +28,4 @@ class Strays:
         if self.tell is None or told in self._told or len(self._told) >= MOST_TOLD:
             return
         self._told.add(told)
-        self.tell("request_of_nobody", kind=kind, name=told[1], fix=fix)
+        self.tell("unknown_name", kind=kind, name=told[1], fix=fix)

@@ -135,7 +135,7 @@ class TestRunningSidecar:
     def test_an_unknown_verdict_is_an_error_in_words(self, sidecar):
         run = command("explain", "01JUNKNOWN", extra={"HEADCOUNT_ADMIN": sidecar.admin_listen})
         assert run.code == 1
-        assert "is not among the recent ones" in run.words
+        assert "neither recent nor a stop that is kept" in run.words
 
     def test_label_moves_the_risk(self, sidecar):
         before = sidecar.ask({"account": {"id": "labelled"}}).json["risk"]

@@ -208,7 +208,7 @@ def test_a_domain_that_is_nobody_s_is_stopped_told_and_judged_by_no_tenant(route
         assert answer.overall_code == RateLimitResponse.OVER_LIMIT
         assert b"gateway.envoy.domains" in answer.raw_body
     assert not any(len(one.state.strangers) for one in routes.limiter.tenants.values())
-    assert (routes.limiter.strays.count, told) == (3, [("request_of_nobody", domain)])
+    assert (routes.limiter.strays.count, told) == (3, [("unknown_name", domain)])
 
 
 def test_a_domain_is_the_tenant_s_that_the_operator_maps_it_to():
