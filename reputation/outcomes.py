@@ -1,4 +1,4 @@
-"""What came back of an account: outcomes and their times in a short packed list, and what they weigh now. Pure.
+"""The outcomes of an account and their times, in a short packed list, and their current weight. Pure.
 
 Marks fade with a half-life; declines count for 30 days, and weigh as an outcome only so far as payment does not count
 them already.
@@ -90,12 +90,12 @@ def declines_told(facts: Facts, now: float) -> int:
 
 
 def failures(kept: bytes, now: float) -> int:
-    """Failed charges of the last 30 days that billing's events told of."""
+    """Return the failed charges of the last 30 days from billing's events."""
     return sum(number == _FAILED and abs(now - at) < MONTH for number, at in _records(kept))
 
 
 def is_heavy(kept: bytes, now: float) -> bool:
-    """Whether any outcome speaks against the account, so that it is not forgotten for a newcomer."""
+    """Say whether any outcome counts against the account; a newcomer then does not displace it."""
     return bool(kept) and any(_MARKS[number][0] and abs(now - at) < KEPT for number, at in _records(kept))
 
 

@@ -39,7 +39,7 @@ class Pages:
         return None if at < 0 else page[at + KEY : at + self._entry]
 
     def put(self, key: bytes, record: bytes, since: float) -> None:
-        """Keep a record, in the place of the one that was there. Its page forgets what is older than `since`."""
+        """Store a record, in place of an existing one. Its page drops records older than `since`."""
         place = self._place(key)
         page = self._without(self._pages[place], key)
         while page and _number(page[self._entry - TIME : self._entry], "little") < since:

@@ -1,4 +1,4 @@
-"""Every bucket that a check draws on: its account's own, and those that it shares with others.
+"""All buckets of a check: the account's own buckets, and the shared ones.
 
 Purses and neighbourhood budgets are in units of a typical honest account's daily use, which the linker learns from
 proven accounts.
@@ -68,7 +68,7 @@ def linked_charges(
 
 
 def organisation_of(who: Who, links: Links) -> str | None:
-    """Name whom the account openly belongs to: a verified organisation, else the card that pays for it and others."""
+    """Name the open owner of the account: a verified organisation, else a card that pays for several accounts."""
     organisation = who.facts.organisation
     if organisation is not None and organisation.verified:
         return organisation.id
@@ -81,7 +81,7 @@ def _with_floor(shared: list[Charge], floor: Charge | None) -> list[list[Charge]
 
 
 def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, limited: bool, now: float) -> list[Draw]:
-    """Name the buckets of a check that falls under an exception: its own limits, or one that nothing empties."""
+    """Name the buckets of a check under an exception: its own limits, or a bucket that never empties."""
     if limited:
         return [own_charges(tenant, who, now)]
     return [[budgets.charge("allow", "account", ("allow", who.name), NO_LIMIT, now)]]

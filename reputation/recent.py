@@ -1,4 +1,4 @@
-"""What happened a short while ago, by name, in bounded memory."""
+"""An expiring map: recent values by name, in bounded memory."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar

@@ -16,7 +16,7 @@ from reputation.stores.stops import AN_ACCOUNT, STRANGERS, Stop
 
 
 class Asked(NamedTuple):
-    """What a recent verdict was asked, as far as it is kept: no key, nothing a client can make large.
+    """The stored request of a recent verdict: without keys, and without values that a client can make large.
 
     account: the one that was judged, also where its key alone was sent; an unknown key's is its hash's; null for an
     address.
@@ -70,7 +70,7 @@ class Stopped:
         return sorted(known + strangers, key=_at)
 
     def give_back(self, stops: Sequence[Stop]) -> None:
-        """Let what could not be kept wait on."""
+        """Queue stops again that could not be stored."""
         for stop in stops:
             self.add(stop)
 

@@ -1,4 +1,4 @@
-"""Requests that are asked again under the same `request.id`, by name, in bounded memory. The clock is an argument.
+"""Repeated requests with the same `request.id`, by name, in bounded memory. The clock is an argument.
 
 A repeat has the verdict of the first time and is charged once. The id in the name of another request is a conflict:
 else a caller that copies ids which clients choose would charge a whole day's requests once.
@@ -20,7 +20,7 @@ ANOTHER = (
 
 
 class Print:
-    """What makes two requests of one id the same one."""
+    """Return the content by which two requests with one id are the same."""
 
     __slots__ = ("account", "cost", "hold", "route")
 
@@ -69,7 +69,7 @@ class Repeats:
         return len(self._kept)
 
     def get(self, id_: str, print_: Print, now: float) -> Verdict | None:
-        """Find the verdict that this very request had. Raises Conflict if another request had the id."""
+        """Find the verdict of this same request. Raises Conflict if another request had the id."""
         found = self._kept.get(id_)
         if found is None:
             return None
@@ -81,7 +81,7 @@ class Repeats:
         return found.verdict
 
     def put(self, id_: str, print_: Print, verdict: Verdict, now: float) -> None:
-        """Remember a verdict; a stop no longer than its wait, at the end of which it is judged anew.
+        """Remember a verdict; a stop only until its wait is over, and then a repeat is judged again.
 
         A clock that goes back a little does not charge twice, and never makes a stop last.
         """

@@ -23,7 +23,7 @@ NEWLINE = b"\n"
 
 
 class BadLine(Exception):
-    """A line that cannot be replayed."""
+    """An invalid line in a replay."""
 
     def __init__(self, number: int, problem: Problem) -> None:
         where = f" at {problem.pointer}" if problem.pointer else ""
@@ -60,7 +60,7 @@ Tick = Callable[[float], None]
 
 
 class Summary(Struct):
-    """What a replay did; decisions counts verdicts by decision."""
+    """The summary of a replay; decisions counts verdicts by decision."""
 
     lines: int = 0
     checks: int = 0
@@ -150,5 +150,5 @@ class Replay:
 
 
 def without_reasons(verdict: Verdict) -> Verdict:
-    """Drop the reasons, which are most of a verdict's bytes."""
+    """Remove the reasons; they are most of a verdict's bytes."""
     return msgspec.structs.replace(verdict, reasons=())

@@ -1,4 +1,4 @@
-"""What was charged ahead of its use, and can be settled once: leases of gateways, and holds. In bounded memory.
+"""Charges ahead of use: leases of gateways, and holds. Each is settled at most once. Memory is bounded.
 
 A lease's tokens are paid when it is granted, so gateways together never let more through than the limit, whatever
 becomes of them: a lease that nobody settles counts as used in full, and a hold as it was estimated.
@@ -78,7 +78,7 @@ class Reservations:
         return len(self._kept)
 
     def has_room(self, now: float) -> bool:
-        """Forget what has expired, and say whether there is room for one more."""
+        """Remove expired entries, and say whether there is room for one more."""
         while self._kept:
             oldest = next(iter(self._kept))
             found = self._kept[oldest]
@@ -91,7 +91,7 @@ class Reservations:
         return len(self._kept) < self._most
 
     def _sweep(self, now: float) -> None:
-        """Forget what expired, or was settled, behind one that stays longer."""
+        """Remove expired or settled entries behind an entry that stays longer."""
         self._swept = now
         gone = [id_ for id_, found in self._kept.items() if found.until < now or found.charged >= 0.0]
         for id_ in gone:
@@ -100,7 +100,7 @@ class Reservations:
     def open(
         self, reserve: Reserve, buckets: Sequence[Bucket], amount: float, now: float, keys: Sequence[Hashable] = ()
     ) -> bool:
-        """Keep what was charged, or say that there is no room for it."""
+        """Store a charge, or say that there is no room for it."""
         if not self.has_room(now):
             self.refused += 1
             return False
@@ -113,7 +113,7 @@ class Reservations:
             found.until += seconds
 
     def reserved(self, id_: str, now: float) -> float | None:
-        """Say what is reserved under a name; None for what is not open, or settled."""
+        """Return the reservation with a name; None if it is not open, or settled."""
         found = self._kept.get(id_)
         return None if found is None or found.until < now or found.charged >= 0.0 else found.amount
 
@@ -123,7 +123,7 @@ class Reservations:
         return bool(holders) and found is not None and found.holder not in holders
 
     def settle(self, id_: str, used: float, now: float, *, debt: bool, holders: tuple[str, ...] = ()) -> float | None:
-        """Give back what was not used, once, and say what was charged in the end; None for what is not open.
+        """Give back the unused part, once, and return the final charge; None if it is not open.
 
         Asked again, the answer is that of the first time, and nothing changes. With `debt` more than was reserved is
         charged too, even if the buckets do not hold it; else `used` is at most what was reserved.

@@ -23,7 +23,7 @@ HARD_SIGNALS = frozenset({"outcomes_against", "disputes", "declines"})
 
 
 class Score:
-    """`log_odds` is the sum of the reasons' points; `own` leaves out the families that others can cause.
+    """`log_odds` is the sum of the reasons' points; `own` is the sum without families that others can cause.
 
     hard: whether one of HARD_SIGNALS is among the own ones.
     """

@@ -1,4 +1,4 @@
-"""The running sidecar: its settings, limiter and linker, what it tells of itself, and how it reloads."""
+"""The running sidecar: its settings, limiter and linker, its metrics and readiness, and its reload."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ UNKNOWN_PLAN = "name it in plans, such as {like: paid}; until then it has the li
 
 
 class Serving:
-    """What both listeners and the signals act on."""
+    """The running program, used by the listeners and the signal handlers."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Serving:
             tenant.state.unknown_plans.tell = lambda plan, tell=tell: tell(plan=plan)
 
     def _moved(self, seconds: float) -> None:
-        """Let what was earned and reserved follow a step of the machine's clock, and say so."""
+        """Move buckets and reservations by a step of the machine's clock, and log it."""
         self.journal.warning("clock_moved", seconds=round(seconds, 3))
         self.tuning.moved()
         if self.shared is not None:
@@ -139,13 +139,13 @@ class Serving:
         return committed
 
     async def row(self, tenant: TenantLimiter, account: str) -> Row | None:
-        """Find what is kept of an account. Raises Unavailable while shared state is away."""
+        """Find the stored row of an account. Raises Unavailable while shared state is unavailable."""
         if self.shared is not None:
             await self.shared.tenant(tenant.tenant.name).look_up(account)
         return tenant.state.row(account)
 
     def ready(self) -> dict[str, Any] | None:
-        """What /readyz tells; None while draining."""
+        """Return the body of /readyz; None while draining."""
         if self.draining:
             return None
         shared = {} if self.shared is None else {"eviction": self.shared.eviction or None}
@@ -157,7 +157,7 @@ class Serving:
         }
 
     async def watch_addresses(self) -> None:
-        """Look now and again how old the address databases are, and name one that became stale, until cancelled."""
+        """Check the age of the address databases regularly, and log a stale one, until cancelled."""
         told: set[str] = set()
         while True:
             self.addresses.age(self.clock())
@@ -168,7 +168,7 @@ class Serving:
             await asyncio.sleep(LOOK_EVERY)
 
     async def reload(self, path: Path | None) -> bool:
-        """Read configuration and databases anew; keep the old ones, and say so, if anything is wrong."""
+        """Reload configuration and databases; on any error keep the old ones, and log it."""
         try:
             settings = read_settings(path)
             if not settings.tokens and not self.local_admin:

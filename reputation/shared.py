@@ -1,4 +1,4 @@
-"""Checks over state that replicas share: one batched round trip each, and an honest answer while that state is away.
+"""Checks over shared state: one batched round trip each, and a degraded answer while the state is unavailable.
 
 A check is assessed here, its take is carried out in Redis together with those of the same turn, and it is concluded
 here. While Redis is away nobody waits for it: a check takes from this replica's share of the limits at once, as an
@@ -67,11 +67,11 @@ class SharedTenant:
 
     @property
     def replicas(self) -> int:
-        """Replicas that live, as last heard."""
+        """The number of live replicas, by the last heartbeat."""
         return self._pulse.replicas
 
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
-        """Answer at once, or when Redis has. Raises Invalid if nobody is named, Unavailable if the tenant is closed."""
+        """Answer at once, or after Redis. Raises Invalid without an account, Unavailable if the tenant is closed."""
         self.takes.series = SERIES[self.limiter.tenant.settings.mode]
         self.limiter.ahead = self.takes.ahead
         check_id(request.account.id, "/account/id")
@@ -98,7 +98,7 @@ class SharedTenant:
         return self._once(request.request.id, found, ask, id_)
 
     def check_all(self, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged] | Later[list[Judged]]:
-        """Check one request in the names of several accounts, which all pay for it or none does."""
+        """Check one request for several accounts; all of them pay, or none."""
         self.takes.series = SERIES[self.limiter.tenant.settings.mode]
         self.limiter.ahead = self.takes.ahead
         unseen = {key: None for request in requests for key in self._unseen(request, now)}
@@ -156,14 +156,14 @@ class SharedTenant:
         return found if isinstance(found, Verdict) else await found
 
     def _take_in(self, found: Kept | bytes) -> None:
-        """Take in what Redis has of an account, in the place of what was copied before."""
+        """Store Redis's copy of an account, in place of the earlier copy."""
         if isinstance(found, bytes):
             self.limiter.state.owners.pop(found, None)
         else:
             self.limiter.take_in(found.name, found.told, self._clock())
 
     def _hear(self, what: bytes | None, number: int) -> None:
-        """Look up again what was changed after it was copied."""
+        """Look up again the accounts changed after their copy."""
         looked_up = self.accounts.looked_up
         if what is None:
             looked_up.clear()
@@ -180,7 +180,7 @@ class SharedTenant:
         return committed
 
     async def look_up(self, account: str) -> None:
-        """Copy what Redis has of an account now. Raises Unavailable."""
+        """Copy the current state of an account from Redis. Raises Unavailable."""
         with _unavailable():
             await self.accounts.read(account)
 
@@ -297,7 +297,7 @@ class SharedState:
 
     @property
     def eviction(self) -> str:
-        """The policy by which Redis may forget debts; empty if it forgets none."""
+        """Return the policy by which Redis may evict debts; empty if none."""
         return self._store.eviction
 
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
