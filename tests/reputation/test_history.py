@@ -318,6 +318,23 @@ class TestFanInExactly:
         assert fan_in.see(1, name_of("d"), NOW + RESOLUTION) == 3
         assert fan_in.see(1, name_of("a"), NOW + RESOLUTION + 1) == 3
 
+    def test_a_key_holds_sixty_four_members_unless_told_otherwise(self):
+        fan_in = FanIn(WINDOW, 1000)
+        assert max(fan_in.see(1, name_of(str(i)), NOW + i) for i in range(100)) == 64
+
+    def test_a_clock_set_back_by_more_than_half_an_hour_begins_anew(self):
+        """Both those that one member had and those that several had: none is held for times to come."""
+        for back, count in ((RESOLUTION, 3), (RESOLUTION + 1, 1)):
+            fan_in = FanIn(WINDOW, 1000)
+            fan_in.see(1, name_of("a"), NOW)
+            fan_in.see(2, name_of("a"), NOW)
+            fan_in.see(2, name_of("b"), NOW)
+            before = fan_in.shortened
+            assert fan_in.see(2, name_of("c"), NOW - back) == count
+            assert fan_in.see(1, name_of("b"), NOW - back) == min(count, 2)
+            assert fan_in.shortened - before == (count == 1)
+            assert len(fan_in) == 2
+
     def test_a_sighting_of_a_window_ago_or_before_1970_is_not_remembered(self):
         fan_in = FanIn(WINDOW, 1000)
         fan_in.remember(1, name_of("a"), NOW - WINDOW, NOW)
