@@ -204,10 +204,11 @@ class TestDensity:
 class TestVisits:
     """What an account's packed visits keep, byte by byte."""
 
-    def test_an_address_whose_bytes_stand_across_two_visits_is_not_found_by_mistake(self):
+    @pytest.mark.parametrize("at", [1, 7, 17, 18, 19, 20, 22])
+    def test_an_address_whose_bytes_stand_across_two_visits_is_not_found_by_mistake(self, at):
         """Eight bytes that begin inside a visit are no visit's address."""
         recent = visit(visit(b"", 0x1111111111111111, 0x22222222, "US", NOW), 0x3333333333333333, 0x44444444, "DE", NOW)
-        inside = int.from_bytes(recent[7:15], "little")
+        inside = int.from_bytes(recent[at : at + 8], "little")
         assert inside not in (host for host, _ in visited(recent))
         again = visit(recent, inside, 5, "FR", NOW)
         assert again[0] == 3
@@ -307,8 +308,16 @@ class TestFanInExactly:
         for name in "abc":
             fan_in.see(1, name_of(name), NOW)
         fan_in.see(1, name_of("a"), NOW + RESOLUTION - 1)
+        fan_in.see(1, name_of("c"), NOW + RESOLUTION - 1)
         fan_in.see(1, name_of("b"), NOW + RESOLUTION)
         assert fan_in.see(1, name_of("d"), NOW + WINDOW + 1) == 2
+
+    def test_an_only_member_is_written_again_after_half_an_hour(self):
+        for later, count in ((RESOLUTION - 1, 1), (RESOLUTION, 2)):
+            fan_in = FanIn(WINDOW, 1000)
+            fan_in.see(1, name_of("a"), NOW)
+            fan_in.see(1, name_of("a"), NOW + later)
+            assert fan_in.see(1, name_of("b"), NOW + WINDOW) == count
 
     def test_a_full_key_takes_a_newcomer_up_half_an_hour_after_the_last(self):
         fan_in = FanIn(WINDOW, 1000, 3)
