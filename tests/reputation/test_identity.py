@@ -5,8 +5,10 @@ from engine import DAY, NOW, PAYER, PROVEN, SECRET, check, push, report, request
 
 from reputation.config import from_text
 from reputation.errors import Invalid
+from reputation.events import Account, Credential
 from reputation.facts import Standards
-from reputation.identity import identify, judged_by
+from reputation.identity import identify, judged_by, names_of, presented
+from reputation.keys import of_text, printed
 from reputation.sidecar import build
 
 
@@ -125,3 +127,40 @@ def test_steady_use_is_counted_on_the_row(addresses):
         assert not who(engine, addresses, NOW + day * DAY, account={"id": "a", **old}).proven
         check(engine, NOW + day * DAY, account={"id": "a", **old})
     assert who(engine, addresses, NOW + 10 * DAY, account={"id": "a", **old}).proven
+
+
+def test_newcomers_without_a_place_share_by_the_network_of_their_address(addresses):
+    """A /24 each here; who comes without any address shares with those."""
+    engine = small(addresses)
+    for i in range(100):
+        check(engine, account={"key": f"made-up-{i}"})
+    rows = [
+        who(engine, addresses, account={"key": f"late {ip}"}, **({"client": {"ip": ip}} if ip else {})).row
+        for ip in ("11.0.0.1", "11.0.0.200", "11.0.1.1", None, None, "odd")
+    ]
+    assert rows[0] is rows[1] is not rows[2]
+    assert rows[3] is rows[4] is rows[5] is not rows[0]
+    assert all(row.shared for row in rows)
+
+
+def test_a_credential_is_its_first_known_owner_s_alone():
+    """`user:password` is looked up only where the user alone is unknown; unknown ones count where none is known."""
+
+    def credentials(*pairs):
+        return Account(credentials=tuple(Credential(key, full) for key, full in pairs))
+
+    owners = {of_text("user", SECRET): "by user", of_text("u:p", SECRET): "by both"}
+    assert presented(credentials(("user", "u:p")), owners, SECRET) == ["by user"]
+    assert presented(credentials(("other", "u:p")), owners, SECRET) == ["by both"]
+    assert presented(credentials(("other", "u:p"), ("user", None)), owners, SECRET) == ["by both", "by user"]
+    assert presented(credentials(("other", None), ("user", None)), owners, SECRET) == ["by user"]
+    unknown = presented(credentials(("one", "one:two"), ("three", None)), owners, SECRET)
+    assert unknown == ["key:" + printed(of_text(key, SECRET)) for key in ("one", "three")]
+    assert names_of(credentials(("user", None)), None, owners, SECRET) == ["by user"]
+
+
+def test_a_plan_that_no_setting_knows_is_counted_and_no_other(addresses):
+    engine = tenant(addresses)
+    for plan in ("free", "paid", "pro", None):
+        who(engine, addresses, account={"id": "a", "verified": [], **({"plan": plan} if plan else {})})
+    assert list(engine.state.unknown_plans.names) == ["pro"]

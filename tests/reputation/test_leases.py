@@ -427,3 +427,16 @@ def test_a_lease_is_its_key_s_alone_by_account_address_and_fingerprint(engine, a
                 who = identify(body, engine.tenant, engine.state, addresses, SECRET, NOW)
                 keys.add(key_of(who, body))
     assert len(keys) == 8
+
+
+def test_what_was_leased_and_used_is_counted_from_nothing(engine):
+    assert (engine.leases.tokens, engine.leases.used) == (0, 0)
+    verdict = lease_for(engine)
+    lease_for(engine, leases=[used(verdict, 2)])
+    assert engine.leases.used == 2
+    assert engine.leases.tokens >= verdict.lease.tokens
+
+
+def test_a_gateway_has_ten_seconds_after_a_lease_to_report_it(engine):
+    """The Lua gateways and the page on leases count on it."""
+    assert GRACE == 10.0

@@ -127,3 +127,11 @@ def test_what_was_handed_over_is_not_owed_again():
     assert list(shares.hand_over(NOW)) == []
     admitted(shares, charge(), [NOW] * 2)
     assert [owed for _, owed in shares.hand_over(NOW)] == [2.0]
+
+
+def test_limits_without_a_share_of_their_own_share_what_there_is():
+    shares = alone(1, most=1)
+    for i in range(100):
+        admitted(shares, charge(key=("own", f"a{i}", "burst"), burst=20.0 + i), [NOW])
+    assert len(shares._crowds) == 64
+    assert admitted(shares, charge(key=("own", "late", "burst"), burst=500.0), [NOW] * 50) <= 22
