@@ -140,9 +140,9 @@ class TestLabels:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("", "its first line names no column account, label"),
-            ("\n", "its first line names no column account, label"),
-            ("account\na\n", "its first line names no column label"),
+            ("", "the first line has no column account, label"),
+            ("\n", "the first line has no column account, label"),
+            ("account\na\n", "the first line has no column label"),
             ("account,label\na\n", "line 2"),
             ("account,label\n,good\n", "line 2"),
             ("account,label\na,perhaps\n", "line 2"),
