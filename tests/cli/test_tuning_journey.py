@@ -133,7 +133,7 @@ def test_a_rollback_ends_a_trial_and_a_second_one_goes_back(loaded):
         assert take(*trial)[2:] == (3, 2)
         code, said, *after = take("rollback")
         assert (code, after) == (0, [3, None])
-        assert said == "the trial of revision 2 has ended; revision 3 judges everybody as before"
+        assert said == "the trial of revision 2 has ended; revision 3 judges every account as before"
     assert take("rollback") == (0, "revision 1 is live again", 1, None)
     assert take("rollback")[0] == 1, "there is nothing further back"
 
