@@ -13,6 +13,7 @@ from benchmarks.hydra.clock import DAY, HOUR
 Egress = Literal["one", "few", "hosting", "rotating", "sticky", "dedicated", "home", "exit", "rooms", "threes"]
 Cards = Literal["none", "prepaid", "virtual", "ordinary"]
 Clients = Literal["script", "sdk", "browsers", "rare", "replayed", "human", "grouped"]
+SignUps = Literal["script", "farm", "pool", "person"]
 Aim = Literal["", "device", "session", "newcomer", "ja4", "nat", "vpn", "reserve"]
 
 
@@ -30,7 +31,8 @@ class Attacker(Struct, frozen=True):
     it is thrown away. farms: share of the world in which a head only makes a few requests a day, to have been
     active. group: heads that have a client, a card and an hour of sign-up in common, and nothing with the others.
     sessions, renames: whether session ids are sent, and whether the relay gives its users' new names on each
-    head. aims: whom of the honest it wants to harm (a row of `targets.AIMS`).
+    head. aims: whom of the honest it wants to harm (a row of `targets.AIMS`). signs_up: how heads that are not bought
+    were signed up (a row of `signups.WAYS`).
     """
 
     level: str
@@ -62,21 +64,23 @@ class Attacker(Struct, frozen=True):
     sessions: bool = True
     renames: bool = False
     aims: Aim = ""
+    signs_up: SignUps = "pool"
 
 
 LADDER: dict[str, Attacker] = {
     row.level: row
     for row in (
         Attacker(
-            "L0", "one data-centre address, new free accounts, one script", "one", "script", clockwork=True
+            "L0", "one data-centre address, new free accounts, one script", "one", "script", clockwork=True,
+            signs_up="script",
         ),
         Attacker(
             "L1", "a few data-centre addresses, a card for 50, sign-ups in a day", "few", "script",
-            "ordinary", 50, signup_takes=DAY, clockwork=True,
+            "ordinary", 50, signup_takes=DAY, clockwork=True, signs_up="script",
         ),
         Attacker(
             "L2", "tens of hosting and VPN addresses, a prepaid card for 10, one issuer, one SDK", "hosting",
-            "sdk", "prepaid", 10, signup_takes=1.5 * DAY, clockwork=True,
+            "sdk", "prepaid", 10, signup_takes=1.5 * DAY, clockwork=True, signs_up="script",
         ),
         Attacker(
             "L3", "rotating residential pool, a virtual card for 2, common browsers", "rotating", "browsers",
@@ -92,7 +96,7 @@ LADDER: dict[str, Attacker] = {
         ),
         Attacker(
             "L6", "a clean home address and card each, human timing", "home", "human",
-            "ordinary", signup_begins=-21 * DAY, signup_takes=25 * DAY, hours="human", normal=0.3,
+            "ordinary", signup_begins=-21 * DAY, signup_takes=25 * DAY, hours="human", normal=0.3, signs_up="person",
         ),
     )
 }  # fmt: skip
@@ -107,7 +111,7 @@ STRATEGIES: dict[str, Attacker] = {
         ),
         Attacker(
             "rooms_of_30", "30 scripts without a card behind each clean home exit", "rooms", "script",
-            signup_takes=2 * DAY,
+            signup_takes=2 * DAY, signs_up="farm",
         ),
         Attacker(
             "throw_away", "takes all it can in its first day, then is left for a new one", "exit", "browsers",
@@ -115,15 +119,15 @@ STRATEGIES: dict[str, Attacker] = {
         ),
         Attacker(
             "throw_away_rented", "the same with one script, three heads to a rented address", "threes", "script",
-            signup_takes=WHOLE_WEEK, daily=1000.0, lives=DAY,
+            signup_takes=WHOLE_WEEK, daily=1000.0, lives=DAY, signs_up="script",
         ),
         Attacker(
             "paid_unsettled", "on the paid plan with nothing settled", "exit", "browsers", signup_takes=2 * DAY,
-            daily=1000.0, plan="paid",
+            daily=1000.0, plan="paid", signs_up="farm",
         ),
         Attacker(
             "verified_domain", "all members of one verified organisation", "exit", "browsers",
-            signup_takes=2 * DAY, shared_domain=True, domain_verified=True,
+            signup_takes=2 * DAY, shared_domain=True, domain_verified=True, signs_up="farm",
         ),
         Attacker(
             "payers_of_20", "four in five settled 20 USD once, weeks ago", "exit", "browsers", "virtual", issuers=8,
@@ -138,7 +142,7 @@ STRATEGIES: dict[str, Attacker] = {
         ),
         Attacker(
             "groups_of_eight", "groups of eight heads that are disjoint in everything", "exit", "grouped", "virtual",
-            8, issuers=8, signup_takes=5 * DAY, group=8,
+            8, issuers=8, signup_takes=5 * DAY, group=8, signs_up="farm",
         ),
         Attacker(
             "farm_active_days", "a few requests a day for most of the time, then all at once", "exit", "browsers",
@@ -154,21 +158,23 @@ STRATEGIES: dict[str, Attacker] = {
         ),
         Attacker(
             "framing_lookalikes", "15 to 40 free look-alikes of a paying newcomer", "exit", "browsers",
-            aims="newcomer",
+            aims="newcomer", signs_up="script",
         ),
         Attacker(
             "drain_ja4", "fresh free accounts on a rare handshake that payers have", "exit", "browsers",
-            daily=100.0, aims="ja4",
+            daily=100.0, aims="ja4", signs_up="farm",
         ),
         Attacker(
             "drain_nat", "fresh free accounts on a carrier's NAT", "exit", "human", daily=100.0, aims="nat",
+            signs_up="script",
         ),
         Attacker(
             "drain_vpn", "fresh free accounts on a commercial VPN's /24", "exit", "browsers", daily=100.0, aims="vpn",
+            signs_up="script",
         ),
         Attacker(
             "drain_reserve", "fresh free accounts that use up what newcomers share", "exit", "browsers",
-            daily=500.0, aims="reserve",
+            daily=500.0, aims="reserve", signs_up="farm",
         ),
     )
 }  # fmt: skip

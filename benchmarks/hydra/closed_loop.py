@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from benchmarks.hydra import ground, heads, lines
+from benchmarks.hydra import ground, heads, lines, signups
 from benchmarks.hydra.attackers import attacker
 from benchmarks.hydra.clock import DAY, HOUR, START
 from benchmarks.hydra.model import Account, Sender
@@ -90,7 +90,10 @@ class Hydra:
         row = attacker(spec.levels[0], spec.variants, daily_of(spec))
         row = msgspec.structs.replace(row, ban_at=None)
         land = ground.lay(self._rng, 300, max(6000, 12 * count))
-        made = heads.pool(row, land, self._rng, count, f"hydra-0-{row.level}")
+        actor = f"hydra-0-{row.level}"
+        made = heads.pool(row, land, self._rng, count, actor)
+        if self._view.origin:
+            signups.of_heads(row, made, land, spec.seed, f"{actor}-spare")
         return iter([sender for sender in made.senders if sender.route is None])
 
     def _wanted(self) -> Iterator[Wish]:

@@ -17,17 +17,22 @@ def _quoted(value: str) -> str:
 
 
 class Seen(Struct, frozen=True):
-    """What one view shows. by_key: a check names the key and no id; facts: billing pushes account lines."""
+    """What one view shows. by_key: a check names the key and no id; facts: billing pushes account lines.
+
+    origin: they say how an account was signed up, and what it settled in the last 30 days.
+    """
 
     by_key: bool = False
     hints: bool = True
     session: bool = True
     body: bool = True
     facts: bool = True
+    origin: bool = False
 
 
 VIEWS: dict[str, Seen] = {
     "full": Seen(),
+    "origin": Seen(origin=True),
     "no-client-hints": Seen(hints=False, session=False),
     "bare": Seen(by_key=True, hints=False, session=False, body=False),
     "bare-unbilled": Seen(by_key=True, hints=False, session=False, body=False, facts=False),
@@ -53,6 +58,8 @@ def check_tail(view: Seen, session: str | None, model: str, content: str = "") -
 
 def account_line(at: float, account: Account, facts: dict[str, object]) -> str:
     body = {"kind": "account", "at": round(at, 3), "id": account.id, "created_at": round(account.created, 3)}
+    if "signup" in facts:
+        facts = {**facts, "signup": {**account.facts["signup"], "at": round(account.created, 3)}}
     return _encode({**body, **facts, "keys": account.keys}).decode() + "\n"
 
 
@@ -60,22 +67,31 @@ def outcome_line(at: float, account: Account, outcome: str) -> str:
     return _encode({"kind": "outcome", "at": round(at, 3), "account": account.id, "outcome": outcome}).decode() + "\n"
 
 
-def account_events(account: Account, until: float) -> Iterator[tuple[float, str]]:
-    """(time, line): what billing pushes of an account, at the world's beginning or sign-up and at a bill."""
+def account_events(account: Account, until: float, *, recent: bool = False) -> Iterator[tuple[float, str]]:
+    """(time, line): what billing pushes of an account, at the world's beginning or sign-up and at a bill.
+
+    recent: with what was settled in the last 30 days.
+    """
     begins = max(START, account.created)
     if begins >= until:
         return
-    yield begins, account_line(begins, account, account.facts)
+    month = {"settled_30d_usd": round(account.settled / (1 + _months(account)), 2)} if recent else {}
+    yield begins, account_line(begins, account, {**account.facts, "payment": account.facts["payment"] | month})
     for at, settled in _bills(account, until):
-        facts = {**account.facts, "payment": {**account.facts["payment"], "settled_usd": settled}}
+        facts = {**account.facts, "payment": {**account.facts["payment"], "settled_usd": settled, **month}}
         yield at, account_line(at, account, facts)
     if account.banned_at is not None and account.banned_at < until:
         yield account.banned_at, outcome_line(account.banned_at, account, "abuse")
 
 
+def _months(account: Account) -> int:
+    """Whole months from sign-up to the world's beginning."""
+    return max(0, int((START - account.created) / (30 * DAY)))
+
+
 def _bills(account: Account, until: float) -> Iterator[tuple[float, float]]:
     """(when, settled since sign-up) of the monthly bills after the start; in a single week a first one is not due."""
-    months = max(0, int((START - account.created) / (30 * DAY)))
+    months = _months(account)
     if account.settled < 20 or (months < 1 and until <= START + WEEK):
         return
     for month in range(months + 1, months + 2 + int((until - START) / (30 * DAY))):

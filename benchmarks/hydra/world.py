@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from benchmarks.hydra import arrivals, ground, heads, honest, lines, sessions, targets
+from benchmarks.hydra import arrivals, ground, heads, honest, lines, sessions, signups, targets
 from benchmarks.hydra.arrivals import Arrivals, Session
 from benchmarks.hydra.attackers import attacker
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
@@ -73,6 +73,9 @@ def make(spec: Spec) -> World:
     arrivals.scale(people.senders, measured, capped=not spec.uncapped, span=max(WEEK, spec.days * DAY))
     beside = honest.beside(land, spec.seed, spec.honest, spec.populations)
     _go_on(beside, spec)
+    origin = lines.VIEWS[spec.view].origin
+    for part, population in ((1, people), (3, beside)) if origin else ():
+        signups.of_people(population, spec.seed, part)
     hydra = Population()
     for number, level in enumerate(spec.levels):
         share = (spec.heads + number) // len(spec.levels)
@@ -83,6 +86,8 @@ def make(spec: Spec) -> World:
             everybody = Population(people.accounts + beside.accounts, people.senders + beside.senders)
             scene = targets.Scene(everybody, len(people.senders), land, spec.seed, spec.days, measured)
             targets.aim(row.aims, made, scene, actor)
+        if origin:
+            signups.of_heads(row, made, land, spec.seed, actor)
         hydra.accounts.extend(made.accounts)
         hydra.senders.extend(made.senders)
     _go_on(hydra, spec)
@@ -149,8 +154,8 @@ def content(sender: Sender, salt: int, at: float) -> str:
     return f"{mixed(noise):016x}"
 
 
-def _events(accounts: Sequence[Account], until: float) -> list[Entry]:
-    found = [event for account in accounts for event in lines.account_events(account, until)]
+def _events(accounts: Sequence[Account], until: float, *, recent: bool) -> list[Entry]:
+    found = [event for account in accounts for event in lines.account_events(account, until, recent=recent)]
     return sorted(found, key=itemgetter(0, 1))
 
 
@@ -175,7 +180,8 @@ def stream(world: World, *, attack: bool = True) -> Iterator[Entry]:
         parts.append(traffic(world, world.beside, 3))
     if attack and world.hydra.senders:
         parts.append(traffic(world, world.hydra, 2))
-    pushed = _events(world.accounts, until) if lines.VIEWS[spec.view].facts else []
+    view = lines.VIEWS[spec.view]
+    pushed = _events(world.accounts, until, recent=view.origin) if view.facts else []
     cursor, pending = 0, list[Entry]()
     for begin in np.arange(START, until, HOUR).tolist():
         end = begin + HOUR
