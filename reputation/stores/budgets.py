@@ -73,7 +73,7 @@ class Budgets:
         self._shared.clear()
 
     def _table(self, key: tuple[Hashable, ...]) -> BoundedTable[Hashable, Bucket]:
-        return self._addresses if len(key) > 1 and isinstance(key[1], int) else self._others
+        return self._addresses if isinstance(key[1], int) else self._others
 
     def _make_place(self, table: BoundedTable[Hashable, Bucket], now: float) -> bool:
         gone = table.make_place(_is_rested, now)
@@ -94,7 +94,7 @@ class Budgets:
 
 def _group(key: Key) -> int:
     """Return a number that is the same for all addresses of a network, and the same in each run."""
-    second = key[1] if len(key) > 1 else 0
+    second = key[1]
     if isinstance(second, int):
         host = abs(second)
         return zlib.crc32((host >> (8 if host < 1 << 32 else 16)).to_bytes(8, "little"))

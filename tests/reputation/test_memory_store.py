@@ -223,6 +223,15 @@ class TestCrowd:
         assert held < 200_000
 
 
+def test_a_new_row_knows_nothing():
+    """No tier, so that no hysteresis holds it, and no day."""
+    row = Row()
+    assert {name: getattr(row, name) for name in Row.__slots__} == {
+        "burst": None, "daily": None, "day": -1, "days": 0, "facts": Facts(), "outcomes": b"", "recent": b"",
+        "shared": "", "since": 0.0, "standing": 0, "tier": -1, "told": 0,
+    }  # fmt: skip
+
+
 class TestSharedRows:
     def test_each_network_has_one_of_its_own(self):
         rows = SharedRows(100)
