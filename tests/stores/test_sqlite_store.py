@@ -208,6 +208,34 @@ def test_what_is_pushed_to_an_account_that_sleeps_is_kept_over_what_it_was(path)
     assert third.state.size() == 2
 
 
+def test_those_asleep_are_counted_where_they_were(path):
+    """A flood right after a restart finds their places taken."""
+    first = Run(path)
+    first.tenant.push("a", CARD, START)
+    for name in ("b", "c"):
+        first.check(name)
+    first.tenant.report(Outcome("c", "good"), START)
+    first.check("d")
+    first.tenant.report(Outcome("d", "abuse"), START)
+    first.stop()
+    state = Run(path).state
+    assert (len(state.strangers), len(state.met), state.pushed(), state.size()) == (1, 2, 1, 4)
+
+
+def test_an_account_that_an_outcome_confirms_is_written_where_it_is_now(path):
+    first = Run(path)
+    first.check("a", cost=15)
+    first.flush()
+    first.tenant.report(Outcome("a", "good"), START)
+    assert ("a" in first.state.strangers, "a" in first.state.met) == (False, True)
+    assert "a" in first.state.touched.take()
+    first.state.touched.add("a")
+    first.stop()
+    second = Run(path)
+    assert (len(second.state.strangers), len(second.state.met)) == (0, 1)
+    assert second.remaining("a")[0] == pytest.approx(4.0)
+
+
 def test_what_sleeps_can_be_deleted(path):
     first = Run(path)
     first.tenant.push("a", CARD, START)
