@@ -122,6 +122,16 @@ def test_a_cell_needs_both_thresholds_and_keeps_them_exactly(seed):
     assert 0 < len(kept) < len(every)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cell_at_a_threshold_is_found_and_one_just_below_it_is_not(seed):
+    held, pools = random_population(seed)
+    every = list(surprising(held, pools, lift=0.0, nats=0.0))
+    for cell in every:
+        assert cell.items in told(surprising(held, pools, cell.lift, cell.nats))
+        assert cell.items not in told(surprising(held, pools, math.nextafter(cell.lift, 9e9), 0.0))
+        assert cell.items not in told(surprising(held, pools, 0.0, math.nextafter(cell.nats, 9e9)))
+
+
 @pytest.mark.parametrize(("count", "found"), [(29, True), (30, True), (31, False)])
 def test_a_value_of_more_than_a_third_of_those_above_suspicion_is_nobodys_mark(count, found):
     """Of ninety: thirty is a third."""
