@@ -29,6 +29,8 @@ class Row(Struct, frozen=True):
     nat_against_homes: float | None
     heads_linked: float | None
     dollars_per_million: float | None
+    newcomers_stopped: float | None
+    victims_stopped: float | None
     lines_per_second: float
     peak_mb: float
 
@@ -60,6 +62,8 @@ def _row(results: Sequence[Result]) -> Row:
         nat_against_homes=_mean(r.nat_against_homes for r in reports),
         heads_linked=_mean(r.heads_linked for r in reports),
         dollars_per_million=_mean(r.dollars_per_million for r in reports),
+        newcomers_stopped=_mean(r.newcomers_stopped for r in reports),
+        victims_stopped=_mean(r.victims_stopped for r in reports),
         lines_per_second=fmean(result.lines / result.seconds for result in results),
         peak_mb=max(result.peak_mb for result in results),
     )
@@ -99,6 +103,8 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("first stop", lambda row: plain(row.first_stop)),
     ("honest stopped", lambda row: percent(row.honest_stopped)),
     ("payers", lambda row: percent(row.payers_stopped)),
+    ("newcomers", lambda row: percent(row.newcomers_stopped)),
+    ("victims", lambda row: percent(row.victims_stopped)),
     ("worst class", worst),
     ("honest linked", lambda row: percent(row.honest_linked)),
     ("NAT ÷ homes", lambda row: plain(row.nat_against_homes)),

@@ -13,7 +13,7 @@ from benchmarks.hydra.clock import DAY, START
 from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.signups import WAYS
 from benchmarks.hydra.world import Spec, make, stream
-from reputation.events import AccountFacts, wire_type
+from reputation.events import AccountFacts, Request, wire_type
 
 FULL = Spec(honest=300, heads=48, levels=("L3",), days=2, populations=tuple(LOOKALIKES))
 ORIGIN = msgspec.structs.replace(FULL, view="origin")
@@ -53,12 +53,11 @@ def test_checks_are_the_same_with_sign_up_facts_and_without_and_account_lines_on
 
 
 @pytest.mark.parametrize("level", [*LADDER, *STRATEGIES])
-def test_every_account_line_is_one_that_the_contract_knows(level):
-    decoder = msgspec.json.Decoder(AccountFacts, dec_hook=wire_type)
-    spec = Spec(honest=200, heads=20, levels=(level,), days=1, view="origin")
-    lines = [line for line in read(spec) if '"kind"' in line]
-    assert lines
-    assert all(decoder.decode(line).signup.ip for line in lines)
+def test_every_line_is_one_that_the_contract_knows(level):
+    accounts, requests = (msgspec.json.Decoder(shape, dec_hook=wire_type) for shape in (AccountFacts, Request))
+    lines = [line for _, line in stream(make(Spec(honest=200, heads=20, levels=(level,), days=1, view="origin")))]
+    assert all(accounts.decode(line).signup.ip for line in lines if '"kind"' in line)
+    assert all(requests.decode(line).client.ip for line in lines if '"kind"' not in line)
 
 
 def test_the_same_seed_gives_the_same_sign_ups():
