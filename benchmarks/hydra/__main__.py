@@ -30,6 +30,7 @@ from benchmarks.hydra.runs import (
     specs,
     without,
 )
+from benchmarks.hydra.targets import NoTarget
 from benchmarks.hydra.world import Spec
 from benchmarks.hydra.worlds import POPULATIONS, populations
 from reputation.hydra.sightings import Part
@@ -146,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
             append(kept, found)
             if sys.stderr.isatty():
                 print(f"{number} of {len(todo)} worlds", end="\r", file=sys.stderr, flush=True)
-    except Failed as failed:
+    except (Failed, NoTarget) as failed:
         print(f"\n{failed}", file=sys.stderr)
         return 1
     show(load(kept), options.out)

@@ -162,7 +162,7 @@ def _head(row: Attacker, rng: Rng, payment: Facts, domain: str) -> tuple[Account
     if row.shared_domain:
         facts["organisation"] = {"id": domain, "verified": row.domain_verified}
     head = new_account(rng, "hydra", row.level, created, facts)
-    head.wish = row.daily
+    head.wish, head.billed = row.daily, not row.paying
     return head, max(START, at + row.idle + float(rng.uniform(60, 3 * HOUR)))
 
 

@@ -92,7 +92,7 @@ def _months(account: Account) -> int:
 def _bills(account: Account, until: float) -> Iterator[tuple[float, float]]:
     """(when, settled since sign-up) of the monthly bills after the start; in a single week a first one is not due."""
     months = _months(account)
-    if account.settled < 20 or (months < 1 and until <= START + WEEK):
+    if not account.billed or account.settled < 20 or (months < 1 and until <= START + WEEK):
         return
     for month in range(months + 1, months + 2 + int((until - START) / (30 * DAY))):
         at = account.created + month * 30 * DAY

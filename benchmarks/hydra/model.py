@@ -58,6 +58,7 @@ class Account:
     actor: str | None = None
     banned_at: float | None = None
     wish: float = 0.0  # heads: requests a day that its owner wants from it
+    billed: bool = True  # who has paid goes on to pay each month
     victim_of: str | None = None  # honest: whose aim it is
     domain: str | None = None  # of the mail addresses of its company or school, where it has one
 

@@ -26,6 +26,10 @@ SHOWN_AFTER = 600.0
 ONCE = Load(DAY / 600, "flat", clockwork=True, fixed=True)  # once in ten minutes
 
 
+class NoTarget(Exception):
+    """A world has no honest account that an actor could aim at."""
+
+
 class Scene(Struct, frozen=True):
     """Whom there is to aim at. first: how many of the senders, from the first on, are those of ordinary classes."""
 
@@ -183,10 +187,10 @@ AIMS: dict[str, Callable[[Population, Scene, Rng], list[Account]]] = {
 
 
 def aim(what: str, made: Population, scene: Scene, actor: str) -> None:
-    """Turn a pool of heads against somebody, and mark those whom it is meant for. ValueError: there is nobody."""
+    """Turn a pool of heads against somebody, and mark those whom it is meant for. NoTarget: there is nobody."""
     rng = np.random.default_rng([scene.seed, 5, *actor.encode()])
     victims = AIMS[what](made, scene, rng)
     if made.accounts and not victims:
-        raise ValueError(f"{actor}: no honest account of this world is one that it could aim at")
+        raise NoTarget(f"{actor} has no honest account to aim at in this world: make it larger or add populations")
     for victim in victims:
         victim.victim_of = actor

@@ -19,6 +19,7 @@ from benchmarks.hydra import truth
 from benchmarks.hydra.attackers import LADDER, STRATEGIES, VARIANTS
 from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.lines import VIEWS
+from benchmarks.hydra.targets import NoTarget
 from benchmarks.hydra.world import Entry, Spec, make, stream
 
 POPULATIONS = f"honest look-alikes beside the others: all, or comma-separated, of {', '.join(LOOKALIKES)}"
@@ -93,7 +94,10 @@ def spec(chosen: argparse.Namespace) -> Spec:
 def main(arguments: list[str] | None = None) -> None:
     chosen = parser().parse_args(arguments)
     begun = time.perf_counter()
-    world = make(spec(chosen))
+    try:
+        world = make(spec(chosen))
+    except NoTarget as reason:
+        sys.exit(str(reason))
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     truth.write(world, truth.beside(chosen.out))
     count = write(stream(world), chosen.out)

@@ -6,9 +6,10 @@ from functools import cache
 import msgspec
 import pytest
 
-from benchmarks.hydra import costs, truth
+from benchmarks.hydra import costs, truth, worlds
 from benchmarks.hydra.attackers import LADDER, STRATEGIES, attacker
 from benchmarks.hydra.clock import DAY, HOUR, START
+from benchmarks.hydra.lines import account_events
 from benchmarks.hydra.model import is_payer, is_proven
 from benchmarks.hydra.scoring import Judged, Named, Tally
 from benchmarks.hydra.world import Spec, make, stream
@@ -105,6 +106,7 @@ def test_four_heads_in_five_are_payers_of_20():
     found = [a for a, _ in heads("payers_of_20", heads=100)]
     assert 0.7 < sum(is_payer(a, START) for a in found) / 100 < 0.9
     assert {a.settled for a in found} == {0.0, 20.0}
+    assert all(len(list(account_events(a, START + 45 * DAY))) == 1 for a in found)
 
 
 def test_idle_heads_are_fifteen_days_old_at_their_first_request():
@@ -215,9 +217,9 @@ def test_a_drained_reserve_is_that_of_free_newcomers():
     assert all(a.created >= START and a.facts["plan"] == "free" for a, _ in victims("drain_reserve"))
 
 
-def test_a_world_without_anybody_to_aim_at_says_so():
-    with pytest.raises(ValueError, match="no honest account"):
-        make(Spec(honest=1, heads=4, levels=("framing_device",)))
+def test_a_world_without_anybody_to_aim_at_says_so(tmp_path):
+    with pytest.raises(SystemExit, match="hydra-0-framing_device has no honest account to aim at"):
+        worlds.main(["--level", "framing_device", "--honest", "1", "--heads", "4", "--out", str(tmp_path / "w.jsonl")])
 
 
 def test_what_victims_and_newcomers_lose_is_scored_and_what_the_hydra_paid():
