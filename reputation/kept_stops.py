@@ -40,6 +40,7 @@ class KeptStops:
         self._clock = clock
         self._warn = warn
         self._away = False
+        self._keeping = asyncio.Lock()
 
     async def run(self) -> None:
         """Keep what waits, again and again, until cancelled."""
@@ -49,19 +50,23 @@ class KeptStops:
 
     async def keep_all(self) -> None:
         """Keep what waits of every tenant; while the state is away it waits on, as far as there is room."""
+        async with self._keeping:
+            for tenant in list(self._limiter.tenants.values()):
+                await self._keep(tenant)
+
+    async def _keep(self, tenant: TenantLimiter) -> None:
         settings = self._settings()
+        stops = tenant.verdicts.stopped.take()
+        if not stops:
+            return
         keep = Keep(settings.keep, settings.stops)
-        for name, tenant in list(self._limiter.tenants.items()):
-            stops = tenant.verdicts.stopped.take()
-            if not stops:
-                continue
-            try:
-                self.dropped += await self._stops.add(name, stops, keep, self._clock())
-            except Unavailable as away:
-                tenant.verdicts.stopped.give_back(stops)
-                self._told(away)
-            else:
-                self._away = False
+        try:
+            self.dropped += await self._stops.add(tenant.tenant.name, stops, keep, self._clock())
+        except Unavailable as away:
+            tenant.verdicts.stopped.give_back(stops)
+            self._told(away)
+        else:
+            self._away = False
 
     def _told(self, away: Unavailable) -> None:
         if not self._away:
@@ -74,6 +79,7 @@ class KeptStops:
         found = tenant.verdicts.get(id_, now)
         if found is not None:
             return found
+        await self.keep_all()  # a stop of the last half second may still wait while newer checks took its place above
         kept = await self._stops.get(name, id_, now - self._settings().keep)
         if kept is not None:
             try:

@@ -189,7 +189,7 @@ def stop(reason: str, tenant: str, admin: str, token: str | None, *, as_json: bo
     """End a shadow or a canary; the live revision judges every account."""
     stepped = _step(admin, token, tenant, {"step": "stop", "reason": reason})
     rollout = stepped["rollout"]
-    say(stepped, f"no revision is on trial; revision {rollout['live']} judges every account", as_json=as_json)
+    say(stepped, f"the trial is over; revision {rollout['live']} judges every account", as_json=as_json)
 
 
 weights.add_command(replay)

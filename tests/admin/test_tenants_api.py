@@ -169,7 +169,7 @@ class TestCommands:
         assert "weights.asn" in run("diff", number)
         assert "in_force" in run("show", number, "--json")
         assert "offices" in run("list", "--quality")
-        assert "scored beside" in run("shadow", number, "--reason", "look")
+        assert "scores traffic in shadow" in run("shadow", number, "--reason", "look")
         assert "shadow" in run("list")
         assert "10% of accounts" in run("promote", number, "--percent", "10", "--reason", "try")
         assert "every account" in run("promote", number, "--reason", "good")

@@ -128,7 +128,7 @@ class TestValues:
 
     @pytest.mark.parametrize("kind", range(10, 16))
     def test_types_that_do_not_exist_are_refused(self, kind: int) -> None:
-        with pytest.raises(SpopError, match=f"type {kind}"):
+        with pytest.raises(SpopError, match=f"unknown type of value: {kind}"):
             typed(bytes((kind,)) + b"\x00" * 30, 0)
 
     @given(VALUES)

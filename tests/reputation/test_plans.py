@@ -84,7 +84,7 @@ def test_a_long_prompt_passes_with_each_preset_for_tokens(addresses, preset):
     ],
 )
 def test_a_limit_that_can_never_hold_one_request_is_a_configuration_error(settings, words):
-    with pytest.raises(ConfigError, match="never hold one request") as raised:
+    with pytest.raises(ConfigError, match="fewer than one request needs") as raised:
         from_text(f"tenants:\n  acme:\n    {settings}\n")
     assert words in str(raised.value)
 

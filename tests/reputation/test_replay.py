@@ -86,7 +86,7 @@ def test_seconds_and_rfc_3339_are_the_same_time(replay):
 
 BAD = {
     "no JSON": (b"{\n", None, ""),
-    "no time": ({"account": {"id": "a"}}, "its time", "/at"),
+    "no time": ({"account": {"id": "a"}}, "needs a time", "/at"),
     "nobody": ({"at": NOW}, "account.id", "/account"),
     "an unknown kind": ({"kind": "acount", "at": NOW, "id": "a"}, "known are check, account, outcome", "/kind"),
     "facts of nobody": ({"kind": "account", "at": NOW}, "`id`", "/id"),
@@ -96,7 +96,7 @@ BAD = {
         "chargeback, declined, abuse, good, challenge_passed, challenge_failed",
         "/outcome",
     ),
-    "an outcome without time": ({"kind": "outcome", "account": "a", "outcome": "good"}, "its time", "/at"),
+    "an outcome without time": ({"kind": "outcome", "account": "a", "outcome": "good"}, "needs a time", "/at"),
     "an unknown tenant": (at(0, tenant="x"), "no tenant is called", "/tenant"),
     "a line of 2 MB": (b'{"x": "' + b"x" * (2 << 20) + b'"}\n', "1048576 bytes", None),
 }
