@@ -49,7 +49,15 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "reputation/stores/crowds.py": (*ENGINE[2:], "tests/reputation/test_limiter.py"),
     "reputation/facts.py": ("tests/reputation/test_facts.py", *ENGINE[:1]),
-    "reputation/tuning/live.py": ("tests/reputation/tuning/test_live.py", "tests/reputation/tuning/test_trial.py"),
-    "reputation/tuning/stripe.py": ("tests/reputation/tuning/test_stripe.py", "tests/admin/test_webhooks.py"),
+    "reputation/tuning/live.py": (
+        "tests/reputation/tuning/test_live.py",
+        "tests/reputation/tuning/test_trial.py",
+        "tests/admin/test_labels_api.py",
+    ),
+    "reputation/tuning/stripe.py": (
+        "tests/reputation/tuning/test_stripe.py",
+        "tests/reputation/test_billing.py",
+        "tests/admin/test_webhooks.py",
+    ),
     "reputation/stores/redis_accounts.py": ("tests/stores/test_redis_accounts.py", "tests/reputation/test_shared.py"),
 }

@@ -14,7 +14,7 @@ from reputation.billing import after_news
 from reputation.errors import BadRequest, Invalid, NotAuthenticated, Problem
 from reputation.events import Organisation, Payment
 from reputation.facts import Facts
-from reputation.tuning.stripe import TYPES, check_signature, names_of, read_event, what_it_says
+from reputation.tuning.stripe import APART, TYPES, check_signature, names_of, read_event, what_it_says
 
 SECRET = "whsec_test"
 CREATED = NOW - 10
@@ -283,3 +283,24 @@ class TestWhatEventsSay:
     )
     def test_a_payment_is_found_by_every_id_that_an_event_gives_it(self, kind, body, names):
         assert names_of(event(kind, body)) == names
+
+    @pytest.mark.parametrize(
+        ("version", "kind", "body", "half"),
+        [
+            (APART, "charge.succeeded", CHARGE, "charge"),
+            (APART, "payment_intent.succeeded", INTENT, "charge"),
+            (APART, "charge.succeeded", {**CHARGE, "invoice": "in_1"}, ""),
+            (APART, "invoice.paid", INVOICE, "invoice"),
+            (APART, "invoice.paid", {**INVOICE, "payments": {"data": [PART]}}, ""),
+            (APART, "payment_method.attached", METHOD, ""),
+            ("2025-03-30", "charge.succeeded", CHARGE, ""),
+            ("2025-03-30", "invoice.paid", INVOICE, ""),
+        ],
+    )
+    def test_a_charge_and_an_invoice_that_do_not_name_each_other_are_halves(self, version, kind, body, half):
+        """Only events of the versions of the API in which they do not."""
+        assert what_it_says(event(kind, body, api_version=version), NOW).half == half
+
+    def test_a_refund_is_known_only_by_a_charge_that_says_how_much(self):
+        assert what_it_says(event("charge.refunded", {**CHARGE, "amount_refunded": 500}), NOW).back == ("ch_1", 500)
+        assert what_it_says(event("charge.refunded", CHARGE), NOW).back is None
