@@ -263,6 +263,14 @@ class TestDensityExactly:
         at_key = (1 + 5 * rate) / (1 + 5 * (1 - rate))
         assert density.odds(7, NOW) == pytest.approx(math.log(at_key) - math.log(rate / (1 - rate)))
 
+    def test_what_was_learnt_at_a_time_to_come_fades_from_now_on(self):
+        density = Density(30 * DAY, 1000)
+        density.learn_all([7], bad=True, now=NOW + 365 * DAY)
+        density.odds(7, NOW)
+        assert density.get(7) == (1.0, 0.0, NOW)
+        density.odds(7, NOW + 30 * DAY)
+        assert density.get(7) == (1.0, 0.0, NOW)
+
     def test_counts_fade_by_half_in_a_half_life_and_the_population_never_below_its_prior(self):
         density = Density(30 * DAY, 1000)
         for _ in range(4):

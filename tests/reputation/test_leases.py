@@ -396,6 +396,8 @@ def test_in_a_flood_the_key_that_was_used_longest_ago_goes_first():
     for key in (1, 2, 3, 1, 4):
         pace.add(key, 1.0, 60.0, NOW)
     assert [pace.lately(key, 60.0, NOW) for key in (1, 2, 3, 4)] == [2.0, 0.0, 1.0, 1.0]
+    pace.add(4, 1.0, 60.0, NOW)
+    assert [pace.lately(key, 60.0, NOW) for key in (1, 3, 4)] == [2.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize(

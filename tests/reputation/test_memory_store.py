@@ -269,6 +269,13 @@ class TestBudgets:
         assert len(budgets) == 100
         assert budgets.crowded == 10_000 - 75 + 10_000 - 25
 
+    def test_a_bucket_whose_limit_changes_is_settled_at_the_old_one_first(self):
+        budgets = Budgets(100)
+        draw(budgets, ("burst", 1))
+        draw(budgets, ("burst", 1), Limit(LIMIT.rate, 4.0))
+        found = budgets.find(("burst", 1))
+        assert (found.limit.burst, found.tokens) == (4.0, 3.0)
+
     def test_addresses_leave_purses_their_places(self):
         budgets = Budgets(100)
         for i in range(10_000):

@@ -284,6 +284,9 @@ class TestNumbers:
         engine = tenant(addresses, linking={"floor": 3})
         engine.links = links(neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, 30.0)})
         assert charged(engine, ip="11.0.7.9") == [*OWN, ("floor", "neighbourhood", 3.0, 3.0)]
+        engine = tenant(addresses, unit="tokens", request_cost=100, linking={"floor": 3})
+        engine.links = links(neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, 30.0)})
+        assert charged(engine, ip="11.0.7.9")[2:] == [("floor", "neighbourhood", 300.0, 300.0)]
 
     def test_where_somebody_belongs_is_charged_once_also_where_he_is(self, addresses):
         engine, home = tenant(addresses, linking={"floor": 0}), ("net", "11.0.7.0/24")

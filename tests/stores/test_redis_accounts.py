@@ -271,6 +271,30 @@ def test_what_was_looked_up_is_looked_up_again_after_a_while():
     assert not looked_up.has("a", NOW + 602)
 
 
+def test_a_generation_of_names_is_half_the_window():
+    looked_up = LookedUp(window=600.0)
+    looked_up.has("a", NOW)
+    looked_up.add("a")
+    looked_up.has("a", NOW + 250)
+    looked_up.add("b")
+    assert looked_up.has("b", NOW + 301)
+    assert not looked_up.has("a", NOW + 602)
+    looked_up = LookedUp(window=600.0)
+    looked_up.has("a", NOW)
+    looked_up.add("a")
+    looked_up.has("a", NOW + 250)
+    assert looked_up.has("a", NOW + 520)
+
+
+def test_a_copy_that_has_the_change_already_is_kept():
+    looked_up = LookedUp()
+    looked_up.add("a", 7)
+    looked_up.heard("a", 7)
+    assert looked_up.has("a", 0.0)
+    looked_up.heard("a", 8)
+    assert not looked_up.has("a", 0.0)
+
+
 def test_a_flood_of_names_is_bounded():
     looked_up = LookedUp(most=100)
     for i in range(1000):
