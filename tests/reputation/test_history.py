@@ -31,6 +31,18 @@ def test_members_are_counted_as_a_list_of_all_sightings_would(seen):
         assert surely <= count <= perhaps
 
 
+def test_the_size_counts_keys_of_one_member_and_of_several_in_both_generations():
+    fan_in = FanIn(WINDOW, 1000)
+    fan_in.see(1, name_of("a"), NOW)
+    for key in (2, 3):
+        for member in "ab":
+            fan_in.see(key, name_of(member), NOW)
+    assert len(fan_in) == 3
+    for member in "ab":
+        fan_in.see(4, name_of(member), NOW + WINDOW)
+    assert len(fan_in) >= 4
+
+
 def test_a_crowded_key_stays_at_the_most_and_thins_out_again():
     """Newcomers of a full key are taken up at most once a RESOLUTION, so that a crowd costs nothing."""
     fan_in = FanIn(WINDOW, 1000, 16)

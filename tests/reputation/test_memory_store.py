@@ -261,7 +261,46 @@ def draw(budgets, key, limit=LIMIT, cost=1.0, now=NOW):
     return take(budgets.charge("burst", "address", key, limit, now).bucket, cost, now)
 
 
+class TestAsleep:
+    def test_an_account_wakes_in_its_own_table_with_its_buckets_moved_by_the_steps_of_the_clock(self):
+        state, rows = TenantState(), {b"m": ("met", Row()), b"s": ("strangers", Row())}
+        for _, row in rows.values():
+            row.burst, row.daily = Bucket(1.0, NOW, LIMIT), Bucket(2.0, NOW, LIMIT)
+        state.lay_to_sleep({"m": b"m", "s": b"s"}, 1, 1, rows.__getitem__)
+        state.moved = 3600.0
+        state.wake("m", NOW)
+        assert (state.met.asleep, state.strangers.asleep) == (0, 1)
+        row = state.met.get("m")
+        assert (row.burst.at, row.daily.at) == (NOW + 3600, NOW + 3600)
+
+    def test_an_account_with_an_outcome_is_written_down(self):
+        state = TenantState()
+        state.known["a"] = Row()
+        state.touched.follow()
+        state.confirm("a", NOW)
+        assert state.touched.take() == {"a"}
+
+
 class TestBudgets:
+    def test_every_bucket_is_among_the_values_the_shared_ones_too(self):
+        budgets = Budgets(4)
+        for i in range(3):
+            draw(budgets, ("burst", i << 20))
+        draw(budgets, ("purse", "h-1"))
+        draw(budgets, ("burst", 9 << 20))
+        assert [bucket.tokens for bucket in budgets.values()] == [9.0] * 5
+
+    def test_a_bucket_that_made_place_is_written_down_as_gone(self):
+        budgets = Budgets(4)
+        budgets.touched.follow()
+        for i in range(3):
+            draw(budgets, ("burst", i << 20))
+        budgets.touched.take()
+        draw(budgets, ("burst", 9 << 20), now=NOW + 3600)
+        gone = budgets.touched.take() - {("burst", 9 << 20)}
+        assert gone
+        assert all(budgets.find(key) is None for key in gone)
+
     def test_bounded_under_a_flood_of_keys(self):
         budgets = Budgets(100)
         for i in range(10_000):

@@ -286,6 +286,15 @@ def test_a_generation_of_names_is_half_the_window():
     assert looked_up.has("a", NOW + 520)
 
 
+def test_a_name_of_the_older_generation_is_forgotten_too():
+    looked_up = LookedUp(window=600.0)
+    looked_up.has("a", NOW)
+    looked_up.add("a")
+    assert looked_up.has("a", NOW + 301)
+    looked_up.forget("a")
+    assert not looked_up.has("a", NOW + 301)
+
+
 def test_a_copy_that_has_the_change_already_is_kept():
     looked_up = LookedUp()
     looked_up.add("a", 7)

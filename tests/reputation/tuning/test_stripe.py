@@ -301,6 +301,14 @@ class TestWhatEventsSay:
         """Only events of the versions of the API in which they do not."""
         assert what_it_says(event(kind, body, api_version=version), NOW).half == half
 
+    def test_one_payment_of_an_invoice_says_how_much_was_paid(self):
+        found = what_it_says(event("invoice_payment.paid", PART), NOW)
+        assert (found.paid, found.status) == (PART["amount_paid"], None)
+
+    def test_only_a_charge_says_when_it_was_made(self):
+        assert what_it_says(event("charge.succeeded", {**CHARGE, "created": 5}), NOW).made == 5.0
+        assert what_it_says(event("charge.dispute.created", {**DISPUTE, "created": 5}), NOW).made is None
+
     def test_a_refund_is_known_only_by_a_charge_that_says_how_much(self):
         assert what_it_says(event("charge.refunded", {**CHARGE, "amount_refunded": 500}), NOW).back == ("ch_1", 500)
         assert what_it_says(event("charge.refunded", CHARGE), NOW).back is None
