@@ -24,8 +24,6 @@ BEAT, LATE = 0.25, 2.0
 """Seconds between two signs of life of a linker, and after which one that gives none is not there."""
 STARTING = 20.0
 """Seconds that a linker has for its first sign of life."""
-SILENT = 60.0
-"""Seconds without a sign of life after which a linker is ended."""
 LONGEST_EPOCH = 600.0
 """Seconds after which a linker that does not answer is ended; one of two million accounts takes a tenth of it."""
 BEHIND_CHECKS = 10

@@ -17,7 +17,6 @@ from reputation.kept_orders import KeptOrders
 from reputation.limiter import Limiter, TenantLimiter
 from reputation.linker_process import (
     LONGEST_EPOCH,
-    SILENT,
     Answer,
     Batch,
     LinkerDiedError,
@@ -29,6 +28,8 @@ from reputation.stores.records import MemoryRecords, Records
 from reputation.witness import MOST_WAITING
 
 BATCH_EVERY = 1.0
+SILENT = 60.0
+"""Seconds without a sign of life after which a linker is ended."""
 WATCH_EVERY = 1.0
 """Seconds between two looks at a linker that is waited for."""
 EPOCH_EVERY = 20.0

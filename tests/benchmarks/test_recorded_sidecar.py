@@ -13,6 +13,7 @@ def test_it_links_as_often_as_it_is_told_and_takes_the_commands_of_headcount(
 ) -> None:
     monkeypatch.setattr(linking, "EPOCH_EVERY", linking.EPOCH_EVERY)
     monkeypatch.setattr(linking, "SHARE_OF_CORE", linking.SHARE_OF_CORE)
+    monkeypatch.setattr(linking, "SILENT", linking.SILENT)
     monkeypatch.setattr(sys, "argv", ["headcount", "900", "serve", "--help"])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("benchmarks.recorded_sidecar", run_name="__main__")
