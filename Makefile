@@ -36,7 +36,7 @@ test-long: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m pytest -m long -q
 
 # Change the core a little, one change at a time, and see whether the tests notice; works on copies of the tree.
-# About an hour on two quiet cores; `make mutants MUTANTS="--count 50 --seed 2 reputation/purses.py"` takes less.
+# About an hour on two quiet cores; `make mutants MUTANTS="--count 50 --seed 2 reputation/engine/shared_budgets.py"` takes less.
 mutants: $(VENV)/.test
 	$(BIN)/python -m benchmarks.mutants $(MUTANTS)
 
@@ -78,7 +78,7 @@ hydra: $(VENV)/.test
 
 # Build the embedded address database anew; needs npm.
 geoip-data: $(VENV)/.run
-	$(BIN)/python -m geoip.embedded
+	$(BIN)/python -m tools.address_database
 
 # Fetch the console's bundled libraries anew; needs npm.
 console:

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from geoip.book import AddressBook
-from reputation.events import Account, AccountFacts, Client, Payment, Request, Seconds
-from reputation.ids import Ulids
-from reputation.limiter import TenantLimiter
-from reputation.stores.memory import TenantState
-from reputation.tenants import TenantSettings, compile_tenant
+from reputation.config.tenants import TenantSettings, compile_tenant
+from reputation.engine.limiter import TenantLimiter
+from reputation.state.tenant import TenantState
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Account, AccountFacts, Client, Payment, Request, Seconds
 
 START = 1_790_000_000.0
 ADDRESSES = 3

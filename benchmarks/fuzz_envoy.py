@@ -30,13 +30,13 @@ from plugins.envoy.messages_pb2 import (
     RateLimitRequest,
     RateLimitResponse,
 )
-from reputation.config import from_text
-from reputation.errors import BadRequest
-from reputation.gateway import DESCRIPTORS, EnvoySettings, GatewaySettings, HttpMessage, Quota, Reply
-from reputation.http.envoy_calls import AUTHZ, RLS
-from reputation.http.routes import GATEWAYS, CheckRoutes
-from reputation.ids import Ulids
-from reputation.sidecar import build, open_addresses
+from reputation.checkapi.envoy_calls import AUTHZ, RLS
+from reputation.checkapi.routes import GATEWAYS, CheckRoutes
+from reputation.config.file import from_text
+from reputation.sidecar.build import build, open_addresses
+from reputation.wire.errors import BadRequest
+from reputation.wire.gateway import DESCRIPTORS, EnvoySettings, GatewaySettings, HttpMessage, Quota, Reply
+from reputation.wire.ids import Ulids
 
 REFUSALS = frozenset({400, 413})
 NAMES = (

@@ -19,7 +19,7 @@ from benchmarks import spop_peer as peer
 from plugins.haproxy import adapter, spop
 from plugins.haproxy.spop import Agent, Event, Notify
 from plugins.haproxy.spop_data import SpopError, Written
-from reputation.gateway import GatewaySettings
+from reputation.wire.gateway import GatewaySettings
 
 MOST_GROWTH = 64 * 1024  # KiB of resident memory over the whole run
 SETTINGS = (

@@ -9,9 +9,9 @@ import msgspec
 import uvloop
 from aiohttp import web
 
-from reputation.gateway import HttpMessage, Reply
-from reputation.http import listener
-from reputation.http.listener_sockets import bind
+from reputation.listeners import lean as listener
+from reputation.listeners.sockets import bind
+from reputation.wire.gateway import HttpMessage, Reply
 
 YARDSTICK = "aiohttp"
 NEW_HEADS = "listener, new heads"

@@ -7,11 +7,11 @@ A live one links every 20 seconds, which nobody could wait for on a recorded clo
 
 import sys
 
-from reputation import linking
-from reputation.cli import main
+from reputation.commands.cli import main
+from reputation.linking import schedule
 
 if __name__ == "__main__":
-    linking.EPOCH_EVERY = float(sys.argv.pop(1))
-    linking.SHARE_OF_CORE = 1.0  # an epoch's duration by a clock that is set forward meanwhile says nothing
-    linking.SILENT = float("inf")  # nor does the time since the linker's last sign of life
+    schedule.EPOCH_EVERY = float(sys.argv.pop(1))
+    schedule.SHARE_OF_CORE = 1.0  # an epoch's duration by a clock that is set forward meanwhile says nothing
+    schedule.SILENT = float("inf")  # nor does the time since the linker's last sign of life
     main()

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 from benchmarks.shared_servers import free_ports, running
 from geoip.book import AddressBook
-from reputation.config import DEFAULT
+from reputation.config.file import DEFAULT
 from reputation.hydra.sightings import Known, Sighting
-from reputation.linker_desk import Desk
-from reputation.linker_process import Answer, Batch
-from reputation.sidecar import build
-from reputation.stores.redis_server import RedisServer, connect
-from reputation.tenant_linking import TenantLinking
+from reputation.linking.host import Desk
+from reputation.linking.process import Answer, Batch
+from reputation.replicas.tenant_links import TenantLinking
+from reputation.sidecar.build import build
+from reputation.stores.redis.server import RedisServer, connect
 
 AT_ONCE = 5000
 HEADS = 0.1

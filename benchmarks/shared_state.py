@@ -22,16 +22,16 @@ from msgspec import structs
 from benchmarks import machine
 from benchmarks.shared_load import Result, run
 from benchmarks.shared_servers import PLACES, free_ports, running, sidecars
-from reputation.bucket import Limit, full
-from reputation.charges import Ask, Charge
-from reputation.events import AccountFacts, Payment, Seconds
-from reputation.facts import Facts, from_push
-from reputation.stores.memory import TenantState
-from reputation.stores.redis import RedisStore
-from reputation.stores.redis_accounts import Accounts
-from reputation.stores.redis_names import Names
-from reputation.stores.redis_takes import Takes
-from reputation.stores.transactions import Told, Transaction
+from reputation.limits.bucket import Limit, full
+from reputation.limits.take import Ask, Charge
+from reputation.state.facts import Facts, from_push
+from reputation.state.tenant import TenantState
+from reputation.state.transactions import Told, Transaction
+from reputation.stores.redis.accounts import Accounts
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.store import RedisStore
+from reputation.stores.redis.takes import Takes
+from reputation.wire.messages import AccountFacts, Payment, Seconds
 
 BURST = 20.0
 OVER = 5.0

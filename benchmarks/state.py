@@ -20,13 +20,13 @@ from statistics import median
 
 import structlog
 
-from reputation.bucket import Bucket, Limit
-from reputation.events import AccountFacts, Payment, Seconds
-from reputation.facts import NOTHING, from_push
-from reputation.history import visit
-from reputation.stores.crowds import Row
-from reputation.stores.memory import TenantState
-from reputation.stores.sqlite import SLICE, SqliteStore
+from reputation.limits.bucket import Bucket, Limit
+from reputation.state.crowds import Row
+from reputation.state.facts import NOTHING, from_push
+from reputation.state.history import visit
+from reputation.state.tenant import TenantState
+from reputation.stores.sqlite.store import SLICE, SqliteStore
+from reputation.wire.messages import AccountFacts, Payment, Seconds
 
 START = 1_790_000_000.0
 BURST, DAILY = Limit(2.0, 20.0), Limit(5000 / 86_400, 5000.0)

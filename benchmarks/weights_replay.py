@@ -15,12 +15,12 @@ import numpy as np
 
 from benchmarks.hydra.recorded import Recorded, play
 from benchmarks.hydra.world import Spec
-from reputation.tenants import TenantSettings
-from reputation.tuning.columns import read_all
-from reputation.tuning.effects import Effects
-from reputation.tuning.glancing import MOST_DECISIONS, Looking, newest
-from reputation.tuning.recorded import Packed, pack, unpack
-from reputation.tuning.replaying import report
+from reputation.config.tenants import TenantSettings
+from reputation.recordings.columns import read_all
+from reputation.recordings.decisions import Packed, pack, unpack
+from reputation.recordings.effects import Effects
+from reputation.recordings.preview_process import MOST_DECISIONS, Looking, newest
+from reputation.recordings.report import report
 from reputation.tuning.revisions import Revision, compiled
 
 DRAFT = Revision(2, 1, "", "", 0.0, {"weights": {"velocity": 1.5, "asn": 0.5}, "prior": -2.0})

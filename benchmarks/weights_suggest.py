@@ -10,11 +10,11 @@ import msgspec
 
 from benchmarks.hydra.recorded import play
 from benchmarks.hydra.world import Spec
-from reputation.tenants import Tenant, TenantSettings
-from reputation.tuning.columns import read_all
-from reputation.tuning.evidence import Evidence, gather, rates, weighting_of
+from reputation.config.tenants import Tenant, TenantSettings
+from reputation.recordings.columns import read_all
+from reputation.recordings.evidence import Evidence, gather, rates, weighting_of
+from reputation.recordings.fit import Suggestion, recall_at, suggest
 from reputation.tuning.revisions import Revision, check_floor, compiled
-from reputation.tuning.suggesting import Suggestion, recall_at, suggest
 
 
 class Comparison(msgspec.Struct, frozen=True):

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from reputation.events import AccountFacts, wire_type
-from reputation.facts import Standards, from_push, is_payer
-from reputation.policy import TIERS
+from reputation.scoring.policy import TIERS
+from reputation.state.facts import Standards, from_push, is_payer
+from reputation.wire.messages import AccountFacts, wire_type
 
 Key = tuple[str, str]
 Accounts = dict[Key, "Account"]

@@ -1,4 +1,4 @@
-"""Facts about IP addresses: the form of an address, its owner, and the kind of its network."""
+"""What is known of addresses: databases, lists, the embedded database."""
 
 from geoip.book import EMBEDDED, AddressBook, Loaded, load
 from geoip.facts import AddressFacts, Kind, Scope, host_text, network_text

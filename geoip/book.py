@@ -61,7 +61,7 @@ def load(paths: Sequence[Path | str], embedded: Path | None = EMBEDDED) -> Loade
 
 
 class _Cache:
-    """First in, first out: a hit costs half of what it costs least recently used (`python -m geoip.timing`),
+    """First in, first out: a hit costs half of what it costs least recently used (`python -m tools.lookup_timing`),
     and an address that falls out is one look-up away. A dict beside a ring of its keys: to put one more into a
     full cachetools.FIFOCache takes longer than to look the address up.
     """

@@ -1,0 +1,1 @@
+"""Gateways, one folder each: an adapter, a configuration that works, and its page."""

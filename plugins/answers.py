@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import msgspec
 
-from reputation.events import LimitState, Verdict
-from reputation.gateway import Headers
+from reputation.wire.gateway import Headers
+from reputation.wire.messages import LimitState, Verdict
 
 # draft-ietf-httpapi-ratelimit-headers; the same for every stop, so that it does not tell why
 STOPPED = "https://iana.org/assignments/http-problem-types#quota-exceeded"

@@ -7,7 +7,7 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from reputation.events import Request, Verdict
+from reputation.wire.messages import Request, Verdict
 
 UNIX = "unix:"
 TIMEOUT = 0.2

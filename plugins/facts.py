@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from reputation.events import NESTED, Request, Seconds, wire_type
-from reputation.gateway import MEMBERS
+from reputation.wire.gateway import MEMBERS
+from reputation.wire.messages import NESTED, Request, Seconds, wire_type
 
 from .lines import Lines, named, only, short_id, short_key
 

@@ -1,7 +1,7 @@
 """The answer for gateways that send whatever is not 200 on to the client: Envoy, Caddy, Traefik, APISIX."""
 
-from reputation.events import Verdict
-from reputation.gateway import Reply
+from reputation.wire.gateway import Reply
+from reputation.wire.messages import Verdict
 
 from .answers import PROBLEM, for_client, for_upstream, stop_problem, stop_status
 

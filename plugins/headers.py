@@ -8,8 +8,8 @@ or not.
 
 import socket
 
-from reputation.events import Call, Client, Request
-from reputation.gateway import GatewaySettings, HttpMessage
+from reputation.wire.gateway import GatewaySettings, HttpMessage
+from reputation.wire.messages import Call, Client, Request
 
 from .facts import with_facts
 from .keys import account

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from reputation.events import Account, Credential
-from reputation.gateway import GatewaySettings
+from reputation.wire.gateway import GatewaySettings
+from reputation.wire.messages import Account, Credential
 
 from .lines import BLANKS, Lines, named, only, short_id, short_key, text
 

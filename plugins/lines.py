@@ -4,7 +4,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-from reputation.events import RESERVED_SAYS, is_reserved
+from reputation.wire.messages import RESERVED_SAYS, is_reserved
 
 Lines = list[tuple[bytes, bytes]]
 

@@ -9,8 +9,8 @@ from plugins.answers import PROBLEM, for_client, problem, stop_problem, stop_sta
 from plugins.asking import RefusedError, Sidecar
 from plugins.headers import check
 from plugins.lines import named
-from reputation.events import Verdict
-from reputation.gateway import GatewaySettings, Headers, HttpMessage, Reply
+from reputation.wire.gateway import GatewaySettings, Headers, HttpMessage, Reply
+from reputation.wire.messages import Verdict
 
 UNAVAILABLE = Reply(503, problem(503), (PROBLEM, (b"Retry-After", b"1")))
 

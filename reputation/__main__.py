@@ -1,5 +1,5 @@
 """`python -m reputation` is `headcount`."""
 
-from reputation.cli import main
+from reputation.commands.cli import main
 
 main()

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct, inspect
 
-from reputation.events import Payment, Profile, Seconds
+from reputation.wire.messages import Payment, Profile, Seconds
 
 TIME = 1_790_000_000.5
 PATTERNS = {"iin": "411111", "issuer_country": "US", "email_domain": "example.org"}

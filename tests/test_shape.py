@@ -12,63 +12,23 @@ PACKAGES = ("reputation", "geoip", "plugins")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
-# What each part of the program may import of ours; the longest prefix of a module's name decides.
-LADDER = {
-    "geoip": ("geoip",),
-    "plugins": ("reputation.events", "reputation.gateway", "reputation.errors", "plugins"),
-    "reputation.events": (),
-    "reputation.errors": (),
-    "reputation.values": (),
-    "reputation.bucket": ("reputation.values",),
-    "reputation.score": ("reputation.events", "reputation.values"),
-    "reputation.signals": (
-        "reputation.values",
-        "reputation.events",
-        "reputation.score",
-        "reputation.facts",
-        "reputation.outcomes",
-        "reputation.signals",
-        "geoip.facts",
-    ),
-    "reputation.hydra": ("reputation.events", "reputation.score", "reputation.hydra", "geoip.facts"),
-    "reputation.stores": (
-        "reputation.values",
-        "reputation.errors",
-        "reputation.events",
-        "reputation.bucket",
-        "reputation.charges",
-        "reputation.reservations",
-        "reputation.facts",
-        "reputation.outcomes",
-        "reputation.history",
-        "reputation.touched",
-        "reputation.stores",
-    ),
-    "reputation": ("reputation", "geoip"),  # but nothing of TOP; see below
-    **dict.fromkeys(
-        ("reputation.http", "reputation.commands", "reputation.cli", "reputation.replay", "reputation.sidecar"),
-        ("reputation", "geoip", "plugins"),
-    ),
+ROW = re.compile(r"^\| `((?:reputation|plugins|geoip)/(?:\w+/)?)` \| (.+) \|$", re.MULTILINE)
+ROOMS = {
+    row[1].rstrip("/").replace("/", "."): row[2]
+    for row in ROW.finditer((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
 }
-TOP = (
-    "reputation.http",
-    "reputation.commands",
-    "reputation.cli",
-    "reputation.replay",
-    "reputation.sidecar",
-    "reputation.serving",
-    "reputation.settings_doc",
-    "reputation.__main__",
-)
+"""What the table of docs/architecture.md says of each room, by package, from the top to the bottom."""
+ABOVE = {"reputation", "reputation.__main__"}
+"""What starts the command line."""
 FORBIDDEN = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc)(_|$)")
 POLLING = {"sidecar_process.py", "gateway_processes.py", "redis_process.py"}
 """Where a process is asked again and again until it is ready, with a deadline."""
 BOUNDARIES = {
-    "reputation/http/listener_connection.py",
-    "reputation/http/aiohttp_listener.py",
-    "reputation/http/admin.py",
-    "reputation/http/spoe_listener.py",
-    "reputation/http/webhooks.py",
+    "reputation/listeners/connection.py",
+    "reputation/listeners/aiohttp_listener.py",
+    "reputation/admin/application.py",
+    "reputation/listeners/spoe.py",
+    "reputation/admin/webhooks.py",
 }
 """Where a fault of one request must not end the others'."""
 
@@ -130,14 +90,31 @@ def offences(paths, find):
     return {name: wrong for name, wrong in found.items() if wrong}
 
 
-def test_imports_go_down_the_ladder():
-    def wrong(path):
-        name = module_of(path)
-        allowed = LADDER[max((prefix for prefix in LADDER if within(name, [prefix])), key=len)]
-        upwards = () if within(name, TOP) else TOP
-        return {found for found in imported(path) if not within(found, allowed) or within(found, upwards)}
+def room_of(name):
+    """The room of a module, by its name."""
+    return max((room for room in ROOMS if within(name, [room])), key=len, default=None)
 
-    assert offences(FILES, wrong) == {}
+
+def test_the_page_lists_every_room_with_its_own_words():
+    """Each folder of modules is a row; its docstring is the row's text."""
+    folders = {module_of(path) for path in (ROOT / "reputation").glob("*/__init__.py")} | {"plugins", "geoip"}
+    assert set(ROOMS) == folders
+    said = {name: ast.get_docstring(tree_of(ROOT / name.replace(".", "/") / "__init__.py")) for name in ROOMS}
+    assert said == ROOMS
+
+
+def test_imports_go_down_the_rooms_of_the_architecture_page():
+    order = list(ROOMS)
+
+    def upwards(path):
+        name = module_of(path)
+        if name in ABOVE:
+            return set()
+        own = order.index(room_of(name))
+        rooms = {found: room_of(found) for found in imported(path)}
+        return {found for found, room in rooms.items() if room is None or order.index(room) < own}
+
+    assert offences(FILES, upwards) == {}
 
 
 def test_no_file_function_or_signature_is_too_large():
@@ -189,7 +166,8 @@ def test_tests_do_not_sleep_or_mock_what_is_ours():
 
 def test_the_request_path_does_not_import_the_linker():
     """Linking runs in a process of its own; what answers checks reads its results alone."""
-    text = "import sys, reputation.limiter, reputation.http.routes; print(*(m for m in sys.modules if 'hydra' in m))"
+    modules = "reputation.engine.limiter, reputation.checkapi.routes"
+    text = f"import sys, {modules}; print(*(m for m in sys.modules if 'hydra' in m))"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, timeout=60)
     links = {"reputation.hydra", "reputation.hydra.links", "reputation.hydra.sightings", "reputation.signals.hydra"}
     assert set(run.stdout.decode().split()) <= links

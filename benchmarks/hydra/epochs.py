@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterator
 
 from geoip.book import AddressBook
-from reputation.config import DEFAULT
-from reputation.events import Account, AccountFacts, Client, Request, Seconds
+from reputation.config.file import DEFAULT
 from reputation.hydra.linker import Linker
 from reputation.hydra.sightings import Known, Sighting
-from reputation.ids import Ulids
-from reputation.sidecar import build
+from reputation.sidecar.build import build
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Account, AccountFacts, Client, Request, Seconds
 
 NOW, DAY = 1_790_000_000.0, 86_400.0
 HEADS = 100  # one account in so many is a head of one hydra

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from reputation.config import load
-from reputation.linking import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
-from reputation.replay import Replay
-from reputation.sidecar import build, open_addresses
+from reputation.config.file import load
+from reputation.engine.replay import Replay
+from reputation.linking.schedule import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
+from reputation.sidecar.build import build, open_addresses
 
 KEY = b"simulated keys are hashed with this one"
 

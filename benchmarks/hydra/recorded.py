@@ -8,15 +8,15 @@ from msgspec import Struct
 
 from benchmarks.hydra import truth
 from benchmarks.hydra.world import Spec, make, stream
-from reputation.config import RecordingSettings, load
-from reputation.ids import Ulids
-from reputation.keys import pseudonym
-from reputation.linking import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
-from reputation.replay import Replay
-from reputation.sidecar import build, open_addresses
-from reputation.tenants import Tenant
+from reputation.config.file import RecordingSettings, load
+from reputation.config.tenants import Tenant
+from reputation.engine.replay import Replay
+from reputation.linking.schedule import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
+from reputation.recordings.decisions import Packed, Recorder
+from reputation.sidecar.build import build, open_addresses
 from reputation.tuning.labels import LabelWord
-from reputation.tuning.recorded import Packed, Recorder
+from reputation.wire.hashing import pseudonym
+from reputation.wire.ids import Ulids
 
 KEY = b"simulated keys are hashed with this one"
 EVERYTHING = RecordingSettings(payers=1.0, others=1.0, per_second=100_000, most=100_000_000, days=3650.0)

@@ -6,8 +6,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from plugins.middleware import Gate, in_our_name
-from reputation.events import Verdict
-from reputation.gateway import Headers, HttpMessage
+from reputation.wire.gateway import Headers, HttpMessage
+from reputation.wire.messages import Verdict
 
 VERDICT: web.RequestKey[Verdict | None] = web.RequestKey("headcount")
 """Where a handler finds the verdict: `request[VERDICT]`; None while no sidecar answers."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from plugins.middleware import Gate, in_our_name
-from reputation.gateway import Headers, HttpMessage, Reply
+from reputation.wire.gateway import Headers, HttpMessage, Reply
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -3,8 +3,8 @@
 from plugins.forward import answer
 from plugins.headers import check
 from plugins.lines import text
-from reputation.events import Request
-from reputation.gateway import GatewaySettings, HttpMessage
+from reputation.wire.gateway import GatewaySettings, HttpMessage
+from reputation.wire.messages import Request
 
 __all__ = ["answer", "read"]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from plugins.answers import PROBLEM, for_client, stop_problem, stop_status
 from plugins.headers import check
 from plugins.lines import Lines
-from reputation.events import Request, Verdict
-from reputation.gateway import GatewaySettings, HttpMessage
+from reputation.wire.gateway import GatewaySettings, HttpMessage
+from reputation.wire.messages import Request, Verdict
 
 from .grpc_parts import decoded, metadata, text, upstream
 from .messages_pb2 import CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption

@@ -8,9 +8,9 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
 
 from plugins.answers import for_upstream
-from reputation.errors import BadRequest
-from reputation.events import LimitState, Verdict
-from reputation.gateway import Headers
+from reputation.wire.errors import BadRequest
+from reputation.wire.gateway import Headers
+from reputation.wire.messages import LimitState, Verdict
 
 M = TypeVar("M", bound=Message)
 

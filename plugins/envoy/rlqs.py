@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from reputation.gateway import EnvoySettings, Quota
+from reputation.wire.gateway import EnvoySettings, Quota
 
 from .grpc_parts import decoded
 from .messages_pb2 import RateLimitQuotaResponse, RateLimitQuotaUsageReports

@@ -13,9 +13,9 @@ from plugins.facts import filled, value_of
 from plugins.headers import LONGEST_TEXT, NO_ADDRESS, address, route
 from plugins.keys import Key, account_of, key_in
 from plugins.lines import BLANKS, LONGEST_KEY, short_id
-from reputation.errors import Invalid
-from reputation.events import Account, LimitState, Request, Settle, Settled, Verdict
-from reputation.gateway import DESCRIPTORS, GatewaySettings, Headers
+from reputation.wire.errors import Invalid
+from reputation.wire.gateway import DESCRIPTORS, GatewaySettings, Headers
+from reputation.wire.messages import Account, LimitState, Request, Settle, Settled, Verdict
 
 from .grpc_parts import LARGEST, decoded, metadata, text, upstream, whole_units
 from .messages_pb2 import HeaderValue, RateLimitDescriptor, RateLimitRequest, RateLimitResponse

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from plugins.answers import DAY, for_client, for_upstream, stop_status
 from plugins.headers import check
 from plugins.lines import first
-from reputation.events import LimitState, Request, Verdict
-from reputation.gateway import GatewaySettings, HttpMessage, Reply
+from reputation.wire.gateway import GatewaySettings, HttpMessage, Reply
+from reputation.wire.messages import LimitState, Request, Verdict
 
 from .spop import Message, put_variables
 from .spop_data import Value, Written

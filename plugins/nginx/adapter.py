@@ -7,8 +7,8 @@ of these headers on by itself; its configuration takes the client's and leaves t
 from plugins.answers import for_client, for_upstream, stop_status
 from plugins.headers import check
 from plugins.lines import first
-from reputation.events import Request, Verdict
-from reputation.gateway import GatewaySettings, HttpMessage, Reply
+from reputation.wire.gateway import GatewaySettings, HttpMessage, Reply
+from reputation.wire.messages import Request, Verdict
 
 
 def read(message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:

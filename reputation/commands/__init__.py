@@ -1,1 +1,1 @@
-"""The commands of `headcount`, one file each. A command reads options and prints results; other modules do the work."""
+"""The command line: `headcount …`, one file for each command."""

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import Span, json_option, moment, on_sidecar, say
-from reputation.tuning.exceptions import AllowKind
+from reputation.engine.exceptions import AllowKind
 
 
 @click.group()

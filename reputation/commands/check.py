@@ -13,10 +13,10 @@ from rich.text import Text
 from geoip.plain import plain
 from geoip.terminal import add_row, console
 from reputation.commands.options import config_option, ends_well, json_option
-from reputation.events import Request, wire_type
-from reputation.ids import Ulids
-from reputation.sidecar import build, open_addresses, read_settings
-from reputation.wire import read
+from reputation.sidecar.build import build, open_addresses, read_settings
+from reputation.wire.codec import read
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Request, wire_type
 
 
 @click.command()

@@ -9,12 +9,12 @@ import msgspec
 import yaml
 
 from reputation.commands.options import FAILED, config_option, ends_well, json_option, say
-from reputation.config import compile_tenants, schema
-from reputation.errors import ConfigError
-from reputation.sidecar import read_settings
-from reputation.stores.sqlite_care import plans_in
-from reputation.stores.unknown_plans import MOST_NAMED
-from reputation.tenants import Tenant, in_force
+from reputation.config.file import compile_tenants, schema
+from reputation.config.tenants import Tenant, in_force
+from reputation.sidecar.build import read_settings
+from reputation.state.unknown_plans import MOST_NAMED
+from reputation.stores.sqlite.care import plans_in
+from reputation.wire.errors import ConfigError
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

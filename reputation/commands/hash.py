@@ -6,10 +6,10 @@ import click
 
 from reputation.commands.options import ends_well, json_option, say
 from reputation.commands.state import state_file, state_option
-from reputation.errors import ConfigError
-from reputation.hash_key import EVERYBODY, HASH_KEY, SECRET, hash_key
-from reputation.keys import hashed, printed
-from reputation.stores.sqlite_care import kept_record
+from reputation.sidecar.hash_key import EVERYBODY, HASH_KEY, SECRET, hash_key
+from reputation.stores.sqlite.care import kept_record
+from reputation.wire.errors import ConfigError
+from reputation.wire.hashing import hashed, printed
 
 
 @click.command("hash")

@@ -10,8 +10,8 @@ from rich.progress import track
 from geoip.terminal import console
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import json_option, on_sidecar, say
-from reputation.events import OutcomeKind
 from reputation.tuning.labels import LabelWord
+from reputation.wire.messages import OutcomeKind
 
 COLUMNS = ("account", "label")
 

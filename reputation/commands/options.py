@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from geoip.plain import plain
-from reputation.errors import ConfigError, Problem
+from reputation.wire.errors import ConfigError, Problem
 
 P = ParamSpec("P")
 R = TypeVar("R")

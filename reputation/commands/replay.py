@@ -15,12 +15,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from geoip.terminal import console
 from reputation.commands.options import config_option, ends_well, json_option
-from reputation.hash_key import hash_key
-from reputation.limiter import Limiter
-from reputation.linker_process import LinkerDiedError
-from reputation.linking import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
-from reputation.replay import BadLine, Replay, Summary
-from reputation.sidecar import build, collect_seldom, open_addresses, read_settings
+from reputation.engine.limiter import Limiter
+from reputation.engine.replay import BadLine, Replay, Summary
+from reputation.linking.process import LinkerDiedError
+from reputation.linking.schedule import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
+from reputation.sidecar.build import build, collect_seldom, open_addresses, read_settings
+from reputation.sidecar.hash_key import hash_key
 
 REPLAY_KEY = b"the keys in recorded lines are hashed with this one"
 CHUNK = 1 << 20

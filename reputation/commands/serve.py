@@ -15,31 +15,31 @@ import uvloop
 from aiohttp import web
 
 import plugins.haproxy
+from reputation.admin.access import is_loopback
+from reputation.admin.application import Admin
+from reputation.admin.webhooks import Webhooks, check_secrets
+from reputation.checkapi.envoy_calls import needed
+from reputation.checkapi.routes import CheckRoutes, adapters, body_limit
 from reputation.commands.options import config_option, ends_well
-from reputation.config import Settings
-from reputation.decision_log import DecisionLog, event_log
-from reputation.errors import ConfigError, Unavailable
-from reputation.hash_key import HASH_KEY, hash_key, settled_hash_key
-from reputation.http import spoe_listener
-from reputation.http.access import is_loopback
-from reputation.http.admin import Admin
-from reputation.http.envoy_calls import needed
-from reputation.http.listener_sockets import AddressError, SocketAccess, bind, octal, owner
-from reputation.http.routes import CheckRoutes, adapters, body_limit
-from reputation.http.webhooks import Webhooks, check_secrets
-from reputation.http.wire_rules import Limits
-from reputation.ids import Ulids
-from reputation.serving import Serving
-from reputation.sidecar import build, collect_seldom, empty_state, open_addresses, read_settings
+from reputation.config.file import Settings
+from reputation.listeners import spoe as spoe_listener
+from reputation.listeners.grammar import Limits
+from reputation.listeners.sockets import AddressError, SocketAccess, bind, octal, owner
+from reputation.recordings.recorder import recorded_beside
+from reputation.sidecar.build import build, collect_seldom, empty_state, open_addresses, read_settings
+from reputation.sidecar.decision_log import DecisionLog, event_log
+from reputation.sidecar.hash_key import HASH_KEY, hash_key, settled_hash_key
+from reputation.sidecar.running import Serving
 from reputation.stores.places import Opening, Store, is_shared, open_store
-from reputation.tuning.recording import recorded_beside
+from reputation.wire.errors import ConfigError, Unavailable
+from reputation.wire.ids import Ulids
 
 LONGEST_LINE = 1 << 15
 """Maximum bytes of a request's first line on the admin listener: the longest percent-encoded names and reasons fit."""
 CHECK_EVERY = 0.2
 """Seconds between two attempts to read the hash key in the state, while the state is unavailable."""
 UNIX = "unix:"
-LISTENERS = {"lean": "reputation.http.listener", "aiohttp": "reputation.http.aiohttp_listener"}
+LISTENERS = {"lean": "reputation.listeners.lean", "aiohttp": "reputation.listeners.aiohttp_listener"}
 
 
 class Addresses(NamedTuple):
@@ -222,7 +222,7 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
         application = routes({b"haproxy": plugins.haproxy})
         serving.listeners["spoe"] = await spoe_listener.start(application, spoe_socket, log=partial(_failed, log))
     if addresses.grpc is not None:
-        application, loaded = routes(adapters(settings.gateways)), needed("reputation.http.envoy_grpc")
+        application, loaded = routes(adapters(settings.gateways)), needed("reputation.listeners.grpc")
         serving.listeners["grpc"] = await loaded.start(application, serving.limiter, addresses.grpc, clock)
         if addresses.grpc.startswith(UNIX):
             addresses.access.apply(addresses.grpc[5:])

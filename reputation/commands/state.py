@@ -8,9 +8,9 @@ import msgspec
 
 from geoip.plain import plain
 from reputation.commands.options import FAILED, ends_well, json_option
-from reputation.errors import ConfigError
 from reputation.stores.places import MEMORY, default_place
-from reputation.stores.sqlite_care import Findings, copy, look, shrink
+from reputation.stores.sqlite.care import Findings, copy, look, shrink
+from reputation.wire.errors import ConfigError
 
 state_option = click.option(
     "--state", help="The state file; by default headcount/state.sqlite3 in the user's state directory."

@@ -15,16 +15,16 @@ from rich.table import Table
 from geoip.terminal import add_row, console
 from reputation.commands.options import ends_well, json_option
 from reputation.commands.weights_draft import read_overrides
-from reputation.config import DEFAULT
-from reputation.errors import Problem
-from reputation.events import Outcome, Request, Verdict, wire_type
-from reputation.ids import Ulids
-from reputation.limiter import TenantLimiter
-from reputation.policy import TIERS
-from reputation.sidecar import build, open_addresses
-from reputation.tenants import TenantSettings
+from reputation.config.file import DEFAULT
+from reputation.config.tenants import TenantSettings
+from reputation.engine.limiter import TenantLimiter
+from reputation.scoring.policy import TIERS
+from reputation.sidecar.build import build, open_addresses
 from reputation.tuning.revisions import Revision, check_floor, compiled
-from reputation.wire import read
+from reputation.wire.codec import read
+from reputation.wire.errors import Problem
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Outcome, Request, Verdict, wire_type
 
 FAILED = 1
 NAME = "default"

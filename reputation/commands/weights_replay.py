@@ -19,7 +19,7 @@ from geoip.terminal import console
 from reputation.commands.admin_api import call, download, part, path_of
 from reputation.commands.options import Span, ends_well, json_option, moment, on_sidecar
 from reputation.commands.weights_draft import read_overrides
-from reputation.tenants import Tenant, TenantSettings
+from reputation.config.tenants import Tenant, TenantSettings
 from reputation.tuning.revisions import Revision, check_floor, compiled
 
 LIMIT_PASSED = 3
@@ -101,9 +101,9 @@ def replayed(
     live: Tenant, draft: Tenant, segments: list[dict[str, Any]], fetch: Callable[[str], bytes], labels: dict[int, Any]
 ) -> dict[str, Any]:
     """Fetch and replay segments one by one; on a terminal, show a progress bar."""
-    from reputation.tuning.columns import read_all  # noqa: PLC0415 - numpy, for this command alone
-    from reputation.tuning.effects import Effects  # noqa: PLC0415 - the same
-    from reputation.tuning.replaying import report  # noqa: PLC0415 - the same
+    from reputation.recordings.columns import read_all  # noqa: PLC0415 - numpy, for this command alone
+    from reputation.recordings.effects import Effects  # noqa: PLC0415 - the same
+    from reputation.recordings.report import report  # noqa: PLC0415 - the same
 
     effects = Effects(live, draft)
     with progress_of(sum(segment["decisions"] for segment in segments)) as advance:

@@ -34,9 +34,9 @@ def suggest(since: float, out: Path | None, tenant: str, admin: str, token: str 
 
     live = revision_of(get, tenant, str(get("")["revision"]))
     _need_library()
-    from reputation.tuning.columns import read_all  # noqa: PLC0415 - numpy, for this command alone
-    from reputation.tuning.evidence import gather  # noqa: PLC0415 - the same
-    from reputation.tuning.suggesting import suggest as fit  # noqa: PLC0415 - the same
+    from reputation.recordings.columns import read_all  # noqa: PLC0415 - numpy, for this command alone
+    from reputation.recordings.evidence import gather  # noqa: PLC0415 - the same
+    from reputation.recordings.fit import suggest as fit  # noqa: PLC0415 - the same
 
     segments, fetch = recorded(admin, token, tenant, since)
     parts: list[Any] = []

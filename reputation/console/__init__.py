@@ -1,0 +1,1 @@
+"""The files of the console's page, which the admin listener serves: plain modules, no build."""

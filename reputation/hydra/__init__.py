@@ -1,1 +1,1 @@
-"""Linking: which accounts are evidently one actor. Pure, bounded, deterministic; runs in a process of its own."""
+"""Which accounts are one actor: detectors, growth, clusters. No clock, bounded memory."""

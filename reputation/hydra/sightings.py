@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from reputation.events import Signup
+from reputation.wire.messages import Signup
 
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[

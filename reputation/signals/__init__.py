@@ -1,1 +1,1 @@
-"""One file a family of evidence: `FAMILY`, and `evidence(seen, now)` that says nothing where it knows nothing."""
+"""Evidence: one file for each family."""

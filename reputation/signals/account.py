@@ -3,8 +3,8 @@
 import math
 from functools import lru_cache
 
-from reputation.events import Reason
 from reputation.signals.seen import Seen
+from reputation.wire.messages import Reason
 
 FAMILY = "account"
 HOUR = 3600.0

@@ -1,7 +1,7 @@
 """Address: what became of other accounts in the same /24 or /48."""
 
-from reputation.events import Reason
 from reputation.signals.seen import Seen
+from reputation.wire.messages import Reason
 
 FAMILY = "address"
 LEAST = 0.05  # log-odds that are not worth a line

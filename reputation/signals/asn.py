@@ -1,8 +1,8 @@
 """ASN: what became of other accounts there, and whether it hosts servers, which is weak evidence."""
 
-from reputation.events import Reason
 from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
+from reputation.wire.messages import Reason
 
 FAMILY = "asn"
 LEAST = 0.05

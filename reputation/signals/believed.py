@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from geoip.facts import LISTED
-from reputation.events import Reason
+from reputation.wire.messages import Reason
 
 
 def believed(signal: str, points: float, words: str, confidence: float | None, freshness: float) -> Reason:

@@ -1,7 +1,7 @@
 """Hydra: the account is linked with others that evidently belong to one actor."""
 
-from reputation.events import Reason
 from reputation.signals.seen import Seen
+from reputation.wire.messages import Reason
 
 FAMILY = "hydra"
 MEMBER_POINTS = 2.0

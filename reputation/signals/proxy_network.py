@@ -1,8 +1,8 @@
 """Proxy network: the address is listed as VPN, proxy, Tor exit or relay; paying customers are there too."""
 
-from reputation.events import Reason
 from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
+from reputation.wire.messages import Reason
 
 FAMILY = "proxy_network"
 

@@ -1,8 +1,8 @@
 """What every signal is given: the facts and the counts at one instant."""
 
 from geoip.facts import AddressFacts
-from reputation.facts import Facts
-from reputation.outcomes import NONE, Marks
+from reputation.state.facts import Facts
+from reputation.state.outcomes import NONE, Marks
 
 
 class Seen:

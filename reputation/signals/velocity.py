@@ -7,8 +7,8 @@ address count least: carrier NAT puts thousands of honest people there.
 import math
 from typing import Final
 
-from reputation.events import Reason
 from reputation.signals.seen import Seen
+from reputation.wire.messages import Reason
 
 FAMILY = "velocity"
 

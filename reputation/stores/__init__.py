@@ -1,1 +1,1 @@
-"""Where state lives; every store keeps the same contract."""
+"""Where state outlives the process: memory alone, a SQLite file, Redis or Valkey."""

@@ -1,168 +1,47 @@
-"""Embedded state of one tenant: accounts, keys, windows and budgets in memory, each of them bounded.
+"""State that ends with the process: for `--state :memory:`, and in front of every other store."""
 
-An account that billing pushed is kept until it is deleted. Everybody else comes from traffic, so they live in
-crowds with a bound: one for accounts of which a check carried facts, a small one for made-up keys.
-"""
+import asyncio
+import time
+from collections.abc import Callable
 
-from collections.abc import Callable, Hashable
-
-from reputation.bucket import move
-from reputation.facts import Facts
-from reputation.history import DAY, Density, FanIn, name_of, visits
-from reputation.stores.budgets import Budgets
-from reputation.stores.crowds import Crowd, Row
-from reputation.stores.unknown_plans import UnknownPlans
-from reputation.touched import Touched
-
-MONTH = 30 * DAY
-Decode = Callable[[bytes], tuple[str, Row]]
-"""Turn what was kept of an account into its row, and the name of the crowd that it was in."""
+from reputation.state.damage import Damage
+from reputation.state.records import MemoryRecords
+from reputation.state.stops import MemoryStops
+from reputation.state.tenant import TenantState
+from reputation.state.transactions import Committed, Plan, Transaction
 
 
-class TenantState:
-    """All state of one tenant.
+class MemoryStore:
+    """State of every tenant, made when the tenant is first named."""
 
-    asleep: accounts that nobody has asked for since the start, still encoded; moved: seconds by which the clock was set
-    since then. touched, touched_owners: accounts and keys that changed. degraded: what writes this down is away.
-    mode, series: what is charged, how often it changed.
-    """
+    degraded = False
 
-    def __init__(self, most_accounts: int = 2_000_000, most_strangers: int = 65_536) -> None:
-        self.touched: Touched[str] = Touched()
-        self.touched_owners: Touched[bytes] = Touched()
-        self.degraded = False
-        self.mode = ""
-        self.series = 0
-        self.asleep: dict[str, bytes] = {}
-        self.moved = 0.0
-        self.unknown_plans = UnknownPlans()
-        self.known: dict[str, Row] = {}
-        self.met = Crowd(most_accounts, self.touched)
-        self.strangers = Crowd(most_strangers, self.touched)
-        self.owners: dict[bytes, str] = {}
-        self.budgets = Budgets(262_144)
-        self.accounts_on_address = FanIn(DAY, 8 * most_accounts)
-        self.accounts_on_card = FanIn(MONTH, 2 * most_accounts)
-        self.accounts_on_device = FanIn(DAY, 2 * most_accounts)
-        self.networks = Density(MONTH, 262_144)
-        self.asns = Density(MONTH, 65_536)
-        self._decode: Decode | None = None
+    def __init__(self, make: Callable[[], TenantState] = TenantState, clock: Callable[[], float] = time.time) -> None:
+        self.damage = Damage()
+        self.records = MemoryRecords(self.damage)
+        self.stops = MemoryStops()
+        self._make = make
+        self._clock = clock
+        self._tenants: dict[str, TenantState] = {}
 
-    def lay_to_sleep(self, bodies: dict[str, bytes], met: int, strangers: int, decode: Decode) -> None:
-        """Take accounts in as they were kept; each is decoded when it is asked for, or woken."""
-        self.asleep, self._decode = bodies, decode
-        self.met.asleep, self.strangers.asleep = met, strangers
+    def tenant(self, name: str) -> TenantState:
+        state = self._tenants.get(name)
+        if state is None:
+            state = self._tenants[name] = self._make()
+        return state
 
-    def wake(self, name: str, now: float) -> None:
-        """Decode the stored form of an account."""
-        body = self.asleep.pop(name, None)
-        if body is not None:
-            self._wake(name, body, now)
+    async def commit(self, tenant: str, asked: Transaction) -> Committed:
+        """Carry out a transaction; nothing waits, so no other transaction comes between."""
+        plan, now = Plan(self.records), self._clock()
+        committed = plan.add(tenant, self.tenant(tenant), asked, now)
+        plan.apply(now)
+        return committed
 
-    def wake_one(self, now: float) -> None:
-        """Decode any account that is asleep. Raises KeyError if none is."""
-        self._wake(*self.asleep.popitem(), now)
+    def figures(self) -> None:
+        return None
 
-    def _wake(self, name: str, body: bytes, now: float) -> None:
-        """Put an account back where it was, and count it again in the windows that its row tells of."""
-        if self._decode is None:
-            return
-        crowd, row = self._decode(body)
-        move(row.burst, self.moved)
-        move(row.daily, self.moved)
-        self.put_back(name, crowd, row)
-        if crowd != "known":
-            (self.met if crowd == "met" else self.strangers).asleep -= 1
-        member, payment = name_of(name), row.facts.payment
-        for host, at in visits(row.recent):
-            self.accounts_on_address.remember(host, member, at, now)
-        if payment is not None and payment.fingerprint is not None:
-            self.accounts_on_card.remember(hash(payment.fingerprint), member, row.day * DAY, now)
+    async def run(self) -> None:
+        await asyncio.Event().wait()
 
-    def put_back(self, name: str, crowd: str, row: Row) -> None:
-        """Put a row where it was."""
-        if crowd == "known":
-            self.known[name] = row
-        else:
-            (self.met if crowd == "met" else self.strangers).place(name, row)
-
-    def touch_bucket(self, key: Hashable) -> None:
-        """Note that a bucket changed beside a check; an account's own are named ("own", account, name)."""
-        if isinstance(key, tuple) and key[:1] == ("own",):
-            self.touched.add(key[1])
-        else:
-            self.budgets.touched.add(key)
-
-    def charge_in(self, mode: str) -> None:
-        """Go on in a mode; another one than before starts a series of buckets of its own."""
-        if self.mode not in ("", mode):
-            self.refill()
-        self.mode = mode
-
-    def row(self, account: str, now: float = 0.0) -> Row | None:
-        """Return the row of a registered account, or of an account from traffic."""
-        if account in self.asleep:
-            self.wake(account, now)
-        return self.known.get(account) or self.met.get(account) or self.strangers.get(account)
-
-    def confirm(self, account: str, now: float) -> Row:
-        """Find or make the row of an account, for an outcome."""
-        self.wake(account, now)
-        self.touched.add(account)
-        row = self.known.get(account)
-        if row is None:
-            row = self.met.find_place(account, now, self.strangers.get(account))
-            if account in self.met:
-                self.strangers.leave(account)
-        return row
-
-    def push(self, account: str, facts: Facts, now: float = 0.0) -> Row:
-        """Store the facts that billing pushed for an account, in place of its earlier facts."""
-        self.wake(account, now)
-        self.touched.add(account)
-        row = self.known.get(account)
-        if row is None:
-            row = self.met.leave(account) or self.strangers.leave(account) or Row()
-            self.known[account] = row
-        self._disown(account, row)
-        row.facts = facts
-        for key in facts.keys:
-            self.owners[key] = account
-        self.touched_owners.add_all(facts.keys)
-        return row
-
-    def delete(self, account: str) -> bool:
-        """Delete the pushed facts of an account, its keys and its buckets."""
-        self.wake(account, 0.0)
-        row = self.known.pop(account, None)
-        if row is None:
-            return False
-        self.touched.add(account)
-        self._disown(account, row)
-        return True
-
-    def _disown(self, account: str, row: Row) -> None:
-        for key in row.facts.keys:
-            if self.owners.get(key) == account:
-                del self.owners[key]
-        self.touched_owners.add_all(row.facts.keys)
-
-    def refill(self) -> None:
-        """Delete every bucket, so that the next verdicts start a new series."""
-        self.series += 1
-        self.budgets.clear()
-        for rows in (self.known, self.met, self.strangers):
-            for row in rows.values():
-                row.burst = row.daily = None
-
-    def size(self) -> int:
-        """Count all accounts: pushed, or learnt from traffic."""
-        return self.pushed() + len(self.met) + len(self.strangers)
-
-    def pushed(self) -> int:
-        """Count the accounts that billing pushed."""
-        return len(self.known) + len(self.asleep) - self.met.asleep - self.strangers.asleep
-
-    def names(self) -> list[str]:
-        """Name every account, those asleep and unconfirmed ones too."""
-        return [*self.asleep, *self.known, *self.met.names(), *self.strangers.names()]
+    async def close(self) -> None:
+        return None

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from reputation.errors import ConfigError
-from reputation.stores.damage import Damage
-from reputation.stores.fleeting import MemoryStore
-from reputation.stores.memory import TenantState
-from reputation.stores.records import Records
-from reputation.stores.sqlite import Figures, SqliteStore
-from reputation.stores.stops import Stops
-from reputation.stores.transactions import Committed, Transaction
+from reputation.state.damage import Damage
+from reputation.state.records import Records
+from reputation.state.stops import Stops
+from reputation.state.tenant import TenantState
+from reputation.state.transactions import Committed, Transaction
+from reputation.stores.memory import MemoryStore
+from reputation.stores.sqlite.store import Figures, SqliteStore
+from reputation.wire.errors import ConfigError
 
 MEMORY = ":memory:"
 
@@ -69,7 +69,7 @@ def _file(place: str, opening: Opening) -> Store:
 
 
 def _redis(place: str, opening: Opening) -> Store:
-    from reputation.stores.redis import RedisStore  # noqa: PLC0415 - embedded state does without the client
+    from reputation.stores.redis.store import RedisStore  # noqa: PLC0415 - embedded state does without the client
 
     return RedisStore(place, opening.make, opening.log, opening.clock)
 

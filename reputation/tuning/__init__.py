@@ -1,1 +1,1 @@
-"""Decisions of people at run time: exceptions, revisions, labels and appeals; and reports of their effects."""
+"""What people decide while the sidecar runs: revisions, trials, labels, appeals, the audit log."""

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from reputation.errors import Conflict, Invalid
-from reputation.events import Text, Verdict
-from reputation.tuning.exceptions import AllowBody, Reasoned
+from reputation.engine.exceptions import AllowBody, Reasoned
 from reputation.tuning.labels import LabelWord
+from reputation.wire.errors import Conflict, Invalid
+from reputation.wire.messages import Text, Verdict
 
 DAY = 86_400.0
 PERIOD = 30 * DAY

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from reputation.facts import Facts
-from reputation.stores.records import ABSENT, Record, Records
-from reputation.stores.transactions import Document
+from reputation.state.facts import Facts
+from reputation.state.records import ABSENT, Record, Records
+from reputation.state.transactions import Document
 
 DECIDED, PUSHED = "audit", "pushed"
 MOST_PUSHED = 10_000

@@ -5,8 +5,8 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from reputation.stores.records import ANY, Record, Records
-from reputation.stores.transactions import Document
+from reputation.state.records import ANY, Record, Records
+from reputation.state.transactions import Document
 
 T = TypeVar("T", bound=Struct)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from reputation.events import OutcomeKind, Text
+from reputation.wire.messages import OutcomeKind, Text
 
 LabelWord = Literal["abuse", "good"]
 Source = Literal["person", "outcome", "stripe", "appeal"]

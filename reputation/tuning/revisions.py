@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from reputation.config_faults import first_fault
-from reputation.errors import Invalid, SettingError
-from reputation.policy import STANDARD, TIERS, tier_of
-from reputation.tenants import LinkingSettings, Tenant, TenantSettings, compile_tenant, in_force
-from reputation.tuning.exceptions import Reasoned
+from reputation.config.faults import first_fault
+from reputation.config.tenants import LinkingSettings, Tenant, TenantSettings, compile_tenant, in_force
+from reputation.engine.exceptions import Reasoned
+from reputation.scoring.policy import STANDARD, TIERS, tier_of
+from reputation.wire.errors import Invalid, SettingError
 
 OF_THE_FILE = ("owner", "unit", "gateway", "on_state_loss")
 """Settings that no revision changes: they say how the tenant is connected, not how it judges."""

@@ -6,9 +6,9 @@ from zlib import crc32
 
 from msgspec import Meta, Struct
 
-from reputation.errors import Invalid
-from reputation.tuning.exceptions import Reasoned
+from reputation.engine.exceptions import Reasoned
 from reputation.tuning.revisions import START
+from reputation.wire.errors import Invalid
 
 Step = Literal["shadow", "promote", "rollback", "stop"]
 Stage = Literal["none", "shadow", "canary"]

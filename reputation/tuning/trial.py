@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from reputation.events import Verdict
-from reputation.identity import judged_by
-from reputation.judging import scored, tier_by
-from reputation.limiter import Assessed
-from reputation.policy import TIERS
-from reputation.tenants import Tenant
+from reputation.config.tenants import Tenant
+from reputation.engine.identity import judged_by
+from reputation.engine.judge import scored, tier_by
+from reputation.engine.limiter import Assessed
+from reputation.scoring.policy import TIERS
 from reputation.tuning.rollout import Rollout, is_in_canary
+from reputation.wire.messages import Verdict
 
 MOST_TIERS = 200_000
 """Accounts whose tier by the other revision is kept; when there are more all are forgotten."""

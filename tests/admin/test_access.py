@@ -7,8 +7,8 @@ import json
 import pytest
 from sidecar_process import JSON, running_sidecar
 
-from reputation.errors import BadRequest, NotAllowed
-from reputation.http.access import ROLES, Caller, authorise, check_local, is_loopback
+from reputation.admin.access import ROLES, Caller, authorise, check_local, is_loopback
+from reputation.wire.errors import BadRequest, NotAllowed
 
 FACTS = {"plan": "free"}
 FORM = "application/x-www-form-urlencoded"

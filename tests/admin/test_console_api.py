@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sidecar_process import call, running_sidecar
 
-from reputation.http.console import console_files
+from reputation.admin.console_files import console_files
 
 CONSOLE = Path(__file__).parents[2] / "reputation" / "console"
 MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\.srcdoc")

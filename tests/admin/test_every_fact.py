@@ -10,7 +10,7 @@ from redis_process import running_redis
 from sidecar_process import free_ports, running_sidecar
 from test_webhooks import SECRET, send
 
-from reputation.facts import PROFILE
+from reputation.state.facts import PROFILE
 
 STRIPE = {"external": {"stripe": "cus_1"}}
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from geoip.book import AddressBook
-from reputation.config import DEFAULT
-from reputation.decision_log import DecisionLog
-from reputation.serving import Serving
-from reputation.sidecar import build, empty_state
-from reputation.stores.sqlite import SqliteStore
+from reputation.config.file import DEFAULT
+from reputation.sidecar.build import build, empty_state
+from reputation.sidecar.decision_log import DecisionLog
+from reputation.sidecar.running import Serving
+from reputation.stores.sqlite.store import SqliteStore
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
 LOSSES = (

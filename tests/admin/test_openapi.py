@@ -11,12 +11,12 @@ from openapi_spec_validator import validate
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from geoip.book import AddressBook
-from reputation.config import from_text
-from reputation.events import Account, Request
-from reputation.http.openapi import description
-from reputation.ids import Ulids
-from reputation.sidecar import build
-from reputation.wire import verdict_bytes
+from reputation.admin.openapi import description
+from reputation.config.file import from_text
+from reputation.sidecar.build import build
+from reputation.wire.codec import verdict_bytes
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Account, Request
 
 DOCUMENT = json.loads(description())
 api = schemathesis.openapi.from_dict(DOCUMENT)

@@ -11,14 +11,14 @@ from sidecar_process import free_ports, running_sidecar, wait_for
 from test_webhooks import SECRET, paid, send, settled
 
 from geoip.book import AddressBook
-from reputation.config import DEFAULT
-from reputation.decision_log import DecisionLog
-from reputation.http import stripe_events
-from reputation.http.stripe_events import MOST_EVENTS, WAITING, WAITING_DAYS, StripeEvents, customer_documents
-from reputation.serving import Serving
-from reputation.sidecar import build, empty_state
-from reputation.stores.sqlite import SqliteStore
-from reputation.tuning.stripe import read_event
+from reputation.admin import stripe_events
+from reputation.admin.stripe import read_event
+from reputation.admin.stripe_events import MOST_EVENTS, WAITING, WAITING_DAYS, StripeEvents, customer_documents
+from reputation.config.file import DEFAULT
+from reputation.sidecar.build import build, empty_state
+from reputation.sidecar.decision_log import DecisionLog
+from reputation.sidecar.running import Serving
+from reputation.stores.sqlite.store import SqliteStore
 
 NOW, DAY = 1_790_812_800.0, 86_400.0
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from sidecar_process import call, free_ports, headcount, running_sidecar
 
-from reputation.http.webhooks import MOST_BODY
+from reputation.admin.webhooks import MOST_BODY
 
 SECRET = "whsec_of_the_tests"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from click.testing import CliRunner
 from sidecar_process import HASH_KEY
 
-from reputation.cli import headcount
+from reputation.commands.cli import headcount
 
 
 class Run(NamedTuple):

@@ -212,7 +212,7 @@ class TestRunningSidecar:
 IMPORTED = """
 import sys
 from click.testing import CliRunner
-from reputation.cli import headcount
+from reputation.commands.cli import headcount
 CliRunner().invoke(headcount, ["healthcheck", "--listen", "127.0.0.1:1"])
 print(*{"aiohttp", "msgspec", "numpy", "yaml", "rich", "asyncio", "maxminddb"} & {m.split(".")[0] for m in sys.modules})
 """

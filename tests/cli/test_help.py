@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner
 from sidecar_process import headcount
 
-from reputation.cli import COMMANDS
-from reputation.cli import headcount as program
+from reputation.commands.cli import COMMANDS
+from reputation.commands.cli import headcount as program
 
 RUNNER = CliRunner()
 

@@ -230,5 +230,5 @@ def test_an_output_that_cannot_be_written_is_named_and_not_the_input(tmp_path):
 
 
 def test_the_command_line_starts_without_what_draws_tables():
-    code = "import sys, reputation.cli; sys.exit('rich' in sys.modules)"
+    code = "import sys, reputation.commands.cli; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

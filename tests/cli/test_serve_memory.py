@@ -10,7 +10,7 @@ from geoip.lists import compile_lists
 
 CARRIED = """
 import sys
-import reputation.commands.serve, reputation.shared, reputation.shared_linking
+import reputation.commands.serve, reputation.replicas.checks, reputation.replicas.linking
 print(*[name for name in ("numpy", "scipy", "sklearn", "reputation.hydra.linker") if name in sys.modules])
 """
 

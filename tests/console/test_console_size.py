@@ -12,9 +12,9 @@ from sidecar_process import running_sidecar
 
 from reputation.hydra.book import Book, Kept, Member
 from reputation.hydra.links import NOTHING, Cluster, Evidence, Links, difference
-from reputation.linking import BOOK, LINKS, KeptLinks
-from reputation.stores.memory import TenantState
-from reputation.stores.sqlite import SqliteStore
+from reputation.linking.schedule import BOOK, LINKS, KeptLinks
+from reputation.state.tenant import TenantState
+from reputation.stores.sqlite.store import SqliteStore
 from tests.console.conftest import TENANTS, watched
 
 pytestmark = pytest.mark.gateway

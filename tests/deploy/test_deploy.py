@@ -14,7 +14,7 @@ import yaml
 from kubernetes_validate import validate
 from sidecar_process import headcount
 
-from reputation.config import load
+from reputation.config.file import load
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reputation.cli import COMMANDS
-from reputation.config import from_text
-from reputation.events import Request, wire_type
-from reputation.http.admin import ROUTES
-from reputation.http.routes import CheckRoutes
-from reputation.ids import Ulids
-from reputation.orders import NEEDS
-from reputation.sidecar import build, open_addresses
-from reputation.tenants import TenantSettings, compile_tenant
-from reputation.wire import encode, read
+from reputation.admin.application import ROUTES
+from reputation.checkapi.routes import CheckRoutes
+from reputation.commands.cli import COMMANDS
+from reputation.config.file import from_text
+from reputation.config.tenants import TenantSettings, compile_tenant
+from reputation.linking.operator_rulings import NEEDS
+from reputation.sidecar.build import build, open_addresses
+from reputation.wire.codec import encode, read
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Request, wire_type
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -136,7 +136,7 @@ def test_every_dependency_has_its_reason():
 def test_every_place_in_the_architecture_exists():
     rows = re.findall(r"^\| (`.*?) \|", text("docs/architecture.md"), re.MULTILINE)
     places = [place for row in rows for place in re.findall(r"`([^`]+)`", row)]
-    assert len(places) > 20
+    assert len(places) >= 20
     assert all((ROOT / place).exists() for place in places)
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from reputation.facts import Standards
-from reputation.history import Density
-from reputation.outcomes import MARKS
-from reputation.policy import TIERS
-from reputation.presets import PRESETS
-from reputation.score import HARD_SIGNALS
+from reputation.config.presets import PRESETS
+from reputation.config.tenants import CAPS, EXTERNAL, LinkingSettings, TenantSettings
+from reputation.scoring.policy import TIERS
+from reputation.scoring.score import HARD_SIGNALS
 from reputation.signals import account, address, asn, hydra, payment, proxy_network, velocity
-from reputation.stores.memory import MONTH
-from reputation.tenants import CAPS, EXTERNAL, LinkingSettings, TenantSettings
+from reputation.state.facts import Standards
+from reputation.state.history import Density
+from reputation.state.outcomes import MARKS
+from reputation.state.tenant import MONTH
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
 # the first row of each name, since a few words name a family and a scope

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 from msgspec import Meta, Struct
 
-from reputation import settings_doc
-from reputation.cli import headcount
-from reputation.config import from_text
-from reputation.settings_doc import Undescribed, render, table
+from reputation.commands.cli import headcount
+from reputation.config.file import from_text
+from tools import settings_page as settings_doc
+from tools.settings_page import Undescribed, render, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -21,7 +21,7 @@ class Half(Struct):
 
 
 def test_the_page_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == render(), "run: python -m reputation.settings_doc > docs/settings.md"
+    assert PAGE.read_text(encoding="utf-8") == render(), "run: python -m tools.settings_page > docs/settings.md"
 
 
 def test_a_setting_without_a_description_is_an_error_that_names_it(monkeypatch):

@@ -12,10 +12,10 @@ from typing import Any, Self
 from gateway_processes import free_port, listening, running
 from gateway_shipped import PLUGINS, Shipped
 
-from reputation.gateway import HttpMessage
-from reputation.http import spoe_listener
-from reputation.http.listener_sockets import bind
-from reputation.http.spoe_listener import SpoeServer
+from reputation.listeners import spoe as spoe_listener
+from reputation.listeners.sockets import bind
+from reputation.listeners.spoe import SpoeServer
+from reputation.wire.gateway import HttpMessage
 
 CLOSED = ("# http-request return status 503", "http-request return status 503")
 NEWER = Path(sys.prefix) / "haproxy" / "haproxy"

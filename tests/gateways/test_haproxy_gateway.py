@@ -33,8 +33,8 @@ from test_gateways import (  # noqa: F401 - the same tests as for every other ga
 )
 
 from plugins.haproxy import adapter
-from reputation.events import BindingLimit, ClusterRef, LimitState, Verdict
-from reputation.gateway import HttpMessage, Reply
+from reputation.wire.gateway import HttpMessage, Reply
+from reputation.wire.messages import BindingLimit, ClusterRef, LimitState, Verdict
 
 pytestmark = pytest.mark.gateway
 

@@ -15,7 +15,7 @@ from gateway_sidecar import BURST, Sidecar
 from plugins.asgi import HeadcountMiddleware
 from plugins.asking import Sidecar as Asking
 from plugins.middleware import Gate
-from reputation.gateway import GatewaySettings
+from reputation.wire.gateway import GatewaySettings
 
 pytestmark = pytest.mark.gateway
 
@@ -141,7 +141,7 @@ def test_a_websocket_over_its_limit_is_not_accepted(
 
 def test_a_unix_socket_is_asked_as_well(tmp_path: Any) -> None:
     """And nobody there is no verdict, not an error."""
-    from reputation.events import Account, Request  # noqa: PLC0415 - for this test alone
+    from reputation.wire.messages import Account, Request  # noqa: PLC0415 - for this test alone
 
     async def story() -> None:
         async with Asking(f"unix:{tmp_path}/none.sock") as nobody:

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from geoip.book import EMBEDDED, AddressBook
-from geoip.embedded import LISTS, Sources, build, published
 from geoip.readers import DatabaseError, checksum, origin_path
+from tools.address_database import LISTS, Sources, build, published
 
 NOW = 1_790_812_800.0
 V4 = """1.0.0.0,1.0.0.255,64500,Example Hosting

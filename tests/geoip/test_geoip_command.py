@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from geoip import timing
 from geoip.cli import geoip
+from tools import lookup_timing as timing
 
 
 @pytest.fixture

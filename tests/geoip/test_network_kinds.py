@@ -2,7 +2,7 @@
 
 import pytest
 
-from geoip.kinds import guess
+from tools.network_kinds import guess
 
 
 @pytest.mark.parametrize(

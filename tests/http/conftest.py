@@ -9,7 +9,7 @@ import pytest
 import uvloop
 from http_exchange import BRIEF, LISTENERS, echo
 
-from reputation.http.listener_sockets import bind
+from reputation.listeners.sockets import bind
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import h11
 
-from reputation.gateway import HttpMessage, Reply
-from reputation.http import aiohttp_listener, listener
-from reputation.http.wire_rules import Limits
+from reputation.listeners import aiohttp_listener
+from reputation.listeners import lean as listener
+from reputation.listeners.grammar import Limits
+from reputation.wire.gateway import HttpMessage, Reply
 
 LISTENERS = {"lean": listener.start, "aiohttp": aiohttp_listener.start}
 # short enough that a test which waits for a time-out is quick

@@ -7,14 +7,14 @@ import pytest
 
 from plugins.envoy.grpc_parts import framed, unframed
 from plugins.envoy.messages_pb2 import CheckRequest, CheckResponse, RateLimitRequest, RateLimitResponse
-from reputation.bucket import settled
-from reputation.config import from_text
-from reputation.events import AccountFacts, Outcome, Payment
-from reputation.gateway import HttpMessage
-from reputation.http.envoy_calls import AUTHZ, MOST_BODY, RLS
-from reputation.http.routes import CheckRoutes
-from reputation.ids import Ulids
-from reputation.sidecar import build, open_addresses
+from reputation.checkapi.envoy_calls import AUTHZ, MOST_BODY, RLS
+from reputation.checkapi.routes import CheckRoutes
+from reputation.config.file import from_text
+from reputation.limits.bucket import settled
+from reputation.sidecar.build import build, open_addresses
+from reputation.wire.gateway import HttpMessage
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import AccountFacts, Outcome, Payment
 
 NOW = 1_790_812_800.0
 TIGHT = "{standard: {rate: 1, burst: 2, daily: 100}}"
@@ -282,10 +282,10 @@ def test_without_the_extra_the_answer_names_it():
     program = """
 import sys
 sys.modules["google"] = sys.modules["google.protobuf"] = None
-from reputation.config import from_text
-from reputation.gateway import HttpMessage
-from reputation.http.routes import CheckRoutes
-from reputation.sidecar import build, open_addresses
+from reputation.config.file import from_text
+from reputation.wire.gateway import HttpMessage
+from reputation.checkapi.routes import CheckRoutes
+from reputation.sidecar.build import build, open_addresses
 settings = from_text("")
 routes = CheckRoutes(build(settings, open_addresses(settings, 0.0)), float, str, dict, print)
 print(routes(HttpMessage(b"GET", b"/healthz", [])).status)

@@ -12,13 +12,13 @@ from plugins.envoy.messages_pb2 import (
     RateLimitQuotaResponse,
     RateLimitQuotaUsageReports,
 )
-from reputation.config import from_text
-from reputation.errors import ConfigError
-from reputation.http import envoy_grpc
-from reputation.http.envoy_calls import AUTHZ, MOST_BODY
-from reputation.http.routes import CheckRoutes
-from reputation.ids import Ulids
-from reputation.sidecar import build, open_addresses
+from reputation.checkapi.envoy_calls import AUTHZ, MOST_BODY
+from reputation.checkapi.routes import CheckRoutes
+from reputation.config.file import from_text
+from reputation.listeners import grpc as envoy_grpc
+from reputation.sidecar.build import build, open_addresses
+from reputation.wire.errors import ConfigError
+from reputation.wire.ids import Ulids
 
 NOW = 1_790_812_800.0
 SETTINGS = from_text("""

@@ -3,9 +3,9 @@
 import pytest
 from http_exchange import answers
 
-from reputation.gateway import Headers, Reply
-from reputation.http.wire_answers import Answers, ReplyError, problem
-from reputation.http.wire_rules import CLOSE, REFUSALS
+from reputation.listeners.grammar import CLOSE, REFUSALS
+from reputation.listeners.writer import Answers, ReplyError, problem
+from reputation.wire.gateway import Headers, Reply
 
 JSON = ((b"Content-Type", b"application/json"),)
 

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from http_exchange import TEXT, Answer, MemoryTransport, answers, echo, outcome
 
-from reputation.gateway import HttpMessage, Reply
-from reputation.http.listener import Application, Server
-from reputation.http.listener_connection import HELD, TURN, Connection
-from reputation.http.wire_rules import Limits
+from reputation.listeners.connection import HELD, TURN, Connection
+from reputation.listeners.grammar import Limits
+from reputation.listeners.lean import Application, Server
+from reputation.wire.gateway import HttpMessage, Reply
 
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"

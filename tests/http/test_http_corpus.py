@@ -9,9 +9,9 @@ from http_corpus import CASES
 from http_differences import DIFFERENCES, table, under_aiohttp
 from http_exchange import END, MemoryTransport, echo, outcome, talk
 
-from reputation.http.listener import Server
-from reputation.http.listener_connection import Connection
-from reputation.http.wire_rules import REFUSALS, Limits
+from reputation.listeners.connection import Connection
+from reputation.listeners.grammar import REFUSALS, Limits
+from reputation.listeners.lean import Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "listener.md"
 BYTEWISE = 2000  # longer cases would take minutes byte by byte

@@ -9,9 +9,9 @@ import h11
 import pytest
 from http_exchange import BRIEF, LISTENERS, Answer, answers, echo, outcome, talk
 
-from reputation.gateway import HttpMessage, Reply
-from reputation.http.listener_sockets import bind
-from reputation.http.wire_rules import Limits
+from reputation.listeners.grammar import Limits
+from reputation.listeners.sockets import bind
+from reputation.wire.gateway import HttpMessage, Reply
 
 
 class Sent(NamedTuple):

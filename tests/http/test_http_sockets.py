@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.http.listener_sockets import AddressError, SocketAccess, bind, octal, owner
+from reputation.listeners.sockets import AddressError, SocketAccess, bind, octal, owner
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from http_corpus import CASES
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reputation.gateway import HttpMessage
-from reputation.http.wire import Reader
-from reputation.http.wire_heads import CREDENTIALS, KNOWN_HEADS, PlainMessages
-from reputation.http.wire_rules import CLOSE, REFUSALS, BadRequestError, Limits
+from reputation.listeners.fast_path import CREDENTIALS, KNOWN_HEADS, PlainMessages
+from reputation.listeners.grammar import CLOSE, REFUSALS, BadRequestError, Limits
+from reputation.listeners.reader import Reader
+from reputation.wire.gateway import HttpMessage
 
 LIMITS = Limits(request_line=200, head=600, fields=12, body=300)
 SEVERAL = [

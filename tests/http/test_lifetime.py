@@ -2,7 +2,7 @@
 
 import asyncio
 
-from reputation.http.lifetime import Lifetime
+from reputation.listeners.lifetime import Lifetime
 
 
 class Line:

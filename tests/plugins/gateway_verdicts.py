@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reputation.events import BindingLimit, ClusterRef, LimitState, Reason, Verdict
+from reputation.wire.messages import BindingLimit, ClusterRef, LimitState, Reason, Verdict
 
 BURST = LimitState("burst", rate=2.0, burst=20, remaining=17.4)
 DAILY = LimitState("daily", rate=200 / 86_400, burst=200, remaining=150)

@@ -5,7 +5,7 @@ import importlib
 import pytest
 from gateway_verdicts import verdict
 
-from reputation.gateway import Adapter, GatewaySettings, HttpMessage
+from reputation.wire.gateway import Adapter, GatewaySettings, HttpMessage
 
 PLAIN = ("envoy", "caddy", "traefik", "apisix")
 ALL = (*PLAIN, "nginx")

@@ -7,7 +7,7 @@ from gateway_verdicts import verdict
 from hypothesis import strategies as st
 
 from plugins.answers import for_client, for_upstream, problem, rate_limits, retry_after, safe, stop_status
-from reputation.events import LimitState
+from reputation.wire.messages import LimitState
 
 
 @hypothesis.given(st.text())

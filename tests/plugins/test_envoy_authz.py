@@ -8,9 +8,9 @@ from google.protobuf.json_format import MessageToDict
 from plugins.envoy import grpc_authz
 from plugins.envoy.grpc_parts import framed, unframed, whole_units
 from plugins.envoy.messages_pb2 import CheckResponse
-from reputation.errors import BadRequest
-from reputation.events import LimitState
-from reputation.gateway import GatewaySettings
+from reputation.wire.errors import BadRequest
+from reputation.wire.gateway import GatewaySettings
+from reputation.wire.messages import LimitState
 
 SETTINGS = GatewaySettings()
 

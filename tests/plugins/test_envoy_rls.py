@@ -7,9 +7,9 @@ from google.protobuf.json_format import MessageToDict
 
 from plugins.envoy import rls
 from plugins.envoy.messages_pb2 import RateLimitResponse
-from reputation.errors import BadRequest, Invalid
-from reputation.events import Account, Credential, LimitState, Settle, Settled
-from reputation.gateway import EnvoySettings, GatewaySettings, check_descriptors
+from reputation.wire.errors import BadRequest, Invalid
+from reputation.wire.gateway import EnvoySettings, GatewaySettings, check_descriptors
+from reputation.wire.messages import Account, Credential, LimitState, Settle, Settled
 
 SETTINGS = GatewaySettings()
 KEY, ADDRESS, PATH = ("api_key", "k1"), ("remote_address", "192.0.2.1"), ("path", "/v1/x?q=1")

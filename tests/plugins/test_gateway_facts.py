@@ -2,8 +2,8 @@ import msgspec
 import pytest
 
 from plugins.facts import with_facts
-from reputation.events import Account, Client, Organisation, Payment, Request
-from reputation.gateway import MEMBERS, check_members
+from reputation.wire.gateway import MEMBERS, check_members
+from reputation.wire.messages import Account, Client, Organisation, Payment, Request
 
 ASKED = Request(account=Account(key="k"), client=Client(ip="192.0.2.1"))
 

@@ -9,8 +9,8 @@ from gateway_verdicts import BURST, DAILY, verdict
 from benchmarks import spop_peer as peer
 from plugins.haproxy import adapter
 from plugins.haproxy.spop import Message, put_ack
-from reputation.events import BindingLimit, LimitState, Request, Verdict
-from reputation.gateway import GatewaySettings, Reply
+from reputation.wire.gateway import GatewaySettings, Reply
+from reputation.wire.messages import BindingLimit, LimitState, Request, Verdict
 
 ARGS = (
     (b"tenant", b"acme"),

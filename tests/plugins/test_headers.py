@@ -4,8 +4,8 @@ import pytest
 from hypothesis import strategies as st
 
 from plugins.headers import NO_ADDRESS, address, check, client_address
-from reputation.events import Credential, Request, wire_type
-from reputation.gateway import GatewaySettings, HttpMessage
+from reputation.wire.gateway import GatewaySettings, HttpMessage
+from reputation.wire.messages import Credential, Request, wire_type
 
 ONE_HOP = GatewaySettings()
 

@@ -4,10 +4,10 @@ import pytest
 from key_spellings import ACCOUNTS, VECTORS, lines_of
 
 from plugins.headers import check
-from reputation.events import Account
-from reputation.gateway import GatewaySettings, HttpMessage
-from reputation.identity import presented
-from reputation.keys import hashed, of_text, printed
+from reputation.engine.identity import presented
+from reputation.wire.gateway import GatewaySettings, HttpMessage
+from reputation.wire.hashing import hashed, of_text, printed
+from reputation.wire.messages import Account
 
 SECRET = b"a hash key of the tests alone"
 

@@ -15,9 +15,9 @@ from key_spellings import VECTORS, lines_of
 
 from plugins.answers import for_client, for_upstream, problem, stop_status
 from plugins.headers import check
-from reputation.events import ClusterRef, LimitState
-from reputation.gateway import GatewaySettings, HttpMessage
-from reputation.wire import verdict_bytes
+from reputation.wire.codec import verdict_bytes
+from reputation.wire.gateway import GatewaySettings, HttpMessage
+from reputation.wire.messages import ClusterRef, LimitState
 
 ROOT = Path(__file__).parents[2]
 LUA = ROOT / "tests" / "plugins" / "lua"

@@ -11,10 +11,10 @@ import msgspec
 from geoip import mmdb
 from geoip.book import AddressBook
 from geoip.ranges import Range
-from reputation.config import from_text
-from reputation.events import AccountFacts, Outcome, Request, Verdict, wire_type
-from reputation.limiter import Limiter, TenantLimiter
-from reputation.sidecar import build
+from reputation.config.file import from_text
+from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.sidecar.build import build
+from reputation.wire.messages import AccountFacts, Outcome, Request, Verdict, wire_type
 
 NOW = 1_790_812_800.0
 HOUR, DAY = 3600.0, 86_400.0

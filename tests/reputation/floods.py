@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engine import DAY, NOW, check
 
-from reputation.limiter import TenantLimiter
+from reputation.engine.limiter import TenantLimiter
 
 RATE = 12_000
 SECONDS = 60

@@ -4,9 +4,9 @@ import pytest
 from engine import NOW
 
 from geoip.known import AddressFacts
-from reputation.facts import NOTHING
 from reputation.signals import asn, proxy_network
 from reputation.signals.seen import Seen
+from reputation.state.facts import NOTHING
 
 DAY = 86_400.0
 

@@ -7,10 +7,10 @@ from engine import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.billing import KEPT, MOST_PAYMENTS, PUSH_SLACK, TWINS, News, after_news, after_push
-from reputation.events import Payment
-from reputation.facts import Facts
-from reputation.history import DAY
+from reputation.state.billing import KEPT, MOST_PAYMENTS, PUSH_SLACK, TWINS, News, after_news, after_push
+from reputation.state.facts import Facts
+from reputation.state.history import DAY
+from reputation.wire.messages import Payment
 
 
 def told(*news, facts=None, now=NOW):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reputation.breaker import LONGEST_PAUSE, PAUSE, Breaker
+from reputation.replicas.breaker import LONGEST_PAUSE, PAUSE, Breaker
 
 NOW = 1_790_812_800.0
 

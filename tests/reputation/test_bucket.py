@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.bucket import NEVER, Bucket, Limit, change_limit, full, retry_after, settled, spend, take
+from reputation.limits.bucket import NEVER, Bucket, Limit, change_limit, full, retry_after, settled, spend, take
 
 NOW = 1_790_812_800.0
 nows = st.one_of(

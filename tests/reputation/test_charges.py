@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.bucket import Bucket, Limit, full, settled
-from reputation.charges import Ask, Charge, Group, binding_limit, lease_size, take, take_first, take_group
-from reputation.reservations import Ahead, Reserve, Settlement
+from reputation.limits.bucket import Bucket, Limit, full, settled
+from reputation.limits.reservations import Ahead, Reserve, Settlement
+from reputation.limits.take import Ask, Charge, Group, binding_limit, lease_size, take, take_first, take_group
 
 NOW = 1_790_812_800.0
 buckets = st.builds(

@@ -8,10 +8,10 @@ from engine import DAY, HOUR, NOW, PAYER, new_id, push, request, tenant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reputation.clock import STEP, Clock
-from reputation.history import FanIn, name_of, visit
-from reputation.recent import Recent
-from reputation.steps import follow_step
+from reputation.sidecar.clock import STEP, Clock
+from reputation.sidecar.clock_steps import follow_step
+from reputation.state.expiring_map import Recent
+from reputation.state.history import FanIn, name_of, visit
 
 YEAR = 365 * DAY
 STEPS = (-HOUR, -YEAR, DAY, -DAY, 10 * YEAR, -10 * YEAR, -0.01, 0.01)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from reputation.bucket import Bucket, Limit
-from reputation.charges import Ask, Charge, Taken
-from reputation.identity import Who
-from reputation.score import Score
+from reputation.engine.identity import Who
+from reputation.limits.bucket import Bucket, Limit
+from reputation.limits.take import Ask, Charge, Taken
+from reputation.scoring.score import Score
 from reputation.signals.seen import Seen
-from reputation.stores.crowds import Row
+from reputation.state.crowds import Row
 
 ROOT = Path(__file__).parents[2]
 COMPILED = runpy.run_path(str(ROOT / "setup.py"), run_name="not a build")["COMPILED"]
@@ -47,4 +47,4 @@ def test_plain_value_types_have_no_dict_in_either_form(kind):
 
 def test_what_a_million_accounts_have_is_nothing_to_the_compiled_garbage_collector():
     kept = [Row(), Bucket(1.0, 0.0, Limit(1.0, 1.0)), Limit(1.0, 1.0)]
-    assert compiled_form(ROOT / "reputation/bucket.py") is None or not any(map(gc.is_tracked, kept))
+    assert compiled_form(ROOT / "reputation/limits/bucket.py") is None or not any(map(gc.is_tracked, kept))

@@ -8,12 +8,12 @@ import pytest
 import yaml
 from engine import ask, points, tenant
 
-from reputation.config import DEFAULT, Settings, compile_tenants, from_text, load, schema
-from reputation.config_faults import nearest
-from reputation.errors import ConfigError
-from reputation.presets import PRESETS
-from reputation.sidecar import read_settings
-from reputation.tenants import in_force
+from reputation.config.faults import nearest
+from reputation.config.file import DEFAULT, Settings, compile_tenants, from_text, load, schema
+from reputation.config.presets import PRESETS
+from reputation.config.tenants import in_force
+from reputation.sidecar.build import read_settings
+from reputation.wire.errors import ConfigError
 
 SHA = "a" * 64
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reputation.config import from_text
-from reputation.errors import ConfigError
+from reputation.config.file import from_text
+from reputation.wire.errors import ConfigError
 
 ALLOWANCE = "tenants:\n  acme:\n    unconfirmed: {{rate: {}, burst: 100, daily: 100}}\n"
 

@@ -8,15 +8,15 @@ import pytest
 from engine import CAUGHT, NOW, PROVEN, ask, check, drain, push, request, tenant
 from redis_process import running_redis
 
-from reputation.config import from_text
-from reputation.errors import Invalid
-from reputation.events import AccountFacts, Outcome, Verdict
-from reputation.ids import Ulids
-from reputation.keys import of_text, printed
-from reputation.shared import SharedState
-from reputation.sidecar import build
-from reputation.stores.memory import TenantState
-from reputation.stores.redis import RedisStore
+from reputation.config.file import from_text
+from reputation.replicas.checks import SharedState
+from reputation.sidecar.build import build
+from reputation.state.tenant import TenantState
+from reputation.stores.redis.store import RedisStore
+from reputation.wire.errors import Invalid
+from reputation.wire.hashing import of_text, printed
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import AccountFacts, Outcome, Verdict
 
 TIERS = ("trusted", "standard", "limited", "restricted")
 SMALL = {tier: {"burst": 5, "rate": 0.001, "daily": 1000} for tier in TIERS}

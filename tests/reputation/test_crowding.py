@@ -2,8 +2,8 @@
 
 from engine import NOW, check, limiter
 
-from reputation.crowding import QUIET, Crowding, Surge
-from reputation.stores.memory import TenantState
+from reputation.sidecar.crowding import QUIET, Crowding, Surge
+from reputation.state.tenant import TenantState
 
 
 class Log:

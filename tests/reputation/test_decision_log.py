@@ -6,10 +6,10 @@ import json
 import pytest
 from engine import NOW, ask, check, limiter, push, request, tenant
 
-from reputation.config import LogSettings, Settings
-from reputation.decision_log import DecisionLog
-from reputation.keys import pseudonym
-from reputation.serving import Serving
+from reputation.config.file import LogSettings, Settings
+from reputation.sidecar.decision_log import DecisionLog
+from reputation.sidecar.running import Serving
+from reputation.wire.hashing import pseudonym
 
 SECRET = b"sixteen or more bytes"
 

@@ -9,11 +9,11 @@ import pytest
 from engine import NOW, check, push, tenant
 from facts_samples import payment_members, profile
 
-from reputation.billing import News, after_news, after_push
-from reputation.events import Account, AccountFacts, wire_type
-from reputation.facts import NOTHING, PROFILE, carried, from_push, merged
-from reputation.limiter import Limiter
-from reputation.replay import Replay
+from reputation.engine.limiter import Limiter
+from reputation.engine.replay import Replay
+from reputation.state.billing import News, after_news, after_push
+from reputation.state.facts import NOTHING, PROFILE, carried, from_push, merged
+from reputation.wire.messages import Account, AccountFacts, wire_type
 
 FACTS = sorted(PROFILE)
 

@@ -5,8 +5,8 @@ from engine import DAY, NOW, PAYER, PROVEN, ask, check, points, push, tenant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.events import Account, Organisation, Payment, Signup
-from reputation.facts import PROFILE, Facts, Standards, carried, is_payer, is_proven, merged
+from reputation.state.facts import PROFILE, Facts, Standards, carried, is_payer, is_proven, merged
+from reputation.wire.messages import Account, Organisation, Payment, Signup
 
 STANDARDS = Standards()
 payments = st.none() | st.builds(

@@ -4,9 +4,9 @@ import pytest
 from engine import DAY, NOW, SECRET, check
 from floods import FLOODS, PLACES, Flood, established, flooded, newcomers, of_48s, settle_in, share
 
-from reputation.bucket import settled
-from reputation.config import from_text
-from reputation.sidecar import build
+from reputation.config.file import from_text
+from reputation.limits.bucket import settled
+from reputation.sidecar.build import build
 
 SAMPLE = 0.02
 KEYS_OF_500_NETWORKS = FLOODS[0]

@@ -7,7 +7,7 @@ from engine import DAY, HOUR, NOW, ask, check, points, push, tenant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reputation.history import RESOLUTION, Density, FanIn, name_of, visit, visited, visits
+from reputation.state.history import RESOLUTION, Density, FanIn, name_of, visit, visited, visits
 
 WINDOW = DAY
 # (seconds since the last sighting, key, member)

@@ -3,13 +3,13 @@
 import pytest
 from engine import DAY, NOW, PAYER, PROVEN, SECRET, check, push, report, request, tenant
 
-from reputation.config import from_text
-from reputation.errors import Invalid
-from reputation.events import Account, Credential
-from reputation.facts import Standards
-from reputation.identity import identify, judged_by, names_of, presented
-from reputation.keys import of_text, printed
-from reputation.sidecar import build
+from reputation.config.file import from_text
+from reputation.engine.identity import identify, judged_by, names_of, presented
+from reputation.sidecar.build import build
+from reputation.state.facts import Standards
+from reputation.wire.errors import Invalid
+from reputation.wire.hashing import of_text, printed
+from reputation.wire.messages import Account, Credential
 
 
 def who(engine, addresses, now=NOW, **body):

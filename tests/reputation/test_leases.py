@@ -8,11 +8,11 @@ from engine import CAUGHT, NOW, PROVEN, SECRET, check, push, report, request, te
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.bucket import settled
-from reputation.errors import Invalid, NotFound
-from reputation.events import LeaseReport, Settle, wire_type
-from reputation.identity import identify
-from reputation.leases import GRACE, MOST_KEYS, Leases, Pace, by_second, key_of
+from reputation.engine.identity import identify
+from reputation.engine.leases import GRACE, MOST_KEYS, Leases, Pace, by_second, key_of
+from reputation.limits.bucket import settled
+from reputation.wire.errors import Invalid, NotFound
+from reputation.wire.messages import LeaseReport, Settle, wire_type
 
 _settlements = msgspec.json.Decoder(Settle, dec_hook=wire_type)
 

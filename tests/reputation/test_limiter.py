@@ -4,12 +4,12 @@ import msgspec
 import pytest
 from engine import CAUGHT, DAY, HOUR, NOW, PAYER, PROVEN, ask, check, drain, limiter, points, push, report, tenant
 
-from reputation.errors import Conflict, Invalid, NotFound
-from reputation.keys import hashed, printed
-from reputation.policy import TIERS
-from reputation.stores.memory import TenantState
-from reputation.stores.sqlite_rows import account_body
-from reputation.wire import verdict_bytes
+from reputation.scoring.policy import TIERS
+from reputation.state.tenant import TenantState
+from reputation.stores.sqlite.rows import account_body
+from reputation.wire.codec import verdict_bytes
+from reputation.wire.errors import Conflict, Invalid, NotFound
+from reputation.wire.hashing import hashed, printed
 
 HOME, SERVER = "11.0.0.1", "12.0.0.1"
 

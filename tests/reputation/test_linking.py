@@ -9,21 +9,21 @@ import msgspec
 import pytest
 from msgspec import structs
 
-import reputation.linking as linking_module
+import reputation.linking.schedule as linking_module
 from geoip.book import AddressBook
-from reputation.config import DEFAULT
-from reputation.events import Account, AccountFacts, Client, Payment, Request, Seconds
+from reputation.config.file import DEFAULT
+from reputation.engine.limiter import Limiter
 from reputation.hydra.book import Book
 from reputation.hydra.links import NOTHING, Budget, difference
 from reputation.hydra.sightings import Order
-from reputation.ids import Ulids
-from reputation.kept_orders import order_document
-from reputation.limiter import Limiter
-from reputation.linker_desk import Desk
-from reputation.linker_process import LinkerDiedError, LinkerProcess, batch_of
-from reputation.linking import KeptLinks, LiveLinking, RecordedLinking, linker_settings, with_inherited
-from reputation.sidecar import build
-from reputation.stores.records import MemoryRecords
+from reputation.linking.host import Desk
+from reputation.linking.kept_rulings import order_document
+from reputation.linking.process import LinkerDiedError, LinkerProcess, batch_of
+from reputation.linking.schedule import KeptLinks, LiveLinking, RecordedLinking, linker_settings, with_inherited
+from reputation.sidecar.build import build
+from reputation.state.records import MemoryRecords
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Account, AccountFacts, Client, Payment, Request, Seconds
 
 START = 1_790_000_000.0
 HOUR = 3600.0

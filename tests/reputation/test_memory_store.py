@@ -6,14 +6,14 @@ import tracemalloc
 import pytest
 from engine import DAY, NOW, PROVEN, SECRET, ask, check, drain, limiter, points, push, report, tenant
 
-from reputation.bucket import Bucket, Limit, settled, take
-from reputation.config import from_text
-from reputation.facts import Facts
-from reputation.sidecar import build
-from reputation.stores.budgets import Budgets
-from reputation.stores.crowds import A_WHILE, MOST_NETWORKS, Crowd, Row, SharedRows, lasting_days
-from reputation.stores.fleeting import MemoryStore
-from reputation.stores.memory import TenantState
+from reputation.config.file import from_text
+from reputation.limits.bucket import Bucket, Limit, settled, take
+from reputation.sidecar.build import build
+from reputation.state.budgets import Budgets
+from reputation.state.crowds import A_WHILE, MOST_NETWORKS, Crowd, Row, SharedRows, lasting_days
+from reputation.state.facts import Facts
+from reputation.state.tenant import TenantState
+from reputation.stores.memory import MemoryStore
 
 LIMIT = Limit(1.0, 10.0)
 

@@ -6,14 +6,14 @@ from engine import DAY, NOW, ask, push, report, tenant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.billing import News, after_news
-from reputation.events import Payment
-from reputation.facts import Facts
-from reputation.limiter import Limiter
-from reputation.outcomes import KEPT, KINDS, LEAST, MARKS, MOST, Marks, failures, is_heavy, noted, weighed
-from reputation.policy import TIERS
-from reputation.replay import Replay
-from reputation.stores.transactions import Told, Transaction
+from reputation.engine.limiter import Limiter
+from reputation.engine.replay import Replay
+from reputation.scoring.policy import TIERS
+from reputation.state.billing import News, after_news
+from reputation.state.facts import Facts
+from reputation.state.outcomes import KEPT, KINDS, LEAST, MARKS, MOST, Marks, failures, is_heavy, noted, weighed
+from reputation.state.transactions import Told, Transaction
+from reputation.wire.messages import Payment
 
 HALF_LIFE = 90.0
 
@@ -199,7 +199,7 @@ class TestStores:
     """Fading is the same wherever an account is kept, for it is one function of what is kept and of now."""
 
     def test_what_a_file_gave_back_weighs_what_it_did(self, addresses, tmp_path):
-        from reputation.stores.sqlite_rows import Earning, account_body, account_row  # noqa: PLC0415 - of this alone
+        from reputation.stores.sqlite.rows import Earning, account_body, account_row  # noqa: PLC0415 - of this alone
 
         engine = tenant(addresses)
         push(engine, "a", created_at=NOW - DAY)

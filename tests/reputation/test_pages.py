@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reputation.pages import FILL, Pages
+from reputation.state.compact_map import FILL, Pages
 
 SIZE = 13
 # few different keys and bytes that repeat, so that a key is found across the edges of entries too

@@ -6,12 +6,12 @@ from engine import NOW, ask, check, push, tenant
 from msgspec import UNSET
 
 from plugins.answers import NEVER, published, rate_limits, stop_problem
-from reputation.config import from_text
-from reputation.errors import ConfigError
+from reputation.config.file import from_text
+from reputation.config.presets import ORDINARY, PRESETS
+from reputation.engine.exceptions import AllowBody, Exceptions, allow_of
 from reputation.hydra.links import Budget, Cluster, Links
-from reputation.presets import ORDINARY, PRESETS
-from reputation.stores.unknown_plans import MOST_NAMED
-from reputation.tuning.exceptions import AllowBody, Exceptions, allow_of
+from reputation.state.unknown_plans import MOST_NAMED
+from reputation.wire.errors import ConfigError
 
 SMALL = {"rate": 1, "burst": 3, "daily": 100}
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from populations import facts, hosts, pasts, weights
 
-from reputation.events import Tier
+from reputation.config.presets import PRESETS
 from reputation.hydra.links import Cluster, Links
-from reputation.policy import STANDARD, TIERS, TierRule, compile_policy, plan_of, tier_of
-from reputation.presets import PRESETS
+from reputation.scoring.policy import STANDARD, TIERS, TierRule, compile_policy, plan_of, tier_of
+from reputation.wire.messages import Tier
 
 BALANCED = PRESETS["balanced"]
 POLICY = compile_policy(BALANCED.tiers, BALANCED.amounts["requests"].plans, 0.3, "paid")

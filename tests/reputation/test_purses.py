@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from reputation.engine.identity import identify
+from reputation.engine.shared_budgets import daily, excepted_draws
 from reputation.hydra.links import Budget, Cluster, Links
-from reputation.identity import identify
-from reputation.purses import daily, excepted_draws
 
 TYPICAL = 50.0  # units a day of a typical honest account
 

@@ -4,10 +4,10 @@ import pytest
 from engine import NOW, SECRET, ask, check, push, tenant
 from msgspec import structs
 
-from reputation.events import Call, Client, Request
-from reputation.keys import hashed, printed
-from reputation.limiter import EXPLAIN_WINDOW
-from reputation.recent_verdicts import Asked, RecentVerdicts
+from reputation.engine.limiter import EXPLAIN_WINDOW
+from reputation.engine.verdicts import Asked, RecentVerdicts
+from reputation.wire.hashing import hashed, printed
+from reputation.wire.messages import Call, Client, Request
 
 
 @pytest.mark.parametrize("mode", ["enforce", "shadow"])

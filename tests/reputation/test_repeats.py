@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.errors import Conflict
-from reputation.events import BindingLimit, Call, Verdict
-from reputation.repeats import Print, Repeats
+from reputation.engine.repeats import Print, Repeats
+from reputation.wire.errors import Conflict
+from reputation.wire.messages import BindingLimit, Call, Verdict
 
 NOW = 1_790_812_800.0
 CALL = Call()

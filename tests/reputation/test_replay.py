@@ -5,7 +5,7 @@ import json
 import pytest
 from engine import NOW, PROVEN, limiter
 
-from reputation.replay import BadLine, Replay
+from reputation.engine.replay import BadLine, Replay
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.bucket import Bucket, Limit, full, settled
-from reputation.charges import Ask, Charge, lease_size, take
-from reputation.reservations import Ahead, Reserve, Settlement
+from reputation.limits.bucket import Bucket, Limit, full, settled
+from reputation.limits.reservations import Ahead, Reserve, Settlement
+from reputation.limits.take import Ask, Charge, lease_size, take
 
 NOW = 1_790_812_800.0
 TTL, GRACE = 5.0, 5.0

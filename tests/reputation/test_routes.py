@@ -7,8 +7,8 @@ from engine import NOW, PROVEN, ask, limiter, new_id, push
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.gateway import HttpMessage
-from reputation.http.routes import MOST_BATCH, MOST_CHECK, CheckRoutes, body_limit
+from reputation.checkapi.routes import MOST_BATCH, MOST_CHECK, CheckRoutes, body_limit
+from reputation.wire.gateway import HttpMessage
 
 JSON = ((b"content-type", b"application/json"),)
 A = '{"account": {"id": "a"}, '

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from populations import facts, hosts, pasts, weights
 
-from reputation.events import Reason
-from reputation.score import HARD_SIGNALS, Family, add_up, counterfactual, log_odds, risk, weigh
-from reputation.tenants import CAPS, FAMILIES, load_signal
+from reputation.config.tenants import CAPS, FAMILIES, load_signal
+from reputation.scoring.score import HARD_SIGNALS, Family, add_up, counterfactual, log_odds, risk, weigh
+from reputation.wire.messages import Reason
 
 found = st.lists(st.builds(Reason, st.sampled_from("abcdef"), st.floats(-20, 20)), max_size=6)
 families = st.builds(Family, st.floats(0, 5), st.floats(0, 10))
@@ -131,7 +131,8 @@ def test_every_family_is_a_module_with_its_name(family):
 
 def test_a_family_of_somebody_elses_is_loaded_by_its_dotted_name(addresses, tmp_path, monkeypatch):
     (tmp_path / "their_signal.py").write_text(
-        "from reputation.events import Reason\n\n\ndef evidence(seen, now):\n    return [Reason('theirs', 0.25)]\n"
+        "from reputation.wire.messages import Reason\n\n\n"
+        "def evidence(seen, now):\n    return [Reason('theirs', 0.25)]\n"
     )
     (tmp_path / "theirs").mkdir()
     (tmp_path / "their_signal.py").rename(tmp_path / "theirs" / "signal.py")
@@ -142,7 +143,7 @@ def test_a_family_of_somebody_elses_is_loaded_by_its_dotted_name(addresses, tmp_
 
 
 THEIRS = """
-from reputation.events import Reason
+from reputation.wire.messages import Reason
 
 
 def evidence(seen, now):

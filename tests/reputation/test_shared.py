@@ -11,15 +11,15 @@ from engine import SECRET, request
 from redis_process import SERVERS, becomes, running_redis
 from tcp_proxy import proxy_to
 
-from reputation.config import from_text
-from reputation.errors import Conflict, Invalid, NotFound, Unavailable
-from reputation.events import Account, AccountFacts, Client, LeaseReport, Outcome, Settle, Verdict
-from reputation.ids import Ulids
-from reputation.shared import SharedState
-from reputation.sidecar import build
-from reputation.stores.memory import TenantState
-from reputation.stores.redis import RedisStore
-from reputation.telling import deleting, marking
+from reputation.config.file import from_text
+from reputation.engine.changes import deleting, marking
+from reputation.replicas.checks import SharedState
+from reputation.sidecar.build import build
+from reputation.state.tenant import TenantState
+from reputation.stores.redis.store import RedisStore
+from reputation.wire.errors import Conflict, Invalid, NotFound, Unavailable
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Account, AccountFacts, Client, LeaseReport, Outcome, Settle, Verdict
 
 pytestmark = pytest.mark.gateway
 BURST, RATE = 20.0, 0.001

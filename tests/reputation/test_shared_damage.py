@@ -8,12 +8,12 @@ import pytest
 from redis_process import SERVERS, becomes, running_redis
 from test_shared import BURST, Log, Replica
 
-from reputation.events import AccountFacts, Outcome, Settle
+from reputation.engine.changes import marking
 from reputation.hydra.sightings import Order
-from reputation.linker_desk import Desk
-from reputation.stores.redis_names import Names
-from reputation.telling import marking
-from reputation.tenant_linking import TenantLinking
+from reputation.linking.host import Desk
+from reputation.replicas.tenant_links import TenantLinking
+from reputation.stores.redis.names import Names
+from reputation.wire.messages import AccountFacts, Outcome, Settle
 
 pytestmark = pytest.mark.gateway
 NAMES = Names("default")

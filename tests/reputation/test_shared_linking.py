@@ -13,21 +13,21 @@ from msgspec import structs
 from redis_process import becomes, running_cluster, running_redis
 
 from geoip.book import AddressBook
-from reputation.config import DEFAULT
-from reputation.events import Account, Client, Request, Seconds
+from reputation.config.file import DEFAULT
+from reputation.config.tenants import TenantSettings
 from reputation.hydra.links import NOTHING
 from reputation.hydra.sightings import Order, Told
-from reputation.ids import Ulids
-from reputation.linker_desk import Desk
-from reputation.shared_linking import SharedLinking
-from reputation.shared_notes import packed, unpacked
-from reputation.sidecar import build
-from reputation.stores.records import MemoryRecords
-from reputation.stores.redis_names import Names
-from reputation.stores.redis_server import AwayError, RedisServer, connect
-from reputation.stores.redis_sightings import Stream
-from reputation.tenant_linking import TenantLinking
-from reputation.tenants import TenantSettings
+from reputation.linking.host import Desk
+from reputation.replicas.linking import SharedLinking
+from reputation.replicas.outbox import packed, unpacked
+from reputation.replicas.tenant_links import TenantLinking
+from reputation.sidecar.build import build
+from reputation.state.records import MemoryRecords
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.note_stream import Stream
+from reputation.stores.redis.server import AwayError, RedisServer, connect
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Account, Client, Request, Seconds
 
 NOW = 1_790_000_000.0
 KEY = b"a key of sixteen bytes or more"
@@ -244,7 +244,7 @@ async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(re
     await linking.link()
     assert (linking.epochs, linking.restarts) == (1, 0)
     os.kill(linking.pid, signal.SIGSTOP)
-    monkeypatch.setattr("reputation.linking.LONGEST_EPOCH", 0.2)
+    monkeypatch.setattr("reputation.linking.schedule.LONGEST_EPOCH", 0.2)
     meet(tenant, "a")
     await linking.send()
     await linking.link()
@@ -335,7 +335,7 @@ def test_notes_come_out_of_their_entries_as_they_went_in():
 
 def test_an_entry_is_halved_until_it_fits_and_a_note_that_never_does_is_left_out(monkeypatch):
     """So no client can make an entry larger than Redis and the linker are ready for."""
-    monkeypatch.setattr("reputation.shared_notes.MOST_PACKED", 3000)
+    monkeypatch.setattr("reputation.replicas.outbox.MOST_PACKED", 3000)
     notes = [Told(secrets.token_hex(500), "good", NOW) for _ in range(10)]
     entries = packed([*notes, Told(secrets.token_hex(5000), "good", NOW)])
     assert sum(count for count, _ in entries) == 10

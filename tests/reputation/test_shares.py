@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.bucket import Bucket, Limit, full, refund, settled
-from reputation.charges import Ask, Charge, Group
-from reputation.shares import Shares, divided
+from reputation.limits.bucket import Bucket, Limit, full, refund, settled
+from reputation.limits.take import Ask, Charge, Group
+from reputation.replicas.fallback import Shares, divided
 
 NOW = 1_790_812_800.0
 KEY = ("own", "a", "burst")

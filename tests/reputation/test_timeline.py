@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from reputation.timeline import COUNTED, MOST_TENANTS, POINTS, STOOD, WINDOWS, Ring, Timeline, sample_of
+from reputation.sidecar.timeline import COUNTED, MOST_TENANTS, POINTS, STOOD, WINDOWS, Ring, Timeline, sample_of
 
 
 def sample(n=0.0, **stood):

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from reputation.errors import Problem
-from reputation.events import Request, wire_type
-from reputation.wire import read
+from reputation.wire.codec import read
+from reputation.wire.errors import Problem
+from reputation.wire.messages import Request, wire_type
 
 DECODER = msgspec.json.Decoder(Request, dec_hook=wire_type)
 

@@ -6,10 +6,10 @@ import signal
 import pytest
 from engine import NOW, PAYER, PROVEN, ask, check, limiter, push, report, tenant
 
-from reputation.events import Outcome
+from reputation.engine.notes import MOST_WAITING
 from reputation.hydra.sightings import Known, Sighting, Told
-from reputation.linking import LiveLinking
-from reputation.witness import MOST_WAITING
+from reputation.linking.schedule import LiveLinking
+from reputation.wire.messages import Outcome
 
 
 @pytest.fixture

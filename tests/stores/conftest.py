@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from redis_process import SERVERS, RedisServer, running_redis
 
-from reputation.stores.memory import TenantState
-from reputation.stores.records import MemoryRecords
-from reputation.stores.redis import RedisStore
-from reputation.stores.sqlite import SqliteStore
+from reputation.state.records import MemoryRecords
+from reputation.state.tenant import TenantState
+from reputation.stores.redis.store import RedisStore
+from reputation.stores.sqlite.store import SqliteStore
 
 
 def sqlite_records():

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from reputation.errors import Conflict
-from reputation.stores.records import ABSENT
+from reputation.state.records import ABSENT
+from reputation.wire.errors import Conflict
 
 
 def run(work):

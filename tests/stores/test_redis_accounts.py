@@ -8,17 +8,17 @@ import pytest
 from msgspec import structs
 from tcp_proxy import proxy_to
 
-from reputation.errors import Conflict
-from reputation.events import Organisation, Outcome, Payment
-from reputation.facts import Facts
-from reputation.outcomes import KEPT, MOST, noted
-from reputation.stores.memory import TenantState
-from reputation.stores.redis import RedisStore
-from reputation.stores.redis_accounts import Accounts, LookedUp
-from reputation.stores.redis_names import Names
-from reputation.stores.redis_server import AwayError
-from reputation.stores.transactions import Told, Transaction
-from reputation.telling import marking
+from reputation.engine.changes import marking
+from reputation.state.facts import Facts
+from reputation.state.outcomes import KEPT, MOST, noted
+from reputation.state.tenant import TenantState
+from reputation.state.transactions import Told, Transaction
+from reputation.stores.redis.accounts import Accounts, LookedUp
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.server import AwayError
+from reputation.stores.redis.store import RedisStore
+from reputation.wire.errors import Conflict
+from reputation.wire.messages import Organisation, Outcome, Payment
 
 NOW = 1_790_812_800.0
 K1, K2, K3 = bytes(range(16)), bytes(range(16, 32)), b"\xc0" * 16

@@ -5,14 +5,14 @@ import random
 import pytest
 from redis_process import RedisServer
 
-from reputation.bucket import Bucket, Limit, change_limit, full
-from reputation.charges import Ask, Charge, Group, TakenAll, take, take_group
-from reputation.reservations import Ahead, Reserve, Settlement
-from reputation.stores.redis_asks import Batch
-from reputation.stores.redis_names import Names
-from reputation.stores.redis_server import Script
+from reputation.limits.bucket import Bucket, Limit, change_limit, full
+from reputation.limits.reservations import Ahead, Reserve, Settlement
+from reputation.limits.take import Ask, Charge, Group, TakenAll, take, take_group
+from reputation.stores.redis.asks import Batch
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.server import Script
 
-SCRIPT = Script("redis_take.lua").text
+SCRIPT = Script("take.lua").text
 NOW = 1_790_812_800.0
 OPERATIONS = 100_000
 FOREVER = 1e12

@@ -8,10 +8,10 @@ import pytest
 from redis_process import becomes, running_cluster, running_redis, until
 from sidecar_process import running_sidecar
 
-from reputation.stores.memory import TenantState
-from reputation.stores.redis import RedisStore
-from reputation.stores.redis_eviction import eviction_of
-from reputation.stores.redis_server import RedisServer, connect
+from reputation.state.tenant import TenantState
+from reputation.stores.redis.eviction import eviction_of
+from reputation.stores.redis.server import RedisServer, connect
+from reputation.stores.redis.store import RedisStore
 
 pytestmark = pytest.mark.gateway
 LIMIT = ("--maxmemory", "100mb")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from reputation.stores.redis_names import LONGEST, Names
+from reputation.stores.redis.names import LONGEST, Names
 
 texts = st.text(max_size=300)
 parts = st.tuples(texts | st.integers(-(2**70), 2**70), texts)

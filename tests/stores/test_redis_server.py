@@ -10,12 +10,12 @@ from redis_process import RedisServer as Process
 from redis_process import becomes, running_cluster, running_redis, running_sentinel, until
 from sidecar_process import free_ports
 
-from reputation.bucket import Bucket, Limit
-from reputation.charges import Ask, Charge
-from reputation.errors import ConfigError
-from reputation.stores.redis_names import Names
-from reputation.stores.redis_server import AwayError, RedisServer, connect
-from reputation.stores.redis_takes import Takes
+from reputation.limits.bucket import Bucket, Limit
+from reputation.limits.take import Ask, Charge
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.server import AwayError, RedisServer, connect
+from reputation.stores.redis.takes import Takes
+from reputation.wire.errors import ConfigError
 
 LIMIT = Limit(1e-9, 100.0)
 

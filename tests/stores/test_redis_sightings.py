@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from reputation.stores.redis_names import Names
-from reputation.stores.redis_server import RedisServer, connect
-from reputation.stores.redis_sightings import AT_ONCE, BEGINNING, Stream
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.note_stream import AT_ONCE, BEGINNING, Stream
+from reputation.stores.redis.server import RedisServer, connect
 
 pytestmark = pytest.mark.gateway
 ENTRY = b"x" * 1000

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from reputation.errors import Conflict, Unavailable
-from reputation.stores.memory import TenantState
+from reputation.state.tenant import TenantState
 from reputation.stores.places import Opening, is_shared, open_store
-from reputation.stores.redis import RedisStore
+from reputation.stores.redis.store import RedisStore
+from reputation.wire.errors import Conflict, Unavailable
 
 pytestmark = pytest.mark.gateway
 

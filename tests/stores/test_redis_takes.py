@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 from tcp_proxy import proxy_to
 
-from reputation.bucket import Bucket, Limit
-from reputation.charges import Ask, Charge
-from reputation.reservations import Reserve, Settlement
-from reputation.stores.redis_asks import Settling
-from reputation.stores.redis_names import Names
-from reputation.stores.redis_server import AwayError, RedisServer, connect
-from reputation.stores.redis_takes import LANES, MOST_IN_BATCH, Takes
+from reputation.limits.bucket import Bucket, Limit
+from reputation.limits.reservations import Reserve, Settlement
+from reputation.limits.take import Ask, Charge
+from reputation.stores.redis.asks import Settling
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.server import AwayError, RedisServer, connect
+from reputation.stores.redis.takes import LANES, MOST_IN_BATCH, Takes
 
 pytestmark = pytest.mark.gateway
 LIMIT = Limit(1e-9, 1000.0)

@@ -10,15 +10,15 @@ import pytest
 from sidecar_process import headcount, running_sidecar
 from test_sqlite_store import CARD, START, Run
 
-from reputation.errors import ConfigError
-from reputation.events import AccountFacts, Outcome
-from reputation.hash_key import kept_hash_key
-from reputation.kept_orders import KeptOrders
-from reputation.linking import LiveLinking
-from reputation.stores.sqlite_file import StateFile
+from reputation.engine.exceptions import Allow
+from reputation.linking.kept_rulings import KeptOrders
+from reputation.linking.schedule import LiveLinking
+from reputation.sidecar.hash_key import kept_hash_key
+from reputation.stores.sqlite.file import StateFile
 from reputation.tuning.audit import Audit, Change
 from reputation.tuning.documents import Documents
-from reputation.tuning.exceptions import Allow
+from reputation.wire.errors import ConfigError
+from reputation.wire.messages import AccountFacts, Outcome
 
 ACCOUNTS = 120
 

@@ -10,13 +10,13 @@ import sqlite3
 import pytest
 from test_sqlite_store import CARD, START, Run
 
-from reputation.errors import ConfigError, Unavailable
-from reputation.events import AccountFacts
-from reputation.facts import Facts
-from reputation.outcomes import noted
+from reputation.state.facts import Facts
+from reputation.state.outcomes import noted
+from reputation.state.transactions import Document, Told, Transaction
 from reputation.stores.places import Opening, default_place, open_store
-from reputation.stores.sqlite_schema import MIGRATIONS, migrate
-from reputation.stores.transactions import Document, Told, Transaction
+from reputation.stores.sqlite.schema import MIGRATIONS, migrate
+from reputation.wire.errors import ConfigError, Unavailable
+from reputation.wire.messages import AccountFacts
 
 
 @pytest.fixture

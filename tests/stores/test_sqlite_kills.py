@@ -25,9 +25,9 @@ from msgspec import structs
 from sidecar_process import JSON, call, environment, free_ports, is_ready, wait_for
 
 from reputation.hydra.links import NOTHING, Cluster, difference
-from reputation.linking import KeptLinks
-from reputation.stores.memory import TenantState
-from reputation.stores.sqlite import SqliteStore
+from reputation.linking.schedule import KeptLinks
+from reputation.state.tenant import TenantState
+from reputation.stores.sqlite.store import SqliteStore
 
 pytestmark = pytest.mark.gateway
 
@@ -44,7 +44,7 @@ CLUSTER = Cluster("h-1", 1.79e9, 2, 0.9, ("payment",), "shared", (), 10.0, 5.0)
 NURSERY = """
 import json, os, signal, sys
 import reputation.commands.serve
-from reputation.cli import main
+from reputation.commands.cli import main
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for line in sys.stdin:
     pid = os.fork()

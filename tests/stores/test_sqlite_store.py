@@ -5,16 +5,16 @@ import asyncio
 import pytest
 
 from geoip.book import AddressBook
-from reputation.config import from_text
-from reputation.errors import ConfigError
-from reputation.events import Account, AccountFacts, Call, Client, Outcome, Payment, Request, Settle
-from reputation.hash_key import kept_hash_key
-from reputation.ids import Ulids
-from reputation.outcomes import noted
-from reputation.sidecar import build, empty_state
-from reputation.stores.sqlite import SqliteStore
-from reputation.stores.sqlite_file import RUN, in_order
-from reputation.stores.sqlite_rows import MOST_GAPS, joined
+from reputation.config.file import from_text
+from reputation.sidecar.build import build, empty_state
+from reputation.sidecar.hash_key import kept_hash_key
+from reputation.state.outcomes import noted
+from reputation.stores.sqlite.file import RUN, in_order
+from reputation.stores.sqlite.rows import MOST_GAPS, joined
+from reputation.stores.sqlite.store import SqliteStore
+from reputation.wire.errors import ConfigError
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Account, AccountFacts, Call, Client, Outcome, Payment, Request, Settle
 
 START = 1_790_000_000.0
 SECRET = b"a key of sixteen bytes or more"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from redis_process import SERVERS
 
-from reputation.errors import Unavailable
-from reputation.stores.memory import TenantState
-from reputation.stores.redis import RedisStore
-from reputation.stores.sqlite import SqliteStore
-from reputation.stores.stops import AN_ACCOUNT, Keep, MemoryStops, Pool, Stop
+from reputation.state.stops import AN_ACCOUNT, Keep, MemoryStops, Pool, Stop
+from reputation.state.tenant import TenantState
+from reputation.stores.redis.store import RedisStore
+from reputation.stores.sqlite.store import SqliteStore
+from reputation.wire.errors import Unavailable
 
 WEEK = 604_800.0
 KEEP = Keep(WEEK, 100_000)

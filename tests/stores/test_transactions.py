@@ -12,18 +12,18 @@ import structlog
 from msgspec import structs
 from redis_process import SERVERS
 
-from reputation.errors import Conflict
-from reputation.events import AccountFacts, IpAddress, Organisation, Payment, Seconds, Signup
-from reputation.facts import Facts, from_push
-from reputation.outcomes import MOST, noted
-from reputation.stores.fleeting import MemoryStore
-from reputation.stores.memory import TenantState
-from reputation.stores.records import ABSENT
-from reputation.stores.redis import RedisStore
-from reputation.stores.redis_accounts import Accounts
-from reputation.stores.redis_names import Names
-from reputation.stores.sqlite import SqliteStore
-from reputation.stores.transactions import Document, Stale, Told, Transaction, put_in_force
+from reputation.state.facts import Facts, from_push
+from reputation.state.outcomes import MOST, noted
+from reputation.state.records import ABSENT
+from reputation.state.tenant import TenantState
+from reputation.state.transactions import Document, Stale, Told, Transaction, put_in_force
+from reputation.stores.memory import MemoryStore
+from reputation.stores.redis.accounts import Accounts
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.store import RedisStore
+from reputation.stores.sqlite.store import SqliteStore
+from reputation.wire.errors import Conflict
+from reputation.wire.messages import AccountFacts, IpAddress, Organisation, Payment, Seconds, Signup
 
 K1, K2 = bytes(range(16)), bytes(range(16, 32))
 EVERYTHING = Facts(

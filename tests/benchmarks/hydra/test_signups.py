@@ -13,7 +13,7 @@ from benchmarks.hydra.clock import DAY, START
 from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.signups import WAYS
 from benchmarks.hydra.world import Spec, make, stream
-from reputation.events import AccountFacts, Request, wire_type
+from reputation.wire.messages import AccountFacts, Request, wire_type
 
 FULL = Spec(honest=300, heads=48, levels=("L3",), days=2, populations=tuple(LOOKALIKES))
 ORIGIN = msgspec.structs.replace(FULL, view="origin")

@@ -15,7 +15,7 @@ from benchmarks.hydra.clock import DAY, START
 from benchmarks.hydra.honest import classes
 from benchmarks.hydra.lines import VIEWS
 from benchmarks.hydra.world import Spec, make, stream
-from reputation.events import AccountFacts, Outcome, Request, wire_type
+from reputation.wire.messages import AccountFacts, Outcome, Request, wire_type
 
 SMALL = Spec(honest=300, heads=60, days=3)
 

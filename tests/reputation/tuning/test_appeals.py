@@ -3,10 +3,10 @@
 import pytest
 from engine import CAUGHT, DAY, NOW, check, report, tenant
 
-from reputation.errors import Conflict, Invalid
 from reputation.hydra.links import Cluster, Links
 from reputation.tuning.appeals import PERIOD, Appeal, AppealBody, check_appeal, lift_of
 from reputation.tuning.labels import Label, stands
+from reputation.wire.errors import Conflict, Invalid
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.bucket import Limit, change_limit, full, settled, spend
-from reputation.policy import Limits
-from reputation.tuning.arms import OwnBuckets
+from reputation.limits.bucket import Limit, change_limit, full, settled, spend
+from reputation.recordings.variants import OwnBuckets
+from reputation.scoring.policy import Limits
 
 LIMITS = tuple(
     Limits(Limit(rate, burst), Limit(daily / 86_400, daily))

@@ -1,6 +1,6 @@
 """The audit log in pages: none reads more of the store than it shows, and a damaged line is passed by."""
 
-from reputation.stores.records import MemoryRecords
+from reputation.state.records import MemoryRecords
 from reputation.tuning.audit import Audit, Change
 
 

@@ -5,12 +5,12 @@ import pytest
 from engine import DAY, NOW, PAYER, PROVEN, SECRET, ask, check, push, report, tenant
 from traffic import decisions, effects, judged, live, recorded
 
-from reputation.keys import pseudonym
-from reputation.tenants import UNNUMBERED, TenantSettings, compile_tenant
-from reputation.tuning.effects import Effects
-from reputation.tuning.glance import BINS, glance, quality
-from reputation.tuning.replaying import report as summed_up
+from reputation.config.tenants import UNNUMBERED, TenantSettings, compile_tenant
+from reputation.recordings.effects import Effects
+from reputation.recordings.preview import BINS, glance, quality
+from reputation.recordings.report import report as summed_up
 from reputation.tuning.rollout import is_in_canary
+from reputation.wire.hashing import pseudonym
 
 PREPAID = {"payment": {"funding": "prepaid", "status": "none"}}
 

@@ -6,8 +6,8 @@ import pytest
 from engine import CAUGHT, DAY, HOUR, NOW, ask, check, drain, report, tenant
 from msgspec import UNSET
 
-from reputation.errors import Invalid
-from reputation.tuning.exceptions import Allow, AllowBody, Exceptions, allow_of
+from reputation.engine.exceptions import Allow, AllowBody, Exceptions, allow_of
+from reputation.wire.errors import Invalid
 
 
 def allow(kind, value, expires=NOW + DAY, **more):

@@ -7,16 +7,16 @@ import pytest
 from engine import DAY, NOW, PAYER, SECRET, ask, push
 from msgspec import structs
 
-from reputation.config import from_text
-from reputation.errors import Conflict, Invalid, Unavailable
-from reputation.sidecar import build, rebuild
-from reputation.stores.fleeting import MemoryStore
-from reputation.stores.memory import TenantState
-from reputation.stores.records import MemoryRecords
-from reputation.tuning.exceptions import Allow
-from reputation.tuning.live import ROLLOUT, Tuning
+from reputation.config.file import from_text
+from reputation.engine.exceptions import Allow
+from reputation.sidecar.build import build, rebuild
+from reputation.sidecar.in_force import ROLLOUT, Tuning
+from reputation.state.records import MemoryRecords
+from reputation.state.tenant import TenantState
+from reputation.stores.memory import MemoryStore
 from reputation.tuning.revisions import Revision, compiled
 from reputation.tuning.rollout import Rollout, RolloutBody, stepped
+from reputation.wire.errors import Conflict, Invalid, Unavailable
 
 SETTINGS = from_text("tenants: {default: {owner: api}, filed: {prior: -3}}")
 HARSH = {"prior": 0.5, "weights": {"account": 3, "payment": 0}}

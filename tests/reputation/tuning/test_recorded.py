@@ -6,10 +6,10 @@ import pytest
 from engine import DAY, NOW, PAYER, SECRET, ask, push, report, tenant
 from traffic import ALL, decisions, live, recorded
 
-from reputation.config import RecordingSettings
-from reputation.keys import pseudonym
-from reputation.tuning.recorded import MOST_OPEN, SEGMENT, pack, unpack
-from reputation.tuning.recording import Recording
+from reputation.config.file import RecordingSettings
+from reputation.recordings.decisions import MOST_OPEN, SEGMENT, pack, unpack
+from reputation.recordings.recorder import Recording
+from reputation.wire.hashing import pseudonym
 
 
 class TestWhoIsSampled:

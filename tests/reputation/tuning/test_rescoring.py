@@ -4,10 +4,10 @@ import pytest
 from engine import limiter, tenant
 from traffic import decisions, judged, live, recorded
 
-from reputation.policy import TIERS
-from reputation.score import risk
-from reputation.tenants import TenantSettings, compile_tenant
-from reputation.tuning.rescoring import scored, tiers
+from reputation.config.tenants import TenantSettings, compile_tenant
+from reputation.recordings.rescore import scored, tiers
+from reputation.scoring.policy import TIERS
+from reputation.scoring.score import risk
 
 # drafts that touch everything that a score or tier is made of
 DRAFTS = {

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.config import from_text
-from reputation.errors import Invalid
-from reputation.policy import STANDARD, TIERS, deserved_tier
-from reputation.tenants import EXTERNAL, TenantSettings
+from reputation.config.file import from_text
+from reputation.config.tenants import EXTERNAL, TenantSettings
+from reputation.scoring.policy import STANDARD, TIERS, deserved_tier
 from reputation.tuning.revisions import Revision, check_floor, compiled, differences, settings_of, sparse, start
+from reputation.wire.errors import Invalid
 
 FILE = from_text("tenants: {a: {owner: api, gateway: {trusted_hops: 3}, weights: {asn: 0.5}}}").tenants["a"]
 

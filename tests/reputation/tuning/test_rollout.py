@@ -2,8 +2,8 @@
 
 import pytest
 
-from reputation.errors import Invalid
 from reputation.tuning.rollout import Rollout, RolloutBody, is_in_canary, stepped
+from reputation.wire.errors import Invalid
 
 
 def walk(*steps, rollout=Rollout()):  # noqa: B008 - frozen

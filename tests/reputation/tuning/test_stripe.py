@@ -10,11 +10,11 @@ from engine import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.billing import after_news
-from reputation.errors import BadRequest, Invalid, NotAuthenticated, Problem
-from reputation.events import Organisation, Payment
-from reputation.facts import Facts
-from reputation.tuning.stripe import APART, TYPES, check_signature, names_of, read_event, what_it_says
+from reputation.admin.stripe import APART, TYPES, check_signature, names_of, read_event, what_it_says
+from reputation.state.billing import after_news
+from reputation.state.facts import Facts
+from reputation.wire.errors import BadRequest, Invalid, NotAuthenticated, Problem
+from reputation.wire.messages import Organisation, Payment
 
 SECRET = "whsec_test"
 CREATED = NOW - 10

@@ -5,11 +5,11 @@ import pytest
 
 from benchmarks.hydra.world import Spec
 from benchmarks.weights_suggest import compare
-from reputation.errors import Invalid
-from reputation.tenants import TenantSettings, compile_tenant
-from reputation.tuning.evidence import Evidence, prior_for, rates, weighting_of
+from reputation.config.tenants import TenantSettings, compile_tenant
+from reputation.recordings.evidence import Evidence, prior_for, rates, weighting_of
+from reputation.recordings.fit import FEWEST, suggest
 from reputation.tuning.revisions import Revision, check_floor, compiled
-from reputation.tuning.suggesting import FEWEST, suggest
+from reputation.wire.errors import Invalid
 
 TENANT = compile_tenant("default", TenantSettings())
 FAMILIES = tuple(TENANT.families)

@@ -3,9 +3,9 @@
 from engine import NOW, PAYER, ask, check, push, report, tenant
 from prometheus_client import CollectorRegistry, generate_latest
 
-from reputation.facts import Standards
-from reputation.tenants import TenantSettings, compile_tenant
-from reputation.tuning.exceptions import Allow, Exceptions
+from reputation.config.tenants import TenantSettings, compile_tenant
+from reputation.engine.exceptions import Allow, Exceptions
+from reputation.state.facts import Standards
 from reputation.tuning.rollout import Rollout, is_in_canary
 from reputation.tuning.trial import Trial, trial_metrics
 

@@ -4,15 +4,15 @@ import random
 
 from engine import DAY, HOUR, NOW, SECRET, new_id, push, report
 
-from reputation.config import RecordingSettings
-from reputation.events import Account, Call, Client, Organisation, Payment, Request
+from reputation.config.file import RecordingSettings
+from reputation.engine.exceptions import Allow, Exceptions
 from reputation.hydra.links import Cluster, Links
-from reputation.ids import Ulids
-from reputation.tuning.arms import Arm
-from reputation.tuning.columns import read_all
-from reputation.tuning.effects import Effects
-from reputation.tuning.exceptions import Allow, Exceptions
-from reputation.tuning.recorded import Recorder
+from reputation.recordings.columns import read_all
+from reputation.recordings.decisions import Recorder
+from reputation.recordings.effects import Effects
+from reputation.recordings.variants import Arm
+from reputation.wire.ids import Ulids
+from reputation.wire.messages import Account, Call, Client, Organisation, Payment, Request
 
 ALL = RecordingSettings(payers=1.0, others=1.0, per_second=100_000, most=10_000_000)
 OUTCOMES = ("chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed")

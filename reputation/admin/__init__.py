@@ -1,0 +1,1 @@
+"""The admin API: facts, outcomes, tenants, clusters, decisions and metrics, and the webhooks."""

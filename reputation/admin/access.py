@@ -1,0 +1,77 @@
+"""Access to the admin listener: bearer tokens with a role, or, without any token, only this machine."""
+
+import hashlib
+import hmac
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from reputation.config.file import TokenSettings
+from reputation.wire.errors import BadRequest, NotAllowed, NotAuthenticated
+
+ROLES = {"reader": 0, "operator": 1, "admin": 2}
+
+
+class Caller(NamedTuple):
+    """The caller of a request. tenants: the tenants it may access; empty: all."""
+
+    name: str
+    role: str
+    tenants: tuple[str, ...]
+
+
+LOCAL = Caller("local", "admin", ())
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a listener on this address can be reached only from this machine."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def authenticate(tokens: tuple[TokenSettings, ...], authorization: str | None) -> Caller:
+    """Find the caller by its bearer token. Raises NotAuthenticated."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotAuthenticated("send Authorization: Bearer TOKEN")
+    digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
+    found = None
+    for known in tokens:
+        if hmac.compare_digest(known.sha256, digest):
+            found = known
+    if found is None:
+        raise NotAuthenticated("this token is not known")
+    return Caller(found.name, found.role, found.tenants)
+
+
+def check_local(host: str | None, method: str, content_type: str, origin: str | None) -> Caller:
+    """Accept calls from this machine without a token, but refuse calls that a web page makes through the browser.
+
+    A web page can send forms and simple requests, and with DNS rebinding its own Host. It cannot send application/json
+    without a preflight request, and it cannot choose the Host header.
+    """
+    if not is_loopback(_without_port(host or "")):
+        raise NotAllowed("without tokens the admin listener accepts only a loopback Host, such as 127.0.0.1")
+    if origin is not None and not is_loopback(_without_port(origin.partition("://")[2])):
+        raise NotAllowed("without tokens the admin listener accepts no calls from other sites")
+    if method not in ("GET", "HEAD", "DELETE") and content_type != "application/json":
+        raise BadRequest("send Content-Type: application/json", "")
+    return LOCAL
+
+
+def _without_port(host: str) -> str:
+    return host if host.endswith("]") else host.rsplit(":", 1)[0]
+
+
+def sees(caller: Caller, tenant: str) -> bool:
+    """Say whether a caller may access a tenant; a caller that is bound to no tenant may access all."""
+    return not caller.tenants or tenant in caller.tenants
+
+
+def authorise(caller: Caller, role: str, tenant: str | None) -> None:
+    """Check a caller's role and tenant. Raises NotAllowed."""
+    if ROLES[caller.role] < ROLES[role]:
+        raise NotAllowed(f"this needs the role {role}; {caller.name} has the role {caller.role}")
+    if tenant is not None and not sees(caller, tenant):
+        raise NotAllowed(f"{caller.name} may not access tenant {tenant!r}")

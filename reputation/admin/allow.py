@@ -1,0 +1,75 @@
+"""Exceptions and the audit log on the admin listener."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
+
+from reputation.admin.answers import Route, json_answer, nothing, reason_of, whole
+from reputation.engine.exceptions import MOST, AllowBody, allow_of
+from reputation.state.transactions import Transaction
+from reputation.tuning.audit import Change
+from reputation.wire.codec import read
+from reputation.wire.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from reputation.admin.application import Admin
+
+_bodies = msgspec.json.Decoder(AllowBody)
+
+
+async def get_allows(admin: "Admin", request: web.Request) -> web.Response:
+    """List the active exceptions, by the time of their end."""
+    tenant, now = admin.tenant(request).tenant.name, admin.serving.clock()
+    most = whole(request, "limit", MOST, 1, MOST)
+    found = [allow for allow in await admin.serving.tuning.allows.all(tenant) if allow.expires > now]
+    found.sort(key=lambda allow: allow.expires)
+    return json_answer({"tenant": tenant, "total": len(found), "allow": found[:most]})
+
+
+async def post_allow(admin: "Admin", request: web.Request) -> web.Response:
+    """Add an exception, for a stated time and reason."""
+    limiter, tuning, now = admin.tenant(request), admin.serving.tuning, admin.serving.clock()
+    tenant = limiter.tenant.name
+    allow = allow_of(read(_bodies, await request.read()), tuning.new_id(now), request["caller"].name, now)
+    kept = await tuning.allows.all(tenant)
+    ended = [tuning.allows.document(one.id, None) for one in kept if one.expires <= now]
+    if sum(one.expires > now for one in kept) >= MOST:
+        raise Conflict(f"a tenant has at most {MOST:,} exceptions; remove some, or change a weight instead", "")
+    asked = Transaction(documents=(*ended, tuning.allows.document(allow.id, allow)))
+    change = Change(tenant, "allow.add", f"{allow.kind} {allow.value}", None, allow, allow.reason)
+    await admin.commit(request, limiter, asked, change)
+    await tuning.refresh(tenant, tuning.allows.kind)
+    return json_answer(allow, 201)
+
+
+async def delete_allow(admin: "Admin", request: web.Request) -> web.Response:
+    """End an exception before its time."""
+    limiter, tuning, id_ = admin.tenant(request), admin.serving.tuning, request.match_info["id"]
+    tenant, why = limiter.tenant.name, reason_of(request)
+    found = await tuning.allows.get(tenant, id_)
+    if found is None:
+        raise NotFound(f"no exception of tenant {tenant!r} has the id {id_!r}; GET /v1/allow lists them")
+    asked = Transaction(documents=(tuning.allows.document(id_, None, expect=found[1]),))
+    change = Change(tenant, "allow.remove", f"{found[0].kind} {found[0].value}", found[0], None, why)
+    await admin.commit(request, limiter, asked, change)
+    await tuning.refresh(tenant, tuning.allows.kind)
+    return nothing()
+
+
+async def get_audit(admin: "Admin", request: web.Request) -> web.Response:
+    """The audit log: the newest lines first, from before an id; with ?after= the oldest first, for exports."""
+    tenant, query = admin.tenant(request).tenant.name, request.query
+    most = whole(request, "limit", 100, 1, 1000)
+    entries = await admin.serving.tuning.audit.entries(
+        tenant, most, before=query.get("before", ""), after=query.get("after")
+    )
+    return json_answer({"tenant": tenant, "entries": entries})
+
+
+ROUTES = (
+    Route("GET", "/v1/allow", get_allows, "reader"),
+    Route("POST", "/v1/allow", post_allow, "operator"),
+    Route("DELETE", "/v1/allow/{id}", delete_allow, "operator"),
+    Route("GET", "/v1/audit", get_audit, "reader"),
+)

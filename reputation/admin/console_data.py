@@ -1,0 +1,113 @@
+"""Routes for the console: the caller, recent traffic, and the counts of the last hour or day."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from reputation.admin.access import sees
+from reputation.admin.answers import Route, json_answer, whole
+from reputation.admin.views import asked_view
+from reputation.engine.limiter import TenantLimiter
+from reputation.engine.verdicts import Asked
+from reputation.sidecar.running import Serving
+from reputation.sidecar.timeline import WINDOWS, Timeline, sample_of
+from reputation.wire.errors import BadRequest
+from reputation.wire.messages import Verdict
+
+if TYPE_CHECKING:
+    from reputation.admin.application import Admin
+
+TIMELINE: web.AppKey[Timeline] = web.AppKey("timeline")
+FILTERS: dict[str, Callable[[Asked, Verdict], str | None]] = {
+    "account": lambda asked, _: asked.account,
+    "decision": lambda _, verdict: (verdict.shadow or verdict).decision,
+    "tier": lambda _, verdict: verdict.tier,
+    "cluster": lambda _, verdict: None if verdict.cluster is None else verdict.cluster.id,
+}
+"""What recent verdicts can be chosen by."""
+
+
+def watch(app: web.Application, serving: Serving) -> None:
+    """Sample the timeline for as long as the application runs."""
+    app[TIMELINE] = Timeline(lambda: {name: _sample(serving, t) for name, t in serving.limiter.tenants.items()})
+
+    async def sampling(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(_sample_on(serving, app[TIMELINE]))
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    app.cleanup_ctx.append(sampling)
+
+
+async def _sample_on(serving: Serving, timeline: Timeline) -> None:
+    while True:
+        timeline.sample(serving.clock())
+        await asyncio.sleep(min(WINDOWS.values()))
+
+
+def _sample(serving: Serving, tenant: TenantLimiter) -> dict[str, Any]:
+    links, degraded = tenant.links, float(serving.store.degraded)
+    counts = tenant.counts
+    return sample_of(
+        counts.verdicts, counts.stops, clusters=len(links.clusters), linked=len(links.members), degraded=degraded
+    )
+
+
+async def get_caller(admin: "Admin", request: web.Request) -> web.Response:
+    """Return the caller: name, role, bound tenants (none: all), visible tenants, and whether a token is set."""
+    caller, tokens = request["caller"], bool(admin.serving.settings.tokens)
+    seen = [name for name in sorted(admin.serving.limiter.tenants) if sees(caller, name)]
+    told = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": seen, "tokens": tokens}
+    return json_answer(told)
+
+
+async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
+    """Return the counts of the last hour or day in columns, and the current totals."""
+    tenant, window = admin.tenant(request), request.query.get("window", "hour")
+    if window not in WINDOWS:
+        raise BadRequest(f"window must be one of {', '.join(WINDOWS)}", "/window")
+    timeline, serving = request.app[TIMELINE], admin.serving
+    timeline.sample(serving.clock())
+    name, linking = tenant.tenant.name, serving.linking
+    now = _sample(serving, tenant) | {
+        "at": serving.clock(),
+        "revision": tenant.tenant.revision,
+        "mode": tenant.tenant.settings.mode,
+        "accounts_known": len(tenant.state.known),
+        "linker": linking.pid is not None,
+        "links_at": tenant.links.at,
+    }
+    found = {"tenant": name, "window": window, "step": WINDOWS[window], "now": now}
+    return json_answer(found | {"columns": timeline.columns(name, window)})
+
+
+async def get_recent(admin: "Admin", request: web.Request) -> web.Response:
+    """Return recent verdicts with their requests, newest first, filtered by ?account=, ?decision=, ?tier=, …"""
+    tenant, most = admin.tenant(request), whole(request, "limit", 100, 1, 1000)
+    wanted = [(member, request.query[name]) for name, member in FILTERS.items() if name in request.query]
+    found: list[dict[str, Any]] = []
+    for asked, verdict in _newer(tenant, request.query.get("after", "")):
+        if len(found) >= most:
+            break
+        if all(member(asked, verdict) == value for member, value in wanted):
+            found.append({"request": asked_view(asked), "verdict": verdict})
+    newest = [verdict.id for _, verdict in tenant.verdicts.newest(1)]
+    return json_answer({"tenant": tenant.tenant.name, "newest": newest[0] if newest else None, "recent": found})
+
+
+def _newer(tenant: TenantLimiter, id_: str) -> Iterator[tuple[Asked, Verdict]]:
+    """Recent verdicts, newest first, as far as the one called `id_`; ids rise with time."""
+    for asked, verdict in tenant.verdicts.newest(len(tenant.verdicts)):
+        if verdict.id <= id_:
+            return
+        yield asked, verdict
+
+
+ROUTES = (
+    Route("GET", "/v1/caller", get_caller, "reader"),
+    Route("GET", "/v1/timeline", get_timeline, "reader"),
+    Route("GET", "/v1/recent", get_recent, "reader"),
+)

@@ -1,0 +1,206 @@
+"""/openapi.json, generated from the value types."""
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from reputation.admin import openapi_tuning
+from reputation.admin.console_data import FILTERS
+from reputation.admin.openapi_tuning import GUARDED, OBJECT
+from reputation.linking.operator_rulings import OrderBody
+from reputation.sidecar.timeline import WINDOWS
+from reputation.wire.messages import AccountFacts, IpAddress, Outcome, Request, Seconds, Settle, Settled, Verdict
+
+
+class ProblemDocument(Struct):
+    """An error (RFC 9457); pointer is a JSON pointer to the member at fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    pointer: str = ""
+
+
+_TEMPLATE = "#/components/schemas/{name}"
+_TYPES = (Request, Verdict, Settle, Settled, AccountFacts, Outcome, OrderBody, ProblemDocument, *openapi_tuning.TYPES)
+_TENANT = {"name": "tenant", "in": "query", "schema": {"type": "string", "default": "default"}}
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 256},
+}
+
+
+_READ = frozenset(
+    {
+        "Request",
+        "Account",
+        "AccountFacts",
+        "Organisation",
+        "Payment",
+        "Signup",
+        "Client",
+        "Call",
+        "LeaseReport",
+        "Settle",
+    }
+    | {"Outcome", "OrderBody", *(kind.__name__ for kind in openapi_tuning.TYPES if kind.__name__.endswith("Body"))}
+)
+"""Types that are read from bodies, where null is the same as leaving a member out."""
+
+
+def _let_null_stand(schema: dict[str, Any]) -> None:
+    for name, member in schema["properties"].items():
+        if isinstance(member.get("additionalProperties"), dict) and member["additionalProperties"]:
+            member["additionalProperties"] = {"anyOf": [member["additionalProperties"], {"type": "null"}]}
+        if name not in schema.get("required", ()) and {"type": "null"} not in member.get("anyOf", ()):
+            default = {"default": member.pop("default")} if "default" in member else {}
+            schema["properties"][name] = {"anyOf": [member, {"type": "null"}], **default}
+
+
+def _wire_schema(kind: type) -> dict[str, Any]:
+    if kind is IpAddress:
+        return {"anyOf": [{"type": "string", "format": version} for version in ("ipv4", "ipv6")]}
+    if kind is not Seconds:
+        raise NotImplementedError(kind)
+    number = {"type": "number", "minimum": 0, "maximum": 253402300799}
+    return {
+        "anyOf": [number, {"type": "string", "format": "date-time", "pattern": "^(19[7-9][0-9]|[2-9][0-9]{3})-"}],
+        "description": "Seconds since 1970, or RFC 3339.",
+    }
+
+
+def _content(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": _TEMPLATE.format(name=name)}
+
+
+def _problems(*statuses: int) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": _ref("ProblemDocument")}}
+    return {str(status): {"description": "A problem document.", "content": content} for status in statuses}
+
+
+def _answer(words: str, schema: dict[str, Any] | None, *problems: int, status: int = 200) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": words}
+    if schema is not None:
+        found["content"] = _content(schema)
+    return {str(status): found, **_problems(*problems)}
+
+
+def _operation(
+    summary: str, responses: dict[str, Any], body: dict[str, Any] | None = None, parameters: tuple[Any, ...] = ()
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"summary": summary, "responses": responses}
+    if body is not None:
+        found["requestBody"] = {"required": True, "content": _content(body)}
+    if parameters:
+        found["parameters"] = list(parameters)
+    return found
+
+
+def _check_paths() -> dict[str, Any]:
+    verdict = _answer("The verdict.", _ref("Verdict"), 400, 404, 413, 422, 503)
+    verdicts = _answer('Verdicts, or {"error": …}, in order.', {"type": "array"}, 400, 413, 422, 503)
+    settled = _answer("The final charges.", _ref("Settled"), 400, 404, 413, 422, 503)
+    items = {"type": "array", "maxItems": 1000, "items": _ref("Request")}
+    return {
+        "/v1/check": {"post": _operation("Check one request (check listener)", verdict, _ref("Request"))},
+        "/v1/check/batch": {"post": _operation("Check up to 1,000 (check listener)", verdicts, items)},
+        "/v1/settle": {"post": _operation("Settle a hold, or leases (check listener)", settled, _ref("Settle"))},
+    }
+
+
+def _written_paths() -> dict[str, Any]:
+    """Describe the writing routes, and the route to read an account."""
+    kept = _answer("Stored.", None, *GUARDED, 404, 409, 413, 422, status=204)
+    known = _answer("The account.", OBJECT, *GUARDED, 404)
+    forgotten = _answer("Deleted.", None, *GUARDED, 404, status=204)
+    counted = _answer("Counted.", None, *GUARDED, 404, 413, 422, status=204)
+    ordered = _answer("Stored; active from the next linking.", None, *GUARDED, 404, 409, 413, 422, status=204)
+    one = (_ID, _TENANT)
+    return {
+        "/v1/accounts/{id}": {
+            "put": _operation("Push an account's facts", kept, _ref("AccountFacts"), one),
+            "get": _operation("Read an account", known, None, one),
+            "delete": _operation("Delete an account", forgotten, None, one),
+        },
+        "/v1/outcomes": {"post": _operation("Report an outcome of an account", counted, _ref("Outcome"), (_TENANT,))},
+        "/v1/orders": {
+            "post": _operation(
+                "Apply an operator ruling: split, pin, release or bless", ordered, _ref("OrderBody"), (_TENANT,)
+            )
+        },
+    }
+
+
+def _read_paths() -> dict[str, Any]:
+    most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
+    newest = (_TENANT, {"name": "limit", "in": "query", "schema": most})
+    many = _answer("The current list.", OBJECT, *GUARDED, 404)
+    one = _answer("One entry.", OBJECT, *GUARDED, 404)
+    of_one = (_ID, _TENANT)
+    text = {"200": {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+    ready = {"503": {"description": "Not ready.", "content": _content(OBJECT)}}
+    return {
+        "/v1/clusters": {"get": _operation("Clusters now", many, None, (_TENANT,))},
+        "/v1/clusters/{id}": {"get": _operation("A cluster and its evidence", one, None, of_one)},
+        "/v1/decisions": {"get": _operation("Recent verdicts, newest first", many, None, newest)},
+        "/v1/decisions/{id}": {"get": _operation("A recent verdict, explained", one, None, of_one)},
+        **_console_paths(),
+        "/openapi.json": {"get": _operation("This document", _answer("OpenAPI 3.1.", OBJECT, *GUARDED))},
+        "/metrics": {"get": _operation("Prometheus metrics", text | _problems(*GUARDED))},
+        "/healthz": {"get": _operation("Alive", _answer("OK.", OBJECT))},
+        "/readyz": {"get": _operation("Ready for checks", _answer("Ready.", OBJECT) | ready)},
+    }
+
+
+def _console_paths() -> dict[str, Any]:
+    most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+    limit = {"name": "limit", "in": "query", "schema": most}
+    chosen = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("after", *FILTERS)]
+    window = {"name": "window", "in": "query", "schema": {"type": "string", "enum": list(WINDOWS), "default": "hour"}}
+    many = _answer("The current list.", OBJECT, *GUARDED, 404)
+    who = _answer("The holder of the token.", OBJECT, *GUARDED)
+    return {
+        "/v1/recent": {"get": _operation("Recent verdicts with their requests", many, None, (_TENANT, limit, *chosen))},
+        "/v1/timeline": {"get": _operation("Counts of the last hour or day", many, None, (_TENANT, window))},
+        "/v1/caller": {"get": _operation("The caller", who)},
+    }
+
+
+_PARTS = openapi_tuning.Parts(_operation, _answer, _ref, (_ID, _TENANT))
+
+
+@cache
+def description() -> bytes:
+    """Return the OpenAPI 3.1 document as JSON."""
+    _, components = msgspec.json.schema_components(_TYPES, schema_hook=_wire_schema, ref_template=_TEMPLATE)
+    for name in {*components} & _READ:
+        _let_null_stand(components[name])
+    limit = components["BindingLimit"]["properties"]
+    for name in ("rate", "burst", "remaining"):
+        limit[name] = {"type": ["number", "null"], "description": "null in shadow mode: no limit."}
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Headcount",
+            "version": version("headcount"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": "The check routes are on the check listener, all others on the admin listener.",
+        },
+        "paths": _check_paths() | _written_paths() | _read_paths() | openapi_tuning.paths(_PARTS),
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}, {}],
+    }
+    return msgspec.json.encode(document)

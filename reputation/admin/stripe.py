@@ -1,0 +1,309 @@
+"""Stripe's webhooks: is an event Stripe's own and fresh, whose is it, and what does it say of the account. Pure.
+
+A signature is HMAC-SHA256 over `timestamp.body` with the endpoint's secret, in the header Stripe-Signature as
+`t=…,v1=…`; while a secret is rolled there are several v1 (docs.stripe.com/webhooks/signature). Disputes and early fraud
+warnings name a charge and no customer, so charges are remembered when they are seen.
+
+Until version 2025-03-31 of the API a charge names its invoice; since then neither names the other, but for the event
+`invoice_payment.paid`. Both are read, whichever an event has.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct, structs
+
+from reputation.state.billing import Half, News, Standing
+from reputation.wire.codec import read
+from reputation.wire.errors import BadRequest, NotAuthenticated
+from reputation.wire.messages import Funding, Text
+
+TOLERANCE = 300.0
+"""Seconds that an event's timestamp may differ from our clock: what Stripe's own libraries allow."""
+APART = "2025-03-31"
+"""The version of the API since which a charge and its invoice do not name each other."""
+Id = Annotated[str, Meta(min_length=1, max_length=255)]
+Cents = Annotated[int, Meta(ge=0, le=10**14)]
+Created = Annotated[float, Meta(ge=0, le=253402300799)]
+STANDINGS: dict[str, Standing] = {"won": "won", "lost": "lost"}
+FUNDINGS: dict[str, Funding] = {"credit": "credit", "debit": "debit", "prepaid": "prepaid", "unknown": "unknown"}
+
+
+class Card(Struct, frozen=True, omit_defaults=True):
+    fingerprint: Text | None = None
+    funding: str | None = None
+    country: str | None = None
+
+
+class Method(Struct, frozen=True, omit_defaults=True):
+    card: Card | None = None
+
+
+class Part(Struct, frozen=True, omit_defaults=True):
+    """What pays an invoice: since 2025-03-31 in its `payments`, and in an event of its own."""
+
+    payment_intent: Id | None = None
+    charge: Id | None = None
+
+
+class InvoicePayment(Struct, frozen=True, omit_defaults=True):
+    payment: Part | None = None
+
+
+class Payments(Struct, frozen=True, omit_defaults=True):
+    data: tuple[InvoicePayment, ...] = ()
+
+
+class Object(Struct, frozen=True, omit_defaults=True):
+    """What an event is about, such as a charge or an invoice; members that no rule reads are left."""
+
+    id: Id | None = None
+    created: Created | None = None
+    customer: Id | None = None
+    charge: Id | None = None
+    latest_charge: Id | None = None
+    payment_intent: Id | None = None
+    invoice: Id | None = None
+    payment: Part | None = None
+    payments: Payments | None = None
+    currency: str = ""
+    status: str | None = None
+    mode: str | None = None
+    payment_status: str | None = None
+    captured: bool | None = None
+    amount: Cents | None = None
+    amount_captured: Cents | None = None
+    amount_paid: Cents | None = None
+    amount_received: Cents | None = None
+    amount_refunded: Cents | None = None
+    amount_total: Cents | None = None
+    type: str | None = None
+    customer_balance_transaction: Id | None = None
+    card: Card | None = None
+    payment_method_details: Method | None = None
+
+
+class Event(Struct, frozen=True, omit_defaults=True):
+    """One event of a type that is read. created: seconds since 1970; None where the event does not say."""
+
+    id: Id
+    type: str
+    about: Object
+    created: float | None = None
+    apart: bool = False
+
+
+class _Envelope(Struct, frozen=True, omit_defaults=True):
+    id: Id
+    type: Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class _Data(Struct, frozen=True, omit_defaults=True):
+    object: Object
+
+
+class _Body(Struct, frozen=True, omit_defaults=True):
+    data: _Data
+    created: Created | None = None
+    api_version: str | None = None
+
+
+_envelopes = msgspec.json.Decoder(_Envelope)
+_bodies = msgspec.json.Decoder(_Body)
+
+
+def read_event(body: bytes) -> Event | None:
+    """Read an event; None for one of a type that says nothing here, or about nothing that has an id.
+
+    Raises BadRequest for what is no JSON, Invalid with a pointer for a wrong value in a type that is read.
+    """
+    envelope = read(_envelopes, body)
+    if envelope.type not in _SAID:
+        return None
+    found = read(_bodies, body)
+    if found.data.object.id is None:
+        return None
+    apart = (found.api_version or "") >= APART
+    return Event(envelope.id, envelope.type, found.data.object, found.created, apart)
+
+
+def check_signature(header: str | None, body: bytes, secret: str, now: float) -> None:
+    """Raise NotAuthenticated unless one of the signatures is right, BadRequest if its time is not."""
+    parts = [part.partition("=") for part in (header or "").split(",")]
+    times = [value for name, _, value in parts if name.strip() == "t"]
+    given = [value.strip() for name, _, value in parts if name.strip() == "v1"]
+    if len(times) != 1 or not (times[0].isascii() and times[0].isdigit() and len(times[0]) < 13) or not given:
+        raise NotAuthenticated("send Stripe-Signature: t=…,v1=…")
+    signed = hmac.new(secret.encode(), f"{times[0]}.".encode() + body, hashlib.sha256).hexdigest()
+    if not any(one.isascii() and hmac.compare_digest(signed, one) for one in given):
+        raise NotAuthenticated("no signature matches this endpoint's secret")
+    if abs(now - int(times[0])) > TOLERANCE:
+        raise BadRequest(f"the time of this signature differs from now by more than {TOLERANCE:.0f} s; check the clock")
+
+
+def names_of(event: Event) -> tuple[str, ...]:
+    """Return the ids by which later events may name the payment that this one is about."""
+    about = event.about
+    own = about.id if event.type.rpartition(".")[0] in PAYMENTS else None
+    parts = [one.payment for one in (about.payments.data if about.payments else ()) if one.payment]
+    parts += [about.payment] if about.payment else []
+    found = [own, about.payment_intent, about.charge, about.latest_charge, about.invoice]
+    found += [id_ for part in parts for id_ in (part.payment_intent, part.charge)]
+    return tuple(dict.fromkeys(id_ for id_ in found if id_))[:MOST_NAMES]
+
+
+PAYMENTS = frozenset({"charge", "payment_intent", "invoice", "checkout.session"})
+"""What events are about that is a payment itself; other objects name one."""
+MOST_NAMES = 8
+
+
+def what_it_says(event: Event, now: float) -> News | None:
+    """What an event says of the account whose it is; None for one that says nothing."""
+    found = _SAID[event.type](event.about)
+    if found is None:
+        return None
+    at = now if event.created is None else min(event.created, now)
+    names = names_of(event) if event.about.currency == "usd" or found.dispute is not None else ()
+    made = event.about.created if event.type.rpartition(".")[0] == "charge" else None
+    return structs.replace(found, at=at, names=names, made=made, half=_half(event))
+
+
+def _half(event: Event) -> Half:
+    about = event.about
+    if not event.apart:
+        return ""
+    if event.type.startswith("invoice."):
+        return "invoice" if len(names_of(event)) == 1 else ""
+    if event.type.startswith(("charge.", "payment_intent.")) and about.invoice is None:
+        return "charge"
+    return ""
+
+
+def _usd(about: Object, cents: int | None) -> int:
+    """Money in another currency is not reckoned: what it is worth in dollars is not Stripe's to say here."""
+    return cents or 0 if about.currency == "usd" else 0
+
+
+def _captured(charge: Object) -> int:
+    if charge.captured is False:
+        return 0
+    return _usd(charge, charge.amount if charge.amount_captured is None else charge.amount_captured)
+
+
+def _failed(charge: Object) -> News:
+    return News(0.0, "failed", _card(charge), outcome="declined")
+
+
+def _succeeded(charge: Object) -> News:
+    return News(0.0, "ok", _card(charge), paid=_captured(charge), back=_refunded(charge))
+
+
+def _given_back(charge: Object) -> News:
+    return News(0.0, paid=_captured(charge), back=_refunded(charge))
+
+
+def _refunded(charge: Object) -> tuple[str, int] | None:
+    """A charge tells all that was refunded of it until then."""
+    if charge.amount_refunded is None or charge.id is None:
+        return None
+    return charge.id, _usd(charge, charge.amount_refunded)
+
+
+def _refund(refund: Object) -> News | None:
+    """A refund that failed comes back; one that is made is told of by its charge, with all that went before."""
+    if refund.status not in ("failed", "canceled") or refund.id is None:
+        return None
+    return News(0.0, back=(refund.id, -_usd(refund, refund.amount)))
+
+
+def _credited(note: Object) -> News | None:
+    """What a credit note gives back; nothing while the customer keeps it as a balance, or never paid it."""
+    if note.type == "pre_payment" or note.customer_balance_transaction is not None or note.id is None:
+        return None
+    cents = 0 if note.status == "void" else _usd(note, note.amount)
+    return News(0.0, back=(note.id, cents), note=True)
+
+
+def _disputed(dispute: Object) -> News | None:
+    """An inquiry (warning_…) is no chargeback: no money has moved."""
+    status = dispute.status or ""
+    if status.startswith("warning_"):
+        return None
+    standing = STANDINGS.get(status, "open")
+    cents = _usd(dispute, dispute.amount)
+    return News(0.0, dispute=dispute.id, standing=standing, disputed=cents, outcome="chargeback")
+
+
+def _reinstated(dispute: Object) -> News | None:
+    """The money of a dispute came back, whatever its status says by then."""
+    return _disputed(structs.replace(dispute, status="won"))
+
+
+def _warned(_: Object) -> News:
+    """The issuer believes that the card is not its holder's to use."""
+    return News(0.0, outcome="abuse")
+
+
+def _attached(method: Object) -> News:
+    return News(0.0, "ok", _card(method))
+
+
+def _paid(invoice: Object) -> News:
+    return News(0.0, "ok", paid=_usd(invoice, invoice.amount_paid))
+
+
+def _paid_part(payment: Object) -> News:
+    """One payment of an invoice: it says which charge is which invoice's, and the invoice says how much."""
+    return News(0.0, paid=_usd(payment, payment.amount_paid))
+
+
+def _received(intent: Object) -> News:
+    return News(0.0, "ok", paid=_usd(intent, intent.amount_received))
+
+
+def _checked_out(session: Object) -> News | None:
+    if session.payment_status != "paid":
+        return None
+    return News(0.0, "ok", paid=_usd(session, session.amount_total))
+
+
+_SAID: dict[str, Callable[[Object], News | None]] = {
+    "charge.captured": _succeeded,
+    "charge.dispute.closed": _disputed,
+    "charge.dispute.created": _disputed,
+    "charge.dispute.funds_reinstated": _reinstated,
+    "charge.dispute.funds_withdrawn": _disputed,
+    "charge.dispute.updated": _disputed,
+    "charge.failed": _failed,
+    "charge.refund.updated": _refund,
+    "charge.refunded": _given_back,
+    "charge.succeeded": _succeeded,
+    "checkout.session.async_payment_succeeded": _checked_out,
+    "checkout.session.completed": _checked_out,
+    "credit_note.created": _credited,
+    "credit_note.updated": _credited,
+    "credit_note.voided": _credited,
+    "invoice.paid": _paid,
+    "invoice.payment_succeeded": _paid,
+    "invoice_payment.paid": _paid_part,
+    "payment_intent.succeeded": _received,
+    "payment_method.attached": _attached,
+    "radar.early_fraud_warning.created": _warned,
+    "refund.failed": _refund,
+    "refund.updated": _refund,
+}
+TYPES = tuple(_SAID)
+"""Event types that are read; others are acknowledged and left."""
+
+
+def _card(found: Object) -> dict[str, Any]:
+    details = found.payment_method_details
+    card = found.card or (details.card if details is not None else None)
+    if card is None:
+        return {}
+    country = card.country if card.country and len(card.country) == 2 and card.country.isalpha() else None
+    facts = {"fingerprint": card.fingerprint, "funding": FUNDINGS.get(card.funding or ""), "issuer_country": country}
+    return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Messages to replies: the routes of the check listener."""

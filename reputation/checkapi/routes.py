@@ -1,0 +1,265 @@
+"""The routes of the check listener: plain functions from a message to a reply, for both listeners."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reputation.checkapi.envoy_calls import EnvoyCalls
+from reputation.checkapi.later import Later, then, together
+from reputation.engine.groups import Judged, check_all
+from reputation.engine.limiter import Limiter, NewId
+from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
+from reputation.wire.errors import BadRequest, ConfigError, NotFound, Problem, TooLarge
+from reputation.wire.gateway import HttpMessage, Reply
+from reputation.wire.messages import Request, Settle, Settled, Verdict, wire_type
+
+if TYPE_CHECKING:
+    from reputation.replicas.checks import SharedState
+
+JSON: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
+PROBLEM: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_TYPE.encode()),)
+MOST_CHECK = 64 * 1024
+MOST_BATCH = 4 * 1024 * 1024
+MOST_ITEMS = 1000
+GATEWAYS = ("nginx", "envoy", "caddy", "traefik", "apisix")
+"""Adapters by the name of their folder in plugins/; the last part of the route is the tenant."""
+WITH_PATH = frozenset({"envoy"})
+"""Gateways that append the client's path to the route."""
+
+_checks = msgspec.json.Decoder(Request, dec_hook=wire_type)
+_settlements = msgspec.json.Decoder(Settle, dec_hook=wire_type)
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+
+Handler = Callable[[HttpMessage], Reply | Later[Reply]]
+Judge = Callable[[Request, float, NewId], Verdict | Later[Verdict]]
+JudgeAll = Callable[[list[Request], float, NewId], list[Judged] | Later[list[Judged]]]
+Settler = Callable[[Settle, float], Settled | Later[Settled]]
+Clock = Callable[[], float]
+Note = Callable[[Request, Verdict, float], None]
+Ready = Callable[[], dict[str, Any] | None]
+
+
+def body_limit(target: bytes) -> int:
+    """Return the maximum size of a request's body, in bytes."""
+    return MOST_BATCH if target.startswith(b"/v1/check/batch") else MOST_CHECK
+
+
+def problem_reply(problem: Problem) -> Reply:
+    return Reply(problem.status, problem_bytes(problem), PROBLEM)
+
+
+class CheckRoutes:
+    """The application of the check listener. `ready` returns the body of /readyz, or None while not ready.
+
+    shared: gives verdicts over shared state, which come later; without it the limiter does, at once.
+    """
+
+    def __init__(
+        self,
+        limiter: Limiter,
+        clock: Clock,
+        new_id: NewId,
+        ready: Ready,
+        note: Note,
+        gateways: dict[bytes, ModuleType] | None = None,
+        shared: "SharedState | None" = None,
+    ) -> None:
+        self.limiter = limiter
+        self._judge: Judge = limiter.check if shared is None else shared.check
+        self._judge_all: JudgeAll = partial(check_all, limiter) if shared is None else shared.check_all
+        self._settle_at: Settler = limiter.settle if shared is None else shared.settle
+        self._clock = clock
+        self._new_id = new_id
+        self._ready = ready
+        self._note = note
+        self._adapters = adapters({}) if gateways is None else gateways
+        self._routes: Mapping[bytes, tuple[bytes, Handler]] = {
+            b"/v1/check": (b"POST", self._check),
+            b"/v1/check/batch": (b"POST", self._batch),
+            b"/v1/settle": (b"POST", self._settle),
+            b"/healthz": (b"GET", _healthy),
+            b"/readyz": (b"GET", self._readiness),
+            **self._envoy().routes,
+        }
+
+    def __call__(self, message: HttpMessage) -> Reply | Later[Reply]:
+        """Answer one message. Problems become problem documents; anything else is the listener's to catch."""
+        path = message.target.partition(b"?")[0]
+        route = self._routes.get(path)
+        try:
+            if route is None:
+                return _settled(self._gateway(message, path))
+            method, handler = route
+            if message.method == method or (message.method == b"HEAD" and method == b"GET"):
+                return _settled(handler(message))
+        except Problem as problem:
+            return problem_reply(problem)
+        return _not_allowed(method)
+
+    def _envoy(self) -> EnvoyCalls:
+        judge, settle, clock = self._verdict, self._settle_at, self._clock
+        return EnvoyCalls(
+            self.limiter,
+            lambda one: judge(one, clock()),
+            lambda several: self._verdicts(several, clock()),
+            lambda one: settle(one, clock()),
+        )
+
+    def _check(self, message: HttpMessage) -> Reply | Later[Reply]:
+        if len(message.body) > MOST_CHECK:
+            raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
+        _refuse_charset(message)
+        return then(self._verdict(read(_checks, message.body), self._clock()), _told)
+
+    def _verdict(self, request: Request, now: float) -> Verdict | Later[Verdict]:
+        found = self._judge(request, now, self._new_id)
+        if not isinstance(found, Verdict):
+            return self._noted(found, request, now)
+        self._note(request, found, now)
+        return found
+
+    def _verdicts(self, requests: list[Request], now: float) -> list[Verdict] | Later[list[Verdict]]:
+        """One request in the names of several accounts."""
+        return then(self._judge_all(requests, now, self._new_id), lambda found: self._note_all(requests, found, now))
+
+    def _note_all(self, requests: list[Request], found: list[Judged], now: float) -> list[Verdict]:
+        for request, judged in zip(requests, found, strict=True):
+            if judged.noted:
+                self._note(request, judged.verdict, now)
+        return [judged.verdict for judged in found]
+
+    async def _noted(self, found: Later[Verdict], request: Request, now: float) -> Verdict:
+        verdict = await found
+        self._note(request, verdict, now)
+        return verdict
+
+    def _batch(self, message: HttpMessage) -> Reply | Later[Reply]:
+        _refuse_charset(message)
+        items = read(_items, message.body)
+        if len(items) > MOST_ITEMS:
+            raise TooLarge(f"a batch has at most {MOST_ITEMS} items, this one has {len(items)}", "")
+        now = self._clock()
+        return then(together(self._item(bytes(item), now) for item in items), _told_all)
+
+    def _item(self, item: bytes, now: float) -> bytes | Later[bytes]:
+        try:
+            if len(item) > MOST_CHECK:
+                raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
+            found = self._verdict(read(_checks, item), now)
+        except Problem as problem:
+            return _error(problem)
+        return verdict_bytes(found) if isinstance(found, Verdict) else _item_later(found)
+
+    def _settle(self, message: HttpMessage) -> Reply | Later[Reply]:
+        if len(message.body) > MOST_CHECK:
+            raise TooLarge(f"a settlement has at most {MOST_CHECK} bytes", "")
+        _refuse_charset(message)
+        body = read(_settlements, message.body)
+        return then(self._settle_at(body, self._clock()), _told_settled)
+
+    def _readiness(self, _: HttpMessage) -> Reply:
+        detail = self._ready()
+        if detail is None:
+            return Reply(503, b'{"ready":false}', JSON)
+        return Reply(200, encode({"ready": True, **detail}), JSON)
+
+    def _gateway(self, message: HttpMessage, path: bytes) -> Reply | Later[Reply]:
+        parts = path.split(b"/", 4)
+        if len(parts) < 4 or parts[1] != b"gateway":
+            raise NotFound("no such route; the route for checks is POST /v1/check")
+        adapter = self._adapter(parts[2])
+        if len(parts) > 4 and parts[2].decode("latin-1") not in WITH_PATH:
+            raise NotFound("this gateway's route ends with the tenant")
+        tenant = self.limiter.tenant(parts[3].decode("utf-8", "replace"))
+        try:
+            request = adapter.read(message, tenant.tenant.name, tenant.tenant.settings.gateway)
+        except msgspec.ValidationError as error:
+            raise invalid(error) from None
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+        answer: Callable[[Verdict], Reply] = adapter.answer
+        return then(self._verdict(request, self._clock()), answer)
+
+    def _adapter(self, name: bytes) -> ModuleType:
+        found = self._adapters.get(name)
+        if found is None:
+            raise NotFound(f"no gateway has this name; known are {b', '.join(self._adapters).decode()}")
+        return found
+
+
+def adapters(own: Mapping[str, str]) -> dict[bytes, ModuleType]:
+    """Load the adapters: ours by their folder in plugins/, the operator's by dotted name. Raises ConfigError."""
+    found = {}
+    for name, module in {**{name: f"plugins.{name}" for name in GATEWAYS}, **own}.items():
+        try:
+            adapter = importlib.import_module(module)
+        except (ImportError, TypeError, ValueError) as error:
+            raise ConfigError(f"gateways.{name}: no module {module!r} can be imported: {error}") from None
+        if not (callable(getattr(adapter, "read", None)) and callable(getattr(adapter, "answer", None))):
+            raise ConfigError(f"gateways.{name}: module {module!r} has no functions read and answer")
+        found[name.encode()] = adapter
+    return found
+
+
+def _settled(reply: Reply | Later[Reply]) -> Reply | Later[Reply]:
+    return reply if isinstance(reply, Reply) else _with_problems(reply)
+
+
+async def _with_problems(reply: Later[Reply]) -> Reply:
+    try:
+        return await reply
+    except Problem as problem:
+        return problem_reply(problem)
+
+
+def _told(verdict: Verdict) -> Reply:
+    return Reply(200, verdict_bytes(verdict), JSON)
+
+
+def _told_settled(settled: Settled) -> Reply:
+    return Reply(200, encode(settled), JSON)
+
+
+def _told_all(items: list[bytes]) -> Reply:
+    return Reply(200, b"[" + b",".join(items) + b"]", JSON)
+
+
+async def _item_later(found: Later[Verdict]) -> bytes:
+    try:
+        return verdict_bytes(await found)
+    except Problem as problem:
+        return _error(problem)
+
+
+def _error(problem: Problem) -> bytes:
+    return encode({"error": problem_body(problem)})
+
+
+def _healthy(_: HttpMessage) -> Reply:
+    return Reply(200, b'{"ok":true}', JSON)
+
+
+def _not_allowed(method: bytes) -> Reply:
+    allowed = b"GET, HEAD" if method == b"GET" else method
+    body = encode(
+        {
+            "type": "about:blank",
+            "title": "Method not allowed",
+            "status": 405,
+            "detail": f"use {method.decode()}",
+        }
+    )
+    return Reply(405, body, (*PROBLEM, (b"allow", allowed)))
+
+
+def _refuse_charset(message: HttpMessage) -> None:
+    """Refuse a charset other than UTF-8, the charset of JSON (RFC 8259)."""
+    for name, value in message.headers:
+        if name != b"content-type" or value == b"application/json":
+            continue
+        if b"charset" in value.lower() and b"utf-8" not in value.lower():
+            raise BadRequest("the body must be UTF-8; leave charset out of Content-Type", "")

@@ -1,0 +1,1 @@
+"""The configuration: the file, its faults, tenants, plans and presets."""

@@ -1,0 +1,310 @@
+"""Tenants: presets, overrides, and the compiled tables for checks."""
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from msgspec import Meta, Struct, structs
+
+from reputation.config.faults import nearest
+from reputation.config.plans import check_amounts, laid_out
+from reputation.config.presets import ORDINARY, PRESETS, Preset, Unit, times
+from reputation.config.tenant_parts import OutcomeSettings, PriceSettings
+from reputation.hydra.sightings import Part
+from reputation.limits.bucket import Limit
+from reputation.scoring.policy import TIERS, Allowance, Policy, TierRule, compile_policy
+from reputation.scoring.score import Family
+from reputation.scoring.tiers import PlanSettings
+from reputation.wire.errors import SettingError
+from reputation.wire.gateway import GatewaySettings
+from reputation.wire.known import Standards
+from reputation.wire.lease_settings import LeaseSettings
+from reputation.wire.messages import Mode, Reason, Text, Tier
+
+Weight = Annotated[float, Meta(ge=0, le=5)]
+Cap = Annotated[float, Meta(ge=0, le=10)]
+Signal = Callable[[Any, float], Sequence[Reason]]
+
+FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity", "hydra")
+"""The families of evidence in the order of their reasons; each is a module of reputation.signals."""
+
+EXTERNAL = frozenset({"address", "asn", "proxy_network", "velocity", "hydra"})
+"""Families that other accounts can cause. Alone they cannot break a payer's floor, and cannot challenge or deny.
+
+A family from an outside module is one of them, unless the module has `OWN_EVIDENCE = True`.
+"""
+
+UNNUMBERED = 0  # of settings until they have a number: a configuration that was just read
+
+NETWORK_OF_STRANGERS = 4.0
+"""Budget shared by the unconfirmed accounts of one IPv6 /48, in budgets of one address.
+
+One internet connection can use all /64s of its /48.
+"""
+LASTING_STRANGERS = 0.25
+"""Extra budget for unconfirmed accounts that are older than one day, as a part of their address's budget."""
+
+CAPS = {
+    "account": 4.0,
+    "payment": 3.0,
+    "address": 1.0,
+    "asn": 0.8,
+    "proxy_network": 0.8,
+    "velocity": 1.5,
+    "hydra": 2.0,
+}
+
+
+MOST_LOG_ODDS = 25.0
+"""Maximum sum of prior and caps. Risk is a float below 100; at 25 it still gives its log-odds to 1e-5."""
+
+
+class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of linked accounts. One unit is a typical honest account's daily use, learnt from proven accounts."""
+
+    enabled: Annotated[bool, Meta(description="Link the accounts of one actor, and give them one shared purse.")] = True
+    purse_units: Annotated[
+        float,
+        Meta(gt=0, le=1e6, description="Size of a cluster's purse, in units of a typical honest account's daily use."),
+    ] = 2.0
+    payer_floor_units: Annotated[
+        float,
+        Meta(ge=0, description="Daily floor of each payer in a cluster, used before the purse; in the same unit."),
+    ] = 0.25
+    floor: Annotated[
+        float, Meta(ge=0, description="Daily floor of each account in a crowded neighbourhood, in ordinary requests.")
+    ] = 2.0
+    without: Annotated[
+        tuple[Part, ...], Meta(description="Detectors and families of evidence that linking does not use.")
+    ] = ()
+    trials: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of three-hour blocks in which, for one hour, no cluster is restrained; "
+            "the other hours show which accounts react.",
+        ),
+    ] = 0.0
+
+
+class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of one tenant: a preset and overrides."""
+
+    preset: Annotated[
+        Preset,
+        Meta(
+            description="Starting values. `lenient`: higher limits; `balanced`: usual limits; `strict`: lower limits."
+        ),
+    ] = "balanced"
+    mode: Annotated[
+        Mode, Meta(description="`enforce`: apply decisions; `shadow`: score and charge, but let every request pass.")
+    ] = "enforce"
+    unit: Annotated[
+        Unit,
+        Meta(description="Unit of costs and limits. `requests`: each costs 1; `tokens`: each gives its own cost."),
+    ] = "requests"
+    request_cost: (
+        Annotated[
+            float,
+            Meta(
+                gt=0, le=1e9, description="Cost of an ordinary request; every limit must hold one; none: see presets."
+            ),
+        ]
+        | None
+    ) = None
+    prior: (
+        Annotated[
+            float,
+            Meta(ge=-8, le=4, description="Log-odds of abuse for an account without any evidence; none: the preset's."),
+        ]
+        | None
+    ) = None
+    weights: Annotated[
+        dict[str, Weight], Meta(description="Factor for each family of evidence; a family that is left out keeps 1.")
+    ] = {}
+    caps: Annotated[
+        dict[str, Cap],
+        Meta(
+            description="Maximum log-odds that each family may add or subtract; "
+            "a family that is left out keeps the preset's value."
+        ),
+    ] = {}
+    tiers: Annotated[
+        dict[Tier, TierRule],
+        Meta(
+            description="Starting risk, decision and actions of each tier; a tier that is left out keeps the preset's."
+        ),
+    ] = {}
+    hysteresis: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3,
+            description="Hysteresis in log-odds: an account moves to a milder tier "
+            "only when its score is this far below the tier's threshold.",
+        ),
+    ] = 0.3
+    plans: Annotated[
+        dict[Text, PlanSettings],
+        Meta(description="Limits of each tier of a plan; a tier that is left out keeps the preset's."),
+    ] = {}
+    payer_plan: Annotated[Text, Meta(description="Plan for a payer whose own plan is missing or unknown.")] = "paid"
+    unconfirmed: (
+        Annotated[
+            Allowance,
+            Meta(description="Limit shared by all unconfirmed accounts of one address; none: the preset's."),
+        ]
+        | None
+    ) = None
+    organisation: (
+        Annotated[
+            Allowance,
+            Meta(description="Limit shared by the members of one verified organisation; none: no limit."),
+        ]
+        | None
+    ) = None
+    standards: Annotated[Standards, Meta(description="Conditions for a payer and a proven account.")] = Standards()
+    outcomes: Annotated[OutcomeSettings, Meta(description="Decay of outcomes.")] = OutcomeSettings()
+    linking: Annotated[LinkingSettings, Meta(description="Limits of linked accounts.")] = LinkingSettings()
+    leases: Annotated[LeaseSettings, Meta(description="Leases and holds.")] = LeaseSettings()
+    gateway: Annotated[GatewaySettings, Meta(description="Messages from the tenant's gateway.")] = GatewaySettings()
+    prices: Annotated[PriceSettings, Meta(description="Prices for the report of a replay.")] = PriceSettings()
+    on_state_loss: Annotated[
+        Literal["local", "open", "closed"],
+        Meta(description="While shared state is down. `local`: own share of limits; `open`: no limits; `closed`: 503."),
+    ] = "local"
+    owner: Annotated[
+        Literal["file", "api"],
+        Meta(description="Source of changes. `file`: this file; `api`: the admin API, which starts from this file."),
+    ] = "file"
+
+
+class Tenant(Struct, frozen=True):
+    """A tenant as a check reads it, compiled once for each revision."""
+
+    name: str
+    revision: int
+    settings: TenantSettings
+    request_cost: float
+    prior: float
+    signals: tuple[tuple[Signal, Family, bool], ...]
+    external: frozenset[str]
+    families: Mapping[str, Family]
+    policy: Policy
+    unconfirmed: tuple[Limit, Limit]
+    unconfirmed_network: tuple[Limit, Limit]
+    lasting: tuple[Limit, Limit]
+    lasting_network: tuple[Limit, Limit]
+    organisation: tuple[Limit, Limit] | None
+
+
+def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
+    """Apply a tenant's overrides to its preset. Raises SettingError for settings that cannot work."""
+    preset = PRESETS[settings.preset]
+    names = [*FAMILIES, *(family for family in settings.weights if family not in FAMILIES)]
+    _check_known(("tenants", name, "caps"), settings.caps, names)
+    families = {n: Family(settings.weights.get(n, 1.0), settings.caps.get(n, CAPS.get(n, 1.0))) for n in names}
+    prior = preset.prior if settings.prior is None else settings.prior
+    _check_sum(name, prior, families)
+    tiers = {**preset.tiers, **settings.tiers}
+    _check_order(name, tiers)
+    amounts = preset.amounts[settings.unit]
+    plans = laid_out(name, settings.plans, amounts.plans)
+    _check_known(("tenants", name, "payer_plan"), [settings.payer_plan], list(plans))
+    unconfirmed = settings.unconfirmed or amounts.unconfirmed
+    request_cost = settings.request_cost or ORDINARY[settings.unit]
+    check_amounts(name, request_cost, plans, {"unconfirmed": unconfirmed, "organisation": settings.organisation})
+    loaded = {n: load_signal(name, n) for n in names if families[n].weight}
+    external = frozenset(n for n in names if n in EXTERNAL or (n in loaded and not loaded[n].own))
+    return Tenant(
+        name=name,
+        revision=revision,
+        settings=settings,
+        request_cost=request_cost,
+        prior=prior,
+        signals=tuple((one.evidence, families[n], n in external) for n, one in loaded.items()),
+        external=external,
+        families=families,
+        policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
+        unconfirmed=limits_of(unconfirmed),
+        unconfirmed_network=limits_of(times(unconfirmed, NETWORK_OF_STRANGERS)),
+        lasting=limits_of(times(unconfirmed, LASTING_STRANGERS)),
+        lasting_network=limits_of(times(unconfirmed, LASTING_STRANGERS * NETWORK_OF_STRANGERS)),
+        organisation=limits_of(settings.organisation) if settings.organisation else None,
+    )
+
+
+def limits_of(allowance: Allowance) -> tuple[Limit, Limit]:
+    """Return the burst and the daily limit of an allowance."""
+    return Limit(allowance.rate, allowance.burst), Limit(allowance.daily / 86_400.0, allowance.daily)
+
+
+class Loaded(NamedTuple):
+    """A family's function, and whether only the account itself can cause its evidence."""
+
+    evidence: Signal
+    own: bool
+
+
+def load_signal(tenant: str, family: str) -> Loaded:
+    """Load a family's `evidence`: a built-in module by its name, any other module by its dotted name."""
+    ours = "." not in family
+    try:
+        module = importlib.import_module(f"reputation.signals.{family}" if ours else family)
+        signal: Signal = module.evidence
+    except (ImportError, AttributeError, SyntaxError) as error:
+        mend = nearest(family, list(FAMILIES)) if ours else f"{error}"
+        raise SettingError(
+            ("tenants", tenant, "weights", family),
+            f"no such family of evidence; {mend}; or give the dotted name of a module with a function `evidence`",
+        ) from None
+    return Loaded(signal, family not in EXTERNAL if ours else getattr(module, "OWN_EVIDENCE", False) is True)
+
+
+def _check_known(path: tuple[str, ...], words: Iterable[str], known: list[str]) -> None:
+    for word in words:
+        if word not in known:
+            raise SettingError(path, f"{word!r} is not known; {nearest(word, known)}")
+
+
+def _check_sum(tenant: str, prior: float, families: Mapping[str, Family]) -> None:
+    most = abs(prior) + sum(family.cap for family in families.values())
+    if most > MOST_LOG_ODDS:
+        raise SettingError(
+            ("tenants", tenant, "caps"),
+            f"prior and caps add up to {most:g}; the maximum is {MOST_LOG_ODDS:g}, because above it every risk is 100",
+        )
+
+
+def _check_order(tenant: str, tiers: Mapping[Tier, TierRule]) -> None:
+    risks = [tiers[tier].from_risk for tier in TIERS[1:]]
+    if risks != sorted(risks) or not all(0 < risk < 100 for risk in risks):
+        raise SettingError(
+            ("tenants", tenant, "tiers"),
+            f"from_risk must rise from standard to blocked, between 0 and 100; got {risks}",
+        )
+    if tiers["trusted"].decision != "allow":
+        raise SettingError(
+            ("tenants", tenant, "tiers", "trusted", "decision"), "the mildest tier must let requests pass: allow"
+        )
+
+
+def in_force(tenant: Tenant) -> TenantSettings:
+    """Return a tenant's effective settings: its overrides together with every value of its preset."""
+    policy = tenant.policy
+    plans = {
+        plan: PlanSettings(None, *[Allowance(row.burst.rate, row.burst.burst, row.daily.burst) for row in rows])
+        for plan, rows in policy.limits.items()
+    }
+    burst, daily = tenant.unconfirmed
+    return structs.replace(
+        tenant.settings,
+        request_cost=tenant.request_cost,
+        prior=tenant.prior,
+        weights={name: family.weight for name, family in tenant.families.items()},
+        caps={name: family.cap for name, family in tenant.families.items()},
+        tiers=dict(zip(TIERS, policy.rules, strict=True)),
+        plans=plans,
+        unconfirmed=Allowance(burst.rate, burst.burst, daily.burst),
+    )

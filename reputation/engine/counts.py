@@ -1,0 +1,54 @@
+"""Plain counters that the request path adds to and /metrics reads; labels are tenant, tier, decision, scope."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from reputation.wire.messages import Verdict
+
+
+class Counts:
+    """Counts of one tenant's checks. jwts: checks whose key looked like a JSON Web Token."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[tuple[str, str, str]] = Counter()
+        self.stops: Counter[str] = Counter()
+        self.jwts = 0
+
+    def add(self, verdict: Verdict) -> None:
+        """Count a verdict (in shadow mode the verdict that would be enforced), and a throttle by its limit."""
+        told = verdict.shadow or verdict
+        self.verdicts[verdict.mode, verdict.tier, told.decision] += 1
+        if told.decision == "throttle":
+            self.stops[told.limit.scope] += 1
+
+
+def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
+    """Turn the counts into metric families."""
+    labels = ["tenant", "mode", "tier", "decision"]
+    verdicts = CounterMetricFamily(
+        "headcount_verdicts", "Verdicts; in shadow mode the verdicts that would be enforced.", labels=labels
+    )
+    stops = CounterMetricFamily(
+        "headcount_throttled", "Throttled requests by the binding limit.", labels=["tenant", "scope"]
+    )
+    jwts = CounterMetricFamily("headcount_jwt_keys", "Checks whose key looked like a JWT.", labels=["tenant"])
+    for name, counts in tenants:
+        jwts.add_metric([name], counts.jwts)
+        for (mode, tier, decision), n in sorted(counts.verdicts.items()):
+            verdicts.add_metric([name, mode, tier, decision], n)
+        for scope, n in sorted(counts.stops.items()):
+            stops.add_metric([name, scope], n)
+    yield verdicts
+    yield stops
+    yield jwts
+
+
+def gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, words, value=value)
+
+
+def counter(name: str, words: str, value: float) -> Metric:
+    return CounterMetricFamily(name, words, value=value)

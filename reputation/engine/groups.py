@@ -1,0 +1,130 @@
+"""One request in the names of several accounts: all of them pay for it, or none does."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import structs
+
+from reputation.engine.identity import check_id, presented
+from reputation.limits.take import Ask, Group, Taken, TakenAll, refused, take_group
+from reputation.wire.errors import Invalid
+from reputation.wire.messages import Decision, Request, Verdict
+
+if TYPE_CHECKING:
+    from reputation.engine.limiter import Assessed, Limiter, NewId, TenantLimiter
+
+STRICTNESS = ("allow", "throttle", "challenge", "deny")
+ONE_ACCOUNT = "a request with an id names one account; these credentials name several"
+
+
+class Judged(NamedTuple):
+    """One account's verdict. Not `noted`: another account stopped the request, and this one paid nothing."""
+
+    verdict: Verdict
+    noted: bool
+
+
+def ruled(assessed: "Assessed") -> Decision:
+    """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
+    rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
+    if assessed.allow is None:
+        if rule.decision != "allow":
+            return rule.decision
+        if cluster is not None and cluster.standing == "challenged" and not assessed.who.payer:
+            return "challenge"
+    return "allow"
+
+
+def decided(assessed: "Assessed", taken: Taken) -> Decision:
+    """Decide by the rule, and by the buckets where it lets pass."""
+    by_rule = ruled(assessed)
+    return "throttle" if by_rule == "allow" and taken.wait else by_rule
+
+
+def check_all(limiter: "Limiter", requests: Sequence[Request], now: float, new_id: "NewId") -> list[Judged]:
+    """Judge a request, in the name of each account of one tenant. Raises Invalid if one names no account."""
+    tenant = limiter.tenant(requests[0].tenant)
+    return check_each(tenant, [each_account(tenant, request) for request in requests], now, new_id)
+
+
+def check_credentials(tenant: "TenantLimiter", request: Request, now: float, new_id: "NewId") -> Verdict:
+    """Judge a request by its client's credentials. Raises Invalid."""
+    accounts = each_account(tenant, request)
+    if len(accounts) == 1:
+        return tenant.check_one(accounts[0], now, new_id)
+    (judged,) = check_each(tenant, [accounts], now, new_id)
+    return judged.verdict
+
+
+def each_account(tenant: "TenantLimiter", request: Request) -> list[Request]:
+    """Make a check of each account that a request's credentials may be judged as; only the first brings its leases.
+
+    Raises Invalid for a reserved id, and for a request with an id of its own that names several accounts: it could not
+    be found again under one of them.
+    """
+    account = request.account
+    check_id(account.id, "/account/id")
+    if account.credentials is None or account.id is not None:
+        return [request]
+    names = presented(account, tenant.state.owners, tenant.secret)
+    accounts = [structs.replace(account, id=name, key=None, credentials=None) for name in names]
+    if len(accounts) == 1:
+        return [structs.replace(request, account=accounts[0])]
+    if request.request.id is not None:
+        raise Invalid(ONE_ACCOUNT, "/request/id")
+    first, *others = [structs.replace(request, account=one, lease=False) for one in accounts]
+    return [first, *[structs.replace(other, leases=()) for other in others]]
+
+
+def check_each(
+    tenant: "TenantLimiter", accounts: Sequence[Sequence[Request]], now: float, new_id: "NewId"
+) -> list[Judged]:
+    """Judge a request on this process's own buckets; accounts: those that each of its checks may be judged as."""
+    found = assess_all(tenant, accounts, now)
+    group = group_of(tenant, found, now, new_id)
+    return conclude_all(tenant, found, group, take_group(group, tenant.leases.ahead, now))
+
+
+def assess_all(tenant: "TenantLimiter", accounts: Sequence[Sequence[Request]], now: float) -> "list[list[Assessed]]":
+    """Do what comes before the take; such requests have no id."""
+    return [[tenant.assess_as(tenant.who(one, now), one, now) for one in several] for several in accounts]
+
+
+def group_of(tenant: "TenantLimiter", found: "list[list[Assessed]]", now: float, new_id: "NewId") -> Group:
+    """Say what the accounts take together: nothing if one of them is stopped by its tier or cluster."""
+    asks = [ask for several in found for ask in _asks(tenant, several, now, new_id)]
+    return Group(asks, stopped=any(ruled(one) != "allow" for several in found for one in several))
+
+
+def _asks(tenant: "TenantLimiter", several: "list[Assessed]", now: float, new_id: "NewId") -> Iterator[Ask]:
+    """Say what each account of one check takes; what it shares with another, such as the address, is paid once."""
+    paid: set[object] = set()
+    for one in several:
+        ask = tenant.ask(one, new_id(now))
+        draws = [[charge for charge in draw if charge.key not in paid] for draw in ask.draws]
+        for charge in draws[0]:
+            if all(any(charge.key == other.key for other in draw) for draw in draws[1:]):
+                paid.add(charge.key)
+        yield Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
+
+
+def conclude_all(tenant: "TenantLimiter", found: "list[list[Assessed]]", group: Group, taken: TakenAll) -> list[Judged]:
+    """Answer each check by its strictest account; of a request that does not pass only what stops it is noted."""
+    rows = zip(group.asks, taken.taken, strict=True)
+    return [
+        max((_judged(tenant, one, *next(rows), passed=taken.passed) for one in several), key=_strictness)
+        for several in found
+    ]
+
+
+def _judged(tenant: "TenantLimiter", assessed: "Assessed", ask: Ask, taken: Taken, *, passed: bool) -> Judged:
+    if passed or ruled(assessed) != "allow" or refused(taken, ask.cost):
+        return Judged(tenant.conclude(assessed, taken, ask.token), noted=True)
+    return Judged(tenant.answer(ask.token, assessed, taken), noted=False)
+
+
+def _strictness(judged: Judged) -> tuple[int, float, float]:
+    """Order verdicts: by decision, then by wait, then by how little of the binding limit is left."""
+    verdict = judged.verdict
+    told = verdict.shadow or verdict
+    return STRICTNESS.index(told.decision), told.retry_after, -told.limit.remaining / told.limit.burst

@@ -1,0 +1,144 @@
+"""The account of a check: by its id, by its key, or only by an address."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from geoip.book import AddressBook
+from geoip.facts import AddressFacts, host_text_of
+from reputation.config.tenants import Tenant
+from reputation.state.crowds import Row
+from reputation.state.facts import NOTHING, Facts, Standards, carried, is_payer, is_proven, merged
+from reputation.state.tenant import TenantState
+from reputation.wire.errors import Invalid
+from reputation.wire.hashing import hashed, of_text, printed
+from reputation.wire.messages import RESERVED_SAYS, Account, Credential, Request, is_reserved
+
+UNKNOWN_KEY = "key:"
+"""What the name of an unconfirmed account begins with that is made of a key; events.RESERVED has it too."""
+
+
+class Who:
+    """The actor of a check as far as it is known before linking.
+
+    name: the account's id, or one made of its key's hash or its address. confirmed: some fact is known of it,
+    pushed or in the check, or an outcome came back for it.
+    """
+
+    __slots__ = ("address", "confirmed", "facts", "name", "payer", "proven", "row")
+
+    def __init__(
+        self, name: str, row: Row, facts: Facts, address: AddressFacts | None,
+        *, confirmed: bool, payer: bool, proven: bool,
+    ) -> None:  # fmt: skip
+        self.name: Final = name
+        self.row: Final = row
+        self.facts: Final = facts
+        self.address: Final = address
+        self.confirmed: Final = confirmed
+        self.payer: Final = payer
+        self.proven: Final = proven
+
+
+def account_of(name: str) -> str | None:
+    """Return the account with an actor's name, or None for an address."""
+    return None if name.startswith("ip:") else name
+
+
+def check_id(account: str | None, pointer: str) -> None:
+    """Raise Invalid for an id that is reserved for addresses and unknown keys."""
+    if account is not None and is_reserved(account):
+        raise Invalid(RESERVED_SAYS, pointer)
+
+
+def presented(account: Account, owners: Mapping[bytes, str], secret: bytes) -> list[str]:
+    """Name the accounts that a client's credentials may be judged as: those known, else those unknown.
+
+    Each one is the owner of its key, else of `user:password`, else an unconfirmed account of its key.
+    """
+    known: dict[str, None] = {}
+    unknown: dict[str, None] = {}
+    for credential in account.credentials or ():
+        for digest in digests_of(credential, secret):
+            owner = owners.get(digest)
+            if owner is not None:
+                known[owner] = None
+                break
+        else:
+            unknown[UNKNOWN_KEY + printed(of_text(credential.key, secret))] = None
+    return list(known or unknown)
+
+
+def names_of(account: Account, address: AddressFacts | None, owners: Mapping[bytes, str], secret: bytes) -> list[str]:
+    """Name the accounts that a check of this account from this address may be judged as; none if it names nobody."""
+    if account.id is not None:
+        return [account.id]
+    if account.key is not None:
+        digest = hashed(account.key, secret)
+        return [owners.get(digest) or UNKNOWN_KEY + printed(digest)]
+    if account.credentials:
+        return presented(account, owners, secret)
+    return [] if address is None or address.scope == "malformed" else [_of_address(address)]
+
+
+def _of_address(address: AddressFacts) -> str:
+    return "ip:" + (host_text_of(address) or address.ip)
+
+
+def digests_of(credential: Credential, secret: bytes) -> list[bytes]:
+    """Return the hashes under which a credential may be known, in the order in which they count."""
+    return [of_text(key, secret) for key in (credential.key, credential.full) if key is not None]
+
+
+def identify(
+    request: Request, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes, now: float
+) -> Who:
+    """Find the account and merge its facts; create a row for a new account."""
+    ip = request.client.ip
+    address = addresses.lookup(ip) if ip is not None else None
+    name = _name(request, address, state, secret)
+    brought = carried(request.account)
+    if name in state.asleep:
+        state.wake(name, now)
+    row = state.known.get(name)
+    if row is not None:
+        facts = row.facts if brought is None else merged(row.facts, brought)
+        confirmed = True
+    else:
+        facts = brought or NOTHING
+        network = 0 if address is None else address.network or 0
+        row, confirmed = _met(name, network, brought is not None, state, now)
+    if facts.plan is not None and facts.plan not in tenant.policy.limits:
+        state.unknown_plans.note(facts.plan)
+    standards = tenant.settings.standards
+    payer = is_payer(facts, standards, now)
+    proven = is_proven(facts, standards, now, row.days)
+    return Who(name, row, facts, address, confirmed=confirmed, payer=payer, proven=proven)
+
+
+def judged_by(who: Who, standards: Standards, now: float) -> Who:
+    """The same account by other standards of who is a payer and who is proven."""
+    payer = is_payer(who.facts, standards, now)
+    proven = is_proven(who.facts, standards, now, who.row.days)
+    return Who(who.name, who.row, who.facts, who.address, confirmed=who.confirmed, payer=payer, proven=proven)
+
+
+def _name(request: Request, address: AddressFacts | None, state: TenantState, secret: bytes) -> str:
+    names = names_of(request.account, address, state.owners, secret)
+    if names:
+        return names[0]
+    if address is None:
+        raise Invalid("give at least one of account.id, account.key and client.ip", "/account")
+    raise Invalid("without an account the address must be an IPv4 or IPv6 address", "/client/ip")
+
+
+def _met(name: str, network: int, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
+    """Find the row of an account that billing never pushed, and say whether it is confirmed all the same."""
+    row = state.met.come_again(name, now)
+    if row is not None:
+        return row, True
+    if not brought:
+        return state.strangers.meet(name, now, None, network), False
+    row = state.met.meet(name, now, state.strangers.get(name), network)
+    if name in state.met:
+        state.strangers.leave(name)
+    return row, True

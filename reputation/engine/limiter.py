@@ -1,0 +1,350 @@
+"""The one place where it all meets: `check` a request, `push` facts, `report` outcomes, follow new links.
+
+A check reads what is known, scores it, takes from its buckets all or none, and notes what it saw.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from msgspec import UNSET, structs
+
+from geoip.book import AddressBook
+from reputation.config.tenants import Tenant
+from reputation.engine.changes import deleting, learn_networks, marking, pushing
+from reputation.engine.counts import Counts
+from reputation.engine.exceptions import Allow, Exceptions
+from reputation.engine.groups import check_credentials, decided
+from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
+from reputation.engine.judge import in_shadow, scored, tier_by
+from reputation.engine.leases import Leases
+from reputation.engine.notes import Witness, network_of
+from reputation.engine.repeats import Print, Repeats
+from reputation.engine.shared_budgets import draws_of, excepted_draws
+from reputation.engine.unknown_names import Strays
+from reputation.engine.verdicts import RecentVerdicts
+from reputation.hydra.links import NOTHING as NO_LINKS
+from reputation.hydra.links import Cluster, Links
+from reputation.hydra.sightings import Order
+from reputation.limits.take import Ask, Draw, Taken, binding_limit, take
+from reputation.scoring.policy import STANDARD, TIERS
+from reputation.scoring.score import Score, risk
+from reputation.signals.seen import Seen
+from reputation.state.crowds import Row
+from reputation.state.history import DAY, name_of, visit
+from reputation.state.outcomes import weighed
+from reputation.state.records import MemoryRecords
+from reputation.state.tenant import TenantState
+from reputation.state.transactions import Committed, Plan, Told, Transaction, put_in_force
+from reputation.wire.errors import Conflict, NotFound
+from reputation.wire.hashing import hashed, is_jwt, printed
+from reputation.wire.messages import (
+    Account,
+    AccountFacts,
+    Client,
+    ClusterRef,
+    Lease,
+    Outcome,
+    Request,
+    Settle,
+    Settled,
+    Verdict,
+)
+
+EXPLAIN_WINDOW = 3600.0
+MOST_DAYS = 255  # small integers are shared, larger ones cost each row 32 bytes
+KEPT_VERDICTS = 10000
+
+NewId = Callable[[float], str]
+
+
+class Assessed(NamedTuple):
+    """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
+
+    seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
+    revision that judges it, previous its tier before, allow the exception that it falls under.
+    """
+
+    who: Who
+    request: Request
+    cluster: Cluster | None
+    confidence: float
+    score: Score
+    tier: int
+    draws: list[Draw]
+    at: float
+    tenant: Tenant
+    seen: Seen
+    previous: int
+    allow: Allow | None
+
+
+Watch = Callable[[Assessed, Verdict], None]
+"""Told of each verdict and of what it was made from: recorded decisions, a draft scored beside."""
+
+
+class TenantLimiter:
+    """One tenant's checks. `links` is replaced whole when the linker has news; `witness` notes what was seen."""
+
+    def __init__(self, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes) -> None:
+        self.tenant = tenant
+        self.state = state
+        state.charge_in(tenant.settings.mode)
+        self.links: Links = NO_LINKS
+        self.witness = Witness(tenant.settings.standards)
+        self.leases = Leases(self.witness, self.names)
+        self.leases.ahead.tell(state.touch_bucket)
+        self.counts = Counts()
+        self.verdicts = RecentVerdicts(EXPLAIN_WINDOW, KEPT_VERDICTS)
+        self.secret = secret
+        self.exceptions: Exceptions | None = None
+        self.marked: frozenset[str] = frozenset()  # accounts that a person called abusive
+        self.ahead = 0.0  # seconds that the clock of whatever keeps the buckets is before this machine's
+        self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
+        self.watches: tuple[Watch, ...] = ()
+        self._today = -1
+        self._addresses = addresses
+        self.repeats = Repeats()
+
+    def retune(self, tenant: Tenant) -> None:
+        """Go on with new settings; a change of mode starts a series of buckets of its own."""
+        self.state.charge_in(tenant.settings.mode)
+        self.tenant = tenant
+        self.witness.standards = tenant.settings.standards
+        if not tenant.settings.linking.enabled:
+            self.links = NO_LINKS
+            self.witness.listening = False
+
+    def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
+        """Score one request, take from its buckets, and answer. Raises Invalid if no account is named."""
+        check_id(request.account.id, "/account/id")
+        if request.account.credentials is not None:
+            return check_credentials(self, request, now, new_id)
+        return self.check_one(request, now, new_id)
+
+    def check_one(self, request: Request, now: float, new_id: NewId) -> Verdict:
+        """Judge a request that names one account."""
+        found = self.assess(request, now)
+        if isinstance(found, Verdict):
+            return found
+        id_ = new_id(now)
+        return self.conclude(found, take(self.ask(found, id_), self.leases.ahead, now), id_)
+
+    def assess(self, request: Request, now: float) -> Assessed | Verdict:
+        """Do what comes before the take, or find the verdict that this very request had.
+
+        Raises Invalid, and Conflict for an id that another request had.
+        """
+        who = self.who(request, now)
+        repeat = request.request.id
+        if repeat is not None:
+            known = self.repeats.get(repeat, Print(who.name, request.request), now)
+            if known is not None:
+                return known
+        return self.assess_as(who, request, now)
+
+    def names(self, account: Account, client: Client) -> list[str]:
+        """Name the accounts that a check of this account and client may be judged as."""
+        address = None if client.ip is None else self._addresses.lookup(client.ip)
+        return names_of(account, address, self.state.owners, self.secret)
+
+    def who(self, request: Request, now: float) -> Who:
+        """Find whose request it is. Raises Invalid if no account is named."""
+        return identify(request, self.tenant, self.state, self._addresses, self.secret, now)
+
+    def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
+        """Do what comes before the take, for a request that is no repeat."""
+        self.counts.jwts += request.account.jwt or is_jwt(request.account.key)
+        cluster, confidence = self._cluster(who)
+        seen = self._observe(who, request, now)
+        if cluster is not None:
+            seen.cluster_confidence, seen.cluster_size = confidence, cluster.size
+        tenant = self.tenant if self.revision_of is None else self.revision_of(who.name)
+        if tenant is not self.tenant:
+            who = judged_by(who, tenant.settings.standards, now)
+        score, previous = scored(tenant, seen, now), who.row.tier
+        tier = who.row.tier = tier_by(tenant, who, score, cluster, previous)
+        allow = None if self.exceptions is None else self.exceptions.find(who.name, who.facts, who.address, now)
+        then = now + self.ahead
+        if allow is None:
+            draws = draws_of(tenant, self.state.budgets, self.links, who, cluster, request, then)
+        else:
+            tier = who.row.tier = min(tier, STANDARD)
+            draws = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=then)
+        return Assessed(
+            who, request, cluster, confidence, score, tier, draws, now, tenant, seen, previous, allow
+        )  # fmt: skip
+
+    def ask(self, assessed: Assessed, id_: str) -> Ask:
+        """Say what a check takes; what stops by its tier or its cluster gets no lease, unless it is only tried."""
+        tenant, cluster = self.tenant, assessed.cluster
+        stopped = tenant.policy.rules[assessed.tier].decision != "allow"
+        stopped = stopped or (cluster is not None and cluster.standing == "challenged")
+        return self.leases.ask(
+            assessed.who, assessed.request, assessed.draws, tenant.settings.leases, id_, assessed.at,
+            stopped=stopped and tenant.settings.mode == "enforce",
+        )  # fmt: skip
+
+    def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
+        """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
+        who, request, now = assessed.who, assessed.request, assessed.at
+        if not who.row.shared:
+            self.state.touched.add(who.name)
+        verdict = self._with_lease(self.answer(id_, assessed, taken), assessed, taken)
+        self.witness.see(who, request, verdict, now)
+        self.counts.add(verdict)
+        self.verdicts.put(verdict, who.name, request, now, stranger=not who.confirmed)
+        if request.request.id is not None:
+            self.repeats.put(request.request.id, Print(who.name, request.request), verdict, now)
+        for watch in self.watches:
+            watch(assessed, verdict)
+        return verdict
+
+    def _with_lease(self, verdict: Verdict, assessed: Assessed, taken: Taken) -> Verdict:
+        """Add the lease that was taken, or in shadow mode the one of an account without limits."""
+        who, request, now, settings = assessed.who, assessed.request, assessed.at, self.tenant.settings.leases
+        tried = verdict.mode == "shadow" and request.lease and not request.request.hold
+        if verdict.decision != "allow" or not (tried or taken.granted):
+            return verdict
+        want, ttl = self.leases.terms(who, request, settings, now)
+        tokens = want if tried else taken.granted
+        if not tokens:
+            return verdict
+        lease = self.leases.give(who, request, Lease(verdict.id, tokens, ttl), now)
+        return structs.replace(verdict, lease=lease)
+
+    def settle(self, body: Settle, now: float) -> Settled:
+        """Settle a hold, leases, or both. Raises Invalid, and NotFound for no open hold."""
+        return self.leases.settle(body, self.tenant.settings.leases, now)
+
+    def _cluster(self, who: Who) -> tuple[Cluster | None, float]:
+        membership = self.links.members.get(who.name)
+        if membership is None:
+            return None, 0.0
+        return self.links.clusters.get(membership[0]), membership[1]
+
+    def _observe(self, who: Who, request: Request, now: float) -> Seen:
+        """Note the sighting in the windows and gather the counts.
+
+        Unconfirmed accounts feed no baseline; nor do newcomers that share a row, whose sightings are not one account's.
+        """
+        marks = weighed(who.row.outcomes, who.facts, self.tenant.settings.outcomes.half_life, now)
+        seen = Seen(who.facts, who.address, marks, marked=who.name in self.marked)
+        state, row, address = self.state, who.row, who.address
+        if not row.shared:
+            self._note_day(row, int(now // DAY))
+        if not who.confirmed or row.shared:
+            return seen
+        member = name_of(who.name)
+        if address is not None and address.host is not None:
+            row.recent = visit(row.recent, address.host, address.asn, address.country, now)
+            seen.addresses, seen.asns, seen.countries = row.recent[:3]
+            seen.accounts_on_address = state.accounts_on_address.see(address.host, member, now)
+            seen.net_odds = state.networks.odds(network_of(address.host), now)
+            if address.asn is not None:
+                seen.asn_odds = state.asns.odds(address.asn, now)
+        payment, device = who.facts.payment, request.client.device
+        if payment is not None and payment.fingerprint is not None:
+            seen.accounts_on_card = state.accounts_on_card.see(hash(payment.fingerprint), member, now)
+        if device is not None:
+            seen.accounts_on_device = state.accounts_on_device.see(hash(device), member, now)
+        return seen
+
+    def _note_day(self, row: Row, today: int) -> None:
+        """Count the different days of an account; the number of the day is one object for all rows."""
+        if today > row.day or today < row.day - 1:  # tomorrow is a clock that wavers; later, one that was set back
+            self._today = today if today != self._today else self._today
+            if today > row.day:
+                row.days = min(row.days + 1, MOST_DAYS)
+            row.day = self._today
+
+    def answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
+        """Make the verdict, which is noted nowhere yet."""
+        tenant, tier, score, cluster = assessed.tenant, assessed.tier, assessed.score, assessed.cluster
+        linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
+        actions = tenant.policy.rules[tier].actions if assessed.allow is None else ()
+        live = Verdict(
+            id_, tenant.name, tenant.revision, "enforce", decided(assessed, taken), risk(score.log_odds), TIERS[tier],
+            binding_limit(tenant.settings.unit, taken.states[taken.binding]), taken.states,
+            DAY if taken.never else taken.wait, tuple(score.reasons), linked, actions,
+            degraded=self.state.degraded, allow=UNSET if assessed.allow is None else assessed.allow.ref(),
+            never=taken.never or UNSET,
+        )  # fmt: skip
+        return live if tenant.settings.mode == "enforce" else in_shadow(live)
+
+    def pushing(self, account: str, body: AccountFacts, now: float) -> Transaction:
+        """Return the changes of a push."""
+        return pushing(account, body, tuple([hashed(key, self.secret) for key in body.keys]), now)
+
+    def commit(self, asked: Transaction, now: float) -> Committed:
+        """Carry out a transaction in memory alone. Raises Conflict for a key of another account."""
+        plan = Plan(MemoryRecords())
+        committed = plan.add(self.tenant.name, self.state, asked, now)
+        plan.apply(now)
+        self.heed(asked.account, committed.after, now)
+        return committed
+
+    def heed(self, account: str, told: Told, now: float) -> None:
+        """Send the account's current facts to the linker; its keys are no longer unconfirmed."""
+        facts = told.facts
+        row = None if facts is None else self.state.known.get(account)
+        if facts is None or row is None:
+            return
+        for key in facts.keys:
+            self.state.strangers.leave("key:" + printed(key))
+        self.witness.know(account, row, facts, now)
+
+    def take_in(self, account: str, told: Told, now: float) -> None:
+        """Take in what is kept elsewhere of an account, in the place of what was known."""
+        put_in_force(self.state, account, told, now)
+        self.heed(account, told, now)
+
+    def push(self, account: str, body: AccountFacts, now: float) -> None:
+        """Store the pushed facts of an account. Raises Conflict, and stores nothing, if another account owns a key."""
+        self.commit(self.pushing(account, body, now), now)
+
+    def delete(self, account: str) -> bool:
+        """Delete the pushed facts of an account; False if there were none."""
+        try:
+            self.commit(deleting(account), 0.0)
+        except NotFound:
+            return False
+        return True
+
+    def report(self, outcome: Outcome, now: float) -> None:
+        """Let an outcome mark its account, and the networks that the account came from."""
+        self.commit(marking(outcome, now), now)
+        self.hear(outcome, now)
+
+    def hear(self, outcome: Outcome, now: float) -> None:
+        """Learn from an outcome that marked its account: of its networks, and for the linker."""
+        learn_networks(self.state, outcome, now)
+        self.witness.hear(outcome, now)
+
+    def check_order(self, order: Order) -> None:
+        """Raise Conflict for an operator's order while linking is off, NotFound for one about no cluster."""
+        if not self.tenant.settings.linking.enabled:
+            raise Conflict("linking is off for this tenant, so there are no clusters", "/ruling")
+        if order.ruling != "forget" and order.cluster is not None and order.cluster not in self.links.clusters:
+            raise NotFound(f"no current cluster has the id {order.cluster!r}", "/cluster")
+
+
+class Limiter:
+    """Every tenant's limiter, by name."""
+
+    def __init__(self, tenants: dict[str, TenantLimiter]) -> None:
+        self.tenants = tenants
+        self.strays = Strays()
+
+    def tenant(self, name: str) -> TenantLimiter:
+        """Find a tenant's limiter. Raises NotFound for a tenant that no configuration names."""
+        found = self.tenants.get(name)
+        if found is None:
+            self.strays.note("tenant", name, "name a tenant of the configuration, or add this one to it")
+            raise NotFound(f"no tenant is called {name!r}; `headcount config show` lists all tenants", "/tenant")
+        return found
+
+    def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
+        return self.tenant(request.tenant).check(request, now, new_id)
+
+    def settle(self, body: Settle, now: float) -> Settled:
+        return self.tenant(body.tenant).settle(body, now)

@@ -1,0 +1,119 @@
+"""What the linker is told of each check: appended to a batch, never waited for."""
+
+from geoip.facts import host_text_of, network_text_of
+from reputation.engine.identity import Who
+from reputation.hydra.sightings import Known, Order, Sighting, Told
+from reputation.state.crowds import Row
+from reputation.state.facts import Facts, Standards, is_payer, is_proven
+from reputation.wire.messages import Outcome, Request, Verdict
+
+MOST_WAITING = 262_144
+"""Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
+
+PAYER, PROVEN, CONFIRMED = 1, 2, 4
+Note = Sighting | Known | Told | Order
+
+
+def network_of(host: int) -> int:
+    """Return the key of a host's /24 or /48, as `geoip.facts.network_key` numbers it."""
+    return host & -256 if host < 1 << 32 else host & -65536
+
+
+class Witness:
+    """Notes for the linker, in the order of their time."""
+
+    def __init__(self, standards: Standards, listening: bool = False) -> None:  # noqa: FBT001, FBT002 - a plain switch
+        self.listening = listening
+        self.dropped = 0
+        self.standards = standards
+        self._notes: list[Note] = []
+        self._telling = 1
+
+    def tell_anew(self) -> None:
+        """Tell every account's facts again: there is a new linker, which knows none of them."""
+        self._telling += 1
+
+    @property
+    def waiting(self) -> int:
+        """How many notes there are to collect."""
+        return len(self._notes)
+
+    def collect(self) -> list[Note]:
+        """Hand over what was noted since the last time."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def see(self, who: Who, request: Request, verdict: Verdict, now: float) -> None:
+        """Note one check, and before it the account's facts if they or its standing are news."""
+        row = who.row
+        if not self.listening:
+            return
+        if who.confirmed:
+            standing = self._standing(payer=who.payer, proven=who.proven)
+            if row.standing != standing or (who.facts is not row.facts and row.told != hash(who.facts)):
+                self._tell(who.name, row, who.facts, standing)
+        self._note(sighting_of(who, request, now, stopped=verdict.decision != "allow"))
+
+    def used(self, sighting: Sighting) -> None:
+        """Note requests that passed on a lease."""
+        if self.listening:
+            self._note(sighting)
+
+    def know(self, account: str, row: Row, facts: Facts, now: float) -> None:
+        """Note what billing pushed."""
+        if self.listening:
+            payer = is_payer(facts, self.standards, now)
+            proven = is_proven(facts, self.standards, now, row.days)
+            self._tell(account, row, facts, self._standing(payer=payer, proven=proven))
+
+    def hear(self, outcome: Outcome, now: float) -> None:
+        """Note an outcome."""
+        if self.listening:
+            self._note(Told(outcome.account, outcome.outcome, now))
+
+    def order(self, order: Order) -> None:
+        """Note an operator's order; it is never dropped for lack of room."""
+        self._notes.append(order)
+
+    def _standing(self, *, payer: bool, proven: bool) -> int:
+        """Return the bits that a row keeps of what the linker was told, and to which linker that was."""
+        return payer * PAYER + proven * PROVEN + CONFIRMED + self._telling * 8
+
+    def _tell(self, account: str, row: Row, facts: Facts, standing: int) -> None:
+        if self._note(known(account, facts, standing)):
+            row.standing, row.told = standing, hash(facts)
+
+    def _note(self, note: Note) -> bool:
+        if len(self._notes) >= MOST_WAITING:
+            self.dropped += 1
+            return False
+        self._notes.append(note)
+        return True
+
+
+def sighting_of(who: Who, request: Request, now: float, *, stopped: bool) -> Sighting:
+    """Flatten a check for the linker."""
+    address, client, call = who.address, request.client, request.request
+    host = network = asn = country = kind = None
+    if address is not None and address.host is not None:
+        host, network = host_text_of(address), network_text_of(address)
+        asn, country, kind = address.asn, address.country, address.kind
+    return Sighting(
+        now, who.name, host, network, asn, country, kind, client.ja4, client.user_agent, client.device,
+        client.session, call.model, call.content, stopped, call.cost,
+    )  # fmt: skip
+
+
+def known(account: str, facts: Facts, standing: int) -> Known:
+    """Flatten facts for the linker."""
+    payment, organisation = facts.payment, facts.organisation
+    money = (None,) * 7 if payment is None else (
+        payment.status, payment.fingerprint, payment.funding, payment.iin, payment.issuer_country,
+        payment.settled_usd, payment.disputes,
+    )  # fmt: skip
+    return Known(
+        account, facts.created_at, facts.plan, facts.verified, None if organisation is None else organisation.id,
+        organisation is not None and organisation.verified, *money,
+        confirmed=bool(standing & CONFIRMED), proven=bool(standing & PROVEN), payer=bool(standing & PAYER),
+        email_domain=facts.email_domain, signup=facts.signup,
+    )  # fmt: skip

@@ -1,0 +1,118 @@
+"""Verdicts of the last hour, for explanations and appeals, in bounded memory.
+
+They are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn free,
+memory that fell out of the processor's caches long ago.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from msgspec import msgpack
+
+from reputation.engine.identity import account_of
+from reputation.state.expiring_map import Recent
+from reputation.state.stops import AN_ACCOUNT, STRANGERS, Stop
+from reputation.wire.messages import Request, Verdict
+
+
+class Asked(NamedTuple):
+    """The stored request of a recent verdict: without keys, and without values that a client can make large.
+
+    account: the one that was judged, also where its key alone was sent; an unknown key's is its hash's; null for an
+    address.
+    """
+
+    account: str | None
+    ip: str | None
+    route: str | None
+    cost: float
+
+
+MOST_WAITING = 1000
+"""Stops of known accounts that wait to be kept; they are taken twice a second."""
+
+_pack = msgpack.Encoder().encode_into  # not JSON, which has no word for a limit without end
+# the members of Asked one by one, because the compiler forgets the types of a NamedTuple's
+_unpack = msgpack.Decoder(tuple[tuple[str | None, str | None, str | None, float], Verdict]).decode
+
+
+def read_packed(kept: bytes) -> tuple[Asked, Verdict]:
+    """Read what is kept of one verdict. Raises msgspec.DecodeError or ValidationError for what is none."""
+    asked, verdict = _unpack(kept)
+    return Asked(*asked), verdict
+
+
+class Stopped:
+    """Stops that wait to be kept for longer: few of one account, and fewer of strangers, so that a flood is bounded.
+
+    What there is no room for is counted in `lost`.
+    """
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self.lost = 0
+        self._most: Final = most
+        self._waiting: tuple[list[Stop], list[Stop]] = [], []
+        self._of: dict[str, int] = {}
+
+    def add(self, stop: Stop) -> None:
+        """Let a stop wait, if there is room."""
+        mine, waiting = self._of.get(stop.account, 0), self._waiting[stop.stranger]
+        if mine >= AN_ACCOUNT or len(waiting) >= (self._most // STRANGERS if stop.stranger else self._most):
+            self.lost += 1
+            return
+        self._of[stop.account] = mine + 1
+        waiting.append(stop)
+
+    def take(self) -> list[Stop]:
+        """Give out what waits, in the order in which it came."""
+        known, strangers = self._waiting
+        self._waiting, self._of = ([], []), {}
+        return sorted(known + strangers, key=_at)
+
+    def give_back(self, stops: Sequence[Stop]) -> None:
+        """Queue stops again that could not be stored."""
+        for stop in stops:
+            self.add(stop)
+
+
+def _at(stop: Stop) -> float:
+    return stop.at
+
+
+class RecentVerdicts:
+    """Verdicts by their id, each with what it was asked; of 0 at most none is packed."""
+
+    def __init__(self, window: float, most: int) -> None:
+        self.stopped = Stopped()
+        self._most = most
+        self._kept: Recent[bytes] = Recent(window, most)
+        self._packed = bytearray()  # filled anew for each: `encode` would give its result three sizes one by one
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def lost(self) -> int:
+        """Verdicts that a flood pushed out before their time."""
+        return self._kept.lost
+
+    def put(self, verdict: Verdict, name: str, request: Request, now: float, *, stranger: bool = False) -> None:
+        """Keep a verdict on the actor of this name; stranger: it is unconfirmed."""
+        if not self._most:
+            return
+        call = request.request
+        asked = (account_of(name), request.client.ip, call.route, call.cost)  # as Asked has them
+        _pack((asked, verdict), self._packed)
+        packed = bytes(self._packed)
+        self._kept.put(verdict.id, packed, now)
+        if (verdict.shadow or verdict).decision != "allow":
+            self.stopped.add(Stop(verdict.id, name, stranger, now, packed))
+
+    def get(self, id_: str, now: float) -> tuple[Asked, Verdict] | None:
+        """Find a verdict of the window."""
+        kept = self._kept.get(id_, now)
+        return None if kept is None else read_packed(kept)
+
+    def newest(self, most: int) -> Iterator[tuple[Asked, Verdict]]:
+        """Up to `most` verdicts, newest first, each unpacked when it is come for."""
+        return map(read_packed, self._kept.newest(most))

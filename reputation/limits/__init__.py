@@ -1,0 +1,1 @@
+"""Token buckets, takes and reservations: pure arithmetic."""

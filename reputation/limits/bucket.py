@@ -1,0 +1,144 @@
+"""Token buckets as `(tokens, at)`: pure arithmetic on float seconds, the clock is an argument.
+
+Time enters a bucket in `settled` alone: an `at` later than now becomes now. So a clock that was set back costs nobody
+more than the wait that the bucket itself asks for, and a clock that was set forward gives one burst at most.
+
+`(tokens, at)` rather than a theoretical arrival time, because a limit that changes must not change what was
+spent: the bucket is settled at its old rate first (golang.org/x/time/rate, SetLimitAt).
+"""
+
+import math
+from typing import Final
+
+from reputation.wire.values import mypyc_attr
+
+NEVER = math.inf
+"""The `retry_after` of a cost that no waiting makes fit: above the burst, or no refill."""
+
+
+@mypyc_attr(acyclic=True)
+class Limit:
+    """A token bucket's shape: `rate` tokens a second up to `burst` tokens. A value."""
+
+    __slots__ = ("burst", "rate")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate: Final = rate
+        self.burst: Final = burst
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Limit) and self.rate == other.rate and self.burst == other.burst
+
+    def __hash__(self) -> int:
+        return hash((self.rate, self.burst))
+
+    def __repr__(self) -> str:
+        return f"Limit({self.rate!r}, {self.burst!r})"
+
+
+@mypyc_attr(acyclic=True)
+class Bucket:
+    """One bucket's state: it held `tokens` at the time `at`, and has been filling at `limit` since.
+
+    Mutable and 48 bytes with its floats; a million accounts have two of them each.
+    """
+
+    __slots__ = ("at", "limit", "tokens")
+
+    def __init__(self, tokens: float, at: float, limit: Limit) -> None:
+        self.tokens = tokens
+        self.at = at
+        self.limit = limit
+
+    def __repr__(self) -> str:
+        return f"Bucket({self.tokens!r}, {self.at!r}, {self.limit!r})"
+
+
+def full(limit: Limit, now: float) -> Bucket:
+    """Make the bucket of somebody not seen before."""
+    return Bucket(limit.burst, now, limit)
+
+
+def settled(bucket: Bucket, now: float) -> float:
+    """Tokens at `now`; a clock that went backwards earns nothing, and the bucket goes on from what it says now."""
+    if bucket.at > now:  # noqa: PLR1730 - `min` would write each time
+        bucket.at = now
+    return _held(bucket, now)
+
+
+def _held(bucket: Bucket, when: float) -> float:
+    """Tokens at a time that is not before the bucket's own."""
+    tokens = bucket.tokens + (when - bucket.at) * bucket.limit.rate
+    burst = bucket.limit.burst
+    return min(burst, tokens)
+
+
+def change_limit(bucket: Bucket, limit: Limit, now: float) -> None:
+    """Settle at the old rate, then go on at the new one; what exceeds the new burst is lost."""
+    bucket.tokens = min(settled(bucket, now), limit.burst)
+    bucket.at = now
+    bucket.limit = limit
+
+
+def spend(bucket: Bucket, cost: float, now: float) -> float:
+    """Take `cost` from a bucket that is known to hold it (or must go into debt) and say what remains."""
+    tokens = settled(bucket, now) - cost
+    bucket.tokens = tokens
+    bucket.at = now
+    return tokens
+
+
+def refund(bucket: Bucket, amount: float, now: float) -> None:
+    """Give back what was taken too much, never above the burst; a negative amount is charged, into debt if need be."""
+    bucket.tokens = min(settled(bucket, now) + amount, bucket.limit.burst)
+    bucket.at = now
+
+
+def move(bucket: Bucket | None, seconds: float) -> None:
+    """Let a bucket follow a step of the clock, so that it earned what it would have without it."""
+    if bucket is not None:
+        bucket.at += seconds
+
+
+def retry_after(bucket: Bucket, cost: float, now: float) -> float:
+    """Seconds until the bucket holds `cost`: denied at any clock reading before `now + retry_after`, allowed at it."""
+    held, limit = settled(bucket, now), bucket.limit
+    if held >= cost:
+        return 0.0
+    if cost > limit.burst or limit.rate <= 0.0:
+        return NEVER
+    guess = now + (cost - held) / limit.rate
+    if guess == math.inf:
+        return NEVER
+    when = _first_time(bucket, cost, now, guess)
+    wait = when - now
+    while now + wait < when:  # a difference is rounded where the clock is near 0
+        wait = math.nextafter(wait, math.inf)
+    return wait
+
+
+def _first_time(bucket: Bucket, cost: float, start: float, guess: float) -> float:
+    """Find the first float time after `start` at which the bucket holds `cost`; `guess` is it but for rounding.
+
+    The arithmetic of `_held` rounds, but never falls as time goes on, so the two are bracketed in doubling steps
+    and then halved: one float of the clock may be as fine as 1e-16 of a float of the tokens, or the other way round.
+    """
+    if _held(bucket, guess) >= cost > _held(bucket, math.nextafter(guess, 0.0)):
+        return guess
+    step = math.ulp(guess)
+    low = high = guess
+    while _held(bucket, high) < cost:
+        low, high, step = high, high + step, step * 2
+    while low > start and _held(bucket, low) >= cost:
+        low, high, step = max(low - step, start), low, step * 2
+    while low < (middle := low + (high - low) / 2) < high:
+        low, high = (low, middle) if _held(bucket, middle) >= cost else (middle, high)
+    return high
+
+
+def take(bucket: Bucket, cost: float, now: float) -> float:
+    """Take `cost` if the bucket holds it and return 0; otherwise leave it alone and return `retry_after`."""
+    if settled(bucket, now) < cost:
+        return retry_after(bucket, cost, now)
+    spend(bucket, cost, now)
+    return 0.0

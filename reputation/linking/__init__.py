@@ -1,0 +1,1 @@
+"""When accounts are linked, the process that links them, and operators' rulings."""

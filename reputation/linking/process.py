@@ -1,0 +1,170 @@
+"""The linker in a process of its own: notes go in over a pipe in batches, changed links come back.
+
+A linker that holds the interpreter for a second an epoch would otherwise be the latency of every check.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from reputation.engine.notes import Note
+from reputation.hydra.linker_settings import LinkerSettings
+from reputation.hydra.links import Delta
+from reputation.hydra.sightings import Known, Order, Sighting, Told
+
+BEAT, LATE = 0.25, 2.0
+"""Seconds between two signs of life of a linker, and after which one that gives none is not there."""
+STARTING = 20.0
+"""Seconds that a linker has for its first sign of life."""
+LONGEST_EPOCH = 600.0
+"""Seconds after which a linker that does not answer is ended; one of two million accounts takes a tenth of it."""
+BEHIND_CHECKS = 10
+"""How much a live linker gives way to the checks beside it."""
+
+
+class LinkerDiedError(Exception):
+    """The linker ended in the middle of a replay, which cannot go on without it."""
+
+
+class Batch(Struct, array_like=True, gc=False):
+    """What one tenant saw since the last batch; `epoch` asks for links as of that time.
+
+    fresh: what was sent of this tenant before is void, and so are the links that came of it; book: the clusters that
+    the linker before this one kept; ledger: what it had seen, if that was handed over. hand_over: the answer shall have
+    that of this linker, in at most so many bytes.
+    """
+
+    tenant: str
+    settings: LinkerSettings
+    known: list[Known] = []
+    sightings: list[Sighting] = []
+    told: list[Told] = []
+    orders: list[Order] = []
+    at: float = 0.0
+    epoch: float | None = None
+    fresh: bool = False
+    book: bytes = b""
+    ledger: bytes = b""
+    hand_over: int = 0
+
+
+class Answer(Struct, array_like=True, gc=False):
+    """What came of an epoch: what changed in the links, and the clusters as a linker can take them up again.
+
+    ledger: what the linker saw, if it was asked for. crowded: sightings of accounts that found no place in it.
+    """
+
+    delta: Delta
+    book: bytes
+    ledger: bytes = b""
+    crowded: int = 0
+
+
+_batches = msgspec.msgpack.Decoder(Batch)
+_answers = msgspec.msgpack.Decoder(Answer)
+
+
+def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: float, *, epoch: bool = False) -> Batch:
+    """Sort notes by what they are; their order within each kind stays."""
+    batch = Batch(tenant, settings, at=now, epoch=now if epoch else None)
+    places: dict[type, list[Any]] = {
+        Known: batch.known,
+        Sighting: batch.sightings,
+        Told: batch.told,
+        Order: batch.orders,
+    }
+    for note in notes:
+        places[type(note)].append(note)
+    return batch
+
+
+def packed(batch: Batch) -> bytes:
+    return msgspec.msgpack.encode(batch)
+
+
+def work(connection: Connection, niceness: int, pulse: Any) -> None:
+    """Serve batches until the other end closes. niceness: added to this process's own; pulse: when it last lived."""
+    from reputation.linking.host import Desk  # noqa: PLC0415 - the linker and numpy are this process's alone
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_beat, args=(pulse,), daemon=True).start()
+    with contextlib.suppress(OSError):
+        os.nice(niceness)
+    desk = Desk()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            answer = desk.take(_batches.decode(connection.recv_bytes()))
+            if answer is not None:
+                connection.send_bytes(msgspec.msgpack.encode(answer))
+
+
+def _beat(pulse: Any) -> None:
+    """Note again and again that this process lives, also while it links: a stopped or starved one does not."""
+    while True:
+        pulse.value = time.monotonic()
+        time.sleep(BEAT)
+
+
+class LinkerProcess:
+    """One running linker. Raises OSError or EOFError from `send` and `receive` once it has died."""
+
+    def __init__(self, niceness: int = BEHIND_CHECKS) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._started = time.monotonic()
+        self._pulse = context.Value("d", 0.0, lock=False)  # by the monotonic clock, which is one for all processes
+        words = (theirs, niceness, self._pulse)
+        self._process = context.Process(target=work, args=words, daemon=True, name="headcount-linker")
+        self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs and gives signs of life: one that was stopped is there and does nothing."""
+        return self._process.is_alive() and self._pulse.value > 0.0 and self.silence < LATE
+
+    @property
+    def silence(self) -> float:
+        """Seconds since its last sign of life; its first one may take a while."""
+        return time.monotonic() - float(self._pulse.value or self._started + STARTING)
+
+    def send(self, batch: Batch) -> None:
+        self.send_packed(packed(batch))
+
+    def send_packed(self, data: bytes) -> None:
+        """Send a batch that `packed` made: a quarter of the memory of its notes, for who must wait."""
+        self._connection.send_bytes(data)
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is something to receive."""
+        return self._connection.poll()
+
+    def receive(self) -> Answer:
+        """Wait for the answer to the oldest epoch that was asked for."""
+        return _answers.decode(self._connection.recv_bytes())
+
+    def kill(self) -> None:
+        """End a process that hangs; who waits for its answer gets EOFError."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.join(2.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()

@@ -1,0 +1,1 @@
+"""Bytes: the sockets that the sidecar serves, and the protocols on them."""

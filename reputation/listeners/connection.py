@@ -1,0 +1,266 @@
+"""One connection of the check listener, as a protocol on uvloop."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, cast
+
+from reputation.listeners.grammar import CLOSE, BadRequestError
+from reputation.listeners.reader import Reader
+from reputation.listeners.writer import CONTINUE, FULL, refuse
+from reputation.wire.gateway import HttpMessage, Reply
+
+if TYPE_CHECKING:
+    from reputation.listeners.lean import Server
+
+TURN = 64  # pipelined messages answered before other connections get their turn
+HELD = 65_536  # bytes gathered, in either direction, before the next step has to be taken
+
+# what a connection is doing, which says how long it may
+IDLE, HEAD, BODY, WORKING, STALLED, CLOSING = "idle", "head", "body", "working", "stalled", "closing"
+
+
+class Connection(asyncio.Protocol):
+    """One connection: takes messages in turn, writes their answers in order."""
+
+    __slots__ = (
+        "_ended",
+        "_held",
+        "_loop",
+        "_out",
+        "_paused",
+        "_reader",
+        "_server",
+        "_size",
+        "_transport",
+        "doing",
+        "fresh",
+        "since",
+    )
+
+    def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
+        self.doing = IDLE
+        self.fresh = True
+        self.since = server.now
+        self._server = server
+        self._loop = loop
+        self._out: list[bytes] = []
+        self._size = 0  # bytes in _out
+        self._paused = False  # the client reads its answers too slowly
+        self._held = False  # we read nothing for now
+        self._ended = False  # the client sends nothing more
+        self._reader: Reader
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        server, peer = self._server, transport.get_extra_info("peername")
+        peer = peer[0] if isinstance(peer, tuple) else ""
+        self._reader = Reader(server.limits, server.body_limit, peer)
+        if server.admit(self):
+            return
+        if self not in server.refusing:
+            self.abort()
+            return
+        self._queue(server.render(FULL, b"GET", CLOSE))
+        self._close()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it by position
+        self.doing = CLOSING
+        self._reader.close()
+        self._server.left(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.doing is IDLE:
+            reader, server = self._reader, self._server
+            message = server.plain(data, reader.peer)
+            if message is not None:
+                self.since = server.now
+                reader.connection, reader.blank = b"", False
+                answer = self._ask(message, b"")
+                if answer is None:
+                    self.doing = WORKING
+                else:
+                    self._transport.write(answer)
+                return
+        if self.doing is CLOSING:
+            return
+        self._reader.feed(data)
+        if self.doing is WORKING or self.doing is STALLED:
+            if self._reader.buffered > HELD:
+                self._hold()
+            return
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """Keep the way back open while there is something to answer."""
+        self._ended = True
+        return self.doing is WORKING or self.doing is STALLED
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        if self.doing is not WORKING and self.doing is not CLOSING:
+            self._stall()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self.doing is STALLED:
+            self._advance()
+
+    def expire(self) -> None:
+        """End a connection after a time-out."""
+        writing = self._transport.get_write_buffer_size() > 0
+        if self.doing is IDLE:
+            self._close()
+        elif self.doing is HEAD or self.doing is BODY:
+            self._refuse(BadRequestError("time"))
+        elif not (self.doing is CLOSING and writing) or self._server.now - self.since > self._server.limits.write_time:
+            self.abort()
+
+    def leave(self) -> None:
+        """Close at once if nothing is in flight; else the next answer will be the last."""
+        if self.doing is IDLE:
+            self._close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _ask(self, message: HttpMessage, connection: bytes) -> bytes | None:
+        """Let the application answer, with this Connection line; None when a task of its own will."""
+        server = self._server
+        server.requests += 1
+        self.fresh = False
+        try:
+            reply = server.application(message)
+            if type(reply) is Reply:
+                return server.render(reply, message.method, connection)
+        except Exception as error:  # noqa: BLE001 - the boundary: the application's bug is this request's 500
+            return server.render(server.failed(error), message.method, connection)
+        server.started(self._loop.create_task(self._work(cast("Awaitable[Reply]", reply), message.method)))
+        return None
+
+    def _advance(self) -> None:
+        """Answer every complete message, up to the limit of a turn, and write the answers in one piece."""
+        before, handled = self.doing, self._server.requests
+        try:
+            doing = self._take_turn()
+        except BadRequestError as error:
+            self._refuse(error)
+            return
+        if doing is CLOSING:
+            self._close()
+            return
+        if self._out:
+            self._flush()
+        if self._paused and doing is not WORKING:
+            self._stall()
+            return
+        if self._held:
+            self._release()
+        self.doing = doing
+        if doing is not before or handled != self._server.requests:
+            self.since = self._server.now
+        over = self._ended or (self._server.draining and doing is IDLE)
+        if over and doing is not WORKING:
+            self._close()
+
+    def _take_turn(self) -> str:
+        """Take messages and queue their answers; return the connection's next state."""
+        reader = self._reader
+        for _ in range(TURN):
+            message = reader.take()
+            if message is None:
+                return self._expect()
+            connection = self._connection
+            answer = self._ask(message, connection)
+            if answer is None:
+                return WORKING
+            self._queue(answer)
+            if connection is CLOSE:
+                return CLOSING
+            if self._size > HELD:
+                self._flush()
+                if self._paused:
+                    return STALLED
+        self._loop.call_soon(self._take_next_turn)
+        return WORKING
+
+    def _take_next_turn(self) -> None:
+        if self.doing is WORKING:
+            self._advance()
+
+    def _expect(self) -> str:
+        """Return the connection's state while no complete message is there."""
+        reader = self._reader
+        if reader.inside_body:
+            if reader.continues:
+                reader.continues = False
+                self._out.append(CONTINUE)
+            return BODY
+        return HEAD if reader.buffered else IDLE
+
+    async def _work(self, awaitable: Awaitable[Reply], method: bytes) -> None:
+        try:
+            reply = await awaitable
+            answer = self._server.render(reply, method, connection := self._connection)
+        except Exception as error:  # noqa: BLE001 - the boundary, as above
+            answer = self._server.render(self._server.failed(error), method, connection := self._connection)
+        if self.doing is CLOSING:
+            return
+        self._queue(answer)
+        if connection is CLOSE:
+            self._close()
+        else:
+            self._advance()
+
+    @property
+    def _connection(self) -> bytes:
+        """The Connection line of the next answer; CLOSE makes it the last."""
+        return CLOSE if self._server.draining else self._reader.connection
+
+    def _queue(self, answer: bytes) -> None:
+        self._out.append(answer)
+        self._size += len(answer)
+
+    def _refuse(self, error: BadRequestError) -> None:
+        self._server.bad_requests[error.refusal.reason] += 1
+        self._queue(self._server.render(refuse(error.refusal), self._reader.method, CLOSE))
+        self._close()
+
+    def _flush(self) -> None:
+        out = self._out
+        self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+        self._out = []
+        self._size = 0
+
+    def _stall(self) -> None:
+        self.doing = STALLED
+        self.since = self._server.now
+        self._hold()
+
+    def _hold(self) -> None:
+        if not self._held:
+            self._held = True
+            self._transport.pause_reading()
+
+    def _release(self) -> None:
+        self._held = False
+        self._transport.resume_reading()
+
+    def _close(self) -> None:
+        """Write what is queued, then close.
+
+        A close while the client still sends would reset the connection and take the answer from it, so what
+        it sends is read and dropped until it stops, or until `linger` is over. While the listener ends, an idle client
+        may be sending too.
+        """
+        clean = self.doing is IDLE and not self._out and not self._server.draining
+        self.doing = CLOSING
+        self.since = self._server.now
+        if self._out:
+            self._flush()
+        if clean or self._ended or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        if self._held:
+            self._release()
+        self._transport.write_eof()

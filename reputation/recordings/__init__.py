@@ -1,0 +1,1 @@
+"""Recorded decisions, and what another revision would have made of them."""

@@ -1,0 +1,116 @@
+"""Recorded decisions scored by another revision: the same arithmetic in the same order, on columns.
+
+Floating-point sums depend on their order, so each step here follows `score.weigh`, `score.add_up` and `judging.tier_by`
+operation by operation; a test holds both to the last bit.
+"""
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from reputation.config.tenants import Tenant
+from reputation.engine.judge import MARGIN, STANDING_TIERS
+from reputation.recordings.columns import Decisions, FamilyColumns, Floats, Ints, Mask
+from reputation.recordings.decisions import CONDEMNED, DAY, DISPUTED, EXCEPTED, HARD, STANDINGS
+from reputation.scoring.policy import STANDARD
+from reputation.scoring.score import Family
+from reputation.wire.errors import Invalid
+
+LEAST = np.array([STANDING_TIERS.get(standing, 0) for standing in STANDINGS])
+
+
+class Scored(Struct, frozen=True):
+    """What a revision makes of decisions, a row each. bare: the tier of the log-odds alone, before hysteresis.
+
+    floor: the strictest tier that a payer can have, 4 for everybody else; ceiling: the strictest without hard evidence.
+    """
+
+    log_odds: Floats
+    bare: Ints
+    least: Ints
+    floor: Ints
+    ceiling: Ints
+    payer: Mask
+    excepted: Mask
+
+
+def weighed(family: Family, columns: FamilyColumns) -> Floats:
+    """Each reason's points after weight and cap, as `score.weigh` has it."""
+    total = np.zeros(len(columns.points))
+    for place in range(columns.points.shape[1]):
+        total = total + columns.points[:, place]
+    total = np.abs(total * family.weight)
+    scale = np.full(len(total), family.weight)
+    capped = total > family.cap
+    scale[capped] = family.weight * family.cap / total[capped]
+    points: Floats = columns.points * scale[:, None]
+    return points
+
+
+def scored(decisions: Decisions, tenant: Tenant) -> Scored:
+    """Score decisions by a revision. Raises Invalid for a family that was not recorded."""
+    total = np.full(len(decisions), tenant.prior)
+    own, hard = total.copy(), decisions.flag(HARD)
+    for name, family in tenant.families.items():
+        if not family.weight:
+            continue
+        columns = decisions.families.get(name)
+        if columns is None:
+            raise Invalid(
+                f"{name} was not recorded, because no live revision used it; try it in shadow instead",
+                "/settings/weights",
+            )
+        points = weighed(family, columns)
+        for place in range(points.shape[1]):
+            total = total + points[:, place]
+            if name not in tenant.external:
+                own = own + points[:, place]
+        if name not in tenant.external:
+            hard = hard | columns.hard
+    marked = decisions.flag(CONDEMNED)
+    bound = tenant.policy.bounds[-1]
+    points = np.where(marked, np.maximum(np.maximum(bound - total, bound - own), 0.0) + MARGIN, 0.0)
+    return _judged(decisions, tenant, total + points, own + points, hard | marked)
+
+
+def _judged(decisions: Decisions, tenant: Tenant, total: Floats, own: Floats, hard: Mask) -> Scored:
+    policy, payer = tenant.policy, payers(decisions, tenant)
+    strictest = len(policy.bounds) - 1
+    floor = np.where(payer, np.maximum(STANDARD, _bare(policy.bounds, own)), strictest)
+    ceiling = np.where(hard, strictest, policy.strictest_allowing)
+    least = LEAST[decisions.numbers["standing"]]
+    excepted = decisions.flag(EXCEPTED)
+    return Scored(total, _bare(policy.bounds, total), least, floor, ceiling, payer, excepted)
+
+
+def _bare(bounds: tuple[float, ...], log_odds: Floats) -> Ints:
+    """The tier that log-odds reach: the last one whose bound is not above them."""
+    return np.searchsorted(np.array(bounds), log_odds, side="right") - 1
+
+
+def payers(decisions: Decisions, tenant: Tenant) -> Mask:
+    """Who is a payer by a revision's standards, as `facts.is_payer` has it; NaN compares as false."""
+    standards, numbers = tenant.settings.standards, decisions.numbers
+    found: Mask = (
+        (numbers["settled"] >= standards.payer_usd)
+        & ~decisions.flag(DISPUTED)
+        & (numbers["age"] >= standards.payer_days * DAY)
+    )
+    return found
+
+
+def tiers(found: Scored, tenant: Tenant, previous: NDArray[np.int8]) -> Ints:
+    """The tier of each decision, given the account's tier before it, as `judging.tier_by` has it."""
+    bounds, margin = np.array(tenant.policy.bounds), tenant.policy.margin
+    kept = previous.astype(np.int64)
+    for _ in range(len(bounds) - 1):
+        falls = (kept > found.bare) & (found.log_odds < bounds[kept] - margin)
+        kept = kept - falls
+    tier = np.maximum(np.where(found.bare >= previous, found.bare, kept), found.least)
+    return ended(found, tier)
+
+
+def ended(found: Scored, tier: Ints) -> Ints:
+    """Floors, ceilings and exceptions over the tiers that evidence and standing choose."""
+    tier = np.minimum(np.minimum(tier, found.floor), found.ceiling)
+    return np.where(found.excepted, np.minimum(tier, STANDARD), tier)

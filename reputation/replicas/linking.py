@@ -1,0 +1,174 @@
+"""Linking where replicas share state: one of them links what all of them note, and every one follows its links."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from reputation.engine.limiter import Limiter
+from reputation.linking.kept_rulings import KeptOrders
+from reputation.linking.process import Answer, Batch, LinkerProcess
+from reputation.linking.schedule import BATCH_EVERY, SHARE_OF_CORE, Log, linked, watched
+from reputation.replicas.tenant_links import TenantLinking
+from reputation.state.records import Records
+from reputation.stores.redis.server import AwayError, RedisServer
+from reputation.wire.errors import Unavailable
+
+SEAT_EVERY = 0.5
+"""Seconds between two looks at the seat and the version of the links."""
+
+
+class SharedLinking:
+    """Linking beside live checks, over Redis. A replica that holds no seat runs no linker."""
+
+    def __init__(
+        self, limiter: Limiter, server: RedisServer, log: Log, every: float, records: Records,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        """every: seconds between two epochs at least. records: keeps orders that are not in the stream yet."""
+        self.orders = KeptOrders(records)
+        self.restarts = 0
+        self.epochs = 0
+        self.epoch_seconds = 0.0
+        self.tenants: dict[str, TenantLinking] = {}
+        self._limiter = limiter
+        self._server = server
+        self._log = log
+        self._every = every
+        self._clock = clock
+        self._replica = secrets.token_hex(8)
+        self._process: LinkerProcess | None = None
+        self._next_epoch = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The linker's process, if it is here."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def there(self) -> bool:
+        """Whether some replica links every tenant that wants it: as last heard, and here with a linker that runs."""
+        works = self._process is not None and self._process.alive
+        seats = [(tenant.seat.holder, tenant.is_ours) for tenant in self.tenants.values()]
+        return bool(seats) and all(holder and (works or not ours) for holder, ours in seats)
+
+    @property
+    def last_epoch(self) -> float:
+        """When the oldest links in force were made."""
+        return min((tenant.limiter.links.at for tenant in self.tenants.values()), default=0.0)
+
+    @property
+    def dropped(self) -> int:
+        """Notes that were lost on their way to a linker here."""
+        return sum(tenant.post.dropped for tenant in self.tenants.values())
+
+    @property
+    def unread(self) -> int:
+        """Entries of notes that a linker here could not read."""
+        return sum(tenant.post.unread for tenant in self.tenants.values())
+
+    @property
+    def crowded(self) -> dict[str, int]:
+        """Sightings of accounts that found no place in a linker here, by tenant."""
+        return {name: tenant.crowded for name, tenant in self.tenants.items()}
+
+    async def run(self) -> None:
+        """Tell, follow and link until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work, every in ((self.look, SEAT_EVERY), (self.send, BATCH_EVERY), (self.link, BATCH_EVERY)):
+                    group.create_task(_again(work, every))
+        finally:
+            self.close()
+            await self.send()
+            for tenant in self.tenants.values():
+                await _unless_away(tenant.leave())
+
+    def close(self) -> None:
+        """End the linker."""
+        if self._process is not None:
+            self._process.close()
+        self._process = None
+
+    async def take_up(self) -> None:
+        """Put the links in force that replicas share."""
+        await self.look()
+
+    async def look(self) -> None:
+        """Hear of every tenant who links it, and follow its links."""
+        wanted = dict(linked(self._limiter))
+        self.tenants = {name: tenant for name, tenant in self.tenants.items() if wanted.get(name) is tenant.limiter}
+        for name, limiter in wanted.items():
+            if name not in self.tenants:
+                with contextlib.suppress(Unavailable):  # who comes later, or this one's next start, passes them on
+                    await self.orders.take_up(limiter)
+                self.tenants[name] = TenantLinking(limiter, self._server, self._replica, self._log)
+        await asyncio.gather(*[_unless_away(tenant.look()) for tenant in self.tenants.values()])
+
+    async def send(self) -> None:
+        """Append what was noted here."""
+        for name, tenant in [*self.tenants.items()]:
+            orders = self.orders.given(name)
+            with contextlib.suppress(AwayError, Unavailable):
+                await tenant.post.send(tenant.limiter.witness)
+                await self.orders.settle(name, orders)
+
+    async def link(self) -> None:
+        """Feed the linker with what all replicas noted, if it is here, with an epoch if one is due."""
+        ours = [tenant for tenant in self.tenants.values() if tenant.is_ours]
+        if not ours:
+            await asyncio.to_thread(self.close)
+            return
+        now, epoch, starting = self._clock(), time.monotonic() >= self._next_epoch, self._process is None
+        try:
+            if self._process is None:
+                self._process = await asyncio.to_thread(LinkerProcess)
+            fed = await self._fed(ours, now, epoch=epoch)
+            started = time.monotonic()
+            voids = [tenant.void() for tenant in self.tenants.values() if tenant.linking and not tenant.is_ours]
+            answers = await watched(self._process, voids + [batch for _, batch in fed])
+        except (OSError, EOFError) as error:
+            self._restart(error)
+            return
+        if epoch and fed:
+            await self._put([tenant for tenant, _ in fed], answers)
+            self.epochs += 1
+            self.epoch_seconds = time.monotonic() - started
+            cost = 0.0 if starting else self.epoch_seconds  # a process that starts has not computed all the while
+            self._next_epoch = time.monotonic() + max(self._every, cost / SHARE_OF_CORE)
+
+    async def _fed(self, ours: list[TenantLinking], now: float, *, epoch: bool) -> list[tuple[TenantLinking, Batch]]:
+        found = []
+        for tenant in ours:
+            with contextlib.suppress(AwayError):
+                found.append((tenant, await tenant.batch(now, epoch=epoch)))
+        return found
+
+    async def _put(self, tenants: list[TenantLinking], answers: list[Answer]) -> None:
+        for tenant, answer in zip(tenants, answers, strict=True):
+            try:
+                done = await tenant.put(answer)
+            except AwayError:
+                continue
+            if not done:
+                self._log("links_refused", tenant=tenant.limiter.tenant.name)
+
+    def _restart(self, error: Exception) -> None:
+        self._log("linker_died", error=str(error) or type(error).__name__)
+        self.close()
+        for tenant in self.tenants.values():
+            tenant.linking = b""
+        self.restarts += 1
+
+
+async def _again(work: Callable[[], Any], every: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        await work()
+
+
+async def _unless_away(work: Any) -> None:
+    with contextlib.suppress(AwayError):
+        await work

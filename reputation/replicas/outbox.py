@@ -1,0 +1,155 @@
+"""A replica's notes on their way to the linker that replicas share: packed, kept while Redis is away, appended once."""
+
+import asyncio
+from collections import deque
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from reputation.engine.notes import Note, Witness
+from reputation.hydra.sightings import Known, Order, Sighting, Told
+from reputation.linking.process import Batch
+from reputation.replicas.packing import compressed, decompressed
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.note_stream import AT_ONCE, BEGINNING, Entry, Stream
+from reputation.stores.redis.server import RedisServer
+
+AN_ENTRY = 1000
+"""Notes of one entry at most."""
+MOST_PACKED = 1024 * 1024
+"""Bytes of an entry; notes that do not fit are halved, and one alone that does not is dropped."""
+MOST_UNPACKED = 64 * 1024 * 1024
+"""Bytes of an entry's notes; those of one that we packed take a tenth of it."""
+MOST_ORDERS = 1024 * 1024
+"""Bytes of the orders that wait for a linker."""
+A_TURN = 4
+"""Reads of AT_ONCE entries before the linker is given what there is: 128,000 notes at most."""
+
+
+class Notes(Struct, array_like=True, gc=False):
+    """Notes by what they are; their order within each kind stays."""
+
+    known: list[Known] = []
+    sightings: list[Sighting] = []
+    told: list[Told] = []
+    orders: list[Order] = []
+
+
+class Parcel(NamedTuple):
+    """An entry that has still to be appended."""
+
+    stream: Stream
+    number: int
+    notes: int
+    data: bytes
+
+
+_decoder = msgspec.msgpack.Decoder(Notes)
+_PLACES = {Known: "known", Sighting: "sightings", Told: "told", Order: "orders"}
+
+
+def packed(notes: list[Note]) -> list[tuple[int, bytes]]:
+    """Pack notes as entries: how many, and their bytes. What is left out had no room in any entry."""
+    return [entry for at in range(0, len(notes), AN_ENTRY) for entry in _fitting(notes[at : at + AN_ENTRY])]
+
+
+def _fitting(notes: list[Note]) -> list[tuple[int, bytes]]:
+    found = Notes([], [], [], [])
+    for note in notes:
+        getattr(found, _PLACES[type(note)]).append(note)
+    data = compressed(msgspec.msgpack.encode(found))
+    if len(data) <= MOST_PACKED:
+        return [(len(notes), data)]
+    half = len(notes) // 2
+    return _fitting(notes[:half]) + _fitting(notes[half:]) if half else []
+
+
+def unpacked(data: bytes) -> Notes:
+    """Raises ValueError for what no replica of this version packed."""
+    try:
+        return _decoder.decode(decompressed(data, MOST_UNPACKED))
+    except msgspec.DecodeError as error:
+        raise ValueError("these are no notes of this version") from error
+
+
+class Cursor(Struct, frozen=True, array_like=True, gc=False):
+    """How far a linker has read: the last entries of notes and of orders, and how many notes came until there."""
+
+    notes: bytes = BEGINNING
+    orders: bytes = BEGINNING
+    upto: int = 0
+
+
+class Post:
+    """One tenant's two streams, as one replica writes and reads them.
+
+    While Redis is away nothing is collected beyond what was being sent: the witness bounds the rest, and counts what it
+    drops.
+    """
+
+    def __init__(self, server: RedisServer, names: Names, replica: str) -> None:
+        self.dropped = 0  # notes that a linker here should have read, and never got
+        self.unread = 0  # entries that could not be read
+        self.notes = Stream(server, names, "notes")
+        self.orders = Stream(server, names, "orders", MOST_ORDERS)
+        self._replica = replica
+        self._number = 0
+        self._waiting: deque[Parcel] = deque()
+
+    async def send(self, witness: Witness) -> None:
+        """Append all that was noted, orders first. Raises AwayError; what was collected is sent the next time then."""
+        await self._send_waiting()
+        if witness.waiting:
+            await self._collect(witness)
+            await self._send_waiting()
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            stream, number, notes, data = self._waiting[0]
+            await stream.append(self._replica, number, notes, data)
+            self._waiting.popleft()
+
+    async def _collect(self, witness: Witness) -> None:
+        noted = witness.collect()
+        orders: list[Note] = [note for note in noted if isinstance(note, Order)]
+        others: list[Note] = [note for note in noted if not isinstance(note, Order)]
+        for stream, notes in ((self.orders, orders), (self.notes, others)):
+            entries = await asyncio.to_thread(packed, notes) if notes else []
+            self.dropped += len(notes) - sum(count for count, _ in entries)
+            for count, data in entries:
+                self._number += 1
+                self._waiting.append(Parcel(stream, self._number, count, data))
+
+    async def read(self, cursor: Cursor, batch: Batch) -> Cursor:
+        """Put what came after a cursor into a batch; return the cursor after it. Raises AwayError."""
+        for _ in range(A_TURN):
+            notes = await self.notes.read(cursor.notes)
+            orders = await self.orders.read(cursor.orders)
+            for entry in notes:
+                if entry.notes:
+                    self.dropped += max(entry.before - cursor.upto, 0)
+                upto = entry.before + entry.notes if entry.notes else cursor.upto
+                cursor = Cursor(entry.id, cursor.orders, upto)
+            if orders:
+                cursor = Cursor(cursor.notes, orders[-1].id, cursor.upto)
+            await asyncio.to_thread(self._take_in, notes + orders, batch)
+            if max(len(notes), len(orders)) < AT_ONCE:
+                break
+        return cursor
+
+    def _take_in(self, entries: list[Entry], batch: Batch) -> None:
+        for entry in entries:
+            try:
+                notes = unpacked(entry.data)
+            except ValueError:
+                self.unread += 1
+                continue
+            kinds: tuple[tuple[list[Any], list[Any]], ...] = (
+                (batch.known, notes.known),
+                (batch.sightings, notes.sightings),
+                (batch.told, notes.told),
+                (batch.orders, notes.orders),
+            )
+            for there, more in kinds:
+                there.extend(more)

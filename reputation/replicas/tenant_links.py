@@ -1,0 +1,197 @@
+"""One tenant's links where replicas share state, as one replica follows them and, while it holds the seat, makes them.
+
+Links in force stay in force, here and in Redis, until a linker that took up the clusters says otherwise; so neither a
+dead linker nor an absent Redis lets anybody go.
+"""
+
+import asyncio
+import contextlib
+
+import msgspec
+from msgspec import Struct, structs
+
+from reputation.engine.limiter import TenantLimiter
+from reputation.hydra.links import NOTHING, Links, decode, difference, encode, follow
+from reputation.hydra.rebuilding import rebuilt
+from reputation.linking.process import Answer, Batch, batch_of
+from reputation.linking.schedule import Log, linker_settings, with_inherited
+from reputation.replicas.outbox import Cursor, Post
+from reputation.replicas.packing import compressed, decompressed
+from reputation.stores.redis.links import LINKS, STATE, Seat, SharedLinks, Step
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.server import AwayError, RedisServer
+
+MOST_LINKS = 1024 * 1024 * 1024
+"""Bytes of links or state, unpacked; those of two million accounts take a quarter of it."""
+HAND_OVER = 16 * 1024 * 1024
+"""Bytes of what a linker saw, as it is kept for the next one after each epoch."""
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """What a linker needs to go on from an epoch: clusters, what was seen, and where to read on."""
+
+    book: bytes = b""
+    ledger: bytes = b""
+    cursor: Cursor = Cursor()
+
+
+_states = msgspec.msgpack.Decoder(State)
+
+
+class TenantLinking:
+    """One tenant's links, as one replica follows them and, while it holds the seat, makes them."""
+
+    def __init__(self, limiter: TenantLimiter, server: RedisServer, replica: str, log: Log) -> None:
+        names = Names(limiter.tenant.name)
+        self.limiter = limiter
+        self.post = Post(server, names, replica)
+        self.seat = Seat()
+        self.crowded = 0  # sightings of accounts that found no place in the linker here
+        self.linking = b""  # the term for which the running linker has this tenant
+        self._log = log
+        self._shared = SharedLinks(server, names, replica)
+        self._version = 0  # of the links that are in force here
+        self._damaged = 0  # a version that could not be read
+        self._heard = b""  # the last holder of the seat, whom this replica's accounts were told to
+        self._state = (0, State())  # the version that was made here last, and what it was made from
+        self._began = self._cursor = Cursor()  # where the running linker began to read, and how far it is
+        self._made = NOTHING  # as the running linker has them
+        self._inherited = NOTHING  # as the one before it left them
+        self._empty = 0  # looks that found the seat empty, one after the other
+        self._changing = asyncio.Lock()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this replica is to link."""
+        return self._shared.is_ours(self.seat)
+
+    @property
+    def _patience(self) -> int:
+        """How often the seat must have been found empty before it is taken.
+
+        Where Redis has lost everything, who made the last links knows more than they tell, and who has links more than
+        who has none.
+        """
+        if not self._version:
+            return 2
+        return 0 if self._version == self._state[0] else 1
+
+    async def look(self) -> None:
+        """Hear who links, take the seat if nobody does, and follow new links. Raises AwayError."""
+        self.seat = await self._shared.seat(wanted=self._empty >= self._patience)
+        self._empty = 0 if self.seat.holder else self._empty + 1
+        if self.seat.holder not in (b"", self._heard):
+            self._heard = self.seat.holder
+            self.limiter.witness.tell_anew()
+        if not self._changing.locked():  # links that are being put in force may take a while, and the seat must be kept
+            await self._follow()
+
+    async def leave(self) -> None:
+        """Let another replica link. Raises AwayError."""
+        if self.is_ours:
+            self.seat = Seat()
+            await self._shared.leave()
+
+    async def _follow(self) -> None:
+        """Put the newest links in force; where Redis has lost them, those that are in force stay. Raises AwayError."""
+        async with self._changing:
+            if self.seat.version in (0, self._version, self._damaged):
+                return
+            for newer in (self._stepped, self._whole):
+                with contextlib.suppress(ValueError):
+                    self.limiter.links, self._version = await newer()
+                    return
+            self._damaged = self.seat.version
+            self._log("links_damaged", tenant=self.limiter.tenant.name, version=self.seat.version)
+
+    async def _stepped(self) -> tuple[Links, int]:
+        """Follow the steps from the links that are in force here. Raises AwayError, ValueError."""
+        steps, version = await self._shared.steps(self._version)
+        if version < self.seat.version:
+            raise ValueError("the steps from these links are not there")
+        return await asyncio.to_thread(_followed, self.limiter.links, steps), version
+
+    async def _whole(self) -> tuple[Links, int]:
+        """Read the links whole. Raises AwayError, also where they were replaced meanwhile, and ValueError."""
+        found = await self._shared.whole(LINKS)
+        if found is None:
+            raise AwayError("the links were replaced while they were read")
+        return await asyncio.to_thread(_followed, NOTHING, [decompressed(found[0], MOST_LINKS)]), found[1]
+
+    async def batch(self, now: float, *, epoch: bool) -> Batch:
+        """Return what the linker has to be told. Raises AwayError, also where another replica links by now."""
+        holder = self.seat.holder  # before anything is waited for: links are put in force in this term or not at all
+        if not self.is_ours:
+            raise AwayError("another replica links this tenant")
+        batch = batch_of(self.limiter.tenant.name, linker_settings(self.limiter, self.limiter.secret), [], now)
+        if self.linking != holder:
+            state = await self._take_up()
+            batch.fresh, batch.book, batch.ledger = True, state.book, state.ledger
+        self._cursor = await self.post.read(self._cursor, batch)
+        self.linking = holder
+        if epoch:
+            batch.epoch, batch.hand_over = now, HAND_OVER
+        return batch
+
+    async def _take_up(self) -> State:
+        """Go on from the last epoch that anybody put in force. Raises AwayError."""
+        await self._follow()
+        state = await self._kept()
+        self._began = self._cursor = state.cursor
+        self._made, self._inherited = NOTHING, NOTHING if state.ledger else self.limiter.links
+        return state
+
+    async def _kept(self) -> State:
+        """Return the state of the links in force: as Redis has it, or as it is known here, or as the links tell it."""
+        try:
+            found = await self._shared.whole(STATE)
+        except ValueError as error:
+            self._log("linker_state_damaged", tenant=self.limiter.tenant.name, error=str(error))
+            found = (b"", 0)
+        if found is None and self.seat.version:
+            raise AwayError("the linker's state was replaced while it was read")
+        if found is not None and found[0]:
+            try:
+                return _states.decode(await asyncio.to_thread(decompressed, found[0], MOST_LINKS))
+            except ValueError as error:
+                self._log("linker_state_damaged", tenant=self.limiter.tenant.name, error=str(error))
+        if self._version and self._version == self._state[0]:
+            return structs.replace(self._state[1], cursor=Cursor())
+        return State(book=await asyncio.to_thread(rebuilt, self.limiter.links)) if self._version else State()
+
+    def void(self) -> Batch:
+        """Return what makes the linker here forget this tenant, which another replica links now."""
+        self.linking = b""
+        return Batch(self.limiter.tenant.name, linker_settings(self.limiter, self.limiter.secret), fresh=True)
+
+    async def put(self, answer: Answer) -> bool:
+        """Put an epoch's links in force everywhere; False if this replica may not any more. Raises AwayError."""
+        self.crowded = answer.crowded
+        self._made = follow(self._made, answer.delta)
+        links = with_inherited(self._made, self._inherited)
+        read = self._cursor
+        if not answer.ledger:  # too few accounts to hand over: who takes over reads all of their notes again
+            read = structs.replace(self._began, orders=read.orders)
+        state = State(answer.book, answer.ledger, read)
+        async with self._changing:
+            before = self._version if self.seat.version else 0
+            if self.seat.version and self.seat.version == self._damaged:
+                before = self._damaged  # links that nobody can read are replaced like others
+            step = await asyncio.to_thread(_step, self.limiter.links if before else NOTHING, links, state)
+            version = await self._shared.put(Seat(self.linking), before, step)
+            if version:
+                self.limiter.links, self._version, self._state = links, version, (version, state)
+                self.seat = self.seat._replace(version=version)
+        return version > 0
+
+
+def _followed(links: Links, steps: list[bytes]) -> Links:
+    for step in steps:
+        links = follow(links, decode(step))
+    return links
+
+
+def _step(before: Links, links: Links, state: State) -> Step:
+    whole = compressed(encode(difference(NOTHING, links)))
+    data = compressed(msgspec.msgpack.encode(state))
+    return Step(whole, encode(difference(before, links)), data, state.cursor.notes, state.cursor.orders)

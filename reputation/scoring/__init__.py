@@ -1,0 +1,1 @@
+"""Points to risk, risk to a tier, a tier to limits. Pure."""

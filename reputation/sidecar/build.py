@@ -1,0 +1,111 @@
+"""The parts of a running program put together from its settings: addresses, tenants, state."""
+
+import gc
+import secrets
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from msgspec import structs
+
+from geoip import book
+from geoip.book import AddressBook
+from geoip.readers import DatabaseError
+from reputation.config.file import Settings, compile_tenants, load
+from reputation.config.tenants import UNNUMBERED, Tenant
+from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.sidecar.hash_key import hash_key
+from reputation.state.tenant import TenantState
+from reputation.stores.memory import MemoryStore
+from reputation.wire.errors import ConfigError, SettingError
+from reputation.wire.gateway import check_descriptors, check_members
+
+States = Callable[[str], TenantState]
+"""Gives a tenant's state by its name."""
+
+COLLECT_AFTER = 50_000
+"""Objects that hold others, made and not yet freed, after which the collector looks at the youngest."""
+
+
+def read_settings(path: Path | None) -> Settings:
+    """Read a configuration file, and check what only the gateways' adapters know. Raises ConfigError."""
+    return load(path, _check_gateways)
+
+
+def _check_gateways(settings: Settings) -> None:
+    owners: dict[str, str] = {}
+    for name, tenant in settings.tenants.items():
+        envoy = tenant.gateway.envoy
+        try:
+            check_members(tenant.gateway.facts)
+        except ValueError as error:
+            raise SettingError(("tenants", name, "gateway", "facts"), str(error)) from None
+        try:
+            check_descriptors(envoy.descriptors or {})
+        except ValueError as error:
+            raise SettingError(("tenants", name, "gateway", "envoy", "descriptors"), str(error)) from None
+        for domain in envoy.domains:
+            if owners.setdefault(domain, domain if domain in settings.tenants else name) != name:
+                path = ("tenants", name, "gateway", "envoy", "domains")
+                raise SettingError(path, f"{domain!r} is the domain of tenant {owners[domain]!r} already")
+
+
+def open_addresses(settings: Settings, now: float) -> AddressBook:
+    """Open the configured databases. Raises ConfigError naming file and cause."""
+    try:
+        if settings.geoip.embedded:
+            return AddressBook.open(settings.geoip.databases, now)
+        return AddressBook.open(settings.geoip.databases, now, embedded=None)
+    except DatabaseError as error:
+        raise ConfigError(f"geoip.databases: {error}") from None
+
+
+def load_databases(settings: Settings) -> book.Loaded:
+    """Open the configured databases without touching those in use; may run in a thread."""
+    return book.load(settings.geoip.databases, book.EMBEDDED if settings.geoip.embedded else None)
+
+
+def empty_state(settings: Settings) -> TenantState:
+    """Make the state of a tenant of which nothing is kept."""
+    return TenantState(settings.memory.accounts, settings.memory.strangers)
+
+
+def build(
+    settings: Settings, addresses: AddressBook, secret: bytes | None = None, states: States | None = None
+) -> Limiter:
+    """Make every tenant's limiter, with the state that `states` has of it or with empty state."""
+    states = states or MemoryStore(partial(empty_state, settings)).tenant
+    secret = secret or hash_key() or secrets.token_bytes(32)
+    return Limiter(
+        {
+            name: TenantLimiter(tenant, states(name), addresses, secret)
+            for name, tenant in compile_tenants(settings).items()
+        }
+    )
+
+
+def collect_seldom() -> None:
+    """Leave what stays for good out of garbage collections, and make those seldom; account rows are not in them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 50, 50)
+
+
+def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook, states: States) -> None:
+    """Put new settings in force on a running limiter: state stays, tenants come and go. Raises ConfigError first."""
+    compiled = compile_tenants(settings)
+    some = next(iter(limiter.tenants.values()))
+    for name, tenant in compiled.items():
+        running = limiter.tenants.get(name)
+        if running is None:
+            limiter.tenants[name] = TenantLimiter(tenant, states(name), addresses, some.secret)
+        elif _is_news(tenant, running.tenant):
+            running.retune(structs.replace(tenant, revision=UNNUMBERED))  # in force before its number is known
+    for name in [name for name in limiter.tenants if name not in compiled]:
+        del limiter.tenants[name]
+
+
+def _is_news(tenant: Tenant, running: Tenant) -> bool:
+    """Whether a file says what is not in force; of a tenant that the API tunes the revision in force stays so."""
+    owners = tenant.settings.owner, running.settings.owner
+    return "file" in owners and tenant.settings != running.settings

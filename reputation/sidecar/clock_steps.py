@@ -1,0 +1,19 @@
+"""What a process keeps follows a step of the machine's clock, so that limits are as if nobody had set it."""
+
+from reputation.limits.bucket import move
+from reputation.limits.reservations import Ahead
+from reputation.state.tenant import TenantState
+
+
+def follow_step(state: TenantState, ahead: Ahead, seconds: float) -> None:
+    """Move a tenant's buckets, leases and holds; accounts that are asleep follow when they wake."""
+    state.moved += seconds
+    for rows in (state.known, state.met, state.strangers):
+        for row in rows.values():
+            move(row.burst, seconds)
+            move(row.daily, seconds)
+            row.since += seconds if row.since else 0.0
+    for bucket in state.budgets.values():
+        move(bucket, seconds)
+    ahead.leases.move(seconds)
+    ahead.holds.move(seconds)

@@ -1,0 +1,97 @@
+"""Stops kept for days, in batches beside the request path, and verdicts found again: recent ones, else kept stops.
+
+What was told within the last half second is lost if the process is killed; a stop is no acknowledged write.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from prometheus_client.metrics_core import Metric
+
+from reputation.config.file import ExplainSettings
+from reputation.engine.counts import counter
+from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.engine.verdicts import Asked, read_packed
+from reputation.state.stops import Keep, Stops
+from reputation.wire.errors import NotFound, Unavailable
+from reputation.wire.messages import Verdict
+
+EVERY = 0.5
+
+
+class KeptStops:
+    """Every tenant's stops. `settings` is asked each time, because a reload may change it."""
+
+    def __init__(
+        self,
+        limiter: Limiter,
+        stops: Stops,
+        settings: Callable[[], ExplainSettings],
+        clock: Callable[[], float],
+        warn: Any,
+    ) -> None:
+        self.dropped = 0
+        self.unread = 0
+        self._limiter = limiter
+        self._stops = stops
+        self._settings = settings
+        self._clock = clock
+        self._warn = warn
+        self._away = False
+        self._keeping = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Keep what waits, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.keep_all()
+
+    async def keep_all(self) -> None:
+        """Keep what waits of every tenant; while the state is away it waits on, as far as there is room."""
+        async with self._keeping:
+            for tenant in list(self._limiter.tenants.values()):
+                await self._keep(tenant)
+
+    async def _keep(self, tenant: TenantLimiter) -> None:
+        settings = self._settings()
+        stops = tenant.verdicts.stopped.take()
+        if not stops:
+            return
+        keep = Keep(settings.keep, settings.stops)
+        try:
+            self.dropped += await self._stops.add(tenant.tenant.name, stops, keep, self._clock())
+        except Unavailable as away:
+            tenant.verdicts.stopped.give_back(stops)
+            self._told(away)
+        else:
+            self._away = False
+
+    def _told(self, away: Unavailable) -> None:
+        if not self._away:
+            self._warn("stops_not_kept", error=away.detail, until_then="they wait, as far as there is room")
+        self._away = True
+
+    async def find(self, tenant: TenantLimiter, id_: str, pointer: str | None = None) -> tuple[Asked, Verdict]:
+        """Find a recent verdict, or a stop that is kept. Raises NotFound, and Unavailable while the state is away."""
+        now, name = self._clock(), tenant.tenant.name
+        found = tenant.verdicts.get(id_, now)
+        if found is not None:
+            return found
+        await self.keep_all()  # a stop of the last half second may still wait while newer checks took its place above
+        kept = await self._stops.get(name, id_, now - self._settings().keep)
+        if kept is not None:
+            try:
+                return read_packed(kept)
+            except msgspec.MsgspecError as error:
+                self.unread += 1
+                self._warn("stop_unreadable", tenant=name, verdict=id_, error=str(error))
+        raise NotFound(f"verdict {id_!r} of tenant {name!r} is neither recent nor a stop that is kept", pointer)
+
+    def metrics(self) -> Iterator[Metric]:
+        """What /metrics tells of stops."""
+        waiting = sum(tenant.verdicts.stopped.lost for tenant in self._limiter.tenants.values())
+        words = "Stops forgotten before explain.keep is over, or not kept for want of room."
+        yield counter("headcount_stops_dropped", words, self.dropped + waiting)
+        yield counter("headcount_stops_unread", "Kept stops that could not be read.", self.unread)

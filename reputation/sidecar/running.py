@@ -1,0 +1,317 @@
+"""The running sidecar: its settings, limiter and linker, its metrics and readiness, and its reload."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from geoip.book import AddressBook
+from reputation.config.file import Settings
+from reputation.engine.counts import counter, gauge, verdict_metrics
+from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.linking.schedule import LiveLinking
+from reputation.sidecar.build import load_databases, read_settings, rebuild
+from reputation.sidecar.clock import Clock
+from reputation.sidecar.clock_steps import follow_step
+from reputation.sidecar.crowding import Crowding
+from reputation.sidecar.decision_log import DecisionLog
+from reputation.sidecar.in_force import Tuning
+from reputation.sidecar.kept_stops import KeptStops
+from reputation.state.crowds import Row
+from reputation.state.records import MemoryRecords, Records
+from reputation.state.stops import Stops
+from reputation.state.transactions import Committed, Transaction
+from reputation.stores.memory import MemoryStore
+from reputation.stores.places import Store
+from reputation.tuning.trial import trial_metrics
+from reputation.wire.errors import ConfigError
+from reputation.wire.messages import Verdict
+
+if TYPE_CHECKING:
+    from reputation.replicas.checks import SharedState
+    from reputation.replicas.linking import SharedLinking
+
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the clock for what is done once an hour: a clock that was set must not delay it."""
+
+
+UNKNOWN_PLAN = "name it in plans, such as {like: paid}; until then it has the limits of a plan that is not told"
+
+
+class Serving:
+    """The running program, used by the listeners and the signal handlers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        limiter: Limiter,
+        addresses: AddressBook,
+        decisions: DecisionLog,
+        log: Any,
+        records: Records | None = None,
+    ) -> None:
+        self.settings = settings
+        self.limiter = limiter
+        self.addresses = addresses
+        self.decisions = decisions
+        self.clock = Clock()
+        self.clock.moved.append(self._moved)
+        self.local_admin = True
+        self.store: Store = MemoryStore()
+        self.shared: SharedState | None = None
+        self.linking: LiveLinking | SharedLinking = LiveLinking(limiter, log.warning, records=records)
+        self.tuning = Tuning(
+            limiter,
+            records or MemoryRecords(),
+            lambda: self.settings,
+            self.clock,
+            log.warning,
+        )
+        self.crowding = Crowding(limiter, log, self.clock)
+        self.listeners: dict[str, Any] = {}
+        self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
+        self.draining = False
+        self.journal = log
+        self.stops = self._kept_in(self.store.stops)
+        limiter.strays.tell = log.warning
+        decisions.account_of = self.account_of
+        self._listen_for_plans()
+        self._reload_failures = 0
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def keep_stops(self, stops: Stops) -> None:
+        """Keep stops in this place from now on."""
+        self.stops = self._kept_in(stops)
+
+    def _kept_in(self, stops: Stops) -> KeptStops:
+        return KeptStops(self.limiter, stops, lambda: self.settings.explain, self.clock, self.journal.warning)
+
+    def account_of(self, verdict: Verdict, now: float) -> str | None:
+        """Name the account that a recent verdict judged."""
+        tenant = self.limiter.tenants.get(verdict.tenant)
+        found = None if tenant is None else tenant.verdicts.get(verdict.id, now)
+        return None if found is None else found[0].account
+
+    def share(self, store: Any) -> None:
+        """Check over what replicas share from now on, and link what all of them see; `store` is a RedisStore."""
+        from reputation.replicas.checks import SharedState  # noqa: PLC0415 - embedded state does without the client
+        from reputation.replicas.linking import SharedLinking  # noqa: PLC0415 - as above
+
+        store.clock = self.clock
+        self.shared = SharedState(self.limiter, store, self.settings.state.timeout)
+        epoch, warn = self.settings.state.epoch, self.journal.warning
+        self.linking = SharedLinking(self.limiter, store.server, warn, epoch, store.records)
+
+    def _listen_for_plans(self) -> None:
+        """Have each plan that a tenant's settings do not know named once in the log."""
+        for name, tenant in self.limiter.tenants.items():
+            tell = partial(self.journal.warning, "unknown_plan", tenant=name, fix=UNKNOWN_PLAN)
+            tenant.state.unknown_plans.tell = lambda plan, tell=tell: tell(plan=plan)
+
+    def _moved(self, seconds: float) -> None:
+        """Move buckets and reservations by a step of the machine's clock, and log it."""
+        self.journal.warning("clock_moved", seconds=round(seconds, 3))
+        self.tuning.moved()
+        if self.shared is not None:
+            self.shared.move(seconds)
+            return
+        for tenant in self.limiter.tenants.values():
+            follow_step(tenant.state, tenant.leases.ahead, seconds)
+
+    async def commit(self, tenant: TenantLimiter, asked: Transaction) -> Committed:
+        """Change facts, marks and documents, all or nothing, durable before this returns.
+
+        Raises Conflict for a key of another account, Stale for a document of another version, and Unavailable while
+        state is away; then nothing was changed, or where an answer of shared state was lost, perhaps all.
+        """
+        name = tenant.tenant.name
+        if self.shared is not None:
+            return await self.shared.tenant(name).commit(asked)
+        committed = await self.store.commit(name, asked)
+        tenant.heed(asked.account, committed.after, self.clock())
+        return committed
+
+    async def row(self, tenant: TenantLimiter, account: str) -> Row | None:
+        """Find the stored row of an account. Raises Unavailable while shared state is unavailable."""
+        if self.shared is not None:
+            await self.shared.tenant(tenant.tenant.name).look_up(account)
+        return tenant.state.row(account)
+
+    def ready(self) -> dict[str, Any] | None:
+        """Return the body of /readyz; None while draining."""
+        if self.draining:
+            return None
+        shared = {} if self.shared is None else {"eviction": self.shared.eviction or None}
+        return {
+            "degraded": self.store.degraded,
+            "tenants": len(self.limiter.tenants),
+            "linker": self.linking.there,
+            **shared,
+        }
+
+    async def watch_addresses(self) -> None:
+        """Check the age of the address databases regularly, and log a stale one, until cancelled."""
+        told: set[str] = set()
+        while True:
+            self.addresses.age(self.clock())
+            for database in self.addresses.stale:
+                if str(database.path) not in told:
+                    self.journal.warning("geoip_stale", database=str(database.path), built=database.built)
+            told = {str(database.path) for database in self.addresses.stale}
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def reload(self, path: Path | None) -> bool:
+        """Reload configuration and databases; on any error keep the old ones, and log it."""
+        try:
+            settings = read_settings(path)
+            if not settings.tokens and not self.local_admin:
+                raise ConfigError("tokens: without a token the admin listener must be on loopback, and it is not")
+            loaded = await asyncio.to_thread(load_databases, settings)
+            if loaded.errors:
+                raise ConfigError("; ".join(str(error) for error in loaded.errors))
+            rebuild(self.limiter, settings, self.addresses, self.store.tenant)
+            self.addresses.swap(loaded.databases, self.clock())
+        except ConfigError as error:
+            self._reload_failures += 1
+            self.journal.error("reload_failed", error=str(error), kept="the previous configuration and databases")
+            return False
+        self.settings = settings
+        self._listen_for_plans()
+        await self.tuning.refresh_all()
+        self.journal.info("reloaded", tenants=sorted(self.limiter.tenants))
+        return True
+
+    def metrics(self) -> bytes:
+        """Return the text exposition of all metrics."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Gather the metrics; called by prometheus_client at each scrape."""
+        tenants = sorted(self.limiter.tenants.items())
+        yield from verdict_metrics((name, tenant.counts) for name, tenant in tenants)
+        yield counter("headcount_decisions_logged", "Decision log lines written.", self.decisions.written)
+        yield counter("headcount_decisions_dropped", "Decision log lines dropped.", self.decisions.dropped)
+        yield counter("headcount_clock_steps", "Times that the machine's clock was set.", self.clock.steps)
+        yield counter(
+            "headcount_reload_failures", "Reloads that failed and kept the old configuration.", self._reload_failures
+        )
+        yield counter("headcount_unknown_names", "Requests for an unknown tenant or domain.", self.limiter.strays.count)
+        yield counter("headcount_geoip_failures", "Look-ups that failed on corrupt data.", self.addresses.failures)
+        yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
+        yield from self.stops.metrics()
+        yield from trial_metrics(sorted(self.tuning.trials.items()))
+        yield from self.tuning.recording.metrics()
+        for source in self.metric_sources:
+            yield from source()
+        yield from self._linker_metrics()
+        yield from self._memory_metrics()
+        yield from self._reservation_metrics()
+        yield from self._state_metrics()
+        yield from self._listener_metrics()
+        yield from self._spoe_metrics()
+
+    def _linker_metrics(self) -> Iterator[Metric]:
+        linking = self.linking
+        tenants = self.limiter.tenants.values()
+        yield counter("headcount_linker_restarts", "Restarts of the linker.", linking.restarts)
+        yield counter("headcount_linker_epochs", "Epochs linked.", linking.epochs)
+        yield gauge("headcount_linker_epoch_seconds", "Duration of the last epoch.", linking.epoch_seconds)
+        age = self.clock() - linking.last_epoch if linking.last_epoch else -1.0
+        yield gauge("headcount_links_age_seconds", "Age of the active links; -1 before the first links.", age)
+        yield gauge("headcount_clusters", "Current clusters.", sum(len(t.links.clusters) for t in tenants))
+        yield gauge("headcount_linked_accounts", "Accounts in clusters.", sum(len(t.links.members) for t in tenants))
+        dropped = linking.dropped + sum(t.witness.dropped for t in tenants)
+        yield counter("headcount_notes_dropped", "Notes that were lost before the linker.", dropped)
+        yield counter("headcount_notes_unread", "Entries of notes that could not be read.", linking.unread)
+        crowded = sum(linking.crowded.values())
+        yield gauge(
+            "headcount_linker_crowded", "Sightings of accounts that the running linker had no place for.", crowded
+        )
+
+    def _memory_metrics(self) -> Iterator[Metric]:
+        states = [tenant.state for tenant in self.limiter.tenants.values()]
+        yield gauge(
+            "headcount_accounts_known",
+            "Registered accounts: accounts that were pushed.",
+            sum(s.pushed() for s in states),
+        )
+        yield gauge("headcount_accounts_met", "Accounts learnt from traffic.", sum(len(s.met) for s in states))
+        yield gauge("headcount_strangers", "Unconfirmed accounts in memory.", sum(len(s.strangers) for s in states))
+        lost = sum(tenant.repeats.lost for tenant in self.limiter.tenants.values())
+        yield counter(
+            "headcount_repeats_lost", "Request ids forgotten too early; a repeated request is then charged again.", lost
+        )
+        yield from self.crowding.metrics()
+        windows = [w for s in states for w in (s.accounts_on_address, s.accounts_on_card, s.accounts_on_device)]
+        shortened = sum(window.shortened for window in windows)
+        yield counter("headcount_windows_shortened", "Times that a window forgot something before its time.", shortened)
+        lost = sum(tenant.verdicts.lost for tenant in self.limiter.tenants.values())
+        yield counter("headcount_verdicts_lost", "Verdicts that were forgotten before their time.", lost)
+        plans = CounterMetricFamily(
+            "headcount_unknown_plans", "Checks of accounts with a plan that no setting knows.", labels=["tenant"]
+        )
+        for name, tenant in sorted(self.limiter.tenants.items()):
+            plans.add_metric([name], tenant.state.unknown_plans.count)
+        yield plans
+
+    def _spoe_metrics(self) -> Iterator[Metric]:
+        server = self.listeners.get("spoe")
+        if server is None:
+            return
+        yield gauge("headcount_spoe_connections", "Connections open on the SPOE listener.", server.open)
+        yield counter("headcount_spoe_connections_accepted", "SPOE connections accepted.", server.accepted)
+        yield counter("headcount_spoe_connections_refused", "SPOE connections refused.", server.refused)
+        yield counter("headcount_spoe_messages", "Messages received over SPOE.", server.requests)
+        yield counter("headcount_spoe_failures", "SPOE messages that Headcount failed to answer.", server.failures)
+        yield counter("headcount_spoe_bad_frames", "SPOE connections ended for a bad frame.", server.bad_frames)
+
+    def _reservation_metrics(self) -> Iterator[Metric]:
+        leases = [tenant.leases for tenant in self.limiter.tenants.values()]
+        yield counter("headcount_lease_tokens", "Tokens that were leased.", sum(x.tokens for x in leases))
+        yield counter("headcount_lease_tokens_used", "Leased tokens reported as used.", sum(x.used for x in leases))
+        for name in ("lease", "hold"):
+            kept = [getattr(x.ahead, f"{name}s") for x in leases]
+            yield gauge(f"headcount_{name}s_kept", f"Open {name}s, which can be settled.", sum(map(len, kept)))
+            expired, refused = sum(x.expired for x in kept), sum(x.refused for x in kept)
+            yield counter(f"headcount_{name}s_expired", f"{name.capitalize()}s never settled.", expired)
+            yield counter(f"headcount_{name}s_refused", f"Refused {name}s, for lack of room.", refused)
+
+    def _state_metrics(self) -> Iterator[Metric]:
+        yield gauge(
+            "headcount_degraded",
+            "1 while the state is unavailable and the sidecar works in memory.",
+            int(self.store.degraded),
+        )
+        damaged = self.store.damage.count
+        yield counter("headcount_state_damaged", "Values in the state that could not be read.", damaged)
+        if self.shared is not None:
+            yield from self.shared.metrics()
+        figures = self.store.figures()
+        if figures is None:
+            return
+        yield counter("headcount_state_written", "Changes written to the state file.", figures.written)
+        yield counter("headcount_state_left_out", "Values that could not be written.", figures.left_out)
+        yield counter("headcount_state_failures", "Attempts to write that failed.", figures.failures)
+        yield gauge("headcount_state_waiting", "Changes not written yet.", figures.waiting)
+        yield gauge("headcount_state_age_seconds", "Time since the last durable write.", figures.age)
+        yield gauge("headcount_state_flush_seconds", "Duration of the last write.", figures.flush_seconds)
+        yield gauge("headcount_state_held_seconds", "Longest time that a write blocked the event loop.", figures.held)
+        yield gauge("headcount_accounts_asleep", "Accounts not decoded since the start.", figures.asleep)
+
+    def _listener_metrics(self) -> Iterator[Metric]:
+        server = self.listeners.get("check")
+        if server is None:
+            return
+        yield gauge("headcount_connections", "Connections open on the check listener.", server.open)
+        yield counter("headcount_connections_accepted", "Connections accepted.", server.accepted)
+        yield counter("headcount_connections_refused", "Connections refused.", server.refused)
+        yield counter("headcount_requests", "Requests on the check listener.", server.requests)
+        yield counter("headcount_failures", "Answers that were a 500.", server.failures)
+        yield counter("headcount_bad_requests", "Requests that could not be read.", sum(server.bad_requests.values()))

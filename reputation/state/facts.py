@@ -1,0 +1,108 @@
+"""Facts of an account, merged from pushed facts and the facts in a check."""
+
+from operator import attrgetter
+from typing import Any
+
+from msgspec import Struct, structs
+
+from reputation.wire.known import NOTHING, Facts, Standards
+from reputation.wire.messages import Account, AccountFacts, IpAddress, Profile, Seconds
+
+__all__ = [
+    "NOTHING", "PROFILE", "Facts", "Standards", "carried", "from_push", "is_payer", "is_proven", "merged", "plain",
+]  # fmt: skip
+
+DAY = 86_400.0
+PROFILE: tuple[str, ...] = Profile.__struct_fields__
+"""Names of the facts that a push or a check may carry."""
+_profile_of = attrgetter(*PROFILE)
+_NONE = (None,) * len(PROFILE)
+
+
+def plain(value: Any) -> Any:
+    """Leave the wire's own types behind: a time becomes a float, an address text, also in a member of a fact."""
+    if isinstance(value, Seconds):
+        return float(value)
+    if isinstance(value, IpAddress):
+        return str.__str__(value)
+    if isinstance(value, Struct):
+        members = [(name, getattr(value, name)) for name in value.__struct_fields__]
+        wired = {name: left for name, one in members if (left := plain(one)) is not one}
+        return structs.replace(value, **wired) if wired else value
+    return value
+
+
+def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
+    """Facts as they are kept: keys only as keyed hashes."""
+    external = tuple(sorted(body.external.items())) if body.external else ()
+    return Facts(keys=keys, external=external, **_kept(_profile_of(body)))
+
+
+def carried(account: Account) -> Facts | None:
+    """Return the facts in a check, or None without any."""
+    brought = _profile_of(account)
+    return None if brought == _NONE else Facts(**_kept(brought))
+
+
+def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in zip(PROFILE, values, strict=True) if value is not None}
+
+
+def merged(pushed: Facts, check: Facts) -> Facts:
+    """Pushed facts win, member by member; a check's fill what was never pushed."""
+    fill: dict[str, Any] = {}
+    for name in PROFILE:
+        theirs = getattr(check, name)
+        if theirs is not None:
+            mine = getattr(pushed, name)
+            filled = theirs if mine is None else _filled(mine, theirs)
+            if filled is not mine:
+                fill[name] = filled
+    if "payment" in fill and (pushed.payment is None or pushed.payment.declines_30d is None):
+        fill["payment_at"] = None  # the count of declines is the check's own, and of now
+    return structs.replace(pushed, **fill) if fill else pushed
+
+
+def _filled(mine: Any, theirs: Any) -> Any:
+    """Fill the members that are not known of a nested fact; one with a member that it must have stays whole."""
+    if not isinstance(mine, Struct) or mine.__struct_defaults__ != (None,) * len(mine.__struct_fields__):
+        return mine
+    fill = {
+        name: getattr(theirs, name)
+        for name in mine.__struct_fields__
+        if getattr(mine, name) is None and getattr(theirs, name) is not None
+    }
+    return structs.replace(mine, **fill) if fill else mine
+
+
+def is_payer(facts: Facts, standards: Standards, now: float) -> bool:
+    """Say whether enough money settled over long enough, with no open dispute, whatever the plan is called."""
+    payment = facts.payment
+    return (
+        payment is not None
+        and payment.settled_usd is not None
+        and payment.settled_usd >= standards.payer_usd
+        and payment.status != "disputed"
+        and facts.created_at is not None
+        and now - facts.created_at >= standards.payer_days * DAY
+    )
+
+
+def is_proven(facts: Facts, standards: Standards, now: float, active_days: int) -> bool:
+    """Say whether the account is proven, a status that no neighbour can take away.
+
+    `active_days`: on how many different days it was seen, which is what "steady use" can mean to a limiter.
+    """
+    if facts.organisation is not None and facts.organisation.verified:
+        return True
+    if facts.created_at is None:
+        return False
+    age = (now - facts.created_at) / DAY
+    if age >= standards.veteran_days and active_days >= standards.veteran_active_days:
+        return True
+    return (
+        age >= standards.proven_days
+        and is_payer(facts, standards, now)
+        and facts.payment is not None
+        and (facts.payment.settled_usd or 0.0) >= standards.proven_usd
+    )

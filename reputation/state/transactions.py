@@ -1,0 +1,172 @@
+"""The one way to change what is known of an account: a transaction, kept whole or not at all in every store.
+
+It changes facts and outcomes by a function of those before, and puts or deletes documents, such as the note that a
+webhook's event was seen. A store works transactions out one after another over what is in force (`Plan`), makes them
+durable, and only then puts them in force; so what cannot be kept has changed nothing.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from reputation.state.facts import NOTHING, Facts
+from reputation.state.records import ABSENT, ANY, MemoryRecords, Record
+from reputation.state.tenant import TenantState
+from reputation.wire.errors import Conflict
+
+TAKEN = "this key belongs to another account; take it away there first"
+
+
+class Told(NamedTuple):
+    """What a tenant was told of an account. facts: None if nothing was pushed; outcomes: packed, oldest first."""
+
+    facts: Facts | None = None
+    outcomes: bytes = b""
+
+
+Change = Callable[[Told], Told]
+"""What is known after, from what was known before. It has no effects: it may be asked several times."""
+
+
+Tells = Callable[[Facts | None, Facts | None], bytes]
+"""The body of a document that tells of a change, from the account's facts before and after; without effects."""
+
+
+class Document(NamedTuple):
+    """A document to put, or without a body to delete, if the version that is there is the one expected."""
+
+    kind: str
+    id: str
+    body: bytes | Tells | None
+    expect: int = ANY
+
+    def written(self, before: Facts | None, after: Facts | None) -> bytes | None:
+        """What is kept of it."""
+        return self.body(before, after) if callable(self.body) else self.body
+
+
+class Transaction(NamedTuple):
+    """What is to be changed of one tenant: what is known of one account, and documents."""
+
+    account: str = ""
+    change: Change | None = None
+    documents: tuple[Document, ...] = ()
+
+
+class Committed(NamedTuple):
+    """What a transaction came to: the account before and after, and the version of each document, 0: there is none."""
+
+    before: Told
+    after: Told
+    versions: tuple[int, ...] = ()
+
+
+class Stale(Conflict):
+    """A document is not of the version that was expected, so nothing was kept; `place` says which one."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__("somebody else changed this meanwhile; read it again, then try again")
+        self.place = place
+
+
+def put_in_force(state: TenantState, account: str, told: Told, now: float) -> None:
+    """Let a state have what is kept of an account; one whose facts are deleted starts anew, but for its outcomes."""
+    row, facts = state.row(account, now), told.facts
+    if facts is None and account in state.known:
+        state.delete(account)
+        row = None
+    elif facts is not None and (account not in state.known or row is None or row.facts is not facts):
+        row = state.push(account, facts, now)
+    if told.outcomes != (b"" if row is None else row.outcomes):
+        row = state.confirm(account, now)
+        row.outcomes = told.outcomes
+
+
+class Plan:
+    """Transactions worked out one after another over what is in force, which they change in `apply` alone.
+
+    under: a plan that comes into force before this one.
+    """
+
+    def __init__(self, records: MemoryRecords, under: "Plan | None" = None) -> None:
+        self.under = under
+        self.told: dict[tuple[str, str], Told] = {}
+        self.owners: dict[tuple[str, bytes], str | None] = {}
+        self.documents: dict[tuple[str, str, str], Record | None] = {}
+        self.states: dict[str, TenantState] = {}
+        self._records = records
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.told or self.documents)
+
+    def add(self, tenant: str, state: TenantState, asked: Transaction, now: float) -> Committed:
+        """Work a transaction out. Raises Conflict for a key of another account, Stale, and what `change` raises."""
+        before = self._told_of(tenant, state, asked.account, now)
+        after = before if asked.change is None else asked.change(before)
+        self._check_keys(tenant, state, asked.account, after.facts)
+        versions = self._versions(tenant, asked.documents)
+        if asked.account:
+            self.states[tenant] = state
+        if after != before:
+            self.told[tenant, asked.account] = after
+            self._own(tenant, asked.account, before.facts, after.facts)
+        for document, version in zip(asked.documents, versions, strict=True):
+            id_, body = (tenant, document.kind, document.id), document.written(before.facts, after.facts)
+            if version:
+                self.documents[id_] = None if body is None else Record(document.id, version, body)
+        return Committed(before, after, versions)
+
+    def _told_of(self, tenant: str, state: TenantState, account: str, now: float) -> Told:
+        if not account:
+            return Told()
+        for plan in self._plans():
+            if (tenant, account) in plan.told:
+                return plan.told[tenant, account]
+        row = state.row(account, now)
+        if row is None:
+            return Told()
+        return Told(row.facts if account in state.known else None, row.outcomes)
+
+    def _check_keys(self, tenant: str, state: TenantState, account: str, facts: Facts | None) -> None:
+        for i, key in enumerate((facts or NOTHING).keys):
+            if self._owner(tenant, state, key) not in (None, account):
+                raise Conflict(TAKEN, f"/keys/{i}")
+
+    def _owner(self, tenant: str, state: TenantState, key: bytes) -> str | None:
+        for plan in self._plans():
+            if (tenant, key) in plan.owners:
+                return plan.owners[tenant, key]
+        return state.owners.get(key)
+
+    def _record(self, id_: tuple[str, str, str]) -> Record | None:
+        for plan in self._plans():
+            if id_ in plan.documents:
+                return plan.documents[id_]
+        return self._records.peek(*id_)
+
+    def _plans(self) -> "tuple[Plan, ...]":
+        return (self,) if self.under is None else (self, self.under)
+
+    def _own(self, tenant: str, account: str, before: Facts | None, after: Facts | None) -> None:
+        for key in (before or NOTHING).keys:
+            self.owners[tenant, key] = None
+        for key in (after or NOTHING).keys:
+            self.owners[tenant, key] = account
+
+    def _versions(self, tenant: str, documents: tuple[Document, ...]) -> tuple[int, ...]:
+        """The version that each document will have; one that is deleted has the version that it had."""
+        versions = []
+        for place, document in enumerate(documents):
+            found = self._record((tenant, document.kind, document.id))
+            version = ABSENT if found is None else found.version
+            if document.expect not in (ANY, version):
+                raise Stale(place)
+            versions.append(version if document.body is None else version + 1)
+        return tuple(versions)
+
+    def apply(self, now: float) -> None:
+        """Put what was worked out in force."""
+        for (tenant, account), told in self.told.items():
+            put_in_force(self.states[tenant], account, told, now)
+        for (tenant, kind, id_), record in self.documents.items():
+            self._records.keep(tenant, kind, id_, record)

@@ -1,0 +1,1 @@
+"""State that replicas share in Redis or Valkey, and its scripts."""

@@ -1,0 +1,245 @@
+"""Batches of asks in the script's form, and the script's answer as a result for each ask."""
+
+import hashlib
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from reputation.limits.bucket import spend
+from reputation.limits.reservations import Settlement
+from reputation.limits.take import Ask, Charge, Group, Taken, TakenAll, take_all, take_first
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.server import AwayError
+
+SERVER_CLOCK = -1.0
+CLASH = -1000  # as in the script
+NOT_OPEN, TOO_MUCH, FOREIGN = -1, -2, -3  # likewise
+NOT_ONCE = (0, "", "")
+ALONE = (0, False)
+"""What an ask says that is charged each time, and one that is in no group."""
+ONCE = "o"
+"""The kind of what is kept of a request that was charged: (draw, print, verdict id)."""
+SLACK = 60.0
+"""Seconds that a bucket is kept after it is full, so that a higher limit does not find it gone, and so fuller."""
+
+Wire = list[object]
+Owed = tuple[Charge, float]
+"""A bucket, and what is to be charged to it."""
+UNREADABLE = (msgspec.DecodeError, IndexError, ValueError)
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[float]).decode
+
+
+class Once(Struct, frozen=True, gc=False):
+    """A request to charge once: its id, and a hash that identifies its content."""
+
+    id: str
+    print: str
+
+
+def once(id_: str, text: str) -> Once:
+    """Make one from a request's id and the text that identifies its content."""
+    return Once(id_, hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+
+
+class Again(NamedTuple):
+    """A request was paid for before, by whichever replica: nothing was taken, and this is how things stand."""
+
+    taken: Taken
+
+
+class Clash(NamedTuple):
+    """Another request had the id; nothing was taken."""
+
+
+class Settling(Struct, frozen=True, gc=False):
+    """Holds, (id, used) of each, and leases to settle: all of what they name, or nothing if one of them is refused.
+
+    A hold is charged what it came to, into debt if need be, but not more than `overrun` times what it was.
+    """
+
+    holds: tuple[tuple[str, float], ...] = ()
+    leases: tuple[Settlement, ...] = ()
+    overrun: float = 100.0
+
+
+class Came(Struct, frozen=True, gc=False):
+    """What each hold and lease was charged in the end; NOT_OPEN, TOO_MUCH or FOREIGN where it was not."""
+
+    holds: tuple[float, ...]
+    leases: tuple[float, ...]
+
+
+Tried = Taken | Again | Clash
+"""What comes of a take."""
+
+
+class Answer:
+    """The script's numbers, read from the front."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._numbers = _unpack(packed)
+        self._at = 1
+
+    @property
+    def clock(self) -> float:
+        """The server's time when it ran."""
+        return self._numbers[0]
+
+    def some(self, count: int) -> tuple[float, ...]:
+        """Read the next numbers."""
+        self._at += count
+        return tuple(self._numbers[self._at - count : self._at])
+
+
+class Batch:
+    """Asks of one tenant that go to the script together. `series` keeps shadow mode's buckets apart."""
+
+    def __init__(self, names: Names, series: str, now: float) -> None:
+        self.asks: list[Ask | Group | Settling] = []
+        self.clock = now  # the server's, once it has answered
+        self.keys: dict[bytes, int] = {}
+        self._names = names
+        self._series = series
+        self._now = now
+        self._wire: list[Wire] = []
+        self._charges: list[Sequence[Charge]] = []
+
+    def __len__(self) -> int:
+        return len(self.asks)
+
+    def add(self, ask: Ask | Group | Settling, *, owes: bool = False, once: Once | None = None) -> None:
+        """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back.
+
+        once: a request that is charged once, however many replicas it is sent to within a minute.
+        """
+        self.asks.append(ask)
+        if isinstance(ask, Settling):
+            holds: Wire = [[self._place("h", id_), used, True, ask.overrun, []] for id_, used in ask.holds]
+            self._wire.append(
+                [0.0, [], [], False, holds + self._leases(ask.leases), 0, 0.0, 0, 0.0, "", *NOT_ONCE, *ALONE]
+            )
+            self._charges.append(())
+        elif isinstance(ask, Group):
+            for i, one in enumerate(ask.asks):
+                self._wire.append(self._ask(one, *NOT_ONCE, *((len(ask.asks), ask.stopped) if i == 0 else ALONE)))
+        else:
+            repeat = NOT_ONCE if once is None else (self._place(ONCE, self._series, once.id), once.print, ask.token)
+            self._wire.append(self._ask(ask, *repeat, *ALONE, owes=owes))
+
+    def _ask(self, ask: Ask, *more: object, owes: bool = False) -> Wire:
+        charges, draws = _places(ask)
+        self._charges.append(charges)
+        buckets: list[float] = []
+        for charge in charges:
+            limit = charge.bucket.limit
+            buckets += (self._place(self._series, *charge.key), limit.rate, limit.burst)
+        settlements = self._leases(ask.settlements)
+        reserve, seconds, holder = 0, 0.0, ""
+        if ask.reserve is not None:
+            reserve = self._place("l" if ask.want else "h", ask.reserve.id)
+            seconds, holder = max(ask.reserve.until - self._now, 0.001), ask.reserve.holder
+        return [ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds, holder, *more]
+
+    def _leases(self, settlements: Sequence[Settlement]) -> Wire:
+        return [[self._place("l", one.id), float(one.used), False, 0.0, one.holders] for one in settlements]
+
+    def _place(self, kind: str, *parts: object) -> int:
+        name = self._names.of(kind, *parts)
+        return self.keys.setdefault(name, len(self.keys) + 1)
+
+    def packed(self, clock: float = SERVER_CLOCK, slack: float = SLACK) -> bytes:
+        """Return the script's argument."""
+        return _pack([clock, slack, self._wire])
+
+    def read(self, packed: bytes) -> list[Tried | TakenAll | Came]:
+        """Follow the script: put its buckets in the place of this process's copies, and do what it did to them.
+
+        Both do the same arithmetic (a test holds them to it), so what remains and how long to wait come out as they
+        would of an embedded take, and the copies are what the replica goes on with when Redis is away. Raises AwayError
+        for an answer that is none.
+        """
+        try:
+            answer, rows = Answer(packed), iter(self._charges)
+            self.clock = answer.clock
+            return [self._came(ask, answer, rows) for ask in self.asks]
+        except UNREADABLE as error:
+            raise AwayError("the answer to a batch could not be read") from error
+
+    def _came(
+        self, ask: Ask | Group | Settling, answer: Answer, rows: Iterator[Sequence[Charge]]
+    ) -> Tried | TakenAll | Came:
+        if isinstance(ask, Settling):
+            answer.some(2), next(rows)
+            return Came(answer.some(len(ask.holds)), answer.some(len(ask.leases)))
+        copied: set[Hashable] = set()
+        if isinstance(ask, Group):
+            for one in ask.asks:
+                answer.some(2)
+                _copy(next(rows), copied, answer)
+                answer.some(len(one.settlements))
+            return take_all(ask, self.clock)
+        chosen, granted = map(int, answer.some(2))
+        _copy(next(rows), copied, answer)
+        answer.some(len(ask.settlements))
+        if chosen == CLASH:
+            return Clash()
+        if chosen < 0:
+            return Again(take_first([ask.draws[-chosen - 1]], 0.0, self.clock))
+        return _followed(ask, granted, self.clock)
+
+    def paid(self, packed: bytes) -> list[Owed]:
+        """What each ask that was granted took, as amounts to give back; for a batch that was given up.
+
+        Nothing, where its answer cannot be read.
+        """
+        try:
+            return self._paid(packed)
+        except UNREADABLE:
+            return []
+
+    def _paid(self, packed: bytes) -> list[Owed]:
+        answer, rows, found = Answer(packed), iter(self._charges), list[Owed]()
+        for several in self.asks:
+            if isinstance(several, Settling):
+                answer.some(2 + len(several.holds) + len(several.leases)), next(rows)
+                continue
+            for ask in several.asks if isinstance(several, Group) else (several,):
+                chosen, granted = answer.some(2)
+                answer.some(2 * len(next(rows)) + len(ask.settlements))
+                if chosen > 0:
+                    found += [(charge, -ask.cost - granted) for charge in ask.draws[int(chosen) - 1]]
+        return found
+
+
+def _copy(charges: Sequence[Charge], copied: set[Hashable], answer: Answer) -> None:
+    """Put what the script found of each bucket in the place of its copy; of a group what it found first."""
+    for charge in charges:
+        tokens, at = answer.some(2)
+        if charge.key not in copied:
+            copied.add(charge.key)
+            charge.bucket.tokens, charge.bucket.at = tokens, at
+
+
+def _places(ask: Ask) -> tuple[Sequence[Charge], list[list[int]]]:
+    """Return an ask's different buckets, and each draw as places among them."""
+    if len(ask.draws) == 1:
+        draw = ask.draws[0]
+        return draw, [[*range(1, len(draw) + 1)]]
+    charges: dict[object, Charge] = {}
+    for draw in ask.draws:
+        for charge in draw:
+            charges.setdefault(charge.key, charge)
+    place = {key: i for i, key in enumerate(charges, 1)}
+    return [*charges.values()], [[place[charge.key] for charge in draw] for draw in ask.draws]
+
+
+def _followed(ask: Ask, granted: int, now: float) -> Taken:
+    taken = take_first(ask.draws, ask.cost, now)
+    if not granted:
+        return taken
+    for charge in taken.draw:
+        spend(charge.bucket, granted, now)
+    return Taken(taken.wait, taken.binding, taken.states, taken.draw, granted)

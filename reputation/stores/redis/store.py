@@ -1,0 +1,144 @@
+"""A store whose shared part is in Redis: documents here, buckets and accounts by `reputation.replicas.checks`.
+
+What a replica notices for itself stays with it, in memory: windows of who was seen with whom, learnt densities, the
+tier that an account had last. Each replica sees its part of the traffic, so the first two are as much weaker.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from reputation.state.damage import Damage
+from reputation.state.tenant import TenantState
+from reputation.state.transactions import Committed, Transaction
+from reputation.stores.memory import MemoryStore
+from reputation.stores.redis.eviction import eviction_of
+from reputation.stores.redis.heartbeat import EVERY, RECORD, Heard, Pulse
+from reputation.stores.redis.names import Names
+from reputation.stores.redis.records import RedisRecords
+from reputation.stores.redis.server import AwayError, RedisServer, connect
+from reputation.stores.redis.stops import RedisStops
+
+EVICTION_MEND = "set maxmemory-policy noeviction; this server forgets who is in debt when its memory is full"
+LOOKS = 600
+"""Turns for each look at what the server's settings are."""
+BEATS = 3
+"""Turns for each pulse: a breaker may probe ten times a second."""
+
+MOST_DAMAGED = 100
+"""Keys found damaged by scripts that are named at a time."""
+
+Turn = Callable[[], Awaitable[None]]
+
+
+class RedisStore:
+    """Every tenant's state, one client for all of it, and the pulses that keep the copies right.
+
+    turns: what else is to be done again and again beside checks.
+    """
+
+    def __init__(self, place: str, make: Callable[[], TenantState], log: Any, clock: Callable[[], float]) -> None:
+        self.damage = Damage(log)
+        self.server = RedisServer(connect(place), self.damage.note)
+        self.records = RedisRecords(self.server, self.pulse)
+        self.stops = RedisStops(self.server)
+        self.log = log
+        self.clock = clock
+        self.turns: list[Turn] = []
+        self._memory = MemoryStore(make)
+        self._states: list[TenantState] = []
+        self._pulses: dict[str, Pulse] = {}
+        self._listeners: dict[str, Heard] = {}
+        self.eviction = ""  # the policy by which Redis may forget debts, if it has one
+        self._silent = False
+        self._unlooked = True
+
+    @property
+    def degraded(self) -> bool:
+        """Whether any tenant goes on without Redis."""
+        return any(state.degraded for state in self._states)
+
+    def tenant(self, name: str) -> TenantState:
+        """Return this replica's state of a tenant."""
+        state = self._memory.tenant(name)
+        if all(state is not one for one in self._states):
+            self._states.append(state)
+        self.pulse(name)
+        return state
+
+    async def commit(self, tenant: str, asked: Transaction) -> Committed:
+        """Carry out a transaction of documents alone; one of an account is `SharedTenant`'s. Raises as `Store`."""
+        return await self.records.commit(tenant, asked)
+
+    def figures(self) -> None:
+        """Nothing is written behind."""
+        return
+
+    def pulse(self, tenant: str) -> Pulse:
+        """Find or make a tenant's pulse."""
+        found = self._pulses.get(tenant)
+        if found is None:
+            found = self._pulses[tenant] = Pulse(self.server, Names(tenant), partial(self._hear, tenant))
+        return found
+
+    def listen(self, tenant: str, heard: Heard) -> Pulse:
+        """Tell of what changed in a tenant's accounts and keys; None: anything may have."""
+        self._listeners[tenant] = heard
+        return self.pulse(tenant)
+
+    def _hear(self, tenant: str, what: bytes | None, number: int) -> None:
+        if what is None:
+            self.records.tell_all(tenant)
+        elif what.startswith(RECORD):
+            self.records.tell(tenant, what[len(RECORD) :].decode())
+            return
+        if tenant in self._listeners:
+            self._listeners[tenant](what, number)
+
+    async def run(self) -> None:
+        """Send pulses and take turns, until cancelled."""
+        beats = 0
+        while True:
+            if beats % BEATS == 0:
+                await asyncio.gather(*[self._beat(name) for name in [*self._pulses]])
+                if not self._silent and (self._unlooked or beats % LOOKS == 0):
+                    await self._look_at_eviction()
+            beats += 1
+            for turn in self.turns:
+                await turn()
+            await asyncio.sleep(EVERY / BEATS)
+
+    async def _beat(self, tenant: str) -> None:
+        try:
+            await self._pulses[tenant].beat()
+            for key in await self.server.ask("SPOP", Names(tenant).single("damaged"), MOST_DAMAGED):
+                self.damage.note(key)
+        except AwayError as away:
+            if not self._silent:
+                self.log.warning("redis_away", tenant=tenant, error=str(away))
+            self._silent = True
+        else:
+            self._unlooked = self._unlooked or self._silent
+            self._silent = False
+
+    async def _look_at_eviction(self) -> None:
+        """Say whether the server may forget; asked at the start, when it is back, and now and again."""
+        try:
+            found = await eviction_of(self.server)
+        except AwayError:
+            return
+        if found is None and self._unlooked:
+            self.log.warning("state_eviction_unknown", detail="this user may run neither INFO nor CONFIG GET")
+        self._unlooked, before, self.eviction = False, self.eviction, found or ""
+        if self.eviction and self.eviction != before:
+            self.log.error(
+                "state_evicts",
+                policy=found,
+                fix="set maxmemory-policy noeviction; with eviction, Redis forgets accounts in debt",
+            )
+        elif before and not self.eviction:
+            self.log.info("state_keeps")
+
+    async def close(self) -> None:
+        await self.server.aclose()

@@ -1,0 +1,310 @@
+-- A batch of asks on the token buckets of one tenant, in order, each all or none: reputation/limits/take.py in Lua.
+--
+-- KEYS[1]  receipt of the caller's lane: the number of its last batch and what was answered
+-- KEYS[2…] buckets, then leases and holds, as the asks number them from 1
+-- ARGV[1]  number of this batch; a lane's numbers only grow
+-- ARGV[2]  msgpack: {clock or -1, slack, asks}; absent: void a batch that nobody waits for any more
+--
+-- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
+-- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, holder, once,
+-- print, verdict, group, stopped}; group: how many asks from this one on take all or none, 0 for the others; a draw is a
+-- list of places in the ask's own buckets. The answer is flat: clock, then for every ask the draw that paid (0: none did),
+-- the tokens of its lease, (tokens, at) of each of its buckets as they were before the take, and what each settlement
+-- was charged in the end, or why it was not (NOT_OPEN, TOO_MUCH, FOREIGN).
+
+local number = tonumber(ARGV[1])
+local LONGEST = 30 * 86400  -- of a bucket that never fills, in seconds
+local RECEIPT = 3600 * 1000
+local ONCE = 60 * 1000
+local CLASH = -1000
+local NOT_OPEN, TOO_MUCH, FOREIGN = -1, -2, -3
+local WHOLE = 2 ^ 53  -- every whole number below is exact
+local MOST, LATEST = 1e15, 1e11
+
+-- the same batch again, because its answer was lost on the way: it is told, not carried out
+local last = redis.call('GETRANGE', KEYS[1], 0, 7)
+if #last > 0 then
+  local done = #last == 8 and struct.unpack('<d', last) or -1
+  if done ~= math.floor(done) or done < 0 or done > WHOLE then
+    damage(KEYS[1])
+  elseif done >= number then
+    return done == number and redis.call('GETRANGE', KEYS[1], 8, -1) or redis.error_reply('STALE a later batch came first')
+  end
+end
+if not ARGV[2] then
+  redis.call('SET', KEYS[1], struct.pack('<d', number), 'PX', RECEIPT)
+  return ''
+end
+
+local input = cmsgpack.unpack(ARGV[2])
+local now, slack, asks = input[1], input[2], input[3]
+if now < 0 then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local buckets = {}
+
+-- the one place where time enters a bucket: the server's clock may have been set back, or another server's be behind
+local function settled(bucket)
+  if bucket.at > now then bucket.at, bucket.changed = now, true end
+  local tokens = bucket.tokens + (now - bucket.at) * bucket.rate
+  if tokens < bucket.burst then return tokens end
+  return bucket.burst
+end
+
+local function put(bucket, tokens)
+  bucket.tokens, bucket.at, bucket.changed = tokens, now, true
+end
+
+local function least(a, b)
+  if b < a then return b end
+  return a
+end
+
+local function refund(bucket, amount)
+  put(bucket, least(settled(bucket) + amount, bucket.burst))
+end
+
+-- A bucket that cannot be read is empty: nobody may gain by damage. NaN fails each comparison.
+local function read(key, value)
+  if value and #value == 32 then
+    local tokens, at, rate, burst = struct.unpack('<dddd', value)
+    if tokens <= burst and tokens > -MOST and at >= 0 and at < LATEST and rate >= 0 and rate < MOST and burst < MOST and burst > 1e-9 then
+      return {tokens = tokens, at = at, rate = rate, burst = burst}
+    end
+  end
+  damage(key)
+  return {tokens = 0, at = now, rate = 0, burst = 0, changed = true}
+end
+
+-- a bucket that is kept, or nil: nobody drew on it for as long as it takes to fill
+local function kept(key)
+  local bucket = buckets[key]
+  if bucket == nil then
+    local value = redis.call('GET', key)
+    if not value and not broken[key] then return nil end
+    bucket = read(key, value)
+    buckets[key] = bucket
+  end
+  return bucket
+end
+
+local function find(key, rate, burst)
+  local bucket = kept(key)
+  if bucket == nil then
+    bucket = {tokens = burst, at = now, rate = rate, burst = burst}
+    buckets[key] = bucket
+  elseif bucket.rate ~= rate or bucket.burst ~= burst then
+    put(bucket, least(settled(bucket), burst))
+    bucket.rate, bucket.burst = rate, burst
+  end
+  return bucket
+end
+
+-- what is reserved under a key: {charged in the end or -1, amount, holder, buckets…}; nil if nothing is
+local function reserved(key)
+  local value = redis.call('GET', key)
+  if not value then return nil end
+  local found = cmsgpack.unpack(value)
+  if type(found[1]) == 'number' and type(found[2]) == 'number' and type(found[3]) == 'string' then return found end
+  damage(key)
+  redis.call('DEL', key)
+  return nil
+end
+
+-- why a settlement {reserve, used, debt, overrun, holders} is refused, or nil, and what is reserved
+local function refusal(settlement)
+  local found = reserved(KEYS[settlement[1] + 1])
+  if not found then return NOT_OPEN end
+  if found[1] >= 0 then return nil, found end
+  if settlement[3] then return settlement[2] > found[2] * settlement[4] and TOO_MUCH or nil, found end
+  local holders = settlement[5]
+  for _, holder in ipairs(holders) do
+    if holder == found[3] then return nil, found end
+  end
+  return #holders > 0 and FOREIGN or nil, found
+end
+
+-- what was reserved is settled once; a settled one stays until it expires, to tell the same again
+local function settle(settlement)
+  local why, found = refusal(settlement)
+  if why then return why end
+  local key, used = KEYS[settlement[1] + 1], settlement[2]
+  if found[1] >= 0 then return found[1] end
+  local amount = found[2]
+  found[1] = settlement[3] and used or least(used, amount)
+  for i = 4, #found do
+    local bucket = type(found[i]) == 'string' and kept(found[i])
+    if bucket then refund(bucket, amount - found[1]) end
+  end
+  redis.call('SET', key, cmsgpack.pack({found[1], amount, found[3]}), 'KEEPTTL')
+  return found[1]
+end
+
+-- settle all of them; where they stand alone (no check comes with them) nothing if one is refused, but a lease that is
+-- not open is none of the others' business
+local function settle_all(settlements, alone)
+  local charged, refused = {}, false
+  for i, settlement in ipairs(settlements) do
+    local why = alone and refusal(settlement)
+    refused = refused or (why and (settlement[3] or why == FOREIGN))
+    charged[i] = why or NOT_OPEN
+  end
+  if refused then return charged end
+  for i, settlement in ipairs(settlements) do charged[i] = settle(settlement) end
+  return charged
+end
+
+local function holds(mine, draw, cost)
+  for _, place in ipairs(draw) do
+    if settled(mine[place]) < cost then return false end
+  end
+  return true
+end
+
+local function spend(mine, draw, cost)
+  for _, place in ipairs(draw) do
+    local bucket = mine[place]
+    put(bucket, settled(bucket) - cost)
+  end
+end
+
+local function lease(mine, draw, share, want)
+  local remaining = math.huge
+  for _, place in ipairs(draw) do remaining = least(remaining, settled(mine[place])) end
+  if remaining < 1 then return 0 end
+  local part = math.floor(remaining * share)
+  if part < 1 then part = 1 end
+  return least(want, part)
+end
+
+local function reserve(ask, draw, amount)
+  local record = {-1, amount, ask[10]}
+  for _, place in ipairs(draw) do record[#record + 1] = KEYS[ask[2][3 * place - 2] + 1] end
+  redis.call('SET', KEYS[ask[8] + 1], cmsgpack.pack(record), 'PX', math.ceil(ask[9] * 1000))
+end
+
+-- a request that any replica has let through within a minute is not charged again: the draw that paid, negative; its id
+-- in the name of another request is a clash. What stays for over a minute was noted before the clock was set back
+local function repeated(ask)
+  if ask[11] == 0 then return nil end
+  local value = redis.call('GET', KEYS[ask[11] + 1])
+  if not value or redis.call('PTTL', KEYS[ask[11] + 1]) > ONCE then return nil end
+  local first = cmsgpack.unpack(value)
+  if not ask[3][first[1]] or type(first[2]) ~= 'string' then
+    damage(KEYS[ask[11] + 1])
+    return nil
+  end
+  return first[2] == ask[12] and -first[1] or CLASH
+end
+
+local answer = {now}
+
+local function buckets_of(ask)
+  local named, mine = ask[2], {}
+  for i = 1, #named, 3 do mine[#mine + 1] = find(KEYS[named[i] + 1], named[i + 1], named[i + 2]) end
+  return mine
+end
+
+-- take what an ask of a group costs, or say that it stops its request; one that only looks stops where one unit would
+local function try(ask)
+  local mine, cost = buckets_of(ask), ask[1]
+  for _, draw in ipairs(ask[3]) do
+    if holds(mine, draw, cost) then
+      spend(mine, draw, cost)
+      return cost > 0 or holds(mine, draw, 1)
+    end
+  end
+  return false
+end
+
+-- whether all asks of a group would take, those that only look first; what they took is put back
+local function passes(first, last)
+  local before = {}
+  for i = first, last do
+    for _, bucket in ipairs(buckets_of(asks[i])) do
+      settled(bucket)
+      before[bucket] = before[bucket] or {bucket.tokens, bucket.at, bucket.changed}
+    end
+  end
+  local passed = true
+  for _, looks in ipairs({true, false}) do
+    for i = first, last do
+      if passed and (asks[i][1] == 0) == looks then passed = try(asks[i]) end
+    end
+  end
+  for bucket, was in pairs(before) do bucket.tokens, bucket.at, bucket.changed = was[1], was[2], was[3] end
+  return passed
+end
+
+-- stopped: its group does not pass, so nothing is taken
+local function carry_out(ask, stopped)
+  local cost, draws = ask[1], ask[3]
+  local mine = buckets_of(ask)
+  local charged = settle_all(ask[5], #draws == 0) -- once the limits are those of now, as in an embedded take
+  local head = #answer
+  answer[head + 1], answer[head + 2] = 0, 0
+  for i, bucket in ipairs(mine) do
+    answer[head + 1 + 2 * i], answer[head + 2 + 2 * i] = bucket.tokens, bucket.at
+  end
+  for _, amount in ipairs(charged) do answer[#answer + 1] = amount end
+  if stopped then
+    for _, bucket in ipairs(mine) do settled(bucket) end
+    return
+  end
+  local before = repeated(ask)
+  if before then
+    answer[head + 1] = before
+    return
+  end
+  for chosen, draw in ipairs(draws) do
+    if ask[4] then
+      for _, place in ipairs(draw) do refund(mine[place], -cost) end
+    elseif holds(mine, draw, cost) then
+      spend(mine, draw, cost)
+      answer[head + 1] = chosen
+      if ask[11] > 0 then
+        redis.call('SET', KEYS[ask[11] + 1], cmsgpack.pack({chosen, ask[12], ask[13]}), 'PX', ONCE)
+      end
+      local want = ask[6]
+      if want > 0 then
+        local granted = lease(mine, draw, ask[7], want)
+        if granted > 0 then
+          spend(mine, draw, granted)
+          reserve(ask, draw, granted)
+          answer[head + 2] = granted
+        end
+      elseif ask[8] > 0 then
+        reserve(ask, draw, cost)
+      end
+      return
+    end
+  end
+  for _, bucket in ipairs(mine) do settled(bucket) end -- as whoever reads the answer does to say how long to wait
+end
+
+local last, stopped = 0, false
+for i, ask in ipairs(asks) do
+  if ask[14] > 0 then
+    last = i + ask[14] - 1
+    stopped = ask[15] or not passes(i, last)
+  end
+  carry_out(ask, i <= last and stopped)
+end
+
+-- A bucket is kept until it is full again, and a little longer: then it is the same as none. One in debt stays.
+for key, bucket in pairs(buckets) do
+  if bucket.changed and bucket.burst < math.huge then
+    local seconds = LONGEST
+    if bucket.rate > 0 then
+      seconds = least((bucket.burst - bucket.tokens) / bucket.rate + (bucket.at - now) + slack, 100 * LONGEST)
+    end
+    local value = struct.pack('<dddd', bucket.tokens, bucket.at, bucket.rate, bucket.burst)
+    redis.call('SET', key, value, 'PX', string.format('%.0f', math.ceil(seconds * 1000)))
+  end
+end
+
+local packed = cmsgpack.pack(answer)
+redis.call('SET', KEYS[1], struct.pack('<d', number) .. packed, 'PX', RECEIPT)
+return packed

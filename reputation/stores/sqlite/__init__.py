@@ -1,0 +1,1 @@
+"""State in memory in front of a SQLite file."""

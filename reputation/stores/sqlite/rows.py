@@ -1,0 +1,150 @@
+"""What is written of accounts, buckets and densities: short msgpack arrays, and how a bucket comes back.
+
+Arrays grow at their end alone, with a default, so that an older file needs no migration for a new member.
+"""
+
+from collections.abc import Hashable, Sequence
+from math import inf
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from reputation.limits.bucket import Bucket, Limit
+from reputation.state.crowds import Row
+from reputation.state.facts import NOTHING
+from reputation.state.history import visits
+from reputation.state.transactions import Told
+from reputation.stores.fact_rows import facts_in, facts_out
+
+CROWDS = ("known", "met", "strangers")
+"""An account's crowd; its index is the second byte of what is written, so that it is read without decoding."""
+
+Gap = tuple[float, float]
+"""From the last durable write before an unclean stop until the start after it: nobody earned anything then."""
+MOST_GAPS = 64
+"""Gaps kept of a file."""
+KeptBucket = tuple[float, float, float, float]
+"""tokens, at, rate, burst"""
+
+_encode = msgspec.msgpack.Encoder().encode
+_limits: dict[tuple[float, float], Limit] = {}
+MOST_LIMITS = 4096
+
+
+class _Account(Struct, array_like=True, gc=False):
+    crowd: Annotated[int, Meta(ge=0, le=2)]
+    series: int
+    tier: Annotated[int, Meta(ge=-1, le=4)]
+    days: Annotated[int, Meta(ge=0, le=1_000_000)]
+    day: Annotated[int, Meta(ge=-1, le=100_000_000)]
+    _: int
+    __: int
+    recent: bytes
+    burst: KeptBucket | None
+    daily: KeptBucket | None
+    facts: list[Any] | None = None
+    outcomes: bytes = b""
+
+
+_accounts = msgspec.msgpack.Decoder(_Account)
+_buckets = msgspec.msgpack.Decoder(KeptBucket)
+_keys = msgspec.msgpack.Decoder(tuple[Any, ...])
+
+
+class Earning:
+    """The refill of buckets in the meantime: at their rate until `now`, but nothing in the gaps."""
+
+    def __init__(self, gaps: Sequence[Gap], now: float) -> None:
+        self._gaps = gaps
+        self._now = now
+
+    def bucket(self, kept: KeptBucket) -> Bucket:
+        """Give a bucket back; a time ahead of the clock is taken back to it, so that it goes on earning."""
+        tokens, at, rate, burst = kept
+        if not (abs(tokens) < inf and abs(at) < inf and rate >= 0.0 and burst >= 0.0):  # NaN fails each of them
+            raise ValueError("this is no bucket")
+        limit = limit_of(rate, burst)
+        lost = 0.0
+        for begin, end in self._gaps:
+            lost += max(min(end, self._now) - max(begin, at), 0.0)
+        if lost:
+            earned = max(self._now - at - lost, 0.0) * rate
+            return Bucket(max(min(tokens + earned, burst), min(tokens, burst)), self._now, limit)
+        return Bucket(tokens, min(at, self._now), limit)
+
+
+def joined(gaps: list[Gap]) -> list[Gap]:
+    """Keep at most MOST_GAPS; the oldest two become one that spans them, which gives nobody more."""
+    while len(gaps) > MOST_GAPS:
+        gaps = [(gaps[0][0], gaps[1][1]), *gaps[2:]]
+    return gaps
+
+
+def limit_of(rate: float, burst: float) -> Limit:
+    """One object for each limit: a million accounts have a handful of them."""
+    limit = _limits.get((rate, burst))
+    if limit is None:
+        if len(_limits) >= MOST_LIMITS:
+            _limits.clear()
+        limit = _limits[rate, burst] = Limit(rate, burst)
+    return limit
+
+
+def account_body(row: Row, crowd: int, series: int) -> bytes:
+    """Write an account; its bucket as it is, after what was spent."""
+    facts = row.facts
+    return _encode(
+        (
+            crowd, series, row.tier, row.days, row.day, 0, 0, row.recent,
+            _kept(row.burst), _kept(row.daily), None if facts is NOTHING else facts_out(facts), row.outcomes,
+        )
+    )  # fmt: skip
+
+
+def account_row(body: bytes, series: int, earning: Earning) -> tuple[str, Row]:
+    """Read an account; buckets of another series are forgotten. Raises one of UNREADABLE of sqlite_tenant."""
+    kept = _accounts.decode(body)
+    visits(kept.recent)
+    current = kept.series == series
+    burst = earning.bucket(kept.burst) if current and kept.burst else None
+    daily = earning.bucket(kept.daily) if current and kept.daily else None
+    facts = NOTHING if kept.facts is None else facts_in(kept.facts)
+    row = Row(facts, burst, daily, kept.recent, kept.tier, kept.days, kept.day)
+    row.outcomes = kept.outcomes
+    return CROWDS[kept.crowd], row
+
+
+def with_told(row: Row, told: Told) -> Row:
+    """The same account with other facts and outcomes."""
+    found = Row(told.facts or NOTHING, row.burst, row.daily, row.recent, row.tier, row.days, row.day)
+    found.outcomes = told.outcomes
+    return found
+
+
+def bucket_body(bucket: Bucket) -> bytes:
+    return _encode(_kept(bucket))
+
+
+def bucket_of(body: bytes, earning: Earning) -> Bucket:
+    return earning.bucket(_buckets.decode(body))
+
+
+def key_bytes(key: Hashable) -> bytes:
+    """Write a shared bucket's key: a tuple of texts and whole numbers, those beyond 64 bits in decimal."""
+    try:
+        return _encode(key)
+    except OverflowError:
+        parts: Any = key
+        return _encode(tuple([str(part)] if isinstance(part, int) else part for part in parts))
+
+
+def key_of(data: bytes) -> tuple[Hashable, ...]:
+    return tuple(int(part[0]) if isinstance(part, list) else part for part in _keys.decode(data))
+
+
+def _kept(bucket: Bucket | None) -> KeptBucket | None:
+    if bucket is None:
+        return None
+    limit = bucket.limit
+    return bucket.tokens, bucket.at, limit.rate, limit.burst

@@ -1,0 +1,203 @@
+"""One tenant's state and its tables: the state read at the start, and later changes, part by part."""
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from reputation.state.crowds import Row
+from reputation.state.damage import Damage
+from reputation.state.dirty_set import Touched
+from reputation.state.history import Density
+from reputation.state.tenant import TenantState
+from reputation.state.transactions import Plan, Told
+from reputation.stores.fact_rows import DAMAGED
+from reputation.stores.sqlite.file import Change, HotChanges, StateFile
+from reputation.stores.sqlite.rows import (
+    CROWDS,
+    Earning,
+    account_body,
+    account_row,
+    bucket_body,
+    bucket_of,
+    key_bytes,
+    key_of,
+    with_told,
+)
+
+Counts = tuple[float, float, float]
+K = TypeVar("K")
+V = TypeVar("V")
+UNREADABLE = (*DAMAGED, IndexError, KeyError, OverflowError, struct.error)
+"""What reading damaged rows may raise."""
+MOST_COUNTED = 1e12
+KNOWN, MET, STRANGERS = range(len(CROWDS))
+
+
+class Whole(Struct, array_like=True, gc=False):
+    """What is kept of a tenant as a whole. networks, asns: bad and good accounts of the population, and when."""
+
+    mode: str = ""
+    series: int = 0
+    networks: Counts = (1.0, 19.0, 0.0)
+    asns: Counts = (1.0, 19.0, 0.0)
+
+
+class Part(NamedTuple):
+    """A table of a tenant: the changed names, the value to write for a name, and all names."""
+
+    table: str
+    touched: Touched[Any]
+    change: Callable[[Any], Change]
+    names: Callable[[], Iterable[Hashable]]
+
+
+_whole = msgspec.msgpack.Decoder(Whole)
+_counts = msgspec.msgpack.Decoder(Counts)
+_encode = msgspec.msgpack.encode
+
+
+class KeptTenant:
+    """A tenant's state, followed from the moment it was read."""
+
+    def __init__(self, number: int, name: str, state: TenantState, damage: Damage) -> None:
+        self.number = number
+        self.name = name
+        self.state = state
+        self._damage = damage
+        budgets, networks, asns = state.budgets, state.networks, state.asns
+        self.parts = (
+            Part("accounts", state.touched, self._account, state.names),
+            Part("owners", state.touched_owners, self._owner, state.owners.keys),
+            Part("budgets", budgets.touched, self._budget, budgets.names),
+            Part("networks", networks.touched, partial(_density, networks), networks.keys),
+            Part("asns", asns.touched, partial(_density, asns), asns.keys),
+        )
+
+    def read(self, file: StateFile, earning: Earning) -> None:
+        """Fill the state with what is kept, and follow it; what cannot be read is left out. Raises sqlite3.Error."""
+        whole, state = self._whole(file), self.state
+        state.mode, state.series = whole.mode, whole.series
+        bodies = dict(self._rows(file, "accounts", lambda key, body: (_text(key), _sleeper(body))))
+        crowds = Counter(body[1] for body in bodies.values())
+        state.lay_to_sleep(bodies, crowds[MET], crowds[STRANGERS], partial(self._row, earning))
+        state.owners.update(self._rows(file, "owners", lambda key, body: (key, _text(body))))
+        for key, bucket in self._rows(file, "budgets", lambda key, body: (key_of(key), bucket_of(body, earning))):
+            state.budgets.place(key, bucket)
+        for density, all_, table in ((state.networks, whole.networks, "networks"), (state.asns, whole.asns, "asns")):
+            density.restore(all_, dict(self._rows(file, table, _learnt)))
+        for part in self.parts:
+            part.touched.follow()
+
+    def _whole(self, file: StateFile) -> Whole:
+        _, body = file.tenant(self.name)
+        try:
+            whole = _whole.decode(body) if body else Whole()
+            _check_counts(whole.networks), _check_counts(whole.asns)
+        except UNREADABLE:
+            self._note("tenants", b"")
+            return Whole()
+        return whole
+
+    def _rows(self, file: StateFile, table: str, read: Callable[[bytes, bytes], tuple[K, V]]) -> Iterator[tuple[K, V]]:
+        """Read every row of a table that can be read."""
+        for key, body in file.rows(table, self.number):
+            try:
+                yield read(key, body)
+            except UNREADABLE:
+                self._note(table, key)
+
+    def _note(self, table: str, key: Any) -> None:
+        self._damage.note(f"{table} {key!r} of tenant {self.name}".encode("utf-8", "replace"))
+
+    def waiting(self) -> int:
+        """Count what changed and is not written yet."""
+        return sum(len(part.touched) for part in self.parts)
+
+    def body(self) -> bytes:
+        """Return what is kept of the tenant as a whole."""
+        state = self.state
+        return _encode(Whole(state.mode, state.series, state.networks.population, state.asns.population))
+
+    def touch_all(self) -> None:
+        """Have everything written again."""
+        for part in self.parts:
+            part.touched.add_all(part.names())
+
+    def _row(self, earning: Earning, body: bytes) -> tuple[str, Row]:
+        """Decode an account; one that is damaged is a newcomer, and counted."""
+        try:
+            return account_row(body, self.state.series, earning)
+        except UNREADABLE:
+            self._note("accounts", body[:32])
+            return CROWDS[body[1]], Row()
+
+    def _account(self, name: str) -> Change:
+        state, key = self.state, name.encode("utf-8", "surrogatepass")
+        row = state.known.get(name)
+        if row is not None:
+            return key, account_body(row, KNOWN, state.series)
+        row = state.met.get(name)
+        if row is not None:
+            return key, account_body(row, MET, state.series)
+        row = state.strangers.get(name)
+        if row is not None:
+            return key, account_body(row, STRANGERS, state.series)
+        return key, state.asleep.get(name)
+
+    def changes(self, plan: Plan) -> list[HotChanges]:
+        """What a plan changes of this tenant's accounts and keys, with the buckets as they are now."""
+        accounts = [self._told(name, told) for (tenant, name), told in plan.told.items() if tenant == self.name]
+        owners = [(key, _owner_body(owner)) for (tenant, key), owner in plan.owners.items() if tenant == self.name]
+        return [("accounts", self.number, accounts), ("owners", self.number, owners)]
+
+    def _told(self, name: str, told: Told) -> Change:
+        key = name.encode("utf-8", "surrogatepass")
+        deleted = told.facts is None and name in self.state.known
+        row = (None if deleted else self.state.row(name)) or Row()
+        if told == Told():
+            return key, None
+        crowd = MET if told.facts is None else KNOWN
+        return key, account_body(with_told(row, told), crowd, self.state.series)
+
+    def _owner(self, key: bytes) -> Change:
+        return key, _owner_body(self.state.owners.get(key))
+
+    def _budget(self, key: Hashable) -> Change:
+        bucket = self.state.budgets.find(key)
+        return key_bytes(key), None if bucket is None else bucket_body(bucket)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _sleeper(body: bytes) -> bytes:
+    """Check what is looked at of an account while it is asleep. Raises ValueError."""
+    if not isinstance(body, bytes) or len(body) < 2 or body[1] > STRANGERS:
+        raise ValueError("this is no account")
+    return body
+
+
+def _learnt(key: bytes, body: bytes) -> tuple[int, Counts]:
+    return int.from_bytes(key, "big"), _check_counts(_counts.decode(body))
+
+
+def _check_counts(counts: Counts) -> Counts:
+    """Raise ValueError for what nobody ever counted; NaN would be everybody's risk."""
+    if not all(0.0 <= count < MOST_COUNTED for count in counts):
+        raise ValueError("these are no counts")
+    return counts
+
+
+def _owner_body(owner: str | None) -> bytes | None:
+    return None if owner is None else owner.encode("utf-8", "surrogatepass")
+
+
+def _density(density: Density, key: int) -> Change:
+    counts = density.get(key)
+    return key.to_bytes(8, "big"), None if counts is None else _encode(counts)

@@ -1,0 +1,181 @@
+"""The interface of a gateway adapter: its input, its output and its settings. Each adapter is a folder in plugins/."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
+
+from msgspec import Meta, Struct
+
+from reputation.wire.messages import NESTED, Account, Client, Request, Verdict
+
+Headers = tuple[tuple[bytes, bytes], ...]
+HEADER = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$"
+"""A header's name (RFC 9110, 5.6.2); under another one nothing ever comes."""
+
+
+class HttpMessage(NamedTuple):
+    """One request as a listener received it.
+
+    target is the raw request target, path and query; header names are lower case, values stripped, in order.
+    """
+
+    method: bytes
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes = b""
+    peer: str = ""
+
+
+class Reply(NamedTuple):
+    """The response to the gateway; the listener adds Content-Length, Date and Connection."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = ()
+
+
+class Quota(Struct, frozen=True, forbid_unknown_fields=True):
+    """Limit of one bucket of RLQS, shared by all Envoys."""
+
+    rate: Annotated[float, Meta(ge=1 / 3600, le=1e6, description="Requests a second.")]
+    burst: Annotated[float, Meta(ge=1, le=1e9, description="Maximum requests at once.")]
+
+
+class EnvoySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Envoy's rate limit service (RLS) and its rate limit quota service (RLQS)."""
+
+    domains: Annotated[
+        tuple[str, ...],
+        Meta(description="Domains of RLS and RLQS that belong to this tenant, in addition to the tenant's name."),
+    ] = ()
+    descriptors: (
+        Annotated[
+            dict[str, str],
+            Meta(
+                description="Keys of RLS descriptors, and the member of a check that each key fills; "
+                "none: the usual keys."
+            ),
+        ]
+        | None
+    ) = None
+    quotas: Annotated[
+        dict[str, dict[str, Quota]],
+        Meta(description="Buckets of RLQS: a key, its values (`*`: every other value), and the quota of each."),
+    ] = {}
+    quota_ttl: Annotated[
+        int,
+        Meta(
+            ge=6,
+            le=86_400,
+            description="Seconds that a quota stays valid in Envoy without renewal; Envoy reports every 5 seconds.",
+        ),
+    ] = 30
+
+
+class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Messages from the tenant's gateway. Header names are case-insensitive.
+
+    `facts` maps a header to a member of a check, such as `{"X-Plan": "account.plan"}`. The gateway must remove the
+    header from the client's request and set its own.
+    """
+
+    trusted_hops: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Position of the client's address in X-Forwarded-For, counted from the right; "
+            "0: the address that connects to Headcount.",
+        ),
+    ] = 1
+    account_header: (
+        Annotated[str, Meta(pattern=HEADER, description="Header with the account's id; API keys are then not used.")]
+        | None
+    ) = None
+    key_header: (
+        Annotated[
+            str,
+            Meta(
+                pattern=HEADER,
+                description="Header with the API key; if present, it replaces Authorization and X-Api-Key.",
+            ),
+        ]
+        | None
+    ) = None
+    ja4_header: (
+        Annotated[str, Meta(pattern=HEADER, description="Header with the client's JA4; none: JA4 is not known.")] | None
+    ) = None
+    facts: Annotated[
+        dict[str, str],
+        Meta(description="Headers with facts, and the member of a check that each header fills."),
+    ] = {}
+    envoy: Annotated[EnvoySettings, Meta(description="Envoy's rate limit service and quotas.")] = EnvoySettings()
+
+
+PARTS: Mapping[str, type[Struct]] = {
+    "account": Account,
+    **{f"account.{name}": kind for name, kind in NESTED.items()},
+    "client": Client,
+}
+
+
+READ_FROM_KEYS = frozenset({"account.credentials", "account.jwt"})
+"""Members that no header can be mapped to: the adapter fills them from the headers with keys."""
+
+
+def _members() -> dict[str, Any]:
+    return {
+        f"{part}.{name}": kind
+        for part, struct in PARTS.items()
+        for name, kind in get_type_hints(struct, include_extras=True).items()
+        if f"{part}.{name}" not in {*PARTS, *READ_FROM_KEYS}
+    }
+
+
+# What a header may be mapped to, such as account.plan or account.payment.settled_usd, and its type. Nothing
+# of `request`: whoever repeats a request's id is charged once for everything, and clients like to choose it.
+MEMBERS = _members()
+
+DESCRIPTORS: Mapping[str, str] = {
+    "account": "account.id",
+    "api_key": "account.key",
+    "authorization": "account.key",
+    "remote_address": "client.ip",
+    "masked_remote_address": "client.ip",
+    "user_agent": "client.user_agent",
+    "path": "request.route",
+    "headcount_hold": "request.hold",
+    "headcount_verdict": "verdict",
+}
+"""The usual keys of Envoy's descriptors, for a tenant without its own `descriptors`."""
+
+
+DESCRIBED = frozenset({*MEMBERS, "request.route", "request.hold", "verdict"})
+"""Members that a descriptor's key can be mapped to. `verdict` settles that verdict's hold by the descriptor's hits."""
+
+
+def check_descriptors(descriptors: Mapping[str, str]) -> None:
+    """Check the mapping of descriptors in a configuration. Raises ValueError for a member that cannot be filled."""
+    for key, member in descriptors.items():
+        if member not in DESCRIBED:
+            known = ", ".join(sorted(DESCRIBED))
+            raise ValueError(f"descriptor {key}: a check has no member {member}; known: {known}")
+
+
+def check_members(facts: Mapping[str, str]) -> None:
+    """Check the mapping of headers in a configuration. Raises ValueError for a member that a check does not have."""
+    for header, member in facts.items():
+        if not re.fullmatch(HEADER, header):
+            raise ValueError(f"{header!r} is no header's name, so nothing would come under it")
+        if member not in MEMBERS:
+            known = ", ".join(sorted(MEMBERS))
+            raise ValueError(f"header {header}: a check has no member {member}; known: {known}")
+
+
+class Adapter(Protocol):
+    """A module in plugins/: two plain functions, independent of stores and limiter."""
+
+    def read(self, message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:
+        """Turn the gateway's message into a check. Raises ValueError if it cannot be one."""
+
+    def answer(self, verdict: Verdict) -> Reply:
+        """Turn the verdict into the status and headers for this gateway."""

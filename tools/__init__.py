@@ -1,0 +1,1 @@
+"""Programs that build data and pages; they are no part of the package."""
