@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 LINKER = ("tests/hydra/test_linker.py",)
 ENGINE = (
-    "tests/reputation/test_limiter.py",
-    "tests/reputation/test_purses.py",
-    "tests/reputation/test_memory_store.py",
+    "tests/engine/test_limiter.py",
+    "tests/engine/test_shared_budgets.py",
+    "tests/stores/test_memory_store.py",
 )
 
 TESTS: Mapping[str, tuple[str, ...]] = {
@@ -26,38 +26,38 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "reputation/hydra/graph.py": ("tests/hydra/test_graph.py", *LINKER),
     "reputation/hydra/clusters.py": ("tests/hydra/test_clusters.py", "tests/hydra/test_rebuilding.py", *LINKER),
     "reputation/hydra/fairness.py": ("tests/hydra/test_fairness.py", "tests/hydra/test_neighbourhoods.py"),
-    "reputation/replicas/fallback.py": ("tests/reputation/test_shares.py",),
-    "reputation/engine/leases.py": ("tests/reputation/test_leases.py", *ENGINE[:1]),
-    "reputation/state/history.py": ("tests/reputation/test_history.py", "tests/stores/test_sqlite_store.py"),
+    "reputation/replicas/fallback.py": ("tests/replicas/test_fallback.py",),
+    "reputation/engine/leases.py": ("tests/engine/test_leases.py", *ENGINE[:1]),
+    "reputation/state/history.py": ("tests/state/test_history.py", "tests/stores/test_sqlite_store.py"),
     "reputation/engine/identity.py": (
-        "tests/reputation/test_identity.py",
-        "tests/reputation/test_credentials.py",
+        "tests/engine/test_identity.py",
+        "tests/wire/test_credentials.py",
         *ENGINE[:1],
     ),
     "reputation/engine/shared_budgets.py": ENGINE[1::-1],
     "reputation/limits/take.py": (
-        "tests/reputation/test_charges.py",
-        "tests/reputation/test_reservations.py",
-        "tests/reputation/test_leases.py",
+        "tests/limits/test_take.py",
+        "tests/limits/test_reservations.py",
+        "tests/engine/test_leases.py",
     ),
     "reputation/state/tenant.py": (*ENGINE[::-1], "tests/stores/test_sqlite_store.py"),
     "reputation/state/bounded.py": ENGINE[2:],
     "reputation/state/budgets.py": (
         *ENGINE[2:],
-        "tests/reputation/test_purses.py",
+        "tests/engine/test_shared_budgets.py",
         "tests/stores/test_sqlite_store.py",
     ),
-    "reputation/state/crowds.py": (*ENGINE[2:], "tests/reputation/test_limiter.py"),
-    "reputation/state/facts.py": ("tests/reputation/test_facts.py", *ENGINE[:1]),
+    "reputation/state/crowds.py": (*ENGINE[2:], "tests/engine/test_limiter.py"),
+    "reputation/state/facts.py": ("tests/state/test_facts.py", *ENGINE[:1]),
     "reputation/sidecar/in_force.py": (
-        "tests/reputation/tuning/test_live.py",
-        "tests/reputation/tuning/test_trial.py",
+        "tests/sidecar/test_in_force.py",
+        "tests/tuning/test_trial.py",
         "tests/admin/test_labels_api.py",
     ),
     "reputation/admin/stripe.py": (
-        "tests/reputation/tuning/test_stripe.py",
-        "tests/reputation/test_billing.py",
+        "tests/admin/test_stripe.py",
+        "tests/state/test_billing.py",
         "tests/admin/test_webhooks.py",
     ),
-    "reputation/stores/redis/accounts.py": ("tests/stores/test_redis_accounts.py", "tests/reputation/test_shared.py"),
+    "reputation/stores/redis/accounts.py": ("tests/stores/test_redis_accounts.py", "tests/replicas/test_checks.py"),
 }

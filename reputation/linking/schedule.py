@@ -15,15 +15,7 @@ from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.hydra.sightings import Order
 from reputation.linking.kept_rulings import KeptOrders
-from reputation.linking.process import (
-    LONGEST_EPOCH,
-    Answer,
-    Batch,
-    LinkerDiedError,
-    LinkerProcess,
-    batch_of,
-    packed,
-)
+from reputation.linking.process import LONGEST_EPOCH, Answer, Batch, LinkerDiedError, LinkerProcess, batch_of, packed
 from reputation.state.records import MemoryRecords, Records
 from reputation.wire.errors import Unavailable
 

@@ -23,7 +23,7 @@ def test_without_a_fault_four_sidecars_let_through_what_one_would():
     [("killed, restarted empty after 2 s", 4), ("Sentinel failover", 2), ("Cluster slot migration", 2)],
 )
 def test_a_fault_lets_no_account_above_its_bound_and_fails_no_check(what, processes):
-    """And every sidecar is back within two seconds of its end; tests/reputation has the other faults."""
+    """And every sidecar is back within two seconds of its end; tests/replicas has the other faults."""
     (row,) = faults([what], processes, ACCOUNTS, SECONDS)
     assert row.worst <= 1.0
     assert row.failures == 0

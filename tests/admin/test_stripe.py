@@ -1,0 +1,314 @@
+"""Stripe's events, shaped as in its API reference: whose signature counts, and what each says of an account."""
+
+import contextlib
+import hashlib
+import hmac
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_engine import NOW
+
+from reputation.admin.stripe import APART, TYPES, check_signature, names_of, read_event, what_it_says
+from reputation.state.billing import after_news
+from reputation.state.facts import Facts
+from reputation.wire.errors import BadRequest, Invalid, NotAuthenticated, Problem
+from reputation.wire.messages import Organisation, Payment
+
+SECRET = "whsec_test"
+CREATED = NOW - 10
+CARD = {"brand": "visa", "country": "US", "fingerprint": "Xt5EWLLDS7FJjR1c", "funding": "prepaid", "last4": "4242"}
+CHARGE = {
+    "id": "ch_1",
+    "object": "charge",
+    "amount": 2000,
+    "currency": "usd",
+    "customer": "cus_9",
+    "failure_code": "card_declined",
+    "outcome": {"network_status": "declined_by_network", "type": "issuer_declined"},
+    "payment_intent": "pi_1",
+    "payment_method_details": {"card": CARD, "type": "card"},
+    "status": "failed",
+}
+DISPUTE = {
+    "id": "dp_1",
+    "object": "dispute",
+    "amount": 1000,
+    "charge": "ch_1",
+    "currency": "usd",
+    "payment_intent": "pi_1",
+    "reason": "fraudulent",
+    "status": "needs_response",
+}
+WARNING = {
+    "id": "issfr_1",
+    "object": "radar.early_fraud_warning",
+    "actionable": True,
+    "charge": "ch_1",
+    "fraud_type": "made_with_stolen_card",
+    "payment_intent": "pi_1",
+}
+METHOD = {"id": "pm_1", "object": "payment_method", "card": CARD, "customer": "cus_9", "type": "card"}
+INTENT = {
+    "id": "pi_1",
+    "object": "payment_intent",
+    "amount": 2000,
+    "amount_received": 2000,
+    "currency": "usd",
+    "customer": "cus_9",
+    "latest_charge": "ch_1",
+    "status": "succeeded",
+}
+SESSION = {
+    "id": "cs_1",
+    "object": "checkout.session",
+    "amount_total": 2000,
+    "currency": "usd",
+    "customer": "cus_9",
+    "invoice": None,
+    "mode": "payment",
+    "payment_intent": "pi_1",
+    "payment_status": "paid",
+}
+PART = {
+    "id": "inpay_1",
+    "object": "invoice_payment",
+    "amount_paid": 2000,
+    "currency": "usd",
+    "invoice": "in_1",
+    "payment": {"payment_intent": "pi_1", "type": "payment_intent"},
+    "status": "paid",
+}
+REFUND = {
+    "id": "re_1",
+    "object": "refund",
+    "amount": 500,
+    "charge": "ch_1",
+    "currency": "usd",
+    "payment_intent": "pi_1",
+    "status": "failed",
+}
+NOTE = {
+    "id": "cn_1",
+    "object": "credit_note",
+    "amount": 500,
+    "currency": "usd",
+    "customer": "cus_9",
+    "customer_balance_transaction": None,
+    "invoice": "in_1",
+    "status": "issued",
+    "type": "post_payment",
+}
+INVOICE = {"id": "in_1", "object": "invoice", "amount_paid": 2000, "currency": "usd", "customer": "cus_9"}
+
+
+def body_of(kind, about, id_="evt_1", **more):
+    data = {"id": id_, "object": "event", "created": CREATED, "type": kind, "data": {"object": about}, **more}
+    return msgspec.json.encode(data)
+
+
+def event(kind, about, id_="evt_1", **more):
+    return read_event(body_of(kind, about, id_, **more))
+
+
+def after(facts, kind, about, **more):
+    return after_news(facts, what_it_says(event(kind, about, **more), NOW), NOW).facts
+
+
+def signature(body, secret=SECRET, at=NOW):
+    signed = hmac.new(secret.encode(), f"{int(at)}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={int(at)},v1={signed}"
+
+
+class TestSignature:
+    def test_the_right_one_within_five_minutes(self):
+        for late in (-300, 0, 300):
+            check_signature(signature(b"{}", at=NOW + late), b"{}", SECRET, NOW)
+
+    def test_an_old_one_is_refused_also_with_the_right_secret(self):
+        for late in (-301, 301):
+            with pytest.raises(BadRequest, match="clock"):
+                check_signature(signature(b"{}", at=NOW + late), b"{}", SECRET, NOW)
+
+    @pytest.mark.parametrize(
+        "header",
+        [None, "", "v1=00", f"t={int(NOW)}", signature(b"{} "), signature(b"{}", "other"), "t=x,v1=00",
+         signature(b"{}").replace("v1=", "v1=\udcff"), f"t={int(NOW)},v1=é", "t=é,v1=00", "\udc80",
+         signature(b"{}").replace("v1", "v0"), signature(b"{}").replace("t=", "t=1"), "t=5," + signature(b"{}")],
+    )  # fmt: skip
+    def test_anything_else_is_not_authenticated(self, header):
+        with pytest.raises(NotAuthenticated):
+            check_signature(header, b"{}", SECRET, NOW)
+
+    def test_while_a_secret_is_rolled_one_of_several_is_enough(self):
+        old, new = signature(b"{}", "old"), signature(b"{}").partition(",")[2]
+        check_signature(f"{old},{new}", b"{}", SECRET, NOW)
+
+    @given(st.text())
+    def test_no_header_is_worse_than_refused(self, header):
+        with pytest.raises(Problem):
+            check_signature(header, b"{}", SECRET, NOW)
+
+
+class TestReading:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            body_of("customer.updated", {"id": "cus_9", "object": "customer"}),
+            body_of("invoice.upcoming", {"object": "invoice", "amount_paid": "nothing yet"}),
+            body_of("balance.available", {"object": "balance", "available": []}),
+            body_of("invoice.paid", {"object": "invoice", "customer": "cus_9", "amount_paid": 2000}),
+            b'{"id": "evt_1", "type": "v2.core.event_destination.ping", "related_object": null}',
+        ],
+    )
+    def test_a_type_that_is_not_read_and_an_object_without_an_id_say_nothing(self, body):
+        assert read_event(body) is None
+
+    @pytest.mark.parametrize(
+        ("body", "pointer"),
+        [
+            (body_of("invoice.paid", {**INVOICE, "amount_paid": "20"}), "/data/object/amount_paid"),
+            (body_of("invoice.paid", {**INVOICE, "amount_paid": -20}), "/data/object/amount_paid"),
+            (body_of("invoice.paid", {**INVOICE, "customer": 9}), "/data/object/customer"),
+            (body_of("invoice.paid", INVOICE, created="yesterday"), "/created"),
+            (body_of("invoice.paid", []), "/data/object"),
+            (b'{"id": "evt_1", "type": "invoice.paid"}', "/data"),
+            (b'{"id": "evt_1"}', "/type"),
+            (b'{"id": "", "type": "invoice.paid"}', "/id"),
+        ],
+    )
+    def test_a_type_that_is_read_with_a_wrong_member_is_refused_by_its_name(self, body, pointer):
+        with pytest.raises(Invalid) as found:
+            read_event(body)
+        assert found.value.pointer == pointer
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"id": "\\ud800", "type": "invoice.paid"'])
+    def test_what_is_no_json_is_refused(self, body):
+        with pytest.raises(BadRequest):
+            read_event(body)
+
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(),
+            lambda inner: (
+                st.lists(inner)
+                | st.dictionaries(st.sampled_from(["id", "amount_paid", "card", "payments", "data"]), inner)
+            ),
+        )
+    )
+    def test_no_object_is_worse_than_refused(self, about):
+        for kind in TYPES:
+            with contextlib.suppress(Problem):
+                found = read_event(body_of(kind, about))
+                if found is not None:
+                    what_it_says(found, NOW)
+
+
+class TestWhatEventsSay:
+    @pytest.mark.parametrize(
+        ("kind", "body", "outcome", "changes"),
+        [
+            ("charge.failed", CHARGE, "declined", {"status": "failed", "settled_usd": None, "funding": "prepaid"}),
+            ("charge.succeeded", CHARGE, None, {"status": "ok", "settled_usd": 20.0, "issuer_country": "US"}),
+            ("charge.captured", {**CHARGE, "amount_captured": 1500}, None, {"status": "ok", "settled_usd": 15.0}),
+            ("charge.succeeded", {**CHARGE, "captured": False}, None, {"status": "ok", "settled_usd": None}),
+            ("charge.dispute.created", DISPUTE, "chargeback", {"status": "disputed", "disputes": 1}),
+            ("radar.early_fraud_warning.created", WARNING, "abuse", {"status": None}),
+            ("payment_method.attached", METHOD, None, {"status": "ok", "fingerprint": "Xt5EWLLDS7FJjR1c"}),
+            ("invoice.paid", INVOICE, None, {"status": "ok", "settled_usd": 20.0}),
+            ("invoice.payment_succeeded", INVOICE, None, {"status": "ok", "settled_usd": 20.0}),
+            ("payment_intent.succeeded", INTENT, None, {"status": "ok", "settled_usd": 20.0}),
+            ("checkout.session.completed", SESSION, None, {"status": "ok", "settled_usd": 20.0}),
+            ("checkout.session.async_payment_succeeded", SESSION, None, {"status": "ok", "settled_usd": 20.0}),
+        ],
+    )
+    def test_an_outcome_and_facts(self, kind, body, outcome, changes):
+        told = after_news(Facts(), what_it_says(event(kind, body), NOW), NOW)
+        assert (told.outcome, told.at) == (outcome, CREATED)
+        assert {name: getattr(told.facts.payment, name) for name in changes} == changes
+
+    @pytest.mark.parametrize(
+        ("kind", "body"),
+        [
+            ("charge.dispute.created", {**DISPUTE, "status": "warning_needs_response"}),
+            ("charge.dispute.closed", {**DISPUTE, "status": "warning_closed"}),
+            ("checkout.session.completed", {**SESSION, "payment_status": "unpaid"}),
+            ("checkout.session.completed", {**SESSION, "payment_status": "no_payment_required"}),
+            ("refund.updated", {**REFUND, "status": "succeeded"}),
+            ("credit_note.created", {**NOTE, "type": "pre_payment"}),
+            ("credit_note.created", {**NOTE, "customer_balance_transaction": "cbtxn_1"}),
+        ],
+    )
+    def test_an_inquiry_and_what_moves_no_money_say_nothing(self, kind, body):
+        assert what_it_says(event(kind, body), NOW) is None
+
+    def test_an_event_without_a_time_and_one_of_the_future_are_of_now(self):
+        for created in (None, NOW + 1000):
+            assert what_it_says(event("invoice.paid", INVOICE, created=created), NOW).at == NOW
+
+    def test_money_in_another_currency_is_not_counted_and_its_dispute_is(self):
+        facts = after(Facts(), "invoice.paid", {**INVOICE, "currency": "eur"})
+        facts = after(facts, "charge.succeeded", {**CHARGE, "currency": "eur", "amount_refunded": 5})
+        assert facts.payment.settled_usd is None
+        facts = after(facts, "charge.dispute.created", {**DISPUTE, "currency": "eur"})
+        assert (facts.payment.status, facts.payment.disputes, facts.payment.settled_usd) == ("disputed", 1, None)
+
+    def test_what_else_is_known_stays(self):
+        facts = Facts(
+            created_at=5.0, plan="paid", verified=("email",), organisation=Organisation("o", True), keys=(b"k" * 16,),
+            external=(("stripe", "cus_9"),), payment=Payment(iin="411111", settled_usd=40.0),
+        )  # fmt: skip
+        found = after(facts, "invoice.paid", INVOICE)
+        same = [name for name in Facts.__struct_fields__ if getattr(found, name) == getattr(facts, name)]
+        assert same == [name for name in Facts.__struct_fields__ if name not in ("payment", "billing")]
+        assert (found.payment.iin, found.payment.settled_usd) == ("411111", 60.0)
+
+    @pytest.mark.parametrize(
+        ("kind", "body", "names"),
+        [
+            ("charge.succeeded", CHARGE, ("ch_1", "pi_1")),
+            ("charge.succeeded", {**CHARGE, "invoice": "in_1"}, ("ch_1", "pi_1", "in_1")),
+            ("charge.dispute.created", DISPUTE, ("pi_1", "ch_1")),
+            ("radar.early_fraud_warning.created", WARNING, ("pi_1", "ch_1")),
+            ("invoice.paid", INVOICE, ("in_1",)),
+            ("invoice.paid", {**INVOICE, "charge": "ch_1", "payment_intent": "pi_1"}, ("in_1", "pi_1", "ch_1")),
+            ("invoice.paid", {**INVOICE, "payments": {"data": [PART]}}, ("in_1", "pi_1")),
+            ("invoice_payment.paid", PART, ("in_1", "pi_1")),
+            ("payment_intent.succeeded", INTENT, ("pi_1", "ch_1")),
+            ("checkout.session.completed", SESSION, ("cs_1", "pi_1")),
+            ("refund.failed", REFUND, ("pi_1", "ch_1")),
+            ("credit_note.created", NOTE, ("in_1",)),
+        ],
+    )
+    def test_a_payment_is_found_by_every_id_that_an_event_gives_it(self, kind, body, names):
+        assert names_of(event(kind, body)) == names
+
+    @pytest.mark.parametrize(
+        ("version", "kind", "body", "half"),
+        [
+            (APART, "charge.succeeded", CHARGE, "charge"),
+            (APART, "payment_intent.succeeded", INTENT, "charge"),
+            (APART, "charge.succeeded", {**CHARGE, "invoice": "in_1"}, ""),
+            (APART, "invoice.paid", INVOICE, "invoice"),
+            (APART, "invoice.paid", {**INVOICE, "payments": {"data": [PART]}}, ""),
+            (APART, "payment_method.attached", METHOD, ""),
+            ("2025-03-30", "charge.succeeded", CHARGE, ""),
+            ("2025-03-30", "invoice.paid", INVOICE, ""),
+        ],
+    )
+    def test_a_charge_and_an_invoice_that_do_not_name_each_other_are_halves(self, version, kind, body, half):
+        """Only events of the versions of the API in which they do not."""
+        assert what_it_says(event(kind, body, api_version=version), NOW).half == half
+
+    def test_one_payment_of_an_invoice_says_how_much_was_paid(self):
+        found = what_it_says(event("invoice_payment.paid", PART), NOW)
+        assert (found.paid, found.status) == (PART["amount_paid"], None)
+
+    def test_only_a_charge_says_when_it_was_made(self):
+        assert what_it_says(event("charge.succeeded", {**CHARGE, "created": 5}), NOW).made == 5.0
+        assert what_it_says(event("charge.dispute.created", {**DISPUTE, "created": 5}), NOW).made is None
+
+    def test_a_refund_is_known_only_by_a_charge_that_says_how_much(self):
+        assert what_it_says(event("charge.refunded", {**CHARGE, "amount_refunded": 500}), NOW).back == ("ch_1", 500)
+        assert what_it_says(event("charge.refunded", CHARGE), NOW).back is None

@@ -1,0 +1,49 @@
+"""Recent verdicts: what is read back is what was told, in either form and either mode, and bounded."""
+
+import pytest
+from msgspec import structs
+from small_engine import NOW, SECRET, ask, check, push, tenant
+
+from reputation.engine.limiter import EXPLAIN_WINDOW
+from reputation.engine.verdicts import Asked, RecentVerdicts
+from reputation.wire.hashing import hashed, printed
+from reputation.wire.messages import Call, Client, Request
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+def test_what_is_kept_packed_comes_back_equal(addresses, mode):
+    """Shadow mode tells of a limit without end, which JSON could not keep."""
+    engine = tenant(addresses, mode=mode)
+    verdict = check(engine, account={"id": "a"}, client={"ip": "11.0.0.1"}, request={"route": "/r", "cost": 2})
+    assert engine.verdicts.get(verdict.id, NOW) == (Asked("a", "11.0.0.1", "/r", 2.0), verdict)
+    assert engine.verdicts.get(verdict.id, NOW + EXPLAIN_WINDOW + 1) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "account"),
+    [
+        ({"account": {"key": "sk-1"}}, "acct"),
+        ({"account": {"credentials": [{"key": "sk-1"}]}}, "acct"),
+        ({"account": {"id": "acct"}}, "acct"),
+        ({"client": {"ip": "11.0.0.1"}}, None),
+    ],
+)
+def test_a_verdict_belongs_to_the_account_that_was_judged_however_it_was_named(addresses, asked, account):
+    engine = tenant(addresses)
+    push(engine, "acct", keys=["sk-1"])
+    assert engine.verdicts.get(check(engine, **asked).id, NOW)[0].account == account
+
+
+def test_a_key_that_nobody_owns_is_told_by_its_hash_alone(addresses):
+    engine = tenant(addresses)
+    asked, _ = engine.verdicts.get(check(engine, account={"key": "sk-unknown"}).id, NOW)
+    assert asked.account == "key:" + printed(hashed("sk-unknown", SECRET))
+
+
+def test_the_newest_come_first_and_there_are_at_most_so_many(addresses):
+    verdict, kept = ask(tenant(addresses), "a"), RecentVerdicts(60.0, 10)
+    for n in range(25):
+        request = Request(client=Client(ip="11.0.0.1"), request=Call(route=f"/{n}"))
+        kept.put(structs.replace(verdict, id=str(n)), "a", request, NOW)
+    assert len(kept) <= 10
+    assert [(told.id, asked.route) for asked, told in kept.newest(2)] == [("24", "/24"), ("23", "/23")]
