@@ -102,11 +102,11 @@ def main() -> None:
     limiter, each = filled(options.accounts)
     gc.freeze()
     for listening in (False, True):
-        limiter.witness.listening = listening
+        limiter.outbox.listening = listening
         times, first = [], options.rounds * listening
         for spent in rounds(limiter, options.accounts, options.checks, range(first, first + options.rounds)):
             times.append(spent)
-            limiter.witness.collect()
+            limiter.outbox.collect()
         word = "with linking" if listening else "without linking"
         median, best = statistics.median(times), min(times)
         print(f"engine {word}: {median:.1f} µs of CPU a check (best {best:.1f}), {options.accounts:,} accounts")

@@ -16,7 +16,7 @@ from benchmarks.shared_servers import free_ports, running
 from geoip.book import AddressBook
 from reputation.config.file import DEFAULT
 from reputation.hydra.sightings import Known, Sighting
-from reputation.linking.host import Desk
+from reputation.linking.host import LinkerHost
 from reputation.linking.process import Answer, Batch
 from reputation.replicas.tenant_links import TenantLinking
 from reputation.sidecar.build import build
@@ -65,7 +65,7 @@ async def keep(linking: TenantLinking) -> None:
         await asyncio.sleep(0.5)
 
 
-async def seat(linking: TenantLinking) -> "asyncio.Task[None]":
+async def lead(linking: TenantLinking) -> "asyncio.Task[None]":
     while not linking.is_ours:
         await linking.look()
     return asyncio.create_task(keep(linking))
@@ -77,9 +77,9 @@ async def timed(work: Awaitable[Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, found
 
 
-async def linked(linking: TenantLinking, desk: Desk, batch: Batch) -> tuple[float, float]:
+async def linked(linking: TenantLinking, host: LinkerHost, batch: Batch) -> tuple[float, float]:
     """Return how long an epoch took, and putting its links in force."""
-    epoch, answer = await timed(asyncio.to_thread(desk.take, batch))
+    epoch, answer = await timed(asyncio.to_thread(host.take, batch))
     assert isinstance(answer, Answer)  # noqa: S101 - for the type checker
     put, done = await timed(linking.put(answer))
     if not done:
@@ -88,25 +88,25 @@ async def linked(linking: TenantLinking, desk: Desk, batch: Batch) -> tuple[floa
 
 
 async def measure(url: str, accounts: int) -> Costs:
-    one, other, now, desk = replica(url, 1), replica(url, 2), time.time(), Desk()
-    looking = await seat(one)
+    one, other, now, host = replica(url, 1), replica(url, 2), time.time(), LinkerHost()
+    looking = await lead(one)
     for start in range(0, accounts, AT_ONCE):
         batch = await one.batch(now, epoch=False)
         for number in range(start, min(start + AT_ONCE, accounts)):
             known, sighting = told(number, accounts, now)
             batch.known.append(known)
             batch.sightings.append(sighting)
-        await asyncio.to_thread(desk.take, batch)
-    epoch, put = await linked(one, desk, await one.batch(now, epoch=True))
+        await asyncio.to_thread(host.take, batch)
+    epoch, put = await linked(one, host, await one.batch(now, epoch=True))
     whole, _ = await timed(other.look())
-    await linked(one, desk, await one.batch(now + 1, epoch=True))
+    await linked(one, host, await one.batch(now + 1, epoch=True))
     step, _ = await timed(other.look())
     used = int((await RedisServer(connect(url)).ask("INFO", "memory"))["used_memory"])
     looking.cancel()
     await one.leave()
-    looking = await seat(other)
+    looking = await lead(other)
     state, batch = await timed(other.batch(now + 2, epoch=True))
-    await linked(other, Desk(), batch)
+    await linked(other, LinkerHost(), batch)
     looking.cancel()
     members = len(one.limiter.links.members), len(other.limiter.links.members)
     return Costs(epoch, put, whole, step, state, used, members)

@@ -158,7 +158,7 @@ async def _fill(port: int, accounts: int) -> tuple[float, float]:
     store = RedisStore(f"redis://127.0.0.1:{port}", TenantState, None, time.time)
     names, limit = Names("default"), Limit(1e-6, 100.0)
     takes = Takes(store.server, names, 5.0, time.time, print)
-    kept = Accounts(store.server, names, store.pulse("default"), 5.0, print)
+    kept = Accounts(store.server, names, store.heartbeat("default"), 5.0, print)
     used = [await _used(store)]
     for start in range(0, accounts, 1000):
         named = [f"acct_{number:08}" for number in range(start, start + 1000)]

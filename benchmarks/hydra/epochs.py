@@ -80,11 +80,11 @@ def noting() -> float:
     requests = [Request(account=Account(id=f"a{n}"), client=client[n]) for n in range(1000)]
 
     def took(*, listening: bool, at: float) -> float:
-        tenant.witness.listening = listening
+        tenant.outbox.listening = listening
         begun = time.process_time()
         for number in range(CHECKS):
             limiter.check(requests[number % 1000], at + number / 1000, ids)
-        tenant.witness.collect()
+        tenant.outbox.collect()
         return (time.process_time() - begun) / CHECKS
 
     pairs = [(took(listening=False, at=NOW + n), took(listening=True, at=NOW + n + 0.5)) for n in range(ROUNDS)]

@@ -20,8 +20,8 @@ from reputation.admin.stripe_events import StripeEvents, customer_documents
 from reputation.admin.views import account_view, cluster_view, clusters_view, decision_view, decisions_view, facts_view
 from reputation.engine.changes import deleting
 from reputation.engine.limiter import TenantLimiter
-from reputation.linking.kept_rulings import order_document
-from reputation.linking.operator_rulings import OrderBody, order_of
+from reputation.linking.kept_rulings import ruling_document
+from reputation.linking.operator_rulings import OrderBody, ruling_of
 from reputation.sidecar.running import Serving
 from reputation.state.transactions import Committed, Transaction
 from reputation.tuning.audit import Change, Sides, line_of
@@ -159,12 +159,12 @@ class Admin:
     async def post_order(self, request: web.Request) -> web.Response:
         tenant, body = self.tenant(request), read(_orders, await request.read())
         now = self.serving.clock()
-        order, id_ = order_of(body, now), self.serving.tuning.new_id(now)
-        tenant.check_order(order)
+        ruling, id_ = ruling_of(body, now), self.serving.tuning.new_id(now)
+        tenant.check_ruling(ruling)
         subject = body.cluster or body.account or ""
         change = Change(tenant.tenant.name, f"order.{body.ruling}", subject, None, body, body.reason)
-        await self.commit(request, tenant, Transaction(documents=(order_document(id_, order),)), change)
-        self.serving.linking.orders.give(tenant, id_, order)
+        await self.commit(request, tenant, Transaction(documents=(ruling_document(id_, ruling),)), change)
+        self.serving.linking.rulings.give(tenant, id_, ruling)
         return web.Response(status=204)
 
     async def get_decisions(self, request: web.Request) -> web.Response:

@@ -18,7 +18,7 @@ from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.messages import Request, Settle, Settled, Verdict, wire_type
 
 if TYPE_CHECKING:
-    from reputation.replicas.checks import SharedState
+    from reputation.replicas.checks import SharedChecks
 
 JSON: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
 PROBLEM: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_TYPE.encode()),)
@@ -66,7 +66,7 @@ class CheckRoutes:
         ready: Ready,
         note: Note,
         gateways: dict[bytes, ModuleType] | None = None,
-        shared: "SharedState | None" = None,
+        shared: "SharedChecks | None" = None,
     ) -> None:
         self.limiter = limiter
         self._judge: Judge = limiter.check if shared is None else shared.check

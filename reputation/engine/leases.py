@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from reputation.engine.identity import Who
-from reputation.engine.notes import Witness, sighting_of
+from reputation.engine.notes import Outbox, sighting_of
 from reputation.hydra.sightings import Sighting
 from reputation.limits.reservations import Ahead, Reserve, Settlement
 from reputation.limits.take import Ask, Draw
@@ -96,12 +96,12 @@ class Leases:
     used of it.
     """
 
-    def __init__(self, witness: Witness, names: Names, most: int = MOST_KEYS) -> None:
+    def __init__(self, outbox: Outbox, names: Names, most: int = MOST_KEYS) -> None:
         self.ahead = Ahead()
         self._names = names
         self.tokens = 0
         self.used = 0
-        self._witness = witness
+        self._outbox = outbox
         self._most = most
         self._confirmed = Pace(most)
         self._strangers = Pace(most // 16)
@@ -180,7 +180,7 @@ class Leases:
                 self.used += used
                 given.pace.add(given.key, used, settings.longest, now)
                 for at, count in by_second(report, used, given.at, now):
-                    self._witness.used(used_like(given.sighting, at, count))
+                    self._outbox.used(used_like(given.sighting, at, count))
 
     def settle(self, body: Settle, settings: LeaseSettings, now: float) -> Settled:
         """Settle a hold, leases, or both; a refused settlement changes nothing.

@@ -17,7 +17,7 @@ from reputation.engine.groups import check_credentials, decided
 from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
 from reputation.engine.judge import in_shadow, scored, tier_by
 from reputation.engine.leases import Leases
-from reputation.engine.notes import Witness, network_of
+from reputation.engine.notes import Outbox, network_of
 from reputation.engine.repeats import Print, Repeats
 from reputation.engine.shared_budgets import draws_of, excepted_draws
 from reputation.engine.unknown_names import Strays
@@ -83,15 +83,15 @@ Watch = Callable[[Assessed, Verdict], None]
 
 
 class TenantLimiter:
-    """One tenant's checks. `links` is replaced whole when the linker has news; `witness` notes what was seen."""
+    """One tenant's checks. `links` is replaced whole when the linker has news; `outbox` notes what was seen."""
 
     def __init__(self, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes) -> None:
         self.tenant = tenant
         self.state = state
         state.charge_in(tenant.settings.mode)
         self.links: Links = NO_LINKS
-        self.witness = Witness(tenant.settings.standards)
-        self.leases = Leases(self.witness, self.names)
+        self.outbox = Outbox(tenant.settings.standards)
+        self.leases = Leases(self.outbox, self.names)
         self.leases.ahead.tell(state.touch_bucket)
         self.counts = Counts()
         self.verdicts = RecentVerdicts(EXPLAIN_WINDOW, KEPT_VERDICTS)
@@ -109,10 +109,10 @@ class TenantLimiter:
         """Go on with new settings; a change of mode starts a series of buckets of its own."""
         self.state.charge_in(tenant.settings.mode)
         self.tenant = tenant
-        self.witness.standards = tenant.settings.standards
+        self.outbox.standards = tenant.settings.standards
         if not tenant.settings.linking.enabled:
             self.links = NO_LINKS
-            self.witness.listening = False
+            self.outbox.listening = False
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:
         """Score one request, take from its buckets, and answer. Raises Invalid if no account is named."""
@@ -190,7 +190,7 @@ class TenantLimiter:
         if not who.row.shared:
             self.state.touched.add(who.name)
         verdict = self._with_lease(self.answer(id_, assessed, taken), assessed, taken)
-        self.witness.see(who, request, verdict, now)
+        self.outbox.see(who, request, verdict, now)
         self.counts.add(verdict)
         self.verdicts.put(verdict, who.name, request, now, stranger=not who.confirmed)
         if request.request.id is not None:
@@ -291,7 +291,7 @@ class TenantLimiter:
             return
         for key in facts.keys:
             self.state.strangers.leave("key:" + printed(key))
-        self.witness.know(account, row, facts, now)
+        self.outbox.know(account, row, facts, now)
 
     def take_in(self, account: str, told: Told, now: float) -> None:
         """Take in what is kept elsewhere of an account, in the place of what was known."""
@@ -318,14 +318,14 @@ class TenantLimiter:
     def hear(self, outcome: Outcome, now: float) -> None:
         """Learn from an outcome that marked its account: of its networks, and for the linker."""
         learn_networks(self.state, outcome, now)
-        self.witness.hear(outcome, now)
+        self.outbox.hear(outcome, now)
 
-    def check_order(self, order: Order) -> None:
-        """Raise Conflict for an operator's order while linking is off, NotFound for one about no cluster."""
+    def check_ruling(self, ruling: Order) -> None:
+        """Raise Conflict for an operator's ruling while linking is off, NotFound for one about no cluster."""
         if not self.tenant.settings.linking.enabled:
             raise Conflict("linking is off for this tenant, so there are no clusters", "/ruling")
-        if order.ruling != "forget" and order.cluster is not None and order.cluster not in self.links.clusters:
-            raise NotFound(f"no current cluster has the id {order.cluster!r}", "/cluster")
+        if ruling.ruling != "forget" and ruling.cluster is not None and ruling.cluster not in self.links.clusters:
+            raise NotFound(f"no current cluster has the id {ruling.cluster!r}", "/cluster")
 
 
 class Limiter:

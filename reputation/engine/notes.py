@@ -19,7 +19,7 @@ def network_of(host: int) -> int:
     return host & -256 if host < 1 << 32 else host & -65536
 
 
-class Witness:
+class Outbox:
     """Notes for the linker, in the order of their time."""
 
     def __init__(self, standards: Standards, listening: bool = False) -> None:  # noqa: FBT001, FBT002 - a plain switch
@@ -29,7 +29,7 @@ class Witness:
         self._notes: list[Note] = []
         self._telling = 1
 
-    def tell_anew(self) -> None:
+    def tell_again(self) -> None:
         """Tell every account's facts again: there is a new linker, which knows none of them."""
         self._telling += 1
 
@@ -71,9 +71,9 @@ class Witness:
         if self.listening:
             self._note(Told(outcome.account, outcome.outcome, now))
 
-    def order(self, order: Order) -> None:
-        """Note an operator's order; it is never dropped for lack of room."""
-        self._notes.append(order)
+    def rule(self, ruling: Order) -> None:
+        """Note an operator's ruling; it is never dropped for lack of room."""
+        self._notes.append(ruling)
 
     def _standing(self, *, payer: bool, proven: bool) -> int:
         """Return the bits that a row keeps of what the linker was told, and to which linker that was."""

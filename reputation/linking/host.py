@@ -7,7 +7,7 @@ from reputation.hydra.links import NOTHING, Links, difference
 from reputation.linking.process import Answer, Batch
 
 
-class Desk:
+class LinkerHost:
     """The linkers of all tenants, as its process sees them. Also used without a process, in tests."""
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ class Desk:
         linker.see_many(batch.sightings)
         for told in batch.told:
             linker.outcome(told.account, told.outcome, told.at)
-        for order in batch.orders:
-            linker.order(order, batch.at)
+        for ruling in batch.rulings:
+            linker.order(ruling, batch.at)
         if batch.epoch is None:
             return None
         links = linker.epoch(batch.epoch)

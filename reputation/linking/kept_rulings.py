@@ -1,4 +1,4 @@
-"""Operators' orders on their way to the linker: documents, until what the linker made of them is kept."""
+"""Operators' rulings on their way to the linker: documents, until what the linker made of them is kept."""
 
 from collections.abc import Iterable
 
@@ -10,32 +10,32 @@ from reputation.state.records import ABSENT, Records
 from reputation.state.transactions import Document
 
 KIND = "order"
-_orders = msgspec.msgpack.Decoder(Order)
+_rulings = msgspec.msgpack.Decoder(Order)
 
 
-def order_document(id_: str, order: Order) -> Document:
-    """Keep an order under a ULID, so that orders come in the order of their time."""
-    return Document(KIND, id_, msgspec.msgpack.encode(order), ABSENT)
+def ruling_document(id_: str, ruling: Order) -> Document:
+    """Keep a ruling under a ULID, so that rulings come in the order of their time."""
+    return Document(KIND, id_, msgspec.msgpack.encode(ruling), ABSENT)
 
 
-class KeptOrders:
-    """Orders that a linker was given here, and that may be lost with it. An order that comes twice counts once."""
+class KeptRulings:
+    """Rulings that a linker was given here, and that may be lost with it. A ruling that comes twice counts once."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
         self._given: dict[str, dict[str, Order]] = {}
 
-    def give(self, tenant: TenantLimiter, id_: str, order: Order) -> None:
-        """Pass a kept order on to the linker."""
-        self._given.setdefault(tenant.tenant.name, {})[id_] = order
-        tenant.witness.order(order)
+    def give(self, tenant: TenantLimiter, id_: str, ruling: Order) -> None:
+        """Pass a kept ruling on to the linker."""
+        self._given.setdefault(tenant.tenant.name, {})[id_] = ruling
+        tenant.outbox.rule(ruling)
 
     async def take_up(self, tenant: TenantLimiter) -> None:
         """Pass on what was kept and perhaps never reached a linker. Raises Unavailable."""
         for record in await self._records.all(tenant.tenant.name, KIND):
             if record.id not in self._given.get(tenant.tenant.name, {}):
                 try:
-                    self.give(tenant, record.id, _orders.decode(record.body))
+                    self.give(tenant, record.id, _rulings.decode(record.body))
                 except msgspec.DecodeError:
                     self._records.unreadable(tenant.tenant.name, KIND, record.id)
 
@@ -44,7 +44,7 @@ class KeptOrders:
         return dict(self._given.get(tenant, {}))
 
     async def settle(self, tenant: str, ids: Iterable[str]) -> None:
-        """Forget orders whose effect is kept elsewhere by now. Raises Unavailable."""
+        """Forget rulings whose effect is kept elsewhere by now. Raises Unavailable."""
         for id_ in ids:
             await self._records.delete(tenant, KIND, id_)
             self._given.get(tenant, {}).pop(id_, None)

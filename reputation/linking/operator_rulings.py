@@ -23,8 +23,8 @@ class OrderBody(Struct, frozen=True):
     expires_in: Annotated[float, Meta(gt=0, le=3650 * DAY)] = 30 * DAY
 
 
-def order_of(body: OrderBody, now: float) -> Order:
-    """Check what a ruling needs and turn it into an order. Raises Invalid."""
+def ruling_of(body: OrderBody, now: float) -> Order:
+    """Check what a ruling needs and turn it into what the linker takes. Raises Invalid."""
     needs = NEEDS[body.ruling]
     if needs in ("cluster", "both") and body.cluster is None:
         raise Invalid(f"{body.ruling} needs the cluster's id", "/cluster")

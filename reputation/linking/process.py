@@ -47,7 +47,7 @@ class Batch(Struct, array_like=True, gc=False):
     known: list[Known] = []
     sightings: list[Sighting] = []
     told: list[Told] = []
-    orders: list[Order] = []
+    rulings: list[Order] = []
     at: float = 0.0
     epoch: float | None = None
     fresh: bool = False
@@ -79,7 +79,7 @@ def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: floa
         Known: batch.known,
         Sighting: batch.sightings,
         Told: batch.told,
-        Order: batch.orders,
+        Order: batch.rulings,
     }
     for note in notes:
         places[type(note)].append(note)
@@ -90,27 +90,27 @@ def packed(batch: Batch) -> bytes:
     return msgspec.msgpack.encode(batch)
 
 
-def work(connection: Connection, niceness: int, pulse: Any) -> None:
-    """Serve batches until the other end closes. niceness: added to this process's own; pulse: when it last lived."""
-    from reputation.linking.host import Desk  # noqa: PLC0415 - the linker and numpy are this process's alone
+def work(connection: Connection, niceness: int, heartbeat: Any) -> None:
+    """Serve batches until the other end closes. niceness: added to its own; heartbeat: the time of its last one."""
+    from reputation.linking.host import LinkerHost  # noqa: PLC0415 - the linker and numpy are this process's alone
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_beat, args=(pulse,), daemon=True).start()
+    threading.Thread(target=_beat, args=(heartbeat,), daemon=True).start()
     with contextlib.suppress(OSError):
         os.nice(niceness)
-    desk = Desk()
+    host = LinkerHost()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            answer = desk.take(_batches.decode(connection.recv_bytes()))
+            answer = host.take(_batches.decode(connection.recv_bytes()))
             if answer is not None:
                 connection.send_bytes(msgspec.msgpack.encode(answer))
 
 
-def _beat(pulse: Any) -> None:
+def _beat(heartbeat: Any) -> None:
     """Note again and again that this process lives, also while it links: a stopped or starved one does not."""
     while True:
-        pulse.value = time.monotonic()
+        heartbeat.value = time.monotonic()
         time.sleep(BEAT)
 
 
@@ -121,8 +121,8 @@ class LinkerProcess:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._started = time.monotonic()
-        self._pulse = context.Value("d", 0.0, lock=False)  # by the monotonic clock, which is one for all processes
-        words = (theirs, niceness, self._pulse)
+        self._heartbeat = context.Value("d", 0.0, lock=False)  # by the monotonic clock, which is one for all processes
+        words = (theirs, niceness, self._heartbeat)
         self._process = context.Process(target=work, args=words, daemon=True, name="headcount-linker")
         self._process.start()
         theirs.close()
@@ -134,12 +134,12 @@ class LinkerProcess:
     @property
     def alive(self) -> bool:
         """Whether it runs and gives signs of life: one that was stopped is there and does nothing."""
-        return self._process.is_alive() and self._pulse.value > 0.0 and self.silence < LATE
+        return self._process.is_alive() and self._heartbeat.value > 0.0 and self.silence < LATE
 
     @property
     def silence(self) -> float:
         """Seconds since its last sign of life; its first one may take a while."""
-        return time.monotonic() - float(self._pulse.value or self._started + STARTING)
+        return time.monotonic() - float(self._heartbeat.value or self._started + STARTING)
 
     def send(self, batch: Batch) -> None:
         self.send_packed(packed(batch))

@@ -14,7 +14,7 @@ from reputation.engine.notes import MOST_WAITING
 from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.hydra.sightings import Order
-from reputation.linking.kept_rulings import KeptOrders
+from reputation.linking.kept_rulings import KeptRulings
 from reputation.linking.process import LONGEST_EPOCH, Answer, Batch, LinkerDiedError, LinkerProcess, batch_of, packed
 from reputation.state.records import MemoryRecords, Records
 from reputation.wire.errors import Unavailable
@@ -66,7 +66,7 @@ def linked(limiter: Limiter) -> Tenants:
     """Return the tenants that want linking, and let them take notes."""
     found = [(name, t) for name, t in limiter.tenants.items() if t.tenant.settings.linking.enabled]
     for _, tenant in found:
-        tenant.witness.listening = True
+        tenant.outbox.listening = True
     return found
 
 
@@ -109,7 +109,7 @@ class RecordedLinking:
             self._follow(process)
         waiting = 0
         for _, tenant in self._tenants:
-            waiting += tenant.witness.waiting
+            waiting += tenant.outbox.waiting
         if now >= self._next and self._fed + waiting >= self._enough:
             self._ask(process, now)
         elif waiting >= MOST_WAITING // 4:
@@ -119,8 +119,8 @@ class RecordedLinking:
 
     def _feed(self, process: LinkerProcess, now: float) -> None:
         for name, tenant in self._tenants:
-            self._fed += tenant.witness.waiting
-            self._kept.append(packed(batch_of(name, linker_settings(tenant), tenant.witness.collect(), now)))
+            self._fed += tenant.outbox.waiting
+            self._kept.append(packed(batch_of(name, linker_settings(tenant), tenant.outbox.collect(), now)))
         if self._due is not None:
             self._receive(process)
         if self._due is None or len(self._answers) == len(self._tenants):
@@ -186,7 +186,7 @@ class LiveLinking:
         self._told: dict[str, TenantLimiter] = {}  # tenants that the running linker knows
         self._void: set[str] = set()  # tenants whose next links do not follow from those in force
         self._books: dict[str, bytes] = {}
-        self.orders = KeptOrders(records or MemoryRecords())
+        self.rulings = KeptRulings(records or MemoryRecords())
         self._records = records
         self._taken_up: set[str] = set()
         self._followed: dict[str, Links] = {}  # as the running linker has them
@@ -223,7 +223,7 @@ class LiveLinking:
                 continue
             try:
                 found = await self._records.get(name, BOOK, LINKS)
-                await self.orders.take_up(tenant)
+                await self.rulings.take_up(tenant)
             except Unavailable:  # shared state is away; the next turn asks again
                 continue
             self._taken_up.add(name)
@@ -247,7 +247,7 @@ class LiveLinking:
             if self._process is None:
                 self._process = await asyncio.to_thread(LinkerProcess)
             now, epoch = self._clock(), time.monotonic() >= self._next_epoch
-            orders = {name: self.orders.given(name) for name, _ in tenants}
+            rulings = {name: self.rulings.given(name) for name, _ in tenants}
             batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
             started = time.monotonic()
             answers = await watched(self._process, batches)
@@ -256,25 +256,25 @@ class LiveLinking:
             return
         if epoch:
             self._follow(tenants, answers, now, time.monotonic() - started)
-            await self._keep(tenants, orders)
+            await self._keep(tenants, rulings)
 
-    async def _keep(self, tenants: Tenants, orders: dict[str, dict[str, Order]]) -> None:
+    async def _keep(self, tenants: Tenants, rulings: dict[str, dict[str, Order]]) -> None:
         """Keep clusters and links, so that a restart neither releases anybody nor waits for the first epoch."""
         for name, tenant in tenants:
             if self._records is not None:
                 body = await asyncio.to_thread(_encoded, self._books[name], tenant.links)
                 with contextlib.suppress(Unavailable):  # shared state is away; the next epoch's are kept
                     await self._records.put(name, BOOK, LINKS, body)
-                    await self.orders.settle(name, orders[name])
+                    await self.rulings.settle(name, rulings[name])
 
     def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
-        batch = batch_of(name, linker_settings(tenant, tenant.secret), tenant.witness.collect(), now, epoch=epoch)
+        batch = batch_of(name, linker_settings(tenant, tenant.secret), tenant.outbox.collect(), now, epoch=epoch)
         if self._told.get(name) is not tenant:
             self._told[name] = tenant
             self._void.add(name)
-            tenant.witness.tell_anew()
+            tenant.outbox.tell_again()
             batch.fresh, batch.book = True, self._books.get(name, b"")
-            batch.orders = [*dict.fromkeys([*self.orders.given(name).values(), *batch.orders])]  # the last one's too
+            batch.rulings = [*dict.fromkeys([*self.rulings.given(name).values(), *batch.rulings])]  # the last one's too
         return batch
 
     def _follow(self, tenants: Tenants, answers: list[Answer], epoch: float, took: float) -> None:
@@ -294,7 +294,7 @@ class LiveLinking:
         self._log("linker_died", error=str(error) or type(error).__name__)
         self.close()
         for tenant in self._told.values():
-            tenant.witness.tell_anew()
+            tenant.outbox.tell_again()
         self._told.clear()
         self.restarts += 1
 
@@ -315,7 +315,7 @@ def _encoded(book: bytes, links: Links) -> bytes:
 
 
 def _collected(tenants: Tenants, now: float, *, epoch: bool) -> list[Batch]:
-    return [batch_of(name, linker_settings(t), t.witness.collect(), now, epoch=epoch) for name, t in tenants]
+    return [batch_of(name, linker_settings(t), t.outbox.collect(), now, epoch=epoch) for name, t in tenants]
 
 
 async def watched(process: LinkerProcess, batches: list[Batch]) -> list[Answer]:

@@ -47,19 +47,19 @@ Later = Coroutine[Any, Any, T]
 Answer = Verdict | Later[Verdict]
 
 
-class SharedTenant:
+class TenantChecks:
     """One tenant's checks, over its buckets and accounts in Redis. within: seconds that a check may wait for it."""
 
     def __init__(self, limiter: TenantLimiter, store: RedisStore, within: float) -> None:
         name, clock = limiter.tenant.name, store.clock
-        names, pulse = Names(name), store.listen(name, self._hear)
+        names, heartbeat = Names(name), store.listen(name, self._hear)
         self.limiter = limiter
         self.breaker = Breaker()
         self.shares = Shares()
         self.takes = Takes(store.server, names, within, clock, self._failed)
-        self.accounts = Accounts(store.server, names, pulse, within, self._take_in)
+        self.accounts = Accounts(store.server, names, heartbeat, within, self._take_in)
         self.alone = 0  # checks answered without Redis
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._records = store.records
         self._clock = clock
         self._log = store.log
@@ -68,7 +68,7 @@ class SharedTenant:
     @property
     def replicas(self) -> int:
         """The number of live replicas, by the last heartbeat."""
-        return self._pulse.replicas
+        return self._heartbeat.replicas
 
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         """Answer at once, or after Redis. Raises Invalid without an account, Unavailable if the tenant is closed."""
@@ -248,8 +248,8 @@ class SharedTenant:
     def _failed(self, why: str) -> None:
         if self.breaker.failed(self._clock()):
             self.limiter.state.degraded = True
-            self.shares.divide(self._pulse.replicas)
-            self._log.warning("state_away", tenant=self.limiter.tenant.name, error=why, replicas=self._pulse.replicas)
+            self.shares.divide(self.replicas)
+            self._log.warning("state_away", tenant=self.limiter.tenant.name, error=why, replicas=self.replicas)
 
     async def turn(self) -> None:
         """Probe if one is due; come back if Redis has. To be called again and again."""
@@ -285,11 +285,11 @@ def _unavailable() -> Iterator[None]:
         raise Unavailable(AWAY) from None
 
 
-class SharedState:
+class SharedChecks:
     """Every tenant's checks over one Redis; tenants come and go with the limiter's."""
 
     def __init__(self, limiter: Limiter, store: RedisStore, within: float) -> None:
-        self.tenants: dict[str, SharedTenant] = {}
+        self.tenants: dict[str, TenantChecks] = {}
         self._limiter = limiter
         self._store = store
         self._within = within
@@ -309,12 +309,12 @@ class SharedState:
     async def settle(self, body: Settle, now: float) -> Settled:
         return await self.tenant(body.tenant).settle(body, now)
 
-    def tenant(self, name: str) -> SharedTenant:
+    def tenant(self, name: str) -> TenantChecks:
         """Find a tenant's checks. Raises NotFound for a tenant that no configuration names."""
         limiter = self._limiter.tenant(name)
         found = self.tenants.get(name)
         if found is None or found.limiter is not limiter:
-            found = self.tenants[name] = SharedTenant(limiter, self._store, self._within)
+            found = self.tenants[name] = TenantChecks(limiter, self._store, self._within)
         return found
 
     def move(self, seconds: float) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reputation.engine.limiter import Limiter
-from reputation.linking.kept_rulings import KeptOrders
+from reputation.linking.kept_rulings import KeptRulings
 from reputation.linking.process import Answer, Batch, LinkerProcess
 from reputation.linking.schedule import BATCH_EVERY, SHARE_OF_CORE, Log, linked, watched
 from reputation.replicas.tenant_links import TenantLinking
@@ -16,19 +16,19 @@ from reputation.state.records import Records
 from reputation.stores.redis.server import AwayError, RedisServer
 from reputation.wire.errors import Unavailable
 
-SEAT_EVERY = 0.5
-"""Seconds between two looks at the seat and the version of the links."""
+LEAD_EVERY = 0.5
+"""Seconds between two looks at the leadership lease and the version of the links."""
 
 
-class SharedLinking:
-    """Linking beside live checks, over Redis. A replica that holds no seat runs no linker."""
+class ReplicatedLinking:
+    """Linking beside live checks, over Redis. Only the linker host runs a linker."""
 
     def __init__(
         self, limiter: Limiter, server: RedisServer, log: Log, every: float, records: Records,
         clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        """every: seconds between two epochs at least. records: keeps orders that are not in the stream yet."""
-        self.orders = KeptOrders(records)
+        """every: seconds between two epochs at least. records: keeps rulings that are not in the stream yet."""
+        self.rulings = KeptRulings(records)
         self.restarts = 0
         self.epochs = 0
         self.epoch_seconds = 0.0
@@ -51,8 +51,8 @@ class SharedLinking:
     def there(self) -> bool:
         """Whether some replica links every tenant that wants it: as last heard, and here with a linker that runs."""
         works = self._process is not None and self._process.alive
-        seats = [(tenant.seat.holder, tenant.is_ours) for tenant in self.tenants.values()]
-        return bool(seats) and all(holder and (works or not ours) for holder, ours in seats)
+        leads = [(tenant.lead.holder, tenant.is_ours) for tenant in self.tenants.values()]
+        return bool(leads) and all(holder and (works or not ours) for holder, ours in leads)
 
     @property
     def last_epoch(self) -> float:
@@ -62,12 +62,12 @@ class SharedLinking:
     @property
     def dropped(self) -> int:
         """Notes that were lost on their way to a linker here."""
-        return sum(tenant.post.dropped for tenant in self.tenants.values())
+        return sum(tenant.notes.dropped for tenant in self.tenants.values())
 
     @property
     def unread(self) -> int:
         """Entries of notes that a linker here could not read."""
-        return sum(tenant.post.unread for tenant in self.tenants.values())
+        return sum(tenant.notes.unread for tenant in self.tenants.values())
 
     @property
     def crowded(self) -> dict[str, int]:
@@ -78,7 +78,7 @@ class SharedLinking:
         """Tell, follow and link until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                for work, every in ((self.look, SEAT_EVERY), (self.send, BATCH_EVERY), (self.link, BATCH_EVERY)):
+                for work, every in ((self.look, LEAD_EVERY), (self.send, BATCH_EVERY), (self.link, BATCH_EVERY)):
                     group.create_task(_again(work, every))
         finally:
             self.close()
@@ -103,17 +103,17 @@ class SharedLinking:
         for name, limiter in wanted.items():
             if name not in self.tenants:
                 with contextlib.suppress(Unavailable):  # who comes later, or this one's next start, passes them on
-                    await self.orders.take_up(limiter)
+                    await self.rulings.take_up(limiter)
                 self.tenants[name] = TenantLinking(limiter, self._server, self._replica, self._log)
         await asyncio.gather(*[_unless_away(tenant.look()) for tenant in self.tenants.values()])
 
     async def send(self) -> None:
         """Append what was noted here."""
         for name, tenant in [*self.tenants.items()]:
-            orders = self.orders.given(name)
+            rulings = self.rulings.given(name)
             with contextlib.suppress(AwayError, Unavailable):
-                await tenant.post.send(tenant.limiter.witness)
-                await self.orders.settle(name, orders)
+                await tenant.notes.send(tenant.limiter.outbox)
+                await self.rulings.settle(name, rulings)
 
     async def link(self) -> None:
         """Feed the linker with what all replicas noted, if it is here, with an epoch if one is due."""

@@ -1,4 +1,4 @@
-"""One tenant's links where replicas share state, as one replica follows them and, while it holds the seat, makes them.
+"""One tenant's links where replicas share state, as each replica follows them and the linker host makes them.
 
 Links in force stay in force, here and in Redis, until a linker that took up the clusters says otherwise; so neither a
 dead linker nor an absent Redis lets anybody go.
@@ -15,9 +15,9 @@ from reputation.hydra.links import NOTHING, Links, decode, difference, encode, f
 from reputation.hydra.rebuilding import rebuilt
 from reputation.linking.process import Answer, Batch, batch_of
 from reputation.linking.schedule import Log, linker_settings, with_inherited
-from reputation.replicas.outbox import Cursor, Post
 from reputation.replicas.packing import compressed, decompressed
-from reputation.stores.redis.links import LINKS, STATE, Seat, SharedLinks, Step
+from reputation.replicas.tenant_notes import Cursor, TenantNotes
+from reputation.stores.redis.links import LINKS, STATE, Leadership, SharedLinks, Step
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import AwayError, RedisServer
 
@@ -39,35 +39,35 @@ _states = msgspec.msgpack.Decoder(State)
 
 
 class TenantLinking:
-    """One tenant's links, as one replica follows them and, while it holds the seat, makes them."""
+    """One tenant's links, as each replica follows them and the linker host makes them."""
 
     def __init__(self, limiter: TenantLimiter, server: RedisServer, replica: str, log: Log) -> None:
         names = Names(limiter.tenant.name)
         self.limiter = limiter
-        self.post = Post(server, names, replica)
-        self.seat = Seat()
+        self.notes = TenantNotes(server, names, replica)
+        self.lead = Leadership()
         self.crowded = 0  # sightings of accounts that found no place in the linker here
         self.linking = b""  # the term for which the running linker has this tenant
         self._log = log
         self._shared = SharedLinks(server, names, replica)
         self._version = 0  # of the links that are in force here
         self._damaged = 0  # a version that could not be read
-        self._heard = b""  # the last holder of the seat, whom this replica's accounts were told to
+        self._heard = b""  # the last host that was sent this replica's accounts
         self._state = (0, State())  # the version that was made here last, and what it was made from
         self._began = self._cursor = Cursor()  # where the running linker began to read, and how far it is
         self._made = NOTHING  # as the running linker has them
         self._inherited = NOTHING  # as the one before it left them
-        self._empty = 0  # looks that found the seat empty, one after the other
+        self._empty = 0  # looks in a row that found no host
         self._changing = asyncio.Lock()
 
     @property
     def is_ours(self) -> bool:
         """Whether this replica is to link."""
-        return self._shared.is_ours(self.seat)
+        return self._shared.is_ours(self.lead)
 
     @property
     def _patience(self) -> int:
-        """How often the seat must have been found empty before it is taken.
+        """How many looks in a row must find no host before this replica takes the lead.
 
         Where Redis has lost everything, who made the last links knows more than they tell, and who has links more than
         who has none.
@@ -77,37 +77,37 @@ class TenantLinking:
         return 0 if self._version == self._state[0] else 1
 
     async def look(self) -> None:
-        """Hear who links, take the seat if nobody does, and follow new links. Raises AwayError."""
-        self.seat = await self._shared.seat(wanted=self._empty >= self._patience)
-        self._empty = 0 if self.seat.holder else self._empty + 1
-        if self.seat.holder not in (b"", self._heard):
-            self._heard = self.seat.holder
-            self.limiter.witness.tell_anew()
-        if not self._changing.locked():  # links that are being put in force may take a while, and the seat must be kept
+        """Hear who links, take the lead if no replica has it, and follow new links. Raises AwayError."""
+        self.lead = await self._shared.lead(wanted=self._empty >= self._patience)
+        self._empty = 0 if self.lead.holder else self._empty + 1
+        if self.lead.holder not in (b"", self._heard):
+            self._heard = self.lead.holder
+            self.limiter.outbox.tell_again()
+        if not self._changing.locked():  # links that are being put in force may take a while, and the lead must be kept
             await self._follow()
 
     async def leave(self) -> None:
         """Let another replica link. Raises AwayError."""
         if self.is_ours:
-            self.seat = Seat()
+            self.lead = Leadership()
             await self._shared.leave()
 
     async def _follow(self) -> None:
         """Put the newest links in force; where Redis has lost them, those that are in force stay. Raises AwayError."""
         async with self._changing:
-            if self.seat.version in (0, self._version, self._damaged):
+            if self.lead.version in (0, self._version, self._damaged):
                 return
             for newer in (self._stepped, self._whole):
                 with contextlib.suppress(ValueError):
                     self.limiter.links, self._version = await newer()
                     return
-            self._damaged = self.seat.version
-            self._log("links_damaged", tenant=self.limiter.tenant.name, version=self.seat.version)
+            self._damaged = self.lead.version
+            self._log("links_damaged", tenant=self.limiter.tenant.name, version=self.lead.version)
 
     async def _stepped(self) -> tuple[Links, int]:
         """Follow the steps from the links that are in force here. Raises AwayError, ValueError."""
         steps, version = await self._shared.steps(self._version)
-        if version < self.seat.version:
+        if version < self.lead.version:
             raise ValueError("the steps from these links are not there")
         return await asyncio.to_thread(_followed, self.limiter.links, steps), version
 
@@ -120,14 +120,14 @@ class TenantLinking:
 
     async def batch(self, now: float, *, epoch: bool) -> Batch:
         """Return what the linker has to be told. Raises AwayError, also where another replica links by now."""
-        holder = self.seat.holder  # before anything is waited for: links are put in force in this term or not at all
+        holder = self.lead.holder  # before anything is waited for: links are put in force in this term or not at all
         if not self.is_ours:
             raise AwayError("another replica links this tenant")
         batch = batch_of(self.limiter.tenant.name, linker_settings(self.limiter, self.limiter.secret), [], now)
         if self.linking != holder:
             state = await self._take_up()
             batch.fresh, batch.book, batch.ledger = True, state.book, state.ledger
-        self._cursor = await self.post.read(self._cursor, batch)
+        self._cursor = await self.notes.read(self._cursor, batch)
         self.linking = holder
         if epoch:
             batch.epoch, batch.hand_over = now, HAND_OVER
@@ -148,7 +148,7 @@ class TenantLinking:
         except ValueError as error:
             self._log("linker_state_damaged", tenant=self.limiter.tenant.name, error=str(error))
             found = (b"", 0)
-        if found is None and self.seat.version:
+        if found is None and self.lead.version:
             raise AwayError("the linker's state was replaced while it was read")
         if found is not None and found[0]:
             try:
@@ -171,17 +171,17 @@ class TenantLinking:
         links = with_inherited(self._made, self._inherited)
         read = self._cursor
         if not answer.ledger:  # too few accounts to hand over: who takes over reads all of their notes again
-            read = structs.replace(self._began, orders=read.orders)
+            read = structs.replace(self._began, rulings=read.rulings)
         state = State(answer.book, answer.ledger, read)
         async with self._changing:
-            before = self._version if self.seat.version else 0
-            if self.seat.version and self.seat.version == self._damaged:
+            before = self._version if self.lead.version else 0
+            if self.lead.version and self.lead.version == self._damaged:
                 before = self._damaged  # links that nobody can read are replaced like others
             step = await asyncio.to_thread(_step, self.limiter.links if before else NOTHING, links, state)
-            version = await self._shared.put(Seat(self.linking), before, step)
+            version = await self._shared.put(Leadership(self.linking), before, step)
             if version:
                 self.limiter.links, self._version, self._state = links, version, (version, state)
-                self.seat = self.seat._replace(version=version)
+                self.lead = self.lead._replace(version=version)
         return version > 0
 
 
@@ -194,4 +194,4 @@ def _followed(links: Links, steps: list[bytes]) -> Links:
 def _step(before: Links, links: Links, state: State) -> Step:
     whole = compressed(encode(difference(NOTHING, links)))
     data = compressed(msgspec.msgpack.encode(state))
-    return Step(whole, encode(difference(before, links)), data, state.cursor.notes, state.cursor.orders)
+    return Step(whole, encode(difference(before, links)), data, state.cursor.notes, state.cursor.rulings)

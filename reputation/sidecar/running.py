@@ -33,8 +33,8 @@ from reputation.wire.errors import ConfigError
 from reputation.wire.messages import Verdict
 
 if TYPE_CHECKING:
-    from reputation.replicas.checks import SharedState
-    from reputation.replicas.linking import SharedLinking
+    from reputation.replicas.checks import SharedChecks
+    from reputation.replicas.linking import ReplicatedLinking
 
 
 LOOK_EVERY = 1.0
@@ -64,8 +64,8 @@ class Serving:
         self.clock.moved.append(self._moved)
         self.local_admin = True
         self.store: Store = MemoryStore()
-        self.shared: SharedState | None = None
-        self.linking: LiveLinking | SharedLinking = LiveLinking(limiter, log.warning, records=records)
+        self.shared: SharedChecks | None = None
+        self.linking: LiveLinking | ReplicatedLinking = LiveLinking(limiter, log.warning, records=records)
         self.tuning = Tuning(
             limiter,
             records or MemoryRecords(),
@@ -101,13 +101,13 @@ class Serving:
 
     def share(self, store: Any) -> None:
         """Check over what replicas share from now on, and link what all of them see; `store` is a RedisStore."""
-        from reputation.replicas.checks import SharedState  # noqa: PLC0415 - embedded state does without the client
-        from reputation.replicas.linking import SharedLinking  # noqa: PLC0415 - as above
+        from reputation.replicas.checks import SharedChecks  # noqa: PLC0415 - embedded state does without the client
+        from reputation.replicas.linking import ReplicatedLinking  # noqa: PLC0415 - as above
 
         store.clock = self.clock
-        self.shared = SharedState(self.limiter, store, self.settings.state.timeout)
+        self.shared = SharedChecks(self.limiter, store, self.settings.state.timeout)
         epoch, warn = self.settings.state.epoch, self.journal.warning
-        self.linking = SharedLinking(self.limiter, store.server, warn, epoch, store.records)
+        self.linking = ReplicatedLinking(self.limiter, store.server, warn, epoch, store.records)
 
     def _listen_for_plans(self) -> None:
         """Have each plan that a tenant's settings do not know named once in the log."""
@@ -227,7 +227,7 @@ class Serving:
         yield gauge("headcount_links_age_seconds", "Age of the active links; -1 before the first links.", age)
         yield gauge("headcount_clusters", "Current clusters.", sum(len(t.links.clusters) for t in tenants))
         yield gauge("headcount_linked_accounts", "Accounts in clusters.", sum(len(t.links.members) for t in tenants))
-        dropped = linking.dropped + sum(t.witness.dropped for t in tenants)
+        dropped = linking.dropped + sum(t.outbox.dropped for t in tenants)
         yield counter("headcount_notes_dropped", "Notes that were lost before the linker.", dropped)
         yield counter("headcount_notes_unread", "Entries of notes that could not be read.", linking.unread)
         crowded = sum(linking.crowded.values())

@@ -192,12 +192,12 @@ def test_in_shadow_mode_the_lease_is_that_of_an_account_without_limits(addresses
 
 def test_the_linker_hears_of_each_second_in_which_a_lease_was_used(engine):
     """Requests that passed without a check are sightings of the lease's own account, address and JA4."""
-    engine.witness.listening = True
+    engine.outbox.listening = True
     verdict = lease_for(engine, leases=[])
-    engine.witness.collect()
+    engine.outbox.collect()
     report = used(verdict, 2, [NOW + 1.2, 1], [NOW + 1.7, 1], **HELD_BY)
     check(engine, NOW + 3, account={"id": "t"}, client={"ip": "12.0.0.9"}, leases=[report, report])
-    first, *others = [note for note in engine.witness.collect() if getattr(note, "cost", None)]
+    first, *others = [note for note in engine.outbox.collect() if getattr(note, "cost", None)]
     assert (first.account, first.at, first.cost, first.ja4, first.user_agent) == ("a", NOW + 1, 2.0, "t13d", "curl/8")
     assert [note.account for note in others] == ["t"]
 
@@ -305,7 +305,7 @@ def test_memory_is_bounded_whatever_asks_for_leases(addresses):
     assert pace.lately(99, 5.0, NOW) == 1.0
     assert pace.lately(0, 5.0, NOW) == 0.0
     engine = tenant(addresses, plans=PLANS)
-    engine.leases = Leases(engine.witness, engine.names, most=32)
+    engine.leases = Leases(engine.outbox, engine.names, most=32)
     for i in range(200):
         push(engine, f"a{i}", plan="roomy", **PROVEN)
         lease_for(engine, f"a{i}")
@@ -327,17 +327,17 @@ def test_a_gateway_that_reports_more_than_its_lease_drives_nobody_into_debt(engi
 
 
 def heard(engine):
-    return sum(note.cost for note in engine.witness.collect() if getattr(note, "cost", None))
+    return sum(note.cost for note in engine.outbox.collect() if getattr(note, "cost", None))
 
 
 @pytest.mark.parametrize(("later", "cost"), [(0.0, 3.0), (0.001, 0.0)])
 def test_the_linker_hears_of_a_lease_until_its_grace_is_over(engine, later, cost):
     """At the last moment too, although other leases were given meanwhile; after it no more."""
-    engine.witness.listening = True
+    engine.outbox.listening = True
     verdict = lease_for(engine)
     end = NOW + verdict.lease.ttl + GRACE + later
     lease_for(engine, "t", now=end)
-    engine.witness.collect()
+    engine.outbox.collect()
     reports = (LeaseReport(verdict.lease.id, 3),)
     engine.leases.hear(reports, engine.leases.settlements(reports), engine.tenant.settings.leases, end)
     assert heard(engine) == cost
@@ -346,7 +346,7 @@ def test_the_linker_hears_of_a_lease_until_its_grace_is_over(engine, later, cost
 def test_made_up_keys_are_remembered_apart_and_a_sixteenth_as_many(addresses):
     """So that they push nobody out: 32 keys that are somebody's, and 2 that may be made up."""
     engine = tenant(addresses, plans=PLANS, unconfirmed=ROOMY)
-    engine.leases = Leases(engine.witness, engine.names, most=32)
+    engine.leases = Leases(engine.outbox, engine.names, most=32)
     push(engine, "a", plan="roomy")
     lease_for(engine)
     for key in ("one", "two", "three"):
@@ -359,7 +359,7 @@ def test_made_up_keys_are_remembered_apart_and_a_sixteenth_as_many(addresses):
 
 def test_exactly_as_many_leases_are_out_as_there_may_be(addresses):
     engine = tenant(addresses, plans=PLANS)
-    engine.leases = Leases(engine.witness, engine.names, most=4)
+    engine.leases = Leases(engine.outbox, engine.names, most=4)
     verdicts = []
     for i in range(6):
         push(engine, f"a{i}", plan="roomy", **PROVEN)

@@ -15,19 +15,19 @@ from reputation.wire.messages import Outcome
 @pytest.fixture
 def engine(addresses):
     found = tenant(addresses)
-    found.witness.listening = True
+    found.outbox.listening = True
     return found
 
 
 def of_kind(engine, kind):
-    return [note for note in engine.witness.collect() if isinstance(note, kind)]
+    return [note for note in engine.outbox.collect() if isinstance(note, kind)]
 
 
 def test_nothing_is_kept_for_a_linker_that_is_not_there(addresses):
     engine = tenant(addresses)
     push(engine, "a", **PROVEN)
     ask(engine, "a")
-    assert engine.witness.collect() == []
+    assert engine.outbox.collect() == []
 
 
 def test_a_check_is_one_sighting_with_what_links(engine):
@@ -83,21 +83,21 @@ def test_outcomes_are_told(engine):
 
 def fill(engine):
     for _ in range(MOST_WAITING):
-        engine.witness.hear(Outcome("a", "good"), NOW)
+        engine.outbox.hear(Outcome("a", "good"), NOW)
 
 
 def test_a_linker_that_does_not_come_costs_notes_and_they_are_counted(engine):
     fill(engine)
     ask(engine, "a")
     ask(engine, "a")
-    assert (engine.witness.waiting, engine.witness.dropped) == (MOST_WAITING, 2)
+    assert (engine.outbox.waiting, engine.outbox.dropped) == (MOST_WAITING, 2)
 
 
 def test_facts_that_were_dropped_are_told_later(engine):
     """Else a proven account stays unproven to the linker for good."""
     fill(engine)
     push(engine, "proven", **PROVEN)
-    engine.witness.collect()
+    engine.outbox.collect()
     ask(engine, "proven")
     assert [known.proven for known in of_kind(engine, Known)] == [True]
 

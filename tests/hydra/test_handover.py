@@ -10,7 +10,7 @@ from reputation.hydra.handover import FORMAT, LEAST, Packed, pack, unpack
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker import Linker
 from reputation.hydra.sightings import Sighting
-from reputation.linking.host import Desk
+from reputation.linking.host import LinkerHost
 from reputation.linking.process import Batch
 from tests.hydra.crowd import HOUR, NOW, company, honest, hydra, sightings
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_read_changes_nothing(data):
 
 
 def test_a_desk_hands_over_when_it_is_asked_and_takes_over_what_it_is_given():
-    first, second = Desk(), Desk()
+    first, second = LinkerHost(), LinkerHost()
     linker = fed()
     given = Batch("t", linker.settings, ledger=linker.hand_over(ROOM), epoch=NOW)
     answer = first.take(msgspec.structs.replace(given, hand_over=ROOM))
@@ -89,4 +89,4 @@ def test_a_desk_hands_over_when_it_is_asked_and_takes_over_what_it_is_given():
     again = second.take(msgspec.structs.replace(given, ledger=answer.ledger))
     assert again.delta == answer.delta
     assert again.ledger == b""
-    assert Desk().take(msgspec.structs.replace(given, ledger=b"of another version")).delta.members == []
+    assert LinkerHost().take(msgspec.structs.replace(given, ledger=b"of another version")).delta.members == []

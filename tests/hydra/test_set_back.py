@@ -6,7 +6,7 @@ from reputation.hydra.clusters import STAY
 from reputation.hydra.linker import Linker
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.sightings import Sighting
-from reputation.linking.host import Desk
+from reputation.linking.host import LinkerHost
 from reputation.linking.process import Batch
 from tests.hydra.crowd import DAY, HOUR, NOW, honest, hydra
 
@@ -37,7 +37,7 @@ def test_use_of_the_last_day_is_that_of_the_last_day():
 
 
 def test_a_replica_whose_clock_is_ahead_saw_what_it_saw_now():
-    desk = Desk()
-    desk.take(Batch("acme", LinkerSettings(), sightings=[Sighting(NOW + YEAR, "a"), Sighting(NOW, "b")], at=NOW))
-    desk.take(Batch("acme", LinkerSettings(), at=NOW, epoch=NOW))
-    assert desk._linkers["acme"].ledger.column("last").tolist() == [NOW, NOW]
+    host = LinkerHost()
+    host.take(Batch("acme", LinkerSettings(), sightings=[Sighting(NOW + YEAR, "a"), Sighting(NOW, "b")], at=NOW))
+    host.take(Batch("acme", LinkerSettings(), at=NOW, epoch=NOW))
+    assert host._linkers["acme"].ledger.column("last").tolist() == [NOW, NOW]

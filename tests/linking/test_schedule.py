@@ -16,8 +16,8 @@ from reputation.engine.limiter import Limiter
 from reputation.hydra.book import Book
 from reputation.hydra.links import NOTHING, Budget, difference
 from reputation.hydra.sightings import Order
-from reputation.linking.host import Desk
-from reputation.linking.kept_rulings import order_document
+from reputation.linking.host import LinkerHost
+from reputation.linking.kept_rulings import ruling_document
 from reputation.linking.process import LinkerDiedError, LinkerProcess, batch_of
 from reputation.linking.schedule import KeptLinks, LiveLinking, RecordedLinking, linker_settings, with_inherited
 from reputation.sidecar.build import build
@@ -117,8 +117,8 @@ def test_notes_are_fed_before_any_would_be_dropped(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(linking_module, "MOST_WAITING", 200)
     monkeypatch.setattr(linking_module, "NEWS", 0.01)
     _, one = replayed(4)
-    assert one.tenant("default").witness.waiting <= 200
-    assert one.tenant("default").witness.dropped == 0
+    assert one.tenant("default").outbox.waiting <= 200
+    assert one.tenant("default").outbox.dropped == 0
 
 
 def test_linked_heads_share_one_purse_of_a_few_accounts_use() -> None:
@@ -186,11 +186,11 @@ async def test_what_an_epoch_found_is_kept(live: LiveLinking) -> None:
 async def test_an_order_that_no_linker_was_given_yet_is_given_to_the_next(live: LiveLinking) -> None:
     """It is kept until clusters are kept that know it; a linker that died with it is no loss either."""
     records, order = MemoryRecords(), Order("release", account="head_3", reason="a test")
-    document = order_document("01", order)
+    document = ruling_document("01", order)
     await records.put("default", document.kind, document.id, document.written(None, None))
     second = LiveLinking(limiter(), lambda *_args, **_kwargs: None, records=records)
     await second.take_up()
-    assert second._limiter.tenant("default").witness.collect() == [order]  # and this linker dies with it
+    assert second._limiter.tenant("default").outbox.collect() == [order]  # and this linker dies with it
     await second.turn()
     second.close()
     assert await records.all("default", document.kind) == []
@@ -212,17 +212,17 @@ def test_the_process_answers_as_the_desk_inside_it_does() -> None:
     """The pipe adds nothing and loses nothing."""
     one = limiter()
     tenant = one.tenant("default")
-    tenant.witness.listening = True
+    tenant.outbox.listening = True
     for n in range(50):
         tenant.push(f"head_{n}", hydra(n), START)
     for at, request in requests(2):
         tenant.check(request, at, Ulids())
-    notes = tenant.witness.collect()
+    notes = tenant.outbox.collect()
     batch = batch_of("default", linker_settings(tenant), notes, START + 3 * HOUR, epoch=True)
     process = LinkerProcess()
     try:
         process.send(batch)
-        assert process.receive() == Desk().take(batch)
+        assert process.receive() == LinkerHost().take(batch)
     finally:
         process.close()
 

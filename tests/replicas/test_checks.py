@@ -13,7 +13,7 @@ from tcp_proxy import proxy_to
 
 from reputation.config.file import from_text
 from reputation.engine.changes import deleting, marking
-from reputation.replicas.checks import SharedState
+from reputation.replicas.checks import SharedChecks
 from reputation.sidecar.build import build
 from reputation.state.tenant import TenantState
 from reputation.stores.redis.store import RedisStore
@@ -47,7 +47,7 @@ class Replica:
         self.store = RedisStore(f"redis://127.0.0.1:{port}", make, self.log, time.time)
         text = json.dumps({"tenants": {"default": {**SETTINGS, **settings}}})
         self.limiter = build(from_text(text), addresses, SECRET, self.store.tenant)
-        self.state = SharedState(self.limiter, self.store, within)
+        self.state = SharedChecks(self.limiter, self.store, within)
         self.tenant = self.state.tenant("default")
         self._new_id = Ulids()
         self._run = asyncio.create_task(self.store.run())

@@ -10,7 +10,7 @@ from test_checks import BURST, Log, Replica
 
 from reputation.engine.changes import marking
 from reputation.hydra.sightings import Order
-from reputation.linking.host import Desk
+from reputation.linking.host import LinkerHost
 from reputation.replicas.tenant_links import TenantLinking
 from reputation.stores.redis.names import Names
 from reputation.wire.messages import AccountFacts, Outcome, Settle
@@ -59,9 +59,9 @@ class Whole:
         self.replica = Replica(port, addresses)
         self.log = self.replica.log = self.replica.store.damage._log = Noisy()
         self.store, self.tenant = self.replica.store, self.replica.tenant
-        self.tenant.limiter.witness.listening = True
+        self.tenant.limiter.outbox.listening = True
         self.linking = TenantLinking(self.tenant.limiter, self.store.server, "replica-0", lambda *_, **__: None)
-        self.desk = Desk()
+        self.host = LinkerHost()
         self.rounds = 0
 
     async def use(self, account="a"):
@@ -88,10 +88,10 @@ class Whole:
         return verdict.decision
 
     async def link(self):
-        self.tenant.limiter.witness.order(Order("bless", cluster="h-1", reason="x"))
-        await self.linking.post.send(self.tenant.limiter.witness)
+        self.tenant.limiter.outbox.rule(Order("bless", cluster="h-1", reason="x"))
+        await self.linking.notes.send(self.tenant.limiter.outbox)
         await becomes(self._seated, expected=True)
-        answer = self.desk.take(await self.linking.batch(time.time(), epoch=True))
+        answer = self.host.take(await self.linking.batch(time.time(), epoch=True))
         assert await self.linking.put(answer)
 
     async def _seated(self):

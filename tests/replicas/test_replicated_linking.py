@@ -17,10 +17,10 @@ from reputation.config.file import DEFAULT
 from reputation.config.tenants import TenantSettings
 from reputation.hydra.links import NOTHING
 from reputation.hydra.sightings import Order, Told
-from reputation.linking.host import Desk
-from reputation.replicas.linking import SharedLinking
-from reputation.replicas.outbox import packed, unpacked
+from reputation.linking.host import LinkerHost
+from reputation.replicas.linking import ReplicatedLinking
 from reputation.replicas.tenant_links import TenantLinking
+from reputation.replicas.tenant_notes import packed, unpacked
 from reputation.sidecar.build import build
 from reputation.state.records import MemoryRecords
 from reputation.stores.redis.names import Names
@@ -57,13 +57,13 @@ async def over(url: str, count: int) -> AsyncIterator[list[TenantLinking]]:
             server = RedisServer(connect(url))
             stack.push_async_callback(server.aclose)
             limiter = build(DEFAULT, AddressBook(), KEY).tenant("default")
-            limiter.witness.listening = True
+            limiter.outbox.listening = True
             found.append(TenantLinking(limiter, server, f"replica-{number}", lambda *_args, **_words: None))
         yield found
 
 
 async def seated(linking: TenantLinking) -> TenantLinking:
-    """Let it look until it holds the seat."""
+    """Let it look until it is the host."""
 
     async def looked() -> bool:
         await linking.look()
@@ -79,9 +79,9 @@ def meet(linking: TenantLinking, *accounts: str) -> None:
         linking.limiter.check(Request(account=Account(id=account, created_at=Seconds(NOW)), client=Client()), NOW, ids)
 
 
-async def epoch(linking: TenantLinking, desk: Desk) -> bool:
+async def epoch(linking: TenantLinking, host: LinkerHost) -> bool:
     """One epoch, by a linker in this process; whether its links are in force."""
-    answer = desk.take(await linking.batch(time.time(), epoch=True))
+    answer = host.take(await linking.batch(time.time(), epoch=True))
     assert answer is not None
     return await linking.put(answer)
 
@@ -97,7 +97,7 @@ async def test_one_of_two_replicas_links_what_both_noted(redis_server):
         assert not other.is_ours
         for linking, account in ((one, "a"), (other, "b")):
             meet(linking, account)
-            await linking.post.send(linking.limiter.witness)
+            await linking.notes.send(linking.limiter.outbox)
         batch = await one.batch(NOW, epoch=True)
         assert [sighting.account for sighting in batch.sightings] == ["a", "b"]
         assert [known.account for known in batch.known] == ["a", "b"]
@@ -106,16 +106,16 @@ async def test_one_of_two_replicas_links_what_both_noted(redis_server):
 
 @pytest.mark.gateway
 async def test_what_an_unseated_linker_answers_late_changes_nothing(redis_server):
-    """Neither its links nor its state, and its notes are read by the one that holds the seat now."""
+    """Neither its links nor its state, and its notes are read by the host of now."""
     async with replicas(redis_server, 2) as (late, new):
         await seated(late)
-        desk = Desk()
-        assert await epoch(late, desk)
-        late_answer = desk.take(await late.batch(time.time(), epoch=True))
+        host = LinkerHost()
+        assert await epoch(late, host)
+        late_answer = host.take(await late.batch(time.time(), epoch=True))
         with redis_server.client() as client:
             client.delete(Names("default").single("linker"))  # as its expiry does
         await seated(new)
-        assert await epoch(new, Desk())
+        assert await epoch(new, LinkerHost())
         with redis_server.client() as client:
             before = client.hgetall(Names("default").single("links"))
             assert not await late.put(late_answer)
@@ -137,8 +137,8 @@ async def test_a_seat_that_changes_hands_while_notes_are_read_is_not_used(redis_
         with redis_server.client() as client:
             client.delete(Names("default").single("linker"))
         await seated(new)
-        late.seat = new.seat  # as its next look hears
-        answer = Desk().take(await reading)
+        late.lead = new.lead  # as its next look hears
+        answer = LinkerHost().take(await reading)
         assert not await late.put(answer)
 
 
@@ -148,33 +148,33 @@ async def test_the_next_linker_reads_again_what_was_too_little_to_hand_over(redi
     async with replicas(redis_server, 2) as (one, other):
         await seated(one)
         meet(one, "a", "b")
-        one.limiter.witness.order(Order("release", account="b", reason="a test"))
-        await one.post.send(one.limiter.witness)
-        assert await epoch(one, Desk())
+        one.limiter.outbox.rule(Order("release", account="b", reason="a test"))
+        await one.notes.send(one.limiter.outbox)
+        assert await epoch(one, LinkerHost())
         await one.leave()
         await seated(other)
         batch = await other.batch(NOW, epoch=False)
         assert batch.fresh
         assert batch.book
         assert [sighting.account for sighting in batch.sightings] == ["a", "b"]
-        assert not batch.orders
+        assert not batch.rulings
 
 
 @pytest.mark.gateway
 async def test_a_flood_that_no_linker_reads_drops_the_oldest_notes_counts_them_and_keeps_every_order(redis_server):
     """The stream is bounded; what the linker never got is known to the note."""
     async with replicas(redis_server, 1) as (one,):
-        one.post.notes = Stream(one.post.notes._server, Names("default"), "notes", most_bytes=2000)
-        one.limiter.witness.order(Order("release", account="b", reason="a test"))
+        one.notes.stream = Stream(one.notes.stream._server, Names("default"), "notes", most_bytes=2000)
+        one.limiter.outbox.rule(Order("release", account="b", reason="a test"))
         for _ in range(30):
             meet(one, *[secrets.token_hex(8) for _ in range(5)])
-            await one.post.send(one.limiter.witness)
+            await one.notes.send(one.limiter.outbox)
         await seated(one)
         batch = await one.batch(NOW, epoch=False)
         read = len(batch.sightings) + len(batch.known)
         assert 0 < read < 200
-        assert one.post.dropped == 30 * 5 * 2 - read
-        assert [order.account for order in batch.orders] == ["b"]
+        assert one.notes.dropped == 30 * 5 * 2 - read
+        assert [order.account for order in batch.rulings] == ["b"]
 
 
 @pytest.mark.gateway
@@ -184,12 +184,12 @@ async def test_every_replica_tells_its_accounts_anew_to_a_new_linker(redis_serve
         await seated(one)
         await other.look()
         meet(other, "a")
-        await other.post.send(other.limiter.witness)
+        await other.notes.send(other.limiter.outbox)
         await one.leave()
         await seated(one)
         await other.look()
         meet(other, "a")
-        await other.post.send(other.limiter.witness)
+        await other.notes.send(other.limiter.outbox)
         assert [known.account for known in (await one.batch(NOW, epoch=False)).known] == ["a", "a"]
 
 
@@ -198,12 +198,12 @@ async def test_a_replica_that_missed_steps_reads_the_links_whole(redis_server):
     """And one whose steps are all there follows them; a step that is damaged is passed by."""
     async with replicas(redis_server, 2) as (one, other):
         await seated(one)
-        desk = Desk()
+        host = LinkerHost()
         for _ in range(10):  # more than are kept
-            assert await epoch(one, desk)
+            assert await epoch(one, host)
         await other.look()
         assert other.limiter.links == one.limiter.links
-        assert await epoch(one, desk)
+        assert await epoch(one, host)
         await other.look()
         assert other.limiter.links == one.limiter.links
         with redis_server.client() as client:
@@ -215,29 +215,29 @@ async def test_links_that_cannot_be_read_leave_those_in_force(redis_server):
     """Bytes of somebody else's in their place, say; the next ones that can be read are followed."""
     async with replicas(redis_server, 2) as (one, other):
         await seated(one)
-        desk = Desk()
-        assert await epoch(one, desk)
+        host = LinkerHost()
+        assert await epoch(one, host)
         await other.look()
         kept = other.limiter.links
-        assert await epoch(one, desk)
+        assert await epoch(one, host)
         with redis_server.client() as client:
             client.delete(Names("default").single("deltas"))
             for key in client.keys("*links-part*"):
                 client.set(key, b"damage")
         await other.look()
         assert other.limiter.links is kept
-        assert await epoch(one, desk)
+        assert await epoch(one, host)
         await other.look()
         assert other.limiter.links == one.limiter.links
 
 
 @pytest.mark.gateway
 async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(redis_server, monkeypatch):
-    """It would keep its seat for ever, since its replica lives."""
+    """It would be the host for ever, since its replica lives."""
     with redis_server.client() as client:
         client.flushall()
     server, limiter = RedisServer(connect(redis_server.url)), build(DEFAULT, AddressBook(), KEY)
-    linking = SharedLinking(limiter, server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords())
+    linking = ReplicatedLinking(limiter, server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords())
     await linking.look()
     (tenant,) = linking.tenants.values()
     await seated(tenant)
@@ -264,12 +264,12 @@ async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(re
 
 @pytest.mark.gateway
 async def test_tenants_may_be_linked_by_different_replicas(redis_server):
-    """A tenant whose seat another replica took is forgotten by the linker here; the others go on in it."""
+    """A tenant that another replica leads by now is forgotten by the linker here; the others go on in it."""
     with redis_server.client() as client:
         client.flushall()
     server = RedisServer(connect(redis_server.url))
     settings = structs.replace(DEFAULT, tenants={"acme": TenantSettings(), "globex": TenantSettings()})
-    linking = SharedLinking(
+    linking = ReplicatedLinking(
         build(settings, AddressBook(), KEY), server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords()
     )
     await linking.look()
@@ -296,10 +296,10 @@ async def test_on_a_cluster_it_is_the_same(tmp_path):
         async with over(f"redis+cluster://127.0.0.1:{nodes[0].port}", 2) as (one, other):
             await seated(one)
             meet(one, "a")
-            await one.post.send(one.limiter.witness)
-            desk = Desk()
+            await one.notes.send(one.limiter.outbox)
+            host = LinkerHost()
             for _ in range(2):
-                assert await epoch(one, desk)
+                assert await epoch(one, host)
                 await other.look()
                 assert other.limiter.links == one.limiter.links
             await one.leave()
@@ -309,16 +309,16 @@ async def test_on_a_cluster_it_is_the_same(tmp_path):
 
 
 async def test_notes_wait_where_they_are_while_redis_is_away():
-    """The witness bounds and counts them; what was collected is kept for when it is back."""
+    """The outbox bounds and counts them; what was collected is kept for when it is back."""
     server = RedisServer(connect("redis://127.0.0.1:1"))
     limiter = build(DEFAULT, AddressBook(), KEY).tenant("default")
-    limiter.witness.listening = True
+    limiter.outbox.listening = True
     linking = TenantLinking(limiter, server, "one", print)
     for account in ("a", "b", "c"):
         meet(linking, account)
         with pytest.raises(AwayError):
-            await linking.post.send(limiter.witness)
-    assert limiter.witness.waiting == 4, "two notes each of the last two accounts"
+            await linking.notes.send(limiter.outbox)
+    assert limiter.outbox.waiting == 4, "two notes each of the last two accounts"
     assert limiter.links is NOTHING
     await server.aclose()
 
@@ -335,7 +335,7 @@ def test_notes_come_out_of_their_entries_as_they_went_in():
 
 def test_an_entry_is_halved_until_it_fits_and_a_note_that_never_does_is_left_out(monkeypatch):
     """So no client can make an entry larger than Redis and the linker are ready for."""
-    monkeypatch.setattr("reputation.replicas.outbox.MOST_PACKED", 3000)
+    monkeypatch.setattr("reputation.replicas.tenant_notes.MOST_PACKED", 3000)
     notes = [Told(secrets.token_hex(500), "good", NOW) for _ in range(10)]
     entries = packed([*notes, Told(secrets.token_hex(5000), "good", NOW)])
     assert sum(count for count, _ in entries) == 10

@@ -43,8 +43,8 @@ class Replica:
     def __init__(self, port):
         self.store = RedisStore(f"redis://127.0.0.1:{port}", TenantState, None, time.time)
         self.found, self.heard = [], []
-        self.pulse = self.store.listen("acme", lambda what, _: self.heard.append(what))
-        self.accounts = Accounts(self.store.server, Names("acme"), self.pulse, 1.0, self.found.append)
+        self.heartbeat = self.store.listen("acme", lambda what, _: self.heard.append(what))
+        self.accounts = Accounts(self.store.server, Names("acme"), self.heartbeat, 1.0, self.found.append)
 
     async def push(self, account, facts):
         return await self.accounts.commit(Transaction(account, is_(facts)))
@@ -62,9 +62,9 @@ class Replica:
         return self.found[-1] if isinstance(self.found[-1], bytes) else (self.found[-1].name, self.found[-1].told)
 
     async def beat(self):
-        """What the replica hears with its next pulse."""
+        """What the replica hears with its next heartbeat."""
         self.heard.clear()
-        await self.pulse.beat()
+        await self.heartbeat.beat()
         return self.heard
 
 
@@ -222,12 +222,12 @@ async def test_the_list_of_changes_is_bounded(redis_server, emptied):
 async def test_replicas_are_counted_while_they_live(redis_server, emptied):
     async with replicas(redis_server.port, 3) as several:
         await several[0].beat()
-        assert several[0].pulse.replicas == 3
+        assert several[0].heartbeat.replicas == 3
         live = Names("acme").single("replicas")
         gone = emptied.zrange(live, 0, 0)[0]
         emptied.zincrby(live, -60, gone)
         await several[2].beat()
-        assert several[2].pulse.replicas == 2
+        assert several[2].heartbeat.replicas == 2
 
 
 @pytest.mark.gateway

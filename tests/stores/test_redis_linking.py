@@ -204,7 +204,7 @@ def test_an_order_given_to_a_replica_that_does_not_link_reaches_the_linker(linki
 
 
 def test_a_linker_that_stops_cleanly_is_replaced_at_once(replicas, linking):
-    """It lets its seat go, so nobody waits for the lease."""
+    """It gives its lease back, so no replica waits for the end of it."""
     linker, other = linking
     before, holder = linked(other), replicas.holder()
     linker.process.terminate()

@@ -83,7 +83,7 @@ async def test_a_document_is_refused_while_redis_is_away(redis_server):
     await store.close()
 
 
-async def test_pulses_go_on_when_redis_is_away_and_say_so_once():
+async def test_heartbeats_go_on_when_redis_is_away_and_say_so_once():
     async with running("redis://127.0.0.1:1") as (store,):
         for _ in range(3):
             await store._beat("acme")

@@ -11,7 +11,7 @@ from sidecar_process import headcount, running_sidecar
 from test_sqlite_store import CARD, START, Run
 
 from reputation.engine.exceptions import Allow
-from reputation.linking.kept_rulings import KeptOrders
+from reputation.linking.kept_rulings import KeptRulings
 from reputation.linking.schedule import LiveLinking
 from reputation.sidecar.hash_key import kept_hash_key
 from reputation.stores.sqlite.file import StateFile
@@ -55,7 +55,7 @@ async def use(run):
     await kept_hash_key(records)
     linking = LiveLinking(run.tenant and _Only(run.tenant), lambda *_, **__: None, records=records)
     await linking.take_up()
-    await KeptOrders(records).take_up(run.tenant)
+    await KeptRulings(records).take_up(run.tenant)
     await Documents(records, "exception", Allow).all("default")
     await Audit(records).entries("default", 1000)
     while run.state.asleep:

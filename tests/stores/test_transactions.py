@@ -83,8 +83,8 @@ class Shared:
         self._url = url
         self.store = RedisStore(url, TenantState, None, time.time)
         self.state = self.store.tenant(TENANT)
-        pulse = self.store.listen(TENANT, lambda *_: None)
-        self.accounts = Accounts(self.store.server, Names(TENANT), pulse, 2.0, self._take_in)
+        heartbeat = self.store.listen(TENANT, lambda *_: None)
+        self.accounts = Accounts(self.store.server, Names(TENANT), heartbeat, 2.0, self._take_in)
 
     def _take_in(self, found):
         if isinstance(found, bytes):

@@ -9,7 +9,7 @@ from redis_process import running_redis
 from small_engine import CAUGHT, NOW, PROVEN, ask, check, drain, push, request, tenant
 
 from reputation.config.file import from_text
-from reputation.replicas.checks import SharedState
+from reputation.replicas.checks import SharedChecks
 from reputation.sidecar.build import build
 from reputation.state.tenant import TenantState
 from reputation.stores.redis.store import RedisStore
@@ -193,7 +193,7 @@ class Replica:
         self.store = RedisStore(f"redis://127.0.0.1:{port}", TenantState, Quiet(), time.time)
         settings = from_text(json.dumps({"tenants": {"default": SETTINGS}}))
         limiter = build(settings, addresses, b"a hash key of the tests alone", self.store.tenant)
-        self.tenant = SharedState(limiter, self.store, 1.0).tenant("default")
+        self.tenant = SharedChecks(limiter, self.store, 1.0).tenant("default")
 
     async def check(self, *credentials, **body):
         asked = request({"account": by(*credentials), "client": {"ip": IP}, **body})

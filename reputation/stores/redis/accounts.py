@@ -11,7 +11,7 @@ from typing import Any
 
 from reputation.state.transactions import Committed, Transaction
 from reputation.stores.redis.commits import Kept, RedisCommits, kept
-from reputation.stores.redis.heartbeat import Pulse
+from reputation.stores.redis.heartbeat import Heartbeat
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import SLOW, AwayError, RedisServer, Script, is_cut
 
@@ -76,12 +76,13 @@ class Accounts:
     """One tenant's accounts in Redis. `take_in` is given what look-ups find: accounts, and keys that are nobody's."""
 
     def __init__(
-        self, server: RedisServer, names: Names, pulse: Pulse, within: float, take_in: Callable[[Kept | bytes], None]
-    ) -> None:
+        self, server: RedisServer, names: Names, heartbeat: Heartbeat, within: float,
+        take_in: Callable[[Kept | bytes], None],
+    ) -> None:  # fmt: skip
         self.looked_up = LookedUp()
         self._server = server
         self._names = names
-        self._commits = RedisCommits(server, names, pulse)
+        self._commits = RedisCommits(server, names, heartbeat)
         self._within = within
         self._take_in = take_in
         self._owners = names.single("owners")

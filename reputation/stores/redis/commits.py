@@ -10,7 +10,7 @@ from reputation.state.facts import Facts
 from reputation.state.outcomes import KEPT
 from reputation.state.transactions import TAKEN, Committed, Document, Stale, Told, Transaction
 from reputation.stores.fact_rows import DAMAGED, facts_in, facts_out
-from reputation.stores.redis.heartbeat import ACCOUNT, RECORD, Pulse
+from reputation.stores.redis.heartbeat import ACCOUNT, RECORD, Heartbeat
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import SLOW, AwayError, RedisServer, Script
 from reputation.wire.errors import Conflict, Unavailable
@@ -47,10 +47,10 @@ def kept(name: str, found: Sequence[Any], damaged: Callable[[bytes], None]) -> K
 class RedisCommits:
     """One tenant's transactions."""
 
-    def __init__(self, server: RedisServer, names: Names, pulse: Pulse) -> None:
+    def __init__(self, server: RedisServer, names: Names, heartbeat: Heartbeat) -> None:
         self._server = server
         self._names = names
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._owners = names.single("owners")
 
     async def commit(self, asked: Transaction, known: Kept) -> tuple[Committed, Kept]:
@@ -59,7 +59,7 @@ class RedisCommits:
         Raises AwayError, Conflict for a key of another account, Stale, and what the transaction's `change` raises.
         Once it is no longer waited for it is not carried out any more, however late Redis comes to it.
         """
-        seconds, microseconds = await self._server.run(CLOCK, self._pulse.keys[:1])
+        seconds, microseconds = await self._server.run(CLOCK, self._heartbeat.keys[:1])
         deadline = int(seconds) + int(microseconds) / 1e6 + SLOW
         for _ in range(MOST_TRIES):
             after = known.told if asked.change is None else asked.change(known.told)
@@ -77,7 +77,7 @@ class RedisCommits:
         raise Unavailable("too many concurrent changes of this account; retry shortly")
 
     async def _try(self, asked: Transaction, known: Kept, after: Told, deadline: float) -> Any:
-        keys = [self._names.of("a", asked.account), self._owners, *self._pulse.keys]
+        keys = [self._names.of("a", asked.account), self._owners, *self._heartbeat.keys]
         keys += [self._names.of("d", document.kind) for document in asked.documents]
         name = asked.account.encode("utf-8", "surrogatepass")
         return await self._server.run(

@@ -7,9 +7,9 @@ from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script
 
 EVERY = 0.3
-"""Seconds between two pulses of a tenant."""
+"""Seconds between two heartbeats of a tenant."""
 GIVEN_UP = 2.0
-"""Seconds after its last pulse at which a replica no longer counts."""
+"""Seconds after its last heartbeat at which a replica no longer counts."""
 AT_ONCE = 5000
 SCRIPT = Script("heartbeat.lua")
 
@@ -21,7 +21,7 @@ Heard = Callable[[bytes | None, int], None]
 """Called with what changed, here or elsewhere, and the number of its last change; None: everything may have."""
 
 
-class Pulse:
+class Heartbeat:
     """One tenant's."""
 
     def __init__(self, server: RedisServer, names: Names, heard: Heard) -> None:

@@ -1,9 +1,9 @@
--- Who links: take the seat if it is free and wanted, keep it if it is ours. And which links are in force.
+-- The leadership lease: take it if it is free and wanted, renew it if it is ours. And which links are in force.
 --
--- KEYS: seat, links. ARGV: replica, milliseconds that the seat is kept, 1 if it is wanted, seconds until what nobody
+-- KEYS: lease, links. ARGV: replica, milliseconds that the lease lasts, 1 if it is wanted, seconds until what nobody
 -- touches is gone. Answers {who holds it, as "replica term", or an empty string; version of the links, 0 for none}.
 
-local LONGEST = 600 * 1000 -- of a seat; one that nobody's death would free is no replica's
+local LONGEST = 600 * 1000 -- of a lease; one that would outlive its replica is no replica's
 
 local holder = redis.call('GET', KEYS[1])
 local left = holder and redis.call('PTTL', KEYS[1]) or 0

@@ -1,8 +1,8 @@
--- Put links in force whose parts have been sent, if who made them still holds the seat and they follow from those that
--- are in force.
+-- Put links in force whose parts have been sent, if the replica that made them is still the linker host, and they follow
+-- from those that are in force.
 --
--- KEYS: seat, links, deltas, notes, orders, parts that were sent, parts of the links before. ARGV: the holder, the
--- version before, the delta (empty: too large), entries of notes and of orders up to which the state goes, name of the
+-- KEYS: lease, links, deltas, notes, rulings, parts that were sent, parts of the links before. ARGV: the holder, the
+-- version before, the delta (empty: too large), entries of notes and of rulings up to which the state goes, name of the
 -- parts, how many are links, how many are state, seconds until what nobody touches is gone.
 -- Answers the new version as text; an empty string if nothing changed.
 --

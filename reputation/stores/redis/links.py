@@ -11,7 +11,7 @@ from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script
 
 LEASE = 4.0
-"""Seconds after its last sign of life at which a linker loses its seat."""
+"""Seconds after its last sign of life at which the host loses the lead."""
 KEPT = 30 * 86_400
 """Seconds until links that nobody touches are gone."""
 UNUSED = 600
@@ -21,11 +21,11 @@ DIGITS = 4
 """Longest number of parts, in digits: 10 GB of links."""
 MOST_DELTA = 1024 * 1024
 """Bytes of a step; who follows a larger one reads the links whole."""
-SEAT, PUT = Script("lease.lua"), Script("links.lua")
+LEAD, PUT = Script("lease.lua"), Script("links.lua")
 LINKS, STATE = b"links", b"state"
 
 
-class Seat(NamedTuple):
+class Leadership(NamedTuple):
     """holder: the linker host, as "replica term", or nothing; version: of the active links, 0 for none."""
 
     holder: bytes = b""
@@ -33,13 +33,13 @@ class Seat(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is put in force: links whole and as a delta, and the state, which covers notes and orders up to these."""
+    """What is put in force: links whole and as a delta, and the state, which covers notes and rulings up to these."""
 
     links: bytes
     delta: bytes
     state: bytes
     notes: bytes
-    orders: bytes
+    rulings: bytes
 
 
 class SharedLinks:
@@ -49,36 +49,36 @@ class SharedLinks:
         self._server = server
         self._names = names
         self._replica = replica
-        self._seat = names.single("linker")
+        self._lead = names.single("linker")
         self._links = names.single("links")
         self._deltas = names.single("deltas")
         self._streams = [names.single("notes"), names.single("orders")]
 
-    async def seat(self, *, wanted: bool, lease: float = LEASE) -> Seat:
+    async def lead(self, *, wanted: bool, lease: float = LEASE) -> Leadership:
         """Read the linker host, and take or renew the leadership lease. Raises AwayError."""
         replica = self._replica.encode()
         holder, version = await self._server.run(
-            SEAT, [self._seat, self._links], replica, int(lease * 1000), int(wanted), KEPT
+            LEAD, [self._lead, self._links], replica, int(lease * 1000), int(wanted), KEPT
         )
-        return Seat(holder, int(version))
+        return Leadership(holder, int(version))
 
-    def is_ours(self, seat: Seat) -> bool:
-        return seat.holder.startswith(self._replica.encode() + b" ")
+    def is_ours(self, lead: Leadership) -> bool:
+        return lead.holder.startswith(self._replica.encode() + b" ")
 
     async def leave(self) -> None:
         """Release the leadership lease if it is ours, so that no replica waits for it. Raises AwayError."""
-        await self.seat(wanted=False, lease=0.0)
+        await self.lead(wanted=False, lease=0.0)
 
-    async def put(self, seat: Seat, before: int, step: Step) -> int:
+    async def put(self, lead: Leadership, before: int, step: Step) -> int:
         """Activate links in place of version `before`; 0 if this replica may not. Raises AwayError."""
         name = secrets.token_hex(6)
         before_it = await self._server.ask("HGETALL", self._links)
         old = self._parts(before_it, LINKS) + self._parts(before_it, STATE)
         sent = [await self._send(name, kind, data) for kind, data in ((LINKS, step.links), (STATE, step.state))]
-        keys = [self._seat, self._links, self._deltas, *self._streams, *sent[0], *sent[1], *old]
+        keys = [self._lead, self._links, self._deltas, *self._streams, *sent[0], *sent[1], *old]
         delta = step.delta if len(step.delta) <= MOST_DELTA else b""
         version = await self._server.run(
-            PUT, keys, seat.holder, before, delta, step.notes, step.orders, name.encode(),
+            PUT, keys, lead.holder, before, delta, step.notes, step.rulings, name.encode(),
             len(sent[0]), len(sent[1]), KEPT,
         )  # fmt: skip
         return int(version or 0)

@@ -29,7 +29,7 @@ class Entry(NamedTuple):
 
 
 class Stream:
-    """One of a tenant's streams: notes, or orders, which are few and must not be dropped with the others."""
+    """One of a tenant's streams: notes, or rulings, which are few and must not be dropped with the others."""
 
     def __init__(self, server: RedisServer, names: Names, kind: str, most_bytes: int = MOST_BYTES) -> None:
         self.key = names.single(kind)

@@ -7,7 +7,7 @@ from typing import Any
 from reputation.state.records import ANY, Changed, Record, document_name
 from reputation.state.transactions import Committed, Document, Told, Transaction
 from reputation.stores.redis.commits import HEAD, Kept, RedisCommits
-from reputation.stores.redis.heartbeat import Pulse
+from reputation.stores.redis.heartbeat import Heartbeat
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import AwayError, RedisServer, Script
 from reputation.wire.errors import Unavailable
@@ -18,16 +18,16 @@ ORDER = b":order"
 NOBODY = Kept("", 0, Told())
 AWAY = "the state that this is kept in is away; try again shortly"
 
-Pulses = Callable[[str], Pulse]
-"""Finds or makes a tenant's pulse."""
+Heartbeats = Callable[[str], Heartbeat]
+"""Finds or makes a tenant's heartbeat."""
 
 
 class RedisRecords:
     """A `Records` over Redis. While it is away every call raises Unavailable: a decision is kept or it is refused."""
 
-    def __init__(self, server: RedisServer, pulse_of: Pulses) -> None:
+    def __init__(self, server: RedisServer, heartbeat_of: Heartbeats) -> None:
         self._server = server
-        self._pulse_of = pulse_of
+        self._heartbeat_of = heartbeat_of
         self._followers: list[Changed] = []
         self._kinds: dict[str, set[str]] = {}
 
@@ -84,7 +84,7 @@ class RedisRecords:
 
     async def commit(self, tenant: str, asked: Transaction) -> Committed:
         """Carry out a transaction of documents alone. Raises Stale and Unavailable."""
-        commits = RedisCommits(self._server, Names(tenant), self._pulse_of(tenant))
+        commits = RedisCommits(self._server, Names(tenant), self._heartbeat_of(tenant))
         try:
             committed, _ = await commits.commit(asked, NOBODY)
         except AwayError:

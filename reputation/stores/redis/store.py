@@ -14,7 +14,7 @@ from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Transaction
 from reputation.stores.memory import MemoryStore
 from reputation.stores.redis.eviction import eviction_of
-from reputation.stores.redis.heartbeat import EVERY, RECORD, Heard, Pulse
+from reputation.stores.redis.heartbeat import EVERY, RECORD, Heard, Heartbeat
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.records import RedisRecords
 from reputation.stores.redis.server import AwayError, RedisServer, connect
@@ -24,7 +24,7 @@ EVICTION_MEND = "set maxmemory-policy noeviction; this server forgets who is in 
 LOOKS = 600
 """Turns for each look at what the server's settings are."""
 BEATS = 3
-"""Turns for each pulse: a breaker may probe ten times a second."""
+"""Turns for each heartbeat: a breaker may probe ten times a second."""
 
 MOST_DAMAGED = 100
 """Keys found damaged by scripts that are named at a time."""
@@ -33,7 +33,7 @@ Turn = Callable[[], Awaitable[None]]
 
 
 class RedisStore:
-    """Every tenant's state, one client for all of it, and the pulses that keep the copies right.
+    """Every tenant's state, one client for all of it, and the heartbeats that keep the copies right.
 
     turns: what else is to be done again and again beside checks.
     """
@@ -41,14 +41,14 @@ class RedisStore:
     def __init__(self, place: str, make: Callable[[], TenantState], log: Any, clock: Callable[[], float]) -> None:
         self.damage = Damage(log)
         self.server = RedisServer(connect(place), self.damage.note)
-        self.records = RedisRecords(self.server, self.pulse)
+        self.records = RedisRecords(self.server, self.heartbeat)
         self.stops = RedisStops(self.server)
         self.log = log
         self.clock = clock
         self.turns: list[Turn] = []
         self._memory = MemoryStore(make)
         self._states: list[TenantState] = []
-        self._pulses: dict[str, Pulse] = {}
+        self._heartbeats: dict[str, Heartbeat] = {}
         self._listeners: dict[str, Heard] = {}
         self.eviction = ""  # the policy by which Redis may forget debts, if it has one
         self._silent = False
@@ -64,28 +64,28 @@ class RedisStore:
         state = self._memory.tenant(name)
         if all(state is not one for one in self._states):
             self._states.append(state)
-        self.pulse(name)
+        self.heartbeat(name)
         return state
 
     async def commit(self, tenant: str, asked: Transaction) -> Committed:
-        """Carry out a transaction of documents alone; one of an account is `SharedTenant`'s. Raises as `Store`."""
+        """Carry out a transaction of documents alone; one of an account is `TenantChecks`'s. Raises as `Store`."""
         return await self.records.commit(tenant, asked)
 
     def figures(self) -> None:
         """Nothing is written behind."""
         return
 
-    def pulse(self, tenant: str) -> Pulse:
-        """Find or make a tenant's pulse."""
-        found = self._pulses.get(tenant)
+    def heartbeat(self, tenant: str) -> Heartbeat:
+        """Find or make a tenant's heartbeat."""
+        found = self._heartbeats.get(tenant)
         if found is None:
-            found = self._pulses[tenant] = Pulse(self.server, Names(tenant), partial(self._hear, tenant))
+            found = self._heartbeats[tenant] = Heartbeat(self.server, Names(tenant), partial(self._hear, tenant))
         return found
 
-    def listen(self, tenant: str, heard: Heard) -> Pulse:
+    def listen(self, tenant: str, heard: Heard) -> Heartbeat:
         """Tell of what changed in a tenant's accounts and keys; None: anything may have."""
         self._listeners[tenant] = heard
-        return self.pulse(tenant)
+        return self.heartbeat(tenant)
 
     def _hear(self, tenant: str, what: bytes | None, number: int) -> None:
         if what is None:
@@ -97,11 +97,11 @@ class RedisStore:
             self._listeners[tenant](what, number)
 
     async def run(self) -> None:
-        """Send pulses and take turns, until cancelled."""
+        """Send heartbeats and take turns, until cancelled."""
         beats = 0
         while True:
             if beats % BEATS == 0:
-                await asyncio.gather(*[self._beat(name) for name in [*self._pulses]])
+                await asyncio.gather(*[self._beat(name) for name in [*self._heartbeats]])
                 if not self._silent and (self._unlooked or beats % LOOKS == 0):
                     await self._look_at_eviction()
             beats += 1
@@ -111,7 +111,7 @@ class RedisStore:
 
     async def _beat(self, tenant: str) -> None:
         try:
-            await self._pulses[tenant].beat()
+            await self._heartbeats[tenant].beat()
             for key in await self.server.ask("SPOP", Names(tenant).single("damaged"), MOST_DAMAGED):
                 self.damage.note(key)
         except AwayError as away:

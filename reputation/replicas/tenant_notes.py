@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from reputation.engine.notes import Note, Witness
+from reputation.engine.notes import Note, Outbox
 from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.linking.process import Batch
 from reputation.replicas.packing import compressed, decompressed
@@ -21,8 +21,8 @@ MOST_PACKED = 1024 * 1024
 """Bytes of an entry; notes that do not fit are halved, and one alone that does not is dropped."""
 MOST_UNPACKED = 64 * 1024 * 1024
 """Bytes of an entry's notes; those of one that we packed take a tenth of it."""
-MOST_ORDERS = 1024 * 1024
-"""Bytes of the orders that wait for a linker."""
+MOST_RULINGS = 1024 * 1024
+"""Bytes of the rulings that wait for a linker."""
 A_TURN = 4
 """Reads of AT_ONCE entries before the linker is given what there is: 128,000 notes at most."""
 
@@ -33,7 +33,7 @@ class Notes(Struct, array_like=True, gc=False):
     known: list[Known] = []
     sightings: list[Sighting] = []
     told: list[Told] = []
-    orders: list[Order] = []
+    rulings: list[Order] = []
 
 
 class Parcel(NamedTuple):
@@ -46,7 +46,7 @@ class Parcel(NamedTuple):
 
 
 _decoder = msgspec.msgpack.Decoder(Notes)
-_PLACES = {Known: "known", Sighting: "sightings", Told: "told", Order: "orders"}
+_PLACES = {Known: "known", Sighting: "sightings", Told: "told", Order: "rulings"}
 
 
 def packed(notes: list[Note]) -> list[tuple[int, bytes]]:
@@ -74,34 +74,34 @@ def unpacked(data: bytes) -> Notes:
 
 
 class Cursor(Struct, frozen=True, array_like=True, gc=False):
-    """How far a linker has read: the last entries of notes and of orders, and how many notes came until there."""
+    """How far a linker has read: the last entries of notes and of rulings, and how many notes came until there."""
 
     notes: bytes = BEGINNING
-    orders: bytes = BEGINNING
+    rulings: bytes = BEGINNING
     upto: int = 0
 
 
-class Post:
+class TenantNotes:
     """One tenant's two streams, as one replica writes and reads them.
 
-    While Redis is away nothing is collected beyond what was being sent: the witness bounds the rest, and counts what it
+    While Redis is away nothing is collected beyond what was being sent: the outbox bounds the rest, and counts what it
     drops.
     """
 
     def __init__(self, server: RedisServer, names: Names, replica: str) -> None:
         self.dropped = 0  # notes that a linker here should have read, and never got
         self.unread = 0  # entries that could not be read
-        self.notes = Stream(server, names, "notes")
-        self.orders = Stream(server, names, "orders", MOST_ORDERS)
+        self.stream = Stream(server, names, "notes")
+        self.ruling_stream = Stream(server, names, "orders", MOST_RULINGS)
         self._replica = replica
         self._number = 0
         self._waiting: deque[Parcel] = deque()
 
-    async def send(self, witness: Witness) -> None:
-        """Append all that was noted, orders first. Raises AwayError; what was collected is sent the next time then."""
+    async def send(self, outbox: Outbox) -> None:
+        """Append all that was noted, rulings first. Raises AwayError; what was collected is sent the next time then."""
         await self._send_waiting()
-        if witness.waiting:
-            await self._collect(witness)
+        if outbox.waiting:
+            await self._collect(outbox)
             await self._send_waiting()
 
     async def _send_waiting(self) -> None:
@@ -110,11 +110,11 @@ class Post:
             await stream.append(self._replica, number, notes, data)
             self._waiting.popleft()
 
-    async def _collect(self, witness: Witness) -> None:
-        noted = witness.collect()
-        orders: list[Note] = [note for note in noted if isinstance(note, Order)]
+    async def _collect(self, outbox: Outbox) -> None:
+        noted = outbox.collect()
+        rulings: list[Note] = [note for note in noted if isinstance(note, Order)]
         others: list[Note] = [note for note in noted if not isinstance(note, Order)]
-        for stream, notes in ((self.orders, orders), (self.notes, others)):
+        for stream, notes in ((self.ruling_stream, rulings), (self.stream, others)):
             entries = await asyncio.to_thread(packed, notes) if notes else []
             self.dropped += len(notes) - sum(count for count, _ in entries)
             for count, data in entries:
@@ -124,17 +124,17 @@ class Post:
     async def read(self, cursor: Cursor, batch: Batch) -> Cursor:
         """Put what came after a cursor into a batch; return the cursor after it. Raises AwayError."""
         for _ in range(A_TURN):
-            notes = await self.notes.read(cursor.notes)
-            orders = await self.orders.read(cursor.orders)
+            notes = await self.stream.read(cursor.notes)
+            rulings = await self.ruling_stream.read(cursor.rulings)
             for entry in notes:
                 if entry.notes:
                     self.dropped += max(entry.before - cursor.upto, 0)
                 upto = entry.before + entry.notes if entry.notes else cursor.upto
-                cursor = Cursor(entry.id, cursor.orders, upto)
-            if orders:
-                cursor = Cursor(cursor.notes, orders[-1].id, cursor.upto)
-            await asyncio.to_thread(self._take_in, notes + orders, batch)
-            if max(len(notes), len(orders)) < AT_ONCE:
+                cursor = Cursor(entry.id, cursor.rulings, upto)
+            if rulings:
+                cursor = Cursor(cursor.notes, rulings[-1].id, cursor.upto)
+            await asyncio.to_thread(self._take_in, notes + rulings, batch)
+            if max(len(notes), len(rulings)) < AT_ONCE:
                 break
         return cursor
 
@@ -149,7 +149,7 @@ class Post:
                 (batch.known, notes.known),
                 (batch.sightings, notes.sightings),
                 (batch.told, notes.told),
-                (batch.orders, notes.orders),
+                (batch.rulings, notes.rulings),
             )
             for there, more in kinds:
                 there.extend(more)
