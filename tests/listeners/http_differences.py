@@ -13,9 +13,9 @@ class Difference(NamedTuple):
 
 DIFFERENCES = [
     Difference(
-        "A coding besides chunked",
-        "aiohttp takes any list whose last coding is chunked and hands the still coded body on; here only chunked "
-        "can be decoded, so nothing else is taken",
+        "A coding in addition to chunked",
+        "aiohttp accepts any list that ends with chunked, and forwards the still coded body; the check listener can "
+        "decode only chunked, so it refuses the rest",
         {
             "Transfer-Encoding: gzip, chunked": "POST /a abcde; GET /end",
             "Transfer-Encoding: chunked with a comma before": "POST /a abcde; GET /end",
@@ -28,7 +28,7 @@ DIFFERENCES = [
     ),
     Difference(
         "A long chunk extension",
-        "256 bytes for a chunk's line are plenty, and nobody reads extensions",
+        "256 bytes for a chunk's line are enough, and no program reads extensions",
         {"chunks: an extension of 1 KB": "POST /a abcde; GET /end"},
     ),
     Difference(
@@ -38,7 +38,7 @@ DIFFERENCES = [
     ),
     Difference(
         "Too much of something",
-        "the same refusal with a more general status; aiohttp limits a field, not the whole head",
+        "both refuse; aiohttp has a more general status, and limits a field, not the whole head",
         {
             "chunks: trailers of 8 KB": "400",
             "request line: a target of 20 KB": "400",
@@ -49,8 +49,8 @@ DIFFERENCES = [
     ),
     Difference(
         "Blank lines and blanks in the request line",
-        "one empty line before a request is let pass (RFC 9112, 2.2); llhttp alone skips any number, bare line feeds "
-        "and further blanks too",
+        "one empty line before a request may pass (RFC 9112, 2.2); llhttp also skips more empty lines, bare line feeds "
+        "and extra blanks",
         {
             "request line: two empty lines before": "GET /a; GET /end",
             "request line: a bare LF before": "GET /a; GET /end",
@@ -70,7 +70,7 @@ DIFFERENCES = [
     ),
     Difference(
         "Methods",
-        "a gateway passes its client's method on; one that nobody knows must not look like a broken sidecar to it",
+        "a gateway forwards its client's method; an unknown method must not look like a broken sidecar",
         {
             "request line: a method of our own": "400",
             "request line: a method in small letters": "400",
@@ -78,7 +78,7 @@ DIFFERENCES = [
     ),
     Difference(
         "Targets",
-        "a sidecar is no proxy, so a target is a path; but a path is opaque, as a gateway passes it on",
+        "a sidecar is no proxy, so a target is a path; the path is opaque, because a gateway forwards it unchanged",
         {
             "request line: an absolute target": "GET http://b/a; GET /end",
             "request line: an asterisk": "OPTIONS *; GET /end",
@@ -87,7 +87,7 @@ DIFFERENCES = [
     ),
     Difference(
         "An invalid Host",
-        "it must be answered with 400 (RFC 9112, 3.2); aiohttp only looks whether there is one",
+        "the answer must be 400 (RFC 9112, 3.2); aiohttp only checks that there is a Host",
         {
             "fields: a blank in Host": "GET /a; GET /end",
             "fields: a slash in Host": "GET /a; GET /end",
@@ -97,8 +97,8 @@ DIFFERENCES = [
         },
     ),
     Difference(
-        "Bytes behind a request that closes the connection",
-        "they are read and dropped; aiohttp refuses the request before them as well if both come in one piece",
+        "Bytes after a request that closes the connection",
+        "they are read and dropped; aiohttp also refuses the request before them if both come in one piece",
         {
             "request line: HTTP/1.0": "400",
             "fields: no Host in HTTP/1.0": "400",
@@ -109,8 +109,8 @@ DIFFERENCES = [
         },
     ),
     Difference(
-        "A request behind one that asks for an upgrade",
-        "neither upgrades; aiohttp answers what came in the same piece only when more comes",
+        "A request after one that asks for an upgrade",
+        "neither upgrades; aiohttp answers the second request only when more bytes come",
         {
             "connection: an upgrade": "GET /a",
             "connection: an upgrade with a body": "POST /a abcde",
