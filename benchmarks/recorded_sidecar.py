@@ -8,10 +8,10 @@ A live one links every 20 seconds, which nobody could wait for on a recorded clo
 import sys
 
 from reputation.commands.cli import main
-from reputation.linking import schedule
+from reputation.linking import exchange, live
 
 if __name__ == "__main__":
-    schedule.EPOCH_EVERY = float(sys.argv.pop(1))
-    schedule.SHARE_OF_CORE = 1.0  # an epoch's duration by a clock that is set forward meanwhile says nothing
-    schedule.SILENT = float("inf")  # nor does the time since the linker's last sign of life
+    live.EPOCH_EVERY = float(sys.argv.pop(1))
+    exchange.SHARE_OF_CORE = 1.0  # an epoch's duration by a clock that is set forward meanwhile says nothing
+    exchange.SILENT = float("inf")  # nor does the time since the linker's last sign of life
     main()

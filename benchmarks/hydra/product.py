@@ -10,7 +10,7 @@ import msgspec
 
 from reputation.config.file import load
 from reputation.engine.replay import Replay
-from reputation.linking.schedule import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
+from reputation.linking.recorded import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
 from reputation.sidecar.build import build, open_addresses
 
 KEY = b"simulated keys are hashed with this one"

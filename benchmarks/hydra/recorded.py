@@ -11,7 +11,7 @@ from benchmarks.hydra.world import Spec, make, stream
 from reputation.config.file import RecordingSettings, load
 from reputation.config.tenants import Tenant
 from reputation.engine.replay import Replay
-from reputation.linking.schedule import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
+from reputation.linking.recorded import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
 from reputation.recordings.decisions import Packed, Recorder
 from reputation.sidecar.build import build, open_addresses
 from reputation.tuning.labels import LabelWord

@@ -18,7 +18,7 @@ from reputation.commands.options import config_option, ends_well, json_option
 from reputation.engine.limiter import Limiter
 from reputation.engine.replay import BadLine, Replay, Summary
 from reputation.linking.process import LinkerDiedError
-from reputation.linking.schedule import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
+from reputation.linking.recorded import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
 from reputation.sidecar.build import build, collect_seldom, open_addresses, read_settings
 from reputation.sidecar.hash_key import hash_key
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from reputation.engine.limiter import Limiter
+from reputation.linking.exchange import BATCH_EVERY, Log, pause, watched
 from reputation.linking.kept_rulings import KeptRulings
 from reputation.linking.process import Answer, Batch, LinkerProcess
-from reputation.linking.schedule import BATCH_EVERY, SHARE_OF_CORE, Log, linked, watched
+from reputation.linking.tenants import linked
 from reputation.replicas.tenant_links import TenantLinking
 from reputation.state.records import Records
 from reputation.stores.redis.server import AwayError, RedisServer
@@ -137,7 +138,7 @@ class ReplicatedLinking:
             self.epochs += 1
             self.epoch_seconds = time.monotonic() - started
             cost = 0.0 if starting else self.epoch_seconds  # a process that starts has not computed all the while
-            self._next_epoch = time.monotonic() + max(self._every, cost / SHARE_OF_CORE)
+            self._next_epoch = time.monotonic() + pause(self._every, cost)
 
     async def _fed(self, ours: list[TenantLinking], now: float, *, epoch: bool) -> list[tuple[TenantLinking, Batch]]:
         found = []

@@ -14,7 +14,7 @@ from geoip.book import AddressBook
 from reputation.config.file import Settings
 from reputation.engine.counts import counter, gauge, verdict_metrics
 from reputation.engine.limiter import Limiter, TenantLimiter
-from reputation.linking.schedule import LiveLinking
+from reputation.linking.live import LiveLinking
 from reputation.sidecar.build import load_databases, read_settings, rebuild
 from reputation.sidecar.clock import Clock
 from reputation.sidecar.clock_steps import follow_step

@@ -12,7 +12,7 @@ from sidecar_process import running_sidecar
 
 from reputation.hydra.book import Book, Kept, Member
 from reputation.hydra.links import NOTHING, Cluster, Evidence, Links, difference
-from reputation.linking.schedule import BOOK, LINKS, KeptLinks
+from reputation.linking.live import BOOK, LINKS, KeptLinks
 from reputation.state.tenant import TenantState
 from reputation.stores.sqlite.store import SqliteStore
 from tests.console.conftest import TENANTS, watched

@@ -8,7 +8,7 @@ from small_engine import NOW, PAYER, PROVEN, ask, check, limiter, push, report, 
 
 from reputation.engine.notes import MOST_WAITING
 from reputation.hydra.sightings import Known, Sighting, Told
-from reputation.linking.schedule import LiveLinking
+from reputation.linking.live import LiveLinking
 from reputation.wire.messages import Outcome
 
 

@@ -62,7 +62,7 @@ async def over(url: str, count: int) -> AsyncIterator[list[TenantLinking]]:
         yield found
 
 
-async def seated(linking: TenantLinking) -> TenantLinking:
+async def leading(linking: TenantLinking) -> TenantLinking:
     """Let it look until it is the host."""
 
     async def looked() -> bool:
@@ -89,7 +89,7 @@ async def epoch(linking: TenantLinking, host: LinkerHost) -> bool:
 @pytest.mark.gateway
 async def test_one_of_two_replicas_links_what_both_noted(redis_server):
     async with replicas(redis_server, 2) as (one, other):
-        await seated(one)
+        await leading(one)
         await other.look()
         await other.look()
         await other.look()
@@ -108,13 +108,13 @@ async def test_one_of_two_replicas_links_what_both_noted(redis_server):
 async def test_what_an_unseated_linker_answers_late_changes_nothing(redis_server):
     """Neither its links nor its state, and its notes are read by the host of now."""
     async with replicas(redis_server, 2) as (late, new):
-        await seated(late)
+        await leading(late)
         host = LinkerHost()
         assert await epoch(late, host)
         late_answer = host.take(await late.batch(time.time(), epoch=True))
         with redis_server.client() as client:
             client.delete(Names("default").single("linker"))  # as its expiry does
-        await seated(new)
+        await leading(new)
         assert await epoch(new, LinkerHost())
         with redis_server.client() as client:
             before = client.hgetall(Names("default").single("links"))
@@ -131,12 +131,12 @@ async def test_what_an_unseated_linker_answers_late_changes_nothing(redis_server
 async def test_a_seat_that_changes_hands_while_notes_are_read_is_not_used(redis_server):
     """Else the old linker would speak in the name of the new one."""
     async with replicas(redis_server, 2) as (late, new):
-        await seated(late)
+        await leading(late)
         reading = asyncio.ensure_future(late.batch(time.time(), epoch=True))
         await asyncio.sleep(0)  # it has begun
         with redis_server.client() as client:
             client.delete(Names("default").single("linker"))
-        await seated(new)
+        await leading(new)
         late.lead = new.lead  # as its next look hears
         answer = LinkerHost().take(await reading)
         assert not await late.put(answer)
@@ -146,13 +146,13 @@ async def test_a_seat_that_changes_hands_while_notes_are_read_is_not_used(redis_
 async def test_the_next_linker_reads_again_what_was_too_little_to_hand_over(redis_server):
     """Under 64 accounts no ledger is packed; their notes stay in the stream instead. Orders are in the book."""
     async with replicas(redis_server, 2) as (one, other):
-        await seated(one)
+        await leading(one)
         meet(one, "a", "b")
         one.limiter.outbox.rule(Order("release", account="b", reason="a test"))
         await one.notes.send(one.limiter.outbox)
         assert await epoch(one, LinkerHost())
         await one.leave()
-        await seated(other)
+        await leading(other)
         batch = await other.batch(NOW, epoch=False)
         assert batch.fresh
         assert batch.book
@@ -169,7 +169,7 @@ async def test_a_flood_that_no_linker_reads_drops_the_oldest_notes_counts_them_a
         for _ in range(30):
             meet(one, *[secrets.token_hex(8) for _ in range(5)])
             await one.notes.send(one.limiter.outbox)
-        await seated(one)
+        await leading(one)
         batch = await one.batch(NOW, epoch=False)
         read = len(batch.sightings) + len(batch.known)
         assert 0 < read < 200
@@ -181,12 +181,12 @@ async def test_a_flood_that_no_linker_reads_drops_the_oldest_notes_counts_them_a
 async def test_every_replica_tells_its_accounts_anew_to_a_new_linker(redis_server):
     """The new one may have none of their facts."""
     async with replicas(redis_server, 2) as (one, other):
-        await seated(one)
+        await leading(one)
         await other.look()
         meet(other, "a")
         await other.notes.send(other.limiter.outbox)
         await one.leave()
-        await seated(one)
+        await leading(one)
         await other.look()
         meet(other, "a")
         await other.notes.send(other.limiter.outbox)
@@ -197,7 +197,7 @@ async def test_every_replica_tells_its_accounts_anew_to_a_new_linker(redis_serve
 async def test_a_replica_that_missed_steps_reads_the_links_whole(redis_server):
     """And one whose steps are all there follows them; a step that is damaged is passed by."""
     async with replicas(redis_server, 2) as (one, other):
-        await seated(one)
+        await leading(one)
         host = LinkerHost()
         for _ in range(10):  # more than are kept
             assert await epoch(one, host)
@@ -214,7 +214,7 @@ async def test_a_replica_that_missed_steps_reads_the_links_whole(redis_server):
 async def test_links_that_cannot_be_read_leave_those_in_force(redis_server):
     """Bytes of somebody else's in their place, say; the next ones that can be read are followed."""
     async with replicas(redis_server, 2) as (one, other):
-        await seated(one)
+        await leading(one)
         host = LinkerHost()
         assert await epoch(one, host)
         await other.look()
@@ -240,11 +240,11 @@ async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(re
     linking = ReplicatedLinking(limiter, server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords())
     await linking.look()
     (tenant,) = linking.tenants.values()
-    await seated(tenant)
+    await leading(tenant)
     await linking.link()
     assert (linking.epochs, linking.restarts) == (1, 0)
     os.kill(linking.pid, signal.SIGSTOP)
-    monkeypatch.setattr("reputation.linking.schedule.LONGEST_EPOCH", 0.2)
+    monkeypatch.setattr("reputation.linking.exchange.LONGEST_EPOCH", 0.2)
     meet(tenant, "a")
     await linking.send()
     await linking.link()
@@ -273,7 +273,7 @@ async def test_tenants_may_be_linked_by_different_replicas(redis_server):
         build(settings, AddressBook(), KEY), server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords()
     )
     await linking.look()
-    acme, globex = [await seated(linking.tenants[name]) for name in ("acme", "globex")]
+    acme, globex = [await leading(linking.tenants[name]) for name in ("acme", "globex")]
     await linking.link()
     assert acme.linking
     assert globex.linking
@@ -294,7 +294,7 @@ async def test_on_a_cluster_it_is_the_same(tmp_path):
     """Everything of a tenant is in one slot, parts of links too."""
     with running_cluster(tmp_path) as nodes:
         async with over(f"redis+cluster://127.0.0.1:{nodes[0].port}", 2) as (one, other):
-            await seated(one)
+            await leading(one)
             meet(one, "a")
             await one.notes.send(one.limiter.outbox)
             host = LinkerHost()
@@ -303,7 +303,7 @@ async def test_on_a_cluster_it_is_the_same(tmp_path):
                 await other.look()
                 assert other.limiter.links == one.limiter.links
             await one.leave()
-            await seated(other)
+            await leading(other)
             batch = await other.batch(NOW, epoch=False)
             assert [sighting.account for sighting in batch.sightings] == ["a"]
 

@@ -12,7 +12,7 @@ from test_sqlite_store import CARD, START, Run
 
 from reputation.engine.exceptions import Allow
 from reputation.linking.kept_rulings import KeptRulings
-from reputation.linking.schedule import LiveLinking
+from reputation.linking.live import LiveLinking
 from reputation.sidecar.hash_key import kept_hash_key
 from reputation.stores.sqlite.file import StateFile
 from reputation.tuning.audit import Audit, Change

@@ -25,7 +25,7 @@ from msgspec import structs
 from sidecar_process import JSON, call, environment, free_ports, is_ready, wait_for
 
 from reputation.hydra.links import NOTHING, Cluster, difference
-from reputation.linking.schedule import KeptLinks
+from reputation.linking.live import KeptLinks
 from reputation.state.tenant import TenantState
 from reputation.stores.sqlite.store import SqliteStore
 

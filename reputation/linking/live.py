@@ -1,0 +1,176 @@
+"""Linking beside live checks: a task feeds the linker once a second and follows its links."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
+from reputation.hydra.sightings import Order
+from reputation.linking.exchange import BATCH_EVERY, Log, pause, watched
+from reputation.linking.kept_rulings import KeptRulings
+from reputation.linking.process import Answer, Batch, LinkerProcess, batch_of
+from reputation.linking.tenants import Tenants, linked, linker_settings, with_inherited
+from reputation.state.records import MemoryRecords, Records
+from reputation.wire.errors import Unavailable
+
+EPOCH_EVERY = 20.0
+"""Seconds between live epochs at least; see `pause`."""
+BOOK, LINKS = "book", "links"
+"""The kind and the id of the record that keeps a tenant's links."""
+
+
+class KeptLinks(Struct, array_like=True, gc=False):
+    """What outlives a process: the clusters as a linker can take them up, and the links in force."""
+
+    book: bytes
+    links: Delta
+
+
+_kept = msgspec.msgpack.Decoder(KeptLinks)
+
+
+class LiveLinking:
+    """Linking beside live checks: a task that feeds the linker, follows its links, and starts it again if it dies.
+
+    A dead linker means stale links and a number that shows it (`restarts`, `age`), never a failed check.
+    """
+
+    def __init__(
+        self, limiter: Limiter, log: Log, clock: Callable[[], float] = time.time, records: Records | None = None
+    ) -> None:
+        """`records` keeps the links beyond this process."""
+        self.restarts = 0
+        self.epochs = 0
+        self.epoch_seconds = 0.0
+        self.last_epoch = 0.0
+        self.dropped = 0  # nothing is lost on a pipe
+        self.unread = 0  # nor damaged
+        self.crowded: dict[str, int] = {}
+        self._limiter = limiter
+        self._log = log
+        self._clock = clock
+        self._process: LinkerProcess | None = None
+        self._next_epoch = 0.0
+        self._told: dict[str, TenantLimiter] = {}  # tenants that the running linker knows
+        self._void: set[str] = set()  # tenants whose next links do not follow from those in force
+        self._books: dict[str, bytes] = {}
+        self.rulings = KeptRulings(records or MemoryRecords())
+        self._records = records
+        self._taken_up: set[str] = set()
+        self._followed: dict[str, Links] = {}  # as the running linker has them
+        self._inherited: dict[str, Links] = {}  # as the one before it left them
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a linker that runs: neither dead nor stopped."""
+        return self._process is not None and self._process.alive
+
+    async def run(self) -> None:
+        """Feed and follow until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(BATCH_EVERY)
+                await self.turn()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the linker."""
+        if self._process is not None:
+            self._process.close()
+        self._process = None
+
+    async def take_up(self) -> None:
+        """Put the links in force that the last process left, of every tenant that has not been asked for yet."""
+        for name, tenant in linked(self._limiter):
+            if name in self._taken_up or self._records is None:
+                continue
+            try:
+                found = await self._records.get(name, BOOK, LINKS)
+                await self.rulings.take_up(tenant)
+            except Unavailable:  # shared state is away; the next turn asks again
+                continue
+            self._taken_up.add(name)
+            if found is None:
+                continue
+            try:
+                kept = _kept.decode(found.body)
+            except msgspec.DecodeError as error:
+                self._log("links_damaged", tenant=name, error=str(error))
+                continue
+            tenant.links, self._books[name] = follow(NOTHING, kept.links), kept.book
+
+    async def turn(self) -> None:
+        """Send what was noted, with an epoch if one is due; start the linker if it is not there."""
+        await self.take_up()
+        tenants = linked(self._limiter)
+        self._told = {name: tenant for name, tenant in tenants if self._told.get(name) is tenant}
+        if not tenants:
+            return
+        try:
+            if self._process is None:
+                self._process = await asyncio.to_thread(LinkerProcess)
+            now, epoch = self._clock(), time.monotonic() >= self._next_epoch
+            rulings = {name: self.rulings.given(name) for name, _ in tenants}
+            batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
+            started = time.monotonic()
+            answers = await watched(self._process, batches)
+        except (OSError, EOFError) as error:
+            self._restart(error)
+            return
+        if epoch:
+            self._follow(tenants, answers, now, time.monotonic() - started)
+            await self._keep(tenants, rulings)
+
+    async def _keep(self, tenants: Tenants, rulings: dict[str, dict[str, Order]]) -> None:
+        """Keep clusters and links, so that a restart neither releases anybody nor waits for the first epoch."""
+        for name, tenant in tenants:
+            if self._records is not None:
+                body = await asyncio.to_thread(_encoded, self._books[name], tenant.links)
+                with contextlib.suppress(Unavailable):  # shared state is away; the next epoch's are kept
+                    await self._records.put(name, BOOK, LINKS, body)
+                    await self.rulings.settle(name, rulings[name])
+
+    def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
+        batch = batch_of(name, linker_settings(tenant, tenant.secret), tenant.outbox.collect(), now, epoch=epoch)
+        if self._told.get(name) is not tenant:
+            self._told[name] = tenant
+            self._void.add(name)
+            tenant.outbox.tell_again()
+            batch.fresh, batch.book = True, self._books.get(name, b"")
+            batch.rulings = [*dict.fromkeys([*self.rulings.given(name).values(), *batch.rulings])]  # the last one's too
+        return batch
+
+    def _follow(self, tenants: Tenants, answers: list[Answer], epoch: float, took: float) -> None:
+        for (name, tenant), answer in zip(tenants, answers, strict=True):
+            if name in self._void:
+                self._inherited[name], self._followed[name] = tenant.links, NOTHING
+                self._void.discard(name)
+            self._followed[name] = follow(self._followed[name], answer.delta)
+            tenant.links = with_inherited(self._followed[name], self._inherited[name])
+            self._books[name] = answer.book
+            self.crowded[name] = answer.crowded
+        self.epochs += 1
+        self.epoch_seconds, self.last_epoch = took, epoch
+        self._next_epoch = time.monotonic() + pause(EPOCH_EVERY, took)
+
+    def _restart(self, error: Exception) -> None:
+        self._log("linker_died", error=str(error) or type(error).__name__)
+        self.close()
+        for tenant in self._told.values():
+            tenant.outbox.tell_again()
+        self._told.clear()
+        self.restarts += 1
+
+
+def _encoded(book: bytes, links: Links) -> bytes:
+    return msgspec.msgpack.encode(KeptLinks(book, difference(NOTHING, links)))
