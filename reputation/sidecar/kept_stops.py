@@ -4,7 +4,7 @@ What was told within the last half second is lost if the process is killed; a st
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from reputation.config.file import ExplainSettings
 from reputation.engine.counts import counter
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.engine.verdicts import Asked, read_packed
-from reputation.state.stops import Keep, Stops
+from reputation.state.stops import Keep, Stop, Stops
 from reputation.wire.errors import NotFound, Unavailable
 from reputation.wire.messages import Verdict
 
@@ -50,15 +50,17 @@ class KeptStops:
 
     async def keep_all(self) -> None:
         """Keep what waits of every tenant; while the state is away it waits on, as far as there is room."""
-        async with self._keeping:
-            for tenant in list(self._limiter.tenants.values()):
-                await self._keep(tenant)
+        for tenant in list(self._limiter.tenants.values()):
+            await self._keep(tenant)
 
     async def _keep(self, tenant: TenantLimiter) -> None:
+        async with self._keeping:  # stops that another call took are in the store when this one returns
+            stops = tenant.verdicts.stopped.take()
+            if stops:
+                await self._add(tenant, stops)
+
+    async def _add(self, tenant: TenantLimiter, stops: Sequence[Stop]) -> None:
         settings = self._settings()
-        stops = tenant.verdicts.stopped.take()
-        if not stops:
-            return
         keep = Keep(settings.keep, settings.stops)
         try:
             self.dropped += await self._stops.add(tenant.tenant.name, stops, keep, self._clock())
@@ -79,7 +81,7 @@ class KeptStops:
         found = tenant.verdicts.get(id_, now)
         if found is not None:
             return found
-        await self.keep_all()  # a stop of the last half second may still wait while newer checks took its place above
+        await self._keep(tenant)  # a stop of the last half second may wait while newer checks took its place above
         kept = await self._stops.get(name, id_, now - self._settings().keep)
         if kept is not None:
             try:
