@@ -20,7 +20,8 @@ from reputation.linking.host import LinkerHost
 from reputation.linking.process import Answer, Batch
 from reputation.replicas.tenant_links import TenantLinking
 from reputation.sidecar.build import build
-from reputation.stores.redis.server import RedisServer, connect
+from reputation.state.tenant import TenantState
+from reputation.stores.redis.store import RedisStore
 
 AT_ONCE = 5000
 HEADS = 0.1
@@ -53,9 +54,13 @@ def told(number: int, accounts: int, now: float) -> tuple[Known, Sighting]:
     return known, Sighting(now, f"a_{number}", host, f"{net}.0/24", 64_500, "US", None, client, client)
 
 
+def opened(url: str) -> RedisStore:
+    return RedisStore(url, TenantState, None, time.time)
+
+
 def replica(url: str, number: int) -> TenantLinking:
     limiter = build(DEFAULT, AddressBook(), b"a key of sixteen bytes or more").tenant("default")
-    return TenantLinking(limiter, RedisServer(connect(url)), f"replica-{number}", print)
+    return TenantLinking(limiter, opened(url), f"replica-{number}", print)
 
 
 async def keep(linking: TenantLinking) -> None:
@@ -101,7 +106,7 @@ async def measure(url: str, accounts: int) -> Costs:
     whole, _ = await timed(other.look())
     await linked(one, host, await one.batch(now + 1, epoch=True))
     step, _ = await timed(other.look())
-    used = int((await RedisServer(connect(url)).ask("INFO", "memory"))["used_memory"])
+    used = int((await opened(url).server.ask("INFO", "memory"))["used_memory"])
     looking.cancel()
     await one.leave()
     looking = await lead(other)

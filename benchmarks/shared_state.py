@@ -24,13 +24,12 @@ from benchmarks.shared_load import Result, run
 from benchmarks.shared_servers import PLACES, free_ports, running, sidecars
 from reputation.limits.bucket import Limit, full
 from reputation.limits.take import Ask, Charge
+from reputation.replicas.account_copies import AccountCopies
 from reputation.state.facts import Facts, from_push
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Told, Transaction
-from reputation.stores.redis.accounts import Accounts
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.store import RedisStore
-from reputation.stores.redis.takes import Takes
 from reputation.wire.messages import AccountFacts, Payment, Seconds
 
 BURST = 20.0
@@ -157,8 +156,7 @@ def memory(accounts: int) -> str:
 async def _fill(port: int, accounts: int) -> tuple[float, float]:
     store = RedisStore(f"redis://127.0.0.1:{port}", TenantState, None, time.time)
     names, limit = Names("default"), Limit(1e-6, 100.0)
-    takes = Takes(store.server, names, 5.0, time.time, print)
-    kept = Accounts(store.server, names, store.heartbeat("default"), 5.0, print)
+    takes, kept = store.takes("default", 5.0, print), AccountCopies(store.accounts("default"), 5.0, print)
     used = [await _used(store)]
     for start in range(0, accounts, 1000):
         named = [f"acct_{number:08}" for number in range(start, start + 1000)]

@@ -1,10 +1,14 @@
-"""What all tests share: how properties are explored, a small address database, and a real sidecar on free ports."""
+"""What all tests share: how properties are explored, a small address database, and real servers on free ports."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import lru_cache
 
 import pytest
+import redis
 from hypothesis import HealthCheck, settings
+from redis_process import SERVERS, RedisServer, running_redis
 from sidecar_process import Sidecar, running_sidecar
 from small_engine import address_book
 
@@ -27,3 +31,32 @@ def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
     """A sidecar without a configuration file; tests use accounts of their own names and leave it running."""
     with running_sidecar(tmp_path_factory.mktemp("sidecar")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RedisServer]]:
+    """Real servers for one file's tests, by kind; each is started when it is first asked for."""
+    with ExitStack() as running:
+        yield lru_cache(lambda kind: running.enter_context(running_redis(tmp_path_factory.mktemp(kind), kind=kind)))
+
+
+@pytest.fixture(scope="module", params=sorted(SERVERS))
+def redis_server(request: pytest.FixtureRequest, servers: Callable[[str], RedisServer]) -> RedisServer:
+    """Redis, then Valkey."""
+    return servers(request.param)
+
+
+@pytest.fixture
+def emptied(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    """A client of a server that has nothing in it, not even scripts."""
+    with redis_server.client() as client:
+        client.flushall()
+        client.script_flush()
+        yield client
+
+
+@pytest.fixture
+def port(redis_server: RedisServer, emptied: redis.Redis) -> int:
+    """The port of a server that has nothing in it."""
+    del emptied
+    return redis_server.port

@@ -59,5 +59,5 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/state/test_billing.py",
         "tests/admin/test_webhooks.py",
     ),
-    "reputation/stores/redis/accounts.py": ("tests/stores/test_redis_accounts.py", "tests/replicas/test_checks.py"),
+    "reputation/replicas/account_copies.py": ("tests/replicas/test_account_copies.py", "tests/replicas/test_checks.py"),
 }

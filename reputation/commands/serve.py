@@ -30,7 +30,8 @@ from reputation.sidecar.build import build, collect_seldom, empty_state, open_ad
 from reputation.sidecar.decision_log import DecisionLog, event_log
 from reputation.sidecar.hash_key import HASH_KEY, hash_key, settled_hash_key
 from reputation.sidecar.running import Serving
-from reputation.stores.places import Opening, Store, is_shared, open_store
+from reputation.stores.contract import Opening, Store
+from reputation.stores.places import open_store
 from reputation.wire.errors import ConfigError, Unavailable
 from reputation.wire.ids import Ulids
 
@@ -133,8 +134,8 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
         key, checking = await _hash_key(store)
         serving = _assemble(settings, store, key, log)
         beside.append(asyncio.create_task(serving.crowding.run()))
-        if is_shared(place):
-            serving.share(store)
+        if store.shared is not None:
+            serving.share(store.shared)
         serving.tuning.recording.directory = recorded_beside(place)
         await _unless_it_fails(checking, asyncio.ensure_future(work(serving)))
     finally:

@@ -19,19 +19,24 @@ from reputation.engine.leases import check_settle
 from reputation.engine.limiter import Assessed, Limiter, NewId, TenantLimiter
 from reputation.engine.repeats import ANOTHER, Print
 from reputation.limits.take import Ask, Group, TakenAll
+from reputation.replicas.account_copies import AccountCopies
 from reputation.replicas.breaker import Breaker
 from reputation.replicas.fallback import Shares
 from reputation.replicas.settling import settled_there
 from reputation.state.transactions import Committed, Transaction
-from reputation.stores.redis.accounts import Accounts, Key
-from reputation.stores.redis.asks import Again, Clash, Once, Settling, Tried, once
-from reputation.stores.redis.commits import Kept
-from reputation.stores.redis.heartbeat import ACCOUNT, KEY
-from reputation.stores.redis.names import Names
-from reputation.stores.redis.records import AWAY
-from reputation.stores.redis.server import AwayError
-from reputation.stores.redis.store import RedisStore
-from reputation.stores.redis.takes import Takes
+from reputation.stores.contract import SharedStore
+from reputation.stores.shared_values import (
+    AWAY,
+    Again,
+    AwayError,
+    Clash,
+    KeptAccount,
+    Key,
+    Once,
+    Settling,
+    Tried,
+    once,
+)
 from reputation.wire.errors import Conflict, Unavailable
 from reputation.wire.hashing import hashed
 from reputation.wire.messages import Charged, Request, Settle, Settled, Verdict
@@ -50,17 +55,15 @@ Answer = Verdict | Later[Verdict]
 class TenantChecks:
     """One tenant's checks, over its buckets and accounts in Redis. within: seconds that a check may wait for it."""
 
-    def __init__(self, limiter: TenantLimiter, store: RedisStore, within: float) -> None:
+    def __init__(self, limiter: TenantLimiter, store: SharedStore, within: float) -> None:
         name, clock = limiter.tenant.name, store.clock
-        names, heartbeat = Names(name), store.listen(name, self._hear)
         self.limiter = limiter
         self.breaker = Breaker()
         self.shares = Shares()
-        self.takes = Takes(store.server, names, within, clock, self._failed)
-        self.accounts = Accounts(store.server, names, heartbeat, within, self._take_in)
+        self.takes = store.takes(name, within, self._failed)
+        self.accounts = AccountCopies(store.accounts(name), within, self._take_in)
         self.alone = 0  # checks answered without Redis
-        self._heartbeat = heartbeat
-        self._records = store.records
+        self._heartbeat = store.listen(name, self._hear)
         self._clock = clock
         self._log = store.log
         self._running: dict[str, tuple[Print, asyncio.Future[Verdict]]] = {}
@@ -155,29 +158,27 @@ class TenantChecks:
         found = self.check(request, now, new_id)
         return found if isinstance(found, Verdict) else await found
 
-    def _take_in(self, found: Kept | bytes) -> None:
+    def _take_in(self, found: KeptAccount | bytes) -> None:
         """Store Redis's copy of an account, in place of the earlier copy."""
         if isinstance(found, bytes):
             self.limiter.state.owners.pop(found, None)
         else:
             self.limiter.take_in(found.name, found.told, self._clock())
 
-    def _hear(self, what: bytes | None, number: int) -> None:
+    def _hear(self, what: Key | None, number: int) -> None:
         """Look up again the accounts changed after their copy."""
         looked_up = self.accounts.looked_up
         if what is None:
             looked_up.clear()
-        elif what.startswith(ACCOUNT):
-            looked_up.heard(what[len(ACCOUNT) :].decode("utf-8", "surrogatepass"), number)
-        elif what.startswith(KEY):
-            looked_up.forget(what[len(KEY) :])
+        elif isinstance(what, str):
+            looked_up.heard(what, number)
+        else:
+            looked_up.forget(what)
 
     async def commit(self, asked: Transaction) -> Committed:
         """Carry out a transaction of an account, for every replica. Raises Conflict, Stale and Unavailable."""
         with _unavailable():
-            committed = await self.accounts.commit(asked)
-        self._records.committed(self.limiter.tenant.name, asked, committed)
-        return committed
+            return await self.accounts.commit(asked)
 
     async def look_up(self, account: str) -> None:
         """Copy the current state of an account from Redis. Raises Unavailable."""
@@ -288,7 +289,7 @@ def _unavailable() -> Iterator[None]:
 class SharedChecks:
     """Every tenant's checks over one Redis; tenants come and go with the limiter's."""
 
-    def __init__(self, limiter: Limiter, store: RedisStore, within: float) -> None:
+    def __init__(self, limiter: Limiter, store: SharedStore, within: float) -> None:
         self.tenants: dict[str, TenantChecks] = {}
         self._limiter = limiter
         self._store = store

@@ -13,8 +13,8 @@ from reputation.linking.kept_rulings import KeptRulings
 from reputation.linking.process import Answer, Batch, LinkerProcess
 from reputation.linking.tenants import linked
 from reputation.replicas.tenant_links import TenantLinking
-from reputation.state.records import Records
-from reputation.stores.redis.server import AwayError, RedisServer
+from reputation.stores.contract import SharedStore
+from reputation.stores.shared_values import AwayError
 from reputation.wire.errors import Unavailable
 
 LEAD_EVERY = 0.5
@@ -25,17 +25,16 @@ class ReplicatedLinking:
     """Linking beside live checks, over Redis. Only the linker host runs a linker."""
 
     def __init__(
-        self, limiter: Limiter, server: RedisServer, log: Log, every: float, records: Records,
-        clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
-        """every: seconds between two epochs at least. records: keeps rulings that are not in the stream yet."""
-        self.rulings = KeptRulings(records)
+        self, limiter: Limiter, store: SharedStore, log: Log, every: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        """every: seconds between two epochs at least. The documents keep rulings until they are in the stream."""
+        self.rulings = KeptRulings(store.records)
         self.restarts = 0
         self.epochs = 0
         self.epoch_seconds = 0.0
         self.tenants: dict[str, TenantLinking] = {}
         self._limiter = limiter
-        self._server = server
+        self._store = store
         self._log = log
         self._every = every
         self._clock = clock
@@ -105,7 +104,7 @@ class ReplicatedLinking:
             if name not in self.tenants:
                 with contextlib.suppress(Unavailable):  # who comes later, or this one's next start, passes them on
                     await self.rulings.take_up(limiter)
-                self.tenants[name] = TenantLinking(limiter, self._server, self._replica, self._log)
+                self.tenants[name] = TenantLinking(limiter, self._store, self._replica, self._log)
         await asyncio.gather(*[_unless_away(tenant.look()) for tenant in self.tenants.values()])
 
     async def send(self) -> None:

@@ -1,7 +1,7 @@
 """What a settlement came to in shared state, as an answer."""
 
 from reputation.engine.leases import NO_HOLD, foreign, settled, too_much
-from reputation.stores.redis.asks import FOREIGN, NOT_OPEN, TOO_MUCH, Came
+from reputation.stores.shared_values import FOREIGN, NOT_OPEN, TOO_MUCH, Came
 from reputation.wire.errors import NotFound
 from reputation.wire.lease_settings import LeaseSettings
 from reputation.wire.messages import Settle, Settled

@@ -18,9 +18,8 @@ from reputation.linking.process import Answer, Batch, batch_of
 from reputation.linking.tenants import linker_settings, with_inherited
 from reputation.replicas.packing import compressed, decompressed
 from reputation.replicas.tenant_notes import Cursor, TenantNotes
-from reputation.stores.redis.links import LINKS, STATE, Leadership, SharedLinks, Step
-from reputation.stores.redis.names import Names
-from reputation.stores.redis.server import AwayError, RedisServer
+from reputation.stores.contract import SharedStore
+from reputation.stores.shared_values import LINKS, STATE, AwayError, Leadership, Step
 
 MOST_LINKS = 1024 * 1024 * 1024
 """Bytes of links or state, unpacked; those of two million accounts take a quarter of it."""
@@ -42,15 +41,15 @@ _states = msgspec.msgpack.Decoder(State)
 class TenantLinking:
     """One tenant's links, as each replica follows them and the linker host makes them."""
 
-    def __init__(self, limiter: TenantLimiter, server: RedisServer, replica: str, log: Log) -> None:
-        names = Names(limiter.tenant.name)
+    def __init__(self, limiter: TenantLimiter, store: SharedStore, replica: str, log: Log) -> None:
+        name = limiter.tenant.name
         self.limiter = limiter
-        self.notes = TenantNotes(server, names, replica)
+        self.notes = TenantNotes(store, name, replica)
         self.lead = Leadership()
         self.crowded = 0  # sightings of accounts that found no place in the linker here
         self.linking = b""  # the term for which the running linker has this tenant
         self._log = log
-        self._shared = SharedLinks(server, names, replica)
+        self._shared = store.links(name, replica)
         self._version = 0  # of the links that are in force here
         self._damaged = 0  # a version that could not be read
         self._heard = b""  # the last host that was sent this replica's accounts

@@ -11,9 +11,8 @@ from reputation.engine.notes import Note, Outbox
 from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.linking.process import Batch
 from reputation.replicas.packing import compressed, decompressed
-from reputation.stores.redis.names import Names
-from reputation.stores.redis.note_stream import AT_ONCE, BEGINNING, Entry, Stream
-from reputation.stores.redis.server import RedisServer
+from reputation.stores.contract import NoteStream, SharedStore
+from reputation.stores.shared_values import BEGINNING, READ_AT_ONCE, Entry
 
 AN_ENTRY = 1000
 """Notes of one entry at most."""
@@ -24,7 +23,7 @@ MOST_UNPACKED = 64 * 1024 * 1024
 MOST_RULINGS = 1024 * 1024
 """Bytes of the rulings that wait for a linker."""
 A_TURN = 4
-"""Reads of AT_ONCE entries before the linker is given what there is: 128,000 notes at most."""
+"""Reads of READ_AT_ONCE entries before the linker is given what there is: 128,000 notes at most."""
 
 
 class Notes(Struct, array_like=True, gc=False):
@@ -39,7 +38,7 @@ class Notes(Struct, array_like=True, gc=False):
 class Parcel(NamedTuple):
     """An entry that has still to be appended."""
 
-    stream: Stream
+    stream: NoteStream
     number: int
     notes: int
     data: bytes
@@ -88,11 +87,11 @@ class TenantNotes:
     drops.
     """
 
-    def __init__(self, server: RedisServer, names: Names, replica: str) -> None:
+    def __init__(self, store: SharedStore, tenant: str, replica: str) -> None:
         self.dropped = 0  # notes that a linker here should have read, and never got
         self.unread = 0  # entries that could not be read
-        self.stream = Stream(server, names, "notes")
-        self.ruling_stream = Stream(server, names, "orders", MOST_RULINGS)
+        self.stream = store.notes(tenant, "notes")
+        self.ruling_stream = store.notes(tenant, "orders", MOST_RULINGS)
         self._replica = replica
         self._number = 0
         self._waiting: deque[Parcel] = deque()
@@ -134,7 +133,7 @@ class TenantNotes:
             if rulings:
                 cursor = Cursor(cursor.notes, rulings[-1].id, cursor.upto)
             await asyncio.to_thread(self._take_in, notes + rulings, batch)
-            if max(len(notes), len(rulings)) < AT_ONCE:
+            if max(len(notes), len(rulings)) < READ_AT_ONCE:
                 break
         return cursor
 

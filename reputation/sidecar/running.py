@@ -26,8 +26,8 @@ from reputation.state.crowds import Row
 from reputation.state.records import MemoryRecords, Records
 from reputation.state.stops import Stops
 from reputation.state.transactions import Committed, Transaction
+from reputation.stores.contract import SharedStore, Store
 from reputation.stores.memory import MemoryStore
-from reputation.stores.places import Store
 from reputation.tuning.trial import trial_metrics
 from reputation.wire.errors import ConfigError
 from reputation.wire.messages import Verdict
@@ -99,15 +99,15 @@ class Serving:
         found = None if tenant is None else tenant.verdicts.get(verdict.id, now)
         return None if found is None else found[0].account
 
-    def share(self, store: Any) -> None:
-        """Check over what replicas share from now on, and link what all of them see; `store` is a RedisStore."""
+    def share(self, store: SharedStore) -> None:
+        """Check over what replicas share from now on, and link what all of them see."""
         from reputation.replicas.checks import SharedChecks  # noqa: PLC0415 - embedded state does without the client
         from reputation.replicas.linking import ReplicatedLinking  # noqa: PLC0415 - as above
 
         store.clock = self.clock
         self.shared = SharedChecks(self.limiter, store, self.settings.state.timeout)
         epoch, warn = self.settings.state.epoch, self.journal.warning
-        self.linking = ReplicatedLinking(self.limiter, store.server, warn, epoch, store.records)
+        self.linking = ReplicatedLinking(self.limiter, store, warn, epoch)
 
     def _listen_for_plans(self) -> None:
         """Have each plan that a tenant's settings do not know named once in the log."""

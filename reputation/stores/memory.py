@@ -9,12 +9,14 @@ from reputation.state.records import MemoryRecords
 from reputation.state.stops import MemoryStops
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Plan, Transaction
+from reputation.stores.contract import Opening, Store
 
 
 class MemoryStore:
     """State of every tenant, made when the tenant is first named."""
 
     degraded = False
+    shared = None
 
     def __init__(self, make: Callable[[], TenantState] = TenantState, clock: Callable[[], float] = time.time) -> None:
         self.damage = Damage()
@@ -45,3 +47,8 @@ class MemoryStore:
 
     async def close(self) -> None:
         return None
+
+
+def open_store(_: str, opening: Opening) -> Store:
+    """Make an empty store."""
+    return MemoryStore(opening.make, opening.clock)

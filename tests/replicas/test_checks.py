@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
-from redis_process import SERVERS, becomes, running_redis
+from redis_process import becomes, running_redis
 from small_engine import SECRET, request
 from tcp_proxy import proxy_to
 
@@ -98,19 +98,6 @@ async def replicas(port, addresses, count=1, **settings):
     finally:
         for one in several:
             await one.close()
-
-
-@pytest.fixture(scope="module", params=sorted(SERVERS))
-def redis_server(tmp_path_factory, request):
-    with running_redis(tmp_path_factory.mktemp("redis"), kind=request.param) as server:
-        yield server
-
-
-@pytest.fixture
-def port(redis_server):
-    with redis_server.client() as client:
-        client.flushall()
-    return redis_server.port
 
 
 async def test_two_replicas_together_let_no_more_through_than_the_limit(port, addresses):

@@ -5,7 +5,7 @@ import time
 from contextlib import asynccontextmanager
 
 import pytest
-from redis_process import SERVERS, becomes, running_redis
+from redis_process import becomes
 from test_checks import BURST, Log, Replica
 
 from reputation.engine.changes import marking
@@ -25,19 +25,6 @@ GARBAGE = {
     "not a number": b"\x00\x00\x00\x00\x00\x00\xf8\x7f" * 4,
     "huge": b"\xde\xad" * 100_000,
 }
-
-
-@pytest.fixture(scope="module", params=sorted(SERVERS))
-def redis_server(tmp_path_factory, request):
-    with running_redis(tmp_path_factory.mktemp("redis"), kind=request.param) as server:
-        yield server
-
-
-@pytest.fixture
-def port(redis_server):
-    with redis_server.client() as client:
-        client.flushall()
-    return redis_server.port
 
 
 class Noisy(Log):
@@ -60,7 +47,7 @@ class Whole:
         self.log = self.replica.log = self.replica.store.damage._log = Noisy()
         self.store, self.tenant = self.replica.store, self.replica.tenant
         self.tenant.limiter.outbox.listening = True
-        self.linking = TenantLinking(self.tenant.limiter, self.store.server, "replica-0", lambda *_, **__: None)
+        self.linking = TenantLinking(self.tenant.limiter, self.store, "replica-0", lambda *_, **__: None)
         self.host = LinkerHost()
         self.rounds = 0
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from msgspec import structs
-from redis_process import becomes, running_cluster, running_redis
+from redis_process import becomes, running_cluster
 
 from geoip.book import AddressBook
 from reputation.config.file import DEFAULT
@@ -22,22 +22,16 @@ from reputation.replicas.linking import ReplicatedLinking
 from reputation.replicas.tenant_links import TenantLinking
 from reputation.replicas.tenant_notes import packed, unpacked
 from reputation.sidecar.build import build
-from reputation.state.records import MemoryRecords
+from reputation.state.tenant import TenantState
+from reputation.stores.contract import Opening, SharedStore
+from reputation.stores.places import open_store
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.note_stream import Stream
-from reputation.stores.redis.server import AwayError, RedisServer, connect
+from reputation.stores.shared_values import AwayError
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import Account, Client, Request, Seconds
 
 NOW = 1_790_000_000.0
 KEY = b"a key of sixteen bytes or more"
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
-    """A real server for this file's tests."""
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @asynccontextmanager
@@ -49,16 +43,22 @@ async def replicas(redis_server, count: int) -> AsyncIterator[list[TenantLinking
         yield found
 
 
+def opened(url: str) -> SharedStore:
+    store = open_store(url, Opening(TenantState, None, time.time)).shared
+    assert store is not None
+    return store
+
+
 @asynccontextmanager
 async def over(url: str, count: int) -> AsyncIterator[list[TenantLinking]]:
     async with AsyncExitStack() as stack:
         found = []
         for number in range(count):
-            server = RedisServer(connect(url))
-            stack.push_async_callback(server.aclose)
+            store = opened(url)
+            stack.push_async_callback(store.close)
             limiter = build(DEFAULT, AddressBook(), KEY).tenant("default")
             limiter.outbox.listening = True
-            found.append(TenantLinking(limiter, server, f"replica-{number}", lambda *_args, **_words: None))
+            found.append(TenantLinking(limiter, store, f"replica-{number}", lambda *_args, **_words: None))
         yield found
 
 
@@ -164,7 +164,7 @@ async def test_the_next_linker_reads_again_what_was_too_little_to_hand_over(redi
 async def test_a_flood_that_no_linker_reads_drops_the_oldest_notes_counts_them_and_keeps_every_order(redis_server):
     """The stream is bounded; what the linker never got is known to the note."""
     async with replicas(redis_server, 1) as (one,):
-        one.notes.stream = Stream(one.notes.stream._server, Names("default"), "notes", most_bytes=2000)
+        one.notes.stream = opened(redis_server.url).notes("default", "notes", most_bytes=2000)
         one.limiter.outbox.rule(Order("release", account="b", reason="a test"))
         for _ in range(30):
             meet(one, *[secrets.token_hex(8) for _ in range(5)])
@@ -236,8 +236,8 @@ async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(re
     """It would be the host for ever, since its replica lives."""
     with redis_server.client() as client:
         client.flushall()
-    server, limiter = RedisServer(connect(redis_server.url)), build(DEFAULT, AddressBook(), KEY)
-    linking = ReplicatedLinking(limiter, server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords())
+    store, limiter = opened(redis_server.url), build(DEFAULT, AddressBook(), KEY)
+    linking = ReplicatedLinking(limiter, store, lambda *_args, **_words: None, every=0.0)
     await linking.look()
     (tenant,) = linking.tenants.values()
     await leading(tenant)
@@ -259,7 +259,7 @@ async def test_a_linker_that_hangs_is_ended_and_the_next_reads_the_same_notes(re
     await linking.link()
     assert linking.epochs == 2
     linking.close()
-    await server.aclose()
+    await store.close()
 
 
 @pytest.mark.gateway
@@ -267,11 +267,10 @@ async def test_tenants_may_be_linked_by_different_replicas(redis_server):
     """A tenant that another replica leads by now is forgotten by the linker here; the others go on in it."""
     with redis_server.client() as client:
         client.flushall()
-    server = RedisServer(connect(redis_server.url))
+    store = opened(redis_server.url)
     settings = structs.replace(DEFAULT, tenants={"acme": TenantSettings(), "globex": TenantSettings()})
-    linking = ReplicatedLinking(
-        build(settings, AddressBook(), KEY), server, lambda *_args, **_words: None, every=0.0, records=MemoryRecords()
-    )
+    limiter = build(settings, AddressBook(), KEY)
+    linking = ReplicatedLinking(limiter, store, lambda *_args, **_words: None, every=0.0)
     await linking.look()
     acme, globex = [await leading(linking.tenants[name]) for name in ("acme", "globex")]
     await linking.link()
@@ -286,7 +285,7 @@ async def test_tenants_may_be_linked_by_different_replicas(redis_server):
     assert linking.pid is not None
     assert linking.there
     linking.close()
-    await server.aclose()
+    await store.close()
 
 
 @pytest.mark.gateway
@@ -310,17 +309,17 @@ async def test_on_a_cluster_it_is_the_same(tmp_path):
 
 async def test_notes_wait_where_they_are_while_redis_is_away():
     """The outbox bounds and counts them; what was collected is kept for when it is back."""
-    server = RedisServer(connect("redis://127.0.0.1:1"))
+    store = opened("redis://127.0.0.1:1")
     limiter = build(DEFAULT, AddressBook(), KEY).tenant("default")
     limiter.outbox.listening = True
-    linking = TenantLinking(limiter, server, "one", print)
+    linking = TenantLinking(limiter, store, "one", print)
     for account in ("a", "b", "c"):
         meet(linking, account)
         with pytest.raises(AwayError):
             await linking.notes.send(limiter.outbox)
     assert limiter.outbox.waiting == 4, "two notes each of the last two accounts"
     assert limiter.links is NOTHING
-    await server.aclose()
+    await store.close()
 
 
 def test_notes_come_out_of_their_entries_as_they_went_in():

@@ -2,13 +2,10 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from redis_process import SERVERS, RedisServer, running_redis
+from redis_process import SERVERS
 
 from reputation.state.records import MemoryRecords
 from reputation.state.tenant import TenantState
@@ -33,16 +30,3 @@ def records(request, servers):
     with server.client() as client:
         client.flushall()
     return RedisStore(server.url, TenantState, None, time.time).records
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RedisServer]]:
-    """Real servers for one file's tests, by kind; each is started when it is first asked for."""
-    with ExitStack() as running:
-        yield lru_cache(lambda kind: running.enter_context(running_redis(tmp_path_factory.mktemp(kind), kind=kind)))
-
-
-@pytest.fixture(scope="module", params=sorted(SERVERS))
-def redis_server(request: pytest.FixtureRequest, servers: Callable[[str], RedisServer]) -> RedisServer:
-    """Both servers that shared state is for, one after the other."""
-    return servers(request.param)

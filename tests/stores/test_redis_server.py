@@ -13,8 +13,9 @@ from sidecar_process import free_ports
 from reputation.limits.bucket import Bucket, Limit
 from reputation.limits.take import Ask, Charge
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.server import AwayError, RedisServer, connect
-from reputation.stores.redis.takes import Takes
+from reputation.stores.redis.server import RedisServer, connect
+from reputation.stores.redis.takes import RedisTakes
+from reputation.stores.shared_values import AwayError
 from reputation.wire.errors import ConfigError
 
 LIMIT = Limit(1e-9, 100.0)
@@ -24,7 +25,7 @@ async def remaining(url, tenant="acme", within=2.0):
     """Take one unit over this URL, and say what the bucket holds then; None if it is away."""
     server, why = RedisServer(connect(url)), []
     try:
-        takes = Takes(server, Names(tenant), within, time.time, why.append)
+        takes = RedisTakes(server, Names(tenant), within, time.time, why.append)
         one = Charge("burst", "account", ("own", "a", "burst"), Bucket(0.0, 0.0, LIMIT))
         taken = await takes.take(Ask([[one]], 1.0))
         return round(taken.states[0].remaining) if taken is not None else why[0]
@@ -159,7 +160,7 @@ async def test_a_slot_that_moves_to_another_node_takes_its_buckets_along(tmp_pat
     with running_cluster(tmp_path) as nodes:
         url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
         server = RedisServer(connect(url))
-        takes = Takes(server, Names("acme"), 2.0, time.time, print)
+        takes = RedisTakes(server, Names("acme"), 2.0, time.time, print)
         one = Charge("burst", "account", ("own", "a", "burst"), Bucket(0.0, 0.0, LIMIT))
         assert not (await takes.take(Ask([[one]], 1.0))).wait
         move_slot(nodes, Names("acme").single("owners"))

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.note_stream import AT_ONCE, BEGINNING, Stream
+from reputation.stores.redis.note_stream import RedisNotes
 from reputation.stores.redis.server import RedisServer, connect
+from reputation.stores.shared_values import BEGINNING, READ_AT_ONCE
 
 pytestmark = pytest.mark.gateway
 ENTRY = b"x" * 1000
@@ -21,7 +22,7 @@ async def server(redis_server) -> AsyncIterator[RedisServer]:
     await found.aclose()
 
 
-async def read_all(stream: Stream) -> list:
+async def read_all(stream: RedisNotes) -> list:
     found, after = [], BEGINNING
     while entries := await stream.read(after):
         found += entries
@@ -30,18 +31,18 @@ async def read_all(stream: Stream) -> list:
 
 
 async def test_entries_of_all_replicas_are_read_in_their_order_some_at_once(server):
-    stream = Stream(server, Names("acme"), "notes")
-    for number in range(1, AT_ONCE + 2):
+    stream = RedisNotes(server, Names("acme"), "notes")
+    for number in range(1, READ_AT_ONCE + 2):
         await stream.append("one", number, 2, b"%d" % number)
         await stream.append("other", number, 3, b"%d" % -number)
-    assert len(await stream.read(BEGINNING)) == AT_ONCE
+    assert len(await stream.read(BEGINNING)) == READ_AT_ONCE
     entries = await read_all(stream)
     assert [entry.data for entry in entries[:4]] == [b"1", b"-1", b"2", b"-2"]
     assert [entry.before for entry in entries[:4]] == [0, 2, 5, 7]
 
 
 async def test_an_entry_sent_again_after_a_lost_answer_is_there_once(server):
-    stream = Stream(server, Names("acme"), "notes")
+    stream = RedisNotes(server, Names("acme"), "notes")
     for number in (1, 2, 2, 1, 3):
         await stream.append("one", number, 1, b"%d" % number)
     assert [entry.data for entry in await read_all(stream)] == [b"1", b"2", b"3"]
@@ -49,7 +50,7 @@ async def test_an_entry_sent_again_after_a_lost_answer_is_there_once(server):
 
 async def test_a_flood_leaves_the_newest_entries_in_the_bytes_there_are_and_says_what_is_gone(server):
     """The bound holds after every append, and another tenant's notes have their own."""
-    stream, quiet = (Stream(server, Names(name), "notes", most_bytes=10_000) for name in ("acme", "quiet"))
+    stream, quiet = (RedisNotes(server, Names(name), "notes", most_bytes=10_000) for name in ("acme", "quiet"))
     await quiet.append("one", 1, 1, ENTRY)
     for number in range(1, 201):
         await stream.append("one", number, 7, ENTRY)

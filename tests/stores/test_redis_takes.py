@@ -10,10 +10,10 @@ from tcp_proxy import proxy_to
 from reputation.limits.bucket import Bucket, Limit
 from reputation.limits.reservations import Reserve, Settlement
 from reputation.limits.take import Ask, Charge
-from reputation.stores.redis.asks import Settling
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.server import AwayError, RedisServer, connect
-from reputation.stores.redis.takes import LANES, MOST_IN_BATCH, Takes
+from reputation.stores.redis.server import RedisServer, connect
+from reputation.stores.redis.takes import LANES, MOST_IN_BATCH, RedisTakes
+from reputation.stores.shared_values import AwayError, Settling
 
 pytestmark = pytest.mark.gateway
 LIMIT = Limit(1e-9, 1000.0)
@@ -33,18 +33,9 @@ async def takes_over(port, within=1.0, tenant="acme"):
     """Takes of one tenant, and what its breaker was told."""
     server, told = RedisServer(connect(f"redis://127.0.0.1:{port}")), []
     try:
-        yield Takes(server, Names(tenant), within, time.time, told.append), told
+        yield RedisTakes(server, Names(tenant), within, time.time, told.append), told
     finally:
         await server.aclose()
-
-
-@pytest.fixture
-def emptied(redis_server):
-    client = redis_server.client()
-    client.flushall()
-    client.script_flush()
-    yield client
-    client.close()
 
 
 async def remaining(takes, key=KEY):

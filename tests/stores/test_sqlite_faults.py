@@ -13,7 +13,8 @@ from test_sqlite_store import CARD, START, Run
 from reputation.state.facts import Facts
 from reputation.state.outcomes import noted
 from reputation.state.transactions import Document, Told, Transaction
-from reputation.stores.places import Opening, default_place, open_store
+from reputation.stores.contract import Opening
+from reputation.stores.places import default_place, open_store
 from reputation.stores.sqlite.schema import MIGRATIONS, migrate
 from reputation.wire.errors import ConfigError, Unavailable
 from reputation.wire.messages import AccountFacts

@@ -12,14 +12,13 @@ import structlog
 from msgspec import structs
 from redis_process import SERVERS
 
+from reputation.replicas.account_copies import AccountCopies
 from reputation.state.facts import Facts, from_push
 from reputation.state.outcomes import MOST, noted
 from reputation.state.records import ABSENT
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Document, Stale, Told, Transaction, put_in_force
 from reputation.stores.memory import MemoryStore
-from reputation.stores.redis.accounts import Accounts
-from reputation.stores.redis.names import Names
 from reputation.stores.redis.store import RedisStore
 from reputation.stores.sqlite.store import SqliteStore
 from reputation.wire.errors import Conflict
@@ -83,8 +82,7 @@ class Shared:
         self._url = url
         self.store = RedisStore(url, TenantState, None, time.time)
         self.state = self.store.tenant(TENANT)
-        heartbeat = self.store.listen(TENANT, lambda *_: None)
-        self.accounts = Accounts(self.store.server, Names(TENANT), heartbeat, 2.0, self._take_in)
+        self.accounts = AccountCopies(self.store.accounts(TENANT), 2.0, self._take_in)
 
     def _take_in(self, found):
         if isinstance(found, bytes):

@@ -1,21 +1,17 @@
 """Batches of asks in the script's form, and the script's answer as a result for each ask."""
 
-import hashlib
 from collections.abc import Hashable, Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 
 from reputation.limits.bucket import spend
 from reputation.limits.reservations import Settlement
 from reputation.limits.take import Ask, Charge, Group, Taken, TakenAll, take_all, take_first
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.server import AwayError
+from reputation.stores.shared_values import Again, AwayError, Came, Clash, Once, Owed, Settling, Tried
 
 SERVER_CLOCK = -1.0
 CLASH = -1000  # as in the script
-NOT_OPEN, TOO_MUCH, FOREIGN = -1, -2, -3  # likewise
 NOT_ONCE = (0, "", "")
 ALONE = (0, False)
 """What an ask says that is charged each time, and one that is in no group."""
@@ -25,55 +21,9 @@ SLACK = 60.0
 """Seconds that a bucket is kept after it is full, so that a higher limit does not find it gone, and so fuller."""
 
 Wire = list[object]
-Owed = tuple[Charge, float]
-"""A bucket, and what is to be charged to it."""
 UNREADABLE = (msgspec.DecodeError, IndexError, ValueError)
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[float]).decode
-
-
-class Once(Struct, frozen=True, gc=False):
-    """A request to charge once: its id, and a hash that identifies its content."""
-
-    id: str
-    print: str
-
-
-def once(id_: str, text: str) -> Once:
-    """Make one from a request's id and the text that identifies its content."""
-    return Once(id_, hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
-
-
-class Again(NamedTuple):
-    """A request was paid for before, by whichever replica: nothing was taken, and this is how things stand."""
-
-    taken: Taken
-
-
-class Clash(NamedTuple):
-    """Another request had the id; nothing was taken."""
-
-
-class Settling(Struct, frozen=True, gc=False):
-    """Holds, (id, used) of each, and leases to settle: all of what they name, or nothing if one of them is refused.
-
-    A hold is charged what it came to, into debt if need be, but not more than `overrun` times what it was.
-    """
-
-    holds: tuple[tuple[str, float], ...] = ()
-    leases: tuple[Settlement, ...] = ()
-    overrun: float = 100.0
-
-
-class Came(Struct, frozen=True, gc=False):
-    """What each hold and lease was charged in the end; NOT_OPEN, TOO_MUCH or FOREIGN where it was not."""
-
-    holds: tuple[float, ...]
-    leases: tuple[float, ...]
-
-
-Tried = Taken | Again | Clash
-"""What comes of a take."""
 
 
 class Answer:

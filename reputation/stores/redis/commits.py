@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -10,9 +10,10 @@ from reputation.state.facts import Facts
 from reputation.state.outcomes import KEPT
 from reputation.state.transactions import TAKEN, Committed, Document, Stale, Told, Transaction
 from reputation.stores.fact_rows import DAMAGED, facts_in, facts_out
-from reputation.stores.redis.heartbeat import ACCOUNT, RECORD, Heartbeat
+from reputation.stores.redis.heartbeat import ACCOUNT, RECORD, RedisHeartbeat
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.server import SLOW, AwayError, RedisServer, Script
+from reputation.stores.redis.server import SLOW, RedisServer, Script
+from reputation.stores.shared_values import AwayError, KeptAccount
 from reputation.wire.errors import Conflict, Unavailable
 
 MOST_TRIES = 100
@@ -25,15 +26,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 
-class Kept(NamedTuple):
-    """An account as Redis has it, with the number of its last change."""
-
-    name: str
-    number: int
-    told: Told
-
-
-def kept(name: str, found: Sequence[Any], damaged: Callable[[bytes], None]) -> Kept:
+def kept(name: str, found: Sequence[Any], damaged: Callable[[bytes], None]) -> KeptAccount:
     """Read what a script answers of an account. Facts that cannot be read are left out, and `damaged` hears of them."""
     number, packed, outcomes = found
     try:
@@ -41,19 +34,19 @@ def kept(name: str, found: Sequence[Any], damaged: Callable[[bytes], None]) -> K
     except DAMAGED:
         facts = None
         damaged(ACCOUNT + name.encode("utf-8", "surrogatepass"))
-    return Kept(name, int(number), Told(facts, outcomes or b""))
+    return KeptAccount(name, int(number), Told(facts, outcomes or b""))
 
 
 class RedisCommits:
     """One tenant's transactions."""
 
-    def __init__(self, server: RedisServer, names: Names, heartbeat: Heartbeat) -> None:
+    def __init__(self, server: RedisServer, names: Names, heartbeat: RedisHeartbeat) -> None:
         self._server = server
         self._names = names
         self._heartbeat = heartbeat
         self._owners = names.single("owners")
 
-    async def commit(self, asked: Transaction, known: Kept) -> tuple[Committed, Kept]:
+    async def commit(self, asked: Transaction, known: KeptAccount) -> tuple[Committed, KeptAccount]:
         """Carry a transaction out; returns also what is kept now. `known`: what was last read of the account.
 
         Raises AwayError, Conflict for a key of another account, Stale, and what the transaction's `change` raises.
@@ -76,7 +69,7 @@ class RedisCommits:
             known = found
         raise Unavailable("too many concurrent changes of this account; retry shortly")
 
-    async def _try(self, asked: Transaction, known: Kept, after: Told, deadline: float) -> Any:
+    async def _try(self, asked: Transaction, known: KeptAccount, after: Told, deadline: float) -> Any:
         keys = [self._names.of("a", asked.account), self._owners, *self._heartbeat.keys]
         keys += [self._names.of("d", document.kind) for document in asked.documents]
         name = asked.account.encode("utf-8", "surrogatepass")
@@ -86,7 +79,7 @@ class RedisCommits:
         )  # fmt: skip
 
 
-def _told_words(asked: Transaction, known: Kept, after: Told) -> tuple[bytes | float, ...]:
+def _told_words(asked: Transaction, known: KeptAccount, after: Told) -> tuple[bytes | float, ...]:
     """Say from which change on it was made, what becomes of the facts, the facts and their keys, and the outcomes."""
     facts = after.facts
     if asked.change is None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from reputation.stores.redis.server import AwayError, RedisServer
+from reputation.stores.redis.server import RedisServer
+from reputation.stores.shared_values import AwayError
 
 SAFE = "noeviction"
 """The policy under which Redis refuses writes rather than forget; every other takes keys of ours, which expire."""

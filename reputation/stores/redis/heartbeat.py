@@ -17,14 +17,14 @@ RECORD, ACCOUNT, KEY = b"r:", b"a:", b"k:"
 """How a change is named: a kind of document, an account, the keyed hash of an API key."""
 
 
-Heard = Callable[[bytes | None, int], None]
-"""Called with what changed, here or elsewhere, and the number of its last change; None: everything may have."""
+Changed = Callable[[bytes | None, int], None]
+"""Called with the name of what changed, here or elsewhere, and its number; None: everything may have changed."""
 
 
-class Heartbeat:
+class RedisHeartbeat:
     """One tenant's."""
 
-    def __init__(self, server: RedisServer, names: Names, heard: Heard) -> None:
+    def __init__(self, server: RedisServer, names: Names, heard: Changed) -> None:
         self.replicas = 1
         self.keys = (names.single("changes"), names.single("clock"))
         self._server = server

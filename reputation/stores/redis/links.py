@@ -5,10 +5,10 @@ links, and only links that follow from the active ones. A late answer of a forme
 """
 
 import secrets
-from typing import NamedTuple
 
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script
+from reputation.stores.shared_values import LINKS, STATE, Leadership, Step
 
 LEASE = 4.0
 """Seconds after its last sign of life at which the host loses the lead."""
@@ -22,28 +22,10 @@ DIGITS = 4
 MOST_DELTA = 1024 * 1024
 """Bytes of a step; who follows a larger one reads the links whole."""
 LEAD, PUT = Script("lease.lua"), Script("links.lua")
-LINKS, STATE = b"links", b"state"
 
 
-class Leadership(NamedTuple):
-    """holder: the linker host, as "replica term", or nothing; version: of the active links, 0 for none."""
-
-    holder: bytes = b""
-    version: int = 0
-
-
-class Step(NamedTuple):
-    """What is put in force: links whole and as a delta, and the state, which covers notes and rulings up to these."""
-
-    links: bytes
-    delta: bytes
-    state: bytes
-    notes: bytes
-    rulings: bytes
-
-
-class SharedLinks:
-    """One tenant's."""
+class RedisLinks:
+    """The `SharedLinks` of one tenant over Redis."""
 
     def __init__(self, server: RedisServer, names: Names, replica: str) -> None:
         self._server = server

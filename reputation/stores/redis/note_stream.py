@@ -4,34 +4,21 @@ A stream keeps what the links' kept state has not seen yet, so that a linker tha
 that is more than there is room for, the oldest entries go; whoever reads counts what it never got.
 """
 
-from typing import NamedTuple
-
+from reputation.stores.contract import MOST_NOTES
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script
+from reputation.stores.shared_values import READ_AT_ONCE, Entry
 
-MOST_BYTES = 64 * 1024 * 1024
-"""Bytes of a stream: 1,400,000 notes of 48 bytes, what 10,000 checks a second leave in two minutes."""
 MOST_ENTRIES = 100_000
 KEPT = 7 * 86_400
 """Seconds until a stream that nobody appends to is gone."""
-BEGINNING = b"0-0"
-AT_ONCE = 32
 SCRIPT = Script("append.lua")
 
 
-class Entry(NamedTuple):
-    """Some notes of one replica; before: how many were appended before them, whoever by."""
+class RedisNotes:
+    """A `NoteStream` over Redis."""
 
-    id: bytes
-    before: int
-    notes: int
-    data: bytes
-
-
-class Stream:
-    """One of a tenant's streams: notes, or rulings, which are few and must not be dropped with the others."""
-
-    def __init__(self, server: RedisServer, names: Names, kind: str, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, server: RedisServer, names: Names, kind: str, most_bytes: int = MOST_NOTES) -> None:
         self.key = names.single(kind)
         self._totals = names.single(f"{kind}-totals")
         self._names = names
@@ -49,10 +36,10 @@ class Stream:
         await self._server.run(SCRIPT, keys, number, notes, self._most, MOST_ENTRIES, KEPT, data)
 
     async def read(self, after: bytes) -> list[Entry]:
-        """Return at most AT_ONCE entries that came after one. Raises AwayError."""
+        """Return at most READ_AT_ONCE entries that came after one. Raises AwayError."""
         milliseconds, _, number = after.partition(b"-")
         first = b"%b-%d" % (milliseconds, int(number) + 1)  # a range without its first is Redis 6.2's
-        found = await self._server.ask("XRANGE", self.key, first, b"+", "COUNT", AT_ONCE)
+        found = await self._server.ask("XRANGE", self.key, first, b"+", "COUNT", READ_AT_ONCE)
         return [self._entry(id_, fields) for id_, fields in found]
 
     def _entry(self, id_: bytes, fields: dict[bytes, bytes] | None) -> Entry:

@@ -6,19 +6,19 @@ from typing import Any
 
 from reputation.state.records import ANY, Changed, Record, document_name
 from reputation.state.transactions import Committed, Document, Told, Transaction
-from reputation.stores.redis.commits import HEAD, Kept, RedisCommits
-from reputation.stores.redis.heartbeat import Heartbeat
+from reputation.stores.redis.commits import HEAD, RedisCommits
+from reputation.stores.redis.heartbeat import RedisHeartbeat
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.server import AwayError, RedisServer, Script
+from reputation.stores.redis.server import RedisServer, Script
+from reputation.stores.shared_values import AWAY, AwayError, KeptAccount
 from reputation.wire.errors import Unavailable
 
 PAGE = Script("page.lua")
 ORDER = b":order"
 """What the key of an index adds to that of its documents, as in the scripts."""
-NOBODY = Kept("", 0, Told())
-AWAY = "the state that this is kept in is away; try again shortly"
+NOBODY = KeptAccount("", 0, Told())
 
-Heartbeats = Callable[[str], Heartbeat]
+Heartbeats = Callable[[str], RedisHeartbeat]
 """Finds or makes a tenant's heartbeat."""
 
 

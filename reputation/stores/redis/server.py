@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
+from reputation.stores.shared_values import AwayError
 from reputation.wire.errors import ConfigError
 
 Client = Redis | RedisCluster
@@ -42,10 +43,6 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "tls": lambda text: text == "true",
 }
 """What a URL's query may say."""
-
-
-class AwayError(Exception):
-    """Redis did not answer as expected. The command may have run all the same."""
 
 
 SOUND = "sound.lua"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from reputation.state.stops import AN_ACCOUNT, STRANGERS, Keep, Stop
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.records import AWAY
-from reputation.stores.redis.server import AwayError, RedisServer, Script
+from reputation.stores.redis.server import RedisServer, Script
+from reputation.stores.shared_values import AWAY, AwayError
 from reputation.wire.errors import Unavailable
 
 AT_ONCE = 100

@@ -1,24 +1,30 @@
-"""A store whose shared part is in Redis: documents here, buckets and accounts by `reputation.replicas.checks`.
+"""The store that replicas share in Redis or Valkey.
 
 What a replica notices for itself stays with it, in memory: windows of who was seen with whom, learnt densities, the
 tier that an account had last. Each replica sees its part of the traffic, so the first two are as much weaker.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from reputation.state.damage import Damage
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Transaction
+from reputation.stores.contract import MOST_NOTES, Opening, SharedStore, Turn
 from reputation.stores.memory import MemoryStore
+from reputation.stores.redis.accounts import RedisAccounts
 from reputation.stores.redis.eviction import eviction_of
-from reputation.stores.redis.heartbeat import EVERY, RECORD, Heard, Heartbeat
+from reputation.stores.redis.heartbeat import ACCOUNT, EVERY, KEY, RECORD, RedisHeartbeat
+from reputation.stores.redis.links import RedisLinks
 from reputation.stores.redis.names import Names
+from reputation.stores.redis.note_stream import RedisNotes
 from reputation.stores.redis.records import RedisRecords
-from reputation.stores.redis.server import AwayError, RedisServer, connect
+from reputation.stores.redis.server import RedisServer, connect
 from reputation.stores.redis.stops import RedisStops
+from reputation.stores.redis.takes import RedisTakes
+from reputation.stores.shared_values import AwayError, Heard
 
 EVICTION_MEND = "set maxmemory-policy noeviction; this server forgets who is in debt when its memory is full"
 LOOKS = 600
@@ -28,8 +34,6 @@ BEATS = 3
 
 MOST_DAMAGED = 100
 """Keys found damaged by scripts that are named at a time."""
-
-Turn = Callable[[], Awaitable[None]]
 
 
 class RedisStore:
@@ -48,7 +52,7 @@ class RedisStore:
         self.turns: list[Turn] = []
         self._memory = MemoryStore(make)
         self._states: list[TenantState] = []
-        self._heartbeats: dict[str, Heartbeat] = {}
+        self._heartbeats: dict[str, RedisHeartbeat] = {}
         self._listeners: dict[str, Heard] = {}
         self.eviction = ""  # the policy by which Redis may forget debts, if it has one
         self._silent = False
@@ -68,22 +72,35 @@ class RedisStore:
         return state
 
     async def commit(self, tenant: str, asked: Transaction) -> Committed:
-        """Carry out a transaction of documents alone; one of an account is `TenantChecks`'s. Raises as `Store`."""
         return await self.records.commit(tenant, asked)
 
-    def figures(self) -> None:
-        """Nothing is written behind."""
-        return
+    @property
+    def shared(self) -> SharedStore:
+        return self
 
-    def heartbeat(self, tenant: str) -> Heartbeat:
+    def figures(self) -> None:
+        return None
+
+    def accounts(self, tenant: str) -> RedisAccounts:
+        return RedisAccounts(tenant, self.server, self.heartbeat(tenant), self.records)
+
+    def takes(self, tenant: str, within: float, failed: Callable[[str], None]) -> RedisTakes:
+        return RedisTakes(self.server, Names(tenant), within, self.clock, failed)
+
+    def links(self, tenant: str, replica: str) -> RedisLinks:
+        return RedisLinks(self.server, Names(tenant), replica)
+
+    def notes(self, tenant: str, kind: str, most_bytes: int = MOST_NOTES) -> RedisNotes:
+        return RedisNotes(self.server, Names(tenant), kind, most_bytes)
+
+    def heartbeat(self, tenant: str) -> RedisHeartbeat:
         """Find or make a tenant's heartbeat."""
         found = self._heartbeats.get(tenant)
         if found is None:
-            found = self._heartbeats[tenant] = Heartbeat(self.server, Names(tenant), partial(self._hear, tenant))
+            found = self._heartbeats[tenant] = RedisHeartbeat(self.server, Names(tenant), partial(self._hear, tenant))
         return found
 
-    def listen(self, tenant: str, heard: Heard) -> Heartbeat:
-        """Tell of what changed in a tenant's accounts and keys; None: anything may have."""
+    def listen(self, tenant: str, heard: Heard) -> RedisHeartbeat:
         self._listeners[tenant] = heard
         return self.heartbeat(tenant)
 
@@ -94,7 +111,7 @@ class RedisStore:
             self.records.tell(tenant, what[len(RECORD) :].decode())
             return
         if tenant in self._listeners:
-            self._listeners[tenant](what, number)
+            self._listeners[tenant](None if what is None else _key(what), number)
 
     async def run(self) -> None:
         """Send heartbeats and take turns, until cancelled."""
@@ -142,3 +159,13 @@ class RedisStore:
 
     async def close(self) -> None:
         await self.server.aclose()
+
+
+def _key(what: bytes) -> str | bytes:
+    """Return the account or the key of a change."""
+    return what[len(KEY) :] if what.startswith(KEY) else what[len(ACCOUNT) :].decode("utf-8", "surrogatepass")
+
+
+def open_store(place: str, opening: Opening) -> SharedStore:
+    """Open the state at a URL. Raises ConfigError."""
+    return RedisStore(place, *opening)

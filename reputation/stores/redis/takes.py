@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from reputation.limits.take import Ask, Group, TakenAll
-from reputation.stores.redis.asks import ONCE, Batch, Came, Once, Owed, Settling, Tried
+from reputation.stores.redis.asks import ONCE, Batch
 from reputation.stores.redis.names import Names
-from reputation.stores.redis.server import AwayError, RedisServer, Script, is_cut
+from reputation.stores.redis.server import RedisServer, Script, is_cut
+from reputation.stores.shared_values import AwayError, Came, Once, Owed, Settling, Tried
 
 LANES = 4
 MOST_IN_BATCH = 128
@@ -42,8 +43,8 @@ class Lane:
         self.doubt: Batch | None = None
 
 
-class Takes:
-    """One tenant's way to its buckets. `series`: which set of buckets, so that shadow mode has its own."""
+class RedisTakes:
+    """The `Takes` of one tenant over Redis."""
 
     def __init__(
         self, server: RedisServer, names: Names, within: float, clock: Clock, failed: Callable[[str], None]

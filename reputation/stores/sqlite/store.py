@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from reputation.state.damage import Damage
 from reputation.state.records import MemoryRecords, Record
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Plan, Transaction
+from reputation.stores.contract import Figures, Opening, Store
 from reputation.stores.sqlite.commits import Commits
 from reputation.stores.sqlite.file import Change, HotChanges, RecordChange, StateFile, in_order, is_lost, mend_of
 from reputation.stores.sqlite.records import SqliteRecords
@@ -63,29 +64,13 @@ _time = msgspec.msgpack.Decoder(float)
 _encode = msgspec.msgpack.encode
 
 
-class Figures(NamedTuple):
-    """What the store tells of itself.
-
-    written: changes; flush_seconds: of the last flush; held: the longest time one slice held the loop; age: seconds
-    since the last write; waiting: changes not written yet; asleep: accounts not decoded yet;
-    left_out: values that could not be written.
-    """
-
-    written: int
-    failures: int
-    flush_seconds: float
-    held: float
-    age: float
-    waiting: int
-    asleep: int
-    left_out: int
-
-
 T = TypeVar("T")
 
 
 class SqliteStore:
     """State of every tenant, kept in one file."""
+
+    shared = None
 
     def __init__(self, path: Path, make: Callable[[], TenantState], log: Any, clock: Callable[[], float]) -> None:
         """Open or create the file and read the data shared by tenants. Raises ConfigError with file and fix."""
@@ -348,3 +333,8 @@ def _reading(file: StateFile) -> Iterator[None]:
     except (msgspec.DecodeError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         file.close()
         raise ConfigError(f"--state {file.path}: damaged file ({error}); restore a backup, or move it away") from error
+
+
+def open_store(place: str, opening: Opening) -> Store:
+    """Open the state file at a path. Raises ConfigError."""
+    return SqliteStore(Path(place), *opening)
