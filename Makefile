@@ -10,7 +10,10 @@ EXPRESS := tests/gateways/express/node_modules/.package-lock.json
 APT_RUN := python3-venv
 APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime
 
-.PHONY: setup interpreted run test test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
+# one file's tests stay together, because they share the servers that the file starts
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
+
+.PHONY: setup interpreted run test test-fast test-hydra test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.compiled
@@ -26,9 +29,16 @@ run: setup
 
 test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy $(EXPRESS)
 	requirements/apt $(APT_TEST)
-	$(BIN)/python -m pytest -m "not gateway and not long" -q
-	$(BIN)/python -m pytest -m "gateway and not long" -q
+	$(PYTEST) --ignore=tests/benchmarks/hydra
 	@echo 'All tests passed. Next: make run, or make lint before a commit.'
+
+# For the inner loop: no server but our own, no simulator.
+test-fast: $(VENV)/.test
+	$(PYTEST) -m "not gateway and not long" --ignore=tests/benchmarks --ignore=tests/examples
+
+# The simulator of benchmarks/hydra, which changes seldom.
+test-hydra: $(VENV)/.test
+	$(PYTEST) tests/benchmarks/hydra
 
 # The long trials whole: kills, interleavings, floods, steps of the clock. `make test` runs a sample of each.
 test-long: $(VENV)/.test $(VENV)/.compiled
