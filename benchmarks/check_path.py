@@ -29,7 +29,8 @@ from reputation.listeners.sockets import bind
 from reputation.sidecar.build import build, empty_state, open_addresses
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.running import Serving
-from reputation.stores.places import Opening, open_store
+from reputation.stores.contract import Opening
+from reputation.stores.places import open_store
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import AccountFacts, wire_type
 from tools.rooms import ORDER, module_of, room_of
@@ -91,7 +92,7 @@ def sidecar(directory: Path) -> Serving:
     serving = Serving(settings, limiter, addresses, DecisionLog(settings.log, SECRET, sys.stderr), log, store.records)
     serving.store = store
     tenant, now = limiter.tenant("default"), serving.clock()
-    tenant.witness.listening = True
+    tenant.outbox.listening = True
     tenant.push(
         "acct_42", msgspec.convert(FACTS | {"created_at": now - 40 * DAY}, AccountFacts, dec_hook=wire_type), now
     )

@@ -16,8 +16,8 @@ from benchmarks.shared_servers import free_ports, running
 from geoip.book import AddressBook
 from reputation.config.file import DEFAULT
 from reputation.hydra.sightings import Known, Sighting
+from reputation.linking.batches import Answer, Batch
 from reputation.linking.host import LinkerHost
-from reputation.linking.process import Answer, Batch
 from reputation.replicas.tenant_links import TenantLinking
 from reputation.sidecar.build import build
 from reputation.state.tenant import TenantState

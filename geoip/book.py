@@ -1,15 +1,15 @@
 """The address book: the only interface to facts about addresses for the rest of the program."""
 
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import geoip
 from geoip.facts import Address, AddressFacts, Kind, host_key, network_key, parse, plain_facts, scope_of
 from geoip.layouts import Found
 from geoip.readers import BROKEN, SLOW_READER, Database, DatabaseError, open_database
 
-EMBEDDED: Final = Path(geoip.__path__[0]) / "data" / "headcount.mmdb"  # compiled, __file__ is not where this stands
+EMBEDDED: Final = Path(str(files("geoip"))) / "data" / "headcount.mmdb"  # compiled, __file__ is not where this stands
 CACHE_SIZE: Final = 65536
 """Addresses kept ready; about 370 bytes each, so 24 MB when full."""
 AGED_EVERY: Final = 3600.0

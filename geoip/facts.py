@@ -12,7 +12,7 @@ from geoip.known import LISTED, AddressFacts, Kind, Scope
 
 __all__ = [
     "LISTED", "Address", "AddressFacts", "CarrierError", "Kind", "Scope", "counted_network", "host_key", "host_text",
-    "host_text_of", "network_key", "network_text", "network_text_of", "parse", "plain_facts", "scope_of",
+    "host_text_of", "network_key", "network_of", "network_text", "network_text_of", "parse", "plain_facts", "scope_of",
 ]  # fmt: skip
 
 LONGEST = 64  # no written form of one address with zone and port is longer; anything longer is malformed
@@ -171,7 +171,12 @@ def host_key(address: Address) -> int:
 
 def network_key(address: Address) -> int:
     """The first host key of its /24 (v4) or /48 (v6)."""
-    return host_key(address) & (-256 if address.version == 4 else -65536)
+    return network_of(host_key(address))
+
+
+def network_of(host: int) -> int:
+    """The key of the network that holds a host, both as keys: its /24 (v4) or /48 (v6)."""
+    return host & (-256 if host < _LOWEST_V6_KEY else -65536)
 
 
 def host_text(key: int) -> str:

@@ -5,19 +5,16 @@ import re
 import statistics
 import subprocess
 import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tools.rooms import ORDER, ROOMS, ROOT, module_of, room_of
+
 PACKAGES = ("reputation", "geoip", "plugins")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
-ROW = re.compile(r"^\| `((?:reputation|plugins|geoip)/(?:\w+/)?)` \| (.+) \|$", re.MULTILINE)
-ROOMS = {
-    row[1].rstrip("/").replace("/", "."): row[2]
-    for row in ROW.finditer((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
-}
-"""What the table of docs/architecture.md says of each room, by package, from the top to the bottom."""
 ABOVE = {"reputation", "reputation.__main__"}
 """What starts the command line."""
 FORBIDDEN = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc)(_|$)")
@@ -33,11 +30,7 @@ BOUNDARIES = {
 """Where a fault of one request must not end the others'."""
 
 
-def module_of(path):
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
+@cache
 def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -60,12 +53,14 @@ def imported_anything(path):
     return found
 
 
+def imported_files(path, files):
+    """The modules of `files` that a file imports; a name that a package gives on is the package's."""
+    found = imported_anything(path)
+    return {name if name in files else name.rpartition(".")[0] for name in found} & set(files)
+
+
 def is_package(name):
     return (ROOT / Path(*name.split("."))).is_dir()
-
-
-def within(name, prefixes):
-    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
 
 
 def functions(path):
@@ -90,11 +85,6 @@ def offences(paths, find):
     return {name: wrong for name, wrong in found.items() if wrong}
 
 
-def room_of(name):
-    """The room of a module, by its name."""
-    return max((room for room in ROOMS if within(name, [room])), key=len, default=None)
-
-
 def test_the_page_lists_every_room_with_its_own_words():
     """Each folder of modules is a row; its docstring is the row's text."""
     folders = {module_of(path) for path in (ROOT / "reputation").glob("*/__init__.py")} | {"plugins", "geoip"}
@@ -104,17 +94,24 @@ def test_the_page_lists_every_room_with_its_own_words():
 
 
 def test_imports_go_down_the_rooms_of_the_architecture_page():
-    order = list(ROOMS)
-
     def upwards(path):
         name = module_of(path)
         if name in ABOVE:
             return set()
-        own = order.index(room_of(name))
+        own = ORDER.index(room_of(name))
         rooms = {found: room_of(found) for found in imported(path)}
-        return {found for found, room in rooms.items() if room is None or order.index(room) < own}
+        return {found for found, room in rooms.items() if room is None or ORDER.index(room) < own}
 
     assert offences(FILES, upwards) == {}
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Imports for type checkers alone, and those inside functions, count too."""
+    files = {module_of(path): path for path in (*FILES, *sorted((ROOT / "tools").rglob("*.py")))}
+    try:
+        TopologicalSorter({name: imported_files(path, files) for name, path in files.items()}).prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(reversed(error.args[1]))) from None
 
 
 def test_no_file_function_or_signature_is_too_large():

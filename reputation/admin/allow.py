@@ -1,35 +1,31 @@
 """Exceptions and the audit log on the admin listener."""
 
-from typing import TYPE_CHECKING
-
 import msgspec
 from aiohttp import web
 
-from reputation.admin.answers import Route, json_answer, nothing, reason_of, whole
+from reputation.admin.answers import json_answer, nothing, reason_of, whole
+from reputation.admin.context import Context, Route
 from reputation.engine.exceptions import MOST, AllowBody, allow_of
 from reputation.state.transactions import Transaction
 from reputation.tuning.audit import Change
 from reputation.wire.codec import read
 from reputation.wire.errors import Conflict, NotFound
 
-if TYPE_CHECKING:
-    from reputation.admin.application import Admin
-
 _bodies = msgspec.json.Decoder(AllowBody)
 
 
-async def get_allows(admin: "Admin", request: web.Request) -> web.Response:
+async def get_allows(context: Context, request: web.Request) -> web.Response:
     """List the active exceptions, by the time of their end."""
-    tenant, now = admin.tenant(request).tenant.name, admin.serving.clock()
+    tenant, now = context.tenant(request).tenant.name, context.serving.clock()
     most = whole(request, "limit", MOST, 1, MOST)
-    found = [allow for allow in await admin.serving.tuning.allows.all(tenant) if allow.expires > now]
+    found = [allow for allow in await context.serving.tuning.allows.all(tenant) if allow.expires > now]
     found.sort(key=lambda allow: allow.expires)
     return json_answer({"tenant": tenant, "total": len(found), "allow": found[:most]})
 
 
-async def post_allow(admin: "Admin", request: web.Request) -> web.Response:
+async def post_allow(context: Context, request: web.Request) -> web.Response:
     """Add an exception, for a stated time and reason."""
-    limiter, tuning, now = admin.tenant(request), admin.serving.tuning, admin.serving.clock()
+    limiter, tuning, now = context.tenant(request), context.serving.tuning, context.serving.clock()
     tenant = limiter.tenant.name
     allow = allow_of(read(_bodies, await request.read()), tuning.new_id(now), request["caller"].name, now)
     kept = await tuning.allows.all(tenant)
@@ -38,30 +34,30 @@ async def post_allow(admin: "Admin", request: web.Request) -> web.Response:
         raise Conflict(f"a tenant has at most {MOST:,} exceptions; remove some, or change a weight instead", "")
     asked = Transaction(documents=(*ended, tuning.allows.document(allow.id, allow)))
     change = Change(tenant, "allow.add", f"{allow.kind} {allow.value}", None, allow, allow.reason)
-    await admin.commit(request, limiter, asked, change)
+    await context.commit(request, limiter, asked, change)
     await tuning.refresh(tenant, tuning.allows.kind)
     return json_answer(allow, 201)
 
 
-async def delete_allow(admin: "Admin", request: web.Request) -> web.Response:
+async def delete_allow(context: Context, request: web.Request) -> web.Response:
     """End an exception before its time."""
-    limiter, tuning, id_ = admin.tenant(request), admin.serving.tuning, request.match_info["id"]
+    limiter, tuning, id_ = context.tenant(request), context.serving.tuning, request.match_info["id"]
     tenant, why = limiter.tenant.name, reason_of(request)
     found = await tuning.allows.get(tenant, id_)
     if found is None:
         raise NotFound(f"no exception of tenant {tenant!r} has the id {id_!r}; GET /v1/allow lists them")
     asked = Transaction(documents=(tuning.allows.document(id_, None, expect=found[1]),))
     change = Change(tenant, "allow.remove", f"{found[0].kind} {found[0].value}", found[0], None, why)
-    await admin.commit(request, limiter, asked, change)
+    await context.commit(request, limiter, asked, change)
     await tuning.refresh(tenant, tuning.allows.kind)
     return nothing()
 
 
-async def get_audit(admin: "Admin", request: web.Request) -> web.Response:
+async def get_audit(context: Context, request: web.Request) -> web.Response:
     """The audit log: the newest lines first, from before an id; with ?after= the oldest first, for exports."""
-    tenant, query = admin.tenant(request).tenant.name, request.query
+    tenant, query = context.tenant(request).tenant.name, request.query
     most = whole(request, "limit", 100, 1, 1000)
-    entries = await admin.serving.tuning.audit.entries(
+    entries = await context.serving.tuning.audit.entries(
         tenant, most, before=query.get("before", ""), after=query.get("after")
     )
     return json_answer({"tenant": tenant, "entries": entries})

@@ -1,29 +1,15 @@
-"""Shared parts of the admin handlers: routes, answers, and readers of request values."""
+"""Shared parts of the admin handlers: answers, and readers of request values."""
 
 import math
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from aiohttp import web
 
-from reputation.engine.limiter import TenantLimiter
 from reputation.wire.codec import encode
 from reputation.wire.errors import BadRequest
 from reputation.wire.messages import LATEST
 
-if TYPE_CHECKING:
-    from reputation.admin.application import Admin
-
 MOST_ID = 256
-
-
-class Route(NamedTuple):
-    """One admin route: its handler, and the required role (None: no authentication)."""
-
-    method: str
-    path: str
-    handler: Callable[["Admin", web.Request], Awaitable[web.StreamResponse]]
-    role: str | None
 
 
 def json_answer(value: Any, status: int = 200, etag: str | None = None) -> web.Response:
@@ -50,11 +36,6 @@ def reason_of(request: web.Request) -> str:
     if not 1 <= len(text) <= 1024:
         raise BadRequest("give a reason with ?reason=, in at most 1,024 characters", "/reason")
     return text
-
-
-def named(admin: "Admin", request: web.Request) -> TenantLimiter:
-    """Return the tenant in the path, if the caller may access it."""
-    return admin.tenant(request, request.match_info["tenant"])
 
 
 def moment_of(request: web.Request, name: str) -> float:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from reputation.admin.access import sees
-from reputation.admin.answers import Route, json_answer, whole
+from reputation.admin.answers import json_answer, whole
+from reputation.admin.context import Context, Route
 from reputation.admin.views import asked_view
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.verdicts import Asked
@@ -15,9 +16,6 @@ from reputation.sidecar.running import Serving
 from reputation.sidecar.timeline import WINDOWS, Timeline, sample_of
 from reputation.wire.errors import BadRequest
 from reputation.wire.messages import Verdict
-
-if TYPE_CHECKING:
-    from reputation.admin.application import Admin
 
 TIMELINE: web.AppKey[Timeline] = web.AppKey("timeline")
 FILTERS: dict[str, Callable[[Asked, Verdict], str | None]] = {
@@ -56,20 +54,20 @@ def _sample(serving: Serving, tenant: TenantLimiter) -> dict[str, Any]:
     )
 
 
-async def get_caller(admin: "Admin", request: web.Request) -> web.Response:
+async def get_caller(context: Context, request: web.Request) -> web.Response:
     """Return the caller: name, role, bound tenants (none: all), visible tenants, and whether a token is set."""
-    caller, tokens = request["caller"], bool(admin.serving.settings.tokens)
-    seen = [name for name in sorted(admin.serving.limiter.tenants) if sees(caller, name)]
+    caller, tokens = request["caller"], bool(context.serving.settings.tokens)
+    seen = [name for name in sorted(context.serving.limiter.tenants) if sees(caller, name)]
     told = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": seen, "tokens": tokens}
     return json_answer(told)
 
 
-async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
+async def get_timeline(context: Context, request: web.Request) -> web.Response:
     """Return the counts of the last hour or day in columns, and the current totals."""
-    tenant, window = admin.tenant(request), request.query.get("window", "hour")
+    tenant, window = context.tenant(request), request.query.get("window", "hour")
     if window not in WINDOWS:
         raise BadRequest(f"window must be one of {', '.join(WINDOWS)}", "/window")
-    timeline, serving = request.app[TIMELINE], admin.serving
+    timeline, serving = request.app[TIMELINE], context.serving
     timeline.sample(serving.clock())
     name, linking = tenant.tenant.name, serving.linking
     now = _sample(serving, tenant) | {
@@ -84,9 +82,9 @@ async def get_timeline(admin: "Admin", request: web.Request) -> web.Response:
     return json_answer(found | {"columns": timeline.columns(name, window)})
 
 
-async def get_recent(admin: "Admin", request: web.Request) -> web.Response:
+async def get_recent(context: Context, request: web.Request) -> web.Response:
     """Return recent verdicts with their requests, newest first, filtered by ?account=, ?decision=, ?tier=, …"""
-    tenant, most = admin.tenant(request), whole(request, "limit", 100, 1, 1000)
+    tenant, most = context.tenant(request), whole(request, "limit", 100, 1, 1000)
     wanted = [(member, request.query[name]) for name, member in FILTERS.items() if name in request.query]
     found: list[dict[str, Any]] = []
     for asked, verdict in _newer(tenant, request.query.get("after", "")):

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
-from reputation.admin.answers import Route
+from reputation.admin.context import Context, Route
 from reputation.wire.errors import NotFound
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
-
-    from reputation.admin.application import Admin
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -65,7 +63,7 @@ def _entries(folder: "Traversable", before: str = "") -> list[tuple[str, "Traver
     return [(before + entry.name, entry) for entry in folder.iterdir() if entry.is_file()]
 
 
-async def get_console(_: "Admin", request: web.Request) -> web.Response:
+async def get_console(_: Context, request: web.Request) -> web.Response:
     """One file; the page itself for the bare path."""
     path = request.match_info.get("path", "index.html")
     found = console_files().get(path)
@@ -77,7 +75,7 @@ async def get_console(_: "Admin", request: web.Request) -> web.Response:
     return web.Response(body=found.body, headers={**headers, "Content-Type": found.type})
 
 
-async def to_console(_: "Admin", __: web.Request) -> web.Response:
+async def to_console(_: Context, __: web.Request) -> web.Response:
     """Redirect a path without the last slash, or without any path."""
     return web.Response(status=308, headers={"Location": "/console/"})
 

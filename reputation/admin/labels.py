@@ -1,27 +1,23 @@
 """Labels and appeals on the admin listener."""
 
-from typing import TYPE_CHECKING
-
 import msgspec
 from aiohttp import web
 
-from reputation.admin.answers import Route, json_answer, nothing, reason_of, whole
+from reputation.admin.answers import json_answer, nothing, reason_of, whole
+from reputation.admin.context import Context, Route
 from reputation.engine.changes import marking
 from reputation.engine.exceptions import allow_of
 from reputation.engine.limiter import TenantLimiter
-from reputation.sidecar.in_force import Tuning, put_word
+from reputation.sidecar.in_force import put_word
 from reputation.state.records import ABSENT
-from reputation.state.transactions import Document, Stale, Transaction
+from reputation.state.transactions import Stale, Transaction
 from reputation.tuning.appeals import Appeal, AppealBody, DecisionBody, check_appeal, lift_of
 from reputation.tuning.audit import Change
-from reputation.tuning.labels import OF_OUTCOME, Label, LabelBody, Source, stands
+from reputation.tuning.labels import Label, LabelBody, outcome_documents
 from reputation.wire.codec import read
 from reputation.wire.errors import Conflict, NotFound
 from reputation.wire.hashing import pseudonym
 from reputation.wire.messages import Outcome
-
-if TYPE_CHECKING:
-    from reputation.admin.application import Admin
 
 _labels = msgspec.json.Decoder(LabelBody)
 _appeals = msgspec.json.Decoder(AppealBody)
@@ -29,45 +25,34 @@ _decisions = msgspec.json.Decoder(DecisionBody)
 MOST_LABELS = 1_000_000
 
 
-async def outcome_documents(
-    tuning: Tuning, tenant: TenantLimiter, outcome: Outcome, by: str, now: float
-) -> tuple[Document, ...]:
-    """Return the label for an outcome; none if it means no label, or if a person's label exists."""
-    word = OF_OUTCOME.get(outcome.outcome)
-    if word is None:
-        return ()
-    source: Source = "stripe" if by == "stripe" else "outcome"
-    label = Label(outcome.account, word, source, by, now, outcome.outcome)
-    known, version = await tuning.labels.get(tenant.tenant.name, label.account) or (None, ABSENT)
-    return (tuning.labels.document(label.account, label, expect=version),) if stands(known, label) else ()
-
-
-async def report(admin: "Admin", request: web.Request, tenant: TenantLimiter, outcome: Outcome, change: Change) -> None:
+async def report(
+    context: Context, request: web.Request, tenant: TenantLimiter, outcome: Outcome, change: Change
+) -> None:
     """Let an outcome mark its account and become its label."""
-    serving, now = admin.serving, admin.serving.clock()
+    serving, now = context.serving, context.serving.clock()
     while True:
-        documents = await outcome_documents(serving.tuning, tenant, outcome, request["caller"].name, now)
+        documents = await outcome_documents(serving.tuning.labels, outcome, request["caller"].name, now)
         try:
-            await admin.commit(request, tenant, marking(outcome, now)._replace(documents=documents), change)
+            await context.commit(request, tenant, marking(outcome, now)._replace(documents=documents), change)
         except Stale:  # somebody labelled it meanwhile: a person's word must stand
             continue
         tenant.hear(outcome, now)
         return
 
 
-async def get_labels(admin: "Admin", request: web.Request) -> web.Response:
+async def get_labels(context: Context, request: web.Request) -> web.Response:
     """Labels by account, each with the account's keyed hash, as recorded decisions have it."""
-    tenant = admin.tenant(request)
+    tenant = context.tenant(request)
     most = whole(request, "limit", 100, 1, MOST_LABELS)
-    labels = await admin.serving.tuning.labels.all(tenant.tenant.name)
+    labels = await context.serving.tuning.labels.all(tenant.tenant.name)
     listed = [{**msgspec.to_builtins(one), "hash": pseudonym(one.account, tenant.secret)} for one in labels[:most]]
     return json_answer({"tenant": tenant.tenant.name, "total": len(labels), "labels": listed})
 
 
-async def post_label(admin: "Admin", request: web.Request) -> web.Response:
+async def post_label(context: Context, request: web.Request) -> web.Response:
     """Keep a person's word on an account, and mark the account by it."""
-    tenant, body, now = admin.tenant(request), read(_labels, await request.read()), admin.serving.clock()
-    who, tuning, name = request["caller"].name, admin.serving.tuning, tenant.tenant.name
+    tenant, body, now = context.tenant(request), read(_labels, await request.read()), context.serving.clock()
+    who, tuning, name = request["caller"].name, context.serving.tuning, tenant.tenant.name
     known = await tuning.labels.get(name, body.account)
     before, version = known or (None, ABSENT)
     label = Label(body.account, body.label, "person", who, now, body.reason)
@@ -76,40 +61,40 @@ async def post_label(admin: "Admin", request: web.Request) -> web.Response:
     asked = marking(outcome, now) if news else Transaction()
     documents = (tuning.labels.document(body.account, label, expect=version), tuning.word(label))
     asked = asked._replace(documents=documents)
-    await admin.commit(request, tenant, asked, Change(name, "label", body.account, before, label, body.reason))
+    await context.commit(request, tenant, asked, Change(name, "label", body.account, before, label, body.reason))
     put_word(tenant, label)
     if news:
         tenant.hear(outcome, now)
     return json_answer(label)
 
 
-async def delete_label(admin: "Admin", request: web.Request) -> web.Response:
+async def delete_label(context: Context, request: web.Request) -> web.Response:
     """Remove a label, and the stop of a person's label; its marks on the account stay."""
-    tenant, account, why = admin.tenant(request), request.match_info["account"], reason_of(request)
-    tuning, name = admin.serving.tuning, tenant.tenant.name
+    tenant, account, why = context.tenant(request), request.match_info["account"], reason_of(request)
+    tuning, name = context.serving.tuning, tenant.tenant.name
     known = await tuning.labels.get(name, account)
     if known is None:
         raise NotFound(f"account {account!r} of tenant {name!r} has no label")
     documents = (tuning.labels.document(account, None, expect=known[1]), tuning.marked.document(account, None))
     asked = Transaction(documents=documents)
-    await admin.commit(request, tenant, asked, Change(name, "label.remove", account, known[0], None, why))
+    await context.commit(request, tenant, asked, Change(name, "label.remove", account, known[0], None, why))
     tenant.marked -= {account}
     return nothing()
 
 
-async def get_appeals(admin: "Admin", request: web.Request) -> web.Response:
+async def get_appeals(context: Context, request: web.Request) -> web.Response:
     """Appeals, the newest first."""
-    tenant = admin.tenant(request).tenant.name
-    appeals = (await admin.serving.tuning.appeals.all(tenant))[::-1]
+    tenant = context.tenant(request).tenant.name
+    appeals = (await context.serving.tuning.appeals.all(tenant))[::-1]
     most = whole(request, "limit", 100, 1, 1000)
     return json_answer({"tenant": tenant, "total": len(appeals), "appeals": appeals[:most]})
 
 
-async def post_appeal(admin: "Admin", request: web.Request) -> web.Response:
+async def post_appeal(context: Context, request: web.Request) -> web.Response:
     """Turn a recent verdict into a temporary lift of its account."""
-    tenant, tuning, now = admin.tenant(request), admin.serving.tuning, admin.serving.clock()
+    tenant, tuning, now = context.tenant(request), context.serving.tuning, context.serving.clock()
     body, name, who = read(_appeals, await request.read()), tenant.tenant.name, request["caller"].name
-    asked, verdict = await admin.serving.stops.find(tenant, body.verdict, "/verdict")
+    asked, verdict = await context.serving.stops.find(tenant, body.verdict, "/verdict")
     account = check_appeal(asked.account, verdict, body, await tuning.appeals.all(name), now)
     allow = allow_of(lift_of(account, body), tuning.new_id(now), who, now)
     cluster = verdict.cluster.id if verdict.cluster else None
@@ -117,14 +102,14 @@ async def post_appeal(admin: "Admin", request: web.Request) -> web.Response:
     appeal = Appeal(id_, account, verdict.id, cluster, body.reason, who, now, allow.expires, allow.id)
     documents = (tuning.appeals.document(appeal.id, appeal), tuning.allows.document(allow.id, allow))
     change = Change(name, "appeal.lift", account, None, appeal, body.reason)
-    await admin.commit(request, tenant, Transaction(documents=documents), change)
+    await context.commit(request, tenant, Transaction(documents=documents), change)
     await tuning.refresh(name, tuning.allows.kind)
     return json_answer(appeal, 201)
 
 
-async def post_decision(admin: "Admin", request: web.Request) -> web.Response:
+async def post_decision(context: Context, request: web.Request) -> web.Response:
     """Let a person's decision end an appeal and become a label; one against the account ends its lift."""
-    tenant, tuning, now = admin.tenant(request), admin.serving.tuning, admin.serving.clock()
+    tenant, tuning, now = context.tenant(request), context.serving.tuning, context.serving.clock()
     body, name, who = read(_decisions, await request.read()), tenant.tenant.name, request["caller"].name
     found = await tuning.appeals.get(name, request.match_info["id"])
     if found is None:
@@ -141,7 +126,7 @@ async def post_decision(admin: "Admin", request: web.Request) -> web.Response:
         documents.append(tuning.allows.document(appeal.allow, None))
     asked = marking(outcome, now)._replace(documents=tuple(documents))
     change = Change(name, f"appeal.{body.label}", appeal.account, appeal, decided, body.reason)
-    await admin.commit(request, tenant, asked, change)
+    await context.commit(request, tenant, asked, change)
     put_word(tenant, label)
     tenant.hear(outcome, now)
     await tuning.refresh(name, tuning.allows.kind)

@@ -1,13 +1,14 @@
 """Recorded decisions on the admin listener: segments to replay, and previews of drafts."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from reputation.admin.answers import Route, json_answer, moment_of, named
+from reputation.admin.answers import json_answer, moment_of
+from reputation.admin.context import Context, Route
 from reputation.engine.limiter import TenantLimiter
 from reputation.recordings.decisions import Packed
 from reputation.recordings.preview_process import MOST_DECISIONS, newest
@@ -17,9 +18,6 @@ from reputation.tuning.revisions import Revision, check_floor, compiled
 from reputation.wire.codec import read
 from reputation.wire.errors import Invalid, NotFound
 from reputation.wire.hashing import pseudonym
-
-if TYPE_CHECKING:
-    from reputation.admin.application import Admin
 
 AT_A_TIME = 2000
 MOST_NAMES = 1000
@@ -43,27 +41,27 @@ _replays = msgspec.json.Decoder(ReplayBody)
 _names = msgspec.json.Decoder(NamesBody)
 
 
-async def get_recorded(admin: "Admin", request: web.Request) -> web.Response:
+async def get_recorded(context: Context, request: web.Request) -> web.Response:
     """The segments with decisions since a time, the oldest first."""
-    tenant, since = named(admin, request).tenant.name, moment_of(request, "since")
-    segments = await admin.serving.tuning.recording.segments(tenant, since)
+    tenant, since = context.named(request).tenant.name, moment_of(request, "since")
+    segments = await context.serving.tuning.recording.segments(tenant, since)
     listed = [{"id": s.id, "decisions": s.decisions, "first": s.first, "last": s.last} for s in segments]
     return json_answer({"tenant": tenant, "decisions": sum(s.decisions for s in segments), "segments": listed})
 
 
-async def get_segment(admin: "Admin", request: web.Request) -> web.Response:
+async def get_segment(context: Context, request: web.Request) -> web.Response:
     """Return a segment's bytes: zstandard over MessagePack; of an open segment, the part so far."""
-    tenant, id_ = named(admin, request).tenant.name, request.match_info["id"]
-    segments = await admin.serving.tuning.recording.segments(tenant, 0.0)
+    tenant, id_ = context.named(request).tenant.name, request.match_info["id"]
+    segments = await context.serving.tuning.recording.segments(tenant, 0.0)
     same = [s for s in segments if s.id == id_ or (is_open(id_) and is_open(s.id))]
     if not same:
         raise NotFound(f"segment {id_!r} does not exist, or was deleted; GET /v1/tenants/{tenant}/recorded lists them")
     return web.Response(body=await asyncio.to_thread(same[0].read), content_type="application/zstd")
 
 
-async def post_replay(admin: "Admin", request: web.Request) -> web.Response:
+async def post_replay(context: Context, request: web.Request) -> web.Response:
     """Preview a draft over the newest decisions; nothing is stored."""
-    tenant, tuning, body = named(admin, request), admin.serving.tuning, read(_replays, await request.read())
+    tenant, tuning, body = context.named(request), context.serving.tuning, read(_replays, await request.read())
     request["change"] = None
     name = tenant.tenant.name
     if (body.settings is None) == (body.revision is None):
@@ -76,7 +74,7 @@ async def post_replay(admin: "Admin", request: web.Request) -> web.Response:
     live = await tuning.revision(name, tenant.tenant.revision)
     segments = newest(await tuning.recording.segments(name, 0.0), body.decisions)
     arms = ((name, live, file), (name, draft, file))
-    found = msgspec.to_builtins(await tuning.looking.ask("glance", segments, await labels_of(admin, tenant), *arms))
+    found = msgspec.to_builtins(await tuning.looking.ask("glance", segments, await labels_of(context, tenant), *arms))
     hashes = {payer["account"] for payer in found["payers_listed"]}
     names = await names_of(tenant, hashes)
     for payer in found["payers_listed"]:
@@ -84,23 +82,23 @@ async def post_replay(admin: "Admin", request: web.Request) -> web.Response:
     return json_answer(found)
 
 
-async def get_quality(admin: "Admin", request: web.Request) -> web.Response:
+async def get_quality(context: Context, request: web.Request) -> web.Response:
     """Return precision and recall on labelled accounts, for each revision among the newest decisions."""
-    tenant, tuning = named(admin, request), admin.serving.tuning
+    tenant, tuning = context.named(request), context.serving.tuning
     segments: list[Packed] = newest(await tuning.recording.segments(tenant.tenant.name, 0.0), MOST_DECISIONS)
-    found = await tuning.looking.ask("quality", segments, await labels_of(admin, tenant))
+    found = await tuning.looking.ask("quality", segments, await labels_of(context, tenant))
     return json_answer({"tenant": tenant.tenant.name, "revisions": found})
 
 
-async def labels_of(admin: "Admin", tenant: TenantLimiter) -> dict[int, LabelWord]:
+async def labels_of(context: Context, tenant: TenantLimiter) -> dict[int, LabelWord]:
     """Labels by the number of the account's hash."""
-    labels = await admin.serving.tuning.labels.all(tenant.tenant.name)
+    labels = await context.serving.tuning.labels.all(tenant.tenant.name)
     return {int(pseudonym(label.account, tenant.secret), 16): label.label for label in labels}
 
 
-async def post_names(admin: "Admin", request: web.Request) -> web.Response:
+async def post_names(context: Context, request: web.Request) -> web.Response:
     """The accounts behind keyed hashes, as far as this sidecar knows them."""
-    tenant, body = named(admin, request), read(_names, await request.read())
+    tenant, body = context.named(request), read(_names, await request.read())
     request["change"] = None
     return json_answer({"names": await names_of(tenant, set(body.hashes))})
 

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
-from reputation.admin.labels import outcome_documents
 from reputation.admin.stripe import Event, names_of, what_it_says
 from reputation.engine.limiter import TenantLimiter
 from reputation.sidecar.running import Serving
@@ -25,6 +24,7 @@ from reputation.state.records import ABSENT, ANY, Record
 from reputation.state.transactions import Change, Document, Stale, Told, Transaction
 from reputation.tuning.audit import Change as Line
 from reputation.tuning.audit import line_of
+from reputation.tuning.labels import outcome_documents
 from reputation.wire.errors import Conflict
 from reputation.wire.messages import AccountFacts, Outcome, OutcomeKind
 
@@ -224,7 +224,7 @@ class StripeEvents:
         if told.outcome is None:
             return ()
         if not told.withdrawn:
-            return await outcome_documents(tuning, tenant, Outcome(account, told.outcome, name), WHO, now)
+            return await outcome_documents(tuning.labels, Outcome(account, told.outcome, name), WHO, now)
         known = await tuning.labels.get(name, account)
         if known is None or (known[0].source, known[0].reason) != (WHO, told.outcome):
             return ()

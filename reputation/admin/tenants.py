@@ -1,12 +1,13 @@
 """Tenants on the admin listener: revisions of their settings, and the live revision."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from reputation.admin.access import sees
-from reputation.admin.answers import Route, json_answer, named, whole
+from reputation.admin.answers import json_answer, whole
+from reputation.admin.context import Context, Route
 from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant, in_force
 from reputation.engine.limiter import TenantLimiter
@@ -18,17 +19,14 @@ from reputation.tuning.rollout import Rollout, RolloutBody, stepped
 from reputation.wire.codec import read
 from reputation.wire.errors import BadRequest, Conflict
 
-if TYPE_CHECKING:
-    from reputation.admin.application import Admin
-
 _revisions = msgspec.json.Decoder(RevisionBody)
 _rollouts = msgspec.json.Decoder(RolloutBody)
 
 
-async def get_tenants(admin: "Admin", request: web.Request) -> web.Response:
+async def get_tenants(context: Context, request: web.Request) -> web.Response:
     """List the tenants of the caller, with their live revisions."""
-    tenants = [t for name, t in sorted(admin.serving.limiter.tenants.items()) if sees(request["caller"], name)]
-    rollouts = [(await admin.serving.tuning.rollout(t.tenant.name))[0] for t in tenants]
+    tenants = [t for name, t in sorted(context.serving.limiter.tenants.items()) if sees(request["caller"], name)]
+    rollouts = [(await context.serving.tuning.rollout(t.tenant.name))[0] for t in tenants]
     return json_answer({"tenants": [_line(*pair) for pair in zip(tenants, rollouts, strict=True)]})
 
 
@@ -46,15 +44,15 @@ def _line(tenant: TenantLimiter, rollout: Rollout) -> dict[str, Any]:
     }
 
 
-async def get_presets(_: "Admin", __: web.Request) -> web.Response:
+async def get_presets(_: Context, __: web.Request) -> web.Response:
     """Return the presets with all values, as starting points of drafts."""
     found = {name: in_force(compile_tenant("preset", TenantSettings(preset=name))) for name in PRESETS}
     return json_answer({"presets": found})
 
 
-async def get_tenant(admin: "Admin", request: web.Request) -> web.Response:
+async def get_tenant(context: Context, request: web.Request) -> web.Response:
     """Return one tenant: the live revision, any trial, and the ETag for a change."""
-    tenant, tuning = named(admin, request), admin.serving.tuning
+    tenant, tuning = context.named(request), context.serving.tuning
     name = tenant.tenant.name
     (rollout, version), history = await tuning.rollout(name), await tuning.history(name)
     trial = tuning.trials.get(name)
@@ -74,21 +72,21 @@ def _etag(version: int, latest: Revision) -> str:
     return f"{version}.{latest.number}"
 
 
-async def get_revisions(admin: "Admin", request: web.Request) -> web.Response:
+async def get_revisions(context: Context, request: web.Request) -> web.Response:
     """Revisions, the newest first, without their settings."""
-    name = named(admin, request).tenant.name
+    name = context.named(request).tenant.name
     most = whole(request, "limit", 100, 1, 1000)
-    history = await admin.serving.tuning.history(name)
+    history = await context.serving.tuning.history(name)
     members = ("number", "parent", "author", "reason", "at")
     newest = [{m: getattr(one, m) for m in members} for one in reversed(history)][:most]
     return json_answer({"tenant": name, "total": len(history), "revisions": newest})
 
 
-async def get_revision(admin: "Admin", request: web.Request) -> web.Response:
+async def get_revision(context: Context, request: web.Request) -> web.Response:
     """One revision: its sparse settings, and all of them with its preset laid out."""
-    tenant = named(admin, request)
-    revision = await _numbered(admin.serving.tuning, tenant, request.match_info["number"])
-    laid_out = in_force(_compiled(admin, tenant, revision))
+    tenant = context.named(request)
+    revision = await _numbered(context.serving.tuning, tenant, request.match_info["number"])
+    laid_out = in_force(_compiled(context, tenant, revision))
     return json_answer({**msgspec.to_builtins(revision), "in_force": laid_out})
 
 
@@ -98,65 +96,65 @@ async def _numbered(tuning: Tuning, tenant: TenantLimiter, text: str) -> Revisio
     return await tuning.revision(tenant.tenant.name, int(text))
 
 
-def _compiled(admin: "Admin", tenant: TenantLimiter, revision: Revision) -> Tenant:
+def _compiled(context: Context, tenant: TenantLimiter, revision: Revision) -> Tenant:
     name = tenant.tenant.name
-    return compiled(name, revision, admin.serving.tuning.of_file(name))
+    return compiled(name, revision, context.serving.tuning.of_file(name))
 
 
-async def post_revision(admin: "Admin", request: web.Request) -> web.Response:
+async def post_revision(context: Context, request: web.Request) -> web.Response:
     """Store a new revision, not active yet."""
-    tenant, tuning = named(admin, request), admin.serving.tuning
+    tenant, tuning = context.named(request), context.serving.tuning
     name, body = tenant.tenant.name, read(_revisions, await request.read())
     _check_owner(tuning, name)
     (_, version), history = await tuning.rollout(name), await tuning.history(name)
     _check_match(name, request, _etag(version, history[-1]), needed=False)
     number = history[-1].number + 1
     parent = await tuning.revision(name, body.parent or tenant.tenant.revision)
-    now = admin.serving.clock()
+    now = context.serving.clock()
     revision = Revision(number, parent.number, request["caller"].name, body.reason, now, body.settings)
-    check_floor(_compiled(admin, tenant, revision))
+    check_floor(_compiled(context, tenant, revision))
     subject = f"revision {number}"
     change = Change(name, "revision.create", subject, parent.settings, revision.settings, body.reason)
-    await admin.commit(request, tenant, Transaction(documents=(tuning.adding(revision),)), change)
+    await context.commit(request, tenant, Transaction(documents=(tuning.adding(revision),)), change)
     return json_answer(revision, 201, _etag(version, revision))
 
 
-async def post_validate(admin: "Admin", request: web.Request) -> web.Response:
+async def post_validate(context: Context, request: web.Request) -> web.Response:
     """Validate settings and return the effective settings; nothing is stored."""
-    tenant, body = named(admin, request), read(_revisions, await request.read())
+    tenant, body = context.named(request), read(_revisions, await request.read())
     draft = Revision(0, None, "", body.reason, 0.0, body.settings)
-    compiled_ = _compiled(admin, tenant, draft)
+    compiled_ = _compiled(context, tenant, draft)
     check_floor(compiled_)
     request["change"] = None
     changes = differences(tenant.tenant, compiled_)
     return json_answer({"in_force": in_force(compiled_), "changes": changes})
 
 
-async def get_diff(admin: "Admin", request: web.Request) -> web.Response:
+async def get_diff(context: Context, request: web.Request) -> web.Response:
     """Return the differences of two revisions in all values; `before` is the live revision by default."""
-    tenant, tuning, query = named(admin, request), admin.serving.tuning, request.query
+    tenant, tuning, query = context.named(request), context.serving.tuning, request.query
     live = str(tenant.tenant.revision)
     before = await _numbered(tuning, tenant, query.get("before", live))
     after = await _numbered(tuning, tenant, query.get("after", live))
-    found = differences(_compiled(admin, tenant, before), _compiled(admin, tenant, after))
+    found = differences(_compiled(context, tenant, before), _compiled(context, tenant, after))
     return json_answer({"before": before.number, "after": after.number, "changes": found})
 
 
-async def post_rollout(admin: "Admin", request: web.Request) -> web.Response:
+async def post_rollout(context: Context, request: web.Request) -> web.Response:
     """Apply a step of a revision (shadow, promote, roll back, stop); it is active before the answer."""
-    tenant, tuning = named(admin, request), admin.serving.tuning
+    tenant, tuning = context.named(request), context.serving.tuning
     name, body = tenant.tenant.name, read(_rollouts, await request.read())
     _check_owner(tuning, name)
     (rollout, version), history = await tuning.rollout(name), await tuning.history(name)
     _check_match(name, request, _etag(version, history[-1]), needed=True)
     await tuning.check_step(name, rollout, body.revision)
-    stepped_ = stepped(rollout, body, request["caller"].name, admin.serving.clock())
+    stepped_ = stepped(rollout, body, request["caller"].name, context.serving.clock())
     for number in {stepped_.live, stepped_.candidate} - {None, rollout.live}:
-        check_floor(_compiled(admin, tenant, await tuning.revision(name, number or 0)))
+        check_floor(_compiled(context, tenant, await tuning.revision(name, number or 0)))
     subject = f"revision {stepped_.candidate or stepped_.live}"
     change = Change(name, f"rollout.{body.step}", subject, rollout, stepped_, body.reason)
     asked = Transaction(documents=(tuning.stepping(stepped_, version),))
-    version = (await admin.commit(request, tenant, asked, change)).versions[0]
+    version = (await context.commit(request, tenant, asked, change)).versions[0]
     await tuning.refresh(name, tuning.rollouts.kind)
     return json_answer({"tenant": name, "rollout": stepped_}, etag=_etag(version, history[-1]))
 

@@ -11,10 +11,11 @@ import msgspec
 from reputation.checkapi.envoy_calls import EnvoyCalls
 from reputation.checkapi.later import Later, then, together
 from reputation.engine.groups import Judged, check_all
-from reputation.engine.limiter import Limiter, NewId
+from reputation.engine.limiter import Limiter
 from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
 from reputation.wire.errors import BadRequest, ConfigError, NotFound, Problem, TooLarge
 from reputation.wire.gateway import HttpMessage, Reply
+from reputation.wire.ids import NewId
 from reputation.wire.messages import Request, Settle, Settled, Verdict, wire_type
 
 if TYPE_CHECKING:

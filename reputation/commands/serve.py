@@ -16,7 +16,7 @@ from aiohttp import web
 
 import plugins.haproxy
 from reputation.admin.access import is_loopback
-from reputation.admin.application import Admin
+from reputation.admin.application import application as admin_application
 from reputation.admin.webhooks import Webhooks, check_secrets
 from reputation.checkapi.envoy_calls import needed
 from reputation.checkapi.routes import CheckRoutes, adapters, body_limit
@@ -227,7 +227,7 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
         serving.listeners["grpc"] = await loaded.start(application, serving.limiter, addresses.grpc, clock)
         if addresses.grpc.startswith(UNIX):
             addresses.access.apply(addresses.grpc[5:])
-    served = Admin(serving).application()
+    served = admin_application(serving)
     runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
     await runner.setup()
     await web.SockSite(runner, admin_socket).start()

@@ -2,8 +2,8 @@
 
 from functools import partial
 
+from geoip.facts import network_of
 from reputation.engine.identity import check_id
-from reputation.engine.notes import network_of
 from reputation.state.billing import after_push
 from reputation.state.facts import NOTHING, from_push
 from reputation.state.history import visited

@@ -1,17 +1,18 @@
 """One request in the names of several accounts: all of them pay for it, or none does."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec import structs
 
-from reputation.engine.identity import check_id, presented
+from reputation.engine.identity import Who, check_id, presented
+from reputation.engine.judge import Assessed, ruled
+from reputation.engine.leases import Leases
 from reputation.limits.take import Ask, Group, Taken, TakenAll, refused, take_group
+from reputation.state.tenant import TenantState
 from reputation.wire.errors import Invalid
-from reputation.wire.messages import Decision, Request, Verdict
-
-if TYPE_CHECKING:
-    from reputation.engine.limiter import Assessed, Limiter, NewId, TenantLimiter
+from reputation.wire.ids import NewId
+from reputation.wire.messages import Request, Verdict
 
 STRICTNESS = ("allow", "throttle", "challenge", "deny")
 ONE_ACCOUNT = "a request with an id names one account; these credentials name several"
@@ -24,30 +25,54 @@ class Judged(NamedTuple):
     noted: bool
 
 
-def ruled(assessed: "Assessed") -> Decision:
-    """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
-    rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
-    if assessed.allow is None:
-        if rule.decision != "allow":
-            return rule.decision
-        if cluster is not None and cluster.standing == "challenged" and not assessed.who.payer:
-            return "challenge"
-    return "allow"
+class TenantChecks(Protocol):
+    """What checks in several names need of a tenant's limiter."""
+
+    @property
+    def leases(self) -> Leases:
+        """Open leases and holds."""
+
+    @property
+    def secret(self) -> bytes:
+        """The hash key."""
+
+    @property
+    def state(self) -> TenantState:
+        """What is known of the tenant's accounts."""
+
+    def who(self, request: Request, now: float) -> Who:
+        """Find whose request it is. Raises Invalid."""
+
+    def check_one(self, request: Request, now: float, new_id: NewId) -> Verdict:
+        """Judge a request that names one account."""
+
+    def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
+        """Do what comes before the take."""
+
+    def ask(self, assessed: Assessed, id_: str) -> Ask:
+        """Say what a check takes."""
+
+    def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
+        """Answer by what the buckets said, and note it."""
+
+    def answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
+        """Make a verdict that is noted nowhere."""
 
 
-def decided(assessed: "Assessed", taken: Taken) -> Decision:
-    """Decide by the rule, and by the buckets where it lets pass."""
-    by_rule = ruled(assessed)
-    return "throttle" if by_rule == "allow" and taken.wait else by_rule
+class Tenants(Protocol):
+    """Every tenant's checks, by name."""
+
+    def tenant(self, name: str) -> TenantChecks:
+        """Find a tenant. Raises NotFound."""
 
 
-def check_all(limiter: "Limiter", requests: Sequence[Request], now: float, new_id: "NewId") -> list[Judged]:
+def check_all(limiter: Tenants, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged]:
     """Judge a request, in the name of each account of one tenant. Raises Invalid if one names no account."""
     tenant = limiter.tenant(requests[0].tenant)
     return check_each(tenant, [each_account(tenant, request) for request in requests], now, new_id)
 
 
-def check_credentials(tenant: "TenantLimiter", request: Request, now: float, new_id: "NewId") -> Verdict:
+def check_credentials(tenant: TenantChecks, request: Request, now: float, new_id: NewId) -> Verdict:
     """Judge a request by its client's credentials. Raises Invalid."""
     accounts = each_account(tenant, request)
     if len(accounts) == 1:
@@ -56,7 +81,7 @@ def check_credentials(tenant: "TenantLimiter", request: Request, now: float, new
     return judged.verdict
 
 
-def each_account(tenant: "TenantLimiter", request: Request) -> list[Request]:
+def each_account(tenant: TenantChecks, request: Request) -> list[Request]:
     """Make a check of each account that a request's credentials may be judged as; only the first brings its leases.
 
     Raises Invalid for a reserved id, and for a request with an id of its own that names several accounts: it could not
@@ -76,27 +101,25 @@ def each_account(tenant: "TenantLimiter", request: Request) -> list[Request]:
     return [first, *[structs.replace(other, leases=()) for other in others]]
 
 
-def check_each(
-    tenant: "TenantLimiter", accounts: Sequence[Sequence[Request]], now: float, new_id: "NewId"
-) -> list[Judged]:
+def check_each(tenant: TenantChecks, accounts: Sequence[Sequence[Request]], now: float, new_id: NewId) -> list[Judged]:
     """Judge a request on this process's own buckets; accounts: those that each of its checks may be judged as."""
     found = assess_all(tenant, accounts, now)
     group = group_of(tenant, found, now, new_id)
     return conclude_all(tenant, found, group, take_group(group, tenant.leases.ahead, now))
 
 
-def assess_all(tenant: "TenantLimiter", accounts: Sequence[Sequence[Request]], now: float) -> "list[list[Assessed]]":
+def assess_all(tenant: TenantChecks, accounts: Sequence[Sequence[Request]], now: float) -> list[list[Assessed]]:
     """Do what comes before the take; such requests have no id."""
     return [[tenant.assess_as(tenant.who(one, now), one, now) for one in several] for several in accounts]
 
 
-def group_of(tenant: "TenantLimiter", found: "list[list[Assessed]]", now: float, new_id: "NewId") -> Group:
+def group_of(tenant: TenantChecks, found: list[list[Assessed]], now: float, new_id: NewId) -> Group:
     """Say what the accounts take together: nothing if one of them is stopped by its tier or cluster."""
     asks = [ask for several in found for ask in _asks(tenant, several, now, new_id)]
     return Group(asks, stopped=any(ruled(one) != "allow" for several in found for one in several))
 
 
-def _asks(tenant: "TenantLimiter", several: "list[Assessed]", now: float, new_id: "NewId") -> Iterator[Ask]:
+def _asks(tenant: TenantChecks, several: list[Assessed], now: float, new_id: NewId) -> Iterator[Ask]:
     """Say what each account of one check takes; what it shares with another, such as the address, is paid once."""
     paid: set[object] = set()
     for one in several:
@@ -108,7 +131,7 @@ def _asks(tenant: "TenantLimiter", several: "list[Assessed]", now: float, new_id
         yield Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
 
 
-def conclude_all(tenant: "TenantLimiter", found: "list[list[Assessed]]", group: Group, taken: TakenAll) -> list[Judged]:
+def conclude_all(tenant: TenantChecks, found: list[list[Assessed]], group: Group, taken: TakenAll) -> list[Judged]:
     """Answer each check by its strictest account; of a request that does not pass only what stops it is noted."""
     rows = zip(group.asks, taken.taken, strict=True)
     return [
@@ -117,7 +140,7 @@ def conclude_all(tenant: "TenantLimiter", found: "list[list[Assessed]]", group: 
     ]
 
 
-def _judged(tenant: "TenantLimiter", assessed: "Assessed", ask: Ask, taken: Taken, *, passed: bool) -> Judged:
+def _judged(tenant: TenantChecks, assessed: Assessed, ask: Ask, taken: Taken, *, passed: bool) -> Judged:
     if passed or ruled(assessed) != "allow" or refused(taken, ask.cost):
         return Judged(tenant.conclude(assessed, taken, ask.token), noted=True)
     return Judged(tenant.answer(ask.token, assessed, taken), noted=False)

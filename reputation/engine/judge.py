@@ -1,13 +1,17 @@
-"""The judgement of a check by one revision: from evidence to score, from score to tier. Pure."""
+"""The judgement of a check by one revision: from evidence to score, from score to tier, and the decision. Pure."""
+
+from typing import NamedTuple
 
 from reputation.config.tenants import Tenant
+from reputation.engine.exceptions import Allow
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster
+from reputation.limits.take import Draw, Taken
 from reputation.scoring.policy import TIERS, deserved_tier
 from reputation.scoring.score import Score, add_up
 from reputation.signals.seen import Seen
 from reputation.state.facts import Facts
-from reputation.wire.messages import BindingLimit, Reason, Shadow, Verdict
+from reputation.wire.messages import BindingLimit, Decision, Reason, Request, Shadow, Verdict
 
 UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 MARKED = "marked"
@@ -20,6 +24,27 @@ STANDING_TIERS = {
     "challenged": TIERS.index("restricted"),
 }
 """The mildest tier that a member can have by its cluster's standing; a payer's floor stands above it."""
+
+
+class Assessed(NamedTuple):
+    """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
+
+    seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
+    revision that judges it, previous its tier before, allow the exception that it falls under.
+    """
+
+    who: Who
+    request: Request
+    cluster: Cluster | None
+    confidence: float
+    score: Score
+    tier: int
+    draws: list[Draw]
+    at: float
+    tenant: Tenant
+    seen: Seen
+    previous: int
+    allow: Allow | None
 
 
 def scored(tenant: Tenant, seen: Seen, now: float) -> Score:
@@ -52,6 +77,23 @@ def tier_by(tenant: Tenant, who: Who, score: Score, cluster: Cluster | None, pre
 def has_hard_evidence(score: Score, facts: Facts) -> bool:
     """Say whether there is evidence against the account that no other account can cause."""
     return score.hard or (facts.payment is not None and facts.payment.status in ("failed", "disputed"))
+
+
+def ruled(assessed: Assessed) -> Decision:
+    """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
+    rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
+    if assessed.allow is None:
+        if rule.decision != "allow":
+            return rule.decision
+        if cluster is not None and cluster.standing == "challenged" and not assessed.who.payer:
+            return "challenge"
+    return "allow"
+
+
+def decided(assessed: Assessed, taken: Taken) -> Decision:
+    """Decide by the rule, and by the buckets where it lets pass."""
+    by_rule = ruled(assessed)
+    return "throttle" if by_rule == "allow" and taken.wait else by_rule
 
 
 def in_shadow(live: Verdict) -> Verdict:

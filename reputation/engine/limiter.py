@@ -4,20 +4,20 @@ A check reads what is known, scores it, takes from its buckets all or none, and 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from msgspec import UNSET, structs
 
 from geoip.book import AddressBook
+from geoip.facts import network_of
 from reputation.config.tenants import Tenant
 from reputation.engine.changes import deleting, learn_networks, marking, pushing
 from reputation.engine.counts import Counts
-from reputation.engine.exceptions import Allow, Exceptions
-from reputation.engine.groups import check_credentials, decided
+from reputation.engine.exceptions import Exceptions
+from reputation.engine.groups import check_credentials
 from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
-from reputation.engine.judge import in_shadow, scored, tier_by
+from reputation.engine.judge import Assessed, decided, in_shadow, scored, tier_by
 from reputation.engine.leases import Leases
-from reputation.engine.notes import Outbox, network_of
+from reputation.engine.notes import Outbox
 from reputation.engine.repeats import Print, Repeats
 from reputation.engine.shared_budgets import draws_of, excepted_draws
 from reputation.engine.unknown_names import Strays
@@ -25,9 +25,9 @@ from reputation.engine.verdicts import RecentVerdicts
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
-from reputation.limits.take import Ask, Draw, Taken, binding_limit, take
+from reputation.limits.take import Ask, Taken, binding_limit, take
 from reputation.scoring.policy import STANDARD, TIERS
-from reputation.scoring.score import Score, risk
+from reputation.scoring.score import risk
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
 from reputation.state.history import DAY, name_of, visit
@@ -37,6 +37,7 @@ from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Plan, Told, Transaction, put_in_force
 from reputation.wire.errors import Conflict, NotFound
 from reputation.wire.hashing import hashed, is_jwt, printed
+from reputation.wire.ids import NewId
 from reputation.wire.messages import (
     Account,
     AccountFacts,
@@ -53,30 +54,6 @@ from reputation.wire.messages import (
 EXPLAIN_WINDOW = 3600.0
 MOST_DAYS = 255  # small integers are shared, larger ones cost each row 32 bytes
 KEPT_VERDICTS = 10000
-
-NewId = Callable[[float], str]
-
-
-class Assessed(NamedTuple):
-    """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
-
-    seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
-    revision that judges it, previous its tier before, allow the exception that it falls under.
-    """
-
-    who: Who
-    request: Request
-    cluster: Cluster | None
-    confidence: float
-    score: Score
-    tier: int
-    draws: list[Draw]
-    at: float
-    tenant: Tenant
-    seen: Seen
-    previous: int
-    allow: Allow | None
-
 
 Watch = Callable[[Assessed, Verdict], None]
 """Told of each verdict and of what it was made from: recorded decisions, a draft scored beside."""

@@ -14,11 +14,6 @@ PAYER, PROVEN, CONFIRMED = 1, 2, 4
 Note = Sighting | Known | Told | Order
 
 
-def network_of(host: int) -> int:
-    """Return the key of a host's /24 or /48, as `geoip.facts.network_key` numbers it."""
-    return host & -256 if host < 1 << 32 else host & -65536
-
-
 class Outbox:
     """Notes for the linker, in the order of their time."""
 

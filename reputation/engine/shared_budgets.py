@@ -6,10 +6,9 @@ proven accounts.
 
 from collections.abc import Sequence
 
-from geoip.facts import AddressFacts, network_text_of
+from geoip.facts import AddressFacts, network_of, network_text_of
 from reputation.config.tenants import Tenant
 from reputation.engine.identity import Who
-from reputation.engine.notes import network_of
 from reputation.hydra.links import Cluster, Links
 from reputation.limits.bucket import Limit, change_limit, full
 from reputation.limits.take import Charge, Draw

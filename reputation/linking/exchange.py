@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from reputation.linking.process import LONGEST_EPOCH, Answer, Batch, LinkerProcess
+from reputation.linking.batches import Answer, Batch
+from reputation.linking.process import LONGEST_EPOCH, LinkerProcess
 
 BATCH_EVERY = 1.0
 """Seconds between two batches of notes."""

@@ -4,7 +4,7 @@ import contextlib
 
 from reputation.hydra.linker import Linker
 from reputation.hydra.links import NOTHING, Links, difference
-from reputation.linking.process import Answer, Batch
+from reputation.linking.batches import Answer, Batch
 
 
 class LinkerHost:

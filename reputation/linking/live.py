@@ -11,9 +11,10 @@ from msgspec import Struct
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.hydra.sightings import Order
+from reputation.linking.batches import Answer, Batch, batch_of
 from reputation.linking.exchange import BATCH_EVERY, Log, pause, watched
 from reputation.linking.kept_rulings import KeptRulings
-from reputation.linking.process import Answer, Batch, LinkerProcess, batch_of
+from reputation.linking.process import LinkerProcess
 from reputation.linking.tenants import Tenants, linked, linker_settings, with_inherited
 from reputation.state.records import MemoryRecords, Records
 from reputation.wire.errors import Unavailable

@@ -5,7 +5,8 @@ from math import inf
 from reputation.engine.limiter import Limiter
 from reputation.engine.notes import MOST_WAITING
 from reputation.hydra.links import follow
-from reputation.linking.process import Answer, LinkerDiedError, LinkerProcess, batch_of, packed
+from reputation.linking.batches import Answer, batch_of, packed
+from reputation.linking.process import LinkerDiedError, LinkerProcess
 from reputation.linking.tenants import linked, linker_settings
 
 REPLAY_EVERY = 900.0

@@ -1,22 +1,65 @@
 """One connection of the check listener, as a protocol on uvloop."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, cast
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, cast
 
-from reputation.listeners.grammar import CLOSE, BadRequestError
+from reputation.listeners.grammar import CLOSE, BadRequestError, Limits
 from reputation.listeners.reader import Reader
 from reputation.listeners.writer import CONTINUE, FULL, refuse
 from reputation.wire.gateway import HttpMessage, Reply
-
-if TYPE_CHECKING:
-    from reputation.listeners.lean import Server
 
 TURN = 64  # pipelined messages answered before other connections get their turn
 HELD = 65_536  # bytes gathered, in either direction, before the next step has to be taken
 
 # what a connection is doing, which says how long it may
 IDLE, HEAD, BODY, WORKING, STALLED, CLOSING = "idle", "head", "body", "working", "stalled", "closing"
+
+
+class ConnectionServer(Protocol):
+    """What a connection needs of its server: the application, the limits and clock of all connections, and counters."""
+
+    application: Callable[[HttpMessage], Reply | Awaitable[Reply]]
+    limits: Limits
+    now: float
+    requests: int
+
+    @property
+    def bad_requests(self) -> Counter[str]:
+        """Requests that could not be read, by reason."""
+
+    @property
+    def body_limit(self) -> Callable[[bytes], int]:
+        """Bytes allowed for a target."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether the next answer of each connection is its last."""
+
+    @property
+    def plain(self) -> Callable[[bytes, str], HttpMessage | None]:
+        """Reads a message that arrived complete, else gives None."""
+
+    @property
+    def render(self) -> Callable[[Reply, bytes, bytes], bytes]:
+        """Write an answer to a method, with a Connection line."""
+
+    @property
+    def refusing(self) -> "set[Connection]":
+        """Connections over the limit, which are told so."""
+
+    def admit(self, connection: "Connection") -> bool:
+        """Take a new connection in, or refuse it."""
+
+    def failed(self, error: BaseException) -> Reply:
+        """Count a failure of the application, and give the answer to it."""
+
+    def left(self, connection: "Connection") -> None:
+        """Forget a connection that is closed."""
+
+    def started(self, task: "asyncio.Task[Any]") -> None:
+        """Keep an answer's task until it is done."""
 
 
 class Connection(asyncio.Protocol):
@@ -37,7 +80,7 @@ class Connection(asyncio.Protocol):
         "since",
     )
 
-    def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: ConnectionServer, loop: asyncio.AbstractEventLoop) -> None:
         self.doing = IDLE
         self.fresh = True
         self.since = server.now

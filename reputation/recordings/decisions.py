@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from reputation.config.file import RecordingSettings
 from reputation.config.tenants import FAMILIES, UNNUMBERED, Signal, Tenant, load_signal
-from reputation.engine.limiter import Assessed
+from reputation.engine.judge import Assessed
 from reputation.wire.hashing import pseudonym
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import Verdict

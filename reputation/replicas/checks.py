@@ -15,8 +15,9 @@ from prometheus_client.metrics_core import Metric
 from reputation.engine.counts import counter, gauge
 from reputation.engine.groups import Judged, assess_all, conclude_all, each_account, group_of
 from reputation.engine.identity import check_id, digests_of
+from reputation.engine.judge import Assessed
 from reputation.engine.leases import check_settle
-from reputation.engine.limiter import Assessed, Limiter, NewId, TenantLimiter
+from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.engine.repeats import ANOTHER, Print
 from reputation.limits.take import Ask, Group, TakenAll
 from reputation.replicas.account_copies import AccountCopies
@@ -39,6 +40,7 @@ from reputation.stores.shared_values import (
 )
 from reputation.wire.errors import Conflict, Unavailable
 from reputation.wire.hashing import hashed
+from reputation.wire.ids import NewId
 from reputation.wire.messages import Charged, Request, Settle, Settled, Verdict
 
 SERIES = {"enforce": "b", "shadow": "s"}

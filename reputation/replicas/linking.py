@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from reputation.engine.limiter import Limiter
+from reputation.linking.batches import Answer, Batch
 from reputation.linking.exchange import BATCH_EVERY, Log, pause, watched
 from reputation.linking.kept_rulings import KeptRulings
-from reputation.linking.process import Answer, Batch, LinkerProcess
+from reputation.linking.process import LinkerProcess
 from reputation.linking.tenants import linked
 from reputation.replicas.tenant_links import TenantLinking
 from reputation.stores.contract import SharedStore

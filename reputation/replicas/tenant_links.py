@@ -13,8 +13,8 @@ from msgspec import Struct, structs
 from reputation.engine.limiter import TenantLimiter
 from reputation.hydra.links import NOTHING, Links, decode, difference, encode, follow
 from reputation.hydra.rebuilding import rebuilt
+from reputation.linking.batches import Answer, Batch, batch_of
 from reputation.linking.exchange import Log
-from reputation.linking.process import Answer, Batch, batch_of
 from reputation.linking.tenants import linker_settings, with_inherited
 from reputation.replicas.packing import compressed, decompressed
 from reputation.replicas.tenant_notes import Cursor, TenantNotes

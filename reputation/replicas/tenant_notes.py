@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from reputation.engine.notes import Note, Outbox
 from reputation.hydra.sightings import Known, Order, Sighting, Told
-from reputation.linking.process import Batch
+from reputation.linking.batches import Batch
 from reputation.replicas.packing import compressed, decompressed
 from reputation.stores.contract import NoteStream, SharedStore
 from reputation.stores.shared_values import BEGINNING, READ_AT_ONCE, Entry

@@ -1,6 +1,7 @@
 """Verdict ids: ULIDs for live verdicts, made of the line number in a replay, so that two runs give the same."""
 
 import os
+from collections.abc import Callable
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -8,6 +9,9 @@ _LAST = 0x7FFF
 _OF_BYTE = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
 _DRAWN = 13  # characters of each id that are drawn for it: 65 bits
 _AT_ONCE = 512  # ids whose characters are drawn in one call of the system, which costs more than all of the rest
+
+NewId = Callable[[float], str]
+"""Gives a verdict's id by the time in seconds."""
 
 
 def _base32(value: int, pairs: int) -> str:

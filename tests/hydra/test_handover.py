@@ -10,8 +10,8 @@ from reputation.hydra.handover import FORMAT, LEAST, Packed, pack, unpack
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker import Linker
 from reputation.hydra.sightings import Sighting
+from reputation.linking.batches import Batch
 from reputation.linking.host import LinkerHost
-from reputation.linking.process import Batch
 from tests.hydra.crowd import HOUR, NOW, company, honest, hydra, sightings
 
 ROOM = 1 << 20

@@ -6,8 +6,8 @@ from reputation.hydra.clusters import STAY
 from reputation.hydra.linker import Linker
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.sightings import Sighting
+from reputation.linking.batches import Batch
 from reputation.linking.host import LinkerHost
-from reputation.linking.process import Batch
 from tests.hydra.crowd import DAY, HOUR, NOW, honest, hydra
 
 YEAR = 365 * DAY

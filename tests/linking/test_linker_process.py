@@ -5,8 +5,9 @@ import os
 import pytest
 from crude_hydra import HOUR, START, hydra, limiter, requests
 
+from reputation.linking.batches import batch_of
 from reputation.linking.host import LinkerHost
-from reputation.linking.process import LinkerProcess, batch_of
+from reputation.linking.process import LinkerProcess
 from reputation.linking.tenants import linker_settings
 from reputation.wire.ids import Ulids
 
