@@ -46,7 +46,7 @@ test-long: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m pytest -m long -q
 
 # Change the core a little, one change at a time, and see whether the tests notice; works on copies of the tree.
-# About an hour on two quiet cores; `make mutants MUTANTS="--count 50 --seed 2 reputation/engine/shared_budgets.py"` takes less.
+# About a quarter of an hour on two quiet cores; `make mutants MUTANTS="--count 50 --seed 2 reputation/engine/shared_budgets.py"` takes less.
 mutants: $(VENV)/.test
 	$(BIN)/python -m benchmarks.mutants $(MUTANTS)
 

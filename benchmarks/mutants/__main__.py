@@ -3,10 +3,11 @@
     python -m benchmarks.mutants [--count 300] [--seed 1] [--jobs 2] [MODULE …]
 
 It works on copies of the tree, without compiled modules, so the checkout stays as it is. A run of the unchanged copy
-comes first. Changes that were looked at and cannot be noticed are in harmless.toml, with the reason, and do not count.
+comes first. Programs that a test starts run the change too. Changes that were looked at and cannot be noticed are in
+harmless.toml, with the reason, and do not count.
 
 Written for this: mutmut 3 leaves module-level constants and statements alone and draws no sample; cosmic-ray works on
-the checkout itself, leaves no statement out, and starts the whole of pytest anew for each change, which takes longer
+the checkout itself, leaves no statement out, and starts the whole of pytest again for each change, which takes longer
 than most of the runs here.
 """
 
@@ -60,6 +61,7 @@ class Copy:
 
     def __init__(self, place: Path, of: Path = ROOT) -> None:
         self.root = place
+        self._tried = 0
         skipped = shutil.ignore_patterns("*.so", "node_modules", ".venv*", *(["*.pyc"] if of == ROOT else []))
         for name in COPIED:
             if (of / name).is_dir():
@@ -74,7 +76,8 @@ class Copy:
         kept = path.stat()
         try:
             path.write_bytes(mutant.change.apply(source))
-            os.utime(path, (kept.st_atime, kept.st_mtime + 1000))  # so that compiled bytes are not taken for its own
+            self._tried += 1  # a time of its own, so that no compiled form of another change is taken for this one's
+            os.utime(path, (kept.st_atime, kept.st_mtime + 1000 + self._tried))
             return self.run(mutant.module, within)
         finally:
             path.write_bytes(source)
@@ -103,6 +106,7 @@ class Copy:
             os.dup2(out.fileno(), 1)
             os.dup2(out.fileno(), 2)
         sys.dont_write_bytecode = cached
+        os.environ["PYTHONPATH"] = str(self.root)  # programs that the tests start are of this copy too
         for name in [name for name in sys.modules if name.partition(".")[0] in ("benchmarks", "reputation", "geoip")]:
             del sys.modules[name]
         sys.path[:] = [str(self.root), *[entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]]

@@ -96,10 +96,10 @@ class _Finder:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """What may be changed below a node: no annotation, no text, no docstring, no list of slots, no strict=True."""
+    """What may be changed below a node: no annotation, text, docstring or list of slots, and no check of ourselves."""
     if isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom):
         return
-    if isinstance(node, ast.keyword) and node.arg == "strict":  # a check of ourselves, as an assertion is
+    if isinstance(node, ast.keyword) and node.arg in ("strict", "frozen"):  # such a check, as an assertion is
         return
     if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__slots__" for t in node.targets):
         return

@@ -96,16 +96,16 @@ class Event(Struct, frozen=True, omit_defaults=True):
     apart: bool = False
 
 
-class _Envelope(Struct, frozen=True, omit_defaults=True):
+class _Envelope(Struct, frozen=True):
     id: Id
     type: Annotated[str, Meta(min_length=1, max_length=255)]
 
 
-class _Data(Struct, frozen=True, omit_defaults=True):
+class _Data(Struct, frozen=True):
     object: Object
 
 
-class _Body(Struct, frozen=True, omit_defaults=True):
+class _Body(Struct, frozen=True):
     data: _Data
     created: Created | None = None
     api_version: str | None = None
@@ -194,15 +194,15 @@ def _captured(charge: Object) -> int:
 
 
 def _failed(charge: Object) -> News:
-    return News(0.0, "failed", _card(charge), outcome="declined")
+    return News(status="failed", card=_card(charge), outcome="declined")
 
 
 def _succeeded(charge: Object) -> News:
-    return News(0.0, "ok", _card(charge), paid=_captured(charge), back=_refunded(charge))
+    return News(status="ok", card=_card(charge), paid=_captured(charge), back=_refunded(charge))
 
 
 def _given_back(charge: Object) -> News:
-    return News(0.0, paid=_captured(charge), back=_refunded(charge))
+    return News(paid=_captured(charge), back=_refunded(charge))
 
 
 def _refunded(charge: Object) -> tuple[str, int] | None:
@@ -216,7 +216,7 @@ def _refund(refund: Object) -> News | None:
     """A refund that failed comes back; one that is made is told of by its charge, with all that went before."""
     if refund.status not in ("failed", "canceled") or refund.id is None:
         return None
-    return News(0.0, back=(refund.id, -_usd(refund, refund.amount)))
+    return News(back=(refund.id, -_usd(refund, refund.amount)))
 
 
 def _credited(note: Object) -> News | None:
@@ -224,7 +224,7 @@ def _credited(note: Object) -> News | None:
     if note.type == "pre_payment" or note.customer_balance_transaction is not None or note.id is None:
         return None
     cents = 0 if note.status == "void" else _usd(note, note.amount)
-    return News(0.0, back=(note.id, cents), note=True)
+    return News(back=(note.id, cents), note=True)
 
 
 def _disputed(dispute: Object) -> News | None:
@@ -234,7 +234,7 @@ def _disputed(dispute: Object) -> News | None:
         return None
     standing = STANDINGS.get(status, "open")
     cents = _usd(dispute, dispute.amount)
-    return News(0.0, dispute=dispute.id, standing=standing, disputed=cents, outcome="chargeback")
+    return News(dispute=dispute.id, standing=standing, disputed=cents, outcome="chargeback")
 
 
 def _reinstated(dispute: Object) -> News | None:
@@ -244,30 +244,30 @@ def _reinstated(dispute: Object) -> News | None:
 
 def _warned(_: Object) -> News:
     """The issuer believes that the card is not its holder's to use."""
-    return News(0.0, outcome="abuse")
+    return News(outcome="abuse")
 
 
 def _attached(method: Object) -> News:
-    return News(0.0, "ok", _card(method))
+    return News(status="ok", card=_card(method))
 
 
 def _paid(invoice: Object) -> News:
-    return News(0.0, "ok", paid=_usd(invoice, invoice.amount_paid))
+    return News(status="ok", paid=_usd(invoice, invoice.amount_paid))
 
 
 def _paid_part(payment: Object) -> News:
     """One payment of an invoice: it says which charge is which invoice's, and the invoice says how much."""
-    return News(0.0, paid=_usd(payment, payment.amount_paid))
+    return News(paid=_usd(payment, payment.amount_paid))
 
 
 def _received(intent: Object) -> News:
-    return News(0.0, "ok", paid=_usd(intent, intent.amount_received))
+    return News(status="ok", paid=_usd(intent, intent.amount_received))
 
 
 def _checked_out(session: Object) -> News | None:
     if session.payment_status != "paid":
         return None
-    return News(0.0, "ok", paid=_usd(session, session.amount_total))
+    return News(status="ok", paid=_usd(session, session.amount_total))
 
 
 _SAID: dict[str, Callable[[Object], News | None]] = {

@@ -7,6 +7,7 @@ once the copy is LOOKED_UP seconds old or somebody changed it. Look-ups of one t
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 from reputation.state.transactions import Committed, Transaction
 from reputation.stores.contract import SharedAccounts
@@ -38,6 +39,10 @@ class LookedUp:
         """Whether a name was looked up within the window, or half of it after a flood."""
         if now - self._turn > self._window / 2:
             self._old, self._young, self._turn = self._young, {}, now
+        return key in self
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether the number of a name's last change is remembered, however old it is."""
         return key in self._young or key in self._old
 
     def number(self, key: Key) -> int:
@@ -59,7 +64,6 @@ class LookedUp:
             self.forget(key)
 
     def clear(self) -> None:
-        self._turn = 0.0
         self._young.clear()
         self._old.clear()
 
@@ -72,7 +76,7 @@ class AccountCopies:
         self._accounts = accounts
         self._within = within
         self._take_in = take_in
-        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}  # and how many hold it or wait for it
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._wanted: dict[Key, None] = {}
         self._loading: asyncio.Task[bool] | None = None
 
@@ -121,7 +125,7 @@ class AccountCopies:
         """
         known = self.looked_up.number(found.name)
         if found.number >= known or known == sent:
-            if self.looked_up.has(found.name, 0.0):
+            if found.name in self.looked_up:
                 self.looked_up.forget(found.name)
                 self.looked_up.add(found.name, found.number)
             self._take_in(found)
@@ -146,13 +150,6 @@ class AccountCopies:
     @asynccontextmanager
     async def _turn(self, name: str) -> AsyncIterator[None]:
         """One transaction of an account after the other: else most of those of this replica would be done in vain."""
-        lock, waiting = self._turns.get(name, (asyncio.Lock(), 0))
-        self._turns[name] = lock, waiting + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, waiting = self._turns[name]
-            self._turns[name] = lock, waiting - 1
-            if waiting == 1:
-                del self._turns[name]
+        lock = self._turns.setdefault(name, asyncio.Lock())
+        async with lock:
+            yield

@@ -142,7 +142,7 @@ class Serving:
         """Find the stored row of an account. Raises Unavailable while shared state is unavailable."""
         if self.shared is not None:
             await self.shared.tenant(tenant.tenant.name).look_up(account)
-        return tenant.state.row(account)
+        return tenant.state.row(account, self.clock())
 
     def ready(self) -> dict[str, Any] | None:
         """Return the body of /readyz; None while draining."""

@@ -33,13 +33,13 @@ Standing = Literal["open", "won", "lost"]
 
 
 class News(Struct, frozen=True):
-    """What one event says of an account. at: when it happened; cents: US money.
+    """What one event says of an account. at: when it happened, 0 until its reader has put that in; cents: US money.
 
     names: ids of one payment. paid: what it came to. back: the id of a charge or credit note, and all that was given
     back by it until then, or of a refund that failed, and less than nothing. standing: of the dispute `dispute`.
     """
 
-    at: float
+    at: float = 0.0
     status: Literal["ok", "failed"] | None = None
     card: dict[str, Any] = {}
     names: tuple[str, ...] = ()

@@ -141,6 +141,11 @@ class TestSignature:
         with pytest.raises(NotAuthenticated):
             check_signature(header, b"{}", SECRET, NOW)
 
+    @pytest.mark.parametrize(("at", "refused"), [(10**12 - 1, BadRequest), (10**12, NotAuthenticated)])
+    def test_a_time_has_twelve_digits_at_most(self, at, refused):
+        with pytest.raises(refused):
+            check_signature(signature(b"{}", at=at), b"{}", SECRET, NOW)
+
     def test_while_a_secret_is_rolled_one_of_several_is_enough(self):
         old, new = signature(b"{}", "old"), signature(b"{}").partition(",")[2]
         check_signature(f"{old},{new}", b"{}", SECRET, NOW)
@@ -182,6 +187,51 @@ class TestReading:
         with pytest.raises(Invalid) as found:
             read_event(body)
         assert found.value.pointer == pointer
+
+    @pytest.mark.parametrize(
+        ("kind", "about", "more", "pointer"),
+        [
+            ("charge.succeeded", {"created": 253402300799}, {}, "/data/object/created"),
+            ("charge.succeeded", {"amount": 10**14}, {}, "/data/object/amount"),
+            ("charge.succeeded", {}, {"created": 253402300799}, "/created"),
+        ],
+    )
+    def test_times_end_with_the_year_9999_and_amounts_with_a_trillion_dollars(self, kind, about, more, pointer):
+        assert event(kind, {**CHARGE, **about}, **more) is not None
+        over = lambda values: {name: value + 1 for name, value in values.items()}  # noqa: E731
+        with pytest.raises(Invalid) as found:
+            event(kind, {**CHARGE, **over(about)}, **over(more))
+        assert found.value.pointer == pointer
+        under = dict.fromkeys(about, 0), dict.fromkeys(more, 0)
+        assert event(kind, {**CHARGE, **under[0]}, **under[1]) is not None
+
+    @pytest.mark.parametrize(
+        ("about", "more", "pointer"),
+        [({"customer": "c"}, {}, "/data/object/customer"), ({}, {"id_": "e"}, "/id"), ({}, {"kind": "t"}, "/type")],
+    )
+    def test_an_id_and_a_type_have_255_characters_at_most(self, about, more, pointer):
+        def sent(length):
+            member = {name: (text * 255)[:length] + text * (length - 255) for name, text in more.items()}
+            kind, id_ = member.get("kind", "invoice.paid"), member.get("id_", "evt_1")
+            return event(kind, {**INVOICE, **{name: text * length for name, text in about.items()}}, id_)
+
+        sent(255)
+        with pytest.raises(Invalid) as found:
+            sent(256)
+        assert found.value.pointer == pointer
+
+    def test_what_waits_for_its_account_is_written_without_what_the_event_does_not_say(self):
+        part = {"payment": {"payment_intent": "pi_1"}}
+        invoice = {"id": "in_1", "payment": {"charge": "ch_1"}, "payments": {"data": [part, {}]}}
+        method = {"card": {"country": "DE"}}
+        found = event("invoice.paid", {**invoice, "payment_method_details": method})
+        about = {**invoice, "payment_method_details": method}
+        written = {"id": "evt_1", "type": "invoice.paid", "about": about, "created": CREATED}
+        assert msgspec.json.decode(msgspec.json.encode(found)) == written
+        apart = event("charge.succeeded", {"id": "ch_1", "payment_method_details": {}}, created=None, api_version=APART)
+        about = {"id": "ch_1", "payment_method_details": {}}
+        written = {"id": "evt_1", "type": "charge.succeeded", "about": about, "apart": True}
+        assert msgspec.json.decode(msgspec.json.encode(apart)) == written
 
     @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"id": "\\ud800", "type": "invoice.paid"'])
     def test_what_is_no_json_is_refused(self, body):
@@ -312,3 +362,54 @@ class TestWhatEventsSay:
     def test_a_refund_is_known_only_by_a_charge_that_says_how_much(self):
         assert what_it_says(event("charge.refunded", {**CHARGE, "amount_refunded": 500}), NOW).back == ("ch_1", 500)
         assert what_it_says(event("charge.refunded", CHARGE), NOW).back is None
+
+    @pytest.mark.parametrize(
+        ("kind", "body", "said"),
+        [
+            ("charge.succeeded", CHARGE, {"paid": 2000}),
+            ("charge.succeeded", {**CHARGE, "amount": None}, {"paid": 0}),
+            ("charge.succeeded", {**CHARGE, "amount_captured": 1}, {"paid": 1}),
+            ("charge.succeeded", {**CHARGE, "captured": False}, {"paid": 0}),
+            ("charge.succeeded", {**CHARGE, "currency": "eur"}, {"paid": 0, "names": ()}),
+            ("charge.refunded", {**CHARGE, "amount_refunded": 500}, {"paid": 2000, "back": ("ch_1", 500)}),
+            ("charge.refunded", {**CHARGE, "amount_refunded": 5, "currency": "eur"}, {"back": ("ch_1", 0)}),
+            ("invoice.paid", INVOICE, {"paid": 2000}),
+            ("invoice.paid", {**INVOICE, "amount_paid": None}, {"paid": 0}),
+            ("payment_intent.succeeded", {**INTENT, "amount_received": 700}, {"paid": 700}),
+            ("checkout.session.completed", {**SESSION, "amount_total": 700}, {"paid": 700}),
+            ("refund.failed", REFUND, {"back": ("re_1", -500)}),
+            ("refund.updated", {**REFUND, "status": "canceled"}, {"back": ("re_1", -500)}),
+            ("credit_note.created", NOTE, {"back": ("cn_1", 500), "note": True}),
+            ("credit_note.voided", {**NOTE, "status": "void"}, {"back": ("cn_1", 0), "note": True}),
+            ("charge.dispute.created", DISPUTE, {"dispute": "dp_1", "standing": "open", "disputed": 1000}),
+            ("charge.dispute.created", {**DISPUTE, "status": None}, {"standing": "open"}),
+            ("charge.dispute.closed", {**DISPUTE, "status": "won"}, {"standing": "won", "disputed": 1000}),
+            ("charge.dispute.closed", {**DISPUTE, "status": "lost"}, {"standing": "lost"}),
+            ("charge.dispute.funds_reinstated", DISPUTE, {"standing": "won"}),
+            ("charge.dispute.created", {**DISPUTE, "currency": "eur"}, {"disputed": 0, "names": ("pi_1", "ch_1")}),
+        ],
+    )
+    def test_money_is_what_the_event_says_in_cents_of_dollars(self, kind, body, said):
+        found = what_it_says(event(kind, body), NOW)
+        assert {name: getattr(found, name) for name in said} == said
+        assert found.at == CREATED
+
+    @pytest.mark.parametrize(
+        ("card", "facts"),
+        [
+            (CARD, {"fingerprint": "Xt5EWLLDS7FJjR1c", "funding": "prepaid", "issuer_country": "US"}),
+            ({"funding": "crypto", "country": "U5"}, {}),
+            ({"funding": None, "country": "USA"}, {}),
+            ({"funding": "unknown", "country": ""}, {"funding": "unknown"}),
+            (None, {}),
+        ],
+    )
+    def test_of_a_card_what_is_known_is_kept(self, card, facts):
+        assert what_it_says(event("payment_method.attached", {**METHOD, "card": card}), NOW).card == facts
+        details = {"payment_method_details": {"card": card}}
+        assert what_it_says(event("charge.succeeded", {**CHARGE, **details}), NOW).card == facts
+
+    def test_a_payment_has_eight_names_at_most(self):
+        parts = [{"payment": {"charge": f"ch_{n}"}} for n in range(9)]
+        names = names_of(event("invoice.paid", {**INVOICE, "payments": {"data": parts}}))
+        assert names == ("in_1", *[f"ch_{n}" for n in range(7)])

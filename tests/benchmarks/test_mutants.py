@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.mutants.__main__ import candidates, harmless
+from benchmarks.mutants import __main__ as mutants
+from benchmarks.mutants.__main__ import Copy, Mutant, candidates, harmless
 from benchmarks.mutants.changes import changes
 from benchmarks.mutants.selection import TESTS
 
@@ -74,3 +75,27 @@ def test_what_is_known_as_harmless_is_a_change_that_could_be_drawn_and_has_its_r
     known = {(module, name): why for module, names in harmless().items() for name, why in names.items()}
     assert set(known) - drawn == set()
     assert all(known.values())
+
+
+CORE = "def f():\n    return max(3, 1)\n"
+STARTED = """import subprocess, sys
+
+
+def test_f():
+    subprocess.run([sys.executable, "-c", "import core; assert core.f() == 3"], cwd="/", check=True)
+"""
+
+
+def test_a_program_that_a_test_starts_runs_the_change_and_not_the_one_before(tmp_path, monkeypatch):
+    """Changes of one size: the compiled form of one must not pass for the next."""
+    tree, copy = tmp_path / "tree", tmp_path / "copy"
+    (tree / "tests").mkdir(parents=True)
+    (tree / "core.py").write_text(CORE)
+    (tree / "tests" / "test_core.py").write_text(STARTED)
+    copy.mkdir()
+    monkeypatch.setattr(mutants, "COPIED", ("core.py", "tests"))
+    monkeypatch.setattr(mutants, "TESTS", {"core.py": ("tests/test_core.py",)})
+    copied = Copy(copy, tree)
+    numbers = [change for change in reversed(changes(CORE.encode())) if change.before in ("1", "3")]
+    results = {(one.before, one.after): copied.result(Mutant("core.py", one), 60.0) for one in numbers}
+    assert results == {("1", "(0)"): 0, ("1", "(2)"): 0, ("3", "(2)"): 1, ("3", "(4)"): 1}

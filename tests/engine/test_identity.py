@@ -4,9 +4,10 @@ import pytest
 from small_engine import DAY, NOW, PAYER, PROVEN, SECRET, check, push, report, request, tenant
 
 from reputation.config.file import from_text
-from reputation.engine.identity import identify, judged_by, names_of, presented
+from reputation.engine.identity import account_of, identify, judged_by, names_of, presented
 from reputation.sidecar.build import build
-from reputation.state.facts import Standards
+from reputation.state.crowds import Row
+from reputation.state.facts import Facts, Standards
 from reputation.wire.errors import Invalid
 from reputation.wire.hashing import of_text, printed
 from reputation.wire.messages import Account, Credential
@@ -100,6 +101,20 @@ def test_who_is_confirmed(addresses):
         "id": who(engine, addresses, account={"id": "new"}).confirmed,
     }
     assert confirmed == {**dict.fromkeys(confirmed, True), "address": False, "id": False}
+
+
+def test_an_actor_that_is_an_address_is_no_account():
+    assert [account_of(name) for name in ("a", "key:5f", "ip:11.0.0.1", "ipx")] == ["a", "key:5f", None, "ipx"]
+
+
+def test_an_account_that_sleeps_is_woken_with_all_that_is_known_of_it(addresses):
+    engine = tenant(addresses)
+    for crowd in ("known", "met"):
+        row = Row(days=3, facts=Facts(plan="paid"))
+        engine.state.lay_to_sleep({crowd: b""}, int(crowd == "met"), 0, lambda _, kept=(crowd, row): kept)
+        found = who(engine, addresses, account={"id": crowd})
+        assert (found.row, found.confirmed) == (row, True)
+    assert who(engine, addresses, account={"id": "known"}).facts.plan == "paid"
 
 
 def test_facts_of_the_check_fill_what_was_not_pushed(addresses):

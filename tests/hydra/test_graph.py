@@ -37,6 +37,21 @@ def test_components_are_those_that_merging_by_hand_gives(edges):
     assert sorted(part.tolist() for part in components(first, second)) == by_hand(edges)
 
 
+@given(st.dictionaries(st.integers(0, 29), st.sets(st.integers(0, 9), max_size=3), max_size=30))
+def test_accounts_are_connected_by_the_values_that_any_two_of_them_share(cards):
+    (card,) = (identity for identity in IDENTITIES if identity.kind == "card")
+    held = items({n: [("card", value) for value in some] for n, some in cards.items()} | {29: [("card", 99)]}, 30)
+    edges = [(a, b) for a in cards for b in cards if a < b and cards[a] & cards[b] and 29 not in (a, b)]
+    found = identity_components(held, np.arange(30) < 29, card)
+    assert sorted(part.tolist() for part in found) == by_hand(edges)
+
+
+def test_a_chain_of_two_hundred_thousand_accounts_settles_in_a_few_rounds():
+    chain = np.arange(200_000)
+    (found,) = components(chain[1:], chain[:-1])
+    assert np.array_equal(found, chain)
+
+
 def test_a_value_on_too_many_accounts_identifies_nobody():
     (card,) = (identity for identity in IDENTITIES if identity.kind == "card")
     everybody = np.ones(200, bool)
@@ -122,6 +137,12 @@ def test_two_meet_on_three_operators_and_on_two_they_do_not():
     assert meeting({n: (n,) for n in range(5)}, {}) == []
 
 
+def test_two_rings_that_never_met_stay_two():
+    """Whatever the numbers of their accounts: the last of one is not taken for the first of another."""
+    on = dict.fromkeys(range(5), (1, 2, 3)) | dict.fromkeys(range(5, 10), (4, 5, 6))
+    assert meeting(on, {n: n for n in range(1, 7)}, 10) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+
+
 def test_an_address_where_nobody_lives_is_no_meeting():
     assert meeting(dict.fromkeys(range(5), (1, 2, 3)), {1: 0, 2: 1}) == []
 
@@ -167,13 +188,17 @@ def test_each_strange_handshake_draws_a_ring_of_its_own_and_other_kinds_none():
 PEOPLE = "residential"
 
 
-def seen_at(hosts, **given):
+def seen_at(hosts, *, device=None, session="s", **given):
     """A ledger of accounts seen once at each of their addresses."""
     ledger = Ledger()
     for name, some in hosts.items():
         ledger.know(Known(name, 1e9, **given))
         for host in some:
-            ledger.see(Sighting(NOW, name, host, host.rpartition(".")[0] + ".0/24", 7, "US", PEOPLE, session="s"))
+            ledger.see(
+                Sighting(
+                    NOW, name, host, host.rpartition(".")[0] + ".0/24", 7, "US", PEOPLE, session=session, device=device
+                )
+            )
     ledger.absorb()
     ledger.turn(NOW)
     return ledger
@@ -194,10 +219,29 @@ def test_what_draws_rings_is_told_and_can_be_switched_off():
     assert rings(ledger, without=("meetings",)) == [("session", 6)]
 
 
+def test_a_strange_handshake_draws_a_ring_unless_that_is_switched_off():
+    ledger = Ledger()
+    for n in range(60):
+        ledger.see(Sighting(NOW, f"a{n}", ja4="sdk" if n < 6 else "browser"))
+    ledger.absorb()
+    ledger.turn(NOW)
+    new = np.arange(60) < 6
+    table = collect(ledger, np.ones(60, bool), NOW)
+    found = candidates(table, ledger, (new, new, ~new))
+    assert [(FAMILIES[family], part.tolist()) for family, part in found] == [("software", list(range(6)))]
+    assert candidates(table, ledger, (new, new, ~new), ("fingerprints",)) == []
+
+
 def test_a_session_draws_rings_of_proven_accounts_too_and_a_card_does_not():
     ledger = seen_at({f"a{n}": ("10.1.0.7",) for n in range(6)}, card="c")
     assert rings(ledger) == [("session", 6), ("payment", 6)]
     assert rings(ledger, trusted=True) == [("session", 6)]
+
+
+def test_a_device_draws_rings_of_proven_accounts_too():
+    ledger = seen_at({f"a{n}": ("10.1.0.7",) for n in range(6)}, device="d", session=None)
+    assert rings(ledger, trusted=True) == [("device", 6)]
+    assert rings(ledger, trusted=True, without=("device_rings",)) == []
 
 
 def test_addresses_of_one_16_or_32_are_one_operators():
@@ -205,6 +249,14 @@ def test_addresses_of_one_16_or_32_are_one_operators():
         assert ("network", 6) not in rings(seen_at({f"a{n}": hosts for n in range(6)}))
     apart = ("2001:db8:1::/64", "2001:dba:1::/64", "2001:dbc:1::/64")
     assert ("network", 6) in rings(seen_at({f"a{n}": apart for n in range(6)}))
+
+
+def test_a_machine_in_a_data_centre_is_of_no_operator_not_even_of_another_one():
+    homes = {f"b{n}": (f"10.{n % 2}.0.1",) for n in range(4)}
+    ledger = seen_at(homes | {f"a{n}": ("10.3.0.7", "10.4.0.7", "10.5.0.7") for n in range(6)})
+    assert rings(ledger, without=("session_rings",)) == [("network", 6)]
+    ledger.lived_in["host"][ledger.names["host"].ids["10.3.0.7"]] = 0
+    assert rings(ledger, without=("session_rings",)) == []
 
 
 def test_machines_in_data_centres_are_no_meeting_place():

@@ -163,6 +163,25 @@ async def test_what_a_server_lost_is_lost_here_too(redis_server, emptied):
         await one.push("a", Facts(plan="paid"))
         emptied.flushall()
         assert await one.load("a") == ("a", Told())
+        assert one.accounts.looked_up.number("a") == 0
+        await one.push("a", Facts(plan="pro"))
+        assert one.found[-1].told.facts.plan == "pro"
+        assert one.accounts.looked_up.number("a") == 1
+
+
+@pytest.mark.gateway
+async def test_a_turn_that_is_over_leaves_nothing_behind(redis_server, emptied):
+    """Transactions of one account wait for each other here, so that none of them is done in vain."""
+    async with replicas(redis_server.port, 1) as (one,):
+        await one.report("a", "abuse")
+        calls = [emptied.info("commandstats")["cmdstat_evalsha"]["calls"]]
+        for n in range(5):
+            await one.report("a", "abuse", NOW + n)
+        calls.append(emptied.info("commandstats")["cmdstat_evalsha"]["calls"])
+        await asyncio.gather(*[one.report("a", "abuse", NOW + 5 + n) for n in range(5)])
+        calls.append(emptied.info("commandstats")["cmdstat_evalsha"]["calls"])
+        assert calls[2] - calls[1] == calls[1] - calls[0]
+        assert not one.accounts._turns
 
 
 @pytest.mark.gateway
@@ -254,28 +273,49 @@ async def test_who_is_found_by_key_is_looked_up_by_name_too(redis_server, emptie
         assert other.accounts.looked_up.has(K1, NOW)
 
 
-def test_what_was_looked_up_is_looked_up_again_after_a_while():
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        ((299, 301), True),
+        ((300,), True),
+        ((301, 601), True),
+        ((301, 602), False),
+        ((600.5,), True),
+        ((250, 520), True),
+        ((250, 450, 599), True),
+        ((301, 601, 602), False),
+    ],
+)
+def test_a_name_that_was_looked_up_is_forgotten_with_the_second_turn_of_half_the_window(asked, there):
+    """asked: seconds after it was looked up at which something was asked for; there: whether the last one finds it."""
     looked_up = LookedUp(window=600.0)
     assert not looked_up.has("a", NOW)
     looked_up.add("a")
-    assert looked_up.has("a", NOW + 299)
-    assert looked_up.has("a", NOW + 301)
-    assert not looked_up.has("a", NOW + 602)
+    assert [looked_up.has("a", NOW + later) for later in asked][-1] == there
 
 
-def test_a_generation_of_names_is_half_the_window():
+def test_a_name_that_was_looked_up_later_stays_longer():
     looked_up = LookedUp(window=600.0)
     looked_up.has("a", NOW)
     looked_up.add("a")
     looked_up.has("a", NOW + 250)
     looked_up.add("b")
     assert looked_up.has("b", NOW + 301)
-    assert not looked_up.has("a", NOW + 602)
-    looked_up = LookedUp(window=600.0)
+    assert (looked_up.has("a", NOW + 602), looked_up.has("b", NOW + 602)) == (False, False)
+    looked_up.add("b")
+    assert looked_up.has("b", NOW + 602)
+
+
+def test_a_window_is_ten_minutes_and_half_a_million_names_are_a_generation():
+    looked_up = LookedUp()
     looked_up.has("a", NOW)
     looked_up.add("a")
-    looked_up.has("a", NOW + 250)
-    assert looked_up.has("a", NOW + 520)
+    assert [looked_up.has("a", NOW + later) for later in (300, 301, 601, 602)] == [True, True, True, False]
+    for name in range(500_000):
+        looked_up.add(str(name))
+    assert len(looked_up) == 500_000
+    looked_up.add("one more")
+    assert (len(looked_up), looked_up.has("0", NOW + 602)) == (500_001, True)
 
 
 def test_a_name_of_the_older_generation_is_forgotten_too():
@@ -294,6 +334,31 @@ def test_a_copy_that_has_the_change_already_is_kept():
     assert looked_up.has("a", 0.0)
     looked_up.heard("a", 8)
     assert not looked_up.has("a", 0.0)
+    looked_up.add("b")
+    looked_up.heard("b", 1)
+    assert "b" not in looked_up
+
+
+def test_the_newest_number_stays_whatever_is_added_after_it():
+    looked_up = LookedUp(most=4)
+    looked_up.add("a", 7)
+    looked_up.add("a", 5)
+    looked_up.add("a")
+    assert looked_up.number("a") == 7
+    for other in "bc":
+        looked_up.add(other)
+    assert (looked_up.number("a"), "a" in looked_up) == (7, True)
+    looked_up.add("a")
+    assert looked_up.number("a") == 7
+
+
+def test_a_replica_that_missed_something_forgets_every_name_and_number():
+    looked_up = LookedUp(most=4)
+    for number, name in enumerate("abc", 1):
+        looked_up.add(name, number)
+    looked_up.clear()
+    assert len(looked_up) == 0
+    assert [looked_up.number(name) for name in "abc"] == [0, 0, 0]
 
 
 def test_a_flood_of_names_is_bounded():

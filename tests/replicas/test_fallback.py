@@ -92,6 +92,10 @@ def test_a_flood_of_names_is_bounded_and_has_one_share_together():
     assert shares.crowded == 90
 
 
+def test_a_quarter_million_shares_are_kept():
+    assert Shares()._shares.most == 262_144
+
+
 def test_when_the_replicas_become_others_every_share_is_made_anew():
     """Else a replica would go on with the shares of an absence before, and all together would admit more."""
     shares, one = alone(2), charge(tokens=10.0)
@@ -122,8 +126,8 @@ def test_shares_that_are_full_again_make_place_and_those_that_are_not_do_not():
     assert sum(owed for _, owed in shares.hand_over(NOW + 1)) == pytest.approx(8.0 + 10.0)
 
 
-def test_no_replica_at_all_is_one():
-    shares = alone(0)
+@pytest.mark.parametrize("shares", [alone(0), alone(1), Shares()])
+def test_no_replica_at_all_is_one(shares):
     assert admitted(shares, charge(), [NOW] * 30) == 20
 
 

@@ -10,13 +10,14 @@ from small_engine import DAY, NOW, PAYER, SECRET, ask, push
 from reputation.config.file import from_text
 from reputation.engine.exceptions import Allow
 from reputation.sidecar.build import build, rebuild
-from reputation.sidecar.in_force import ROLLOUT, Tuning
+from reputation.sidecar.in_force import ROLLOUT, Tuning, put_word
 from reputation.state.records import MemoryRecords
 from reputation.state.tenant import TenantState
 from reputation.stores.memory import MemoryStore
+from reputation.tuning.labels import Label
 from reputation.tuning.revisions import Revision, compiled
 from reputation.tuning.rollout import Rollout, RolloutBody, stepped
-from reputation.wire.errors import Conflict, Invalid, Unavailable
+from reputation.wire.errors import Conflict, Invalid, NotFound, Unavailable
 
 SETTINGS = from_text("tenants: {default: {owner: api}, filed: {prior: -3}}")
 HARSH = {"prior": 0.5, "weights": {"account": 3, "payment": 0}}
@@ -36,6 +37,15 @@ class Away(MemoryRecords):
         if self.away:
             raise Unavailable("away")
         return await super().get(tenant, kind, record)
+
+
+class Slow(MemoryRecords):
+    """Records whose answers take a turn of the loop, as those of shared state do."""
+
+    async def all(self, tenant, kind):
+        found = await super().all(tenant, kind)
+        await asyncio.sleep(0)
+        return found
 
 
 class Replica:
@@ -103,6 +113,7 @@ class TestReplicas:
             assert one.said == ["trial_stopped"]
             entries = await one.tuning.audit.entries("default", 10)
             assert [(e.what, e.who) for e in entries] == [("rollout.stop", "headcount")]
+            await one.until(lambda: not one.tuning._stops)
             await asyncio.gather(one.tuning.close(), other.tuning.close())
 
         play(story())
@@ -118,6 +129,37 @@ class TestReplicas:
             with pytest.raises(Conflict):
                 await replica.add(draft(2, prior=-1.0))
             assert (await replica.tuning.revision("default", 2)).settings == {}
+            with pytest.raises(NotFound, match="no revision 3"):
+                await replica.tuning.revision("default", 3)
+            await replica.tuning.close()
+
+        play(story())
+
+
+class TestWords:
+    """What a person says of an account bites at once where it is said, and everywhere by the records."""
+
+    def test_an_account_that_a_person_calls_abusive_is_marked_until_that_is_taken_back(self, addresses):
+        running = Replica(addresses, MemoryRecords()).engine.tenant("default")
+        for account, word, marked in (
+            ("a", "abuse", {"a"}), ("b", "abuse", {"a", "b"}), ("a", "good", {"b"}), ("c", "good", {"b"}),
+            ("b", "good", set()),
+        ):  # fmt: skip
+            put_word(running, Label(account, word, "person", "ann", NOW))
+            assert running.marked == marked
+
+    def test_what_ends_by_the_clock_is_looked_at_again_when_the_clock_was_set(self, addresses):
+        async def story():
+            replica = Replica(addresses, MemoryRecords())
+            await replica.tuning.start()
+            running = replica.engine.tenant("default")
+            allow = Allow("1", "account", "a", "r", "ann", NOW, NOW + DAY)
+            await replica.tuning.allows.put("default", "1", allow)
+            await replica.until(lambda: bool(ask(running, "a").allow))
+            replica.tuning._clock = lambda: NOW + DAY
+            replica.tuning.moved()
+            await replica.until(lambda: not ask(running, "a").allow)
+            assert running.exceptions is None
             await replica.tuning.close()
 
         play(story())
@@ -389,13 +431,19 @@ class TestWhatIsInForce:
             rollout = (await told.tuning.rollout("default"))[0]
             with pytest.raises(Invalid, match="edit --from 1"):
                 await told.tuning.check_step("default", rollout, 1)
+            await told.tell("draft")
+            for right in (None, rollout.live, 2, 3):
+                await told.tuning.check_step("default", rollout, right)
+            with pytest.raises(NotFound):
+                await told.tuning.check_step("default", rollout, 4)
             await told.tuning.close()
 
         play(play_it())
 
-    def test_two_replicas_with_two_files_number_them_apart_and_again_the_same(self, addresses):
+    @pytest.mark.parametrize("kind", [MemoryRecords, Slow])
+    def test_two_replicas_with_two_files_number_them_apart_and_again_the_same(self, addresses, kind):
         async def play_it():
-            records = MemoryRecords()
+            records = kind()
             replicas = [Replica(addresses, records, of_file(words, "file")) for words in ("first", "later", "first")]
             await asyncio.gather(*[one.tuning.start() for one in replicas])
             numbers = [one.engine.tenant("default").tenant.revision for one in replicas]

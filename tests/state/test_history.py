@@ -235,6 +235,23 @@ class TestVisits:
         assert visits(again) == [(2, int(NOW + RESOLUTION)), (3, int(NOW)), (1, int(NOW))]
         assert again[:3] == recent[:3] == bytes((3, 3, 1))
 
+    def test_a_visit_keeps_the_network_and_the_country_that_it_was_noted_with(self):
+        """While it lasts, also where newer address data says something else."""
+        recent = visit(visit(b"", 1, 1, "US", NOW), 2, 2, "US", NOW)
+        again = visit(recent, 1, 9, "FR", NOW + RESOLUTION)
+        assert visited(again) == [(1, 1), (2, 2)]
+        assert again[:3] == recent[:3]
+
+    def test_the_newest_of_several_is_not_written_again_within_half_an_hour(self):
+        recent = visit(visit(b"", 1, 1, "US", NOW), (1 << 64) - 1, 2, "DE", NOW + 1)
+        assert visit(recent, (1 << 64) - 1, 2, "DE", NOW + RESOLUTION) is recent
+        both = visit(visit(b"", (1 << 64) - 1, 1, "US", NOW), 2, 2, "DE", NOW + 1)
+        assert visit(both, 2, 2, "DE", NOW + RESOLUTION) is both
+
+    def test_countries_are_told_apart_by_both_letters(self):
+        recent = visit(visit(visit(b"", 1, 1, "US", NOW), 2, 1, "UA", NOW), 3, 1, "DE", NOW)
+        assert tuple(recent[:3]) == (3, 1, 3)
+
     def test_a_visit_is_written_again_after_half_an_hour_and_not_before(self):
         recent = visit(b"", 1, 1, "US", NOW)
         assert visit(recent, 1, 1, "US", NOW + RESOLUTION - 1) is recent
@@ -309,6 +326,24 @@ class TestDensityExactly:
 
 class TestFanInExactly:
     """The edges of the window and of what a key holds."""
+
+    def test_windows_are_exact_to_half_an_hour(self):
+        assert RESOLUTION == HOUR / 2
+
+    def test_nothing_was_forgotten_at_the_beginning(self):
+        fan_in = FanIn(WINDOW, 1000)
+        fan_in.see(1, name_of("a"), NOW)
+        fan_in.see(1, name_of("b"), NOW)
+        assert fan_in.shortened == 0
+
+    def test_keys_of_several_members_are_in_two_generations_each_a_quarter_of_all(self):
+        """The last of a generation stands in both."""
+        fan_in, sizes = FanIn(WINDOW, 40), {}
+        for key in range(19):
+            for member in "ab":
+                fan_in.see(key, name_of(member), NOW)
+            sizes[key] = (len(fan_in), fan_in.shortened)
+        assert {key: sizes[key] for key in (8, 9, 17, 18)} == {8: (9, 0), 9: (11, 1), 17: (19, 1), 18: (11, 2)}
 
     def test_who_was_seen_a_window_ago_counts_no_more(self):
         for later, count in ((WINDOW - 1, 2), (WINDOW, 1)):

@@ -4,16 +4,18 @@ import math
 import tracemalloc
 
 import pytest
-from small_engine import DAY, NOW, PROVEN, SECRET, ask, check, drain, limiter, points, push, report, tenant
+from small_engine import DAY, HOUR, NOW, PROVEN, SECRET, ask, check, drain, limiter, points, push, report, tenant
 
-from reputation.config.file import from_text
+from reputation.config.file import DEFAULT, from_text
 from reputation.limits.bucket import Bucket, Limit, settled, take
-from reputation.sidecar.build import build
+from reputation.sidecar.build import build, empty_state
 from reputation.state.budgets import Budgets
-from reputation.state.crowds import A_WHILE, MOST_NETWORKS, Crowd, Row, SharedRows, lasting_days
+from reputation.state.crowds import A_WHILE, MOST_NETWORKS, SLOTS, Crowd, Row, SharedRows, lasting_days
 from reputation.state.facts import Facts
+from reputation.state.history import name_of, visit
 from reputation.state.tenant import TenantState
 from reputation.stores.memory import MemoryStore
+from reputation.wire.messages import Payment
 
 LIMIT = Limit(1.0, 10.0)
 
@@ -249,6 +251,9 @@ class TestSharedRows:
         assert 1000 < len(list(rows.values())) <= 100 + 1024
         assert len({row.shared for row in rows.values()}) == len(list(rows.values()))
 
+    def test_the_bounds_are_those_of_the_page_on_reliability(self):
+        assert (MOST_NETWORKS, SLOTS) == (65_536, 1_024)
+
     def test_never_more_than_the_most_networks(self):
         rows = SharedRows(2_000_000)
         for i in range(MOST_NETWORKS + 2000):
@@ -259,6 +264,18 @@ class TestSharedRows:
 def draw(budgets, key, limit=LIMIT, cost=1.0, now=NOW):
     """Take from the bucket of a key; 0 if it passed."""
     return take(budgets.charge("burst", "address", key, limit, now).bucket, cost, now)
+
+
+def test_what_a_tenant_keeps_at_most():
+    """Eight addresses, two cards and two devices for each account from traffic; a tenant is as the settings say."""
+    state, default = TenantState(1000, 100), empty_state(DEFAULT)
+    fans = (state.accounts_on_address, state.accounts_on_card, state.accounts_on_device)
+    assert [fan._most_single + 2 * fan._half for fan in fans] == [8000, 2000, 2000]
+    assert [fan.window for fan in fans] == [DAY, 30 * DAY, DAY]
+    assert [density._max_keys for density in (state.networks, state.asns)] == [262_144, 65_536]
+    assert (state.met._most, state.strangers._most) == (1000, 100)
+    for one in (TenantState(), default):
+        assert (one.met._most, one.strangers._most) == (2_000_000, 65_536)
 
 
 class TestAsleep:
@@ -272,6 +289,27 @@ class TestAsleep:
         assert (state.met.asleep, state.strangers.asleep) == (0, 1)
         row = state.met.get("m")
         assert (row.burst.at, row.daily.at) == (NOW + 3600, NOW + 3600)
+
+    def test_its_visits_count_again_from_when_they_were(self):
+        """Whoever asks for it first, with what time it is."""
+        row = Row(recent=visit(b"", 7, 64500, "US", NOW), facts=Facts(payment=Payment(fingerprint="fp")))
+        row.day = int(NOW // DAY)
+        for wake in (TenantState.row, TenantState.wake, TenantState.confirm, lambda state, _, now: state.wake_one(now)):
+            state = TenantState()
+            state.lay_to_sleep({"a": b""}, 0, 0, lambda _, row=row: ("known", row))
+            wake(state, "a", NOW + HOUR)
+            assert not state.asleep
+            assert state.accounts_on_address.see(7, name_of("b"), NOW + HOUR) == 2
+            assert state.accounts_on_card.see(hash("fp"), name_of("b"), NOW + HOUR) == 2
+
+    def test_every_account_is_named_and_counted_once(self):
+        state = TenantState()
+        state.lay_to_sleep({"m": b"", "k": b""}, 1, 0, lambda _: ("met", Row()))
+        state.push("pushed", Facts())
+        state.met.meet("met", NOW)
+        state.strangers.meet("stranger", NOW)
+        assert sorted(state.names()) == ["k", "m", "met", "pushed", "stranger"]
+        assert (state.size(), state.pushed()) == (5, 2)
 
     def test_an_account_with_an_outcome_is_written_down(self):
         state = TenantState()
@@ -289,6 +327,28 @@ class TestBudgets:
         draw(budgets, ("purse", "h-1"))
         draw(budgets, ("burst", 9 << 20))
         assert [bucket.tokens for bucket in budgets.values()] == [9.0] * 5
+
+    def test_a_new_series_has_new_buckets_those_that_are_shared_too(self):
+        budgets = Budgets(4)
+        for i in range(4):
+            draw(budgets, ("burst", i << 20), cost=10.0)
+        budgets.touched.follow()
+        budgets.clear()
+        assert budgets.touched.take() == {("burst", i << 20) for i in range(3)}
+        assert [draw(budgets, ("burst", i << 20)) for i in range(4)] == [0.0] * 4
+
+    def test_a_tenant_keeps_a_quarter_million_a_quarter_of_them_for_what_is_no_address(self):
+        budgets, bucket = TenantState().budgets, Bucket(0.0, NOW, LIMIT)
+        for i in range(196_608):
+            budgets.place(("burst", i << 20), bucket)
+        for i in range(65_535):
+            budgets.place(("purse", f"h-{i}"), bucket)
+        draw(budgets, ("burst", 1))
+        assert (len(budgets), budgets.crowded) == (262_143, 1)
+        draw(budgets, ("purse", "last"))
+        assert (len(budgets), budgets.crowded) == (262_144, 1)
+        draw(budgets, ("purse", "too many"))
+        assert (len(budgets), budgets.crowded) == (262_144, 2)
 
     def test_a_bucket_that_made_place_is_written_down_as_gone(self):
         budgets = Budgets(4)
@@ -334,6 +394,15 @@ class TestBudgets:
         assert sum(draw(budgets, ("burst", v6 + i)) == 0.0 for i in range(250)) == LIMIT.burst
         assert draw(budgets, ("burst", v4 + 256)) == draw(budgets, ("burst", v6 + (1 << 16))) == 0.0
         assert draw(budgets, ("burst", v4), Limit(2.0, 5.0)) == 0.0
+
+    def test_all_of_a_24_and_all_of_a_48_are_one_address_there(self):
+        budgets = Budgets(4)
+        for i in range(3):
+            draw(budgets, ("burst", i << 20))
+        for first, last in ((0x0B000000, 0x0B0000FF), (0x2A0100000007 << 16, (0x2A0100000008 << 16) - 1)):
+            keys = [budgets.charge("burst", "address", ("burst", host), LIMIT, NOW).key for host in (first, last)]
+            beyond = budgets.charge("burst", "address", ("burst", last + 1), LIMIT, NOW).key
+            assert keys[0] == keys[1] != beyond
 
     def test_who_shares_a_bucket_shares_it_on_every_replica(self):
         budgets = Budgets(4)
@@ -392,7 +461,7 @@ class TestAccounts:
         state.push("a", Facts(keys=(b"1",)))
         assert state.delete("a")
         assert (state.row("a"), state.owners) == (None, {})
-        assert not state.delete("a")
+        assert state.delete("a") is False
 
     def test_tenants_have_states_of_their_own(self, addresses):
         both = limiter(addresses, one={}, two={})
