@@ -1,4 +1,4 @@
-"""What a store offers. `tests/stores/conformance` holds every store to this page, and uses nothing else of it.
+"""The interface of a store. `tests/stores/conformance` tests every store through this interface alone.
 
 A `Store` keeps what one sidecar knows. A `SharedStore` is a store that several sidecars (replicas) use at once; it
 offers their buckets, accounts, links and notes besides. `Store.shared` says which of the two a store is.
@@ -35,7 +35,7 @@ Turn = Callable[[], Awaitable[None]]
 
 
 class Opening(NamedTuple):
-    """What a store is opened with: a function that makes a tenant's empty state, the log, and this machine's clock."""
+    """The arguments to open a store: a function to make a tenant's empty state, the log, and this machine's clock."""
 
     make: Callable[[], TenantState]
     log: Any
@@ -43,7 +43,7 @@ class Opening(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Figures of a store that writes behind.
+    """Figures of a store with write-behind.
 
     written: changes; flush_seconds: of the last flush; held: the longest time one slice held the loop; age: seconds
     since the last write; waiting: changes not written yet; asleep: accounts not decoded yet;
@@ -73,7 +73,7 @@ class Store(Protocol):
 
     @property
     def stops(self) -> Stops:
-        """Verdicts that stopped a request, stored for days. A crash may lose the last batch."""
+        """Stops (verdicts against a request), stored for days. A crash may lose the last batch."""
 
     @property
     def degraded(self) -> bool:
@@ -81,7 +81,7 @@ class Store(Protocol):
 
     @property
     def shared(self) -> "SharedStore | None":
-        """The parts that replicas share; None for a store of one process."""
+        """The parts shared by replicas; None for a store of one process."""
 
     def tenant(self, name: str) -> TenantState:
         """Return a tenant's state in this process; the same object at each call. Raises ConfigError.
@@ -99,7 +99,7 @@ class Store(Protocol):
         """
 
     def figures(self) -> Figures | None:
-        """Return figures of writing behind; None for a store that does not write behind."""
+        """Return figures of write-behind; None for a store without it."""
 
     async def run(self) -> None:
         """Do the background work, until cancelled."""
@@ -129,14 +129,14 @@ class SharedAccounts(Protocol):
         """
 
     async def commit(self, asked: Transaction, known: KeptAccount) -> tuple[Committed, KeptAccount]:
-        """Carry out a transaction as `Store.commit` does; return also the account as it is now.
+        """Carry out a transaction like `Store.commit`; return also the account's present value.
 
         known: what was last read of the account, from which a store may start. Raises AwayError besides.
         """
 
 
 class Takes(Protocol):
-    """One tenant's buckets, as all replicas share them; their arithmetic is that of `limits/`, to the last digit.
+    """One tenant's buckets, shared by all replicas; their arithmetic is the one of `limits/`, to the last digit.
 
     A bucket that no replica has drawn on is full. Buckets fill by the store's own clock, so that a step of one
     machine's clock changes nothing.
@@ -149,11 +149,11 @@ class Takes(Protocol):
 
     @property
     def batches(self) -> int:
-        """Round trips that carried takes."""
+        """Round trips with takes."""
 
     @property
     def retries(self) -> int:
-        """Round trips that were made again after a lost connection."""
+        """Round trips repeated after a lost connection."""
 
     def take(self, ask: Ask, once: Once | None = None) -> Awaitable[Tried | None]:
         """Take from all buckets of one draw or from none; None if the store is away, and then nothing stays taken.
@@ -169,26 +169,26 @@ class Takes(Protocol):
         """Settle holds and leases, each once; None if the store is away."""
 
     async def first_id(self, once: Once) -> str | None:
-        """Return the id of the verdict of a request charged before; None if that is over, or the store is away."""
+        """Return the verdict id of a request charged before; None after its time, or while the store is away."""
 
     async def probe(self) -> None:
         """Find out whether the store accepts writes again. Raises AwayError."""
 
     async def resume(self, owed: Sequence[Owed]) -> None:
-        """Give back what was taken without an answer, and charge what is owed, into debt if need be.
+        """Give back takes without an answer, and charge the amounts owed, into debt if necessary.
 
         Each is charged once, however often this is tried. Raises AwayError.
         """
 
     def owe(self, owed: Sequence[Owed | Settling]) -> None:
-        """Charge and settle in the background, now that the store is back."""
+        """Charge and settle in the background, after the store is back."""
 
     def note(self, owed: Sequence[Owed | Settling]) -> None:
-        """Keep what is to be charged or settled at the next `resume`; bounded."""
+        """Keep charges and settlements for the next `resume`; bounded."""
 
 
 class SharedLinks(Protocol):
-    """One tenant's links, and which replica computes them."""
+    """One tenant's links, and the lease of the replica in charge of them."""
 
     async def lead(self, *, wanted: bool) -> Leadership:
         """Read the linker host; renew the lease of this replica, or with `wanted` take it if it is free.
@@ -200,23 +200,23 @@ class SharedLinks(Protocol):
         """Whether this replica is the linker host."""
 
     async def leave(self) -> None:
-        """Release the leadership lease if it is ours, so that no replica waits for it. Raises AwayError."""
+        """Release the leadership lease if it is ours, so no replica waits for it. Raises AwayError."""
 
     async def put(self, lead: Leadership, before: int, step: Step) -> int:
-        """Activate links in the place of version `before`, and return their version, which is larger.
+        """Activate links in place of version `before`, and return their version, a larger number.
 
         Returns 0, and changes nothing, unless `lead` is in force and `before` is the active version (0: there are
         none). Entries of notes and rulings that the step covers may be dropped then. Raises AwayError.
         """
 
     async def steps(self, after: int) -> tuple[list[bytes], int]:
-        """Return the deltas that lead on from a version, and to which version; `after` itself without any.
+        """Return the deltas from a version, and the version they lead to; `after` itself without any.
 
         Raises AwayError.
         """
 
     async def whole(self, kind: bytes) -> tuple[bytes, int] | None:
-        """Return LINKS or STATE as it was put, and its version; None if there is none, or it was replaced meanwhile.
+        """Return LINKS or STATE as it was put, and its version; None if there is none, or after a replacement.
 
         Raises AwayError, and ValueError for active links of which a part is missing.
         """
@@ -236,7 +236,7 @@ class NoteStream(Protocol):
 
 
 class SharedStore(Store, Protocol):
-    """A store that replicas share; each replica opens it for itself.
+    """A store shared by replicas; each replica opens its own instance.
 
     clock: this machine's clock; it may be replaced. turns: what `run` calls again and again.
     """
@@ -246,11 +246,11 @@ class SharedStore(Store, Protocol):
 
     @property
     def log(self) -> Any:
-        """The log that it was opened with."""
+        """The log of this store."""
 
     @property
     def eviction(self) -> str:
-        """The policy by which the store may forget buckets in debt; empty if it keeps them."""
+        """The policy by which the store may evict buckets in debt; empty if it keeps them."""
 
     def listen(self, tenant: str, heard: Heard) -> Heartbeat:
         """Call `heard` within 2 s of each change of the tenant's accounts and keys, by whichever replica."""
@@ -259,7 +259,7 @@ class SharedStore(Store, Protocol):
         """Return a tenant's accounts."""
 
     def takes(self, tenant: str, within: float, failed: Callable[[str], None]) -> Takes:
-        """Return a tenant's buckets. within: seconds that a take waits; failed: is called with why one was given up."""
+        """Return a tenant's buckets. within: seconds a take waits; failed: is called with the reason for giving one up."""
 
     def links(self, tenant: str, replica: str) -> SharedLinks:
         """Return a tenant's links. replica: this replica's name, without spaces."""

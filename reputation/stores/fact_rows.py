@@ -21,14 +21,14 @@ LATER = tuple(name for name in Facts.__struct_fields__ if name not in FIRST)
 
 
 def facts_out(facts: Facts) -> list[Any]:
-    """Return facts as values that msgpack can write."""
+    """Return facts as values for msgpack."""
     out = [_out(getattr(facts, name)) for name in FIRST]
     later = {name: _out(value) for name in LATER if (value := getattr(facts, name)) != getattr(NOTHING, name)}
     return [*out, later] if later else out
 
 
 def facts_in(kept: Sequence[Any]) -> Facts:
-    """Read facts back; those that only a newer version knows are left. Raises one of DAMAGED for what is no facts."""
+    """Read facts back, without those of a newer version. Raises one of DAMAGED for other data."""
     named = dict(zip(FIRST, kept, strict=False))
     if len(kept) > len(FIRST):
         named.update({name: value for name, value in kept[len(FIRST)].items() if name in LATER})

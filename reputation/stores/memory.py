@@ -1,4 +1,4 @@
-"""State that ends with the process: for `--state :memory:`, and in front of every other store."""
+"""State in memory: for `--state :memory:`, and in front of every other store."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The stores for `--state`: a table from the scheme of its value to the module that opens the store."""
+"""The stores for `--state`: a table from the scheme of its value to the module of the store."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""The values that go in and out of a store that replicas share."""
+"""The values at the boundary of a shared store."""
 
 import hashlib
 from collections.abc import Callable
@@ -42,14 +42,14 @@ class KeptAccount(NamedTuple):
 
 
 class Once(Struct, frozen=True, gc=False):
-    """A request to charge once: its id, and a hash that identifies its content."""
+    """A request to charge once: its id, and a hash to identify its content."""
 
     id: str
     print: str
 
 
 def once(id_: str, text: str) -> Once:
-    """Make one from a request's id and the text that identifies its content."""
+    """Make one from a request's id and a text to identify its content."""
     return Once(id_, hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
 
 
@@ -68,7 +68,7 @@ Tried = Taken | Again | Clash
 
 
 class Settling(Struct, frozen=True, gc=False):
-    """Holds, (id, used) of each, and leases to settle: all of what they name, or nothing if one of them is refused.
+    """Holds, (id, used) of each, and leases to settle: all of them, or nothing if one is refused.
 
     A hold is charged what it came to, into debt if need be, but not more than `overrun` times what it was.
     """
@@ -79,7 +79,7 @@ class Settling(Struct, frozen=True, gc=False):
 
 
 class Came(Struct, frozen=True, gc=False):
-    """What each hold and lease was charged in the end; NOT_OPEN, TOO_MUCH or FOREIGN where it was not."""
+    """The final charge of each hold and lease; NOT_OPEN, TOO_MUCH or FOREIGN if it was refused."""
 
     holds: tuple[float, ...]
     leases: tuple[float, ...]
@@ -93,7 +93,7 @@ class Leadership(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is activated: links whole and as a delta, and the state, which covers notes and rulings up to these."""
+    """One activation: links whole and as a delta, and the state, covering notes and rulings up to these."""
 
     links: bytes
     delta: bytes

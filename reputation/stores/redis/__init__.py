@@ -1,1 +1,1 @@
-"""State that replicas share in Redis or Valkey, and its scripts."""
+"""State shared by replicas in Redis or Valkey, and its scripts."""

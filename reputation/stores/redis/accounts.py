@@ -38,7 +38,7 @@ class RedisAccounts:
         return None if owner is None else kept(owner.decode("utf-8", "replace"), of_owner, self._server.damaged)
 
     async def _read(self, names: Sequence[str], keys: Sequence[bytes], within: float) -> Any:
-        """Read, and once more on a new connection if this one was cut."""
+        """Read, and try again on a new connection if this one was cut."""
         places = [self._owners, *[self._names.of("a", name) for name in names]]
         try:
             return await self._server.run(LOAD, places, *keys, within=within)

@@ -45,7 +45,7 @@ class Answer:
 
 
 class Batch:
-    """Asks of one tenant that go to the script together. `series` keeps shadow mode's buckets apart."""
+    """Asks of one tenant, sent to the script together. `series` keeps shadow mode's buckets apart."""
 
     def __init__(self, names: Names, series: str, now: float) -> None:
         self.asks: list[Ask | Group | Settling] = []
@@ -105,7 +105,7 @@ class Batch:
         return _pack([clock, slack, self._wire])
 
     def read(self, packed: bytes) -> list[Tried | TakenAll | Came]:
-        """Follow the script: put its buckets in the place of this process's copies, and do what it did to them.
+        """Follow the script: replace this process's copies with its buckets, and repeat its operations on them.
 
         Both do the same arithmetic (a test holds them to it), so what remains and how long to wait come out as they
         would of an embedded take, and the copies are what the replica goes on with when Redis is away. Raises AwayError
@@ -141,7 +141,7 @@ class Batch:
         return _followed(ask, granted, self.clock)
 
     def paid(self, packed: bytes) -> list[Owed]:
-        """What each ask that was granted took, as amounts to give back; for a batch that was given up.
+        """The amounts taken by each granted ask, to be given back; for a batch given up.
 
         Nothing, where its answer cannot be read.
         """
@@ -165,7 +165,7 @@ class Batch:
 
 
 def _copy(charges: Sequence[Charge], copied: set[Hashable], answer: Answer) -> None:
-    """Put what the script found of each bucket in the place of its copy; of a group what it found first."""
+    """Replace the copy of each bucket with the script's value; the first value of a key counts."""
     for charge in charges:
         tokens, at = answer.some(2)
         if charge.key not in copied:

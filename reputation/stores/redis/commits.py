@@ -27,7 +27,7 @@ _decode = msgspec.msgpack.Decoder().decode
 
 
 def kept(name: str, found: Sequence[Any], damaged: Callable[[bytes], None]) -> KeptAccount:
-    """Read what a script answers of an account. Facts that cannot be read are left out, and `damaged` hears of them."""
+    """Read a script's answer about an account. Facts that cannot be read are left out, and reported to `damaged`."""
     number, packed, outcomes = found
     try:
         facts = None if packed is None else facts_in(_decode(packed))
@@ -47,7 +47,7 @@ class RedisCommits:
         self._owners = names.single("owners")
 
     async def commit(self, asked: Transaction, known: KeptAccount) -> tuple[Committed, KeptAccount]:
-        """Carry a transaction out; returns also what is kept now. `known`: what was last read of the account.
+        """Carry a transaction out; return also the stored result. `known`: the last value read of the account.
 
         Raises AwayError, Conflict for a key of another account, Stale, and what the transaction's `change` raises.
         Once it is no longer waited for it is not carried out any more, however late Redis comes to it.
@@ -80,7 +80,7 @@ class RedisCommits:
 
 
 def _told_words(asked: Transaction, known: KeptAccount, after: Told) -> tuple[bytes | float, ...]:
-    """Say from which change on it was made, what becomes of the facts, the facts and their keys, and the outcomes."""
+    """Return the words for the script: the change it follows from, the action, the facts, their keys, the outcomes."""
     facts = after.facts
     if asked.change is None:
         return -1, b"keep", b"", b"", b""

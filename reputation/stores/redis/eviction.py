@@ -44,5 +44,5 @@ def _value(found: Mapping[Any, Any], name: str) -> str:
 
 
 def _harmful(most: object, policy: object) -> str:
-    """Return a policy that may evict; without a limit on memory none ever does."""
+    """Return a policy that may evict; without a memory limit no policy evicts."""
     return "" if str(most) in ("0", "") or str(policy) == SAFE else str(policy)

@@ -1,4 +1,4 @@
-"""Changes of a tenant's shared state, which every replica learns within a second; and the number of replicas."""
+"""Changes of a tenant's shared state, known to every replica within a second; and the number of replicas."""
 
 import secrets
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A tenant's links in Redis: who may make them, the newest ones whole and in steps, and the state they were made from.
+"""A tenant's links in Redis: the lease to make them, the newest links whole and as deltas, and the linker's state.
 
 One replica is the linker host, for LEASE seconds after its last heartbeat. It alone activates
 links, and only links that follow from the active ones. A late answer of a former host changes nothing.
@@ -48,7 +48,7 @@ class RedisLinks:
         return lead.holder.startswith(self._replica.encode() + b" ")
 
     async def leave(self) -> None:
-        """Release the leadership lease if it is ours, so that no replica waits for it. Raises AwayError."""
+        """Release the leadership lease if it is ours, so no replica waits for it. Raises AwayError."""
         await self.lead(wanted=False, lease=0.0)
 
     async def put(self, lead: Leadership, before: int, step: Step) -> int:
@@ -66,7 +66,7 @@ class RedisLinks:
         return int(version or 0)
 
     async def steps(self, after: int) -> tuple[list[bytes], int]:
-        """Return the deltas that lead on from a version, and where to: `after` itself if there are none.
+        """Return the deltas from a version, and the version they lead to: `after` itself if there are none.
 
         Raises AwayError.
         """
@@ -80,7 +80,7 @@ class RedisLinks:
         return found, version
 
     async def whole(self, kind: bytes) -> tuple[bytes, int] | None:
-        """Return LINKS or STATE whole, and their version; None if there are none, or they were replaced meanwhile.
+        """Return LINKS or STATE whole, and their version; None if there are none, or after a replacement.
 
         Raises AwayError, and ValueError where parts of links that are in force are not there.
         """
@@ -95,7 +95,7 @@ class RedisLinks:
         return None
 
     def _parts(self, meta: dict[bytes, bytes], kind: bytes) -> list[bytes]:
-        """Keys of the parts that the links in force have; none where that cannot be read."""
+        """Keys of the parts of the active links; none if they cannot be read."""
         count, name = meta.get(kind, b"0"), meta.get(b"name", b"")
         if not count.isdigit() or len(count) > DIGITS or not name.isalnum():
             return []

@@ -1,4 +1,4 @@
-"""Names of keys in Redis: `hc1:{tenant}:kind[...]`, where 1 is the version of what is kept and how.
+"""Names of keys in Redis: `hc1:{tenant}:kind[...]`; 1 is the version of the stored format.
 
 The braces are a hash tag: on a Cluster everything of one tenant is in one slot, so that one script can take from all
 buckets of a verdict. Tenants spread over the nodes; one tenant is bound to one node's speed.
@@ -24,12 +24,12 @@ class Names:
         self._tag = f"hc1:{{{tag}}}:".encode()
 
     def of(self, kind: str, *parts: Hashable) -> bytes:
-        """Name what belongs to `parts`; JSON keeps 12 apart from "12" and one part from two."""
+        """Name the key for `parts`; JSON keeps 12 apart from "12" and one part from two."""
         text = _encode(parts)
         if len(text) > LONGEST:
             text = b"#" + hashlib.blake2b(text, digest_size=20).hexdigest().encode()
         return self._tag + kind.encode() + text
 
     def single(self, kind: str) -> bytes:
-        """Name what a tenant has one of."""
+        """Name a key with one value per tenant."""
         return self._tag + kind.encode()

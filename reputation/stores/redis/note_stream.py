@@ -1,4 +1,4 @@
-"""Notes for the linker on their way from every replica to the one that links: streams of a tenant, bounded in bytes.
+"""Notes from every replica to the linker: streams of a tenant, bounded in bytes.
 
 A stream keeps what the links' kept state has not seen yet, so that a linker that takes over reads on from there. Where
 that is more than there is room for, the oldest entries go; whoever reads counts what it never got.
@@ -27,7 +27,7 @@ class RedisNotes:
         self._most = most_bytes
 
     async def append(self, replica: str, number: int, notes: int, data: bytes) -> None:
-        """Append a replica's entry; one that is sent again after a lost answer is there once. Raises AwayError.
+        """Append a replica's entry; an entry sent again after a lost answer is stored once. Raises AwayError.
 
         number: grows by one for each of a replica's entries.
         """
@@ -36,14 +36,14 @@ class RedisNotes:
         await self._server.run(SCRIPT, keys, number, notes, self._most, MOST_ENTRIES, KEPT, data)
 
     async def read(self, after: bytes) -> list[Entry]:
-        """Return at most READ_AT_ONCE entries that came after one. Raises AwayError."""
+        """Return at most READ_AT_ONCE entries after a given one. Raises AwayError."""
         milliseconds, _, number = after.partition(b"-")
         first = b"%b-%d" % (milliseconds, int(number) + 1)  # a range without its first is Redis 6.2's
         found = await self._server.ask("XRANGE", self.key, first, b"+", "COUNT", READ_AT_ONCE)
         return [self._entry(id_, fields) for id_, fields in found]
 
     def _entry(self, id_: bytes, fields: dict[bytes, bytes] | None) -> Entry:
-        """Read an entry; one that no replica appended has nothing in it, and is read past."""
+        """Read an entry; an entry not from a replica is empty, and is skipped."""
         try:
             found = fields or {}
             notes, upto = int(found[b"notes"]), int(found[b"upto"])

@@ -74,7 +74,7 @@ class RedisRecords:
             changed(tenant, kind)
 
     def tell_all(self, tenant: str) -> None:
-        """Tell of every kind that was ever asked for: which of them changed is not known."""
+        """Report a change of every kind asked for so far, because the changed kinds are unknown."""
         for kind in sorted(self._kinds.get(tenant, ())):
             self.tell(tenant, kind)
 

@@ -1,4 +1,4 @@
-"""The way to Redis: clients by the URL's scheme, and scripts that are sent again where the server has lost them.
+"""Connections to Redis: clients by the URL's scheme, and scripts, sent again if the server has lost them.
 
 Nothing here retries: a script may have run although its answer was lost, and who called it knows what to do then.
 Settings that redis-py's defaults would make harmful: ten retries would charge ten times, its time-outs are 5 s, and
@@ -49,7 +49,7 @@ SOUND = "sound.lua"
 
 
 class Script:
-    """A script and its name; of several files the first ones have what the last one calls."""
+    """A script and its name; if it has several files, the last one calls functions of the first ones."""
 
     def __init__(self, *names: str) -> None:
         self.text = b"\n".join(Path(__file__).with_name(name).read_bytes() for name in (SOUND, *names))
@@ -57,14 +57,14 @@ class Script:
 
 
 class RedisServer:
-    """One client for a whole sidecar. damaged: hears the key of a value that could not be read."""
+    """One client for a whole sidecar. damaged: is called with the key of an unreadable value."""
 
     def __init__(self, client: Client, damaged: Callable[[bytes], None] = lambda _: None) -> None:
         self.client = client
         self.damaged = damaged
 
     async def run(self, script: Script, keys: Sequence[bytes], *args: bytes | float, within: float = SLOW) -> Any:
-        """Run a script; one that the server does not know (a restart, a failover) is sent whole. Raises AwayError."""
+        """Run a script; send its text if the server does not know it (after a restart, a failover). Raises AwayError."""
         return await _in_time(self._run(script, keys, args), within)
 
     async def _run(self, script: Script, keys: Sequence[bytes], args: Sequence[bytes | float]) -> Any:
@@ -86,7 +86,7 @@ class RedisServer:
         return await _in_time(self.client.execute_command(*command), within)
 
     async def ask_all(self, *command: str) -> list[Any]:
-        """Run one command on every node that accepts writes. Raises AwayError."""
+        """Run one command on every node for writes. Raises AwayError."""
         client: Any = self.client
         if not isinstance(client, RedisCluster):
             return [await _in_time(client.execute_command(*command), SLOW)]
@@ -130,12 +130,12 @@ def said(error: BaseException) -> str:
 
 
 def is_cut(away: AwayError) -> bool:
-    """Whether a connection was lost, so that a new one may do; a time-out has cost its time already."""
+    """Whether a connection was lost, so another attempt on a new one is worthwhile; after a time-out it is not."""
     return isinstance(away.__cause__, LostConnection | ConnectionError)
 
 
 def connect(url: str) -> Client:
-    """Make a client; it connects when it is first used. Raises ConfigError for a URL that cannot be one."""
+    """Make a client; it connects at its first use. Raises ConfigError for an invalid URL."""
     parts = urlsplit(url)
     kind = KINDS.get(parts.scheme)
     if kind is None:

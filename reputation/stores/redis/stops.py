@@ -1,4 +1,4 @@
-"""Stops in Redis, for every replica: a key for each stop, which expires by itself, and sets as a bound."""
+"""Stops in Redis, for every replica: a key with an expiry for each stop, and sets as a bound."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The store that replicas share in Redis or Valkey.
+"""The store for replicas in Redis or Valkey.
 
 What a replica notices for itself stays with it, in memory: windows of who was seen with whom, learnt densities, the
 tier that an account had last. Each replica sees its part of the traffic, so the first two are as much weaker.
@@ -37,7 +37,7 @@ MOST_DAMAGED = 100
 
 
 class RedisStore:
-    """Every tenant's state, one client for all of it, and the heartbeats that keep the copies right.
+    """Every tenant's state, one client for all of it, and the heartbeats to keep the copies current.
 
     turns: what else is to be done again and again beside checks.
     """
@@ -60,7 +60,7 @@ class RedisStore:
 
     @property
     def degraded(self) -> bool:
-        """Whether any tenant goes on without Redis."""
+        """Whether any tenant works without Redis at the moment."""
         return any(state.degraded for state in self._states)
 
     def tenant(self, name: str) -> TenantState:

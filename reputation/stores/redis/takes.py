@@ -35,7 +35,7 @@ Waiting = tuple[Ask | Group | Settling, "asyncio.Future[Any]", Once | None]
 
 
 class Lane:
-    """What numbers batches; `doubt` is one that was given up, and perhaps ran."""
+    """The numbering of batches; `doubt` is a batch given up that perhaps ran."""
 
     def __init__(self, receipt: bytes, number: int = 0) -> None:
         self.receipt = receipt
@@ -78,7 +78,7 @@ class RedisTakes:
         return self._enqueue(group)
 
     async def first_id(self, once: Once) -> str | None:
-        """Find the id of the verdict that a request had when it was charged; None if that is over, or Redis away."""
+        """Find the id of the verdict at the time of the charge; None after its time, or while Redis is away."""
         name = self._names.of(ONCE, self.series, once.id)
         try:
             kept = await self._server.ask("GET", name, within=self._within)
@@ -104,7 +104,7 @@ class RedisTakes:
         return future
 
     def _send(self) -> None:
-        """Fill the free lanes; what finds none goes with the next answer that comes back."""
+        """Fill the free lanes; asks without a lane go out after the next answer."""
         self._scheduled = False
         while self._waiting and self._free:
             items, self._waiting = self._waiting[:MOST_IN_BATCH], self._waiting[MOST_IN_BATCH:]
@@ -133,7 +133,7 @@ class RedisTakes:
             self._send()
 
     async def _call(self, lane: Lane, batch: Batch) -> bytes:
-        """Send a batch under the lane's next number; once more on a new connection if this one was cut."""
+        """Send a batch under the lane's next number; try again on a new connection if this one was cut."""
         lane.number += 1
         self.batches += 1
         keys, packed = [lane.receipt, *batch.keys], batch.packed()
@@ -166,7 +166,7 @@ class RedisTakes:
                 raise outcome
 
     async def resume(self, owed: Sequence[Owed]) -> None:
-        """Void what was given up and charge what is owed, each once however often this is tried. Raises AwayError.
+        """Void batches given up and charge the amounts owed, each once, also after several attempts. Raises AwayError.
 
         What a voided batch had taken is given back: its checks were answered by this replica alone, and what they took
         from its share is among what is owed.
@@ -185,7 +185,7 @@ class RedisTakes:
             self._charging.number += 1
 
     def owe(self, owed: Sequence[Owed | Settling]) -> None:
-        """Charge a little more in the background, now that Redis is back."""
+        """Charge a part of the debt in the background, after Redis is back."""
         self.note(owed)
         self._start(self._settle_ledger())
 
@@ -196,7 +196,7 @@ class RedisTakes:
             self._failed(str(away))
 
     def note(self, owed: Sequence[Owed | Settling]) -> None:
-        """Keep what is to be charged or settled when Redis is back; in a long absence not more than a bounded lot."""
+        """Keep charges and settlements until Redis is back, up to a bound."""
         if len(self._ledger) < MOST_OWED:
             self._ledger.extend(owed[i : i + MOST_IN_BATCH] for i in range(0, len(owed), MOST_IN_BATCH))
 

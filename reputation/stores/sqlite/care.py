@@ -20,7 +20,7 @@ NOBODY_EARNS = Earning((), 0.0)
 
 
 class Findings(Struct, frozen=True):
-    """What a look at a file found. written_at: seconds since 1970; tenants: rows of each table by tenant."""
+    """The findings about a file. written_at: seconds since 1970; tenants: rows of each table by tenant."""
 
     path: str
     schema: int
@@ -102,7 +102,7 @@ def kept_record(path: Path, tenant: str, kind: str, record: str) -> bytes | None
 
 
 def plans_in(path: Path) -> dict[str, Counter[str]]:
-    """Count the accounts of each plan, by tenant, also beside a sidecar that writes the file. Raises ConfigError."""
+    """Count the accounts of each plan, by tenant, also while a sidecar writes the file. Raises ConfigError."""
     found: dict[str, Counter[str]] = {}
     with _reading(path) as connection:
         check_version(connection, path)
@@ -128,7 +128,7 @@ def _check_there(path: Path) -> None:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a file that is there, change nothing in it, and say what people can do where that fails."""
+    """Open an existing file and change nothing in it. An error names the fix."""
     _check_there(path)
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=BUSY, isolation_level=None)) as connection:

@@ -20,7 +20,7 @@ Write = Callable[[Plan], Awaitable[bool]]
 
 
 class Batch:
-    """Transactions that become durable together; `ok` once they are."""
+    """Transactions written together; `ok` after they are durable."""
 
     def __init__(self, records: MemoryRecords, before: "Batch | None") -> None:
         self.plan: Plan = Plan(records, before.plan if before is not None else None)
@@ -30,7 +30,7 @@ class Batch:
 
 
 class Commits:
-    """What is to be written of every tenant. lock: held while anything is encoded and written, by others too."""
+    """The changes to be written of every tenant. lock: held by every user while anything is encoded and written."""
 
     def __init__(self, records: MemoryRecords, write: Write, clock: Callable[[], float]) -> None:
         self.lock = asyncio.Lock()

@@ -59,7 +59,7 @@ HotChanges = tuple[str, int, Sequence[Change]]
 
 
 class RecordChange(NamedTuple):
-    """A document as it is now; no body: gone."""
+    """A document's present value; no body: deleted."""
 
     tenant: str
     kind: str
@@ -84,7 +84,7 @@ def is_lost(error: Exception) -> bool:
 
 
 class StateFile:
-    """An open state file, locked itself, so that two sidecars never write one file, whatever each calls it.
+    """An open state file. The lock is on the file itself, so two sidecars never write one file under two names.
 
     A lock beside it, by the path without links, says whose it is while the file is being replaced.
     """
@@ -108,7 +108,7 @@ class StateFile:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The open connection. Raises FileLostError where there is none now."""
+        """The open connection. Raises FileLostError if there is none."""
         if self._connection is None:
             raise FileLostError(f"{self.path} is not open")
         return self._connection
@@ -145,7 +145,7 @@ class StateFile:
         return None if row is None else bytes(row[0])
 
     def tenant(self, name: str) -> tuple[int, bytes]:
-        """A tenant's number, made if there is none yet, and what is kept of it as a whole."""
+        """A tenant's number, made if there is none yet, and the tenant's stored whole."""
         found = self.connection.execute("SELECT id, body FROM tenants WHERE name = ?", (name,)).fetchone()
         if found is not None:
             return int(found[0]), bytes(found[1])
@@ -179,7 +179,7 @@ class StateFile:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Do what stands inside, all or nothing. Raises sqlite3.Error and FileLostError."""
+        """Run the body as a transaction, all or nothing. Raises sqlite3.Error and FileLostError."""
         self._check_place()
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
@@ -222,7 +222,7 @@ class StateFile:
     # -- mending ------------------------------------------------------------------------------------------------
 
     def reopen(self) -> None:
-        """Open the file again after an error that may pass. Raises sqlite3.Error, ConfigError, OSError."""
+        """Open the file again after a temporary error. Raises sqlite3.Error, ConfigError, OSError."""
         self._disconnect()
         self._connect()
 
@@ -241,7 +241,7 @@ class StateFile:
 
 
 def _lock_whole(file: int, path: Path) -> None:
-    """Lock a file itself, which has one lock however many names it has; SQLite's own locks are of another kind."""
+    """Lock the file itself: one lock under all its names; SQLite's own locks are of another kind."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -274,7 +274,7 @@ def _locked(path: Path) -> int:
 
 
 async def in_order(names: Iterable[Any]) -> Iterator[Any]:
-    """Order very many names as the file has them, so that each of its pages is written once or twice, in slices."""
+    """Order very many names as in the file, in slices, so each of its pages is written once or twice."""
     every, runs = list(names), []
     for start in range(0, len(every), RUN):
         runs.append(sorted(every[start : start + RUN]))

@@ -45,7 +45,7 @@ class SqliteRecords:
         self._memory.follow(changed)
 
     def touch_all(self) -> None:
-        """Have every document written again, such as to a file that takes the place of a lost one."""
+        """Mark every document to be written again, for example to a new file after a loss."""
         self.touched.add_all(self._memory.ids())
 
     def take(self) -> list[RecordChange]:
@@ -53,7 +53,7 @@ class SqliteRecords:
         return [self._change(id_) for id_ in sorted(self.touched.take())]
 
     def give_back(self, changes: Sequence[RecordChange]) -> None:
-        """Take back changes that were not written."""
+        """Take back changes without a write."""
         self.touched.add_all(change[:3] for change in changes)
 
     def _change(self, id_: Id) -> RecordChange:

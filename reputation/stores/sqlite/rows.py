@@ -1,4 +1,4 @@
-"""What is written of accounts, buckets and densities: short msgpack arrays, and how a bucket comes back.
+"""Stored rows of accounts, buckets and densities: short msgpack arrays, and the way a bucket is restored.
 
 Arrays grow at their end alone, with a default, so that an older file needs no migration for a new member.
 """
@@ -60,7 +60,7 @@ class Earning:
         self._now = now
 
     def bucket(self, kept: KeptBucket) -> Bucket:
-        """Give a bucket back; a time ahead of the clock is taken back to it, so that it goes on earning."""
+        """Restore a bucket; a time later than the clock becomes the clock's time, so the bucket keeps earning."""
         tokens, at, rate, burst = kept
         if not (abs(tokens) < inf and abs(at) < inf and rate >= 0.0 and burst >= 0.0):  # NaN fails each of them
             raise ValueError("this is no bucket")
@@ -75,7 +75,7 @@ class Earning:
 
 
 def joined(gaps: list[Gap]) -> list[Gap]:
-    """Keep at most MOST_GAPS; the oldest two become one that spans them, which gives nobody more."""
+    """Keep at most MOST_GAPS; the oldest two become one long gap, so no account earns more."""
     while len(gaps) > MOST_GAPS:
         gaps = [(gaps[0][0], gaps[1][1]), *gaps[2:]]
     return gaps
@@ -92,7 +92,7 @@ def limit_of(rate: float, burst: float) -> Limit:
 
 
 def account_body(row: Row, crowd: int, series: int) -> bytes:
-    """Write an account; its bucket as it is, after what was spent."""
+    """Encode an account; its bucket as it is, after all charges."""
     facts = row.facts
     return _encode(
         (

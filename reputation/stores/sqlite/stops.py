@@ -29,7 +29,7 @@ InWriter = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
 
 
 class SqliteStops:
-    """A `Stops` over the state file. `in_writer` runs a call on the thread that has the file."""
+    """A `Stops` over the state file. `in_writer` runs a call on the file's own thread."""
 
     def __init__(self, file: StateFile, in_writer: InWriter) -> None:
         self._file = file

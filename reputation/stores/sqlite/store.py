@@ -99,7 +99,7 @@ class SqliteStore:
             self._gaps = self._begin()
 
     def _begin(self) -> list[Gap]:
-        """Find out how the last run ended, and note that this one has not ended well yet."""
+        """Find out how the last run ended, and mark this run as not ended cleanly yet."""
         file, now = self._file, self._started
         # a gap that ends at a time to come was noted before the clock was set back, and tells nothing about now
         gaps = [gap for gap in self._meta("gaps", _gaps, []) if gap[1] <= now]
@@ -113,7 +113,7 @@ class SqliteStore:
         return gaps
 
     def _meta(self, name: str, decoder: msgspec.msgpack.Decoder[T], otherwise: T) -> T:
-        """Read one of the file's own notes; one that cannot be read says nothing."""
+        """Read one of the file's own notes; a damaged note counts as missing."""
         try:
             kept = self._file.meta(name)
             return otherwise if kept is None else decoder.decode(kept)
@@ -167,7 +167,7 @@ class SqliteStore:
     # -- writing behind -----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Write behind, and decode accounts that are asleep, until cancelled."""
+        """Write behind, and decode sleeping accounts, until cancelled."""
         waking, told = asyncio.create_task(self._wake_all()), False
         try:
             while True:
@@ -201,7 +201,7 @@ class SqliteStore:
         return bool(waiting) or self.degraded or not 0.0 <= self._clock() - self._last < IDLE_EVERY
 
     async def flush(self, *, clean: bool = False) -> None:
-        """Write what changed until now; what cannot be written is kept for the next time."""
+        """Write all changes until now; failed writes are kept for the next time."""
         async with self._commits.lock:  # or what was encoded before a commit could be written after it
             await self._flush(clean=clean)
 
@@ -218,7 +218,7 @@ class SqliteStore:
         self._recovered()
 
     async def _write(self, at: float, *, clean: bool) -> None:
-        """Encode and write all that is noted; if anything fails, all of it is noted again."""
+        """Encode and write all marked changes; after a failure all of them are marked again."""
         taken = [(kept, part, part.touched.take()) for kept in self._tenants.values() for part in kept.parts]
         records = self.records.take()
         done = False
@@ -239,7 +239,7 @@ class SqliteStore:
         self.records.give_back(records)
 
     async def _write_most(self, taken: Sequence[Taken]) -> list[HotChanges]:
-        """Encode everything, write what is too much for one transaction, and return what is left."""
+        """Encode everything, write the part too large for one transaction, and return the rest."""
         hot: list[HotChanges] = []
         for kept, part, names in taken:
             many = len(names) > AT_ONCE and part.table in ORDERED
@@ -252,7 +252,7 @@ class SqliteStore:
         return hot
 
     async def _encoded(self, part: Part, names: Iterator[Hashable]) -> list[Change]:
-        """Encode the next names in slices, so that no check waits for more than one slice."""
+        """Encode the next names in slices, so no check waits for more than one slice."""
         changes: list[Change] = []
         started = time.perf_counter()
         for name in names:
@@ -270,7 +270,7 @@ class SqliteStore:
         return changes
 
     def _left_out(self, part: Part, error: Exception) -> None:
-        """Go on without what cannot be encoded: one odd value must not keep everything else from being written."""
+        """Leave out values that cannot be encoded: one odd value must not block all other writes."""
         self.left_out += 1
         if self.left_out == 1:
             self._log.error("state_unwritable", part=part.table, error=f"{type(error).__name__}: {error}")
@@ -304,7 +304,7 @@ class SqliteStore:
             kept.state.degraded = degraded
 
     async def _mend(self) -> None:
-        """Open the file again; in the place of one that was lost a new one is started, and everything written."""
+        """Open the file again; if it was lost, start a new file and write everything."""
         if self._lost:
             await self._in_writer(self._file.renew)
             self._lost = False

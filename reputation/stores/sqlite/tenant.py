@@ -39,7 +39,7 @@ KNOWN, MET, STRANGERS = range(len(CROWDS))
 
 
 class Whole(Struct, array_like=True, gc=False):
-    """What is kept of a tenant as a whole. networks, asns: bad and good accounts of the population, and when."""
+    """A tenant's stored whole. networks, asns: bad and good accounts of the population, and the time of the counts."""
 
     mode: str = ""
     series: int = 0
@@ -79,7 +79,7 @@ class KeptTenant:
         )
 
     def read(self, file: StateFile, earning: Earning) -> None:
-        """Fill the state with what is kept, and follow it; what cannot be read is left out. Raises sqlite3.Error."""
+        """Fill the state from the file, and follow it; unreadable values are left out. Raises sqlite3.Error."""
         whole, state = self._whole(file), self.state
         state.mode, state.series = whole.mode, whole.series
         bodies = dict(self._rows(file, "accounts", lambda key, body: (_text(key), _sleeper(body))))
@@ -104,7 +104,7 @@ class KeptTenant:
         return whole
 
     def _rows(self, file: StateFile, table: str, read: Callable[[bytes, bytes], tuple[K, V]]) -> Iterator[tuple[K, V]]:
-        """Read every row of a table that can be read."""
+        """Read every readable row of a table."""
         for key, body in file.rows(table, self.number):
             try:
                 yield read(key, body)
@@ -115,11 +115,11 @@ class KeptTenant:
         self._damage.note(f"{table} {key!r} of tenant {self.name}".encode("utf-8", "replace"))
 
     def waiting(self) -> int:
-        """Count what changed and is not written yet."""
+        """Count the changes not written yet."""
         return sum(len(part.touched) for part in self.parts)
 
     def body(self) -> bytes:
-        """Return what is kept of the tenant as a whole."""
+        """Return the tenant's whole for the file."""
         state = self.state
         return _encode(Whole(state.mode, state.series, state.networks.population, state.asns.population))
 
@@ -129,7 +129,7 @@ class KeptTenant:
             part.touched.add_all(part.names())
 
     def _row(self, earning: Earning, body: bytes) -> tuple[str, Row]:
-        """Decode an account; one that is damaged is a newcomer, and counted."""
+        """Decode an account; a damaged one is a newcomer, and counted."""
         try:
             return account_row(body, self.state.series, earning)
         except UNREADABLE:
@@ -150,7 +150,7 @@ class KeptTenant:
         return key, state.asleep.get(name)
 
     def changes(self, plan: Plan) -> list[HotChanges]:
-        """What a plan changes of this tenant's accounts and keys, with the buckets as they are now."""
+        """A plan's changes to this tenant's accounts and keys, with the present buckets."""
         accounts = [self._told(name, told) for (tenant, name), told in plan.told.items() if tenant == self.name]
         owners = [(key, _owner_body(owner)) for (tenant, key), owner in plan.owners.items() if tenant == self.name]
         return [("accounts", self.number, accounts), ("owners", self.number, owners)]
@@ -177,7 +177,7 @@ def _text(data: bytes) -> str:
 
 
 def _sleeper(body: bytes) -> bytes:
-    """Check what is looked at of an account while it is asleep. Raises ValueError."""
+    """Check the values of a sleeping account in use before it is decoded. Raises ValueError."""
     if not isinstance(body, bytes) or len(body) < 2 or body[1] > STRANGERS:
         raise ValueError("this is no account")
     return body
@@ -188,7 +188,7 @@ def _learnt(key: bytes, body: bytes) -> tuple[int, Counts]:
 
 
 def _check_counts(counts: Counts) -> Counts:
-    """Raise ValueError for what nobody ever counted; NaN would be everybody's risk."""
+    """Raise ValueError for impossible counts; NaN would spread to every account's risk."""
     if not all(0.0 <= count < MOST_COUNTED for count in counts):
         raise ValueError("these are no counts")
     return counts
