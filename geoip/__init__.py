@@ -1,4 +1,4 @@
-"""What is known of addresses: databases, lists, the embedded database."""
+"""Facts about addresses: databases, lists, the embedded database."""
 
 from geoip.book import EMBEDDED, AddressBook, Loaded, load
 from geoip.facts import AddressFacts, Kind, Scope, host_text, network_text

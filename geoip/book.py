@@ -61,9 +61,9 @@ def load(paths: Sequence[Path | str], embedded: Path | None = EMBEDDED) -> Loade
 
 
 class _Cache:
-    """First in, first out: a hit costs half of what it costs least recently used (`python -m tools.lookup_timing`),
-    and an address that falls out is one look-up away. A dict beside a ring of its keys: to put one more into a
-    full cachetools.FIFOCache takes longer than to look the address up.
+    """A cache with first in, first out: a hit costs half as much as with least recently used
+    (`python -m tools.lookup_timing`), and an evicted address costs one look-up. It is a dict with a ring of its keys:
+    an insertion into a full cachetools.FIFOCache takes longer than the look-up of the address.
     """
 
     def __init__(self, size: int) -> None:
@@ -122,8 +122,7 @@ class AddressBook:
         return cls(loaded.databases, now, cache_size)
 
     def lookup(self, ip: str) -> AddressFacts:
-        """What is known about an address, in any of the forms that `geoip.facts.parse` takes. Never
-        raises."""
+        """Return the facts about an address, in any form accepted by `geoip.facts.parse`. Never raises."""
         facts = self._cache.kept.get(ip)
         if facts is None:
             facts = self._look_up(ip)

@@ -107,11 +107,11 @@ _NAME_V4: Final = "name the IPv4 networks"
 
 
 class CarrierError(ValueError):
-    """A network that can match no address, as addresses are counted; the text gives the reason and the fix."""
+    """A network without any match, because its addresses count in another; the text has the reason and the fix."""
 
 
 def counted_network(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """The network that addresses in this one are counted in: for IPv6 forms that carry an IPv4 address, the IPv4 one.
+    """The network for counting addresses of this one: for IPv6 forms with an IPv4 address, the IPv4 network.
 
     Raises CarrierError where that is no network: one that holds such a form and others, or names no client of Teredo.
     """
@@ -147,7 +147,7 @@ def scope_of(address: Address) -> Scope:
 
 
 def parse(text: str) -> Address | None:
-    """The address that a header or a peer name holds, or None if it holds none.
+    """The address in a header or a peer name, or None if there is none.
 
     Taken: white space and one pair of double quotes around it, `[v6]`, `[v6]:port`, `v4:port`, a zone id
     (dropped, because it names an interface of ours). Refused: leading zeros in IPv4, host names, networks,

@@ -22,7 +22,7 @@ LISTED: Final = 0.9
 
 
 class AddressFacts(Struct, frozen=True, gc=False):
-    """Everything known about one address. None means "not known", which is neutral.
+    """The facts about one address. None means "not known", which is neutral.
 
     ip: canonical text; the text as it came if malformed (cut to 64 characters).
     host, network: keys to count by, v4 /32 and /24, v6 /64 and /48, for every scope but malformed. Each is unique among

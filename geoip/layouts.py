@@ -45,7 +45,7 @@ class Layout(NamedTuple):
 
 
 def find(layout: Layout, record: Record) -> Found:
-    """The facts that a record holds; where it holds one in several places the layout's first counts.
+    """The facts in a record; if a fact is in several places, the layout's first place counts.
 
     A kind always comes with its confidence.
     """

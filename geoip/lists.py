@@ -30,7 +30,9 @@ class ListError(Exception):
 
 
 class Entries(NamedTuple):
-    """What a list holds. systems: AS numbers; left_out: networks that no address is counted in, as they stand there."""
+    """The content of a list. systems: AS numbers; left_out: networks without any counted address, in their original
+    form.
+    """
 
     networks: list[IPv4Network | IPv6Network]
     systems: set[int]

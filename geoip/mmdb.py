@@ -33,7 +33,7 @@ class _Writer(TreeWriter):
 
 
 def write(path: Path, spaces: Mapping[int, Iterable[Range]], description: str, built: float) -> None:
-    """Write ranges whose value is a record, by IP version, into one file.
+    """Write ranges with a record as value, by IP version, into one file.
 
     built: seconds since 1970 that the file is to be judged stale by. The same input gives the same bytes.
     Raises OSError. mmdb-writer takes 1 and True for one value, so a record holds texts, numbers and maps of

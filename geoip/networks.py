@@ -40,7 +40,7 @@ class Network(NamedTuple):
 def networks(
     wanted: Callable[[Network], bool] = lambda _: True, *, version: int = 4, path: Path = EMBEDDED
 ) -> Iterator[Network]:
-    """The networks of one IP version that `wanted` accepts, in the order of their addresses.
+    """The networks of one IP version accepted by `wanted`, in the order of their addresses.
 
     For example `networks(lambda n: n.kind == "mobile" and n.country == "DE")` or `networks(lambda n: n.asn in
     asns)`.

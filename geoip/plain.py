@@ -1,4 +1,4 @@
-"""Texts that others wrote, with whatever would steer a terminal written out."""
+"""Text from other sources, with all terminal control sequences written out."""
 
 import re
 
@@ -9,7 +9,7 @@ _STEERING = re.compile(
 
 
 def plain(text: object) -> str:
-    r"""Return a text with whatever would steer a terminal written out, such as `\x1b`."""
+    r"""Return a text with all terminal control characters written out, such as `\x1b`."""
     return _STEERING.sub(_written_out, str(text))
 
 

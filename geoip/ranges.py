@@ -17,7 +17,7 @@ class Range(NamedTuple):
 
 
 def overlay(layers: Iterable[Iterable[Range]]) -> Iterator[Range]:
-    """Lay sorted layers over each other: ranges whose value is the tuple of the layers' values there.
+    """Lay sorted layers over each other: ranges with the tuple of the layers' values there.
 
     Each layer's own ranges must be in order and apart from each other. None stands for a layer that has
     nothing there; where no layer has anything there is no range. Neighbours with equal values are joined.
@@ -68,7 +68,7 @@ def coarsened(ranges: Iterable[Range], block: int) -> Iterator[Range]:
 
 
 def prefixes(first: int, last: int, bits: int) -> Iterator[tuple[int, int]]:
-    """The fewest (address, prefix length) that cover first to last and nothing else."""
+    """The fewest (address, prefix length) to cover exactly first to last."""
     while first <= last:
         aligned = (first & -first).bit_length() - 1 if first else bits
         size = min(aligned, (last - first + 1).bit_length() - 1)
@@ -94,7 +94,7 @@ def _settled(ranges: Iterable[Range], block: int) -> Iterator[Range]:
 
 
 def _pieces(item: Range, block: int) -> Iterator[Range]:
-    """At most three: what it has of its first block, the whole blocks, what it has of its last."""
+    """At most three pieces: the rest of its first block, the whole blocks, the start of its last block."""
     first, end, value = item.first, item.last + 1, item.value
     edges = sorted({first, min(-(-first // block) * block, end), max(end // block * block, first), end})
     return (Range(start, stop - 1, value) for start, stop in pairwise(edges))

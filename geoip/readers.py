@@ -59,8 +59,7 @@ class Database(NamedTuple):
     seen: FIFOCache[bytes, Found]
 
     def find(self, address: Address) -> Found:
-        """The facts that this database knows, not to be changed. Raises one of BROKEN if the file is corrupt
-        there."""
+        """The facts in this database, not to be changed. Raises one of BROKEN if the file is corrupt there."""
         if address.version > self.ip_version:
             return _NOTHING
         record = self.reader.get(address.text)
@@ -74,7 +73,7 @@ class Database(NamedTuple):
             return found
 
     def freshness(self, now: float) -> float:
-        """How far what it says still counts: 1, and once it is past its best half for each time that long again.
+        """The weight of its facts: 1 until its best age, then halved for each further time of that length.
 
         Rounded down to a hundredth, so that it is below 1 from the first moment and seldom another.
         """
@@ -111,7 +110,7 @@ def open_database(path: Path, *, embedded: bool = False) -> Database:
 
 
 def origin_path(path: Path) -> Path:
-    """Beside an embedded database: a JSON file with its SHA-256 and the versions of its sources."""
+    """The path of a JSON file next to an embedded database, with its SHA-256 and the versions of its sources."""
     return path.with_suffix(".json")
 
 
@@ -154,8 +153,7 @@ def _check_format(name: str) -> None:
 
 
 def _look(path: Path) -> None:
-    """Refuse what is no plain file (opening a pipe would wait for ever) and the archives that databases come
-    in."""
+    """Refuse special files (opening a pipe would block) and archives of databases."""
     if path.exists() and not path.is_file():
         raise DatabaseError(path, "not a regular file")
     try:
@@ -170,7 +168,7 @@ def _look(path: Path) -> None:
 
 @contextmanager
 def _mappable(path: Path, *, private_copy: bool) -> Iterator[str]:
-    """The name of a file with the same content that nobody else can write to, or of the file itself."""
+    """The name of a read-only copy with the same content, or of the file itself."""
     if not private_copy or not hasattr(os, "memfd_create") or not Path(_DESCRIPTORS).is_dir():
         yield str(path)
         return
@@ -181,7 +179,7 @@ def _mappable(path: Path, *, private_copy: bool) -> Iterator[str]:
 
 
 def _try(path: Path, reader: Any, ip_version: int) -> None:
-    """Ask for some addresses: a file can be sound in its format and still hold text that is no text."""
+    """Look up some addresses: a file with a sound format can still have invalid text."""
     try:
         for address in _spread(ip_version):
             reader.get(address)

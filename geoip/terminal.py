@@ -1,4 +1,4 @@
-"""A terminal for people: what others wrote is shown as it is written, and is no style, link or emoji."""
+"""A terminal with safe output: text from other sources is printed unchanged, never as a style, link or emoji."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from geoip.plain import plain
 
 
 def console(*, err: bool = False) -> Console:
-    """Return a console that takes no text for a style, a link or an emoji."""
+    """Return a console without styles, links or emoji in text."""
     return Console(stderr=err, markup=False, emoji=False, highlight=False)
 
 

@@ -1,1 +1,1 @@
-"""Gateways, one folder each: an adapter, a configuration that works, and its page."""
+"""Gateways, one folder each: an adapter, a complete configuration, and its page."""

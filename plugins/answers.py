@@ -67,7 +67,7 @@ def policy(name: str, rate: float, burst: float) -> str:
 
 
 def left(limit: LimitState) -> str:
-    """One item of RateLimit: what is left, and whole seconds until it is whole again."""
+    """One item of RateLimit: the remaining units, and whole seconds until the limit is full again."""
     rest = f"{quoted(limit.name)};r={max(0, math.floor(limit.remaining))}"
     if limit.rate <= 0:
         return rest
@@ -75,7 +75,7 @@ def left(limit: LimitState) -> str:
 
 
 def published(verdict: Verdict) -> list[LimitState]:
-    """The account's own limits: none in shadow mode, and none of an account that an exception frees of them."""
+    """The account's own limits: none in shadow mode, and none under an exception without limits."""
     if verdict.mode == "shadow":
         return []
     own = [limit for limit in verdict.limits if limit.scope == "account" and limit.name != "allow"]
@@ -100,7 +100,7 @@ def for_client(verdict: Verdict) -> Headers:
 
 
 def for_upstream(verdict: Verdict) -> Headers:
-    """Return the headers for the upstream, which the gateway hides from the client; actions are separated by commas.
+    """Return the headers for the upstream, hidden from the client by the gateway; actions are separated by commas.
 
     In shadow mode nothing: the upstream must not act on what is only tried.
     """
@@ -122,6 +122,6 @@ def problem(status: int, detail: str | None = None) -> bytes:
 
 
 def stop_problem(verdict: Verdict, status: int) -> bytes:
-    """The body of a verdict's stop. Of the account's own limits it says that no waiting helps, where that is so."""
+    """The body of a verdict's stop. If one of the account's own limits can never hold the request, the body says so."""
     never = verdict.decision == "throttle" and verdict.never is True and verdict.limit.scope == "account"
     return problem(status, NEVER if never else None)

@@ -46,7 +46,7 @@ class Sidecar:
         return _verdicts.decode(body)
 
     async def settle(self, verdict: Verdict, actual: float) -> bool:
-        """Settle a held verdict with its real cost; False if that failed."""
+        """Settle a held verdict with its real cost; False after a failure."""
         body = msgspec.json.encode({"tenant": verdict.tenant, "verdict": verdict.id, "actual": actual})
         try:
             async with self._open().post(f"{self._base}/v1/settle", data=body) as answer:
@@ -69,7 +69,7 @@ class Sidecar:
         await self.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        """Open the session where there is a running loop, which is not where a middleware is made."""
+        """Open the session inside the running loop; there is no loop yet when a middleware is made."""
         if self._session is None:
             connector = (
                 aiohttp.TCPConnector(limit=LIMIT)

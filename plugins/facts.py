@@ -1,4 +1,4 @@
-"""Facts that a gateway knows and sends in headers, from its own login or billing; none by default."""
+"""Facts known to a gateway and sent in headers, from its own login or billing; none by default."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,7 +18,7 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def value_of(member: str, raw: str) -> Any:
-    """The header's text as the member's type, lists separated by commas; None if it is not of that type."""
+    """The header's text as the member's type, lists separated by commas; None for another type."""
     if member in READERS:
         return READERS[member](raw)
     for form in (raw, [word.strip() for word in raw.split(",")]):
@@ -30,7 +30,7 @@ def value_of(member: str, raw: str) -> Any:
 
 
 def _seconds(raw: str) -> Seconds | None:
-    """Read a time that is written as seconds since 1970."""
+    """Read a time in seconds since 1970."""
     try:
         return msgspec.convert(float(raw), Seconds, dec_hook=wire_type)
     except (ValueError, msgspec.ValidationError):
@@ -38,7 +38,7 @@ def _seconds(raw: str) -> Seconds | None:
 
 
 def found_in(lines: Lines, facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The parts of a check that the mapped headers give, by the part's name."""
+    """The parts of a check from the mapped headers, by the part's name."""
     found: dict[str, dict[str, Any]] = {}
     for header, member in facts.items():
         raw = only(lines, named(header))
@@ -50,7 +50,7 @@ def found_in(lines: Lines, facts: Mapping[str, str]) -> dict[str, dict[str, Any]
 
 
 def with_facts(request: Request, lines: Lines, facts: Mapping[str, str]) -> Request:
-    """The check with what the mapped headers say; a value of the wrong type is left out, which is neutral."""
+    """The check with the facts of the mapped headers; a value of the wrong type is left out, so it is neutral."""
     return filled(request, found_in(lines, facts))
 
 

@@ -1,4 +1,4 @@
-"""The answer for gateways that send whatever is not 200 on to the client: Envoy, Caddy, Traefik, APISIX."""
+"""The answer for gateways that forward every status except 200 to the client: Envoy, Caddy, Traefik, APISIX."""
 
 from reputation.wire.gateway import Reply
 from reputation.wire.messages import Verdict
@@ -7,7 +7,7 @@ from .answers import PROBLEM, for_client, for_upstream, stop_problem, stop_statu
 
 
 def answer(verdict: Verdict) -> Reply:
-    """200 with everything for the upstream, or the client's answer with nothing but what it may see."""
+    """200 with all headers for the upstream, or the client's answer with only the headers for clients."""
     status = stop_status(verdict)
     if status is None:
         return Reply(200, b"", (*for_client(verdict), *for_upstream(verdict)))

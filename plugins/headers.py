@@ -1,4 +1,4 @@
-"""What all gateways' messages have in common: who the account is, where the client is, what it says.
+"""Common parts of all gateways' messages: the account, the client's address and fingerprint, the facts.
 
 A client can write any of these headers. Values too long for the wire format are shortened and never an
 error. A header that must occur once and occurs twice is refused (ValueError, a 400), because the API behind
@@ -21,7 +21,7 @@ NOT_MEASURED = ("", "-")  # what gateways write for a value that they do not hav
 
 
 def address(value: str) -> str | None:
-    """An IP address in one of the forms that proxies write; None if it is none.
+    """An IP address in one of the forms written by proxies; None for other text.
 
     Taken off: blanks, one pair of double quotes, brackets, a port, an IPv6 zone.
     """
@@ -63,12 +63,12 @@ def client_address(message: HttpMessage, trusted_hops: int) -> str | None:
 
 
 def unusable(lines: Lines, trusted_hops: int) -> str | None:
-    """What stands for the address where the gateway sent hops, but no address in the client's place."""
+    """The text in place of an address if the gateway sent hops, but no address in the client's place."""
     return NO_ADDRESS if trusted_hops and forwarded(lines) else None
 
 
 def fingerprint(lines: Lines, settings: GatewaySettings) -> str | None:
-    """The JA4 in the header that configuration names; without one it would be the client's to choose."""
+    """The JA4 in the configured header; without one a client could choose it."""
     if settings.ja4_header is None:
         return None
     value = first(lines, named(settings.ja4_header))
@@ -81,7 +81,7 @@ def route(target: str) -> str | None:
 
 
 def check(message: HttpMessage, tenant: str, settings: GatewaySettings, target: str) -> Request:
-    """The check for a gateway's message; target is what the client asked the gateway for.
+    """The check for a gateway's message; target is the client's request target.
 
     ValueError if it names neither an account nor an address, or an account twice.
     """

@@ -1,4 +1,4 @@
-"""What a key is: which API keys a client's headers hold, by the rule of docs/keys.md.
+"""The API keys in a client's headers, by the rule of docs/keys.md.
 
 `plugins/nginx/lua/headcount/keys.lua` is the same rule in Lua; `tests/gateways/key_spellings.json` holds both to it.
 A ValueError is a 400: no API could read the header as a credential, or two APIs would read two different ones.
@@ -32,14 +32,14 @@ _JUNK = re.compile("[^A-Za-z0-9+/]")
 
 
 class Key(NamedTuple):
-    """A key as it was sent. full: `user:password` of Basic, which counts where `text` is nobody's key."""
+    """A key as it was sent. full: `user:password` of Basic, used if no account owns `text`."""
 
     text: str
     full: str | None = None
 
 
 def keys_of(value: str) -> list[Key]:
-    """The keys that APIs read in an Authorization header: one, and more where they decode Basic differently."""
+    """The keys in an Authorization header: one, or several if APIs decode Basic differently."""
     words = _BLANKS.split(value)
     scheme = words[0].lower()
     if "," in words[0] or (len(words) > 2 and SCHEMES & {word.lower() for word in words[1:]}):
@@ -56,7 +56,7 @@ def keys_of(value: str) -> list[Key]:
 
 
 def token(words: Sequence[str]) -> str:
-    """The one word after Bearer, if APIs agree on what it is: some cut it at a semicolon, or look for `token=`."""
+    """The one word after Bearer, if all APIs agree on it: some cut it at a semicolon, or look for `token=`."""
     if any("," in word for word in words):
         raise ValueError(TWO.format("authorization"))
     if len(words) != 1 or ";" in words[0] or words[0][-1] in QUOTES or _PARAMETER(words[0]):
@@ -65,7 +65,7 @@ def token(words: Sequence[str]) -> str:
 
 
 def basic_keys(words: Sequence[str]) -> list[Key]:
-    """The keys in the base64 of Basic, by each way in which lenient decoders read it.
+    """The keys in the base64 of Basic, by each way of lenient decoders.
 
     Node reads base64url as well, Python skips its two signs; most skip blanks, some stop at the first one.
     """
@@ -89,7 +89,7 @@ def decoded(packed: str) -> bytes:
 
 
 def users_of(pair: bytes) -> list[Key]:
-    """The user, as UTF-8 and, where its password is none, as Latin-1 too: Django reads both parts in one encoding."""
+    """The user in UTF-8, and also in Latin-1 if the password is not UTF-8: Django reads both parts in one encoding."""
     pair = pair.strip(b" \t\r\n")
     user, _, password = pair.partition(b":")
     found = [user_of(text(user), text(password))]
@@ -108,7 +108,7 @@ def user_of(user: str, password: str) -> Key | None:
 
 
 def key_in(name: str, value: str) -> list[Key]:
-    """The keys in the value of a header that holds keys; none in an empty one."""
+    """The keys in the value of a key header; none in an empty one."""
     value = value.strip(BLANKS)
     if not value:
         return []
@@ -124,7 +124,7 @@ def key_in(name: str, value: str) -> list[Key]:
 
 
 def sent_keys(lines: Lines, settings: GatewaySettings) -> list[Key]:
-    """The keys that a client sent: in the tenant's key header if it is there, else in Authorization and X-Api-Key."""
+    """The client's keys: in the tenant's key header if it is present, else in Authorization and X-Api-Key."""
     if settings.key_header is not None:
         name = named(settings.key_header)
         found = key_in(name.decode("latin-1"), only(lines, name))
@@ -134,7 +134,7 @@ def sent_keys(lines: Lines, settings: GatewaySettings) -> list[Key]:
 
 
 def account_of(keys: Sequence[Key]) -> Account:
-    """The account of a check: by its one key, else by credentials, which the sidecar chooses from."""
+    """The account of a check: by its one key, else by credentials for the sidecar to choose from."""
     short = [(short_key(key.text), short_key(key.full or "")) for key in keys]
     several = [*dict.fromkeys(Credential(key, full) for key, full in short if key is not None)]
     jwt = any(_JWT(key.text) for key in keys)
@@ -144,7 +144,7 @@ def account_of(keys: Sequence[Key]) -> Account:
 
 
 def account(lines: Lines, settings: GatewaySettings) -> Account:
-    """Who asks: the account that the configured header names, else the owner of the key."""
+    """The account of the request: from the configured header, else the owner of the key."""
     if settings.account_header is None:
         return account_of(sent_keys(lines, settings))
     found = only(lines, named(settings.account_header))

@@ -1,4 +1,4 @@
-"""Reading header lines that a client may have written."""
+"""Reading of header lines, perhaps written by a client."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ _STANDS_FOR_A_KEY = re.compile("hk1_[a-z2-7]{26}|sha256:[0-9a-f]{64}").fullmatch
 
 
 def text(value: bytes) -> str:
-    """Bytes of a header as text: UTF-8, as in the JSON that keys were pushed with, else Latin-1."""
+    """Bytes of a header as text: UTF-8, like the JSON of pushed keys, else Latin-1."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -28,7 +28,7 @@ def named(header: str) -> bytes:
 
 
 def first(lines: Lines, name: bytes) -> str:
-    """The first header line of that name (lower case), or nothing."""
+    """The first header line with this name (lower case), or nothing."""
     for key, value in lines:
         if key == name:
             return text(value).strip(BLANKS)
@@ -36,7 +36,7 @@ def first(lines: Lines, name: bytes) -> str:
 
 
 def only(lines: Lines, name: bytes) -> str:
-    """The one header line of that name, or nothing; ValueError if there are two that differ."""
+    """The one header line with this name, or nothing; ValueError for two different lines."""
     found = [value for key, value in lines if key == name]
     if not found:
         return ""

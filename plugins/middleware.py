@@ -1,4 +1,4 @@
-"""What the middlewares for Python programs share: a client's request in, a reply out if it is to be stopped."""
+"""Common parts of the Python middlewares: a client's request in, a reply out for a stop."""
 
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
@@ -16,7 +16,7 @@ UNAVAILABLE = Reply(503, problem(503), (PROBLEM, (b"Retry-After", b"1")))
 
 
 class Judged(NamedTuple):
-    """What to do with a client's request: answer it with `stop`, or let it pass with `headers` on its answer."""
+    """The result for a client's request: answer it with `stop`, or let it pass with `headers` on its answer."""
 
     stop: Reply | None
     headers: Headers = ()

@@ -41,7 +41,7 @@ def headcount_middleware(gate: Gate) -> Callable[[web.Request, Handler], Awaitab
 
 
 def message_of(request: web.Request) -> HttpMessage:
-    """Return what an adapter reads."""
+    """Return the message for an adapter."""
     return HttpMessage(
         request.method.encode(),
         request.raw_path.encode("latin-1", "replace"),
@@ -52,7 +52,7 @@ def message_of(request: web.Request) -> HttpMessage:
 
 
 def _without_ours(request: web.Request) -> web.Request:
-    """Take out what a client sent in Headcount's name."""
+    """Remove the client's own copies of Headcount's headers."""
     kept = [(name, value) for name, value in request.headers.items() if not in_our_name(name)]
     return request if len(kept) == len(request.headers) else request.clone(headers=CIMultiDict(kept))
 

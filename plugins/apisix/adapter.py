@@ -1,4 +1,4 @@
-"""APISIX's forward-auth: X-Forwarded-Uri is what the client asked for."""
+"""APISIX's forward-auth: X-Forwarded-Uri is the client's request target."""
 
 from plugins.forward import answer
 from plugins.headers import check

@@ -1,4 +1,4 @@
-"""ASGI middleware: for Starlette, FastAPI, Litestar, Django and whatever else speaks ASGI, without a gateway."""
+"""ASGI middleware: for Starlette, FastAPI, Litestar, Django and other ASGI applications without a gateway."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -40,7 +40,7 @@ class HeadcountMiddleware:
 
 
 def message_of(scope: Message) -> HttpMessage:
-    """Return what an adapter reads: ASGI header names are lower case already."""
+    """Return the message for an adapter: ASGI header names are lower case already."""
     query = scope.get("query_string", b"")
     path = scope.get("raw_path") or scope["path"].encode()
     peer = scope.get("client") or ("",)

@@ -1,4 +1,4 @@
-"""Caddy's forward_auth: X-Forwarded-Uri is what the client asked for."""
+"""Caddy's forward_auth: X-Forwarded-Uri is the client's request target."""
 
 from plugins.forward import answer
 from plugins.headers import check

@@ -1,4 +1,4 @@
-"""Envoy's ext_authz over HTTP: the client's path stands behind the prefix that names the tenant."""
+"""Envoy's ext_authz over HTTP: the client's path follows the prefix with the tenant."""
 
 from plugins.forward import answer
 from plugins.headers import check
@@ -12,7 +12,7 @@ PREFIX_SEGMENTS = 3  # /gateway/envoy/{tenant}
 
 
 def asked_for(target: bytes) -> str:
-    """What stands behind the prefix, opaque: dots, double slashes and escapes stay as they came."""
+    """The part after the prefix, opaque: dots, double slashes and escapes stay unchanged."""
     segments = text(target).split("/", PREFIX_SEGMENTS + 1)
     return "/" + segments[-1] if len(segments) > PREFIX_SEGMENTS + 1 else ""
 

@@ -24,12 +24,12 @@ def decode(body: bytes) -> CheckRequest:
 
 
 def tenant_of(message: CheckRequest) -> str | None:
-    """The tenant in the route's `context_extensions`, which the operator writes and no client can."""
+    """The tenant in the route's `context_extensions`, written by the operator and never by a client."""
     return message.attributes.context_extensions.get(TENANT)
 
 
 def lines_of(message: CheckRequest) -> Lines:
-    """The client's headers; with `encode_raw_headers` a header that came twice stands here twice."""
+    """The client's headers; with `encode_raw_headers` a repeated header is here twice."""
     http = message.attributes.request.http
     found = [(key.lower().encode(), value.encode()) for key, value in http.headers.items()]
     found += [(line.key.lower().encode(), line.raw_value or line.value.encode()) for line in http.header_map.headers]
@@ -61,7 +61,7 @@ def answer(verdict: Verdict) -> bytes:
 
 
 def denied(status: int, headers: Iterable[tuple[str, str]], body: str) -> bytes:
-    """CheckResponse that sends the client away."""
+    """CheckResponse to stop the client's request."""
     away = DeniedHttpResponse(status={"code": status}, headers=_options(headers), body=body)
     return CheckResponse(
         status={"code": CODES.get(status, PERMISSION_DENIED)}, denied_response=away
@@ -69,5 +69,5 @@ def denied(status: int, headers: Iterable[tuple[str, str]], body: str) -> bytes:
 
 
 def refuse(status: int, body: bytes) -> bytes:
-    """CheckResponse for a client's request that cannot be judged; body: a problem document."""
+    """CheckResponse for a client's request without a readable check; body: a problem document."""
     return denied(status, text((PROBLEM,)), body.decode())

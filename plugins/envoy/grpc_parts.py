@@ -1,4 +1,4 @@
-"""What Envoy's gRPC messages have in common: bytes read strictly, headers, metadata, limits in whole units."""
+"""Common parts of Envoy's gRPC messages: strict reading of bytes, headers, metadata, limits in whole units."""
 
 import math
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ LARGEST = 0xFFFF_FFFF
 
 
 def decoded(kind: type[M], body: bytes) -> M:
-    """Read a message. Raises BadRequest for bytes that are none."""
+    """Read a message. Raises BadRequest for malformed bytes."""
     try:
         return kind.FromString(body)
     except DecodeError:
@@ -29,7 +29,7 @@ def decoded(kind: type[M], body: bytes) -> M:
 
 
 def unframed(body: bytes) -> tuple[bytes, bool]:
-    """Take the gRPC frame off, if there is one, and say so. Raises BadRequest for a frame that cannot be read.
+    """Remove the gRPC frame, if there is one, and say so. Raises BadRequest for a malformed frame.
 
     A message's first byte is the tag of a field, which is never 0 or 1, so a frame cannot be mistaken for one.
     """
@@ -70,7 +70,7 @@ def group_limit(verdict: Verdict) -> LimitState | None:
 
 
 def metadata(verdict: Verdict) -> Struct:
-    """What other filters may act on: the verdict's id, tier, risk, cluster, and `rl` as a limit override."""
+    """Metadata for other filters: the verdict's id, tier, risk, cluster, and `rl` as a limit override."""
     known = Struct()
     fields = known.fields
     fields["verdict"].string_value = verdict.id

@@ -1,4 +1,4 @@
-"""Envoy's rate limit quota service: what each Envoy may let through of each bucket, without asking. Pure.
+"""Envoy's rate limit quota service: each Envoy's share of each bucket, granted in advance. Pure.
 
 A quota is divided evenly among the Envoys that report its bucket. Evenly, and not by demand, because Envoy starts a
 token bucket full whenever its assignment changes: shares that followed demand would hand out the burst again and again.
@@ -40,7 +40,7 @@ def decode(body: bytes) -> RateLimitQuotaUsageReports:
 
 
 def quota_of(bucket: Bucket, quotas: Mapping[str, Mapping[str, Quota]]) -> Quota | None:
-    """The tightest quota that fits one of the bucket's pairs, its own value before any other; None if none does."""
+    """The tightest quota for one of the bucket's pairs, its own value before any other; None without a match."""
     fitting = [found for key, value in bucket if (found := _quota(quotas.get(key, {}), value)) is not None]
     return min(fitting, key=lambda quota: quota.rate, default=None)
 
@@ -55,7 +55,7 @@ def share(quota: Quota, envoys: int) -> tuple[int, int]:
 
 
 class Quotas:
-    """Who holds which bucket. Streams are numbered by the caller; memory is MOST_BUCKETS a stream."""
+    """The buckets of each stream. Streams are numbered by the caller; memory is MOST_BUCKETS a stream."""
 
     def __init__(self) -> None:
         self.refused = 0  # buckets above MOST_BUCKETS
@@ -66,7 +66,7 @@ class Quotas:
     def report(
         self, stream: int, tenant: str, settings: EnvoySettings, message: RateLimitQuotaUsageReports, now: float
     ) -> dict[int, bytes]:
-        """Take a report, and return what to send: the buckets reported, and others' whose share has changed."""
+        """Take a report, and return the assignments to send: the reported buckets, and others with a new share."""
         self._settings[tenant] = settings
         mine = self._streams.setdefault(stream, {})
         told: dict[Kept, None] = {}
@@ -82,7 +82,7 @@ class Quotas:
         return self._answers(stream, told, changed)
 
     def close(self, stream: int) -> dict[int, bytes]:
-        """Forget a stream, and return what to send to those that share its buckets."""
+        """Forget a stream, and return the assignments for other streams with the same buckets."""
         changed = dict(self._streams.pop(stream, {}))
         for kept in changed:
             self._release(stream, kept)
@@ -122,7 +122,7 @@ class Quotas:
             self._holders.pop(kept, None)
 
     def _answers(self, stream: int, told: Iterable[Kept], changed: Iterable[Kept]) -> dict[int, bytes]:
-        """One message for each stream that has something to hear."""
+        """One message for each stream with a change."""
         wanted: dict[int, dict[Kept, None]] = {stream: dict.fromkeys(told)}
         for kept in changed:
             for other in self._holders.get(kept, {}):

@@ -32,7 +32,7 @@ Found = dict[str, Any]
 
 
 class Asked(NamedTuple):
-    """A check or the settlement of a hold, and the descriptors, by their place in the message, that it answers."""
+    """A check or the settlement of a hold, and the places of its descriptors in the message."""
 
     check: Request | Settle
     places: list[int]
@@ -72,7 +72,7 @@ def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> l
 
 
 def _members(descriptor: RateLimitDescriptor, table: Mapping[str, str]) -> Found:
-    """What a descriptor's entries say, by the member of a check that each one fills; the first of a member counts."""
+    """The values of a descriptor's entries, by the member of a check; the first entry of a member counts."""
     found: Found = {}
     for entry in descriptor.entries:
         member = table.get(entry.key)
@@ -83,7 +83,7 @@ def _members(descriptor: RateLimitDescriptor, table: Mapping[str, str]) -> Found
 
 
 def _client_of(message: RateLimitRequest, table: Mapping[str, str], key_header: str | None) -> Account | None:
-    """Whoever sent keys in two entries, such as `authorization` and `api_key`: one client. None if they are not two."""
+    """The one client of two entries with keys, such as `authorization` and `api_key`. None if there are not two."""
     sent: dict[str, dict[str, None]] = {}
     for entry in [entry for descriptor in message.descriptors for entry in descriptor.entries]:
         if table.get(entry.key) == KEY and entry.value:
@@ -102,7 +102,7 @@ def _keys(name: str, raw: str) -> list[Key]:
 
 
 def _address(raw: str) -> str | None:
-    """An address, also as masked_remote_address writes it; a network alone is none."""
+    """An address, also in the form of masked_remote_address; a network alone gives none."""
     return address(raw.removesuffix("/32").removesuffix("/128")) or (None if "/" in raw else NO_ADDRESS)
 
 
@@ -128,7 +128,7 @@ def _account(found: Found) -> tuple[Any, ...]:
 
 
 def _hits(descriptor: RateLimitDescriptor, hits_addend: int) -> float:
-    """Hits of a descriptor; 0 only looks, and so does a refund, which is never given."""
+    """Hits of a descriptor; 0 charges nothing, and so does a refund, because refunds are never made."""
     if descriptor.is_negative_hits:
         return 0.0
     if descriptor.HasField("hits_addend"):
@@ -149,7 +149,7 @@ def _said(client: Account) -> Found:
 
 
 def stops(check: Request | Settle, verdict: Verdict) -> bool:
-    """Whether the verdict stops its descriptors; one that only looks is over the limit when a hit would be."""
+    """Whether the verdict stops its descriptors; a descriptor with 0 hits is over the limit if one hit would be."""
     if verdict.mode == "shadow" or isinstance(check, Settle):
         return False
     if stop_status(verdict) is not None:
@@ -192,7 +192,7 @@ def stop_headers(verdict: Verdict) -> Headers:
 
 
 def refuse(descriptors: int, body: bytes) -> bytes:
-    """RateLimitResponse for a client's request that cannot be judged: it is stopped; body: a problem document."""
+    """RateLimitResponse to stop a client's request without a readable check; body: a problem document."""
     reply = RateLimitResponse()
     for _ in range(descriptors):
         reply.statuses.add(code=OVER_LIMIT)
@@ -211,7 +211,7 @@ def _headers(headers: Headers) -> list[HeaderValue]:
 
 
 def _fill(status: RateLimitResponse.DescriptorStatus, verdict: Verdict) -> None:
-    """Tell the account's own tightest limit and no shared one: Envoy can be told to show it to the client."""
+    """Set the account's own tightest limit and never a shared one: Envoy may show it to the client."""
     own = [limit for limit in published(verdict) if limit.rate > 0]
     if not own:
         return

@@ -47,7 +47,7 @@ def as_header(name: bytes, value: Value) -> tuple[bytes, bytes]:
 
 
 def as_message(message: Message, peer: str) -> HttpMessage:
-    """The spoe-message as the HTTP message that a check is made of. An argument without a value is not there.
+    """The spoe-message as an HTTP message, the input of a check. An argument without a value is skipped.
 
     A tenant without a value is not the default one: the sample that should have named it found none.
     """
@@ -62,17 +62,17 @@ def read(message: HttpMessage, tenant: str, settings: GatewaySettings) -> Reques
 
 
 def whole(value: float) -> int:
-    """A number rounded down, as HAProxy can count; no limit at all is the most that it counts to."""
+    """A number rounded down for HAProxy's counters; no limit becomes the largest number."""
     return math.floor(min(value, MOST))
 
 
 def most_in(limit: LimitState, window: float) -> int:
-    """What a full bucket lets through in so many seconds: HAProxy counts in windows and knows no buckets."""
+    """The most requests that a full bucket passes in so many seconds: HAProxy counts in windows, without buckets."""
     return whole(limit.burst + limit.rate * window)
 
 
 def numbers(verdict: Verdict) -> list[tuple[bytes, Written]]:
-    """The binding limit, and what HAProxy can hold an account and a cluster to by itself; none in shadow mode."""
+    """The binding limit, and HAProxy's own numbers for an account and a cluster; none in shadow mode."""
     if verdict.mode == "shadow":
         return []
     limit = verdict.limit
@@ -91,7 +91,7 @@ def numbers(verdict: Verdict) -> list[tuple[bytes, Written]]:
 
 
 def variables(verdict: Verdict) -> list[tuple[bytes, Written]]:
-    """Everything that HAProxy is told; `status` is there for a request that is to be stopped alone."""
+    """All variables for HAProxy; `status` is only present for a stop."""
     headers = (*for_client(verdict), *for_upstream(verdict))
     found: list[tuple[bytes, Written]] = [(VARIABLES[name], value.decode()) for name, value in headers]
     found.append((b"decision", verdict.decision))
@@ -107,7 +107,7 @@ def answer(verdict: Verdict) -> Reply:
 
 
 def actions(reply: Reply) -> bytes:
-    """The actions of an ACK for whatever the application replied.
+    """The actions of an ACK for any reply of the application.
 
     A message that cannot be read (4xx) is a client's doing: `status`, so that it is stopped, fail-open or not. A
     failure (5xx) sets nothing, and so looks as if Headcount were absent.

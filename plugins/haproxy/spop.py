@@ -66,7 +66,7 @@ class Message(Struct, frozen=True, gc=False):
 
 
 class Notify(Struct, frozen=True, gc=False):
-    """What HAProxy asks about one stream; the ACK repeats both ids."""
+    """HAProxy's question about one stream; the ACK repeats both ids."""
 
     stream: int
     frame: int
@@ -84,7 +84,7 @@ Event = Hello | Notify | Disconnect
 
 
 class Agent:
-    """One connection as far as it was read: feed it, then take events until there is none.
+    """The reading state of one connection: feed it, then take events until there is none.
 
     It keeps what it was fed and nobody took yet; of a frame that is not whole, at most `most` bytes.
     """
@@ -98,16 +98,16 @@ class Agent:
 
     @property
     def buffered(self) -> int:
-        """Bytes that were fed and belong to no event yet."""
+        """Bytes received without a complete event yet."""
         return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
-        """Take in a piece of any size; what follows the end of the conversation is dropped."""
+        """Take in a piece of any size; bytes after the end of the conversation are dropped."""
         if not self.ended:
             self._buffer += data
 
     def next_event(self) -> Event | None:
-        """Return the next event, None until more is fed. Raises SpopError, after which there is nothing more."""
+        """Return the next event, None until more is fed. Raises SpopError, after which no event follows."""
         try:
             while (frame := self._next_frame()) is not None:
                 event = self._event(frame)
@@ -139,7 +139,7 @@ class Agent:
         self._at = 0
 
     def _event(self, frame: bytes) -> Event | None:
-        """Read one frame; None for one of a type that nobody knows, which may be skipped."""
+        """Read one frame; None for an unknown type, because such frames may be skipped."""
         kind = frame[0]
         reader = _READERS.get(kind)
         if reader is None:
@@ -269,5 +269,5 @@ def _set_variable(name: bytes) -> bytes:
 
 
 def put_variables(variables: Iterable[tuple[bytes, Written]]) -> bytes:
-    """Write actions that set variables of the transaction; HAProxy puts the agent's prefix before their names."""
+    """Write actions to set variables of the transaction; HAProxy puts the agent's prefix before their names."""
     return b"".join([_set_variable(name) + put_typed(value) for name, value in variables])

@@ -106,7 +106,7 @@ def _bool(_data: bytes, at: int, flags: int) -> tuple[Value, int]:
 
 
 def _int32(data: bytes, at: int, _flags: int) -> tuple[Value, int]:
-    """Read a signed integer, which is written as 64 bits, whatever its type."""
+    """Read a signed integer, written as 64 bits for every type."""
     value, at = _int64(data, at, 0)
     if not -(1 << 31) <= value < 1 << 31:
         raise SpopError("a 32-bit integer is out of range")
@@ -187,5 +187,5 @@ def put_typed(value: Written) -> bytes:
 
 
 def put_uint32(value: int) -> bytes:
-    """Write an integer as the type that a handshake's sizes and codes have."""
+    """Write an integer as the type of sizes and codes in a handshake."""
     return bytes((UINT32,)) + put_varint(value)

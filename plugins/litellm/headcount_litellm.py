@@ -1,4 +1,4 @@
-"""Headcount for the LiteLLM proxy: one file, nothing to install beside it. Copy it next to LiteLLM's config.yaml.
+"""Headcount for the LiteLLM proxy: one file without dependencies. Copy it next to LiteLLM's config.yaml.
 
     litellm_settings:
       callbacks: headcount_litellm.handler
@@ -42,7 +42,7 @@ FACTS = ("created_at", "plan", "verified", "organisation", "payment", "email_dom
 
 @dataclass(frozen=True)
 class Settings:
-    """What `HEADCOUNT_…` in the environment says; each has a default that works beside `make run`."""
+    """The settings from `HEADCOUNT_…` in the environment; each has a default for `make run`."""
 
     url: str = "http://127.0.0.1:8470"
     tenant: str = "default"
@@ -65,7 +65,7 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read the environment. Raises ValueError that names the variable."""
+        """Read the environment. Raises ValueError with the variable's name."""
         found: dict[str, Any] = {}
         for name, field in cls.__dataclass_fields__.items():
             text = environment.get(f"HEADCOUNT_{name.upper()}")
@@ -92,7 +92,7 @@ def _typed(name: str, text: str, kind: type) -> Any:
 
 
 def check_of(key: UserAPIKeyAuth, data: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """Make the body of a check from what LiteLLM knows of a call."""
+    """Make the body of a check from LiteLLM's data of a call."""
     sent = data.get("proxy_server_request") or {}
     headers = {name.lower(): value for name, value in (sent.get("headers") or {}).items()}
     call: dict[str, Any] = {"cost": 1, "route": _short(sent.get("url"), 1024), "model": _short(data.get("model"))}
@@ -115,7 +115,7 @@ def _known(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def account_of(key: UserAPIKeyAuth, by: str) -> dict[str, Any]:
-    """Name the account; facts that the operator wrote into the virtual key's metadata come along.
+    """Name the account, with the operator's facts from the virtual key's metadata.
 
     Where the user, team or end user is not known, it is the key.
     """
@@ -129,7 +129,7 @@ def account_of(key: UserAPIKeyAuth, by: str) -> dict[str, Any]:
 
 
 def key_of(key: str | None) -> str | None:
-    """A client's key: a long one by its SHA-256, and so one that looks like a stored hash or such a SHA-256."""
+    """A client's key: a long one by its SHA-256, and so one in the form of a stored hash or of such a SHA-256."""
     return _sha256(key) if key and STANDS_FOR_A_KEY.fullmatch(key) else _whole(key)
 
 
@@ -143,14 +143,14 @@ def _sha256(text: str) -> str:
 
 
 def estimate(data: Mapping[str, Any], output_tokens: int) -> int:
-    """Tokens that a call may use: its prompt, and the output it asks for."""
+    """The largest number of tokens for a call: its prompt, and the requested output."""
     asked = data.get("max_completion_tokens") or data.get("max_tokens") or data.get("max_output_tokens")
     output = asked if isinstance(asked, int) and asked > 0 else output_tokens
     return max(1, math.ceil(len(_text(data)) / CHARS_A_TOKEN)) + output
 
 
 def client_address(headers: Mapping[str, str], peer: str | None, hops: int) -> str | None:
-    """The client's address; what stands left of the trusted hops was written by the client."""
+    """The client's address; entries left of the trusted hops were written by the client."""
     if hops == 0:
         return _short(peer.split(",")[-1].strip()) if peer else None
     listed = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
@@ -197,7 +197,7 @@ def _short(value: Any, most: int = LONGEST) -> str | None:
 
 
 def client_headers(verdict: Mapping[str, Any]) -> dict[str, str]:
-    """What the client may see: the verdict's id and its account's own limits, nothing that others share."""
+    """The headers for the client: the verdict's id and its account's own limits, never a shared limit."""
     found = {"X-Headcount-Verdict": verdict["id"]}
     own = [limit for limit in verdict["limits"] if limit["scope"] == "account" and limit["name"] != "allow"]
     if own:
@@ -254,12 +254,12 @@ class HeadcountHandler(CustomLogger):
     async def async_post_call_response_headers_hook(
         self, data: dict[str, Any], user_api_key_dict: UserAPIKeyAuth, response: Any, *_: Any, **__: Any
     ) -> dict[str, str] | None:
-        """Tell the client of its own limits on answers that pass."""
+        """Send the client its own limits on passing answers."""
         noted = _metadata(data).get(VERDICT)
         return dict(noted["headers"]) if noted else None
 
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
-        """Settle by the tokens that the call used; a stream is logged when it has ended."""
+        """Settle by the tokens used in the call; a stream is logged at its end."""
         used = (kwargs.get("standard_logging_object") or {}).get("total_tokens")
         if used is not None:
             await self._settle(kwargs.get("litellm_params") or {}, used)
@@ -267,7 +267,7 @@ class HeadcountHandler(CustomLogger):
     async def async_post_call_failure_hook(
         self, request_data: dict[str, Any], original_exception: Exception, *_: Any, **__: Any
     ) -> None:
-        """Give back what a call that failed for good had held."""
+        """Give back the hold of a failed call."""
         await self._settle(request_data, 0)
 
     async def _settle(self, data: Mapping[str, Any], used: float) -> None:
@@ -281,7 +281,7 @@ class HeadcountHandler(CustomLogger):
             log.warning("verdict %s stays at its estimate: %s", noted["id"], error)
 
     async def ask(self, body: dict[str, Any]) -> Any:
-        """Ask for a verdict; None where the sidecar does not answer and that opens. Raises HTTPException if not."""
+        """Ask for a verdict; None if the sidecar does not answer and `fail` is open, else raises HTTPException."""
         try:
             return await self._post("/v1/check", body)
         except RefusedError as error:  # a tenant that does not exist, a fact of the wrong type: never a way round

@@ -12,12 +12,12 @@ from reputation.wire.messages import Request, Verdict
 
 
 def read(message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:
-    """The check for the message that auth_request sends; ValueError if it cannot be one."""
+    """The check for auth_request's message; ValueError for a malformed one."""
     return check(message, tenant, settings, first(message.headers, b"x-original-uri"))
 
 
 def answer(verdict: Verdict) -> Reply:
-    """200, or 403 with X-Headcount-Status; the body would be dropped, so there is none."""
+    """200, or 403 with X-Headcount-Status, without a body because nginx would drop it."""
     status = stop_status(verdict)
     headers = (*for_client(verdict), *for_upstream(verdict))
     if status is None:

@@ -46,7 +46,7 @@ def authenticate(tokens: tuple[TokenSettings, ...], authorization: str | None) -
 
 
 def check_local(host: str | None, method: str, content_type: str, origin: str | None) -> Caller:
-    """Accept calls from this machine without a token, but refuse calls that a web page makes through the browser.
+    """Accept calls from this machine without a token, but refuse calls from web pages in a browser.
 
     A web page can send forms and simple requests, and with DNS rebinding its own Host. It cannot send application/json
     without a preflight request, and it cannot choose the Host header.
@@ -65,7 +65,7 @@ def _without_port(host: str) -> str:
 
 
 def sees(caller: Caller, tenant: str) -> bool:
-    """Say whether a caller may access a tenant; a caller that is bound to no tenant may access all."""
+    """Say whether a caller may access a tenant; a caller without a list of tenants may access all."""
     return not caller.tenants or tenant in caller.tenants
 
 

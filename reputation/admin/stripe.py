@@ -1,4 +1,4 @@
-"""Stripe's webhooks: is an event Stripe's own and fresh, whose is it, and what does it say of the account. Pure.
+"""Stripe's webhooks: verify an event's signature and time, find its customer, and read its facts. Pure.
 
 A signature is HMAC-SHA256 over `timestamp.body` with the endpoint's secret, in the header Stripe-Signature as
 `t=…,v1=…`; while a secret is rolled there are several v1 (docs.stripe.com/webhooks/signature). Disputes and early fraud
@@ -43,7 +43,7 @@ class Method(Struct, frozen=True, omit_defaults=True):
 
 
 class Part(Struct, frozen=True, omit_defaults=True):
-    """What pays an invoice: since 2025-03-31 in its `payments`, and in an event of its own."""
+    """A payment of an invoice: since 2025-03-31 in its `payments`, and in a separate event."""
 
     payment_intent: Id | None = None
     charge: Id | None = None
@@ -58,7 +58,7 @@ class Payments(Struct, frozen=True, omit_defaults=True):
 
 
 class Object(Struct, frozen=True, omit_defaults=True):
-    """What an event is about, such as a charge or an invoice; members that no rule reads are left."""
+    """The object of an event, such as a charge or an invoice; other members are left out."""
 
     id: Id | None = None
     created: Created | None = None
@@ -87,7 +87,7 @@ class Object(Struct, frozen=True, omit_defaults=True):
 
 
 class Event(Struct, frozen=True, omit_defaults=True):
-    """One event of a type that is read. created: seconds since 1970; None where the event does not say."""
+    """One event of a supported type. created: seconds since 1970; None if it is missing."""
 
     id: Id
     type: str
@@ -116,7 +116,7 @@ _bodies = msgspec.json.Decoder(_Body)
 
 
 def read_event(body: bytes) -> Event | None:
-    """Read an event; None for one of a type that says nothing here, or about nothing that has an id.
+    """Read an event; None for another type, or for an object without an id.
 
     Raises BadRequest for what is no JSON, Invalid with a pointer for a wrong value in a type that is read.
     """
@@ -145,7 +145,7 @@ def check_signature(header: str | None, body: bytes, secret: str, now: float) ->
 
 
 def names_of(event: Event) -> tuple[str, ...]:
-    """Return the ids by which later events may name the payment that this one is about."""
+    """Return the ids by which later events may name this event's payment."""
     about = event.about
     own = about.id if event.type.rpartition(".")[0] in PAYMENTS else None
     parts = [one.payment for one in (about.payments.data if about.payments else ()) if one.payment]
@@ -161,7 +161,7 @@ MOST_NAMES = 8
 
 
 def what_it_says(event: Event, now: float) -> News | None:
-    """What an event says of the account whose it is; None for one that says nothing."""
+    """The facts in an event for its account; None without any."""
     found = _SAID[event.type](event.about)
     if found is None:
         return None
@@ -183,7 +183,7 @@ def _half(event: Event) -> Half:
 
 
 def _usd(about: Object, cents: int | None) -> int:
-    """Money in another currency is not reckoned: what it is worth in dollars is not Stripe's to say here."""
+    """Money in another currency does not count: Stripe does not give its value in dollars here."""
     return cents or 0 if about.currency == "usd" else 0
 
 
@@ -206,21 +206,21 @@ def _given_back(charge: Object) -> News:
 
 
 def _refunded(charge: Object) -> tuple[str, int] | None:
-    """A charge tells all that was refunded of it until then."""
+    """A charge names the total of its refunds so far."""
     if charge.amount_refunded is None or charge.id is None:
         return None
     return charge.id, _usd(charge, charge.amount_refunded)
 
 
 def _refund(refund: Object) -> News | None:
-    """A refund that failed comes back; one that is made is told of by its charge, with all that went before."""
+    """A failed refund counts as money again; a successful refund is part of its charge's total."""
     if refund.status not in ("failed", "canceled") or refund.id is None:
         return None
     return News(back=(refund.id, -_usd(refund, refund.amount)))
 
 
 def _credited(note: Object) -> News | None:
-    """What a credit note gives back; nothing while the customer keeps it as a balance, or never paid it."""
+    """The refund in a credit note; nothing while the customer keeps it as a balance, or never paid it."""
     if note.type == "pre_payment" or note.customer_balance_transaction is not None or note.id is None:
         return None
     cents = 0 if note.status == "void" else _usd(note, note.amount)
@@ -238,12 +238,12 @@ def _disputed(dispute: Object) -> News | None:
 
 
 def _reinstated(dispute: Object) -> News | None:
-    """The money of a dispute came back, whatever its status says by then."""
+    """The money of a dispute is back, in any status of the dispute."""
     return _disputed(structs.replace(dispute, status="won"))
 
 
 def _warned(_: Object) -> News:
-    """The issuer believes that the card is not its holder's to use."""
+    """The issuer believes the card is used without its holder's consent."""
     return News(outcome="abuse")
 
 
@@ -256,7 +256,7 @@ def _paid(invoice: Object) -> News:
 
 
 def _paid_part(payment: Object) -> News:
-    """One payment of an invoice: it says which charge is which invoice's, and the invoice says how much."""
+    """One payment of an invoice: it connects a charge to an invoice, and the invoice has the amount."""
     return News(paid=_usd(payment, payment.amount_paid))
 
 

@@ -52,7 +52,7 @@ class Kept(Struct, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """Events that wait for their account. at: the arrival of the last event."""
+    """Events in wait for their account. at: the arrival of the last event."""
 
     at: float
     events: tuple[Event, ...] = ()
@@ -85,13 +85,13 @@ def _after(customer: str, news: News, now: float, before: Told) -> Told:
 
 
 def customer_documents(account: str, body: AccountFacts) -> tuple[Document, ...]:
-    """Whose Stripe customer an account is, from `external.stripe` of its facts: to be remembered with them."""
+    """The documents with an account's Stripe customers, from `external.stripe` of its facts; stored with the facts."""
     customer = (body.external or {}).get("stripe")
     return () if customer is None else (Document(CUSTOMER, customer, account.encode()),)
 
 
 class StripeEvents:
-    """Takes events, and those that waited once their account is there. counts: what came of them, by tenant."""
+    """Takes events, and waiting events once their account exists. counts: results, by tenant."""
 
     def __init__(self, serving: Serving, counts: Counter[tuple[str, str]] | None = None) -> None:
         self.counts: Counter[tuple[str, str]] = Counter() if counts is None else counts
@@ -110,7 +110,7 @@ class StripeEvents:
         return {"result": result}
 
     async def waited(self, tenant: TenantLimiter, *keys: str) -> None:
-        """Take the events that waited for a customer or for a payment, and those that wait for one of these."""
+        """Take the events in wait for a customer or for a payment, and those in wait for one of these."""
         name, now = tenant.tenant.name, self._serving.clock()
         queue = dict.fromkeys(keys)
         for key in (ready := [*queue]):
@@ -203,7 +203,7 @@ class StripeEvents:
     async def _tell(
         self, tenant: TenantLimiter, account: str, change: Change, event: Event, documents: tuple[Document, ...]
     ) -> None:
-        """Change what is known of an account, with its label and a line of the audit log, all or nothing."""
+        """Change an account's facts, with its label and a line of the audit log, all or nothing."""
         tuning, name, now = self._serving.tuning, tenant.tenant.name, self._serving.clock()
         news = what_it_says(event, now) or News(now)
         row = await self._serving.row(tenant, account)
@@ -247,7 +247,7 @@ class StripeEvents:
             return ()
 
     def _at(self, tenant: str, kind: str, record: Record) -> float:
-        """Return the time of a remembered entry; 0 for a damaged entry, which is deleted first."""
+        """Return the time of a remembered entry; 0 for a damaged entry, so it is deleted first."""
         try:
             return _at.decode(record.body).at
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -255,7 +255,7 @@ class StripeEvents:
             return 0.0
 
     async def _make_place(self, tenant: str, kind: str, ids: list[str], now: float) -> None:
-        """Delete the oldest entries above the bound, and entries that waited too long."""
+        """Delete the oldest entries above the bound, and expired entries."""
         turns = self._turns.get((tenant, kind))
         if turns is None:
             known = [(self._at(tenant, kind, record), record.id) for record in await self._records.all(tenant, kind)]

@@ -44,7 +44,7 @@ def facts_view(facts: Facts | None) -> dict[str, Any] | None:
 
 
 def _payment_view(row: Row, now: float) -> Any:
-    """What is known of payment, with the declines of 30 days that billing's events told of where they are more."""
+    """The payment facts, with the declines of 30 days from billing's events if they are more."""
     payment, many = row.facts.payment, failures(row.outcomes, now)
     if payment is not None and many > (payment.declines_30d or 0):
         payment = msgspec.structs.replace(payment, declines_30d=many)
@@ -96,12 +96,12 @@ def decisions_view(tenant: TenantLimiter, most: int) -> dict[str, Any]:
 
 
 def asked_view(asked: Asked) -> dict[str, Any]:
-    """Return the request of a recent verdict, as far as it is stored."""
+    """Return the stored parts of a recent verdict's request."""
     return {"account": asked.account, "ip": asked.ip, "route": asked.route, "cost": asked.cost}
 
 
 def decision_view(tenant: TenantLimiter, asked: Asked, verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict, its request, and the changes that would make it milder."""
+    """Return a verdict, its request, and the changes for a milder verdict."""
     policy, tier = tenant.tenant.policy, TIERS.index(verdict.tier)
     milder = counterfactual(verdict.reasons, policy.bounds[tier]) if tier else []
     return {

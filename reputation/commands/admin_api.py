@@ -1,4 +1,4 @@
-"""Calls to the admin API of a running sidecar, for commands that read or change its state."""
+"""Calls to the admin API of a running sidecar, for commands on its state."""
 
 import http.client
 import json
@@ -18,12 +18,12 @@ class Heard(NamedTuple):
 
 
 def call(admin: str, token: str | None, method: str, path: str, body: Any = None) -> Any:
-    """Call the admin API and return its JSON. Raises click.ClickException with a message that names the fix."""
+    """Call the admin API and return its JSON. Raises click.ClickException with the fix in its message."""
     return exchange(admin, token, method, path, body).found
 
 
 def exchange(admin: str, token: str | None, method: str, path: str, body: Any = None, etag: str | None = None) -> Heard:
-    """Call the admin API; `etag` is the version that a change is based on. Raises click.ClickException."""
+    """Call the admin API; `etag` is the version behind a change. Raises click.ClickException."""
     headers = {"Content-Type": "application/json"} | ({"If-Match": etag} if etag else {})
     answer, data = _ask(admin, token, (method, path, None if body is None else json.dumps(body)), headers)
     try:

@@ -51,7 +51,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what an error quotes of others' words does not steer the terminal."""
+        """Run the command; quoted text in an error cannot control the terminal."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:

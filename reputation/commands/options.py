@@ -68,7 +68,7 @@ def moment(at: float) -> str:
 
 
 def ends_well(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn errors that users can fix into one line on standard error and exit code 1."""
+    """Turn errors in the user's input into one line on standard error and exit code 1."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

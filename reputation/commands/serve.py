@@ -164,7 +164,7 @@ async def _with_webhooks(address: str | None, work: Callable[[Serving], Awaitabl
 
 
 async def _hash_key(store: Store) -> tuple[bytes, asyncio.Task[None]]:
-    """Return the hash key and the task that checks it against the state, once the state is available."""
+    """Return the hash key, and the task to compare it with the state, once the state is available."""
     try:
         return await settled_hash_key(store.records), asyncio.create_task(asyncio.sleep(0))
     except Unavailable:
@@ -249,7 +249,7 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
 
 
 def _started(serving: Serving) -> list[asyncio.Task[None]]:
-    """Start what goes on beside checks until the end; one that ends before says so in the log."""
+    """Start the background tasks until the end; a task that ends early says so in the log."""
     works = {
         "linking_failed": serving.linking.run(),
         "ageing_failed": serving.watch_addresses(),

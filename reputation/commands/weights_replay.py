@@ -82,7 +82,7 @@ def revision_of(get: Callable[[str], Any], tenant: str, word: str) -> Tenant:
 def recorded(
     admin: str, token: str | None, tenant: str, since: float
 ) -> tuple[list[dict[str, Any]], Callable[[str], bytes]]:
-    """Return the segments recorded in the last `since` seconds, and a function that fetches a segment by its id."""
+    """Return the segments recorded in the last `since` seconds, and a function to fetch a segment by its id."""
 
     def fetch(id_: str) -> bytes:
         return download(admin, token, path_of(tenant, f"/recorded/{part(id_)}"))
@@ -117,7 +117,7 @@ def replayed(
 
 @contextlib.contextmanager
 def progress_of(total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that reports replayed decisions; on a terminal, show a progress bar."""
+    """Yield a function to report replayed decisions; on a terminal, show a progress bar."""
     terminal = console(err=True)
     if not terminal.is_terminal or not total:
         yield lambda _: None

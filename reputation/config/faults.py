@@ -15,12 +15,12 @@ class Fault(NamedTuple):
 
 
 def first_fault(data: Any, kind: type) -> Fault | None:
-    """Find the first value in plain data that does not fit a type; None if all values fit."""
+    """Find the first value in plain data with the wrong type; None if all values fit."""
     return _fault(data, inspect.type_info(kind), kind, ())
 
 
 def _fault(data: Any, info: inspect.Type, kind: Any, path: Path) -> Fault | None:
-    """Descend to the innermost fault; `kind` is what the value is converted to once nothing inside is at fault."""
+    """Descend to the innermost fault; without a fault inside, the value itself is converted to `kind`."""
     info = _bare(info) if data is None else _given(_bare(info))
     if isinstance(info, inspect.StructType) and isinstance(data, dict):
         found = _in_struct(data, info, path)
@@ -62,12 +62,12 @@ def _own_fault(data: Any, info: inspect.Type, kind: Any, path: Path) -> Fault | 
 
 
 def _bare(info: inspect.Type) -> inspect.Type:
-    """Take off the wrapping that carries descriptions."""
+    """Remove the wrapping with descriptions."""
     return _bare(info.type) if isinstance(info, inspect.Metadata) else info
 
 
 def _given(info: inspect.Type) -> inspect.Type:
-    """Return the type of something that may be left out, and is not."""
+    """Return the type of an optional value."""
     if not isinstance(info, inspect.UnionType):
         return info
     parts = [part for part in info.types if not isinstance(part, inspect.NoneType)]
@@ -115,6 +115,6 @@ def _convert(data: Any, kind: Any) -> str | None:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Return a hint: the known word that was probably meant, or a list of all known words."""
+    """Return a hint: the most similar known word, or a list of all known words."""
     close = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

@@ -70,7 +70,7 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExplainSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Storage of verdicts that stopped a request, to explain them and to decide appeals."""
+    """Storage of stops (verdicts against a request), to explain them and to decide appeals."""
 
     keep: Annotated[float, Meta(ge=3600, le=31_622_400, description="Seconds after which a stop is deleted.")] = (
         604_800.0
@@ -210,7 +210,7 @@ def from_text(text: str, name: str = "configuration", check: Check | None = None
 
 
 def _check_names(settings: Settings) -> None:
-    """Raise SettingError for a name that no request can contain."""
+    """Raise SettingError for a name impossible in any request."""
     for kind in ("tenants", "gateways"):
         for name in getattr(settings, kind):
             if not _IN_A_PATH.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Plans: a tenant's overrides applied to a preset, and a check that every limit can hold one request. Pure."""
+"""Plans: a tenant's overrides applied to a preset, and a check of every limit against one request's cost. Pure."""
 
 from collections.abc import Mapping
 
@@ -35,7 +35,7 @@ def _rows(
 
 
 def check_amounts(tenant: str, cost: float, plans: Mapping[str, Rows], shared: Mapping[str, Allowance | None]) -> None:
-    """Raise SettingError for a limit that can never hold one request of `cost` units."""
+    """Raise SettingError for a limit too small for any request of `cost` units."""
     named = {("plans", plan, tier): one for plan, rows in plans.items() for tier, one in rows.items()}
     for path, one in (named | {(name,): one for name, one in shared.items()}).items():
         for part in () if one is None else ("burst", "daily"):

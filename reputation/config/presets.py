@@ -35,7 +35,7 @@ def _plan(*rows: tuple[float, float, float]) -> dict[Tier, Allowance]:
 
 
 def _allowance(rate: float, burst: float, daily: float) -> Allowance:
-    """Convert all values to floats, so that compiled and interpreted code give the same bytes in a verdict."""
+    """Convert all values to floats, so compiled and interpreted code give the same bytes in a verdict."""
     return Allowance(float(rate), float(burst), float(daily))
 
 

@@ -200,7 +200,7 @@ class Tenant(Struct, frozen=True):
 
 
 def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
-    """Apply a tenant's overrides to its preset. Raises SettingError for settings that cannot work."""
+    """Apply a tenant's overrides to its preset. Raises SettingError for impossible settings."""
     preset = PRESETS[settings.preset]
     names = [*FAMILIES, *(family for family in settings.weights if family not in FAMILIES)]
     _check_known(("tenants", name, "caps"), settings.caps, names)

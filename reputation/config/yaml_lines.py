@@ -1,4 +1,4 @@
-"""YAML with the line of every key, so that an error can point at it."""
+"""YAML with the line of every key, for error messages."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ _READ_DIFFERENTLY = re.compile(
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that reads numbers as YAML 1.2 does, and as JSON does: 1e6 is one, and 1:30 is none."""
+    """A loader for numbers as in YAML 1.2 and in JSON: 1e6 is a number, and 1:30 is not."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -50,7 +50,7 @@ class Lines:
         self._by_path = by_path
 
     def line(self, path: Path) -> int:
-        """Return the line of a path, or of the nearest thing around it that is there."""
+        """Return the line of a path, or of its nearest existing parent."""
         words = tuple(str(part) for part in path)
         while words and words not in self._by_path:
             words = words[:-1]
@@ -98,7 +98,7 @@ def _walk(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], i
 
 
 def _check_text(node: yaml.ScalarNode, name: str) -> None:
-    """Refuse half of a surrogate pair, which is no text that could go anywhere, and what is a number to some alone."""
+    """Refuse half of a surrogate pair, which is invalid text, and values that only some readers take as numbers."""
     if node.style is None and _READ_DIFFERENTLY.fullmatch(node.value):
         raise ConfigError(
             f"{name}, line {node.start_mark.line + 1}: {node.value} is one number in YAML 1.1 and another, or a text, "

@@ -1,1 +1,1 @@
-"""Bytes: the sockets that the sidecar serves, and the protocols on them."""
+"""Bytes: the sockets of the sidecar, and the protocols on them."""

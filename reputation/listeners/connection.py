@@ -290,7 +290,7 @@ class Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     def _close(self) -> None:
-        """Write what is queued, then close.
+        """Write the queued bytes, then close.
 
         A close while the client still sends would reset the connection and take the answer from it, so what
         it sends is read and dropped until it stops, or until `linger` is over. While the listener ends, an idle client

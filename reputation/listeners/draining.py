@@ -1,4 +1,4 @@
-"""The end of a listener: it accepts completed connections first, so that closing the socket resets no connection."""
+"""The end of a listener: it accepts completed connections first, so closing the socket resets no connection."""
 
 import asyncio
 import contextlib

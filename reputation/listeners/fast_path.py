@@ -20,7 +20,7 @@ _new = tuple.__new__  # half the time of calling a NamedTuple
 
 
 class Plain(NamedTuple):
-    """A head that needs no detour; size is its body's."""
+    """A head for the fast path; size is its body's."""
 
     size: int
     method: bytes
@@ -29,7 +29,7 @@ class Plain(NamedTuple):
 
 
 class PlainMessages:
-    """Reads messages that arrived complete, for all connections of a listener.
+    """Reads complete messages, for all connections of a listener.
 
     Reader would answer these messages in the same way; Reader also decides about all other messages.
     """
@@ -72,7 +72,7 @@ class PlainMessages:
         self._complete = True
 
     def _learn(self, head: bytes, data: bytes) -> Plain | None:
-        """Read a head that is HTTP/1.1 and has no field twice, so that a dict shows all that matters."""
+        """Read a head of HTTP/1.1 without repeated fields, so a dict has all of it."""
         fields: list[tuple[bytes, bytes]] = []
         self._fields = fields
         self._complete = False
@@ -109,7 +109,7 @@ class PlainMessages:
         return None
 
     def _takes_host(self, names: dict[bytes, bytes]) -> bool:
-        """Whether the one Host is valid. Gateways repeat their own, so that is kept."""
+        """Whether the one Host is valid. Gateways repeat the same Host, so the result is cached."""
         host = names.get(b"host")
         if host is None or is_host(host) is None:
             return False

@@ -83,7 +83,7 @@ class Server(Lifetime[Connection]):
         self.every(min(1.0, min(self._times.values()) / 4), lambda: self.sweep(self._clock()))
 
     def sweep(self, now: float) -> None:
-        """Set the time that connections see, and end those that took too long.
+        """Set the time for connections, and end those with a time-out.
 
         One pass over all costs less than a timer for each request. The Date header is renewed here too.
         """

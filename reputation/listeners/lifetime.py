@@ -19,7 +19,7 @@ class Held(Protocol):
 
     @property
     def fresh(self) -> bool:
-        """Whether no request has arrived yet, so that the first may be on its way."""
+        """Whether no request has arrived yet; the first one may be on its way."""
 
     def leave(self) -> None:
         """Close once nothing is being answered."""
@@ -32,7 +32,7 @@ C = TypeVar("C", bound=Held)
 
 
 class Lifetime(Generic[C]):
-    """From `listen` to `drain`. `refusing` are connections beyond the cap, which linger until they read why."""
+    """From `listen` to `drain`. `refusing` are connections above the cap; they linger until they read the reason."""
 
     def __init__(self) -> None:
         self.sockets: tuple[socket.socket, ...] = ()
@@ -81,7 +81,7 @@ class Lifetime(Generic[C]):
             self._quiet.set()
 
     async def _wait(self, within: float) -> None:
-        """Wait until everybody has left, or the time is up."""
+        """Wait until all connections have ended, or the time is up."""
         self._quiet.clear()
         self._note_quiet()
         with contextlib.suppress(TimeoutError):

@@ -58,7 +58,7 @@ class Reader:
 
     @property
     def buffered(self) -> int:
-        """Bytes received that belong to no message yet."""
+        """Bytes received without a complete message yet."""
         return len(self._data) - self._at
 
     @property
@@ -89,7 +89,7 @@ class Reader:
         self._complete = True
 
     def close(self) -> None:
-        """Let go of the parser, which holds this reader in turn."""
+        """Release the parser, because it refers to this reader."""
         self._parser = None
 
     def _llhttp(self) -> httptools.HttpRequestParser:
@@ -175,7 +175,7 @@ class Reader:
             raise BadRequestError("malformed")
 
     def _show(self, data: bytes) -> None:
-        """Let llhttp see what ours has read."""
+        """Pass the bytes read by our own parser to llhttp."""
         if self._parser is None:
             return
         try:

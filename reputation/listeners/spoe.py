@@ -235,7 +235,7 @@ class SpoeServer(Lifetime[Connection]):
         self.every(min(1.0, shortest / 4), lambda: self.sweep(self._clock()))
 
     def sweep(self, now: float) -> None:
-        """Set the time for all connections, and end connections that timed out."""
+        """Set the time for all connections, and end connections with a time-out."""
         self.now = now
         for connection in [*self.connections]:
             connection.expire(now)
@@ -249,7 +249,7 @@ class SpoeServer(Lifetime[Connection]):
         return True
 
     def failed(self, error: BaseException) -> Reply:
-        """Count and log a failure; HAProxy then goes on as if Headcount were absent."""
+        """Count and log a failure; HAProxy then continues as without Headcount."""
         self.failures += 1
         if self._log is not None:
             self._log("application_failed", error)

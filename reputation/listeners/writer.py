@@ -20,7 +20,7 @@ class ReplyError(ValueError):
 
 
 def problem(status: int, title: str) -> Reply:
-    """Make a problem document (RFC 9457) that says no more than its title; the pointer of 413 is the whole body."""
+    """Make a problem document (RFC 9457) with only its title; the pointer of 413 is the whole body."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": title}
     return Reply(status, msgspec.json.encode(body | ({"pointer": ""} if status == 413 else {})), PROBLEM)
 
@@ -51,7 +51,7 @@ class Answers:
         self.refresh()
 
     def refresh(self) -> None:
-        """Clear the cache, so that the next answer has the current time."""
+        """Clear the cache, so the next answer has the current time."""
         self._heads.clear()
         self._status = 0
         self._headers: Headers = ()

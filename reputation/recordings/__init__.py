@@ -1,1 +1,1 @@
-"""Recorded decisions, and what another revision would have made of them."""
+"""Recorded decisions, and their result under another revision."""

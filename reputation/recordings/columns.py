@@ -18,7 +18,7 @@ ABSENT = -1
 
 
 class FamilyColumns(Struct, frozen=True):
-    """One family's reasons: row by row in the order in which they were given, padded with zeros on the right.
+    """One family's reasons: row by row in their original order, padded with zeros on the right.
 
     points: raw, decisions x places. signals: numbers into the decisions' `signals`, -1 where there is none.
     """
@@ -77,6 +77,6 @@ def _family(mine: Mask, rows: Ints, found: dict[str, NDArray[Any]], hard: Mask, 
 
 
 def read_all(packed: Iterable[bytes]) -> Iterator[Decisions]:
-    """Read packed segments one by one. Raises ValueError for what is none."""
+    """Read packed segments one by one. Raises ValueError for other data."""
     for data in packed:
         yield decisions_of(unpack(data))

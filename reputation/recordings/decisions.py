@@ -1,4 +1,4 @@
-"""Recorded decisions: the inputs of each verdict, so that another revision can score exactly the same facts.
+"""Recorded decisions: the inputs of each verdict, so another revision can score exactly the same facts.
 
 Sampled by account, so that an account is recorded whole or not at all; bounded in number and in rate; names only as
 keyed hashes. A check appends numbers to columns; packing (MessagePack, zstandard) and writing happen beside.
@@ -60,7 +60,7 @@ REASONS = {"family": "B", "signal": "H", "points": "d"}
 
 
 class Segment(Struct, frozen=True):
-    """Some thousand decisions as columns; families, signals and plans are what the columns' numbers name."""
+    """Some thousand decisions as columns; families, signals and plans give names to the columns' numbers."""
 
     id: str
     tenant: str
@@ -74,7 +74,7 @@ class Segment(Struct, frozen=True):
 
 
 class Packed(NamedTuple):
-    """A segment as it is kept and sent, zstandard over MessagePack: its bytes, or the file that holds them."""
+    """A segment as stored and sent, zstandard over MessagePack: its bytes, or the file with its bytes."""
 
     id: str
     decisions: int
@@ -96,7 +96,7 @@ def pack(segment: Segment) -> Packed:
 
 
 def unpack(data: bytes) -> Segment:
-    """Read a packed segment. Raises ValueError for what is none."""
+    """Read a packed segment. Raises ValueError for other data."""
     try:
         return _segments.decode(zstandard.ZstdDecompressor().decompress(data))
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
@@ -143,7 +143,7 @@ class Open:
 
 
 class Recorder:
-    """One tenant's recorded decisions: `watch` appends, `pack_waiting` packs, `segments` are what is kept."""
+    """One tenant's recorded decisions: `watch` appends, `pack_waiting` packs, `segments` are the stored ones."""
 
     def __init__(self, tenant: Tenant, settings: RecordingSettings, secret: bytes, new_id: Ulids) -> None:
         self.dropped = 0
@@ -161,7 +161,7 @@ class Recorder:
         self.retune(tenant)
 
     def retune(self, tenant: Tenant) -> None:
-        """Record the families of a tenant's settings, also those that count nothing now."""
+        """Record the families of a tenant's settings, also those with weight 0 at present."""
         names = [*FAMILIES, *(name for name in tenant.families if name not in FAMILIES)]
         if names == self._families:
             return
@@ -192,7 +192,7 @@ class Recorder:
             self.close_open()
 
     def close_open(self) -> None:
-        """Let what was appended so far be packed."""
+        """Mark the appended decisions for packing."""
         if len(self._open):
             self._waiting.append(self._open)
             self._open = Open(self._families)
@@ -237,7 +237,7 @@ class Recorder:
         self.written += 1
 
     def pack_waiting(self) -> list[Packed]:
-        """Pack what is full; may run in a thread. Returns the new segments, the oldest first."""
+        """Pack the full segments; may run in a thread. Returns the new segments, the oldest first."""
         made = []
         while self._waiting:
             made.append(self.pack_one(self._waiting[0]))
@@ -248,12 +248,12 @@ class Recorder:
         return pack(columns.segment(self._new_id(columns.numbers["at"][-1]), self._name))
 
     def open_segment(self) -> Segment | None:
-        """A copy of what was appended last and is not full yet; its id says how much of it there is."""
+        """A copy of the open segment, not full yet; its id contains its size."""
         now = self._open
         return now.segment(f"{OPEN}-{now.numbers['at'][0]:.3f}-{len(now)}", self._name) if len(now) else None
 
     def keep(self, segments: list[Packed], now: float) -> list[Packed]:
-        """Keep segments; returns those that are forgotten for them, or for their age."""
+        """Keep segments; returns the segments dropped for space or for age."""
         self._kept.extend(segments)
         self._kept_count += sum(segment.decisions for segment in segments)
         gone, oldest = [], now - self._settings.days * DAY

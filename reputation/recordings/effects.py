@@ -18,7 +18,7 @@ MOST_MOVERS = 10
 
 
 class Account(Struct):
-    """What is kept of one account on the way. before, after: its last tiers; worst_*: its strictest ones."""
+    """The running values of one account. before, after: its last tiers; worst_*: its strictest ones."""
 
     payer: bool = False
     decisions: int = 0

@@ -90,7 +90,7 @@ def judged(evidence: Evidence, weighting: Weighting) -> Floats:
 
 
 def rates(evidence: Evidence, weighting: Weighting, tenant: Tenant) -> tuple[float, float]:
-    """Recall and false alarms: the shares of abusers' and good accounts' decisions that are `limited` or stricter."""
+    """Recall and false alarms: the shares of abusers' and good accounts' decisions in `limited` or stricter."""
     hit = judged(evidence, weighting) + weighting.prior >= tenant.policy.bounds[CAUGHT]
     abusive, shares = evidence.abusive[evidence.account], evidence.shares()
     recall = (shares * (hit & abusive)).sum() / max(int(evidence.abusive.sum()), 1)
@@ -99,7 +99,7 @@ def rates(evidence: Evidence, weighting: Weighting, tenant: Tenant) -> tuple[flo
 
 
 def prior_for(evidence: Evidence, weighting: Weighting, tenant: Tenant, alarms: float) -> float:
-    """The highest prior at which at most a share `alarms` of good accounts' decisions is caught."""
+    """The highest prior with at most a share `alarms` of good accounts' decisions caught."""
     good = ~evidence.abusive[evidence.account]
     log_odds, shares = judged(evidence, weighting)[good], evidence.shares()[good]
     order = np.argsort(-log_odds, kind="stable")

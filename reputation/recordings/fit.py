@@ -27,14 +27,14 @@ MOST_WEIGHT, MOST_CAP, LOWEST_PRIOR = 5.0, 10.0, -8.0
 
 
 class Rates(Struct, frozen=True):
-    """Shares of what abusers and good accounts asked that are caught, every account weighing the same."""
+    """The shares of abusers' and good accounts' requests caught, with equal weight for every account."""
 
     recall: float
     false_alarms: float
 
 
 class Suggestion(Struct, frozen=True):
-    """A draft and what it is worth. before, after: over accounts that each fit had not seen, mean of the folds."""
+    """A draft and its value. before, after: on accounts not used in each fit, mean of the folds."""
 
     settings: dict[str, Any]
     abusers: int
@@ -61,7 +61,7 @@ def suggest(evidence: Evidence, tenant: Tenant) -> Suggestion:
 
 
 def fitted(evidence: Evidence, tenant: Tenant, live: Weighting) -> Weighting:
-    """Fit weights, scaled so that scores spread as they do now, and the prior at equal false alarms.
+    """Fit weights, scaled so scores keep their present spread, and the prior at equal false alarms.
 
     A family that says the same of everybody keeps its weight: nothing is known against it.
     """
@@ -81,7 +81,7 @@ def fitted(evidence: Evidence, tenant: Tenant, live: Weighting) -> Weighting:
 
 
 def _examples(evidence: Evidence) -> Ints:
-    """Rows to fit to: those that weights decide, a few of each account."""
+    """Rows for the fit: those decided by weights, a few of each account."""
     rows = np.flatnonzero(~evidence.linked | evidence.payer)
     counts = np.bincount(evidence.account[rows], minlength=len(evidence.abusive))
     order = np.argsort(evidence.account[rows], kind="stable")
@@ -100,7 +100,7 @@ def _with_prior(found: Weighting, evidence: Evidence, tenant: Tenant, live: Weig
 
 
 def _coefficients(points: Floats, abusive: Mask, shares: Floats) -> Floats:
-    """Weights that are at least 0: families that come out below it are left out, and the rest is fitted again."""
+    """Weights of at least 0: families with a negative weight are left out, and the rest is fitted again."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - an extra, for this alone
 
     weights, kept = np.zeros(points.shape[1]), np.ones(points.shape[1], dtype=bool)
@@ -115,7 +115,7 @@ def _coefficients(points: Floats, abusive: Mask, shares: Floats) -> Floats:
 
 
 def _validated(evidence: Evidence, tenant: Tenant, live: Weighting) -> tuple[Rates, Rates]:
-    """Recall and false alarms of the live weights and of fits, on accounts that each fit had not seen."""
+    """Recall and false alarms of the live weights and of fits, on accounts not used in each fit."""
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - an extra, for this alone
 
     found = []
@@ -128,7 +128,7 @@ def _validated(evidence: Evidence, tenant: Tenant, live: Weighting) -> tuple[Rat
 
 
 def _rounded(found: Weighting, evidence: Evidence, tenant: Tenant, live: Weighting) -> Weighting:
-    """Round to what people read, then choose the prior anew."""
+    """Round for readers, then choose the prior again."""
     caps = np.where(found.caps > live.caps, np.ceil(found.caps * 10) / 10, live.caps)
     spare = MOST_LOG_ODDS - abs(LOWEST_PRIOR)
     if caps.sum() > spare:
@@ -146,6 +146,6 @@ def _settings(found: Weighting, evidence: Evidence, tenant: Tenant) -> dict[str,
 
 
 def recall_at(evidence: Evidence, weighting: Weighting, tenant: Tenant, alarms: float) -> float:
-    """Recall at the prior at which at most a share `alarms` of what good accounts ask is caught."""
+    """Recall at the prior with at most a share `alarms` of good accounts' requests caught."""
     prior = prior_for(evidence, weighting, tenant, alarms)
     return rates(evidence, Weighting(weighting.weights, weighting.caps, prior), tenant)[0]

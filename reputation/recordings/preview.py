@@ -91,7 +91,7 @@ def _side(
 
 
 def _bins(found: Sequence[Scored]) -> list[int]:
-    """Decisions by risk. Only for drawing, so that a last bit of the exponential does not matter."""
+    """Decisions by risk. Only for drawing, so a last bit of the exponential does not matter."""
     edges = np.linspace(0, 100, BINS + 1)
     risks = [100.0 / (1.0 + np.exp(-one.log_odds)) for one in found]
     counts: list[int] = np.histogram(np.concatenate(risks) if risks else np.empty(0), edges)[0].tolist()
@@ -116,7 +116,7 @@ def _listed(rule: Mask, accounts: NDArray[Any], before: Ints, after: Ints) -> li
 
 
 class Quality(Struct, frozen=True):
-    """How a revision did on labelled accounts, by the tiers that it gave when it judged them."""
+    """The quality of a revision on labelled accounts, by the tiers at the time of its decisions."""
 
     revision: int
     decisions: int

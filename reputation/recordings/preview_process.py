@@ -1,4 +1,4 @@
-"""A second process that reads recorded decisions, so that no check waits for numpy.
+"""A second process to read recorded decisions, so no check waits for numpy.
 
 It keeps the segments that it was given, laid out, as far as they are among the newest; the sidecar sends each once.
 """
@@ -50,7 +50,7 @@ class Looking:
 
 
 def newest(segments: Sequence[Packed], most: int) -> list[Packed]:
-    """The newest segments that have `most` decisions together, the oldest of them first."""
+    """The newest segments with `most` decisions together, the oldest of them first."""
     chosen: list[Packed] = []
     for segment in reversed(segments):
         if most <= 0:
@@ -63,7 +63,7 @@ def newest(segments: Sequence[Packed], most: int) -> list[Packed]:
 def _look(
     what: str, ids: Sequence[str], fresh: Mapping[str, bytes], labels: Mapping[int, LabelWord], tenants: tuple[Any, ...]
 ) -> Any:
-    """In the other process: lay out what is new, forget what is old, and look."""
+    """In the other process: lay out new segments, drop old ones, and compute."""
     from reputation.recordings import preview as glance  # noqa: PLC0415 - numpy stays out of the sidecar's process
     from reputation.recordings.columns import decisions_of  # noqa: PLC0415 - the same
     from reputation.tuning.revisions import compiled  # noqa: PLC0415 - the same

@@ -21,7 +21,9 @@ _NAME = re.compile(r"([0-9A-Z]{26})_([0-9]+)_([0-9.]+)_([0-9.]+)\.decisions")
 
 
 class Recording:
-    """`attach` lets a tenant be recorded; `run` does the work beside. With a directory segments outlive the process."""
+    """`attach` starts the recording of a tenant; `run` works in the background. A directory keeps segments after the
+    process.
+    """
 
     def __init__(self, settings: Callable[[], RecordingSettings], clock: Callable[[], float], warn: Any) -> None:
         self.directory: Path | None = None
@@ -33,7 +35,7 @@ class Recording:
         self._one_at_a_time = asyncio.Lock()
 
     def attach(self, running: TenantLimiter) -> None:
-        """Record a tenant's decisions, from what is kept of it on; an attached one hears of its new settings."""
+        """Record a tenant's decisions after its stored ones, and follow its new settings."""
         name, settings = running.tenant.name, self._settings()
         recorder = self.recorders.get(name)
         if recorder is None:
@@ -65,7 +67,7 @@ class Recording:
         return [self._written(name, packed) for packed in recorder.pack_waiting()]
 
     def _written(self, name: str, packed: Packed) -> Packed:
-        """Move a segment's bytes to a file; where that fails they stay in memory."""
+        """Move a segment's bytes to a file; after a failure they stay in memory."""
         id_, decisions, first, last, data = packed
         if self.directory is None or isinstance(data, Path):
             return packed
@@ -121,11 +123,11 @@ def _delete(gone: list[Packed]) -> None:
 
 
 def recorded_beside(place: str | None) -> Path | None:
-    """Where recorded decisions are kept beside a state file; None for state that is in memory or shared."""
+    """The directory of recorded decisions next to a state file; None for state in memory or shared state."""
     place = place or default_place()
     return None if place == MEMORY or "://" in place else Path(place + ".recorded")
 
 
 def is_open(id_: str) -> bool:
-    """Whether an id names decisions that are still being added to."""
+    """Whether an id names an open segment."""
     return id_.startswith(OPEN + "-")

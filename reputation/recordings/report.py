@@ -14,7 +14,9 @@ MOST_LISTED = 10_000
 
 
 class Moved(Struct, frozen=True):
-    """An account that a draft treats otherwise. account: its keyed hash in hex; decisions: how many it would change."""
+    """An account with another tier under a draft. account: its keyed hash in hex; decisions: the number it would
+    change.
+    """
 
     account: str
     before: str
@@ -47,7 +49,7 @@ class MoverReport(Struct, frozen=True):
 
 
 class Savings(Struct, frozen=True):
-    """Scaled up from the sample; in US dollars where the tenant's `prices` say what a unit costs and earns."""
+    """Scaled up from the sample; in US dollars if the tenant's `prices` give cost and revenue of a unit."""
 
     requests_stopped: float
     units_stopped: float
@@ -130,7 +132,7 @@ def _moved(name: int, account: Account) -> Moved:
 
 
 def caught(labels: Mapping[int, LabelWord], worst: Mapping[int, int]) -> Caught:
-    """Count labelled accounts that were `limited` or worse at least once; those without a decision count nowhere."""
+    """Count labelled accounts in `limited` or worse at least once; accounts without a decision are left out."""
     abusers = [worst[name] >= CAUGHT for name, word in labels.items() if word == "abuse" and name in worst]
     good = [worst[name] >= CAUGHT for name, word in labels.items() if word == "good" and name in worst]
     hits, false = sum(abusers), sum(good)

@@ -20,7 +20,7 @@ LEAST = np.array([STANDING_TIERS.get(standing, 0) for standing in STANDINGS])
 
 
 class Scored(Struct, frozen=True):
-    """What a revision makes of decisions, a row each. bare: the tier of the log-odds alone, before hysteresis.
+    """A revision's scores of decisions, a row each. bare: the tier of the log-odds alone, before hysteresis.
 
     floor: the strictest tier that a payer can have, 4 for everybody else; ceiling: the strictest without hard evidence.
     """
@@ -48,7 +48,7 @@ def weighed(family: Family, columns: FamilyColumns) -> Floats:
 
 
 def scored(decisions: Decisions, tenant: Tenant) -> Scored:
-    """Score decisions by a revision. Raises Invalid for a family that was not recorded."""
+    """Score decisions by a revision. Raises Invalid for a family without records."""
     total = np.full(len(decisions), tenant.prior)
     own, hard = total.copy(), decisions.flag(HARD)
     for name, family in tenant.families.items():
@@ -84,12 +84,12 @@ def _judged(decisions: Decisions, tenant: Tenant, total: Floats, own: Floats, ha
 
 
 def _bare(bounds: tuple[float, ...], log_odds: Floats) -> Ints:
-    """The tier that log-odds reach: the last one whose bound is not above them."""
+    """The tier for log-odds: the last one with a bound not above them."""
     return np.searchsorted(np.array(bounds), log_odds, side="right") - 1
 
 
 def payers(decisions: Decisions, tenant: Tenant) -> Mask:
-    """Who is a payer by a revision's standards, as `facts.is_payer` has it; NaN compares as false."""
+    """The payers by a revision's standards, like `facts.is_payer`; NaN compares as false."""
     standards, numbers = tenant.settings.standards, decisions.numbers
     found: Mask = (
         (numbers["settled"] >= standards.payer_usd)
@@ -111,6 +111,6 @@ def tiers(found: Scored, tenant: Tenant, previous: NDArray[np.int8]) -> Ints:
 
 
 def ended(found: Scored, tier: Ints) -> Ints:
-    """Floors, ceilings and exceptions over the tiers that evidence and standing choose."""
+    """Floors, ceilings and exceptions, applied to the tiers from evidence and cluster status."""
     tier = np.minimum(np.minimum(tier, found.floor), found.ceiling)
     return np.where(found.excepted, np.minimum(tier, STANDARD), tier)

@@ -1,1 +1,1 @@
-"""The running program: its parts put together, what is in force, and what it shows of itself."""
+"""The running program: its parts put together, the active settings, metrics and logs."""

@@ -28,7 +28,7 @@ COLLECT_AFTER = 50_000
 
 
 def read_settings(path: Path | None) -> Settings:
-    """Read a configuration file, and check what only the gateways' adapters know. Raises ConfigError."""
+    """Read a configuration file, and check the parts for gateways' adapters. Raises ConfigError."""
     return load(path, _check_gateways)
 
 
@@ -66,14 +66,14 @@ def load_databases(settings: Settings) -> book.Loaded:
 
 
 def empty_state(settings: Settings) -> TenantState:
-    """Make the state of a tenant of which nothing is kept."""
+    """Make the state of a tenant without stored data."""
     return TenantState(settings.memory.accounts, settings.memory.strangers)
 
 
 def build(
     settings: Settings, addresses: AddressBook, secret: bytes | None = None, states: States | None = None
 ) -> Limiter:
-    """Make every tenant's limiter, with the state that `states` has of it or with empty state."""
+    """Make every tenant's limiter, with its state from `states` or with empty state."""
     states = states or MemoryStore(partial(empty_state, settings)).tenant
     secret = secret or hash_key() or secrets.token_bytes(32)
     return Limiter(
@@ -85,7 +85,7 @@ def build(
 
 
 def collect_seldom() -> None:
-    """Leave what stays for good out of garbage collections, and make those seldom; account rows are not in them."""
+    """Exclude permanent objects from garbage collections, and make collections rare; account rows are not in them."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 50, 50)
@@ -106,6 +106,6 @@ def rebuild(limiter: Limiter, settings: Settings, addresses: AddressBook, states
 
 
 def _is_news(tenant: Tenant, running: Tenant) -> bool:
-    """Whether a file says what is not in force; of a tenant that the API tunes the revision in force stays so."""
+    """Whether a file's settings differ from the active ones; a tenant tuned by the API keeps its active revision."""
     owners = tenant.settings.owner, running.settings.owner
     return "file" in owners and tenant.settings != running.settings

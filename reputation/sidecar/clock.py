@@ -15,7 +15,7 @@ def steady() -> float:
 
 
 class Clock:
-    """Seconds since 1970. `moved` is told of each step, in seconds, before anybody has the time after it.
+    """Seconds since 1970. `moved` is called with each step, in seconds, before any caller gets the time after it.
 
     Facts, days and expiries are of the world, so they follow the machine's clock. What was earned or used since a
     moment ago is not, so whoever keeps such moments moves them by the step: then as much time passed as really did.
@@ -36,7 +36,7 @@ class Clock:
         return self._look()
 
     def _look(self) -> float:
-        """Look closely: a process that is held up between its two readings sees a step that was none."""
+        """Compare the clocks again: a delay of the process between two readings looks like a step."""
         ahead = self._difference()
         step, self._ahead = ahead - self._ahead, ahead
         if abs(step) >= STEP:
@@ -46,7 +46,7 @@ class Clock:
         return self._wall()
 
     def _difference(self) -> float:
-        """How far the wall clock is ahead of the steady one."""
+        """The wall clock minus the steady clock."""
         while True:
             before = self._steady()
             wall = self._wall()

@@ -1,4 +1,4 @@
-"""What a process keeps follows a step of the machine's clock, so that limits are as if nobody had set it."""
+"""Stored times follow a step of the machine's clock, so limits stay as without the step."""
 
 from reputation.limits.bucket import move
 from reputation.limits.reservations import Ahead
@@ -6,7 +6,7 @@ from reputation.state.tenant import TenantState
 
 
 def follow_step(state: TenantState, ahead: Ahead, seconds: float) -> None:
-    """Move a tenant's buckets, leases and holds; accounts that are asleep follow when they wake."""
+    """Move a tenant's buckets, leases and holds; sleeping accounts follow at their decoding."""
     state.moved += seconds
     for rows in (state.known, state.met, state.strangers):
         for row in rows.values():

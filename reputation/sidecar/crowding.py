@@ -1,4 +1,4 @@
-"""Log lines and metrics for full tables, in which newcomers share rows or buckets."""
+"""Log lines and metrics for full tables with newcomers sharing rows or buckets."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ QUIET = 60.0
 
 
 class Surge:
-    """A surge of one table: from the first newcomer that had to share until QUIET seconds after the last."""
+    """A surge of one table: from the first newcomer without a place until QUIET seconds after the last."""
 
     def __init__(self) -> None:
         self.lasts = False
@@ -25,7 +25,7 @@ class Surge:
         self._last = 0.0
 
     def look(self, crowded: int, now: float) -> Literal["begins", "ends"] | None:
-        """Update with the total number of newcomers that had to share; return the change, if any."""
+        """Update with the total number of newcomers without a place; return the change, if any."""
         new, self._before = crowded - self._before, crowded
         if new:
             self._last = now
@@ -54,7 +54,7 @@ class Crowding:
             self.look()
 
     def look(self) -> None:
-        """Log the surges that began or ended since the last call."""
+        """Log the surges begun or ended since the last call."""
         now, tenants = self._clock(), self._limiter.tenants
         for key in [key for key in self._surges if key[0] not in tenants]:
             del self._surges[key]
@@ -80,5 +80,5 @@ class Crowding:
 
 
 def crowded_of(state: TenantState) -> dict[str, int]:
-    """Return the total number of newcomers that had to share, by table."""
+    """Return the total number of newcomers without a place, by table."""
     return {"accounts": state.met.crowded, "strangers": state.strangers.crowded, "budgets": state.budgets.crowded}

@@ -1,4 +1,4 @@
-"""One log line a verdict, sampled, written off the request path: a bounded queue and a thread that empties it."""
+"""One log line a verdict, sampled, written off the request path by a thread with a bounded queue."""
 
 import contextlib
 import threading
@@ -61,7 +61,7 @@ class DecisionLog:
         self.flush()
 
     def flush(self) -> None:
-        """Write what is waiting. A closed or full standard error costs lines, never a check."""
+        """Write the waiting lines. A closed or full standard error costs lines, never a check."""
         while self._waiting:
             request, account, verdict, now = self._waiting.popleft()
             with contextlib.suppress(OSError, ValueError):
@@ -91,7 +91,7 @@ class DecisionLog:
         return pseudonym(identifier, self._secret)
 
     def close(self) -> None:
-        """Write what is waiting and end the thread."""
+        """Write the waiting lines and end the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(2.0)

@@ -1,4 +1,4 @@
-"""The hash key: its source, and the check that it is the state's own.
+"""The hash key: its source, and a comparison with the state's own.
 
 Every API key is kept as a hash made with it, so with another one each pushed key would be nobody's, and nothing would
 say so. The state therefore keeps a check value, which tells nothing of the hash key.
@@ -52,7 +52,7 @@ def hash_key() -> bytes | None:
 
 
 async def settled_hash_key(records: Records) -> bytes:
-    """Return the hash key that this state is for: the one given, else the one kept, else one made now for all.
+    """Return the hash key of this state: the given one, else the stored one, else a new one for all replicas.
 
     Raises ConfigError if the state was made with another one.
     """
@@ -81,7 +81,7 @@ async def kept_hash_key(records: Records) -> bytes:
 
 
 async def check_hash_key(records: Records, key: bytes) -> None:
-    """Leave the check value of a hash key in a state that has none. Raises ConfigError if it has another's."""
+    """Store the check value of a hash key in a state without one. Raises ConfigError for another key's value."""
     value = hashlib.blake2b(CHECK.encode(), digest_size=16, key=key).digest()
     found = await records.get(EVERYBODY, SECRET, CHECK)
     if found is None:

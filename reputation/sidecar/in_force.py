@@ -1,4 +1,4 @@
-"""Activates people's decisions: follows the records, so that every replica applies a change within 2 s."""
+"""Activates operators' decisions: follows the records, so every replica applies a change within 2 s."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -94,7 +94,7 @@ class Tuning:
         self.looking.close()
 
     def moved(self) -> None:
-        """Look again at what ends by the clock, which was set."""
+        """Evaluate expiries again after a step of the clock."""
         for name in self._limiter.tenants:
             self._news.put_nowait((name, self.allows.kind))
 
@@ -125,7 +125,7 @@ class Tuning:
                     await asyncio.sleep(RETRY_AFTER)
 
     async def _try(self, tenant: str, kind: str) -> bool:
-        """Refresh; what cannot be put in force leaves in force what is, also at a start while shared state is away."""
+        """Refresh; after a failure the previous settings stay active, also at a start while shared state is away."""
         try:
             await self.refresh(tenant, kind)
         except (OSError, Problem) as error:
@@ -149,7 +149,7 @@ class Tuning:
         running.marked = frozenset([label.account for label in await self.marked.all(running.tenant.name)])
 
     def word(self, label: Label) -> Document:
-        """What keeps a person's word, or takes it back: an account called abusive is stopped while that stands."""
+        """Store a person's label, or delete it: an account labelled abusive is stopped until then."""
         return self.marked.document(label.account, label if label.label == "abuse" else None)
 
     async def _apply_rollout(self, running: TenantLimiter) -> None:
@@ -190,7 +190,7 @@ class Tuning:
             running.watches = tuple(watch for watch in running.watches if watch != trial.watch)
 
     async def configured(self, tenant: str) -> Revision:
-        """The revision that is what the configuration says now; new words get a number of their own."""
+        """The revision with the present configuration; a new configuration gets its own number."""
         while True:
             now, kept = start(self.of_file(tenant)), await self.revisions.all(tenant)
             same = [one for one in kept if one.parent is None and one.settings == now.settings]
@@ -205,7 +205,7 @@ class Tuning:
             return now
 
     async def rollout(self, tenant: str) -> tuple[Rollout, int]:
-        """What is in force for a tenant, and the version of that.
+        """A tenant's active rollout, and its version.
 
         A tenant that a file owns is as the file says. If what the file said is live, that is what it says now.
         """
@@ -231,7 +231,7 @@ class Tuning:
         return await self.revisions.all(tenant)
 
     def adding(self, revision: Revision) -> Document:
-        """A new revision, to be kept; a conflict if somebody else's came first."""
+        """A new revision to be stored; a conflict if another one came first."""
         return self.revisions.document(document_id(revision.number), revision, expect=ABSENT)
 
     def stepping(self, rollout: Rollout, version: int) -> Document:
@@ -257,7 +257,7 @@ class Tuning:
         return kept
 
     def _stop(self, tenant: str, rollout: Rollout, why: str) -> None:
-        """End a trial that hurts; it has stopped here already, the other replicas hear of it."""
+        """End a harmful trial; it has stopped here already, and the other replicas follow."""
         task = asyncio.get_running_loop().create_task(self._stop_everywhere(tenant, rollout, why))
         self._stops.add(task)
         task.add_done_callback(self._stops.discard)

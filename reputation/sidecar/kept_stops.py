@@ -1,4 +1,4 @@
-"""Stops kept for days, in batches beside the request path, and verdicts found again: recent ones, else kept stops.
+"""Stops kept for days, written in batches off the request path, and look-ups: recent verdicts, else kept stops.
 
 What was told within the last half second is lost if the process is killed; a stop is no acknowledged write.
 """
@@ -43,13 +43,13 @@ class KeptStops:
         self._keeping = asyncio.Lock()
 
     async def run(self) -> None:
-        """Keep what waits, again and again, until cancelled."""
+        """Write waiting stops, again and again, until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
             await self.keep_all()
 
     async def keep_all(self) -> None:
-        """Keep what waits of every tenant; while the state is away it waits on, as far as there is room."""
+        """Write every tenant's waiting stops; while the state is away they wait, up to a bound."""
         for tenant in list(self._limiter.tenants.values()):
             await self._keep(tenant)
 
@@ -76,7 +76,7 @@ class KeptStops:
         self._away = True
 
     async def find(self, tenant: TenantLimiter, id_: str, pointer: str | None = None) -> tuple[Asked, Verdict]:
-        """Find a recent verdict, or a stop that is kept. Raises NotFound, and Unavailable while the state is away."""
+        """Find a recent verdict, or a kept stop. Raises NotFound, and Unavailable while the state is away."""
         now, name = self._clock(), tenant.tenant.name
         found = tenant.verdicts.get(id_, now)
         if found is not None:
@@ -92,7 +92,7 @@ class KeptStops:
         raise NotFound(f"verdict {id_!r} of tenant {name!r} is neither recent nor a stop that is kept", pointer)
 
     def metrics(self) -> Iterator[Metric]:
-        """What /metrics tells of stops."""
+        """The metrics of stops."""
         waiting = sum(tenant.verdicts.stopped.lost for tenant in self._limiter.tenants.values())
         words = "Stops forgotten before explain.keep is over, or not kept for want of room."
         yield counter("headcount_stops_dropped", words, self.dropped + waiting)

@@ -94,13 +94,13 @@ class Serving:
         return KeptStops(self.limiter, stops, lambda: self.settings.explain, self.clock, self.journal.warning)
 
     def account_of(self, verdict: Verdict, now: float) -> str | None:
-        """Name the account that a recent verdict judged."""
+        """Name the account of a recent verdict."""
         tenant = self.limiter.tenants.get(verdict.tenant)
         found = None if tenant is None else tenant.verdicts.get(verdict.id, now)
         return None if found is None else found[0].account
 
     def share(self, store: SharedStore) -> None:
-        """Check over what replicas share from now on, and link what all of them see."""
+        """Use shared limits and shared links from now on."""
         from reputation.replicas.checks import SharedChecks  # noqa: PLC0415 - embedded state does without the client
         from reputation.replicas.linking import ReplicatedLinking  # noqa: PLC0415 - as above
 
@@ -110,7 +110,7 @@ class Serving:
         self.linking = ReplicatedLinking(self.limiter, store, warn, epoch)
 
     def _listen_for_plans(self) -> None:
-        """Have each plan that a tenant's settings do not know named once in the log."""
+        """Log each unknown plan of a tenant once."""
         for name, tenant in self.limiter.tenants.items():
             tell = partial(self.journal.warning, "unknown_plan", tenant=name, fix=UNKNOWN_PLAN)
             tenant.state.unknown_plans.tell = lambda plan, tell=tell: tell(plan=plan)

@@ -1,4 +1,4 @@
-"""What a sidecar's tenants came to over the last hour and day, sampled into rings of fixed size."""
+"""Counts of a sidecar's tenants over the last hour and day, sampled into rings of fixed size."""
 
 from array import array
 from collections import deque
@@ -24,7 +24,7 @@ Sample = Mapping[str, float]
 
 
 class Ring:
-    """The newest samples of one tenant in one window; cumulative, so that none has to be added up."""
+    """The newest samples of one tenant in one window; cumulative, so a sample needs no sums."""
 
     def __init__(self, step: float) -> None:
         self.step = step
@@ -39,7 +39,7 @@ class Ring:
         self._samples.append(array("d", (now, *(sample[name] for name in (*COUNTED, *STOOD)))))
 
     def columns(self) -> dict[str, list[float]]:
-        """`at`, a column for each counter with what was added since the sample before, and what stood then."""
+        """`at`, a column for each counter with its increase since the previous sample, and the state at that time."""
         rows = list(self._points())
         names = ("at", "seconds", *COUNTED, *STOOD)
         return {name: [row[i] for row in rows] for i, name in enumerate(names)}
@@ -60,7 +60,7 @@ class Timeline:
         self._rings: dict[str, dict[str, Ring]] = {}
 
     def sample(self, now: float) -> None:
-        """Take a sample of each tenant; forget tenants that are gone."""
+        """Take a sample of each tenant; drop deleted tenants."""
         found = dict(sorted(self._read().items())[:MOST_TENANTS])
         for gone in self._rings.keys() - found.keys():
             del self._rings[gone]
@@ -79,7 +79,7 @@ class Timeline:
 
 
 def sample_of(verdicts: Mapping[tuple[str, str, str], int], stops: Mapping[str, int], **stood: float) -> dict[str, Any]:
-    """One tenant's sample of its counts by mode, tier and decision, and of what stands now."""
+    """One tenant's sample of its counts by mode, tier and decision, and of its present clusters."""
     found: dict[str, float] = dict.fromkeys(COUNTED, 0.0) | stood
     for (_, tier, decision), n in verdicts.items():
         found[tier] += n

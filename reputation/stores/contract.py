@@ -259,7 +259,7 @@ class SharedStore(Store, Protocol):
         """Return a tenant's accounts."""
 
     def takes(self, tenant: str, within: float, failed: Callable[[str], None]) -> Takes:
-        """Return a tenant's buckets. within: seconds a take waits; failed: is called with the reason for giving one up."""
+        """Return a tenant's buckets. within: seconds a take waits; failed: called with the reason for giving one up."""
 
     def links(self, tenant: str, replica: str) -> SharedLinks:
         """Return a tenant's links. replica: this replica's name, without spaces."""

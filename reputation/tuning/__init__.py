@@ -1,1 +1,1 @@
-"""What people decide while the sidecar runs: revisions, trials, labels, appeals, the audit log."""
+"""Operators' decisions while the sidecar runs: revisions, trials, labels, appeals, the audit log."""

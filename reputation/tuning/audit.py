@@ -115,7 +115,7 @@ class Audit:
         return found
 
     def _read(self, tenant: str, record: Record) -> Entry | None:
-        """Read a line; one that is damaged is left out, and named."""
+        """Read a line; a damaged line is left out, and reported."""
         try:
             return _entries.decode(record.body)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Labels: abusive and good accounts, by people, by outcomes, or by billing.
+"""Labels: abusive and good accounts, by operators, by outcomes, or by billing.
 
 A person's word stands above a program's. Labels are what precision, recall and suggestions are reckoned by.
 """

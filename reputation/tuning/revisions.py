@@ -55,7 +55,7 @@ def start(settings: TenantSettings) -> Revision:
 
 
 def sparse(settings: TenantSettings) -> dict[str, Any]:
-    """Return a tenant's overrides, without the settings that belong to the file."""
+    """Return a tenant's overrides, without the file's own settings."""
     found: dict[str, Any] = _differences(settings)
     return {name: value for name, value in found.items() if name not in OF_THE_FILE}
 
@@ -77,7 +77,7 @@ def _made(factory: Any) -> Any:
 
 
 def settings_of(overrides: dict[str, Any], file: TenantSettings) -> TenantSettings:
-    """Read overrides strictly, and add the settings that belong to the file. Raises Invalid with a pointer."""
+    """Read overrides strictly, and add the file's own settings. Raises Invalid with a pointer."""
     for name in OF_THE_FILE:
         if name in overrides:
             raise Invalid(f"revisions cannot change {name}; change it in the configuration file", f"/settings/{name}")
@@ -91,7 +91,7 @@ def settings_of(overrides: dict[str, Any], file: TenantSettings) -> TenantSettin
 
 
 def compiled(name: str, revision: Revision, file: TenantSettings) -> Tenant:
-    """Compile a revision. Raises Invalid with a pointer for settings that cannot work."""
+    """Compile a revision. Raises Invalid with a pointer for impossible settings."""
     try:
         return compile_tenant(name, settings_of(revision.settings, file), revision.number)
     except SettingError as error:
@@ -100,7 +100,7 @@ def compiled(name: str, revision: Revision, file: TenantSettings) -> Tenant:
 
 
 def check_floor(tenant: Tenant) -> None:
-    """Refuse settings by which evidence that others can cause, alone, breaks a payer's floor. Raises Invalid.
+    """Refuse settings by which evidence caused by others could break a payer's floor alone. Raises Invalid.
 
     The floor is the tier that a payer deserves without the families that are `external`, at worst `standard`, and in a
     cluster so many requests a day before the purse is asked.
@@ -130,7 +130,7 @@ def check_floor(tenant: Tenant) -> None:
 
 
 class Difference(Struct, frozen=True):
-    """One setting that differs between two revisions; the path has dots, a missing value is null."""
+    """One setting with different values in two revisions; the path has dots, a missing value is null."""
 
     path: str
     before: Any
@@ -138,7 +138,7 @@ class Difference(Struct, frozen=True):
 
 
 def differences(before: Tenant, after: Tenant) -> list[Difference]:
-    """Return every effective setting that differs."""
+    """Return every effective setting with a difference."""
     one, other = (dict(_flat(msgspec.to_builtins(in_force(tenant)))) for tenant in (before, after))
     paths = [path for path in dict.fromkeys([*one, *other]) if one.get(path) != other.get(path)]
     return [Difference(path, one.get(path), other.get(path)) for path in paths]

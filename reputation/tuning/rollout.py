@@ -18,7 +18,8 @@ _PARTS = 10_000
 
 
 class Rollout(Struct, frozen=True):
-    """The state of the rollout. past: revisions that were live before, the latest last; stopped: why a trial ended.
+    """The state of the rollout. past: earlier live revisions, the latest last; stopped: the reason for the end of a
+    trial.
 
     percent: share of accounts that a canary judges; most_payers_tightened: payers that it may be stricter with.
     """
@@ -50,7 +51,7 @@ class RolloutBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def stepped(rollout: Rollout, body: RolloutBody, by: str, now: float) -> Rollout:
-    """Take one step. Raises Invalid for a step that cannot be taken from here."""
+    """Take one step. Raises Invalid for a step impossible in this state."""
     made = partial(Rollout, by=by, reason=body.reason, at=now)
     if body.step == "rollback" and rollout.candidate is None:
         if not rollout.past:

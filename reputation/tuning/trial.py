@@ -1,4 +1,4 @@
-"""A revision on trial: scored beside the live one, or judging a share of the accounts; what it would change is counted.
+"""A revision on trial: scored next to the live one, or judging a share of the accounts; differences are counted.
 
 The trial keeps the other revision's last tier of an account, for its hysteresis, in bounded memory. Payers that the
 candidate treats more strictly are counted one by one; a canary that hurts more of them than allowed ends itself.
@@ -24,7 +24,7 @@ MOST_NAMED = 1000
 
 
 class Trial:
-    """The candidate of a rollout beside the live revision. `stop` is called once, with why."""
+    """The candidate of a rollout next to the live revision. `stop` is called once, with the reason."""
 
     def __init__(self, live: Tenant, candidate: Tenant, rollout: Rollout, stop: Callable[[str], None]) -> None:
         self.live = live
@@ -39,12 +39,12 @@ class Trial:
         self._others: dict[str, int] = {}
 
     def revision_of(self, account: str) -> Tenant:
-        """The revision that judges an account."""
+        """The revision for an account."""
         judged = is_in_canary(account, self.candidate.revision, self.rollout.percent)
         return self.candidate if judged and not self.stopped else self.live
 
     def watch(self, assessed: Assessed, _: Verdict) -> None:
-        """Judge a check by the revision that did not, and count what differs."""
+        """Judge a check by the other revision, and count the differences."""
         by_candidate = assessed.tenant is self.candidate
         if assessed.allow is not None or (self.rollout.stage == "canary" and not by_candidate):
             return
@@ -78,7 +78,7 @@ class Trial:
             self._stop(f"payers tightened: {len(self.tightened)}, the limit was {most}")
 
     def view(self) -> dict[str, object]:
-        """What the admin API tells of it."""
+        """The trial's view in the admin API."""
         named = list(self.tightened.items())[:MOST_NAMED]
         return {
             "revision": self.candidate.revision,

@@ -1,1 +1,1 @@
-"""Messages: the value types that go in and out, how they are encoded, errors, ids and hashes."""
+"""Messages: the value types at the boundary, their encoding, errors, ids and hashes."""

@@ -19,7 +19,7 @@ _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$
 
 
 def read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Decode a body. Raises BadRequest for what is no JSON, Invalid with a pointer for a wrong value."""
+    """Decode a body. Raises BadRequest for malformed JSON, Invalid with a pointer for a wrong value."""
     try:
         return _read(decoder, body)
     except msgspec.ValidationError as error:
@@ -31,7 +31,7 @@ def read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Decode; a member that is null and may not be counts as left out, which costs time only where there is one."""
+    """Decode; null counts as missing for members without null, at a cost only if there is one."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -49,7 +49,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def invalid(error: msgspec.ValidationError) -> Invalid:
-    """Say which member is wrong and what it should be, from msgspec's message."""
+    """Name the wrong member and its expected type, from msgspec's message."""
     match = _PATH.match(str(error))
     what, path = (match["what"], match["path"] or "") if match else (str(error), "")
     missing = _MISSING.fullmatch(what)

@@ -2,7 +2,7 @@
 
 
 class Problem(Exception):
-    """An error that is answered with a problem document (RFC 9457): status, title, detail and a JSON pointer."""
+    """An error with a problem document (RFC 9457) as its answer: status, title, detail and a JSON pointer."""
 
     status = 500
     title = "Internal error"
@@ -64,7 +64,7 @@ class ConfigError(Exception):
 
 
 class SettingError(ConfigError):
-    """A well-formed setting that cannot work; `path` has the keys to it, for a caller that knows their lines."""
+    """A well-formed setting that cannot work; `path` has the keys to it, so a caller can name its line."""
 
     def __init__(self, path: tuple[str, ...], message: str) -> None:
         super().__init__(f"{'.'.join(path)}: {message}")

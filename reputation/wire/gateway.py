@@ -154,7 +154,7 @@ DESCRIBED = frozenset({*MEMBERS, "request.route", "request.hold", "verdict"})
 
 
 def check_descriptors(descriptors: Mapping[str, str]) -> None:
-    """Check the mapping of descriptors in a configuration. Raises ValueError for a member that cannot be filled."""
+    """Check the mapping of descriptors in a configuration. Raises ValueError for an unknown member."""
     for key, member in descriptors.items():
         if member not in DESCRIBED:
             known = ", ".join(sorted(DESCRIBED))
@@ -162,7 +162,7 @@ def check_descriptors(descriptors: Mapping[str, str]) -> None:
 
 
 def check_members(facts: Mapping[str, str]) -> None:
-    """Check the mapping of headers in a configuration. Raises ValueError for a member that a check does not have."""
+    """Check the mapping of headers in a configuration. Raises ValueError for an unknown member of a check."""
     for header, member in facts.items():
         if not re.fullmatch(HEADER, header):
             raise ValueError(f"{header!r} is no header's name, so nothing would come under it")

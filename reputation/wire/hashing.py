@@ -8,7 +8,7 @@ SIZE = 16
 
 
 def hashed(key: str, secret: bytes) -> bytes:
-    """Return the stored form of an API key; a key that is already in its printed form is read back."""
+    """Return the stored form of an API key; a key in its printed form is read back."""
     if key.startswith(PREFIX) and (known := _read(key)) is not None:
         return known
     return of_text(key, secret)
@@ -34,7 +34,7 @@ def _read(text: str) -> bytes | None:
 
 
 def is_jwt(key: str | None) -> bool:
-    """Say whether a key looks like a JSON Web Token, whose issuer makes another one at each refresh."""
+    """Say whether a key looks like a JSON Web Token; such a key is replaced at each refresh."""
     return key is not None and key.startswith("eyJ") and key.count(".") >= 2
 
 

@@ -1,4 +1,4 @@
-"""Verdict ids: ULIDs for live verdicts, made of the line number in a replay, so that two runs give the same."""
+"""Verdict ids: ULIDs for live verdicts; in a replay made of the line number, so two runs give the same."""
 
 import os
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def _base32(value: int, pairs: int) -> str:
 
 
 class Ulids:
-    """ULIDs (26 characters): 48 bits of milliseconds, 15 that count up within one, and 65 drawn for each id alone.
+    """ULIDs (26 characters): 48 bits of milliseconds, a counter of 15 bits within one, and 65 random bits of its own.
 
     Counting keeps the ids of one process in the order of their making, up to 32,768 a millisecond. Nobody can guess an
     id from another: the system's random source gives the bits of each.

@@ -1,4 +1,4 @@
-"""What can be known of an account, and what makes it a payer or proven: types that are read and written."""
+"""Types for the known facts of an account, and for the rules of payers and proven accounts."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from reputation.wire.messages import Profile
 
 
 class Facts(Profile, frozen=True, gc=False):
-    """A profile as it is kept, with plain floats as times, and what only the sidecar needs beside it.
+    """A stored profile, with plain floats as times, and the sidecar's own additions.
 
     keys: keyed hashes of API keys; external: ids at other systems, by system. payment_at: when `payment` was pushed.
     billing: what billing's events said, as `reputation.state.billing` packs it; `payment` is what both come to.

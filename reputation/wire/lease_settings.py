@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 
 class LeaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Leases, with which a gateway enforces limits without a check for each request, and holds."""
+    """Settings of leases and holds; with a lease a gateway enforces limits without a check for each request."""
 
     ttl: Annotated[
         float,

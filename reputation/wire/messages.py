@@ -198,7 +198,7 @@ class Call(Struct, frozen=True, gc=False):
 
 
 class LeaseReport(Struct, frozen=True, gc=False):
-    """The use of a lease. account, client: those of the check that got the lease; by default those of this check."""
+    """The use of a lease. account, client: those of the check with the lease; by default those of this check."""
 
     id: Text
     used: Count = 0
@@ -251,7 +251,7 @@ class Settle(Struct, frozen=True, gc=False):
 
 
 class Charged(Struct, frozen=True, gc=False):
-    """The final charge of a hold or lease, in units; null for a lease that is not open."""
+    """The final charge of a hold or lease, in units; null for a closed lease."""
 
     id: str
     charged: float | None
@@ -306,7 +306,7 @@ class Lease(Struct, frozen=True, gc=False):
 
 
 class AllowRef(Struct, frozen=True, gc=False):
-    """The exception that allowed this check; expires is in seconds since 1970."""
+    """The exception for this check; expires is in seconds since 1970."""
 
     id: str
     kind: str
@@ -316,7 +316,7 @@ class AllowRef(Struct, frozen=True, gc=False):
 
 
 class Shadow(Struct, frozen=True, gc=False):
-    """The answer that a tenant in shadow mode would have given."""
+    """The answer without shadow mode."""
 
     decision: Decision
     tier: Tier

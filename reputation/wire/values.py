@@ -1,4 +1,4 @@
-"""What the compiler must be told of the value types in compiled modules.
+"""Instructions to the compiler for the value types in compiled modules.
 
 Those that never leave the engine are plain classes: mypyc lays their attributes out as a C struct, numbers in place,
 where an attribute of a msgspec Struct is an object elsewhere and found by name. What is encoded stays a Struct.

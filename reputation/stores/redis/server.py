@@ -64,7 +64,7 @@ class RedisServer:
         self.damaged = damaged
 
     async def run(self, script: Script, keys: Sequence[bytes], *args: bytes | float, within: float = SLOW) -> Any:
-        """Run a script; send its text if the server does not know it (after a restart, a failover). Raises AwayError."""
+        """Run a script; send its text if the server has lost it (after a restart, a failover). Raises AwayError."""
         return await _in_time(self._run(script, keys, args), within)
 
     async def _run(self, script: Script, keys: Sequence[bytes], args: Sequence[bytes | float]) -> Any:
