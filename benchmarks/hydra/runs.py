@@ -106,14 +106,20 @@ def _spawn(command: str, log: Path) -> tuple[int, float]:
     return child.returncode, usage.ru_maxrss / 1024
 
 
-def _of_command(system: System, spec: Spec, lines: Path, count: int) -> Result:
+def verdicts_of(system: System, lines: Path) -> tuple[Path, float]:
+    """Let a system judge a file of lines: its verdicts beside it, and its peak memory in MB. Raises Failed."""
     verdicts, log = lines.with_suffix(".verdicts"), lines.with_suffix(".log")
-    begun = time.perf_counter()
     command = system.command.format(world=shlex.quote(str(lines)), verdicts=shlex.quote(str(verdicts)))
     status, peak = _spawn(command, log)
-    took = time.perf_counter() - begun
     if status:
         raise Failed(f"{system.name} ended with {status}: {log.read_text(errors='replace')[-2000:]}")
+    return verdicts, peak
+
+
+def _of_command(system: System, spec: Spec, lines: Path, count: int) -> Result:
+    begun = time.perf_counter()
+    verdicts, peak = verdicts_of(system, lines)
+    took = time.perf_counter() - begun
     with lines.open("rb") as asked, verdicts.open("rb") as answered:
         report = scoring.score(truth.read(truth.beside(lines)), asked, answered)
     verdicts.unlink()

@@ -1,0 +1,165 @@
+"""Print what the default configuration costs honest accounts and lets through of hydras, on a few small worlds.
+
+python -m benchmarks.hydra.measure --quick
+python -m benchmarks.hydra.measure --worlds L3,charity,throw_away --honest 3000 --heads 600 --days 7
+
+A world is a level or strategy of a hydra, or a population of honest look-alikes without a hydra, or both with a +, such
+as drain_ja4+rare_client. *Beyond* is the leak beyond one allowance: (let through - what one new free account may take
+in those days - what the heads' settled money pays for) / wanted.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from benchmarks.hydra import scoring, truth, worlds
+from benchmarks.hydra.attackers import LADDER, STRATEGIES
+from benchmarks.hydra.honest import LOOKALIKES
+from benchmarks.hydra.runs import NO_HYDRA, System, default_system, verdicts_of
+from benchmarks.hydra.scoring import Report
+from benchmarks.hydra.table import percent, plain
+from benchmarks.hydra.world import Spec, make, stream
+
+WORLDS = (
+    NO_HYDRA, "L3", "remote_company", "charity", "course", "agency", "rare_client", "throw_away", "paid_unsettled",
+    "framing_device", "framing_lookalikes", "drain_ja4+rare_client",
+)  # fmt: skip
+ALIASES = {"agency": "freelancer"}
+"""The population of one person with many clients' accounts; `agency` is a gathering of the ordinary classes."""
+QUICK = ("--honest", "600", "--heads", "120", "--days", "4")
+ALLOWANCE = 200.0
+"""Requests a day of a new free account, before any voters."""
+PER_USD = 1000.0
+"""Requests that a settled dollar pays for."""
+WORTH_A_LINE = 0.0005
+"""Share of a class's requests from which on it is named."""
+
+
+class _Money(Struct):
+    settled_usd: float | None = None
+    settled_30d_usd: float | None = None
+
+
+class _Facts(Struct):
+    """Of an account line: whose money it is."""
+
+    kind: str | None = None
+    id: str | None = None
+    payment: _Money | None = None
+
+
+class Beyond(Struct, frozen=True):
+    """asked: requests that the hydra wanted; passed: let through; paid: those that its money pays for."""
+
+    asked: int
+    passed: float
+    paid: float
+    days: int
+
+    @property
+    def leak(self) -> float:
+        """The leak beyond one allowance; 0 where less was let through than that."""
+        return max(self.passed - ALLOWANCE * self.days - self.paid, 0.0) / self.asked
+
+
+_facts = msgspec.json.Decoder(_Facts)
+
+
+def settled(lines: Iterable[bytes], heads: set[str]) -> float:
+    """US dollars that the heads settled, by the last line about each."""
+    money: dict[str, float] = {}
+    for raw in lines:
+        if b'"settled_usd"' not in raw:
+            continue
+        line = _facts.decode(raw)
+        if line.kind == "account" and line.id in heads and line.payment is not None:
+            money[line.id] = max(money.get(line.id, 0.0), line.payment.settled_usd or 0.0)
+    return sum(money.values())
+
+
+def spec_of(name: str, like: Spec) -> Spec:
+    """The world that a name stands for. Raises argparse.ArgumentTypeError for a name that is none."""
+    parts = [ALIASES.get(part, part) for part in name.split("+") if part != NO_HYDRA]
+    levels = tuple(part for part in parts if part in LADDER or part in STRATEGIES)
+    populations = tuple(part for part in parts if part in LOOKALIKES)
+    if len(levels) + len(populations) < len(parts):
+        raise argparse.ArgumentTypeError(f"{name!r} is no world; parts are levels, strategies and populations")
+    heads = like.heads if levels else 0
+    return msgspec.structs.replace(like, levels=levels, populations=populations, heads=heads)
+
+
+def measured(spec: Spec, system: System) -> tuple[Report, Beyond | None]:
+    """Play one world. Raises Failed if the command does."""
+    with tempfile.TemporaryDirectory(prefix="measure-") as folder:
+        lines = Path(folder) / "world.jsonl"
+        world = make(spec)
+        heads = {account.id for account in world.hydra.accounts}
+        truth.write(world, truth.beside(lines))
+        worlds.write(stream(world), lines)
+        verdicts, _ = verdicts_of(system, lines)
+        with lines.open("rb") as asked, verdicts.open("rb") as answered:
+            report = scoring.score(truth.read(truth.beside(lines)), asked, answered)
+        if report.leak is None:
+            return report, None
+        with lines.open("rb") as asked:
+            money = settled(asked, heads)
+    paid = money * PER_USD * min(spec.days / 30, 1.0)
+    return report, Beyond(report.hydra_checks, report.leak * report.hydra_checks, paid, spec.days)
+
+
+def row(name: str, report: Report, beyond: Beyond | None) -> str:
+    """One line of the table, and the classes that were stopped."""
+    cells = [
+        name, percent(report.leak), percent(None if beyond is None else beyond.leak), percent(report.heads_linked),
+        plain(report.dollars_per_million), finely(report.honest_stopped), finely(report.payers_stopped),
+        finely(report.newcomers_stopped), finely(report.victims_stopped), percent(report.honest_linked),
+        ", ".join(f"{klass} {percent(share)}" for klass, share in _worst(report)) or "-",
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def finely(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.3f}%"
+
+
+def _worst(report: Report) -> list[tuple[str, float]]:
+    stopped = [(klass, share) for klass, share in report.stopped_by_class.items() if share >= WORTH_A_LINE]
+    return sorted(stopped, key=lambda entry: -entry[1])
+
+
+HEAD = (
+    "| world | leak | beyond | heads linked | $ a million | honest stopped | payers | newcomers | victims "
+    "| honest linked | classes |\n|" + " --- |" * 11
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(prog="python -m benchmarks.hydra.measure", description=__doc__.splitlines()[0])
+    options.add_argument("--worlds", default=",".join(WORLDS), help="comma-separated")
+    options.add_argument("--honest", type=int, default=3000)
+    options.add_argument("--heads", type=int, default=600)
+    options.add_argument("--days", type=int, default=7)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--view", default="full")
+    options.add_argument("--config", type=Path, help="a configuration; else the default one")
+    options.add_argument("--quick", action="store_true", help=f"as {' '.join(QUICK)}")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = parser().parse_args([*QUICK, *given] if "--quick" in given else given)
+    like = Spec(chosen.seed, chosen.honest, chosen.heads, days=chosen.days, view=chosen.view)
+    named = [(name, spec_of(name, like)) for name in chosen.worlds.split(",")]
+    print(HEAD, flush=True)
+    for name, spec in named:
+        print(row(name, *measured(spec, default_system(chosen.config))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
