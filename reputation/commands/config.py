@@ -10,6 +10,7 @@ import yaml
 
 from reputation.commands.options import FAILED, config_option, ends_well, json_option, say
 from reputation.config.file import compile_tenants, schema
+from reputation.config.retired import retired
 from reputation.config.tenants import Tenant, in_force
 from reputation.sidecar.build import read_settings
 from reputation.state.unknown_plans import MOST_NAMED
@@ -49,10 +50,11 @@ def validate(
             raise click.ClickException(str(error)) from None
         click.echo(json.dumps({"file": str(path), "valid": False, "error": str(error)}, indent=2))
         context.exit(FAILED)
-    found = {"file": str(path), "valid": True, "tenants": sorted(tenants)}
+    warnings = [*retired({name: tenant.settings for name, tenant in tenants.items()})]
+    found = {"file": str(path), "valid": True, "tenants": sorted(tenants), "warnings": warnings}
     if state is not None:
         found["unknown_plans"] = unknown
-    lines = [f"{path}: OK; tenants: {', '.join(sorted(tenants))}"]
+    lines = [f"{path}: OK; tenants: {', '.join(sorted(tenants))}", *warnings]
     lines += [
         f"tenant {tenant}: plan {plan!r} of {count:,} accounts is unknown; add it to plans, such as {{like: paid}}"
         for tenant, plans in unknown.items()

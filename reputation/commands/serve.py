@@ -22,6 +22,7 @@ from reputation.checkapi.envoy_calls import needed
 from reputation.checkapi.routes import CheckRoutes, adapters, body_limit
 from reputation.commands.options import config_option, ends_well
 from reputation.config.file import Settings
+from reputation.config.retired import retired
 from reputation.listeners import spoe as spoe_listener
 from reputation.listeners.grammar import Limits
 from reputation.listeners.sockets import AddressError, SocketAccess, bind, octal, owner
@@ -267,6 +268,8 @@ def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serv
     addresses = open_addresses(settings, time.time())
     for warning in addresses.warnings:
         log.warning("slow_address_reader", detail=warning)
+    for warning in retired(settings.tenants):
+        log.warning("retired_setting", detail=warning)
     limiter = build(settings, addresses, secret, store.tenant)
     decisions = DecisionLog(settings.log, secret, sys.stderr)
     decisions.start()

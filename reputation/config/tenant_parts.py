@@ -1,8 +1,10 @@
 """Small parts of a tenant's settings."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+
+from reputation.hydra.sightings import Part
 
 
 class OutcomeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,3 +20,33 @@ class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     cost_usd: Annotated[float, Meta(ge=0, description="Your cost of serving one unit.")] = 0.0
     price_usd: Annotated[float, Meta(ge=0, description="Price of one unit for a paying account.")] = 0.0
+
+
+class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of linked accounts. One unit is a typical honest account's daily use, learnt from proven accounts."""
+
+    enabled: Annotated[bool, Meta(description="Link the accounts of one actor, and give them one shared purse.")] = True
+    purse_units: Annotated[
+        float,
+        Meta(gt=0, le=1e6, description="Size of a cluster's purse, in units of a typical honest account's daily use."),
+    ] = 2.0
+    payer_floor_units: Annotated[
+        float,
+        Meta(ge=0, description="Daily floor of each payer in a cluster, used before the purse; in the same unit."),
+    ] = 0.25
+    floor: Annotated[float, Meta(ge=0, description="No effect: crowded neighbourhoods have no budgets.")] | None = None
+    without: Annotated[
+        tuple[Part | Literal["neighbourhoods"], ...],
+        Meta(
+            description="Detectors and families of evidence that linking does not use. `neighbourhoods` has no effect."
+        ),
+    ] = ()
+    trials: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of three-hour blocks in which, for one hour, no cluster is restrained; "
+            "the other hours show which accounts react.",
+        ),
+    ] = 0.0

@@ -9,8 +9,7 @@ from msgspec import Meta, Struct, structs
 from reputation.config.faults import nearest
 from reputation.config.plans import check_amounts, laid_out
 from reputation.config.presets import ORDINARY, PRESETS, Preset, Unit, times
-from reputation.config.tenant_parts import OutcomeSettings, PriceSettings
-from reputation.hydra.sightings import Part
+from reputation.config.tenant_parts import LinkingSettings, OutcomeSettings, PriceSettings
 from reputation.limits.bucket import Limit
 from reputation.scoring.policy import TIERS, Allowance, Policy, TierRule, compile_policy
 from reputation.scoring.score import Family
@@ -57,35 +56,6 @@ CAPS = {
 
 MOST_LOG_ODDS = 25.0
 """Maximum sum of prior and caps. Risk is a float below 100; at 25 it still gives its log-odds to 1e-5."""
-
-
-class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits of linked accounts. One unit is a typical honest account's daily use, learnt from proven accounts."""
-
-    enabled: Annotated[bool, Meta(description="Link the accounts of one actor, and give them one shared purse.")] = True
-    purse_units: Annotated[
-        float,
-        Meta(gt=0, le=1e6, description="Size of a cluster's purse, in units of a typical honest account's daily use."),
-    ] = 2.0
-    payer_floor_units: Annotated[
-        float,
-        Meta(ge=0, description="Daily floor of each payer in a cluster, used before the purse; in the same unit."),
-    ] = 0.25
-    floor: Annotated[
-        float, Meta(ge=0, description="Daily floor of each account in a crowded neighbourhood, in ordinary requests.")
-    ] = 2.0
-    without: Annotated[
-        tuple[Part, ...], Meta(description="Detectors and families of evidence that linking does not use.")
-    ] = ()
-    trials: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=1,
-            description="Share of three-hour blocks in which, for one hour, no cluster is restrained; "
-            "the other hours show which accounts react.",
-        ),
-    ] = 0.0
 
 
 class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):

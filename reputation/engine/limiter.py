@@ -143,7 +143,7 @@ class TenantLimiter:
         allow = None if self.exceptions is None else self.exceptions.find(who.name, who.facts, who.address, now)
         then = now + self.ahead
         if allow is None:
-            draws = draws_of(tenant, self.state.budgets, self.links, who, cluster, request, then)
+            draws = draws_of(tenant, self.state.budgets, self.links, who, cluster, then)
         else:
             tier = who.row.tier = min(tier, STANDARD)
             draws = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=then)

@@ -1,12 +1,11 @@
 """All buckets of a check: the account's own buckets, and the shared ones.
 
-Purses and neighbourhood budgets are in units of a typical honest account's daily use, which the linker learns from
-proven accounts.
+Purses are in units of a typical honest account's daily use, which the linker learns from proven accounts.
 """
 
 from collections.abc import Sequence
 
-from geoip.facts import AddressFacts, network_of, network_text_of
+from geoip.facts import network_of
 from reputation.config.tenants import Tenant
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster, Links
@@ -15,9 +14,7 @@ from reputation.limits.take import Charge, Draw
 from reputation.scoring.policy import plan_of
 from reputation.state.budgets import Budgets
 from reputation.state.crowds import lasting_days
-from reputation.state.facts import Facts
 from reputation.state.history import DAY
-from reputation.wire.messages import Request, Scope
 
 NAMES = ("burst", "daily")
 NO_LIMIT = Limit(1e9, 1e9)  # what a setting may be at most; a number, so that every store can keep it
@@ -30,7 +27,7 @@ Limits = tuple[Limit, Limit]
 
 
 def draws_of(
-    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, request: Request, now: float
+    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float
 ) -> list[Draw]:
     """Name the buckets of a check: alternatives, the milder one first. The tier is the one on the account's row."""
     own = own_charges(tenant, who, now)
@@ -40,12 +37,12 @@ def draws_of(
             for name, limit in zip(NAMES, tenant.organisation, strict=True)
         ]
     by_address = [[]] if who.confirmed else stranger_charges(tenant, who, budgets, now)
-    by_links = linked_charges(tenant, budgets, links, who, cluster, request, now)
+    by_links = linked_charges(tenant, budgets, links, who, cluster, now)
     return [[*own, *shared, *linked] for shared in by_address for linked in by_links]
 
 
 def linked_charges(
-    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, request: Request, now: float
+    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float
 ) -> list[list[Charge]]:
     """Charge what the linker found an account to share, as alternatives; its floor is the milder one."""
     settings, least = tenant.settings.linking, tenant.request_cost
@@ -53,16 +50,8 @@ def linked_charges(
         purse = daily(settings.purse_units * links.typical_daily_use, least)
         charges = cluster_charges(who.name, cluster, purse, least, budgets, now)
         units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
-        return _with_floor(charges, floor_charge(who.name, "cluster", units, least, budgets, now))
-    if cluster is None and links.neighbourhoods and not who.proven:
-        keys = neighbourhoods_of(who.facts, who.address, request.client.ja4)
-        home = links.residents.get(who.name)
-        if home is not None and home not in keys:
-            keys.append(home)
-        shared = neighbourhood_charges(who.name, keys, links, least, budgets, now)
-        if shared:
-            units = settings.floor * least
-            return _with_floor(shared, floor_charge(who.name, "neighbourhood", units, least, budgets, now))
+        floor = floor_charge(who.name, units, least, budgets, now)
+        return [charges] if floor is None else [[floor], charges]
     return [[]]
 
 
@@ -73,10 +62,6 @@ def organisation_of(who: Who, links: Links) -> str | None:
         return organisation.id
     card = links.invoices.get(who.name)
     return None if card is None else "card:" + card
-
-
-def _with_floor(shared: list[Charge], floor: Charge | None) -> list[list[Charge]]:
-    return [shared] if floor is None else [[floor], shared]
 
 
 def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, limited: bool, now: float) -> list[Draw]:
@@ -150,40 +135,9 @@ def cluster_charges(
     return charges
 
 
-def floor_charge(name: str, scope: Scope, units: float, least: float, budgets: Budgets, now: float) -> Charge | None:
+def floor_charge(name: str, units: float, least: float, budgets: Budgets, now: float) -> Charge | None:
     """Charge the account's own floor; a floor of 0 is none.
 
     Its scope is that of the budget it spares, because a client is told of limits of its account's scope.
     """
-    return budgets.charge("floor", scope, ("floor", name), daily(units, least), now) if units else None
-
-
-def neighbourhood_charges(
-    name: str, keys: list[tuple[str, ...]], links: Links, least: float, budgets: Budgets, now: float
-) -> list[Charge]:
-    """Charge the budgets of those neighbourhoods that the linker found crowded."""
-    charges = []
-    for key in keys:
-        budget = links.neighbourhoods.get(key)
-        if budget is not None:
-            near = ("near", *key)
-            charges.append(budgets.charge(key[0], "neighbourhood", near, daily(budget.daily, least), now))
-            if budget.level < budget.daily:  # infinite while there is enough for all
-                part = (*near, "part", name)
-                charges.append(budgets.charge(key[0], "neighbourhood", part, daily(budget.level, least), now))
-    return charges
-
-
-def neighbourhoods_of(facts: Facts, address: AddressFacts | None, ja4: str | None) -> list[tuple[str, ...]]:
-    """Name the neighbourhoods that an account may have to share."""
-    keys: list[tuple[str, ...]] = []
-    network = None if address is None else network_text_of(address)
-    if network is not None:
-        keys.append(("net", network))
-    if facts.payment is not None and facts.payment.iin is not None:
-        keys.append(("iin", facts.payment.iin))
-    if ja4 is not None:
-        keys.append(("ja4", ja4))
-    if facts.created_at is not None and address is not None and address.asn is not None:
-        keys.append(("signup", str(address.asn), str(int(facts.created_at // 3600))))
-    return keys
+    return budgets.charge("floor", "cluster", ("floor", name), daily(units, least), now) if units else None

@@ -29,13 +29,6 @@ class Split(msgspec.Struct, array_like=True):
     members: list[str]
 
 
-class Resident(msgspec.Struct, array_like=True, gc=False):
-    """An account left alone because its group is in one place: the place's network, and when that was found."""
-
-    net: str
-    found: float
-
-
 class Book(msgspec.Struct, array_like=True):
     """All clusters of a tenant. Ids come from a counter, so the same input gives the same ids."""
 
@@ -43,7 +36,6 @@ class Book(msgspec.Struct, array_like=True):
     orders: list[Order] = msgspec.field(default_factory=list)
     made: int = 0
     splits: list[Split] = msgspec.field(default_factory=list)
-    residents: dict[str, Resident] = msgspec.field(default_factory=dict)
 
     def home(self) -> dict[str, str]:
         """Which cluster each linked account is in."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.book import Book, Kept, Member, Resident, Split
+from reputation.hydra.book import Book, Kept, Member, Split
 from reputation.hydra.families import DAY, HOUR
 from reputation.hydra.sightings import Order
 
@@ -53,12 +53,6 @@ def dissolve(book: Book, names: list[str]) -> None:
     for name in names:
         if name not in ruled:
             del book.clusters[name]
-
-
-def settle(book: Book, residents: dict[str, str], now: float) -> None:
-    """Note who belongs to a place, named by its network; for two days, unless it is found again."""
-    stay = {name: home for name, home in book.residents.items() if now - home.found <= STAY}
-    book.residents = stay | {name: Resident(net, now) for name, net in residents.items()}
 
 
 def _tidy(book: Book, now: float) -> None:

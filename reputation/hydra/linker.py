@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 import numpy as np
 
-from reputation.hydra import clusters, cores, counting, graph, growth, handover, neighbourhoods, set_back, surprise
+from reputation.hydra import clusters, cores, counting, graph, growth, handover, set_back, surprise
 from reputation.hydra.background import Background, habits
 from reputation.hydra.book import Book, Kept
 from reputation.hydra.clusters import Found
@@ -21,7 +21,7 @@ from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
-from reputation.hydra.links import Cluster, Evidence, Links, Neighbourhood, Standing
+from reputation.hydra.links import Cluster, Evidence, Links, Standing
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
 from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, Order, Sighting
@@ -91,7 +91,7 @@ class Linker:
         clusters.dissolve(self.book, [name for name, kept in self.book.clusters.items() if self._at_home(kept, places)])
         pools, whole = self._pools(now, bills)
         if whole.sum() < counting.FEWEST:
-            return self._snapshot(now, bills, None, pools, places)
+            return self._snapshot(now, bills, None, pools)
         items = collect(ledger, whole, now, self.settings.without)
         anew = now - self.searched >= ANEW
         anybody = pools.suspects | pools.base & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
@@ -102,7 +102,7 @@ class Linker:
             clusters.update(self.book, found, self._awake(now), now)
         else:
             clusters.extend(self.book, found, now)
-        return self._snapshot(now, bills, known, pools, places)
+        return self._snapshot(now, bills, known, pools)
 
     def export(self) -> bytes:
         """Clusters and orders, to be restored after a restart; sightings are seen again soon enough."""
@@ -225,9 +225,7 @@ class Linker:
         members = {str(names[n]): float(c) for n, c in zip(group.members, confidence, strict=True)}
         return Found(members, cores.family_names(group.families))
 
-    def _snapshot(
-        self, now: float, bills: dict[int, int], known: Background | None, pools: Pools, places: Places
-    ) -> Links:
+    def _snapshot(self, now: float, bills: dict[int, int], known: Background | None, pools: Pools) -> Links:
         ledger, book = self.ledger, self.book
         demand = ledger.demand()
         use = ledger.use()
@@ -241,28 +239,9 @@ class Linker:
         }
         if ledger.trials.is_free(now):
             members = {}
-        who = neighbourhoods.residents(ledger, pools.suspects, pools.base, pools.trusted, now)
-        clusters.settle(self.book, self._residents(places, pools), now)
-        belongs = self._belongs()
-        around = neighbourhoods.budgets(ledger, who, typical, now, belongs)
-        if "neighbourhoods" in self.settings.without:
-            around = {}
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
-        homes: dict[str, Neighbourhood] = {name: ("net", home.net) for name, home in book.residents.items()}
-        residents = {name: home for name, home in homes.items() if home in around}
-        return Links(now, members, kept, around, typical, shared, residents)
-
-    def _residents(self, places: Places, pools: Pools) -> dict[str, str]:
-        """The unproven accounts that were found to be in one place, and its network."""
-        names, nets = self.ledger.accounts.names, self.ledger.names["net"].names
-        return {str(names[n]): str(nets[net]) for n, net in places.residents().items() if pools.suspects[n]}
-
-    def _belongs(self) -> dict[int, int]:
-        """Numbers of residents, and of the networks where they belong, as far as both are known."""
-        nets = self.ledger.names["net"].ids
-        found = {self._number(name): nets.get(home.net, -1) for name, home in self.book.residents.items()}
-        return {account: net for account, net in found.items() if account >= 0 and net >= 0}
+        return Links(now, members, kept, typical, shared)
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, typical: float) -> Cluster:
         kept = self.book.clusters[name]

@@ -8,8 +8,6 @@ from msgspec import Struct
 Standing = Literal["shared", "restricted", "challenged", "blessed"]
 Membership = tuple[str, float]
 """A cluster's id, and how sure it is that this account belongs to it, 0 to 1."""
-Neighbourhood = tuple[str, ...]
-"""What unproven accounts share: ("net", "203.0.113.0/24"), ("iin", "411111"), ("ja4", ...), ("signup", asn, hour)."""
 
 
 class Evidence(Struct, frozen=True, array_like=True, gc=False):
@@ -47,60 +45,49 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
     drawn: tuple[str, ...] = ()
 
 
-class Budget(Struct, frozen=True, array_like=True, gc=False):
-    """What the unproven accounts of one neighbourhood may use together, apart from each one's own floor.
-
-    daily: units a day; members: unproven accounts active there in the last 24 hours; level: units a day one of them may
-    draw when all are served max-min from it (infinite while there is enough for all).
-    """
-
-    daily: float
-    members: int
-    level: float
-
-
 class Links(Struct, frozen=True, gc=False):
     """The state of all links of a tenant after one epoch; at: seconds since 1970.
 
-    invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota;
-    residents accounts to the crowded neighbourhood whose budget they draw on wherever they are.
+    invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """
 
     at: float
     members: dict[str, Membership]
     clusters: dict[str, Cluster]
-    neighbourhoods: dict[Neighbourhood, Budget]
     typical_daily_use: float
     invoices: dict[str, str] = {}
-    residents: dict[str, Neighbourhood] = {}
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
-    """What changed between two snapshots; None in place of a value: gone. Maps travel as pairs, for msgpack."""
+    """What changed between two snapshots; None in place of a value: gone. Maps travel as pairs, for msgpack.
+
+    _ and __ are places of what version 0.1 had once; stored links of that time are read all the same.
+    """
 
     at: float
     typical_daily_use: float
     members: list[tuple[str, Membership | None]]
     clusters: list[tuple[str, Cluster | None]]
-    neighbourhoods: list[tuple[Neighbourhood, Budget | None]]
+    _: list[Any]
     invoices: list[tuple[str, str | None]]
-    residents: list[tuple[str, Neighbourhood | None]] = []
+    __: list[Any] = []
 
 
-NOTHING = Links(0.0, {}, {}, {}, 0.0)
-_MAPS = ("members", "clusters", "neighbourhoods", "invoices", "residents")
+NOTHING = Links(0.0, {}, {}, 0.0)
+_MAPS = ("members", "clusters", "invoices")
 
 
 def difference(old: Links, new: Links) -> Delta:
     """What must be sent so that `follow(old, it)` is `new`."""
-    return Delta(new.at, new.typical_daily_use, *(_changed(getattr(old, name), getattr(new, name)) for name in _MAPS))
+    members, clusters, invoices = (_changed(getattr(old, name), getattr(new, name)) for name in _MAPS)
+    return Delta(new.at, new.typical_daily_use, members, clusters, [], invoices)
 
 
 def follow(old: Links, delta: Delta) -> Links:
     """Apply what changed; `old` stays as it is."""
-    maps = [_applied(getattr(old, name), getattr(delta, name)) for name in _MAPS]
-    return Links(delta.at, maps[0], maps[1], maps[2], delta.typical_daily_use, maps[3], maps[4])
+    members, clusters, invoices = (_applied(getattr(old, name), getattr(delta, name)) for name in _MAPS)
+    return Links(delta.at, members, clusters, delta.typical_daily_use, invoices)
 
 
 def encode(delta: Delta) -> bytes:

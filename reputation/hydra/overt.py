@@ -65,8 +65,7 @@ def launched(families: frozenset[int]) -> bool:
 class Places:
     """Where accounts have been: at which /24s or /48s on whose operators people live, work or learn.
 
-    A group in one such place is a neighbourhood, not an actor who hides: its accounts keep their limits and share the
-    budget of their neighbourhood, wherever they go. A hydra that began in one place gets no more than that either.
+    A group in one such place is a neighbourhood, not an actor who hides: its accounts keep their own limits.
     Whoever shares a card with people who are in one place belongs there too: those of a firm who work at home. The
     place is what they share most: a room whose people go on in a cloud's notebooks, each in one of its own, is one; a
     few data centres and a network of which nobody knows what it is for are none.
@@ -74,7 +73,6 @@ class Places:
 
     def __init__(self, ledger: Ledger) -> None:
         self._seen = np.isfinite(ledger.column("last"))
-        self._belongs = np.full(ledger.size, -1)
         table = ledger.pairs["net"]
         self._inhabited = partial(ledger.inhabited, "net")
         inside = self._inhabited(table.values)
@@ -100,26 +98,20 @@ class Places:
         """Whether enough of a cluster of so many, of whom these are known, were seen to tell where it is."""
         return int(self._seen[members].sum()) >= max(TOGETHER * count, FEWEST)
 
-    def residents(self) -> dict[int, int]:
-        """Accounts that were found to be in one place, and its network."""
-        return {int(n): int(self._belongs[n]) for n in np.flatnonzero(self._belongs >= 0)}
-
     def one(self, members: Ints) -> bool:
-        """Whether these accounts are in one place; then they belong to it."""
+        """Whether these accounts are in one place."""
         return bool(self.together([members])[0])
 
     def together(self, groups: Sequence[Ints]) -> Mask:
-        """Which of these groups are in one place; then their accounts belong to it, and to the last such place."""
+        """Which of these groups are in one place."""
         step = max(min(AT_ONCE, (1 << 32) // max(self._width, 1)), 1)
         places = [self._where(groups[begin : begin + step]) for begin in range(0, len(groups), step)]
-        place = np.concatenate(places) if places else np.zeros(0, np.int64)
-        for number in np.flatnonzero(place >= 0).tolist():
-            self._belongs[groups[number]] = place[number]
-        return place >= 0
+        found: Mask = np.concatenate(places) if places else np.zeros(0, bool)
+        return found
 
-    def _where(self, groups: Sequence[Ints]) -> Ints:
-        """The network of each group where a third of those of it who were ever seen have been, and two at least; -1 if
-        there is none, or if they share networks for hire too."""
+    def _where(self, groups: Sequence[Ints]) -> Mask:
+        """Whether a third of those of each group who were ever seen have been in one network, and two at least, and
+        they share no networks for hire."""
         seen = [_sample(members[self._seen[members]]) for members in groups]
         size = np.array([len(members) for members in seen])
         members, of = np.concatenate(seen), np.repeat(np.arange(len(groups)), size)
@@ -135,11 +127,8 @@ class Places:
         np.maximum.at(most, of, np.where(lived_in, held, 0))
         np.maximum.at(hired, of, np.where(lived_in, 0, held))
         servers = np.bincount(of[~lived_in & (ALONE * held > most[of])], minlength=len(groups))
-        enough = (most >= np.maximum(TOGETHER * size, 2)) & (most >= hired) & (servers <= SERVERS)
-        place = np.full(len(groups), -1)
-        favourite = np.flatnonzero(lived_in & (held == most[of]) & enough[of])[::-1]
-        place[of[favourite]] = net[favourite]  # of several the first, which is written last
-        return place
+        enough: Mask = (most >= np.maximum(TOGETHER * size, 2)) & (most >= hired) & (servers <= SERVERS)
+        return enough
 
 
 def _sample(members: Ints) -> Ints:

@@ -27,5 +27,3 @@ def book_until(book: Book, now: float) -> None:
             kept.since, kept.found, kept.apart = (min(at, now) for at in (kept.since, kept.found, kept.apart))
             for member in kept.members.values():
                 member.found = min(member.found, now)
-    for home in book.residents.values():
-        home.found = min(home.found, now)

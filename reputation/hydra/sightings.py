@@ -13,7 +13,6 @@ from reputation.wire.messages import Signup
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[
     "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "growth",
-    "neighbourhoods",
     "network", "geography", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
     "reaction", "organisation",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from reputation.linking.batches import Answer, Batch, batch_of
 from reputation.linking.exchange import BATCH_EVERY, Log, pause, watched
 from reputation.linking.kept_rulings import KeptRulings
 from reputation.linking.process import LinkerProcess
-from reputation.linking.tenants import Tenants, linked, linker_settings, with_inherited
+from reputation.linking.tenants import Tenants, linked, linker_settings
 from reputation.state.records import MemoryRecords, Records
 from reputation.wire.errors import Unavailable
 
@@ -64,7 +64,6 @@ class LiveLinking:
         self._records = records
         self._taken_up: set[str] = set()
         self._followed: dict[str, Links] = {}  # as the running linker has them
-        self._inherited: dict[str, Links] = {}  # as the one before it left them
 
     @property
     def pid(self) -> int | None:
@@ -154,10 +153,10 @@ class LiveLinking:
     def _follow(self, tenants: Tenants, answers: list[Answer], epoch: float, took: float) -> None:
         for (name, tenant), answer in zip(tenants, answers, strict=True):
             if name in self._void:
-                self._inherited[name], self._followed[name] = tenant.links, NOTHING
+                self._followed[name] = NOTHING
                 self._void.discard(name)
             self._followed[name] = follow(self._followed[name], answer.delta)
-            tenant.links = with_inherited(self._followed[name], self._inherited[name])
+            tenant.links = self._followed[name]
             self._books[name] = answer.book
             self.crowded[name] = answer.crowded
         self.epochs += 1

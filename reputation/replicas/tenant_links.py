@@ -15,7 +15,7 @@ from reputation.hydra.links import NOTHING, Links, decode, difference, encode, f
 from reputation.hydra.rebuilding import rebuilt
 from reputation.linking.batches import Answer, Batch, batch_of
 from reputation.linking.exchange import Log
-from reputation.linking.tenants import linker_settings, with_inherited
+from reputation.linking.tenants import linker_settings
 from reputation.replicas.packing import compressed, decompressed
 from reputation.replicas.tenant_notes import Cursor, TenantNotes
 from reputation.stores.contract import SharedStore
@@ -56,7 +56,6 @@ class TenantLinking:
         self._state = (0, State())  # the version that was made here last, and what it was made from
         self._began = self._cursor = Cursor()  # where the running linker began to read, and how far it is
         self._made = NOTHING  # as the running linker has them
-        self._inherited = NOTHING  # as the one before it left them
         self._empty = 0  # looks in a row that found no host
         self._changing = asyncio.Lock()
 
@@ -138,7 +137,7 @@ class TenantLinking:
         await self._follow()
         state = await self._kept()
         self._began = self._cursor = state.cursor
-        self._made, self._inherited = NOTHING, NOTHING if state.ledger else self.limiter.links
+        self._made = NOTHING
         return state
 
     async def _kept(self) -> State:
@@ -167,8 +166,7 @@ class TenantLinking:
     async def put(self, answer: Answer) -> bool:
         """Put an epoch's links in force everywhere; False if this replica may not any more. Raises AwayError."""
         self.crowded = answer.crowded
-        self._made = follow(self._made, answer.delta)
-        links = with_inherited(self._made, self._inherited)
+        links = self._made = follow(self._made, answer.delta)
         read = self._cursor
         if not answer.ledger:  # too few accounts to hand over: who takes over reads all of their notes again
             read = structs.replace(self._began, rulings=read.rulings)

@@ -68,7 +68,7 @@ class TestConfig:
         bad.write_text("tenants:\n  acme: {mode: shdow}\n")
         for arguments, extra in ((["--config", str(good)], {}), ([], {"HEADCOUNT_CONFIG": str(good)})):
             found = json.loads(command("config", "validate", "--json", *arguments, extra=extra).words)
-            assert found == {"file": str(good), "valid": True, "tenants": ["acme"]}
+            assert found == {"file": str(good), "valid": True, "tenants": ["acme"], "warnings": []}
             assert "acme" in command("config", "show", *arguments, extra=extra).words
         run = command("config", "validate", "--json", str(bad))
         assert run.code == 1

@@ -9,7 +9,7 @@ from plugins.answers import NEVER, published, rate_limits, stop_problem
 from reputation.config.file import from_text
 from reputation.config.presets import ORDINARY, PRESETS
 from reputation.engine.exceptions import AllowBody, Exceptions, allow_of
-from reputation.hydra.links import Budget, Cluster, Links
+from reputation.hydra.links import Cluster, Links
 from reputation.state.unknown_plans import MOST_NAMED
 from reputation.wire.errors import ConfigError
 
@@ -107,7 +107,7 @@ class TestARequestThatCanNeverPass:
         engine = tenant(addresses)
         push(engine, "a", plan="free")
         cluster = Cluster("h-1", NOW, 1, 0.97, ("payment",), "shared", (), 10.0, 3.0)
-        engine.links = Links(NOW, {"a": ("h-1", 0.97)}, {"h-1": cluster}, {}, 4.0)
+        engine.links = Links(NOW, {"a": ("h-1", 0.97)}, {"h-1": cluster}, 4.0)
         verdict = ask(engine, "a", cost=15)
         assert (verdict.limit.scope, verdict.never) == ("cluster", True)
         assert "detail" not in msgspec.json.decode(stop_problem(verdict, 429))
@@ -117,11 +117,8 @@ def test_what_linked_accounts_share_holds_an_ordinary_request_in_tokens_too(addr
     """Purses and floors are told in typical uses and in requests a day; before any is known they are a guess."""
     engine = tenant(addresses, unit="tokens")
     push(engine, "a", plan="free")
-    key = ("net", "11.0.7.0/24")
-    engine.links = Links(NOW, {}, {}, {key: Budget(3.0, 100, 1.0)}, 10.0)
-    assert ask(engine, "a", "11.0.7.9", cost=2000).decision == "allow"
     cluster = Cluster("h-1", NOW, 9, 0.97, ("payment",), "shared", (), 10.0, 0.5)
-    engine.links = Links(NOW, {"a": ("h-1", 0.97)}, {"h-1": cluster}, {}, 10.0)
+    engine.links = Links(NOW, {"a": ("h-1", 0.97)}, {"h-1": cluster}, 10.0)
     assert ask(engine, "a", "11.0.7.9", cost=2000).decision == "allow"
 
 
@@ -131,12 +128,10 @@ def test_a_purse_with_enough_for_all_binds_by_numbers(addresses, before):
     engine = tenant(addresses)
     push(engine, "a", plan="free")
     cluster = Cluster("h-1", NOW, 2, 0.97, ("payment",), "shared", (), 1e6, before)
-    engine.links = Links(NOW, {"a": ("h-1", 0.97)}, {"h-1": cluster}, {}, 2.0)
+    engine.links = Links(NOW, {"a": ("h-1", 0.97)}, {"h-1": cluster}, 2.0)
     while ask(engine, "a").decision == "allow":
         pass
-    engine.links = Links(
-        NOW, {"a": ("h-1", 0.97)}, {"h-1": msgspec.structs.replace(cluster, level=float("inf"))}, {}, 2.0
-    )
+    engine.links = Links(NOW, {"a": ("h-1", 0.97)}, {"h-1": msgspec.structs.replace(cluster, level=float("inf"))}, 2.0)
     for _ in range(10):
         verdict = ask(engine, "a")
         told = msgspec.json.decode(msgspec.json.encode(verdict))

@@ -36,7 +36,7 @@ def kept(now):
     clusters = {id_: Cluster(id_, now - 9e4, len(members), 0.99, FAMILIES, "restricted", evidence, 50.0, 1.0,
                              tuple(members[:60])) for id_, members in found.items()}  # fmt: skip
     owners = {member: (id_, 0.99) for id_, members in found.items() for member in members}
-    return KeptLinks(msgspec.msgpack.encode(book), difference(NOTHING, Links(now, owners, clusters, {}, 20.0)))
+    return KeptLinks(msgspec.msgpack.encode(book), difference(NOTHING, Links(now, owners, clusters, 20.0)))
 
 
 @pytest.fixture

@@ -1,22 +1,22 @@
-"""What linked accounts and crowded neighbourhoods share: more heads add no capacity, and none starves the rest."""
+"""What linked accounts share: more heads add no capacity, and none starves the rest."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from small_engine import DAY, NOW, PAYER, PROVEN, SECRET, ask, check, push, request, tenant
+from small_engine import DAY, NOW, PAYER, SECRET, ask, check, push, request, tenant
 
 from reputation.engine.identity import identify
 from reputation.engine.shared_budgets import daily, excepted_draws
-from reputation.hydra.links import Budget, Cluster, Links
+from reputation.hydra.links import Cluster, Links
 
 TYPICAL = 50.0  # units a day of a typical honest account
 
 
-def links(heads=(), level=1e6, neighbourhoods=None, standing="shared"):
+def links(heads=(), level=1e6, standing="shared"):
     cluster = Cluster("h-1", NOW, len(heads), 0.97, ("payment",), standing, (), 1e6, level)
     members = dict.fromkeys(heads, ("h-1", 0.97))
-    return Links(NOW, members, {"h-1": cluster} if heads else {}, neighbourhoods or {}, TYPICAL)
+    return Links(NOW, members, {"h-1": cluster} if heads else {}, TYPICAL)
 
 
 def heads_of(engine, count, **facts):
@@ -103,59 +103,10 @@ def test_accounts_on_one_invoice_share_the_organisations_quota(addresses):
     """Openly sharing a card is innocent, and raises no total."""
     engine = tenant(addresses, organisation={"rate": 0.001, "burst": 30, "daily": 10_000})
     names = heads_of(engine, 10)
-    engine.links = Links(NOW, {}, {}, {}, TYPICAL, dict.fromkeys(names, "fp_1"))
+    engine.links = Links(NOW, {}, {}, TYPICAL, dict.fromkeys(names, "fp_1"))
     assert sum(passed(engine, names, 10).values()) == 30
     assert ask(engine, names[0]).limit.scope == "organisation"
     assert ask(engine, "somebody else").decision == "allow"
-
-
-class TestNeighbourhoods:
-    def crowded(self, engine, daily, level, key=("net", "11.0.7.0/24")):
-        engine.links = links(neighbourhoods={key: Budget(daily, 100, level)})
-
-    def test_unproven_accounts_share_a_crowded_ones_budget(self, addresses):
-        engine = tenant(addresses, linking={"floor": 0})
-        self.crowded(engine, 30.0, 30.0)
-        names = heads_of(engine, 50)
-        assert sum(passed(engine, names, 5, ip="11.0.7.9").values()) == 30
-        verdict = ask(engine, names[0], "11.0.7.9")
-        assert (verdict.decision, verdict.limit.scope) == ("throttle", "neighbourhood")
-        assert ask(engine, names[0], "11.0.8.9").decision == "allow"
-
-    def test_every_one_keeps_a_small_floor(self, addresses):
-        engine = tenant(addresses, linking={"floor": 2})
-        self.crowded(engine, 10.0, 1.0)
-        names = heads_of(engine, 50)
-        assert min(passed(engine, names, 5, ip="11.0.7.9").values()) == 2
-
-    def test_the_proven_are_outside(self, addresses):
-        engine = tenant(addresses, linking={"floor": 0})
-        self.crowded(engine, 1.0, 1.0)
-        passed(engine, heads_of(engine, 5), 5, ip="11.0.7.9")
-        push(engine, "proven", **PROVEN)
-        assert {limit.scope for limit in ask(engine, "proven", "11.0.7.9").limits} == {"account"}
-
-    @pytest.mark.parametrize(
-        ("key", "body"),
-        [
-            (("net", "2a01:100:7::/48"), {"client": {"ip": "2a01:100:7:1::1"}}),
-            (("ja4", "t13d_rare"), {"client": {"ja4": "t13d_rare"}}),
-            (("iin", "411111"), {"account": {"payment": {"iin": "411111"}}}),
-            (
-                ("signup", "64500", str(int((NOW - 60) // 3600))),
-                {"client": {"ip": "11.0.0.1"}, "account": {"created_at": NOW - 60}},
-            ),
-        ],
-    )
-    def test_what_a_neighbourhood_can_be(self, addresses, key, body):
-        engine = tenant(addresses, linking={"floor": 0})
-        self.crowded(engine, 3.0, 3.0, key)
-        account = body.get("account", {})
-        stops = [
-            check(engine, account={"id": f"a{i}", "plan": "free", **account}, client=body.get("client", {})).decision
-            for i in range(5)
-        ]
-        assert stops == ["allow"] * 3 + ["throttle"] * 2
 
 
 @settings(max_examples=40)
@@ -175,20 +126,6 @@ def test_never_more_than_the_purse_and_what_it_earned(addresses, asked, level, u
         if ask(engine, names[who], now=now, cost=cost).decision == "allow":
             total += cost
         assert total <= size + (now - NOW) * units * TYPICAL / DAY + 1e-6
-
-
-def test_who_belongs_to_a_crowded_place_draws_on_its_budget_wherever_it_is(addresses):
-    """Else a hydra that began at one address would be free of its budget everywhere else."""
-    engine = tenant(addresses)
-    names = heads_of(engine, 30)
-    home = ("net", "203.0.113.0/24")
-    engine.links = structs.replace(
-        links(neighbourhoods={home: Budget(40.0, 30, 1.0)}), residents=dict.fromkeys(names, home)
-    )
-    assert sum(passed(engine, names, 15, ip="198.51.100.9").values()) < 450
-    engine.links = links(neighbourhoods={home: Budget(40.0, 30, 1.0)})
-    strangers = heads_of(engine, 60)[30:]
-    assert sum(passed(engine, strangers, 15, ip="198.51.100.9").values()) == 450
 
 
 def test_keys_of_days_give_an_address_a_quarter_more_and_no_further(addresses):
@@ -272,34 +209,6 @@ class TestNumbers:
         engine.links = links(["payer", "b"], level=7.0)
         scopes = [(limit.name, limit.scope, limit.burst) for limit in ask(engine, "payer").limits]
         assert scopes[2:] == [("floor", "cluster", 25.0)]
-
-    def test_a_neighbourhood_is_its_budget_and_where_there_is_not_enough_a_part_of_it(self, addresses):
-        engine = tenant(addresses, linking={"floor": 0})
-        for level, more in ((30.0, []), (29.5, [("net", "neighbourhood", 29.5, 29.5)]), (float("inf"), [])):
-            engine.links = links(neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, level)})
-            shared = ("net", "neighbourhood", 30.0, 30.0)
-            assert charged(engine, f"a{level}", "11.0.7.9") == [*OWN, shared, *more]
-
-    def test_a_floor_in_a_neighbourhood_is_in_requests(self, addresses):
-        engine = tenant(addresses, linking={"floor": 3})
-        engine.links = links(neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, 30.0)})
-        assert charged(engine, ip="11.0.7.9") == [*OWN, ("floor", "neighbourhood", 3.0, 3.0)]
-        engine = tenant(addresses, unit="tokens", request_cost=100, linking={"floor": 3})
-        engine.links = links(neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, 30.0)})
-        assert charged(engine, ip="11.0.7.9")[2:] == [("floor", "neighbourhood", 300.0, 300.0)]
-
-    def test_where_somebody_belongs_is_charged_once_also_where_he_is(self, addresses):
-        engine, home = tenant(addresses, linking={"floor": 0}), ("net", "11.0.7.0/24")
-        engine.links = structs.replace(
-            links(neighbourhoods={home: Budget(30.0, 100, 30.0)}), residents={"a": home, "b": ("net", "gone")}
-        )
-        assert len(charged(engine, ip="11.0.7.9")) == len(charged(engine, ip="12.0.0.1")) == 3
-        assert charged(engine, "b", "12.0.0.1") == OWN
-
-    def test_a_member_of_a_cluster_does_not_pay_for_its_place_too(self, addresses):
-        engine = tenant(addresses, linking={"floor": 0})
-        engine.links = links(["a", "b"], 7.0, neighbourhoods={("net", "11.0.7.0/24"): Budget(30.0, 100, 30.0)})
-        assert [name for name, *_ in charged(engine, ip="11.0.7.9")] == ["burst", "daily", "purse", "part"]
 
     def test_an_organisation_has_both_its_buckets_and_one_that_nobody_verified_none(self, addresses):
         engine = tenant(addresses, organisation={"rate": 3, "burst": 30, "daily": 300})

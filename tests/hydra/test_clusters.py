@@ -19,7 +19,6 @@ from reputation.hydra.clusters import (
     extend,
     order,
     released,
-    settle,
     update,
 )
 from reputation.hydra.sightings import Order
@@ -146,19 +145,6 @@ def test_an_active_member_waits_exactly_two_days():
     update(made, [found("a", "b")], {"c"}, math.nextafter(NOW + STAY, math.inf))
     assert sorted(made.home()) == ["a", "b", "d"]
     assert STAY == 2 * 86_400.0
-
-
-def test_who_belongs_to_a_place_belongs_there_for_two_days_unless_found_again():
-    made = Book()
-    settle(made, {"a": "net-1", "b": "net-1"}, NOW)
-    settle(made, {"b": "net-2"}, NOW + HOUR)
-    assert {name: home.net for name, home in made.residents.items()} == {"a": "net-1", "b": "net-2"}
-    settle(made, {}, NOW + STAY)
-    assert set(made.residents) == {"a", "b"}
-    settle(made, {}, math.nextafter(NOW + STAY, math.inf))
-    assert set(made.residents) == {"b"}
-    settle(made, {}, math.nextafter(NOW + HOUR + STAY, math.inf))
-    assert made.residents == {}
 
 
 def test_the_largest_group_goes_on_as_the_cluster_and_the_next_one_waits_for_its_own():

@@ -1,6 +1,5 @@
 """Linking beside live checks: a linker that dies is never in a check's way, and links outlive it."""
 
-import math
 import os
 import signal
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from crude_hydra import START, limiter
 from msgspec import structs
 
 from reputation.hydra.book import Book
-from reputation.hydra.links import NOTHING, Budget, difference
+from reputation.hydra.links import NOTHING, difference
 from reputation.hydra.sightings import Order
 from reputation.linking.kept_rulings import ruling_document
 from reputation.linking.live import KeptLinks, LiveLinking
@@ -45,9 +44,7 @@ async def test_links_and_their_book_are_back_before_the_first_epoch() -> None:
     """A restart releases nobody: members are known at once, and the next linker takes the clusters up."""
     records = MemoryRecords()
     first = LiveLinking(limiter(), lambda *_args, **_kwargs: None, records=records)
-    links = structs.replace(
-        NOTHING, at=START, members={"head_1": ("h-1", 0.9)}, neighbourhoods={("ja4", "x"): Budget(20.0, 9, math.inf)}
-    )
+    links = structs.replace(NOTHING, at=START, members={"head_1": ("h-1", 0.9)}, invoices={"a": "card"})
     kept = msgspec.msgpack.encode(KeptLinks(msgspec.msgpack.encode(Book()), difference(NOTHING, links)))
     await records.put("default", "book", "links", kept)
     await first.take_up()

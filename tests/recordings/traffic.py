@@ -60,7 +60,7 @@ def _links(rng, accounts, now):
         clusters[f"h-{number}"] = Cluster(f"h-{number}", now, 20, 0.9, ("net",), standing, (), 100.0, 10.0)
         for _ in range(20):
             members[f"a{rng.randrange(accounts)}"] = f"h-{number}", rng.random()
-    return Links(now, members, clusters, {}, 50.0)
+    return Links(now, members, clusters, 50.0)
 
 
 def _request(rng, accounts):

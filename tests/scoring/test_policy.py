@@ -21,7 +21,7 @@ HARD = {"outcomes_against", "disputes", "declines"}
 def linked(engine, *accounts, standing="shared"):
     """Put accounts into one cluster, as the linker would."""
     cluster = Cluster("h-1", NOW, 400, 1.0, ("payment",), standing, (), 1e6, 5.0)
-    engine.links = Links(NOW, dict.fromkeys(accounts, ("h-1", 1.0)), {"h-1": cluster}, {}, 100.0)
+    engine.links = Links(NOW, dict.fromkeys(accounts, ("h-1", 1.0)), {"h-1": cluster}, 100.0)
 
 
 class TestTiers:

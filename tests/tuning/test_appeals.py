@@ -16,7 +16,7 @@ def stopped(addresses):
     for _ in range(2):
         report(engine, "a", "abuse")
     cluster = Cluster("h-1", NOW, 9, 0.9, ("net",), "restricted", (), 10.0, 1.0)
-    engine.links = Links(NOW, {"a": ("h-1", 0.9)}, {"h-1": cluster}, {}, 10.0)
+    engine.links = Links(NOW, {"a": ("h-1", 0.9)}, {"h-1": cluster}, 10.0)
     return check(engine, account={"id": "a", **CAUGHT})
 
 
