@@ -9,8 +9,6 @@ from reputation.wire.codec import encode
 from reputation.wire.errors import BadRequest
 from reputation.wire.messages import LATEST
 
-MOST_ID = 256
-
 
 def json_answer(value: Any, status: int = 200, etag: str | None = None) -> web.Response:
     """Answer with JSON, and optionally with a version (ETag) for a later change."""

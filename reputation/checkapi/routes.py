@@ -114,7 +114,8 @@ class CheckRoutes:
         if len(message.body) > MOST_CHECK:
             raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
         _refuse_charset(message)
-        return then(self._verdict(read(_checks, message.body), self._clock()), _told)
+        found = self._verdict(read(_checks, message.body), self._clock())
+        return _told(found) if isinstance(found, Verdict) else then(found, _told)
 
     def _verdict(self, request: Request, now: float) -> Verdict | Later[Verdict]:
         found = self._judge(request, now, self._new_id)

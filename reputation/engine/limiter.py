@@ -11,7 +11,6 @@ from geoip.book import AddressBook
 from geoip.facts import network_of
 from reputation.config.tenants import Tenant
 from reputation.engine.changes import deleting, learn_networks, marking, pushing
-from reputation.engine.counts import Counts
 from reputation.engine.exceptions import Exceptions
 from reputation.engine.groups import check_credentials
 from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
@@ -21,7 +20,7 @@ from reputation.engine.notes import Outbox
 from reputation.engine.repeats import Print, Repeats
 from reputation.engine.shared_budgets import draws_of, excepted_draws
 from reputation.engine.unknown_names import Strays
-from reputation.engine.verdicts import RecentVerdicts
+from reputation.engine.verdicts import Counts, RecentVerdicts
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order

@@ -1,18 +1,36 @@
-"""Verdicts of the last hour, for explanations and appeals, in bounded memory.
+"""What is kept of verdicts: counts, and those of the last hour, for explanations and appeals, in bounded memory.
 
-They are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn free,
-memory that fell out of the processor's caches long ago.
+Verdicts are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn
+free, memory that fell out of the processor's caches long ago.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from msgspec import msgpack
 
 from reputation.engine.identity import account_of
-from reputation.state.expiring_map import Recent
 from reputation.state.stops import AN_ACCOUNT, STRANGERS, Stop
 from reputation.wire.messages import Request, Verdict
+
+V = TypeVar("V")
+
+
+class Counts:
+    """Counts of one tenant's checks. jwts: checks whose key looked like a JSON Web Token."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[tuple[str, str, str]] = Counter()
+        self.stops: Counter[str] = Counter()
+        self.jwts = 0
+
+    def add(self, verdict: Verdict) -> None:
+        """Count a verdict (in shadow mode the verdict that would be enforced), and a throttle by its limit."""
+        told = verdict.shadow or verdict
+        self.verdicts[verdict.mode, verdict.tier, told.decision] += 1
+        if told.decision == "throttle":
+            self.stops[told.limit.scope] += 1
 
 
 class Asked(NamedTuple):
@@ -77,6 +95,44 @@ class Stopped:
 
 def _at(stop: Stop) -> float:
     return stop.at
+
+
+class Recent(Generic[V]):
+    """Values that stay for at least `window` seconds and at most twice that, unless more than `most` come.
+
+    Two generations of a dict: the older one is dropped whole, so nothing is paid for each value. What a flood
+    pushes out early is counted in `lost`. After a step of the clock, either way, what is a window away is forgotten.
+    """
+
+    def __init__(self, window: float, most: int) -> None:
+        self.lost = 0
+        self._window = window
+        self._half = max(most // 2, 1)
+        self._young: dict[Hashable, tuple[float, V]] = {}
+        self._old: dict[Hashable, tuple[float, V]] = {}
+        self._turn = 0.0
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, key: Hashable, now: float) -> V | None:
+        """Find a value put within the window."""
+        found = self._young.get(key) or self._old.get(key)
+        return found[1] if found is not None and abs(now - found[0]) <= self._window else None
+
+    def put(self, key: Hashable, value: V, now: float) -> None:
+        """Keep a value from `now` on."""
+        full = len(self._young) >= self._half
+        over = abs(now - self._turn) > self._window
+        if full or over:
+            self.lost += 0 if over else len(self._old)
+            self._old, self._young, self._turn = self._young, {}, now
+        self._young[key] = (now, value)
+
+    def newest(self, most: int) -> list[V]:
+        """Up to `most` values, newest first."""
+        values = [value for _, value in self._old.values()] + [value for _, value in self._young.values()]
+        return values[: -most - 1 : -1]
 
 
 class RecentVerdicts:

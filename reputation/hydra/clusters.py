@@ -12,7 +12,6 @@ JOIN = 0.95
 STAY = 2 * DAY
 """A member whom no epoch has found for so long, though it was active, is free again."""
 SPLIT_AFTER = 6 * HOUR
-MOST_MEMBERS = 1_000_000
 
 
 class Found(NamedTuple):

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from prometheus_client.metrics_core import Metric
 
-from reputation.engine.counts import counter, gauge
 from reputation.engine.groups import Judged, assess_all, conclude_all, each_account, group_of
 from reputation.engine.identity import check_id, digests_of
 from reputation.engine.judge import Assessed
 from reputation.engine.leases import check_settle
 from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.engine.metrics import counter, gauge
 from reputation.engine.repeats import ANOTHER, Print
 from reputation.limits.take import Ask, Group, TakenAll
 from reputation.replicas.account_copies import AccountCopies

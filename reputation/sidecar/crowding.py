@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from prometheus_client.metrics_core import Metric
 
-from reputation.engine.counts import counter, gauge
 from reputation.engine.limiter import Limiter
+from reputation.engine.metrics import counter, gauge
 from reputation.state.tenant import TenantState
 
 EVERY = 1.0

@@ -11,8 +11,8 @@ import msgspec
 from prometheus_client.metrics_core import Metric
 
 from reputation.config.file import ExplainSettings
-from reputation.engine.counts import counter
 from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.engine.metrics import counter
 from reputation.engine.verdicts import Asked, read_packed
 from reputation.state.stops import Keep, Stop, Stops
 from reputation.wire.errors import NotFound, Unavailable

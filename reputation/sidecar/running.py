@@ -12,8 +12,8 @@ from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
 from reputation.config.file import Settings
-from reputation.engine.counts import counter, gauge, verdict_metrics
 from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.engine.metrics import counter, gauge, verdict_metrics
 from reputation.linking.live import LiveLinking
 from reputation.sidecar.build import load_databases, read_settings, rebuild
 from reputation.sidecar.clock import Clock

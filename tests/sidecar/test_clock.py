@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_engine import DAY, HOUR, NOW, PAYER, new_id, push, request, tenant
 
+from reputation.engine.verdicts import Recent
 from reputation.sidecar.clock import STEP, Clock
 from reputation.sidecar.clock_steps import follow_step
-from reputation.state.expiring_map import Recent
 from reputation.state.history import FanIn, name_of, visit
 
 YEAR = 365 * DAY

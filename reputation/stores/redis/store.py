@@ -26,7 +26,6 @@ from reputation.stores.redis.stops import RedisStops
 from reputation.stores.redis.takes import RedisTakes
 from reputation.stores.shared_values import AwayError, Heard
 
-EVICTION_MEND = "set maxmemory-policy noeviction; this server forgets who is in debt when its memory is full"
 LOOKS = 600
 """Turns for each look at what the server's settings are."""
 BEATS = 3

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.state.expiring_map import Recent
+from reputation.engine.verdicts import Recent
 
 NOW = 1_790_812_800.0
 

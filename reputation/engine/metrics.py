@@ -1,28 +1,11 @@
-"""Plain counters that the request path adds to and /metrics reads; labels are tenant, tier, decision, scope."""
+"""Metrics for /metrics: plain counters and gauges, and what is counted of verdicts."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from reputation.wire.messages import Verdict
-
-
-class Counts:
-    """Counts of one tenant's checks. jwts: checks whose key looked like a JSON Web Token."""
-
-    def __init__(self) -> None:
-        self.verdicts: Counter[tuple[str, str, str]] = Counter()
-        self.stops: Counter[str] = Counter()
-        self.jwts = 0
-
-    def add(self, verdict: Verdict) -> None:
-        """Count a verdict (in shadow mode the verdict that would be enforced), and a throttle by its limit."""
-        told = verdict.shadow or verdict
-        self.verdicts[verdict.mode, verdict.tier, told.decision] += 1
-        if told.decision == "throttle":
-            self.stops[told.limit.scope] += 1
+from reputation.engine.verdicts import Counts
 
 
 def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
