@@ -4,9 +4,18 @@ The same sources either way, so the list may change freely; compiling needs mypy
 """
 
 import os
+from pathlib import Path
 
 from setuptools import Extension, setup
 
+ROOT = Path(__file__).parent
+INTERPRETED = {"__init__", "seen", "signal"}
+"""Modules of signals/ that are no evidence: types that mypyc cannot make, or need not."""
+SIGNALS = sorted(
+    f"reputation/signals/{path.name}"
+    for path in (ROOT / "reputation" / "signals").glob("*.py")
+    if path.stem not in INTERPRETED
+)
 COMPILED = (
     "geoip/book.py",
     "geoip/facts.py",
@@ -32,21 +41,14 @@ COMPILED = (
     "reputation/engine/repeats.py",
     "reputation/limits/reservations.py",
     "reputation/scoring/score.py",
-    "reputation/signals/account.py",
-    "reputation/signals/address.py",
-    "reputation/signals/asn.py",
-    "reputation/signals/believed.py",
-    "reputation/signals/hydra.py",
-    "reputation/signals/payment.py",
-    "reputation/signals/proxy_network.py",
-    "reputation/signals/seen.py",
-    "reputation/signals/velocity.py",
     "reputation/state/bounded.py",
     "reputation/state/budgets.py",
     "reputation/state/crowds.py",
     "reputation/state/tenant.py",
     "reputation/state/dirty_set.py",
     "reputation/engine/notes.py",
+    "reputation/engine/observe.py",
+    *SIGNALS,
 )
 
 

@@ -1,11 +1,11 @@
 """Tenants: presets, overrides, and the compiled tables for checks."""
 
-import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
+from reputation.config.families import Cap, FindEvidence, family_names, family_of, load_signal
 from reputation.config.faults import nearest
 from reputation.config.plans import check_amounts, laid_out
 from reputation.config.presets import ORDINARY, PRESETS, Preset, Unit, times
@@ -18,20 +18,9 @@ from reputation.wire.errors import SettingError
 from reputation.wire.gateway import GatewaySettings
 from reputation.wire.known import Standards
 from reputation.wire.lease_settings import LeaseSettings
-from reputation.wire.messages import Mode, Reason, Text, Tier
+from reputation.wire.messages import Mode, Text, Tier
 
 Weight = Annotated[float, Meta(ge=0, le=5)]
-Cap = Annotated[float, Meta(ge=0, le=10)]
-Signal = Callable[[Any, float], Sequence[Reason]]
-
-FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity", "hydra")
-"""The families of evidence in the order of their reasons; each is a module of reputation.signals."""
-
-EXTERNAL = frozenset({"address", "asn", "proxy_network", "velocity", "hydra"})
-"""Families that other accounts can cause. Alone they cannot break a payer's floor, and cannot challenge or deny.
-
-A family from an outside module is one of them, unless the module has `OWN_EVIDENCE = True`.
-"""
 
 UNNUMBERED = 0  # of settings until they have a number: a configuration that was just read
 
@@ -42,17 +31,6 @@ One internet connection can use all /64s of its /48.
 """
 LASTING_STRANGERS = 0.25
 """Extra budget for unconfirmed accounts that are older than one day, as a part of their address's budget."""
-
-CAPS = {
-    "account": 4.0,
-    "payment": 3.0,
-    "address": 1.0,
-    "asn": 0.8,
-    "proxy_network": 0.8,
-    "velocity": 1.5,
-    "hydra": 2.0,
-}
-
 
 MOST_LOG_ODDS = 25.0
 """Maximum sum of prior and caps. Risk is a float below 100; at 25 it still gives its log-odds to 1e-5."""
@@ -158,8 +136,7 @@ class Tenant(Struct, frozen=True):
     settings: TenantSettings
     request_cost: float
     prior: float
-    signals: tuple[tuple[Signal, Family, bool], ...]
-    external: frozenset[str]
+    signals: tuple[tuple[FindEvidence, Family], ...]
     families: Mapping[str, Family]
     policy: Policy
     unconfirmed: tuple[Limit, Limit]
@@ -172,9 +149,10 @@ class Tenant(Struct, frozen=True):
 def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
     """Apply a tenant's overrides to its preset. Raises SettingError for impossible settings."""
     preset = PRESETS[settings.preset]
-    names = [*FAMILIES, *(family for family in settings.weights if family not in FAMILIES)]
+    names = family_names(settings.weights)
     _check_known(("tenants", name, "caps"), settings.caps, names)
-    families = {n: Family(settings.weights.get(n, 1.0), settings.caps.get(n, CAPS.get(n, 1.0))) for n in names}
+    loaded = {n: load_signal(name, n) for n in names}
+    families = {n: family_of(one, settings.weights.get(n, 1.0), settings.caps.get(n)) for n, one in loaded.items()}
     prior = preset.prior if settings.prior is None else settings.prior
     _check_sum(name, prior, families)
     tiers = {**preset.tiers, **settings.tiers}
@@ -185,16 +163,13 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     unconfirmed = settings.unconfirmed or amounts.unconfirmed
     request_cost = settings.request_cost or ORDINARY[settings.unit]
     check_amounts(name, request_cost, plans, {"unconfirmed": unconfirmed, "organisation": settings.organisation})
-    loaded = {n: load_signal(name, n) for n in names if families[n].weight}
-    external = frozenset(n for n in names if n in EXTERNAL or (n in loaded and not loaded[n].own))
     return Tenant(
         name=name,
         revision=revision,
         settings=settings,
         request_cost=request_cost,
         prior=prior,
-        signals=tuple((one.evidence, families[n], n in external) for n, one in loaded.items()),
-        external=external,
+        signals=tuple((one.evidence, families[n]) for n, one in loaded.items() if families[n].weight),
         families=families,
         policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
         unconfirmed=limits_of(unconfirmed),
@@ -208,28 +183,6 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
 def limits_of(allowance: Allowance) -> tuple[Limit, Limit]:
     """Return the burst and the daily limit of an allowance."""
     return Limit(allowance.rate, allowance.burst), Limit(allowance.daily / 86_400.0, allowance.daily)
-
-
-class Loaded(NamedTuple):
-    """A family's function, and whether only the account itself can cause its evidence."""
-
-    evidence: Signal
-    own: bool
-
-
-def load_signal(tenant: str, family: str) -> Loaded:
-    """Load a family's `evidence`: a built-in module by its name, any other module by its dotted name."""
-    ours = "." not in family
-    try:
-        module = importlib.import_module(f"reputation.signals.{family}" if ours else family)
-        signal: Signal = module.evidence
-    except (ImportError, AttributeError, SyntaxError) as error:
-        mend = nearest(family, list(FAMILIES)) if ours else f"{error}"
-        raise SettingError(
-            ("tenants", tenant, "weights", family),
-            f"no such family of evidence; {mend}; or give the dotted name of a module with a function `evidence`",
-        ) from None
-    return Loaded(signal, family not in EXTERNAL if ours else getattr(module, "OWN_EVIDENCE", False) is True)
 
 
 def _check_known(path: tuple[str, ...], words: Iterable[str], known: list[str]) -> None:

@@ -50,10 +50,10 @@ class Assessed(NamedTuple):
 def scored(tenant: Tenant, seen: Seen, now: float) -> Score:
     """Ask each family for evidence and add it up by a tenant's weights."""
     found = []
-    for signal, family, external in tenant.signals:
-        raw = signal(seen, now)
+    for evidence, family in tenant.signals:
+        raw = evidence(seen, now)
         if raw:
-            found.append((family, external, raw))
+            found.append((family, raw))
     score = add_up(tenant.prior, found)
     return condemned(score, tenant.policy.bounds[-1]) if seen.marked else score
 

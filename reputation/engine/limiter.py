@@ -8,7 +8,6 @@ from collections.abc import Callable
 from msgspec import UNSET, structs
 
 from geoip.book import AddressBook
-from geoip.facts import network_of
 from reputation.config.tenants import Tenant
 from reputation.engine.changes import deleting, learn_networks, marking, pushing
 from reputation.engine.exceptions import Exceptions
@@ -17,6 +16,7 @@ from reputation.engine.identity import Who, check_id, identify, judged_by, names
 from reputation.engine.judge import Assessed, decided, in_shadow, scored, tier_by
 from reputation.engine.leases import Leases
 from reputation.engine.notes import Outbox
+from reputation.engine.observe import observe
 from reputation.engine.repeats import Print, Repeats
 from reputation.engine.shared_budgets import draws_of, excepted_draws
 from reputation.engine.unknown_names import Strays
@@ -29,7 +29,7 @@ from reputation.scoring.policy import STANDARD, TIERS
 from reputation.scoring.score import risk
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
-from reputation.state.history import DAY, name_of, visit
+from reputation.state.history import DAY
 from reputation.state.outcomes import weighed
 from reputation.state.records import MemoryRecords
 from reputation.state.tenant import TenantState
@@ -130,10 +130,8 @@ class TenantLimiter:
     def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
         """Do what comes before the take, for a request that is no repeat."""
         self.counts.jwts += request.account.jwt or is_jwt(request.account.key)
-        cluster, confidence = self._cluster(who)
-        seen = self._observe(who, request, now)
-        if cluster is not None:
-            seen.cluster_confidence, seen.cluster_size = confidence, cluster.size
+        cluster, confidence = linked = self._cluster(who)
+        seen = self._observe(who, request, linked, now)
         tenant = self.tenant if self.revision_of is None else self.revision_of(who.name)
         if tenant is not self.tenant:
             who = judged_by(who, tenant.settings.standards, now)
@@ -198,32 +196,12 @@ class TenantLimiter:
             return None, 0.0
         return self.links.clusters.get(membership[0]), membership[1]
 
-    def _observe(self, who: Who, request: Request, now: float) -> Seen:
-        """Note the sighting in the windows and gather the counts.
-
-        Unconfirmed accounts feed no baseline; nor do newcomers that share a row, whose sightings are not one account's.
-        """
+    def _observe(self, who: Who, request: Request, linked: tuple[Cluster | None, float], now: float) -> Seen:
+        """Note the sighting, and return the check as the signals see it."""
         marks = weighed(who.row.outcomes, who.facts, self.tenant.settings.outcomes.half_life, now)
-        seen = Seen(who.facts, who.address, marks, marked=who.name in self.marked)
-        state, row, address = self.state, who.row, who.address
-        if not row.shared:
-            self._note_day(row, int(now // DAY))
-        if not who.confirmed or row.shared:
-            return seen
-        member = name_of(who.name)
-        if address is not None and address.host is not None:
-            row.recent = visit(row.recent, address.host, address.asn, address.country, now)
-            seen.addresses, seen.asns, seen.countries = row.recent[:3]
-            seen.accounts_on_address = state.accounts_on_address.see(address.host, member, now)
-            seen.net_odds = state.networks.odds(network_of(address.host), now)
-            if address.asn is not None:
-                seen.asn_odds = state.asns.odds(address.asn, now)
-        payment, device = who.facts.payment, request.client.device
-        if payment is not None and payment.fingerprint is not None:
-            seen.accounts_on_card = state.accounts_on_card.see(hash(payment.fingerprint), member, now)
-        if device is not None:
-            seen.accounts_on_device = state.accounts_on_device.see(hash(device), member, now)
-        return seen
+        if not who.row.shared:
+            self._note_day(who.row, int(now // DAY))
+        return observe(self.state, who, request, linked, marks, who.name in self.marked, now)
 
     def _note_day(self, row: Row, today: int) -> None:
         """Count the different days of an account; the number of the day is one object for all rows."""

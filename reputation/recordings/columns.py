@@ -8,7 +8,6 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from reputation.recordings.decisions import NUMBERS, REASONS, Segment, unpack
-from reputation.scoring.score import HARD_SIGNALS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,7 +24,6 @@ class FamilyColumns(Struct, frozen=True):
 
     points: Floats
     signals: Ints
-    hard: Mask
 
 
 class Decisions(Struct, frozen=True):
@@ -51,9 +49,8 @@ def decisions_of(segment: Segment) -> Decisions:
     if any(len(found[name]) != segment.decisions for name in NUMBERS) or counts.sum() != len(found["points"]):
         raise ValueError(f"segment {segment.id}: its columns are not of one length")
     rows = np.repeat(np.arange(segment.decisions), counts)
-    hard = np.array([name in HARD_SIGNALS for name in segment.signals], dtype=bool)
     families = {
-        name: _family(found["family"] == number, rows, found, hard, segment.decisions)
+        name: _family(found["family"] == number, rows, found, segment.decisions)
         for number, name in enumerate(segment.families)
     }
     return Decisions({name: found[name] for name in NUMBERS}, families, segment.signals, segment.plans)
@@ -63,7 +60,7 @@ def _column(segment: Segment, name: str, code: str) -> NDArray[Any]:
     return np.frombuffer(segment.columns[name], dtype=_TYPES[code])
 
 
-def _family(mine: Mask, rows: Ints, found: dict[str, NDArray[Any]], hard: Mask, count: int) -> FamilyColumns:
+def _family(mine: Mask, rows: Ints, found: dict[str, NDArray[Any]], count: int) -> FamilyColumns:
     rows_, points_, signals_ = rows[mine], found["points"][mine], found["signal"][mine].astype(np.int64)
     counts = np.bincount(rows_, minlength=count)
     starts = np.cumsum(counts) - counts
@@ -71,9 +68,7 @@ def _family(mine: Mask, rows: Ints, found: dict[str, NDArray[Any]], hard: Mask, 
     width = int(counts.max(initial=0))
     points, signals = np.zeros((count, width)), np.full((count, width), ABSENT)
     points[rows_, places], signals[rows_, places] = points_, signals_
-    is_hard = np.zeros(count, dtype=bool)
-    is_hard[rows_[hard[signals_]]] = True
-    return FamilyColumns(points, signals, is_hard)
+    return FamilyColumns(points, signals)
 
 
 def read_all(packed: Iterable[bytes]) -> Iterator[Decisions]:

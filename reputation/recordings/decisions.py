@@ -14,8 +14,9 @@ import msgspec
 import zstandard
 from msgspec import Struct
 
+from reputation.config.families import FindEvidence, load_signal
 from reputation.config.file import RecordingSettings
-from reputation.config.tenants import FAMILIES, UNNUMBERED, Signal, Tenant, load_signal
+from reputation.config.tenants import UNNUMBERED, Tenant
 from reputation.engine.judge import Assessed
 from reputation.wire.hashing import pseudonym
 from reputation.wire.ids import Ulids
@@ -162,12 +163,12 @@ class Recorder:
 
     def retune(self, tenant: Tenant) -> None:
         """Record the families of a tenant's settings, also those with weight 0 at present."""
-        names = [*FAMILIES, *(name for name in tenant.families if name not in FAMILIES)]
+        names = list(tenant.families)
         if names == self._families:
             return
         self.close_open()
         loaded = [load_signal(self._name, name) for name in names]
-        self._signals: list[tuple[int, Signal]] = [(i, one.evidence) for i, one in enumerate(loaded)]
+        self._signals: list[tuple[int, FindEvidence]] = [(i, one.evidence) for i, one in enumerate(loaded)]
         self._families, self._open = names, Open(names)
 
     def watch(self, assessed: Assessed, verdict: Verdict) -> None:

@@ -147,7 +147,7 @@ def points_of(decisions: Decisions, row: int, tenant: Tenant) -> dict[str, float
         columns = decisions.families.get(name)
         if columns is None or not family.weight:
             continue
-        one = FamilyColumns(columns.points[row : row + 1], columns.signals[row : row + 1], columns.hard[row : row + 1])
+        one = FamilyColumns(columns.points[row : row + 1], columns.signals[row : row + 1])
         for signal, value in zip(one.signals[0].tolist(), weighed(family, one)[0].tolist(), strict=True):
             if signal != ABSENT:
                 key = decisions.signals[int(signal)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from reputation.config.tenants import EXTERNAL, Tenant
+from reputation.config.tenants import Tenant
 from reputation.recordings.columns import Decisions, Floats, Ints, Mask
 from reputation.recordings.decisions import EXCEPTED
 from reputation.recordings.effects import CAUGHT
@@ -17,6 +17,7 @@ class Evidence(Struct, frozen=True):
     """Decisions of labelled accounts. points: decisions x families, raw sums; account: a decision's row in `abusive`.
 
     payer, linked: whether evidence of others cannot break a floor here, and whether a cluster's standing catches alone.
+    own: the families whose evidence no other account can cause.
     An account that is caught early weighs more than one that is caught at last, so decisions are what is counted.
     """
 
@@ -26,7 +27,7 @@ class Evidence(Struct, frozen=True):
     payer: Mask
     linked: Mask
     abusive: Mask
-    external: frozenset[str] = EXTERNAL
+    own: frozenset[str]
 
     def of(self, accounts: Mask) -> "Evidence":
         """The same of some accounts alone."""
@@ -34,7 +35,7 @@ class Evidence(Struct, frozen=True):
         numbers = np.cumsum(accounts) - 1
         return Evidence(
             self.families, self.points[rows], numbers[self.account[rows]], self.payer[rows], self.linked[rows],
-            self.abusive[accounts], self.external,
+            self.abusive[accounts], self.own,
         )  # fmt: skip
 
     def shares(self) -> Floats:
@@ -66,7 +67,8 @@ def gather(parts: Sequence[Decisions], labels: Mapping[int, LabelWord], tenant: 
     columns = [np.concatenate([one[i] for one in kept]) for i in (1, 2, 3)] if kept else [np.empty((0, 0))] * 3
     abusive = np.array([labels[int(name)] == "abuse" for name in accounts], dtype=bool)
     points, payer, linked = columns[0], columns[1].astype(bool), columns[2].astype(bool)
-    return Evidence(families, points, rows, payer, linked, abusive, tenant.external)
+    own = frozenset(name for name in families if tenant.families[name].own)
+    return Evidence(families, points, rows, payer, linked, abusive, own)
 
 
 def _part(
@@ -83,7 +85,7 @@ def judged(evidence: Evidence, weighting: Weighting) -> Floats:
     """Each decision's log-odds without the prior, as far as they count; infinite where a cluster's standing catches."""
     caps = weighting.caps
     parts = np.clip(evidence.points * weighting.weights, -caps, caps)
-    own = parts[:, [name not in evidence.external for name in evidence.families]].sum(axis=1)
+    own = parts[:, [name in evidence.own for name in evidence.families]].sum(axis=1)
     total = parts.sum(axis=1)
     counted = np.where(evidence.payer, np.minimum(total, own), total)
     return np.where(evidence.linked & ~evidence.payer, np.inf, counted)

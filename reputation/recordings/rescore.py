@@ -4,6 +4,8 @@ Floating-point sums depend on their order, so each step here follows `score.weig
 operation by operation; a test holds both to the last bit.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -47,10 +49,17 @@ def weighed(family: Family, columns: FamilyColumns) -> Floats:
     return points
 
 
+def has_hard_reason(family: Family, columns: FamilyColumns, words: Sequence[str]) -> Mask:
+    """Say which decisions have hard evidence of a family; words: the names of the columns' signals."""
+    numbers = [number for number, word in enumerate(words) if word in family.hard]
+    return np.asarray(np.isin(columns.signals, numbers).any(axis=1))
+
+
 def scored(decisions: Decisions, tenant: Tenant) -> Scored:
     """Score decisions by a revision. Raises Invalid for a family without records."""
     total = np.full(len(decisions), tenant.prior)
-    own, hard = total.copy(), decisions.flag(HARD)
+    own = total.copy()
+    hard: Mask = decisions.flag(HARD)
     for name, family in tenant.families.items():
         if not family.weight:
             continue
@@ -63,10 +72,10 @@ def scored(decisions: Decisions, tenant: Tenant) -> Scored:
         points = weighed(family, columns)
         for place in range(points.shape[1]):
             total = total + points[:, place]
-            if name not in tenant.external:
+            if family.own:
                 own = own + points[:, place]
-        if name not in tenant.external:
-            hard = hard | columns.hard
+        if family.own and family.hard:
+            hard |= has_hard_reason(family, columns, decisions.signals)
     marked = decisions.flag(CONDEMNED)
     bound = tenant.policy.bounds[-1]
     points = np.where(marked, np.maximum(np.maximum(bound - total, bound - own), 0.0) + MARGIN, 0.0)

@@ -6,26 +6,40 @@ what keeps features that go together from being counted as if they were independ
 
 import math
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from reputation.wire.messages import Reason
 
 
-class Family(NamedTuple):
-    """How much a family may count: its tenant's weight, and the largest |sum| of its weighted points."""
+class Family:
+    """How much a family may count: its tenant's weight, and the largest |sum| of its weighted points.
 
-    weight: float
-    cap: float
+    own: whether no other account can cause its evidence. hard: signals of an own family on which a stop may rest;
+    without any of them an account is limited at worst.
+    """
 
+    __slots__ = ("cap", "hard", "own", "weight")
 
-HARD_SIGNALS = frozenset({"outcomes_against", "disputes", "declines"})
-"""Evidence of an account's own families that stops may rest on: without any an account is limited at worst."""
+    def __init__(self, weight: float, cap: float, *, own: bool = False, hard: frozenset[str] = frozenset()) -> None:
+        self.weight: Final = weight
+        self.cap: Final = cap
+        self.own: Final = own
+        self.hard: Final = hard
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Family) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def _parts(self) -> tuple[float, float, bool, frozenset[str]]:
+        return self.weight, self.cap, self.own, self.hard
 
 
 class Score:
     """`log_odds` is the sum of the reasons' points; `own` is the sum without families that others can cause.
 
-    hard: whether one of HARD_SIGNALS is among the own ones.
+    hard: whether hard evidence is among the own reasons.
     """
 
     __slots__ = ("hard", "log_odds", "own", "reasons")
@@ -49,7 +63,7 @@ def log_odds(risk_: float) -> float:
 
 def weigh(family: Family, found: Sequence[Reason]) -> Sequence[Reason]:
     """Weigh one family's raw points and scale them down to the family's cap."""
-    weight, cap = family
+    weight, cap = family.weight, family.cap
     total = 0.0
     for reason in found:
         total += reason.points
@@ -60,18 +74,18 @@ def weigh(family: Family, found: Sequence[Reason]) -> Sequence[Reason]:
     return [Reason(reason.signal, reason.points * scale, reason.detail) for reason in found]
 
 
-def add_up(prior: float, found: Sequence[tuple[Family, bool, Sequence[Reason]]]) -> Score:
-    """Add the prior and each family's evidence: (weight and cap, whether others can cause it, raw points)."""
+def add_up(prior: float, found: Sequence[tuple[Family, Sequence[Reason]]]) -> Score:
+    """Add the prior and each family's raw points."""
     reasons = [Reason("prior", prior)]
     total = own = prior
     hard = False
-    for family, external, raw in found:
+    for family, raw in found:
         for reason in weigh(family, raw):
             reasons.append(reason)
             total += reason.points
-            if not external:
+            if family.own:
                 own += reason.points
-                hard = hard or reason.signal in HARD_SIGNALS
+                hard = hard or reason.signal in family.hard
     return Score(total, own, reasons, hard=hard)
 
 

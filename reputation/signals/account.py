@@ -6,7 +6,9 @@ from functools import lru_cache
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-FAMILY = "account"
+CAP = 4.0
+OWN_EVIDENCE = True
+HARD_EVIDENCE = frozenset({"outcomes_against"})
 HOUR = 3600.0
 
 # (age in hours, points), linear in the logarithm of the age between the rows. The sign and the order follow the

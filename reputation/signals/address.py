@@ -3,7 +3,7 @@
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-FAMILY = "address"
+CAP = 1.0
 LEAST = 0.05  # log-odds that are not worth a line
 
 

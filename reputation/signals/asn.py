@@ -4,7 +4,7 @@ from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-FAMILY = "asn"
+CAP = 0.8
 LEAST = 0.05
 HOSTING_POINTS = 0.3  # a data-centre list hits 17% of honest visitors: likelihood ratio near 1.3
 

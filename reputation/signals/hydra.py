@@ -3,7 +3,7 @@
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-FAMILY = "hydra"
+CAP = 2.0
 MEMBER_POINTS = 2.0
 
 

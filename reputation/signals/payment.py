@@ -6,7 +6,9 @@ from functools import cache, lru_cache
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-FAMILY = "payment"
+CAP = 3.0
+OWN_EVIDENCE = True
+HARD_EVIDENCE = frozenset({"declines", "disputes"})
 
 STATUS_POINTS = {"none": (0.2, "no payment method"), "ok": (-0.2, None), "failed": (0.8, "payment failed"),
                  "disputed": (1.6, "payment disputed")}  # fmt: skip

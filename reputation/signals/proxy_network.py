@@ -4,7 +4,7 @@ from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-FAMILY = "proxy_network"
+CAP = 0.8
 
 KIND_POINTS = {
     "vpn": (0.3, "VPN network"),

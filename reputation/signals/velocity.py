@@ -10,7 +10,7 @@ from typing import Final
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-FAMILY = "velocity"
+CAP = 1.5
 
 ADDRESS_LEVEL: Final = 8
 ADDRESSES_LEVEL: Final = 6

@@ -103,7 +103,7 @@ def compiled(name: str, revision: Revision, file: TenantSettings) -> Tenant:
 def check_floor(tenant: Tenant) -> None:
     """Refuse settings by which evidence caused by others could break a payer's floor alone. Raises Invalid.
 
-    The floor is the tier that a payer deserves without the families that are `external`, at worst `standard`, and in a
+    The floor is the tier that a payer deserves by its own evidence alone, at worst `standard`, and in a
     cluster so many requests a day before the purse is asked.
     """
     policy, settings = tenant.policy, tenant.settings

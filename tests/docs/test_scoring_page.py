@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from reputation.config.families import load_signal
 from reputation.config.presets import PRESETS
-from reputation.config.tenants import CAPS, EXTERNAL, LinkingSettings, TenantSettings
+from reputation.config.tenants import LinkingSettings, TenantSettings
 from reputation.scoring.policy import TIERS
-from reputation.scoring.score import HARD_SIGNALS
 from reputation.signals import account, address, asn, hydra, payment, proxy_network, velocity
+from reputation.signals.signal import BUILT_IN
 from reputation.state.facts import Standards
 from reputation.state.history import Density
 from reputation.state.outcomes import MARKS
@@ -22,10 +23,10 @@ ROWS = {cells[0].strip("` "): cells for cells in LINES}
 PLAIN = re.sub(r"\s+", " ", PAGE)
 
 
-@pytest.mark.parametrize("family", CAPS)
+@pytest.mark.parametrize("family", BUILT_IN)
 def test_a_family_has_its_cap_and_says_whether_others_can_cause_it(family):
-    cells = ROWS[family]
-    assert (cells[1], cells[3].strip()) == (f"{CAPS[family]:g}", "yes" if family in EXTERNAL else "no")
+    cells, said = ROWS[family], load_signal("t", family).declared
+    assert (cells[1], cells[3].strip()) == (f"{said.cap:g}", "no" if said.own else "yes")
 
 
 @pytest.mark.parametrize(("name", "preset"), PRESETS.items())
@@ -95,5 +96,6 @@ def test_rules_and_standards_in_the_text():
 
 def test_the_evidence_that_a_stop_needs_is_named():
     """A new kind of hard evidence needs a word in the rule."""
-    assert {"outcomes_against", "disputes", "declines"} == HARD_SIGNALS
+    hard = {signal for family in BUILT_IN for signal in load_signal("t", family).declared.hard}
+    assert hard == {"outcomes_against", "disputes", "declines"}
     assert "a decline, a dispute, a failed or disputed payment, or an outcome against the account" in PLAIN

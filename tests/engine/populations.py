@@ -3,11 +3,12 @@
 from hypothesis import strategies as st
 from small_engine import DAY, NOW, PLACES
 
-FAMILIES = ("account", "payment", "address", "asn", "proxy_network", "velocity", "hydra")
+from reputation.signals.signal import BUILT_IN
+
 OUTCOMES = ("chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed")
 HOSTS = tuple(network.split(".0.0/")[0] for network in PLACES if "." in network)
 
-weights = st.dictionaries(st.sampled_from(FAMILIES), st.floats(0, 5))
+weights = st.dictionaries(st.sampled_from(BUILT_IN), st.floats(0, 5))
 ages = st.one_of(st.floats(-DAY, 500 * DAY), st.sampled_from([0.0, 14 * DAY, 30 * DAY, 400 * DAY]))
 payments = st.fixed_dictionaries(
     {},

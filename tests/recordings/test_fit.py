@@ -13,6 +13,7 @@ from reputation.wire.errors import Invalid
 
 TENANT = compile_tenant("default", TenantSettings())
 FAMILIES = tuple(TENANT.families)
+OWN = frozenset({"account", "payment"})
 
 
 def evidence(abusers=60, good=240, seed=1, telling="velocity", payers=0):
@@ -26,7 +27,7 @@ def evidence(abusers=60, good=240, seed=1, telling="velocity", payers=0):
     points[:, FAMILIES.index(telling)] = sign * 0.6 + rng.normal(0, 0.5, len(account))
     points[:, FAMILIES.index("asn")] = -sign * 0.5 + rng.normal(0, 0.5, len(account))
     payer = np.isin(account, np.arange(abusers, abusers + payers))
-    return Evidence(FAMILIES, points, account, payer, np.zeros(len(account), dtype=bool), abusive)
+    return Evidence(FAMILIES, points, account, payer, np.zeros(len(account), dtype=bool), abusive, OWN)
 
 
 def test_on_another_world_it_catches_more_than_the_preset_at_as_many_false_alarms():
@@ -81,7 +82,7 @@ class TestEvidence:
         one = evidence(abusers=0, good=50, payers=50)
         points = np.zeros_like(one.points)
         points[:, FAMILIES.index("velocity")] = 10.0
-        loud = Evidence(FAMILIES, points, one.account, one.payer, one.linked, one.abusive)
+        loud = Evidence(FAMILIES, points, one.account, one.payer, one.linked, one.abusive, OWN)
         assert rates(loud, weighting_of(TENANT, FAMILIES), TENANT)[1] == 0.0
         points[:, FAMILIES.index("account")] = 10.0
         assert rates(loud, weighting_of(TENANT, FAMILIES), TENANT)[1] == 1.0

@@ -1,8 +1,10 @@
 """A replay scores exactly what was scored then, and a draft exactly what it would have scored."""
 
+import importlib
+
 import pytest
 from small_engine import limiter, tenant
-from traffic import decisions, judged, live, recorded
+from traffic import decisions, effects, judged, live, recorded
 
 from reputation.config.tenants import TenantSettings, compile_tenant
 from reputation.recordings.rescore import scored, tiers
@@ -68,3 +70,46 @@ def test_a_family_that_was_not_recorded_is_refused(addresses):
     draft = compile_tenant("default", TenantSettings(weights={"reputation.signals.address": 1.0}))
     with pytest.raises(Exception, match="was not recorded"):
         scored(decisions(recorder)[0], draft)
+
+
+OUTSIDE = """
+from reputation.wire.messages import Reason
+
+OWN_EVIDENCE = True
+HARD_EVIDENCE = {"costly_d1"}
+
+
+def evidence(seen, now):
+    if seen.request.cost < 2:
+        return []
+    return [Reason(f"costly_{seen.client.device}", 1.5, "a costly request")]
+"""
+
+
+@pytest.fixture
+def outside(tmp_path, monkeypatch):
+    """The dotted name of a module out of the tree; it reads the request, and one of its signals is hard evidence."""
+    (tmp_path / "costly_requests").mkdir()
+    (tmp_path / "costly_requests" / "signal.py").write_text(OUTSIDE)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    return "costly_requests.signal"
+
+
+@pytest.mark.parametrize("weight", [0, 1])
+def test_an_outside_signal_that_reads_the_request_is_reweighted_from_its_recorded_points(addresses, outside, weight):
+    """The request is not recorded; the points that the module gave then are, also where the live weight is 0."""
+    engine = tenant(addresses, weights={outside: weight})
+    drafted = limiter(addresses, default={"weights": {outside: 3.0}, "caps": {outside: 4.0}}).tenant("default")
+    recorder, other = recorded(engine), recorded(drafted)
+    live(engine, 3000, 3, recorder)
+    verdicts = live(drafted, 3000, 3, other)
+    log_odds, found = judged(recorder, drafted.tenant)
+    assert [risk(lo) for lo in log_odds] == [v.risk for v in verdicts]
+    assert [TIERS[t] for t in found] == [v.tier for v in verdicts]
+    reasons = {reason.signal for v in verdicts for reason in v.reasons}
+    assert {"costly_d1", "costly_d2"} <= reasons
+    moved = {
+        signal for mover in effects(recorder, engine.tenant, drafted.tenant).movers for signal, *_ in mover.signals
+    }
+    assert moved & {"costly_d1", "costly_d2"}

@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 from populations import facts, hosts, pasts, weights
 from small_engine import DAY, NOW, PROVEN, ask, check, limiter, live_through, points, push, tenant
 
-from reputation.config.tenants import CAPS, FAMILIES, load_signal
-from reputation.scoring.score import HARD_SIGNALS, Family, add_up, counterfactual, log_odds, risk, weigh
+from reputation.config.families import load_signal
+from reputation.scoring.score import Family, add_up, counterfactual, log_odds, risk, weigh
+from reputation.signals.signal import BUILT_IN
 from reputation.wire.messages import Reason
 
 found = st.lists(st.builds(Reason, st.sampled_from("abcdef"), st.floats(-20, 20)), max_size=6)
-families = st.builds(Family, st.floats(0, 5), st.floats(0, 10))
-scored = st.lists(st.tuples(families, st.booleans(), found), max_size=7)
+families = st.builds(
+    Family, st.floats(0, 5), st.floats(0, 10), own=st.booleans(), hard=st.sampled_from([frozenset(), frozenset("ab")])
+)
+scored = st.lists(st.tuples(families, found), max_size=7)
+HARD = [(family, signal) for family in BUILT_IN for signal in sorted(load_signal("t", family).declared.hard)]
 
 
 @settings(max_examples=60)
@@ -37,7 +41,7 @@ def test_the_points_add_up_to_the_log_odds_of_the_risk(addresses, past, weight, 
 @pytest.mark.parametrize("caps", [{"hydra": 8.0, "velocity": 3.0}, {"account": 10.0, "payment": 6.0, "hydra": 0.5}])
 def test_the_points_add_up_where_caps_are_at_their_largest(addresses, caps):
     """Everything that can be held against an account at once, at weight 5."""
-    engine = tenant(addresses, prior=2.0, weights=dict.fromkeys(CAPS, 5.0), caps=caps)
+    engine = tenant(addresses, prior=2.0, weights=dict.fromkeys(BUILT_IN, 5.0), caps=caps)
     caught = {
         "created_at": NOW,
         "payment": {"status": "disputed", "disputes": 9, "declines_30d": 9, "fingerprint": "fp"},
@@ -53,8 +57,9 @@ def test_the_points_add_up_where_caps_are_at_their_largest(addresses, caps):
 def test_a_score_is_the_sum_of_its_reasons(prior, evidence):
     score = add_up(prior, evidence)
     assert score.log_odds == pytest.approx(sum(reason.points for reason in score.reasons), abs=1e-9)
-    own = prior + sum(r.points for family, external, raw in evidence if not external for r in weigh(family, raw))
+    own = prior + sum(r.points for family, raw in evidence if family.own for r in weigh(family, raw))
     assert score.own == pytest.approx(own, abs=1e-9)
+    assert score.hard == any(r.signal in family.hard for family, raw in evidence if family.own for r in raw)
 
 
 @given(families, found)
@@ -76,10 +81,10 @@ def test_risk_and_log_odds_are_each_others_inverse(value):
 @given(pasts, facts, hosts)
 def test_caps_hold_for_whatever_the_signals_find(addresses, past, known, ip):
     """Through the real engine, with the weight at its largest."""
-    engine = tenant(addresses, weights=dict.fromkeys(CAPS, 5.0))
+    engine = tenant(addresses, weights=dict.fromkeys(BUILT_IN, 5.0))
     now = live_through(engine, past)
     verdict = check(engine, now, account={"id": "a", **known}, client={"ip": ip, "device": "d"})
-    most = sum(CAPS.values())
+    most = sum(load_signal("t", family).declared.cap for family in BUILT_IN)
     assert abs(sum(reason.points for reason in verdict.reasons[1:])) <= most + 1e-6
 
 
@@ -124,7 +129,7 @@ def test_a_counterfactual_is_true(bound, raw):
         assert without < bound <= sum(reason.points for reason in reasons)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", BUILT_IN)
 def test_every_family_is_a_module_with_its_name(family):
     assert load_signal("t", family).evidence.__module__ == f"reputation.signals.{family}"
 
@@ -172,7 +177,6 @@ def theirs(addresses, tmp_path, monkeypatch):
     [
         ("", "standard"),
         ("OWN_EVIDENCE = False\n", "standard"),
-        ("OWN_EVIDENCE = 'yes'\n", "standard"),
         ("OWN_EVIDENCE = True\n", "restricted"),
     ],
 )
@@ -186,10 +190,14 @@ def test_somebody_elses_family_breaks_a_payer_s_floor_only_if_it_says_that_its_e
     assert ask(engine, "free").tier == "restricted"
 
 
-@pytest.mark.parametrize("name", sorted(HARD_SIGNALS))
-def test_somebody_elses_family_is_hard_evidence_under_no_name_unless_it_is_the_account_s_own(theirs, name):
+@pytest.mark.parametrize("name", ["bad_asn", *(signal for _, signal in HARD)])
+def test_a_stop_rests_only_on_what_a_module_declares_as_hard_evidence(theirs, name):
+    """The name of a signal alone makes nothing hard, not even one that is hard in a built-in family."""
+    own = "OWN_EVIDENCE = True\n"
     assert ask(theirs("", name), "a").decision == "allow"
-    assert ask(theirs("OWN_EVIDENCE = True\n", name), "a").decision == "deny"
+    assert ask(theirs(own, name), "a").decision == "allow"
+    assert ask(theirs(f"{own}HARD_EVIDENCE = {{'another'}}\n", name), "a").decision == "allow"
+    assert ask(theirs(f"{own}HARD_EVIDENCE = {{{name!r}}}\n", name), "a").decision == "deny"
 
 
 def test_points_do_not_depend_on_how_a_process_spreads_its_hashes():

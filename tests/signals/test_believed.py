@@ -12,9 +12,7 @@ DAY = 86_400.0
 
 
 def seen(asn_odds=0.0, **facts):
-    found = Seen(NOTHING, AddressFacts("12.0.0.7", "public", 1, 1, **facts))
-    found.asn_odds = asn_odds
-    return found
+    return Seen(NOTHING, AddressFacts("12.0.0.7", "public", 1, 1, **facts), asn_odds=asn_odds)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""The families of evidence of a tenant: their modules, and how much each family may count."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from reputation.config.faults import nearest
+from reputation.scoring.score import Family
+from reputation.signals.seen import Seen
+from reputation.signals.signal import BUILT_IN, Signal
+from reputation.wire.errors import SettingError
+from reputation.wire.messages import Reason
+
+Cap = Annotated[float, Meta(ge=0, le=10)]
+FindEvidence = Callable[[Seen, float], Sequence[Reason]]
+
+
+class Declared(Struct, frozen=True):
+    """What a module says of its evidence, as `Signal` explains it; a module that says nothing has these defaults."""
+
+    cap: Cap = field(default=1.0, name="CAP")
+    own: bool = field(default=False, name="OWN_EVIDENCE")
+    hard: frozenset[str] = field(default=frozenset(), name="HARD_EVIDENCE")
+
+
+DECLARATIONS = Declared.__struct_encode_fields__
+"""The names of the constants that a module may have."""
+
+
+class Loaded(NamedTuple):
+    """A family's function, and what its module says of it."""
+
+    evidence: FindEvidence
+    declared: Declared
+
+
+def load_signal(tenant: str, family: str) -> Loaded:
+    """Load a family: a built-in module by its name, any other module by its dotted name. Raises SettingError."""
+    path = ("tenants", tenant, "weights", family)
+    ours = "." not in family
+    try:
+        signal: Signal = importlib.import_module(f"reputation.signals.{family}" if ours else family)
+        evidence = signal.evidence
+    except (ImportError, AttributeError, SyntaxError) as error:
+        fix = nearest(family, list(BUILT_IN)) if ours else f"{error}"
+        raise SettingError(
+            path, f"no such family of evidence; {fix}; or give the dotted name of a module with a function `evidence`"
+        ) from None
+    return Loaded(evidence, _declared(path, vars(signal)))
+
+
+def _declared(path: tuple[str, ...], names: Mapping[str, object]) -> Declared:
+    try:
+        found = msgspec.convert({name: names[name] for name in DECLARATIONS if name in names}, Declared)
+    except msgspec.ValidationError as error:
+        raise SettingError(path, f"the module of this family has a wrong constant: {error}") from None
+    if found.hard and not found.own:
+        raise SettingError(path, "the module of this family has HARD_EVIDENCE; add OWN_EVIDENCE = True, or remove it")
+    return found
+
+
+def family_of(loaded: Loaded, weight: float, cap: float | None) -> Family:
+    """Return how much a family counts; cap: the tenant's own, or None for the module's."""
+    said = loaded.declared
+    return Family(weight, said.cap if cap is None else cap, own=said.own, hard=said.hard)
+
+
+def family_names(weights: Mapping[str, float]) -> list[str]:
+    """Name a tenant's families in the order of their reasons: the built-in ones, then those of other modules."""
+    return [*BUILT_IN, *(family for family in weights if family not in BUILT_IN)]
