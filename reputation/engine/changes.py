@@ -1,4 +1,4 @@
-"""What people and programs tell of an account, as transactions: a push, an outcome, a deletion."""
+"""Changes of an account as transactions: a push, an outcome, a deletion."""
 
 from functools import partial
 
@@ -15,19 +15,19 @@ from reputation.wire.messages import AccountFacts, Outcome, OutcomeKind
 
 
 def pushing(account: str, body: AccountFacts, keys: tuple[bytes, ...], now: float) -> Transaction:
-    """Say what a push changes; `keys` are the keyed hashes of the body's. Raises Invalid for a reserved id."""
+    """Return the changes of a push; `keys` are the hashes of the body's keys. Raises Invalid for a reserved id."""
     check_id(account, "/id")
     return Transaction(account, partial(_pushed, body, keys, now))
 
 
 def marking(outcome: Outcome, now: float) -> Transaction:
-    """Say what an outcome changes. Raises Invalid for a reserved id."""
+    """Return the changes of an outcome. Raises Invalid for a reserved id."""
     check_id(outcome.account, "/account")
     return Transaction(outcome.account, partial(_marked, outcome.outcome, now))
 
 
 def deleting(account: str) -> Transaction:
-    """Say what a deletion changes: outcomes stay, for they were not pushed. Its change raises NotFound."""
+    """Return the changes of a deletion: outcomes stay, because they were not pushed. Its change raises NotFound."""
     return Transaction(account, partial(_deleted, account))
 
 

@@ -44,7 +44,7 @@ class TenantChecks(Protocol):
         """Find whose request it is. Raises Invalid."""
 
     def check_one(self, request: Request, now: float, new_id: NewId) -> Verdict:
-        """Judge a request that names one account."""
+        """Judge a request with one account."""
 
     def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
         """Do what comes before the take."""
@@ -82,7 +82,7 @@ def check_credentials(tenant: TenantChecks, request: Request, now: float, new_id
 
 
 def each_account(tenant: TenantChecks, request: Request) -> list[Request]:
-    """Make a check of each account that a request's credentials may be judged as; only the first brings its leases.
+    """Make one check for each candidate account of a request's credentials; only the first has the leases.
 
     Raises Invalid for a reserved id, and for a request with an id of its own that names several accounts: it could not
     be found again under one of them.
@@ -109,18 +109,18 @@ def check_each(tenant: TenantChecks, accounts: Sequence[Sequence[Request]], now:
 
 
 def assess_all(tenant: TenantChecks, accounts: Sequence[Sequence[Request]], now: float) -> list[list[Assessed]]:
-    """Do what comes before the take; such requests have no id."""
+    """Do the part before the take; such requests have no id."""
     return [[tenant.assess_as(tenant.who(one, now), one, now) for one in several] for several in accounts]
 
 
 def group_of(tenant: TenantChecks, found: list[list[Assessed]], now: float, new_id: NewId) -> Group:
-    """Say what the accounts take together: nothing if one of them is stopped by its tier or cluster."""
+    """Return the accounts' takes together: nothing if one of them is stopped by its tier or cluster."""
     asks = [ask for several in found for ask in _asks(tenant, several, now, new_id)]
     return Group(asks, stopped=any(ruled(one) != "allow" for several in found for one in several))
 
 
 def _asks(tenant: TenantChecks, several: list[Assessed], now: float, new_id: NewId) -> Iterator[Ask]:
-    """Say what each account of one check takes; what it shares with another, such as the address, is paid once."""
+    """Return the takes of each account of one check; a budget shared with another, such as the address, pays once."""
     paid: set[object] = set()
     for one in several:
         ask = tenant.ask(one, new_id(now))
@@ -132,7 +132,7 @@ def _asks(tenant: TenantChecks, several: list[Assessed], now: float, new_id: New
 
 
 def conclude_all(tenant: TenantChecks, found: list[list[Assessed]], group: Group, taken: TakenAll) -> list[Judged]:
-    """Answer each check by its strictest account; of a request that does not pass only what stops it is noted."""
+    """Answer each check by its strictest account; of a stopped request, only the stopping verdicts are stored."""
     rows = zip(group.asks, taken.taken, strict=True)
     return [
         max((_judged(tenant, one, *next(rows), passed=taken.passed) for one in several), key=_strictness)

@@ -18,7 +18,7 @@ UNKNOWN_KEY = "key:"
 
 
 class Who:
-    """The actor of a check as far as it is known before linking.
+    """The actor of a check, before linking.
 
     name: the account's id, or one made of its key's hash or its address. confirmed: some fact is known of it,
     pushed or in the check, or an outcome came back for it.
@@ -45,13 +45,13 @@ def account_of(name: str) -> str | None:
 
 
 def check_id(account: str | None, pointer: str) -> None:
-    """Raise Invalid for an id that is reserved for addresses and unknown keys."""
+    """Raise Invalid for an id reserved for addresses and unknown keys."""
     if account is not None and is_reserved(account):
         raise Invalid(RESERVED_SAYS, pointer)
 
 
 def presented(account: Account, owners: Mapping[bytes, str], secret: bytes) -> list[str]:
-    """Name the accounts that a client's credentials may be judged as: those known, else those unknown.
+    """Name the candidate accounts of a client's credentials: the known ones, else the unknown ones.
 
     Each one is the owner of its key, else of `user:password`, else an unconfirmed account of its key.
     """
@@ -69,7 +69,7 @@ def presented(account: Account, owners: Mapping[bytes, str], secret: bytes) -> l
 
 
 def names_of(account: Account, address: AddressFacts | None, owners: Mapping[bytes, str], secret: bytes) -> list[str]:
-    """Name the accounts that a check of this account from this address may be judged as; none if it names nobody."""
+    """Name the candidate accounts of a check with this account and address; none if it names no account."""
     if account.id is not None:
         return [account.id]
     if account.key is not None:
@@ -116,7 +116,7 @@ def identify(
 
 
 def judged_by(who: Who, standards: Standards, now: float) -> Who:
-    """The same account by other standards of who is a payer and who is proven."""
+    """The same account under other rules for payers and proven accounts."""
     payer = is_payer(who.facts, standards, now)
     proven = is_proven(who.facts, standards, now, who.row.days)
     return Who(who.name, who.row, who.facts, who.address, confirmed=who.confirmed, payer=payer, proven=proven)
@@ -132,7 +132,7 @@ def _name(request: Request, address: AddressFacts | None, state: TenantState, se
 
 
 def _met(name: str, network: int, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
-    """Find the row of an account that billing never pushed, and say whether it is confirmed all the same."""
+    """Find the row of an account without a push from billing, and say whether it is confirmed."""
     row = state.met.come_again(name, now)
     if row is not None:
         return row, True

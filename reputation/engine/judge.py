@@ -27,7 +27,7 @@ STANDING_TIERS = {
 
 
 class Assessed(NamedTuple):
-    """A check between scoring and taking: what it is and deserves, and the buckets it draws on, as alternatives.
+    """A check between scoring and taking: its account, tier and rule, and its buckets, as alternatives.
 
     seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
     revision that judges it, previous its tier before, allow the exception that it falls under.
@@ -59,7 +59,7 @@ def scored(tenant: Tenant, seen: Seen, now: float) -> Score:
 
 
 def condemned(score: Score, bound: float) -> Score:
-    """Let a person's word count for as much as the strictest tier asks: own, hard evidence that no family caps."""
+    """Give a person's label the points of the strictest tier: own, hard evidence without a cap of a family."""
     points = max(bound - score.log_odds, bound - score.own, 0.0) + MARGIN
     reasons = [*score.reasons, Reason(MARKED, points, "a person marked the account as abusive")]
     return Score(score.log_odds + points, score.own + points, reasons, hard=True)
@@ -75,12 +75,12 @@ def tier_by(tenant: Tenant, who: Who, score: Score, cluster: Cluster | None, pre
 
 
 def has_hard_evidence(score: Score, facts: Facts) -> bool:
-    """Say whether there is evidence against the account that no other account can cause."""
+    """Say whether there is evidence against the account itself, impossible to cause for another account."""
     return score.hard or (facts.payment is not None and facts.payment.status in ("failed", "disputed"))
 
 
 def ruled(assessed: Assessed) -> Decision:
-    """Decide by the tier's rule; a cluster with evidence beside its links is challenged, but not its payers."""
+    """Decide by the tier's rule; a cluster with evidence besides its links is challenged, except its payers."""
     rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
     if assessed.allow is None:
         if rule.decision != "allow":

@@ -58,7 +58,7 @@ class Pace:
 
 
 class Given:
-    """A lease that is out: whose it is, how large, since when, and the sighting that its requests resemble."""
+    """An open lease: its owner, its size, its start, and a sighting as the pattern for its requests."""
 
     __slots__ = ("at", "holder", "key", "pace", "sighting", "tokens")
 
@@ -111,7 +111,7 @@ class Leases:
         self, who: Who, request: Request, draws: Sequence[Draw], settings: LeaseSettings, id_: str, now: float,
         *, stopped: bool,
     ) -> Ask:  # fmt: skip
-        """Say what a check takes and leases, once it was heard what became of the leases before.
+        """Return a check's take and lease, after the reports on earlier leases.
 
         stopped: whatever its limits hold, this check does not pass, so there is no lease.
         """
@@ -156,7 +156,7 @@ class Leases:
     def settlements(
         self, reports: Sequence[LeaseReport], name: str | None = None, client: Client | None = None
     ) -> tuple[Settlement, ...]:
-        """Say by whom each lease is settled: whom its report names, else the check's own; without either by anybody."""
+        """Name the owner for each settlement: from the report, else from the check; without either, any owner."""
         if not reports:
             return ()
         found = []
@@ -238,7 +238,7 @@ def settled(body: Settle, charged: float | None, leases: Sequence[float | None])
 
 
 def by_second(report: LeaseReport, used: int, since: float, now: float) -> list[tuple[float, int]]:
-    """Lay `used` requests out by second, as the slices say; what no slice covers was used at the end.
+    """Distribute `used` requests over seconds by the slices; the rest counts at the end.
 
     A gateway's clock may be off: times are kept between `since` and `now`.
     """
@@ -254,7 +254,7 @@ def by_second(report: LeaseReport, used: int, since: float, now: float) -> list[
 
 
 def used_like(sighting: Sighting, at: float, count: int) -> Sighting:
-    """Make the sighting of `count` requests that resemble one that was checked."""
+    """Make the sighting of `count` requests on the pattern of a checked one."""
     return Sighting(
         at, sighting.account, sighting.host, sighting.net, sighting.asn, sighting.country, sighting.network,
         sighting.ja4, sighting.user_agent, sighting.device, sighting.session, sighting.model, cost=float(count),

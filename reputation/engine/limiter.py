@@ -98,7 +98,7 @@ class TenantLimiter:
         return self.check_one(request, now, new_id)
 
     def check_one(self, request: Request, now: float, new_id: NewId) -> Verdict:
-        """Judge a request that names one account."""
+        """Judge a request with one account."""
         found = self.assess(request, now)
         if isinstance(found, Verdict):
             return found
@@ -106,7 +106,7 @@ class TenantLimiter:
         return self.conclude(found, take(self.ask(found, id_), self.leases.ahead, now), id_)
 
     def assess(self, request: Request, now: float) -> Assessed | Verdict:
-        """Do what comes before the take, or find the verdict that this very request had.
+        """Do the part before the take, or find the earlier verdict of the same request.
 
         Raises Invalid, and Conflict for an id that another request had.
         """
@@ -119,16 +119,16 @@ class TenantLimiter:
         return self.assess_as(who, request, now)
 
     def names(self, account: Account, client: Client) -> list[str]:
-        """Name the accounts that a check of this account and client may be judged as."""
+        """Name the candidate accounts of a check with this account and client."""
         address = None if client.ip is None else self._addresses.lookup(client.ip)
         return names_of(account, address, self.state.owners, self.secret)
 
     def who(self, request: Request, now: float) -> Who:
-        """Find whose request it is. Raises Invalid if no account is named."""
+        """Find the account of the request. Raises Invalid if no account is named."""
         return identify(request, self.tenant, self.state, self._addresses, self.secret, now)
 
     def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
-        """Do what comes before the take, for a request that is no repeat."""
+        """Do the part before the take, for a new request."""
         self.counts.jwts += request.account.jwt or is_jwt(request.account.key)
         cluster, confidence = linked = self._cluster(who)
         seen = self._observe(who, request, linked, now)
@@ -212,7 +212,7 @@ class TenantLimiter:
             row.day = self._today
 
     def answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
-        """Make the verdict, which is noted nowhere yet."""
+        """Make the verdict, without storing it."""
         tenant, tier, score, cluster = assessed.tenant, assessed.tier, assessed.score, assessed.cluster
         linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
         actions = tenant.policy.rules[tier].actions if assessed.allow is None else ()
@@ -265,12 +265,12 @@ class TenantLimiter:
         return True
 
     def report(self, outcome: Outcome, now: float) -> None:
-        """Let an outcome mark its account, and the networks that the account came from."""
+        """Mark an outcome's account, and the account's networks."""
         self.commit(marking(outcome, now), now)
         self.hear(outcome, now)
 
     def hear(self, outcome: Outcome, now: float) -> None:
-        """Learn from an outcome that marked its account: of its networks, and for the linker."""
+        """Learn from an outcome with a mark: for the account's networks, and for the linker."""
         learn_networks(self.state, outcome, now)
         self.outbox.hear(outcome, now)
 
@@ -290,7 +290,7 @@ class Limiter:
         self.strays = Strays()
 
     def tenant(self, name: str) -> TenantLimiter:
-        """Find a tenant's limiter. Raises NotFound for a tenant that no configuration names."""
+        """Find a tenant's limiter. Raises NotFound for an unknown tenant."""
         found = self.tenants.get(name)
         if found is None:
             self.strays.note("tenant", name, "name a tenant of the configuration, or add this one to it")

@@ -1,4 +1,4 @@
-"""Metrics for /metrics: plain counters and gauges, and what is counted of verdicts."""
+"""Metrics for /metrics: plain counters and gauges, and the counts of verdicts."""
 
 from collections.abc import Iterable, Iterator
 

@@ -34,7 +34,7 @@ class Outbox:
         return len(self._notes)
 
     def collect(self) -> list[Note]:
-        """Hand over what was noted since the last time."""
+        """Return the notes since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
@@ -50,12 +50,12 @@ class Outbox:
         self._note(sighting_of(who, request, now, stopped=verdict.decision != "allow"))
 
     def used(self, sighting: Sighting) -> None:
-        """Note requests that passed on a lease."""
+        """Note requests under a lease."""
         if self.listening:
             self._note(sighting)
 
     def know(self, account: str, row: Row, facts: Facts, now: float) -> None:
-        """Note what billing pushed."""
+        """Note a push from billing."""
         if self.listening:
             payer = is_payer(facts, self.standards, now)
             proven = is_proven(facts, self.standards, now, row.days)

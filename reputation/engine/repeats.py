@@ -20,7 +20,7 @@ ANOTHER = (
 
 
 class Print:
-    """Return the content by which two requests with one id are the same."""
+    """Return the content to compare two requests with one id."""
 
     __slots__ = ("account", "cost", "hold", "route")
 
@@ -46,7 +46,7 @@ class Print:
 
 
 class Remembered:
-    """A verdict, the request that it answered, and from when until when a repeat has it."""
+    """A verdict, its request, and the time range for repeats."""
 
     __slots__ = ("print", "since", "until", "verdict")
 
@@ -58,7 +58,7 @@ class Remembered:
 
 
 class Repeats:
-    """Verdicts by the ids of their requests; above `most` the oldest go, which `lost` counts."""
+    """Verdicts by the ids of their requests; above `most` the oldest are dropped, counted in `lost`."""
 
     def __init__(self, most: int = MOST) -> None:
         self.lost = 0
@@ -95,7 +95,7 @@ class Repeats:
             self._kept[id_] = Remembered(print_, verdict, since, until)
 
     def _forget(self, now: float) -> None:
-        """Forget the oldest: those that are over, and one more if there is no room."""
+        """Drop the oldest: the expired ones, and one more if the table is full."""
         while self._kept:
             oldest = next(iter(self._kept))
             over = not self._kept[oldest].since <= now <= self._kept[oldest].until

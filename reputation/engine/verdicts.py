@@ -34,7 +34,7 @@ class Counts:
 
 
 class Asked(NamedTuple):
-    """The stored request of a recent verdict: without keys, and without values that a client can make large.
+    """The stored request of a recent verdict: without keys, and without values of unlimited size.
 
     account: the one that was judged, also where its key alone was sent; an unknown key's is its hash's; null for an
     address.
@@ -82,13 +82,13 @@ class Stopped:
         waiting.append(stop)
 
     def take(self) -> list[Stop]:
-        """Give out what waits, in the order in which it came."""
+        """Return the waiting stops, in their order."""
         known, strangers = self._waiting
         self._waiting, self._of = ([], []), {}
         return sorted(known + strangers, key=_at)
 
     def give_back(self, stops: Sequence[Stop]) -> None:
-        """Queue stops again that could not be stored."""
+        """Queue stops again after a failed write."""
         for stop in stops:
             self.add(stop)
 
@@ -149,7 +149,7 @@ class RecentVerdicts:
 
     @property
     def lost(self) -> int:
-        """Verdicts that a flood pushed out before their time."""
+        """Verdicts displaced by a flood before their time."""
         return self._kept.lost
 
     def put(self, verdict: Verdict, name: str, request: Request, now: float, *, stranger: bool = False) -> None:

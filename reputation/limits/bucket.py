@@ -55,26 +55,26 @@ class Bucket:
 
 
 def full(limit: Limit, now: float) -> Bucket:
-    """Make the bucket of somebody not seen before."""
+    """Make the bucket of a new account."""
     return Bucket(limit.burst, now, limit)
 
 
 def settled(bucket: Bucket, now: float) -> float:
-    """Tokens at `now`; a clock that went backwards earns nothing, and the bucket goes on from what it says now."""
+    """Tokens at `now`; after a clock went backwards nothing is earned, and the bucket continues from there."""
     if bucket.at > now:  # noqa: PLR1730 - `min` would write each time
         bucket.at = now
     return _held(bucket, now)
 
 
 def _held(bucket: Bucket, when: float) -> float:
-    """Tokens at a time that is not before the bucket's own."""
+    """Tokens at a time not before the bucket's own."""
     tokens = bucket.tokens + (when - bucket.at) * bucket.limit.rate
     burst = bucket.limit.burst
     return min(burst, tokens)
 
 
 def change_limit(bucket: Bucket, limit: Limit, now: float) -> None:
-    """Settle at the old rate, then go on at the new one; what exceeds the new burst is lost."""
+    """Settle at the old rate, then use the new one; tokens above the new burst are lost."""
     bucket.tokens = min(settled(bucket, now), limit.burst)
     bucket.at = now
     bucket.limit = limit
@@ -89,7 +89,7 @@ def spend(bucket: Bucket, cost: float, now: float) -> float:
 
 
 def refund(bucket: Bucket, amount: float, now: float) -> None:
-    """Give back what was taken too much, never above the burst; a negative amount is charged, into debt if need be."""
+    """Give tokens back, never above the burst; a negative amount is charged, into debt if necessary."""
     bucket.tokens = min(settled(bucket, now) + amount, bucket.limit.burst)
     bucket.at = now
 

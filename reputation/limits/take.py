@@ -10,7 +10,7 @@ from reputation.wire.messages import BindingLimit, LimitState, Scope
 
 
 class Charge:
-    """A bucket that a verdict draws on, and what it is called in the answer.
+    """A bucket of a verdict, and its name in the answer.
 
     key names the bucket in every store, such as `("burst", "acct_42")`; bucket is this process's copy of it.
     """
@@ -53,7 +53,7 @@ class Ask:
 
 
 class Taken:
-    """What came of a take from `draw`. `wait` is 0 if it was granted; `binding` is the index of the tightest bucket.
+    """The result of a take from `draw`. `wait` is 0 if it was granted; `binding` is the index of the tightest bucket.
 
     states are those after the cost and before the lease, whose tokens are the account's until they are used.
     granted: tokens of the lease, beyond the cost; 0 if there is none.
@@ -107,7 +107,7 @@ class Group:
 
 
 class TakenAll:
-    """What came of a group, each ask's part in order; where it has not `passed`, nothing was taken."""
+    """The result of a group, each ask's part in order; unless it `passed`, nothing was taken."""
 
     __slots__ = ("passed", "taken")
 
@@ -166,7 +166,7 @@ def lease_size(least: float, share: float, want: int) -> int:
 
 
 def take_first(draws: Sequence[Draw], cost: float, now: float) -> Taken:
-    """Take `cost` from the first draw that holds it; if none does, say which will first.
+    """Take `cost` from the first draw with enough tokens; without one, name the draw with the shortest wait.
 
     A payer's floor and its cluster's purse are such alternatives.
     """

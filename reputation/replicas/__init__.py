@@ -1,1 +1,1 @@
-"""Several sidecars, one truth: checks over shared state, its loss, and links that replicas share."""
+"""Several sidecars, one truth: checks over shared state, its loss, and shared links."""

@@ -1,4 +1,4 @@
-"""This replica's copies of the accounts that replicas share, and which ones it has looked up.
+"""This replica's copies of shared accounts, with the set of look-ups made.
 
 What a check needs of an account is copied when the account is first seen, even that nothing is known of it, and again
 once the copy is LOOKED_UP seconds old or somebody changed it. Look-ups of one turn of the event loop go out together.
@@ -59,7 +59,7 @@ class LookedUp:
         self._old.pop(key, None)
 
     def heard(self, key: Key, number: int) -> None:
-        """Forget a name whose copy is older than its last change."""
+        """Forget a name with a copy older than its last change."""
         if self.number(key) < number:
             self.forget(key)
 
@@ -131,7 +131,7 @@ class AccountCopies:
             self._take_in(found)
 
     async def read(self, name: str) -> KeptAccount:
-        """Read an account as it is now, whatever was copied, and take it in. Raises AwayError."""
+        """Read an account's present value, independent of the copy, and take it in. Raises AwayError."""
         sent = self.looked_up.number(name)
         (account,), _ = await self._accounts.look_up([name], [])
         self._take_newer(account, sent)

@@ -55,7 +55,7 @@ Answer = Verdict | Later[Verdict]
 
 
 class TenantChecks:
-    """One tenant's checks, over its buckets and accounts in Redis. within: seconds that a check may wait for it."""
+    """One tenant's checks, over its buckets and accounts in Redis. within: the longest wait of a check in seconds."""
 
     def __init__(self, limiter: TenantLimiter, store: SharedStore, within: float) -> None:
         name, clock = limiter.tenant.name, store.clock
@@ -142,7 +142,7 @@ class TenantChecks:
         return conclude_all(self.limiter, found, group, taken)
 
     def _unseen(self, request: Request, now: float) -> list[Key]:
-        """Name what has to be looked up before this check can be assessed, if anything has."""
+        """Name the look-ups needed before this check can be assessed, if any."""
         account, secret, looked_up = request.account, self.limiter.secret, self.accounts.looked_up
         if account.id is not None:
             return [] if looked_up.has(account.id, now) else [account.id]
@@ -313,7 +313,7 @@ class SharedChecks:
         return await self.tenant(body.tenant).settle(body, now)
 
     def tenant(self, name: str) -> TenantChecks:
-        """Find a tenant's checks. Raises NotFound for a tenant that no configuration names."""
+        """Find a tenant's checks. Raises NotFound for an unknown tenant."""
         limiter = self._limiter.tenant(name)
         found = self.tenants.get(name)
         if found is None or found.limiter is not limiter:
@@ -327,12 +327,12 @@ class SharedChecks:
             tenant.accounts.looked_up.clear()  # it goes by this clock
 
     async def turn(self) -> None:
-        """Let every tenant whose state is away see whether it is back."""
+        """Probe the state of every tenant in an outage."""
         away = [tenant for tenant in self.tenants.values() if not tenant.breaker.closed]
         await asyncio.gather(*[tenant.turn() for tenant in away])
 
     def metrics(self) -> Iterator[Metric]:
-        """What /metrics tells of shared state."""
+        """The metrics of shared state."""
         tenants = [*self.tenants.values()]
         takes = [tenant.takes for tenant in tenants]
         replicas = max((tenant.replicas for tenant in tenants), default=1)

@@ -1,4 +1,4 @@
-"""What a replica does alone while shared state is away: takes from its share of every limit, and what it owes later.
+"""A replica's work without shared state: takes from its share of every limit, and the later debt.
 
 Each of n replicas goes on with 1/n of the rate, of the burst, and of what the bucket held when it was last seen. So all
 together admit no more than the limit would have, but for what others had taken since this replica saw a bucket last.
@@ -20,7 +20,7 @@ Owed = tuple[Charge, float]
 
 
 class Share(Struct, gc=False):
-    """One bucket's share, drawn on, beside what it would be if nobody had drawn on it: the difference is owed."""
+    """One bucket's share, next to its level without any takes: the difference is owed."""
 
     charge: Charge
     drawn: Bucket
@@ -28,7 +28,7 @@ class Share(Struct, gc=False):
 
 
 class Shares:
-    """A tenant's shares. Those that are full again make place for new ones.
+    """A tenant's shares. Full ones give their places to new ones.
 
     While none is, a flood of new buckets shares one for each limit, which is owed by nobody.
     """
@@ -66,7 +66,7 @@ class Shares:
         return take_all(Group(asks, stopped=group.stopped), now)
 
     def hand_over(self, now: float) -> Sequence[Owed]:
-        """Say what is to be charged to the shared buckets for what was drawn here, and count anew from there."""
+        """Return the charges for the shared buckets from the takes here, and start the count again."""
         owed = []
         for share in self._shares.rows.values():
             amount = settled(share.idle, now) - settled(share.drawn, now)
@@ -76,7 +76,7 @@ class Shares:
         return owed
 
     def _part(self, charge: Charge, now: float) -> Charge:
-        """Find or make the share of a bucket, at the limit that the bucket has now."""
+        """Find or make the share of a bucket, at the bucket's present limit."""
         bucket, share = charge.bucket, self._shares.rows.get(charge.key)
         if share is None:
             share = self._make(charge, now)
@@ -110,12 +110,12 @@ def _share(charge: Charge, limit: Limit, tokens: float, now: float) -> Share:
 
 
 def _is_rested(share: Share, now: float) -> bool:
-    """Whether a share is full again, so that nothing is owed for it."""
+    """Whether a share is full again, so nothing is owed for it."""
     return settled(share.drawn, now) >= share.drawn.limit.burst
 
 
 def _all_the_same(draw: Draw, cost: float, taken: Taken, now: float) -> Taken:
-    """Let it pass although a bucket is empty; what is owed is at most what a full one holds."""
+    """Let a request pass despite an empty bucket; the debt is at most a full bucket."""
     for charge in draw:
         refund(charge.bucket, -min(cost, max(settled(charge.bucket, now), 0.0)), now)
     return Taken(0.0, taken.binding, taken.states, draw)

@@ -1,4 +1,4 @@
-"""Linking where replicas share state: one of them links what all of them note, and every one follows its links."""
+"""Linking with shared state: one replica links the notes of all, and every replica follows its links."""
 
 import asyncio
 import contextlib
@@ -62,17 +62,17 @@ class ReplicatedLinking:
 
     @property
     def dropped(self) -> int:
-        """Notes that were lost on their way to a linker here."""
+        """Notes lost on their way to a linker here."""
         return sum(tenant.notes.dropped for tenant in self.tenants.values())
 
     @property
     def unread(self) -> int:
-        """Entries of notes that a linker here could not read."""
+        """Entries of notes unreadable for a linker here."""
         return sum(tenant.notes.unread for tenant in self.tenants.values())
 
     @property
     def crowded(self) -> dict[str, int]:
-        """Sightings of accounts that found no place in a linker here, by tenant."""
+        """Sightings of accounts without a place in a linker here, by tenant."""
         return {name: tenant.crowded for name, tenant in self.tenants.items()}
 
     async def run(self) -> None:
@@ -94,7 +94,7 @@ class ReplicatedLinking:
         self._process = None
 
     async def take_up(self) -> None:
-        """Put the links in force that replicas share."""
+        """Activate the shared links."""
         await self.look()
 
     async def look(self) -> None:
@@ -109,7 +109,7 @@ class ReplicatedLinking:
         await asyncio.gather(*[_unless_away(tenant.look()) for tenant in self.tenants.values()])
 
     async def send(self) -> None:
-        """Append what was noted here."""
+        """Append the notes of this replica."""
         for name, tenant in [*self.tenants.items()]:
             rulings = self.rulings.given(name)
             with contextlib.suppress(AwayError, Unavailable):

@@ -1,10 +1,10 @@
-"""Compressed bytes of other replicas: unpacked within a bound, whatever they say of themselves."""
+"""Compressed bytes of other replicas, unpacked within a bound."""
 
 import zstandard
 
 
 def decompressed(data: bytes, most: int) -> bytes:
-    """Return what was compressed. Raises ValueError for what was not, or for more than `most` bytes."""
+    """Return the original bytes. Raises ValueError for malformed data, or for more than `most` bytes."""
     try:
         if zstandard.frame_content_size(data) > most:
             raise ValueError(f"this unpacks to more than {most:,} bytes")

@@ -1,4 +1,4 @@
-"""What a settlement came to in shared state, as an answer."""
+"""The result of a settlement in shared state, as an answer."""
 
 from reputation.engine.leases import NO_HOLD, foreign, settled, too_much
 from reputation.stores.shared_values import FOREIGN, NOT_OPEN, TOO_MUCH, Came
@@ -8,7 +8,7 @@ from reputation.wire.messages import Settle, Settled
 
 
 def settled_there(body: Settle, came: Came, settings: LeaseSettings) -> Settled:
-    """Answer a settlement. Raises Invalid for too much, NotFound for what is not open or somebody else's."""
+    """Answer a settlement. Raises Invalid for too much, NotFound if it is closed or has another owner."""
     if TOO_MUCH in came.holds:
         raise too_much(settings)
     if NOT_OPEN in came.holds:

@@ -27,7 +27,7 @@ A_TURN = 4
 
 
 class Notes(Struct, array_like=True, gc=False):
-    """Notes by what they are; their order within each kind stays."""
+    """Notes by kind; their order within each kind stays."""
 
     known: list[Known] = []
     sightings: list[Sighting] = []
@@ -65,7 +65,7 @@ def _fitting(notes: list[Note]) -> list[tuple[int, bytes]]:
 
 
 def unpacked(data: bytes) -> Notes:
-    """Raises ValueError for what no replica of this version packed."""
+    """Raises ValueError for bytes not packed by a replica of this version."""
     try:
         return _decoder.decode(decompressed(data, MOST_UNPACKED))
     except msgspec.DecodeError as error:

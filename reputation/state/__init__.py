@@ -1,1 +1,1 @@
-"""What is remembered of a tenant, in memory."""
+"""A tenant's state in memory."""

@@ -1,4 +1,4 @@
-"""What events of billing said of one account: its payments, its disputes, its last status. Pure, and bounded.
+"""Billing's events of one account: its payments, its disputes, its last status. Pure, and bounded.
 
 Events come late, twice and in any order. So each payment is kept under all ids that events give it, with the newest
 word on what was given back and on its disputes, and the money is their sum: the same in whatever order they come.
@@ -73,7 +73,7 @@ class Back(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Dispute(Struct, frozen=True, array_like=True, gc=False):
-    """A dispute by its newest word; since: the time of the event that told of it first."""
+    """A dispute's newest state; since: the time of its first event."""
 
     name: int
     standing: Standing
@@ -120,12 +120,12 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def name_of(id_: str) -> int:
-    """Return a number that stands for an id."""
+    """Return a number for an id."""
     return int.from_bytes(hashlib.blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def after_news(facts: Facts, news: News, now: float) -> Told:
-    """Say what is known after an event; the same event again changes nothing."""
+    """Return the facts after an event; the same event again changes nothing."""
     if facts.billing:
         before = _ledgers.decode(facts.billing)
     else:
@@ -138,7 +138,7 @@ def after_news(facts: Facts, news: News, now: float) -> Told:
 
 
 def _dispute_told(after: Facts, news: News, was: Dispute | None, is_: Dispute | None) -> Told:
-    """A dispute is one outcome, however many events tell of it; one that is won is taken back."""
+    """A dispute is one outcome, with any number of events; a won dispute removes it."""
     if is_ is None or (was is not None and (was.standing == "won") == (is_.standing == "won")):
         return Told(after, None, news.at)
     if is_.standing != "won":
@@ -152,7 +152,7 @@ def _dispute(ledger: Ledger, id_: str) -> Dispute | None:
 
 
 def after_push(before: Facts, pushed: Facts, now: float) -> Facts:
-    """Facts as they are pushed, with what events said before where the push says nothing."""
+    """Pushed facts, with earlier events' values for the members missing in the push."""
     at = None if pushed.payment is None else float(now)
     if not before.billing:
         return structs.replace(pushed, payment_at=at, billing=b"")
@@ -168,7 +168,7 @@ def after_push(before: Facts, pushed: Facts, now: float) -> Facts:
 
 
 def payment_of(ledger: Ledger) -> Payment:
-    """Return what is known of an account's payments: a pushed word stands until an event says something newer."""
+    """Return an account's payment facts: a pushed word is valid until a newer event."""
     pushed = ledger.pushed or Payment()
     newer = ledger.status_at >= ledger.pushed_at - PUSH_SLACK
     card = {name: word for name, word in ledger.card.items() if newer or getattr(pushed, name) is None}
@@ -186,7 +186,7 @@ def payment_of(ledger: Ledger) -> Payment:
 
 
 def _status(ledger: Ledger, pushed: Payment) -> Any:
-    """A dispute that is open or lost stands whatever is paid after it, until billing pushes another status."""
+    """An open or lost dispute stays after later payments, until billing pushes another status."""
     since = 0.0 if pushed.status is None else ledger.pushed_at - PUSH_SLACK
     standing = [one for paid in ledger.payments for one in paid.disputes]
     if ledger.lost > since or any(one.standing != "won" and one.at >= since for one in standing):
@@ -199,7 +199,7 @@ def _status(ledger: Ledger, pushed: Payment) -> Any:
 
 
 def heard(ledger: Ledger, news: News, now: float) -> Ledger:
-    """Return the ledger with what an event says."""
+    """Return the ledger after an event."""
     if news.status is not None:
         ledger = _status_heard(ledger, news)
     if news.names and (news.paid or news.back or news.dispute or (len(news.names) > 1 and news.status != "failed")):

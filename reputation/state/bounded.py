@@ -26,7 +26,7 @@ class BoundedTable(Generic[K, V]):
         return len(self.rows) >= self.most
 
     def place(self, key: K, value: V) -> None:
-        """Take a value in, whatever the bound."""
+        """Take a value in, independent of the bound."""
         self.rows[key] = value
         self._turns.append(key)
         if len(self._turns) > 2 * len(self.rows) + LOOKED_AT:  # most of them have left

@@ -1,4 +1,4 @@
-"""Buckets that accounts share: by address, cluster, organisation; bounded under any flood."""
+"""Shared buckets: by address, cluster, organisation; bounded under any flood."""
 
 import zlib
 from collections.abc import Hashable, Iterator
@@ -20,7 +20,7 @@ Key = tuple[str | int, ...]
 
 
 class Budgets:
-    """Buckets by key. Whatever addresses a flood comes from, purses keep their part of the places.
+    """Buckets by key. In any flood, purses keep their part of the places.
 
     A key that finds no place shares a bucket with others: an address with its network, anything else by a checksum.
     """

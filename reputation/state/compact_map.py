@@ -1,4 +1,4 @@
-"""A map from eight bytes to a short dated record, in a seventh of a dict's memory, that grows without ever pausing.
+"""A map from eight bytes to a short dated record, in a seventh of a dict's memory; it grows without a pause.
 
 A dict's entry costs 170 bytes with its key and value objects, and up to four cold cache lines to read. Here entries lie
 side by side in pages of some 300 bytes, which `bytes.find` searches in C: 25 bytes an entry, and two cold lines.

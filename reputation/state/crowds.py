@@ -140,12 +140,12 @@ class Crowd:
         return row
 
     def place(self, name: str, row: Row) -> None:
-        """Take a row in whatever the bound, such as one that was here before a restart."""
+        """Take a row in, independent of the bound, such as a row from before a restart."""
         table = self._newcomers if row.days < 2 or self._stayers.is_full() else self._stayers
         table.place(name, row)
 
     def find_place(self, name: str, now: float, row: Row | None = None) -> Row:
-        """Find or make the row of an account alone: a mark on one that is shared would be everybody's.
+        """Find or make an account's own row: a mark on a shared row would apply to all its accounts.
 
         While there is no place the row that comes back is kept nowhere.
         """

@@ -1,4 +1,4 @@
-"""What changed since it was last written, by name: a check pays one `add` to a set."""
+"""Names of changes since the last write: a check pays one `add` to a set."""
 
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
@@ -7,11 +7,11 @@ K = TypeVar("K", bound=Hashable)
 
 
 def _ignore(_: object) -> None:
-    """Note nothing: state that nobody writes down has nothing to remember."""
+    """Note nothing, for state without a store."""
 
 
 class Touched(Generic[K]):
-    """Names of things that changed, came or went; nothing is noted until somebody follows.
+    """Names of changed, new and deleted things; nothing is noted until a follower is set.
 
     At most one entry for each thing that is kept or was since the last `take`.
     """
@@ -28,7 +28,7 @@ class Touched(Generic[K]):
         self.add = self._names.add
 
     def take(self) -> set[K]:
-        """Hand over what was noted since the last time."""
+        """Return the notes since the last call."""
         taken, self._names = self._names, set()
         if self.add is not _ignore:
             self.add = self._names.add

@@ -1,4 +1,4 @@
-"""Sliding windows that say who was seen with whom: small packed records, bounded whatever is sent.
+"""Sliding windows of members seen with each key: small packed records, bounded for any input.
 
 A million accounts have these, so an entry is a `bytes`: 13 bytes a member instead of a dict of objects.
 """
@@ -69,18 +69,18 @@ class FanIn:
         return 1
 
     def _forget(self) -> None:
-        """Begin anew, because the clock was set back: what was seen at times to come would stay until they come."""
+        """Start again after the clock was set back: sightings with future times would stay until those times."""
         self._rotations += 1
         self._single = Pages(RECORD, self._most_single)
         self._young, self._old, self._turn = {}, {}, 0.0
 
     def _join(self, key: int, word: bytes, only: bytes, now: float) -> None:
-        """Move a key from the pages to the dict: it meets somebody else."""
+        """Move a key from the pages to the dict at its second member."""
         self._single.drop(word)
         self._put(key, only, now)
 
     def _see_among(self, key: int, member: bytes, now: float) -> int:
-        """Note a member of a key that met several.
+        """Note a member of a key with several members.
 
         The records stand in the order of their times, so the newest is the last and the expired come first.
         """
@@ -102,7 +102,7 @@ class FanIn:
         return len(members) // RECORD + 1
 
     def remember(self, key: int, member: bytes, at: float, now: float) -> None:
-        """Note a sighting of the past, in the order of its time, such as one that outlived a restart."""
+        """Note an earlier sighting, in the order of its time, such as one from before a restart."""
         self._turn, at = self._turn or now, min(at, now)
         word = (key & _WORD).to_bytes(8, "little")
         only = self._single.get(word)
@@ -129,7 +129,7 @@ class FanIn:
 
 
 def name_of(member: str) -> bytes:
-    """Return eight bytes that stand for a member while the process lives."""
+    """Return eight bytes to identify a member in this process."""
     return (hash(member) & _WORD).to_bytes(8, "little")
 
 
@@ -216,7 +216,7 @@ class Density:
         return self._all
 
     def restore(self, population: tuple[float, float, float], counts: dict[int, tuple[float, float, float]]) -> None:
-        """Go on with what was learnt before a restart."""
+        """Restore the values learnt before a restart."""
         self._all, self._counts = population, counts
 
     def get(self, key: int) -> tuple[float, float, float] | None:

@@ -41,7 +41,7 @@ _DECLINED, _FAILED = KINDS.index("declined"), KINDS.index("charge_failed")
 
 
 class Marks(NamedTuple):
-    """What outcomes weigh now, in marks; below LEAST it is 0. declines: of 30 days, that payment counts."""
+    """The present weight of outcomes, in marks; below LEAST it is 0. declines: of 30 days, counted by payment."""
 
     against: float = 0.0
     in_favour: float = 0.0
@@ -62,7 +62,7 @@ def noted(kept: bytes, kind: Kind, at: float) -> bytes:
 
 
 def weighed(kept: bytes, facts: Facts, half_life: float, now: float) -> Marks:
-    """What outcomes weigh beside an account's facts. half_life: in days.
+    """The weight of outcomes next to an account's facts. half_life: in days.
 
     A time ahead of the clock, which was wrong then or is now, is as far from now as one behind it.
     """
@@ -82,7 +82,7 @@ def weighed(kept: bytes, facts: Facts, half_life: float, now: float) -> Marks:
 
 
 def declines_told(facts: Facts, now: float) -> int:
-    """Declines that billing told of, until what it counted is older than 30 days."""
+    """Declines from billing, until they are older than 30 days."""
     payment = facts.payment
     if payment is None or not payment.declines_30d:
         return 0

@@ -1,4 +1,4 @@
-"""Decisions of people as small documents: revisions, exceptions, labels, rulings, the audit log. One contract.
+"""Operators' decisions as small documents: revisions, exceptions, labels, rulings, the audit log. One contract.
 
 They are few and precious, so every store keeps them whole and in order; hot state (rows, buckets) is kept elsewhere.
 """
@@ -50,7 +50,7 @@ class Records(Protocol):
         """Forget a document; False if it was not there."""
 
     def unreadable(self, tenant: str, kind: str, record: str) -> None:
-        """Hear of a document in which nobody can read anything: it is counted, and named in the log."""
+        """Report an unreadable document: it is counted, and named in the log."""
 
     def follow(self, changed: Changed) -> None:
         """Tell `changed` of every change from now on, also of other replicas' (within 2 s)."""
@@ -112,7 +112,7 @@ class MemoryRecords:
         return self._kept.get((tenant, kind), {}).get(record)
 
     def keep(self, tenant: str, kind: str, id_: str, record: Record | None) -> None:
-        """Put a document in the place of what was there, or forget it, and tell of it."""
+        """Put a document in place of the earlier one, or delete it, and report the change."""
         kept, order = self._kept.setdefault((tenant, kind), {}), self._order.get((tenant, kind))
         if order is not None and (id_ in kept) != (record is not None):
             if record is None:

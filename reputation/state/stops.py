@@ -1,4 +1,4 @@
-"""Verdicts that stopped somebody, kept for days so that they can be explained: the contract, and the store in memory.
+"""Stops (verdicts against a request), kept for days for explanations: the contract, and the store in memory.
 
 A stop is no acknowledged write: it is kept in batches beside the request path. What is above a bound goes, the oldest
 first, and is counted.
@@ -42,11 +42,11 @@ class Stops(Protocol):
         """Keep stops; return how many are gone before their time. Raises Unavailable, and keeps none or all."""
 
     async def get(self, tenant: str, id_: str, oldest: float) -> bytes | None:
-        """Find the body of a stop that is not older than `oldest`. Raises Unavailable."""
+        """Find the body of a stop not older than `oldest`. Raises Unavailable."""
 
 
 class Pool:
-    """One tenant's stops in memory, in the order in which they came."""
+    """One tenant's stops in memory, in their order."""
 
     def __init__(self, most_bytes: int) -> None:
         self.bytes = 0
@@ -102,7 +102,7 @@ def _size(stop: Stop) -> int:
 
 
 class MemoryStops:
-    """Stops that are gone with the process."""
+    """Stops in memory, lost with the process."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes

@@ -117,7 +117,7 @@ class TenantState:
         return row
 
     def push(self, account: str, facts: Facts, now: float = 0.0) -> Row:
-        """Store the facts that billing pushed for an account, in place of its earlier facts."""
+        """Store billing's facts of an account, in place of its earlier facts."""
         self.wake(account, now)
         self.touched.add(account)
         row = self.known.get(account)
@@ -160,7 +160,7 @@ class TenantState:
         return self.pushed() + len(self.met) + len(self.strangers)
 
     def pushed(self) -> int:
-        """Count the accounts that billing pushed."""
+        """Count the accounts with facts from billing."""
         return len(self.known) + len(self.asleep) - self.met.asleep - self.strangers.asleep
 
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The one way to change what is known of an account: a transaction, kept whole or not at all in every store.
+"""The one way to change an account: a transaction, kept whole or not at all in every store.
 
 It changes facts and outcomes by a function of those before, and puts or deletes documents, such as the note that a
 webhook's event was seen. A store works transactions out one after another over what is in force (`Plan`), makes them
@@ -17,7 +17,7 @@ TAKEN = "this key belongs to another account; take it away there first"
 
 
 class Told(NamedTuple):
-    """What a tenant was told of an account. facts: None if nothing was pushed; outcomes: packed, oldest first."""
+    """A tenant's stored data of an account. facts: None without a push; outcomes: packed, oldest first."""
 
     facts: Facts | None = None
     outcomes: bytes = b""
@@ -45,7 +45,7 @@ class Document(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """What is to be changed of one tenant: what is known of one account, and documents."""
+    """The changes for one tenant: of one account, and of documents."""
 
     account: str = ""
     change: Change | None = None
@@ -53,7 +53,7 @@ class Transaction(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """What a transaction came to: the account before and after, and the version of each document, 0: there is none."""
+    """The result of a transaction: the account before and after, and the version of each document (0: none)."""
 
     before: Told
     after: Told
@@ -61,7 +61,7 @@ class Committed(NamedTuple):
 
 
 class Stale(Conflict):
-    """A document is not of the version that was expected, so nothing was kept; `place` says which one."""
+    """A document has another version than expected, so nothing was kept; `place` names the document."""
 
     def __init__(self, place: int) -> None:
         super().__init__("somebody else changed this meanwhile; read it again, then try again")
@@ -69,7 +69,7 @@ class Stale(Conflict):
 
 
 def put_in_force(state: TenantState, account: str, told: Told, now: float) -> None:
-    """Let a state have what is kept of an account; one whose facts are deleted starts anew, but for its outcomes."""
+    """Give a state an account's stored data; with deleted facts the account starts again, except for its outcomes."""
     row, facts = state.row(account, now), told.facts
     if facts is None and account in state.known:
         state.delete(account)
@@ -82,7 +82,7 @@ def put_in_force(state: TenantState, account: str, told: Told, now: float) -> No
 
 
 class Plan:
-    """Transactions worked out one after another over what is in force, which they change in `apply` alone.
+    """Transactions computed one after another over the active data; only `apply` changes that data.
 
     under: a plan that comes into force before this one.
     """
@@ -100,7 +100,7 @@ class Plan:
         return bool(self.told or self.documents)
 
     def add(self, tenant: str, state: TenantState, asked: Transaction, now: float) -> Committed:
-        """Work a transaction out. Raises Conflict for a key of another account, Stale, and what `change` raises."""
+        """Compute a transaction. Raises Conflict for a key of another account, Stale, and the errors of `change`."""
         before = self._told_of(tenant, state, asked.account, now)
         after = before if asked.change is None else asked.change(before)
         self._check_keys(tenant, state, asked.account, after.facts)
@@ -154,7 +154,7 @@ class Plan:
             self.owners[tenant, key] = account
 
     def _versions(self, tenant: str, documents: tuple[Document, ...]) -> tuple[int, ...]:
-        """The version that each document will have; one that is deleted has the version that it had."""
+        """The new version of each document; a deleted one keeps its version."""
         versions = []
         for place, document in enumerate(documents):
             found = self._record((tenant, document.kind, document.id))
@@ -165,7 +165,7 @@ class Plan:
         return tuple(versions)
 
     def apply(self, now: float) -> None:
-        """Put what was worked out in force."""
+        """Activate the computed changes."""
         for (tenant, account), told in self.told.items():
             put_in_force(self.states[tenant], account, told, now)
         for (tenant, kind, id_), record in self.documents.items():

@@ -1,4 +1,4 @@
-"""Accounts whose plan no setting of their tenant knows, and which have the default plan's limits for it. Bounded."""
+"""Accounts with a plan unknown to their tenant's settings; they have the default plan's limits. Bounded."""
 
 from collections.abc import Callable
 
