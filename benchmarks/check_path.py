@@ -60,7 +60,7 @@ class Steps:
         self._within = within
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
-        """A profile function: take note of a call."""
+        """A profile function: record a call."""
         if event != "call" or not _is_ours(frame):
             return
         above = [one.f_code for one in _callers(frame) if _is_ours(one)]

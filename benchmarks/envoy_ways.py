@@ -1,4 +1,4 @@
-"""What each way of asking Headcount costs Envoy, beside the same Envoy without Headcount.
+"""The cost of each way of asking Headcount for Envoy, compared with the same Envoy without Headcount.
 
     python -m benchmarks.envoy_ways [--rounds 7] [--seconds 4] [--ways plain rlqs ...]
 

@@ -1,4 +1,4 @@
-"""What the check listener costs, beside what it is measured against, on one core of loopback TCP.
+"""The cost of the check listener, compared with other servers, on one core over loopback TCP.
 
     python -m benchmarks.http_check [--rounds 5] [--seconds 2] [--sidecar 'headcount serve --listen {listen}']
 

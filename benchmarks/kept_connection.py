@@ -4,7 +4,7 @@ import socket
 
 
 class KeptConnection:
-    """Sends to a port of this machine; connects anew where the other side closed it before it answered."""
+    """Sends to a port of this machine; connects again if the other side closed the connection without an answer."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -18,7 +18,7 @@ class KeptConnection:
         return made
 
     def send(self, message: bytes) -> None:
-        """Send a request whose answer nobody read yet."""
+        """Send a request and leave its answer unread."""
         self._sent = message
         try:
             self._socket.sendall(message)

@@ -64,7 +64,7 @@ class Call(NamedTuple):
 
 
 class Push(NamedTuple):
-    """Facts of an account, as billing pushes them."""
+    """A push of an account's facts by billing."""
 
     at: float
     account: str
@@ -138,7 +138,7 @@ class Player:
                 self._links = self._clock.now() + self._every
 
     def _quiet(self) -> None:
-        """Return once nginx has sent what it does beside requests, and its sidecar has read it."""
+        """Return after nginx has sent its background reports, and its sidecar has read them."""
         self._gate.ask(COUNTS)
         self._behind.ask(HEALTH)
 
@@ -252,7 +252,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def row(name: str, report: Report) -> str:
-    """One way's line of the table."""
+    """The table's line for one way of asking."""
     days = ", ".join("-" if day is None else f"{day:.1%}" for day in report.leak_by_day)
     worst = max(report.stopped_by_class.items(), key=lambda found: found[1])
     return (

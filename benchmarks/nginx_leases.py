@@ -1,4 +1,4 @@
-"""What Headcount costs nginx: leases beside the same nginx without Headcount, and beside auth_request.
+"""The cost of Headcount for nginx: leases compared with the same nginx without Headcount, and with auth_request.
 
     python -m benchmarks.nginx_leases [--pairs 7] [--seconds 6] [--keys 10000]
 

@@ -65,7 +65,7 @@ def rates(how: str) -> list[float]:
 
 
 def keys(count: int, how: str) -> list[Key]:
-    """Accounts with a key and an address each, and how often they ask beside the others."""
+    """Accounts with a key and an address each, and their relative rates of requests."""
     chance, drawn = random.Random(7), rates(how)
     return [
         Key(
@@ -77,7 +77,7 @@ def keys(count: int, how: str) -> list[Key]:
 
 @contextlib.contextmanager
 def running(command: list[str], core: int, directory: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    """A server on its core while the block lasts; what it says is in a file beside it."""
+    """A server on its core during the block; its output is in a file next to it."""
     with (directory / f"{Path(command[0]).name}-{port}.log").open("ab") as log:
         process = subprocess.Popen(["taskset", "-c", str(core), *command], stdout=log, stderr=log, cwd=ROOT)
     try:
@@ -153,7 +153,7 @@ def sidecar(directory: Path, listen: int, admin: int, plans: dict[str, Any], sta
 
 
 def processor_time(pid: int) -> float:
-    """Seconds that a process and all that it started have used, whichever of its threads started it."""
+    """CPU seconds used by a process and by all its child processes, of all its threads."""
     lists = [listed.read_text() for listed in Path(f"/proc/{pid}/task").glob("*/children")]
     return cpu_seconds(pid) + sum(processor_time(int(child)) for listed in lists for child in listed.split())
 

@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, low enough for a Cluster's second port."""
+    """Free ports, low enough for a Cluster's second port."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:
@@ -125,7 +125,7 @@ def _pause(_: Processes, port: int, __: Any) -> Fault:
 
 
 def _stop(_: Processes, __: int, process: Any) -> Fault:
-    """The kernel goes on accepting connections, and nobody answers."""
+    """The kernel still accepts connections, but the process does not answer."""
 
     async def fault() -> None:
         process.send_signal(signal.SIGSTOP)

@@ -134,7 +134,7 @@ async def _speed(accounts: int, rounds: int, seconds: float, core: int) -> list[
 
 
 def speed(accounts: int, rounds: int, seconds: float) -> str:
-    """Say how fast one process over Redis on its own core is, beside embedded state."""
+    """Measure the speed of one process over Redis on its own core, compared with embedded state."""
     rates = uvloop.run(_speed(accounts, rounds, seconds, min(os.sched_getaffinity(0))))
     embedded, shared = (statistics.median(each) for each in zip(*rates, strict=True))
     ratio = statistics.median(other / one for one, other in rates)

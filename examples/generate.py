@@ -79,7 +79,7 @@ def lived(rng: random.Random, least: float, most: float) -> float:
 
 
 def person(rng: random.Random, tenant: str, kind: str, number: int) -> Actor:
-    """Somebody at home: half of them pay, a few with a prepaid card."""
+    """A person at home: half of them pay, a few with a prepaid card."""
     country = rng.choice(list(HOMES))
     created = lived(rng, 0.5, 900)
     pays = rng.random() < 0.5
@@ -122,7 +122,7 @@ def actors(rng: random.Random) -> list[Actor]:
 
 
 def moment(rng: random.Random, actor: Actor) -> float:
-    """When a request comes: in somebody's afternoon, or at any time, but not before its account is there."""
+    """The time of a request: in the person's afternoon, or at any time, but not before its account exists."""
     begins = max(START, float(actor.facts["created_at"]) + 120.0)
     at = START + rng.random() * DAY if actor.noon is None else START + (rng.gauss(actor.noon, 4.0) * HOUR) % DAY
     return at if at >= begins else begins + rng.random() * (START + DAY - begins)

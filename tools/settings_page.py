@@ -106,7 +106,7 @@ def _row(field: inspect.Field, place: str) -> tuple[str, str, str, str]:
 
 
 def _explained(info: inspect.LiteralType, description: str, place: str) -> str:
-    """The words of a setting in the order in which its description explains them, each beside its own sentence."""
+    """The words of a setting in the order of its description, each with its own sentence."""
     if set(info.values) == set(TIERS):
         return _literal(info)
     words = [str(word) for word in info.values]

@@ -19,7 +19,7 @@ THROTTLE: Verdict = {"decision": "throttle", "cluster": None}
 
 
 def name(line: Line) -> str:
-    """Whom a check is for: the account, or where a gateway knows no more, the key."""
+    """The account of a check, or the key if a gateway knows only that."""
     account = line["account"]
     return str(account.get("id") or account["key"])
 
@@ -79,7 +79,7 @@ def components(addresses: dict[str, frozenset[str]], share: float, most: int = 2
 
 
 class SharedAddresses:
-    """Clusters of accounts that shared addresses in the last `window` days, made anew each midnight.
+    """Clusters of accounts with shared addresses in the last `window` days, made again each midnight.
 
     A cluster of `least` accounts or more gets `daily` requests a day in all, others as many each.
     """

@@ -1,4 +1,4 @@
-"""What linking costs beside live checks: their latency while an epoch runs and while none does, and the linker's share.
+"""The cost of linking during live checks: their latency with and without a running epoch, and the linker's share.
 
     python -m benchmarks.hydra.beside [--accounts 100000] [--rate 1000] [--seconds 120]
 

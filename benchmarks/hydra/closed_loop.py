@@ -97,7 +97,7 @@ class Hydra:
         return iter([sender for sender in made.senders if sender.route is None])
 
     def _wanted(self) -> Iterator[Wish]:
-        """The wishes of the open-loop world in time order, hour by hour."""
+        """The requests of the open-loop world in time order, hour by hour."""
         flow, renderer = traffic(self._world, self._world.hydra, 2)
         pending, number = list[Wish](), 0
         for begin in np.arange(START, renderer.until, HOUR).tolist():

@@ -46,7 +46,7 @@ def names(results: Sequence[Result], figure: Callable[[Result], str]) -> list[st
 
 
 def product(results: Sequence[Result]) -> str:
-    """What the product lets through and whom it costs, a row for each level."""
+    """The product's leak and its cost for honest accounts, a row for each level."""
     rows = []
     for level in sorted(names(results, lambda r: r.level), key=lambda name: (name == NO_HYDRA, name)):
         some = of(results, level=level)

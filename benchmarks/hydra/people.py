@@ -82,7 +82,7 @@ def wish(rng: np.random.Generator, factor: float = 1.0) -> float:
 
 
 def heavy(rng: np.random.Generator, median: float, spread: float = 1.6) -> float:
-    """Requests a day with a heavy tail that nothing cuts off: log-normal, `spread` its standard deviation."""
+    """Requests a day with a heavy tail, without an upper limit: log-normal, `spread` is its standard deviation."""
     return median * math.exp(spread * float(rng.normal()))
 
 

@@ -1,4 +1,4 @@
-"""A simulated world played through the engine with every decision recorded, and the truth beside it as labels."""
+"""A simulated world played through the engine with every decision recorded, and the truth as labels."""
 
 import time
 from collections import deque

@@ -70,7 +70,7 @@ class Failed(Exception):
 
 
 def default_system(config: Path | None = None) -> System:
-    """The product beside this Python."""
+    """The product installed next to this Python."""
     command = shlex.quote(str(Path(sys.executable).with_name("headcount")))
     options = f" --config {shlex.quote(str(config))}" if config else ""
     return System(PRODUCT, f"{command} replay{options} {{world}} --out {{verdicts}}")

@@ -1,4 +1,4 @@
-"""Score verdicts against the truth: what leaked, whom it cost, who was linked."""
+"""Score verdicts against the truth: the leak, the honest accounts stopped, the accounts linked."""
 
 import math
 from collections import Counter, defaultdict

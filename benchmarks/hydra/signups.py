@@ -197,7 +197,7 @@ BY_HAND = frozenset({"person", "former"})
 
 
 def of_heads(row: Attacker, population: Population, land: Ground, seed: int, actor: str) -> None:
-    """Sign-ups of one actor's heads, in the way of its row; groups that are to have nothing in common sign up apart."""
+    """Sign-ups of one actor's heads, by the pattern of its row; unrelated groups sign up separately."""
     rng = np.random.default_rng([seed, 7, *actor.encode()])
     senders, size = _senders(population), row.group or len(population.accounts) or 1
     for number, account in enumerate(population.accounts):

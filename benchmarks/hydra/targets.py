@@ -27,7 +27,7 @@ ONCE = Load(DAY / 600, "flat", clockwork=True, fixed=True)  # once in ten minute
 
 
 class NoTarget(Exception):
-    """A world has no honest account that an actor could aim at."""
+    """A world has no honest account as a target for the actor."""
 
 
 class Scene(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The truth about a world: what each account is, in a file beside the lines."""
+"""The truth about a world: the class of each account, in a file next to the lines."""
 
 from pathlib import Path
 

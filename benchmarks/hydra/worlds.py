@@ -1,4 +1,4 @@
-"""Write a simulated week as replay lines, with the truth beside them.
+"""Write a simulated week as replay lines, with the truth in a second file.
 
 python -m benchmarks.hydra.worlds --level L3 --seed 1 --honest 3000 --heads 600 --out L3.jsonl
 """

@@ -52,7 +52,7 @@ def candidates(modules: Sequence[str]) -> Iterator[Mutant]:
 
 
 def harmless() -> dict[str, dict[str, str]]:
-    """Read which changes nobody can notice: by module, the change's name and why."""
+    """Read the harmless changes: by module, the change's name and the reason."""
     return tomllib.loads(HARMLESS.read_text(encoding="utf-8")) if HARMLESS.exists() else {}
 
 

@@ -14,7 +14,7 @@ from reputation.tuning.audit import Change, Sides, line_of
 
 
 class Context:
-    """What each handler is given beside its request."""
+    """The context of each handler, in addition to its request."""
 
     def __init__(self, serving: Serving) -> None:
         self.serving = serving

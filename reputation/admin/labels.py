@@ -41,7 +41,7 @@ async def report(
 
 
 async def get_labels(context: Context, request: web.Request) -> web.Response:
-    """Labels by account, each with the account's keyed hash, as recorded decisions have it."""
+    """Labels by account, each with the keyed hash of the account in recorded decisions."""
     tenant = context.tenant(request)
     most = whole(request, "limit", 100, 1, MOST_LABELS)
     labels = await context.serving.tuning.labels.all(tenant.tenant.name)

@@ -1,4 +1,4 @@
-"""What the linker is told of each check: appended to a batch, never waited for."""
+"""The notes of each check for the linker: appended to a batch, without a wait."""
 
 from geoip.facts import host_text_of, network_text_of
 from reputation.engine.identity import Who
@@ -71,7 +71,7 @@ class Outbox:
         self._notes.append(ruling)
 
     def _standing(self, *, payer: bool, proven: bool) -> int:
-        """Return the bits that a row keeps of what the linker was told, and to which linker that was."""
+        """Return the row's bits about the notes sent to the linker, and the number of that linker."""
         return payer * PAYER + proven * PROVEN + CONFIRMED + self._telling * 8
 
     def _tell(self, account: str, row: Row, facts: Facts, standing: int) -> None:

@@ -19,7 +19,7 @@ SWEEP = 5.0
 
 
 class Reserve:
-    """What a take shall make settleable: a name that nobody else has, until when (seconds since 1970), and for whom."""
+    """A reservation to make with a take: its unique name, its end (seconds since 1970), and its owner."""
 
     __slots__ = ("holder", "id", "until")
 
@@ -118,7 +118,7 @@ class Reservations:
         return None if found is None or found.until < now or found.charged >= 0.0 else found.amount
 
     def is_foreign(self, id_: str, holders: tuple[str, ...]) -> bool:
-        """Whether what is kept under a name is somebody else's than those who settle it; () are anybody."""
+        """Whether the reservation of a name belongs to an owner other than `holders`; () is any owner."""
         found = self._kept.get(id_)
         return bool(holders) and found is not None and found.holder not in holders
 
@@ -151,5 +151,5 @@ class Ahead:
         self.holds = Reservations(most)
 
     def tell(self, changed: Callable[[Hashable], object]) -> None:
-        """Have the keys of buckets that are settled told, so that they are written down."""
+        """Set the function to report the keys of settled buckets, so they are written."""
         self.leases.changed = self.holds.changed = changed

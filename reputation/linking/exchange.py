@@ -1,4 +1,4 @@
-"""The exchange with a linker beside live checks: how often, how much of a core, and the end of a linker that hangs."""
+"""The exchange with a linker during live checks: its interval, its share of a core, and the end of a blocked linker."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Linking beside live checks: a task feeds the linker once a second and follows its links."""
+"""Linking during live checks: a task feeds the linker once a second and follows its links."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ _kept = msgspec.msgpack.Decoder(KeptLinks)
 
 
 class LiveLinking:
-    """Linking beside live checks: a task that feeds the linker, follows its links, and starts it again if it dies.
+    """Linking during live checks: a task feeds the linker, follows its links, and starts it again after a crash.
 
     A dead linker means stale links and a number that shows it (`restarts`, `age`), never a failed check.
     """

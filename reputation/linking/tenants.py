@@ -7,7 +7,7 @@ Tenants = list[tuple[str, TenantLimiter]]
 
 
 def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
-    """Return what the linker is told of a tenant's configuration. key: draws trials; a replay's is no secret."""
+    """Return a tenant's configuration for the linker. key: draws trials; a replay's key is no secret."""
     linking, prior = tenant.tenant.settings.linking, PRIOR_USE * tenant.tenant.request_cost
     without = tuple(part for part in linking.without if part != "neighbourhoods")
     return LinkerSettings(linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64])

@@ -47,7 +47,7 @@ class ConnectionServer(Protocol):
 
     @property
     def refusing(self) -> "set[Connection]":
-        """Connections over the limit, which are told so."""
+        """Connections over the limit; each gets an answer with the reason."""
 
     def admit(self, connection: "Connection") -> bool:
         """Take a new connection in, or refuse it."""

@@ -1,7 +1,7 @@
 """The check listener: one application function behind a small HTTP/1 protocol of ours on uvloop.
 
-When the application gives a Reply, nothing is awaited and the answer is written at once. When it gives an
-awaitable, the connection waits for it before it reads on, so that answers stay in order.
+If the application returns a Reply, the answer is written at once, without an await. If it returns an
+awaitable, the connection waits for it before it reads more, so answers stay in order.
 """
 
 import socket

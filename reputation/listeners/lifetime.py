@@ -22,7 +22,7 @@ class Held(Protocol):
         """Whether no request has arrived yet; the first one may be on its way."""
 
     def leave(self) -> None:
-        """Close once nothing is being answered."""
+        """Close after the last answer in flight."""
 
     def abort(self) -> None:
         """Close at once."""

@@ -24,7 +24,7 @@ LEAST = np.array([STANDING_TIERS.get(standing, 0) for standing in STANDINGS])
 class Scored(Struct, frozen=True):
     """A revision's scores of decisions, a row each. bare: the tier of the log-odds alone, before hysteresis.
 
-    floor: the strictest tier that a payer can have, 4 for everybody else; ceiling: the strictest without hard evidence.
+    floor: the strictest tier for a payer, 4 for other accounts; ceiling: the strictest tier without hard evidence.
     """
 
     log_odds: Floats

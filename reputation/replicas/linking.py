@@ -23,7 +23,7 @@ LEAD_EVERY = 0.5
 
 
 class ReplicatedLinking:
-    """Linking beside live checks, over Redis. Only the linker host runs a linker."""
+    """Linking during live checks, over Redis. Only the linker host runs a linker."""
 
     def __init__(
         self, limiter: Limiter, store: SharedStore, log: Log, every: float, clock: Callable[[], float] = time.time

@@ -118,7 +118,7 @@ class TenantLinking:
         return await asyncio.to_thread(_followed, NOTHING, [decompressed(found[0], MOST_LINKS)]), found[1]
 
     async def batch(self, now: float, *, epoch: bool) -> Batch:
-        """Return what the linker has to be told. Raises AwayError, also where another replica links by now."""
+        """Return the batch for the linker. Raises AwayError, also if another replica is the linker host now."""
         holder = self.lead.holder  # before anything is waited for: links are put in force in this term or not at all
         if not self.is_ours:
             raise AwayError("another replica links this tenant")

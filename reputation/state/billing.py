@@ -239,7 +239,7 @@ def _goes_back(news: News) -> bool:
 
 
 def _is_older(ledger: Ledger, news: News) -> bool:
-    """Say whether a payment that nobody told of may be part of a sum: a pushed one, or that of old payments."""
+    """Say whether an unknown payment may be part of a sum: a pushed sum, or the sum of old payments."""
     until = ledger.until
     if ledger.pushed is not None and ledger.pushed.settled_usd is not None:
         until = max(until, ledger.pushed_at)

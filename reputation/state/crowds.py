@@ -90,7 +90,7 @@ class SharedRows:
 
 
 class Crowd:
-    """At most `most` rows of accounts nobody vouched for: newcomers, and those that stay, in tables of their own.
+    """At most `most` rows of unconfirmed accounts: newcomers and established ones, in separate tables.
 
     When it is full, newcomers whose buckets have filled up again and of whom nothing bad was reported are forgotten,
     which is nobody's gain. One that comes back after A_WHILE stays: only somebody seen on more days takes its place.

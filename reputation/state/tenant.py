@@ -87,7 +87,7 @@ class TenantState:
             (self.met if crowd == "met" else self.strangers).place(name, row)
 
     def touch_bucket(self, key: Hashable) -> None:
-        """Note that a bucket changed beside a check; an account's own are named ("own", account, name)."""
+        """Note a change of a bucket outside of a check; an account's own are named ("own", account, name)."""
         if isinstance(key, tuple) and key[:1] == ("own",):
             self.touched.add(key[1])
         else:
