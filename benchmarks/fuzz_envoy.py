@@ -7,19 +7,18 @@ streams that come and go. Header lines go to every gateway's adapter, where only
 printed and ends the run with exit code 1.
 """
 
-import importlib
 import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from types import ModuleType
 
 import click
 import msgspec
 
 from benchmarks.fuzz_spop import MOST_GROWTH, MUTATIONS, resident
 from plugins.envoy import rlqs
+from plugins.envoy.calls import AUTHZ, RLS
 from plugins.envoy.grpc_parts import framed, unframed
 from plugins.envoy.messages_pb2 import (
     CheckRequest,
@@ -30,12 +29,14 @@ from plugins.envoy.messages_pb2 import (
     RateLimitRequest,
     RateLimitResponse,
 )
-from reputation.checkapi.envoy_calls import AUTHZ, RLS
-from reputation.checkapi.routes import GATEWAYS, CheckRoutes
+from plugins.envoy.settings import DESCRIPTORS, EnvoySettings, Quota
+from plugins.gateway import Gateway
+from plugins.shipped import GATEWAYS
+from reputation.checkapi.routes import CheckRoutes, over_http
 from reputation.config.file import from_text
 from reputation.sidecar.build import build, open_addresses
 from reputation.wire.errors import BadRequest
-from reputation.wire.gateway import DESCRIPTORS, EnvoySettings, GatewaySettings, HttpMessage, Quota, Reply
+from reputation.wire.gateway import GatewaySettings, HttpMessage, Reply
 from reputation.wire.ids import Ulids
 
 REFUSALS = frozenset({400, 413})
@@ -141,7 +142,7 @@ class Subject:
         limiter = build(settings, open_addresses(settings, self.now))
         self._routes = CheckRoutes(limiter, lambda: self.now, Ulids(), dict, lambda *_: None)
         self._quotas = rlqs.Quotas()
-        self._adapters: list[ModuleType] = [importlib.import_module(f"plugins.{name}") for name in GATEWAYS]
+        self._adapters: list[Gateway] = [*over_http(GATEWAYS).values()]
         self.counts = Counter[str]()
 
     def call(self, dice: Dice, path: bytes, body: bytes) -> bytes | None:

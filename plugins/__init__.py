@@ -1,1 +1,1 @@
-"""Gateways, one folder each: an adapter, a complete configuration, and its page."""
+"""Gateways, one folder each: an adapter, a listener if it needs one, a complete configuration, and its page."""

@@ -24,7 +24,7 @@ BOUNDARIES = {
     "reputation/listeners/connection.py",
     "reputation/listeners/aiohttp_listener.py",
     "reputation/admin/application.py",
-    "reputation/listeners/spoe.py",
+    "plugins/haproxy/listener.py",
     "reputation/admin/webhooks.py",
 }
 """Where a fault of one request must not end the others'."""

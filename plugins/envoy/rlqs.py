@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from reputation.wire.gateway import EnvoySettings, Quota
-
 from .grpc_parts import decoded
 from .messages_pb2 import RateLimitQuotaResponse, RateLimitQuotaUsageReports
+from .settings import EnvoySettings, Quota
 
 METHOD = b"/envoy.service.rate_limit_quota.v3.RateLimitQuotaService/StreamRateLimitQuotas"
 FILL = 3600

@@ -14,11 +14,12 @@ from plugins.headers import LONGEST_TEXT, NO_ADDRESS, address, route
 from plugins.keys import Key, account_of, key_in
 from plugins.lines import BLANKS, LONGEST_KEY, short_id
 from reputation.wire.errors import Invalid
-from reputation.wire.gateway import DESCRIPTORS, GatewaySettings, Headers
+from reputation.wire.gateway import GatewaySettings, Headers
 from reputation.wire.messages import Account, LimitState, Request, Settle, Settled, Verdict
 
 from .grpc_parts import LARGEST, decoded, metadata, text, upstream, whole_units
 from .messages_pb2 import HeaderValue, RateLimitDescriptor, RateLimitRequest, RateLimitResponse
+from .settings import DESCRIPTORS, settings_of
 
 METHOD = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 MOST_CHECKS = 8
@@ -48,7 +49,8 @@ def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> l
 
     Raises ValueError for a key that is two, Invalid for too many accounts.
     """
-    table = DESCRIPTORS if settings.envoy.descriptors is None else settings.envoy.descriptors
+    own = settings_of(settings).descriptors
+    table = DESCRIPTORS if own is None else own
     found = [_members(descriptor, table) for descriptor in message.descriptors]
     if (client := _client_of(message, table, settings.key_header)) is not None:
         found = [{**one, KEY: client} if KEY in one else one for one in found]

@@ -1,3 +1,9 @@
-from .adapter import answer, read
+from plugins.gateway import Gateway, Listener
 
-__all__ = ["answer", "read"]
+from .adapter import answer, read
+from .listener import listen
+
+__all__ = ["GATEWAY", "answer", "read"]
+
+HELP = "Listener for HAProxy's SPOE: HOST:PORT or unix:PATH; off by default."
+GATEWAY = Gateway(read, answer, listener=Listener("spoe", HELP, listen, alone=True))

@@ -1,21 +1,21 @@
 """The routes of the check listener: plain functions from a message to a reply, for both listeners."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reputation.checkapi.envoy_calls import EnvoyCalls
-from reputation.checkapi.later import Later, then, together
+from plugins.gateway import Engine, Gateway
+from plugins.shipped import GATEWAYS
+from reputation.checkapi.gateways import LimitersTenants
 from reputation.engine.groups import Judged, check_all
 from reputation.engine.limiter import Limiter
 from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
-from reputation.wire.errors import BadRequest, ConfigError, NotFound, Problem, TooLarge
+from reputation.wire.errors import BadRequest, NotFound, Problem, TooLarge
 from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.ids import NewId
+from reputation.wire.later import Later, then, together
 from reputation.wire.messages import Request, Settle, Settled, Verdict, wire_type
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ PROBLEM: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_TYPE.encod
 MOST_CHECK = 64 * 1024
 MOST_BATCH = 4 * 1024 * 1024
 MOST_ITEMS = 1000
-GATEWAYS = ("nginx", "envoy", "caddy", "traefik", "apisix")
-"""Adapters by the name of their folder in plugins/; the last part of the route is the tenant."""
-WITH_PATH = frozenset({"envoy"})
-"""Gateways that append the client's path to the route."""
 
 _checks = msgspec.json.Decoder(Request, dec_hook=wire_type)
 _settlements = msgspec.json.Decoder(Settle, dec_hook=wire_type)
@@ -56,6 +52,7 @@ def problem_reply(problem: Problem) -> Reply:
 class CheckRoutes:
     """The application of the check listener. `ready` returns the body of /readyz, or None while not ready.
 
+    gateways: by name; without, all that ship and ask over HTTP. Their own routes are in one table with ours, which win.
     shared: gives verdicts over shared state, which come later; without it the limiter does, at once.
     """
 
@@ -66,7 +63,7 @@ class CheckRoutes:
         new_id: NewId,
         ready: Ready,
         note: Note,
-        gateways: dict[bytes, ModuleType] | None = None,
+        gateways: Mapping[str, Gateway] | None = None,
         shared: "SharedChecks | None" = None,
     ) -> None:
         self.limiter = limiter
@@ -77,14 +74,15 @@ class CheckRoutes:
         self._new_id = new_id
         self._ready = ready
         self._note = note
-        self._adapters = adapters({}) if gateways is None else gateways
+        known = over_http(GATEWAYS) if gateways is None else gateways
+        self._gateways = {name.encode(): gateway for name, gateway in known.items()}
         self._routes: Mapping[bytes, tuple[bytes, Handler]] = {
+            **self._own_routes(),
             b"/v1/check": (b"POST", self._check),
             b"/v1/check/batch": (b"POST", self._batch),
             b"/v1/settle": (b"POST", self._settle),
             b"/healthz": (b"GET", _healthy),
             b"/readyz": (b"GET", self._readiness),
-            **self._envoy().routes,
         }
 
     def __call__(self, message: HttpMessage) -> Reply | Later[Reply]:
@@ -101,14 +99,20 @@ class CheckRoutes:
             return problem_reply(problem)
         return _not_allowed(method)
 
-    def _envoy(self) -> EnvoyCalls:
+    def _own_routes(self) -> dict[bytes, tuple[bytes, Handler]]:
+        """Return the further routes of all gateways."""
         judge, settle, clock = self._verdict, self._settle_at, self._clock
-        return EnvoyCalls(
-            self.limiter,
+        engine = Engine(
+            LimitersTenants(self.limiter),
             lambda one: judge(one, clock()),
             lambda several: self._verdicts(several, clock()),
             lambda one: settle(one, clock()),
         )
+        found: dict[bytes, tuple[bytes, Handler]] = {}
+        for gateway in self._gateways.values():
+            if gateway.routes is not None:
+                found.update(gateway.routes(engine))
+        return found
 
     def _check(self, message: HttpMessage) -> Reply | Later[Reply]:
         if len(message.body) > MOST_CHECK:
@@ -173,38 +177,28 @@ class CheckRoutes:
         parts = path.split(b"/", 4)
         if len(parts) < 4 or parts[1] != b"gateway":
             raise NotFound("no such route; the route for checks is POST /v1/check")
-        adapter = self._adapter(parts[2])
-        if len(parts) > 4 and parts[2].decode("latin-1") not in WITH_PATH:
+        gateway = self._named(parts[2])
+        if len(parts) > 4 and not gateway.takes_path:
             raise NotFound("this gateway's route ends with the tenant")
         tenant = self.limiter.tenant(parts[3].decode("utf-8", "replace"))
         try:
-            request = adapter.read(message, tenant.tenant.name, tenant.tenant.settings.gateway)
+            request = gateway.read(message, tenant.tenant.name, tenant.tenant.settings.gateway)
         except msgspec.ValidationError as error:
             raise invalid(error) from None
         except ValueError as error:
             raise BadRequest(str(error)) from None
-        answer: Callable[[Verdict], Reply] = adapter.answer
-        return then(self._verdict(request, self._clock()), answer)
+        return then(self._verdict(request, self._clock()), gateway.answer)
 
-    def _adapter(self, name: bytes) -> ModuleType:
-        found = self._adapters.get(name)
+    def _named(self, name: bytes) -> Gateway:
+        found = self._gateways.get(name)
         if found is None:
-            raise NotFound(f"no gateway has this name; known are {b', '.join(self._adapters).decode()}")
+            raise NotFound(f"no gateway has this name; known are {b', '.join(self._gateways).decode()}")
         return found
 
 
-def adapters(own: Mapping[str, str]) -> dict[bytes, ModuleType]:
-    """Load the adapters: ours by their folder in plugins/, the operator's by dotted name. Raises ConfigError."""
-    found = {}
-    for name, module in {**{name: f"plugins.{name}" for name in GATEWAYS}, **own}.items():
-        try:
-            adapter = importlib.import_module(module)
-        except (ImportError, TypeError, ValueError) as error:
-            raise ConfigError(f"gateways.{name}: no module {module!r} can be imported: {error}") from None
-        if not (callable(getattr(adapter, "read", None)) and callable(getattr(adapter, "answer", None))):
-            raise ConfigError(f"gateways.{name}: module {module!r} has no functions read and answer")
-        found[name.encode()] = adapter
-    return found
+def over_http(gateways: Mapping[str, Gateway]) -> dict[str, Gateway]:
+    """Return those that have a route of the check listener."""
+    return {name: gateway for name, gateway in gateways.items() if gateway.asks_over_http}
 
 
 def _settled(reply: Reply | Later[Reply]) -> Reply | Later[Reply]:

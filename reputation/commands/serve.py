@@ -5,7 +5,7 @@ import importlib
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,18 +14,17 @@ import click
 import uvloop
 from aiohttp import web
 
-import plugins.haproxy
+from plugins.shipped import GATEWAYS, load
 from reputation.admin.access import is_loopback
 from reputation.admin.application import application as admin_application
 from reputation.admin.webhooks import Webhooks, check_secrets
-from reputation.checkapi.envoy_calls import needed
-from reputation.checkapi.routes import CheckRoutes, adapters, body_limit
+from reputation.checkapi.routes import CheckRoutes, body_limit, over_http
+from reputation.commands.gateway_listeners import gateway_addresses, gateway_options, serve_gateways, with_listeners
 from reputation.commands.options import config_option, ends_well
 from reputation.config.file import Settings
 from reputation.config.retired import retired
-from reputation.listeners import spoe as spoe_listener
 from reputation.listeners.grammar import Limits
-from reputation.listeners.sockets import AddressError, SocketAccess, bind, octal, owner
+from reputation.listeners.sockets import UNIX, AddressError, SocketAccess, bind, octal, owner
 from reputation.recordings.recorder import recorded_beside
 from reputation.sidecar.build import build, collect_seldom, empty_state, open_addresses, read_settings
 from reputation.sidecar.decision_log import DecisionLog, event_log
@@ -40,22 +39,20 @@ LONGEST_LINE = 1 << 15
 """Maximum bytes of a request's first line on the admin listener: the longest percent-encoded names and reasons fit."""
 CHECK_EVERY = 0.2
 """Seconds between two attempts to read the hash key in the state, while the state is unavailable."""
-UNIX = "unix:"
 LISTENERS = {"lean": "reputation.listeners.lean", "aiohttp": "reputation.listeners.aiohttp_listener"}
 
 
 class Addresses(NamedTuple):
-    """The addresses of the listeners, and the access rights of Unix sockets."""
+    """The addresses of the listeners, those of gateways by name, and the access rights of Unix sockets."""
 
     check: str
     admin: str
-    spoe: str | None
-    grpc: str | None
+    gateways: Mapping[str, str]
     access: SocketAccess
 
     def sockets(self) -> list[Path]:
         """Return the socket files."""
-        return [Path(at[5:]) for at in (self.check, self.spoe, self.grpc) if at is not None and at.startswith(UNIX)]
+        return [Path(at[5:]) for at in (self.check, *self.gateways.values()) if at.startswith(UNIX)]
 
 
 def _access(mode: str, named: str | None) -> SocketAccess:
@@ -70,10 +67,7 @@ def _access(mode: str, named: str | None) -> SocketAccess:
 @config_option
 @click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Check listener: HOST:PORT or unix:PATH.")
 @click.option("--admin", default="127.0.0.1:8471", show_default=True, help="Admin listener: HOST:PORT.")
-@click.option("--spoe", help="Listener for HAProxy's SPOE: HOST:PORT or unix:PATH; off by default.")
-@click.option(
-    "--grpc", help="gRPC listener for Envoy: HOST:PORT or unix:PATH; off by default. It needs the extra [envoy]."
-)
+@gateway_options
 @click.option(
     "--socket-mode",
     default="666",
@@ -103,19 +97,20 @@ def serve(
     config: Path | None,
     listen: str,
     admin: str,
-    spoe: str | None,
-    grpc: str | None,
+    gateway_listener: tuple[str, ...],
     socket_mode: str,
     socket_owner: str | None,
     webhooks: str | None,
     state: str | None,
     kind: str,
+    **shipped: str | None,
 ) -> None:
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
     settings = read_settings(config)
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener must be on loopback")
-    addresses = Addresses(listen, admin, spoe, grpc, _access(socket_mode, socket_owner))
+    gateways = gateway_addresses(gateway_listener, shipped)
+    addresses = Addresses(listen, admin, gateways, _access(socket_mode, socket_owner))
     work = partial(_serve, config=config, addresses=addresses, kind=kind)
     if webhooks is not None:
         check_secrets(settings)
@@ -207,27 +202,21 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     )
     try:
         check_socket, admin_socket = bind(addresses.check, access=addresses.access), bind(addresses.admin)
-        spoe_socket = bind(addresses.spoe, access=addresses.access) if addresses.spoe else None
     except AddressError as error:
         raise ConfigError(str(error)) from None
+    own = load(settings.gateways)
+    asked = with_listeners(addresses.gateways, own)
     await serving.linking.take_up()
     await serving.tuning.start()
     check = await importlib.import_module(LISTENERS[kind]).start(
-        routes(adapters(settings.gateways)),
+        routes(over_http({**GATEWAYS, **own})),
         check_socket,
         limits=_limits(settings),
         body_limit=body_limit,
         log=partial(_failed, log),
     )
     serving.listeners["check"] = check
-    if spoe_socket is not None:
-        application = routes({b"haproxy": plugins.haproxy})
-        serving.listeners["spoe"] = await spoe_listener.start(application, spoe_socket, log=partial(_failed, log))
-    if addresses.grpc is not None:
-        application, loaded = routes(adapters(settings.gateways)), needed("reputation.listeners.grpc")
-        serving.listeners["grpc"] = await loaded.start(application, serving.limiter, addresses.grpc, clock)
-        if addresses.grpc.startswith(UNIX):
-            addresses.access.apply(addresses.grpc[5:])
+    await serve_gateways(serving, addresses.gateways, addresses.access, asked, routes, partial(_failed, log))
     served = admin_application(serving)
     runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
     await runner.setup()

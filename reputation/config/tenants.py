@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, structs
 
 from reputation.config.families import Cap, FindEvidence, family_names, family_of, load_signal
 from reputation.config.faults import nearest
+from reputation.config.gateways import GatewaySettings
 from reputation.config.plans import check_amounts, laid_out
 from reputation.config.presets import ORDINARY, PRESETS, Preset, Unit, times
 from reputation.config.tenant_parts import LinkingSettings, OutcomeSettings, PriceSettings
@@ -15,7 +16,6 @@ from reputation.scoring.policy import TIERS, Allowance, Policy, TierRule, compil
 from reputation.scoring.score import Family
 from reputation.scoring.tiers import PlanSettings
 from reputation.wire.errors import SettingError
-from reputation.wire.gateway import GatewaySettings
 from reputation.wire.known import Standards
 from reputation.wire.lease_settings import LeaseSettings
 from reputation.wire.messages import Mode, Text, Tier

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 BACKLOG = 4096
+UNIX = "unix:"
 LARGEST_ID = "[0-9]{1,9}"
 ANYBODY = 0o666
 """Whoever may reach the socket's directory may connect, as whoever is on this machine may connect to loopback."""
@@ -71,7 +72,9 @@ def bind(
     on is replaced.
     """
     try:
-        found = _unix(listen[5:], access) if listen.startswith("unix:") else _tcp(listen, reuse_port=reuse_port)
+        found = (
+            _unix(listen.removeprefix(UNIX), access) if listen.startswith(UNIX) else _tcp(listen, reuse_port=reuse_port)
+        )
     except OSError as error:
         raise AddressError(f"cannot listen on {listen}: {error.strerror or error}") from error
     found.setblocking(False)

@@ -11,6 +11,7 @@ from msgspec import structs
 from geoip import book
 from geoip.book import AddressBook
 from geoip.readers import DatabaseError
+from plugins.shipped import GATEWAYS
 from reputation.config.file import Settings, compile_tenants, load
 from reputation.config.tenants import UNNUMBERED, Tenant
 from reputation.engine.limiter import Limiter, TenantLimiter
@@ -18,7 +19,7 @@ from reputation.sidecar.hash_key import hash_key
 from reputation.state.tenant import TenantState
 from reputation.stores.memory import MemoryStore
 from reputation.wire.errors import ConfigError, SettingError
-from reputation.wire.gateway import check_descriptors, check_members
+from reputation.wire.gateway import check_members
 
 States = Callable[[str], TenantState]
 """Gives a tenant's state by its name."""
@@ -33,21 +34,14 @@ def read_settings(path: Path | None) -> Settings:
 
 
 def _check_gateways(settings: Settings) -> None:
-    owners: dict[str, str] = {}
     for name, tenant in settings.tenants.items():
-        envoy = tenant.gateway.envoy
         try:
             check_members(tenant.gateway.facts)
         except ValueError as error:
             raise SettingError(("tenants", name, "gateway", "facts"), str(error)) from None
-        try:
-            check_descriptors(envoy.descriptors or {})
-        except ValueError as error:
-            raise SettingError(("tenants", name, "gateway", "envoy", "descriptors"), str(error)) from None
-        for domain in envoy.domains:
-            if owners.setdefault(domain, domain if domain in settings.tenants else name) != name:
-                path = ("tenants", name, "gateway", "envoy", "domains")
-                raise SettingError(path, f"{domain!r} is the domain of tenant {owners[domain]!r} already")
+    for kind, gateway in GATEWAYS.items():
+        if gateway.check is not None:
+            gateway.check({name: getattr(tenant.gateway, kind) for name, tenant in settings.tenants.items()})
 
 
 def open_addresses(settings: Settings, now: float) -> AddressBook:

@@ -215,7 +215,6 @@ class Serving:
         yield from self._reservation_metrics()
         yield from self._state_metrics()
         yield from self._listener_metrics()
-        yield from self._spoe_metrics()
 
     def _linker_metrics(self) -> Iterator[Metric]:
         linking = self.linking
@@ -260,17 +259,6 @@ class Serving:
         for name, tenant in sorted(self.limiter.tenants.items()):
             plans.add_metric([name], tenant.state.unknown_plans.count)
         yield plans
-
-    def _spoe_metrics(self) -> Iterator[Metric]:
-        server = self.listeners.get("spoe")
-        if server is None:
-            return
-        yield gauge("headcount_spoe_connections", "Connections open on the SPOE listener.", server.open)
-        yield counter("headcount_spoe_connections_accepted", "SPOE connections accepted.", server.accepted)
-        yield counter("headcount_spoe_connections_refused", "SPOE connections refused.", server.refused)
-        yield counter("headcount_spoe_messages", "Messages received over SPOE.", server.requests)
-        yield counter("headcount_spoe_failures", "SPOE messages that Headcount failed to answer.", server.failures)
-        yield counter("headcount_spoe_bad_frames", "SPOE connections ended for a bad frame.", server.bad_frames)
 
     def _reservation_metrics(self) -> Iterator[Metric]:
         leases = [tenant.leases for tenant in self.limiter.tenants.values()]

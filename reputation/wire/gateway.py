@@ -1,12 +1,12 @@
-"""The interface of a gateway adapter: its input, its output and its settings. Each adapter is a folder in plugins/."""
+"""Messages from and to a gateway, and a tenant's settings of its gateways."""
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from msgspec import Meta, Struct
 
-from reputation.wire.messages import NESTED, Account, Client, Request, Verdict
+from reputation.wire.messages import NESTED, Account, Client
 
 Headers = tuple[tuple[bytes, bytes], ...]
 HEADER = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$"
@@ -32,44 +32,6 @@ class Reply(NamedTuple):
     status: int
     body: bytes = b""
     headers: Headers = ()
-
-
-class Quota(Struct, frozen=True, forbid_unknown_fields=True):
-    """Limit of one bucket of RLQS, shared by all Envoys."""
-
-    rate: Annotated[float, Meta(ge=1 / 3600, le=1e6, description="Requests a second.")]
-    burst: Annotated[float, Meta(ge=1, le=1e9, description="Maximum requests at once.")]
-
-
-class EnvoySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Envoy's rate limit service (RLS) and its rate limit quota service (RLQS)."""
-
-    domains: Annotated[
-        tuple[str, ...],
-        Meta(description="Domains of RLS and RLQS that belong to this tenant, in addition to the tenant's name."),
-    ] = ()
-    descriptors: (
-        Annotated[
-            dict[str, str],
-            Meta(
-                description="Keys of RLS descriptors, and the member of a check that each key fills; "
-                "none: the usual keys."
-            ),
-        ]
-        | None
-    ) = None
-    quotas: Annotated[
-        dict[str, dict[str, Quota]],
-        Meta(description="Buckets of RLQS: a key, its values (`*`: every other value), and the quota of each."),
-    ] = {}
-    quota_ttl: Annotated[
-        int,
-        Meta(
-            ge=6,
-            le=86_400,
-            description="Seconds that a quota stays valid in Envoy without renewal; Envoy reports every 5 seconds.",
-        ),
-    ] = 30
 
 
 class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,7 +70,6 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str],
         Meta(description="Headers with facts, and the member of a check that each header fills."),
     ] = {}
-    envoy: Annotated[EnvoySettings, Meta(description="Envoy's rate limit service and quotas.")] = EnvoySettings()
 
 
 PARTS: Mapping[str, type[Struct]] = {
@@ -135,31 +96,6 @@ def _members() -> dict[str, Any]:
 # of `request`: whoever repeats a request's id is charged once for everything, and clients like to choose it.
 MEMBERS = _members()
 
-DESCRIPTORS: Mapping[str, str] = {
-    "account": "account.id",
-    "api_key": "account.key",
-    "authorization": "account.key",
-    "remote_address": "client.ip",
-    "masked_remote_address": "client.ip",
-    "user_agent": "client.user_agent",
-    "path": "request.route",
-    "headcount_hold": "request.hold",
-    "headcount_verdict": "verdict",
-}
-"""The usual keys of Envoy's descriptors, for a tenant without its own `descriptors`."""
-
-
-DESCRIBED = frozenset({*MEMBERS, "request.route", "request.hold", "verdict"})
-"""Members that a descriptor's key can be mapped to. `verdict` settles that verdict's hold by the descriptor's hits."""
-
-
-def check_descriptors(descriptors: Mapping[str, str]) -> None:
-    """Check the mapping of descriptors in a configuration. Raises ValueError for an unknown member."""
-    for key, member in descriptors.items():
-        if member not in DESCRIBED:
-            known = ", ".join(sorted(DESCRIBED))
-            raise ValueError(f"descriptor {key}: a check has no member {member}; known: {known}")
-
 
 def check_members(facts: Mapping[str, str]) -> None:
     """Check the mapping of headers in a configuration. Raises ValueError for an unknown member of a check."""
@@ -169,13 +105,3 @@ def check_members(facts: Mapping[str, str]) -> None:
         if member not in MEMBERS:
             known = ", ".join(sorted(MEMBERS))
             raise ValueError(f"header {header}: a check has no member {member}; known: {known}")
-
-
-class Adapter(Protocol):
-    """A module in plugins/: two plain functions, independent of stores and limiter."""
-
-    def read(self, message: HttpMessage, tenant: str, settings: GatewaySettings) -> Request:
-        """Turn the gateway's message into a check. Raises ValueError if it cannot be one."""
-
-    def answer(self, verdict: Verdict) -> Reply:
-        """Turn the verdict into the status and headers for this gateway."""

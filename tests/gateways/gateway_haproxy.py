@@ -12,9 +12,9 @@ from typing import Any, Self
 from gateway_processes import free_port, listening, running
 from gateway_shipped import PLUGINS, Shipped
 
-from reputation.listeners import spoe as spoe_listener
+from plugins.haproxy import listener as spoe_listener
+from plugins.haproxy.listener import SpoeServer
 from reputation.listeners.sockets import bind
-from reputation.listeners.spoe import SpoeServer
 from reputation.wire.gateway import HttpMessage
 
 CLOSED = ("# http-request return status 503", "http-request return status 503")

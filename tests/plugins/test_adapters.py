@@ -1,14 +1,17 @@
 """All adapters, with the messages that their gateways send."""
 
-import importlib
-
 import pytest
 from gateway_verdicts import verdict
 
-from reputation.wire.gateway import Adapter, GatewaySettings, HttpMessage
+from plugins import forward
+from plugins.gateway import Gateway
+from plugins.shipped import GATEWAYS
+from reputation.checkapi.routes import over_http
+from reputation.wire.gateway import GatewaySettings, HttpMessage
 
-PLAIN = ("envoy", "caddy", "traefik", "apisix")
-ALL = (*PLAIN, "nginx")
+OVER_HTTP = over_http(GATEWAYS)
+ALL = tuple(OVER_HTTP)
+PLAIN = tuple(name for name, gateway in OVER_HTTP.items() if gateway.answer is forward.answer)
 SETTINGS = GatewaySettings()
 CLIENT = [(b"authorization", b"Bearer k1"), (b"user-agent", b"curl/8.5"), (b"x-forwarded-for", b"192.0.2.1")]
 ASKED = b"/v1//messages/../x?key=secret"
@@ -54,8 +57,12 @@ MESSAGES = {
 }
 
 
-def adapter(gateway: str) -> Adapter:
-    return importlib.import_module(f"plugins.{gateway}")
+def adapter(gateway: str) -> Gateway:
+    return GATEWAYS[gateway]
+
+
+def test_every_gateway_that_asks_over_http_has_a_message_here() -> None:
+    assert set(MESSAGES) == set(ALL)
 
 
 @pytest.mark.parametrize("gateway", ALL)

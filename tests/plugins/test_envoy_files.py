@@ -10,9 +10,9 @@ import yaml
 
 from plugins.answers import problem
 from plugins.envoy import grpc_authz, rlqs, rls
-from reputation.checkapi.envoy_calls import AUTHZ, RLS
+from plugins.envoy.calls import AUTHZ, RLS
+from plugins.envoy.settings import DESCRIPTORS
 from reputation.config.file import from_text
-from reputation.wire.gateway import DESCRIPTORS
 
 FOLDER = Path(__file__).parents[2] / "plugins" / "envoy"
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from plugins.envoy import rlqs
 from plugins.envoy.messages_pb2 import RateLimitQuotaResponse, RateLimitQuotaUsageReports
+from plugins.envoy.settings import EnvoySettings, Quota
 from reputation.wire.errors import BadRequest
-from reputation.wire.gateway import EnvoySettings, Quota
 
 NOW = 1_790_812_800.0
 ANY, LARGE = Quota(rate=10, burst=40), Quota(rate=1000, burst=4000)

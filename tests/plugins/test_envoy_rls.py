@@ -7,8 +7,9 @@ from google.protobuf.json_format import MessageToDict
 
 from plugins.envoy import rls
 from plugins.envoy.messages_pb2 import RateLimitResponse
+from plugins.envoy.settings import EnvoySettings, check_descriptors
+from reputation.config.gateways import GatewaySettings
 from reputation.wire.errors import BadRequest, Invalid
-from reputation.wire.gateway import EnvoySettings, GatewaySettings, check_descriptors
 from reputation.wire.messages import Account, Credential, LimitState, Settle, Settled
 
 SETTINGS = GatewaySettings()

@@ -1,4 +1,4 @@
-"""The listener for HAProxy's SPOE (`--spoe`): feeds the codec of plugins/haproxy, asks the application, writes ACKs.
+"""The listener for HAProxy's SPOE (`--spoe`): feeds the codec, asks the application, writes ACKs.
 
 The application is that of the check listener. It gives a Reply, which is acknowledged at once, or an awaitable, which
 a task waits for; ACKs carry the ids of their NOTIFY, so that they need no order.
@@ -7,13 +7,20 @@ a task waits for; ACKs carry the ids of their NOTIFY, so that they need no order
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import cast
 
 from msgspec import Struct
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 
-from plugins.haproxy.adapter import actions, as_message
-from plugins.haproxy.spop import (
+from plugins.gateway import Application, Listening, Log
+from reputation.listeners.lifetime import Lifetime
+from reputation.listeners.sockets import bind
+from reputation.wire.gateway import Reply
+
+from .adapter import actions, as_message
+from .spop import (
     MOST_FRAME,
     Agent,
     Disconnect,
@@ -24,12 +31,7 @@ from plugins.haproxy.spop import (
     put_agent_disconnect,
     put_agent_hello,
 )
-from plugins.haproxy.spop_data import INVALID, NORMAL, RESOURCES, TIMED_OUT, SpopError
-from reputation.listeners.lifetime import Lifetime
-from reputation.wire.gateway import HttpMessage, Reply
-
-Application = Callable[[HttpMessage], Reply | Awaitable[Reply]]
-Log = Callable[[str, BaseException], None]
+from .spop_data import INVALID, NORMAL, RESOURCES, TIMED_OUT, SpopError
 
 FULL = put_agent_disconnect(RESOURCES, "too many connections")
 LEAVING = put_agent_disconnect(NORMAL, "shutting down")
@@ -255,6 +257,25 @@ class SpoeServer(Lifetime[Connection]):
             self._log("application_failed", error)
         return FAILED
 
+    def metrics(self) -> Iterator[Metric]:
+        """Return the counters for /metrics."""
+        open_, name = "Connections open on the SPOE listener.", "headcount_spoe_"
+        yield GaugeMetricFamily(f"{name}connections", open_, value=self.open)
+        counted = {
+            "connections_accepted": ("SPOE connections accepted.", self.accepted),
+            "connections_refused": ("SPOE connections refused.", self.refused),
+            "messages": ("Messages received over SPOE.", self.requests),
+            "failures": ("SPOE messages that Headcount failed to answer.", self.failures),
+            "bad_frames": ("SPOE connections ended for a bad frame.", self.bad_frames),
+        }
+        for what, (words, value) in counted.items():
+            yield CounterMetricFamily(f"{name}{what}", words, value=value)
+
+
+async def listen(asked: Listening) -> SpoeServer:
+    """Serve SPOP where `--spoe` says."""
+    return await start(asked.application, bind(asked.address, access=asked.access), log=asked.log)
+
 
 async def start(
     application: Application,
@@ -264,7 +285,7 @@ async def start(
     log: Log | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> SpoeServer:
-    """Serve SPOP on a bound socket (see listener_sockets.bind), on the running loop.
+    """Serve SPOP on a bound socket (see reputation.listeners.sockets.bind), on the running loop.
 
     log is called with an event's name and the exception behind it. clock: seconds, of which only differences count.
     """

@@ -7,16 +7,18 @@ did wrong is answered inside the message, as a stop: an error of the call would 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
-from reputation.checkapi.later import Later, then, together
-from reputation.engine.limiter import Limiter, TenantLimiter
+from plugins.gateway import Engine, GatewayTenant, Handler, Listening, Served, Tenants
 from reputation.wire.codec import invalid, problem_bytes
 from reputation.wire.errors import BadRequest, NotFound, Problem, TooLarge, Unavailable
 from reputation.wire.gateway import HttpMessage, Reply
+from reputation.wire.later import Later, then, together
 from reputation.wire.messages import Request, Settle, Settled, Verdict
+
+from .settings import settings_of
 
 AUTHZ = b"/envoy.service.auth.v3.Authorization/Check"
 RLS = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
@@ -33,10 +35,6 @@ TYPES = frozenset({PROTOBUF, b"application/protobuf", b"application/grpc", b"app
 T = TypeVar("T")
 
 Answered = Verdict | Settled
-Judge = Callable[[Request], Verdict | Later[Verdict]]
-JudgeAll = Callable[[list[Request]], list[Verdict] | Later[list[Verdict]]]
-Settler = Callable[[Settle], Settled | Later[Settled]]
-Handler = Callable[[HttpMessage], Reply | Later[Reply]]
 
 
 def needed(module: str) -> ModuleType:
@@ -49,41 +47,45 @@ def needed(module: str) -> ModuleType:
         raise Unavailable("Envoy's gRPC needs an extra: pip install 'headcount[envoy]'") from None
 
 
+async def listen(asked: Listening) -> Served:
+    """Serve gRPC where `--grpc` says. Raises Unavailable without the extra."""
+    return cast("Served", await needed("plugins.envoy.listener").listen(asked))
+
+
+def routes(engine: Engine) -> Mapping[bytes, tuple[bytes, Handler]]:
+    """Return the calls as routes of the check listener."""
+    calls = EnvoyCalls(engine)
+    return {AUTHZ: (b"POST", calls.authorize), RLS: (b"POST", calls.limit)}
+
+
 class EnvoyCalls:
-    """The two calls. `judge` returns the verdict on a check, `settle` settles a hold.
+    """The two calls."""
 
-    judge_all: returns the verdicts on one request for several accounts.
-    """
+    def __init__(self, engine: Engine) -> None:
+        self._tenants = engine.tenants
+        self._judge = engine.judge
+        self._judge_all = engine.judge_all
+        self._settle = engine.settle
 
-    def __init__(self, limiter: Limiter, judge: Judge, judge_all: JudgeAll, settle: Settler) -> None:
-        self._limiter = limiter
-        self._judge = judge
-        self._judge_all = judge_all
-        self._settle = settle
-        self.routes: Mapping[bytes, tuple[bytes, Handler]] = {
-            AUTHZ: (b"POST", self._authorize),
-            RLS: (b"POST", self._limit),
-        }
-
-    def _authorize(self, message: HttpMessage) -> Reply | Later[Reply]:
+    def authorize(self, message: HttpMessage) -> Reply | Later[Reply]:
         adapter, body, reply = _opened(AUTHZ, message)
         asked = adapter.decode(body)
         try:
             named = adapter.tenant_of(asked)
-            tenant = self._limiter.tenant((_header(message, TENANT) or ANY_TENANT) if named is None else named)
-            check = _well_read(lambda: adapter.read(asked, tenant.tenant.name, tenant.tenant.settings.gateway))
+            tenant = self._tenants.named((_header(message, TENANT) or ANY_TENANT) if named is None else named)
+            check = _well_read(lambda: adapter.read(asked, *tenant))
             return then(self._judge(check), lambda verdict: reply(adapter.answer(verdict)))
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
             return reply(adapter.refuse(problem.status, problem_bytes(problem)))
 
-    def _limit(self, message: HttpMessage) -> Reply | Later[Reply]:
+    def limit(self, message: HttpMessage) -> Reply | Later[Reply]:
         adapter, body, reply = _opened(RLS, message)
         asked = adapter.decode(body)
         try:
-            tenant = tenant_of(self._limiter, asked.domain, _header(message, TENANT)).tenant
-            checks = _well_read(lambda: adapter.read(asked, tenant.name, tenant.settings.gateway))
+            tenant = tenant_of(self._tenants, asked.domain, _header(message, TENANT))
+            checks = _well_read(lambda: adapter.read(asked, *tenant))
             found = self._found([one.check for one in checks])
             return then(found, lambda all_: reply(adapter.answer(len(asked.descriptors), checks, all_)))
         except Problem as problem:
@@ -111,20 +113,19 @@ def _in_order(
     return [next(settlements) if isinstance(one, Settle) else next(judged) for one in checks]
 
 
-def tenant_of(limiter: Limiter, domain: str, named: str = "") -> TenantLimiter:
+def tenant_of(tenants: Tenants, domain: str, named: str = "") -> GatewayTenant:
     """Find the tenant of a domain: named by Envoy's operator, of the same name, or with it in `domains`.
 
     Raises NotFound for a domain without a tenant: no tenant stands in for another.
     """
-    tenants = limiter.tenants
     if named:
-        return limiter.tenant(named)
-    if domain in tenants:
-        return tenants[domain]
-    for tenant in tenants.values():
-        if domain in tenant.tenant.settings.gateway.envoy.domains:
+        return tenants.named(named)
+    if (found := tenants.find(domain)) is not None:
+        return found
+    for tenant in tenants.all():
+        if domain in settings_of(tenant.settings).domains:
             return tenant
-    limiter.strays.note("domain", domain, DOMAIN_FIX)
+    tenants.unknown("domain", domain, DOMAIN_FIX)
     raise NotFound(f"no tenant has the domain {domain[:256]!r}; {DOMAIN_FIX}", "/domain")
 
 

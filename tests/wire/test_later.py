@@ -2,7 +2,7 @@
 
 import asyncio
 
-from reputation.checkapi.later import then, together
+from reputation.wire.later import then, together
 
 
 class Compiled:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import spop_peer as peer
+from plugins.haproxy import listener as spoe_listener
+from plugins.haproxy.listener import SpoeLimits, SpoeServer
 from plugins.haproxy.spop import ACK, AGENT_DISCONNECT, AGENT_HELLO, put_variables
 from plugins.haproxy.spop_data import INVALID, NORMAL, RESOURCES, TIMED_OUT, TOO_BIG, put_typed, put_uint32
-from reputation.listeners import spoe as spoe_listener
 from reputation.listeners.sockets import bind
-from reputation.listeners.spoe import SpoeLimits, SpoeServer
 from reputation.wire.gateway import HttpMessage, Reply
 
 GREETED = put_variables([(b"verdict", "v")])

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from plugins.envoy.calls import AUTHZ, MOST_BODY, RLS
 from plugins.envoy.grpc_parts import framed, unframed
 from plugins.envoy.messages_pb2 import CheckRequest, CheckResponse, RateLimitRequest, RateLimitResponse
-from reputation.checkapi.envoy_calls import AUTHZ, MOST_BODY, RLS
 from reputation.checkapi.routes import CheckRoutes
 from reputation.config.file import from_text
 from reputation.limits.bucket import settled

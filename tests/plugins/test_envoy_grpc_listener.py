@@ -5,17 +5,20 @@ import socket
 import grpc
 import pytest
 
+from plugins.envoy import listener as envoy_grpc
 from plugins.envoy import rlqs
+from plugins.envoy.calls import AUTHZ, MOST_BODY
 from plugins.envoy.messages_pb2 import (
     CheckRequest,
     CheckResponse,
     RateLimitQuotaResponse,
     RateLimitQuotaUsageReports,
 )
-from reputation.checkapi.envoy_calls import AUTHZ, MOST_BODY
+from plugins.gateway import Listening
+from reputation.checkapi.gateways import LimitersTenants
 from reputation.checkapi.routes import CheckRoutes
 from reputation.config.file import from_text
-from reputation.listeners import grpc as envoy_grpc
+from reputation.listeners.sockets import OPEN
 from reputation.sidecar.build import build, open_addresses
 from reputation.wire.errors import ConfigError
 from reputation.wire.ids import Ulids
@@ -34,11 +37,15 @@ def asked() -> bytes:
     return message.SerializeToString()
 
 
+def listening(address, limiter=None, application=None):
+    return Listening(address, OPEN, application, LimitersTenants(limiter), lambda: NOW, print)
+
+
 @pytest.fixture
 async def listener(tmp_path):
     limiter = build(SETTINGS, open_addresses(SETTINGS, NOW))
     routes = CheckRoutes(limiter, lambda: NOW, Ulids(), dict, lambda *_: None)
-    started = await envoy_grpc.start(routes, limiter, f"unix:{tmp_path}/grpc.sock", lambda: NOW)
+    started = await envoy_grpc.listen(listening(f"unix:{tmp_path}/grpc.sock", limiter, routes))
     yield started
     await started.drain(0)
 
@@ -133,4 +140,4 @@ async def test_a_port_in_use_is_told():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(ConfigError, match="--grpc"):
-            await envoy_grpc.start(None, None, f"127.0.0.1:{taken.getsockname()[1]}", lambda: NOW)
+            await envoy_grpc.listen(listening(f"127.0.0.1:{taken.getsockname()[1]}"))
