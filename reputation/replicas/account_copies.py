@@ -5,9 +5,7 @@ once the copy is LOOKED_UP seconds old or somebody changed it. Look-ups of one t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from weakref import WeakValueDictionary
+from collections.abc import Callable, Sequence
 
 from reputation.state.transactions import Committed, Transaction
 from reputation.stores.contract import SharedAccounts
@@ -76,7 +74,6 @@ class AccountCopies:
         self._accounts = accounts
         self._within = within
         self._take_in = take_in
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._wanted: dict[Key, None] = {}
         self._loading: asyncio.Task[bool] | None = None
 
@@ -139,17 +136,8 @@ class AccountCopies:
 
     async def commit(self, asked: Transaction) -> Committed:
         """Carry out a transaction of an account, and take in its result. Raises AwayError, Conflict, Stale."""
-        async with self._turn(asked.account):
-            found = await self.read(asked.account)
-            sent = self.looked_up.number(asked.account)
-            committed, account = await self._accounts.commit(asked, found)
-            self.looked_up.add(asked.account)
-            self._take_newer(account, sent)
-            return committed
-
-    @asynccontextmanager
-    async def _turn(self, name: str) -> AsyncIterator[None]:
-        """One transaction of an account after the other: else most of those of this replica would be done in vain."""
-        lock = self._turns.setdefault(name, asyncio.Lock())
-        async with lock:
-            yield
+        sent = self.looked_up.number(asked.account)
+        committed, account = await self._accounts.commit(asked)
+        self.looked_up.add(asked.account)
+        self._take_newer(account, sent)
+        return committed

@@ -2,7 +2,8 @@
 
 A `Store` keeps what one sidecar knows. A `SharedStore` is a store that several sidecars (replicas) use at once; it
 offers their buckets, accounts, links and notes besides. `Store.shared` says which of the two a store is.
-Times are seconds since 1970, durations seconds, names of accounts and tenants any text, keys of accounts 16 bytes.
+Times are seconds since 1970, durations seconds, names of accounts and tenants any text that UTF-8 can encode,
+keys of accounts 16 bytes.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -128,10 +129,10 @@ class SharedAccounts(Protocol):
         Raises AwayError.
         """
 
-    async def commit(self, asked: Transaction, known: KeptAccount) -> tuple[Committed, KeptAccount]:
+    async def commit(self, asked: Transaction) -> tuple[Committed, KeptAccount]:
         """Carry out a transaction like `Store.commit`; return also the account's present value.
 
-        known: what was last read of the account, from which a store may start. Raises AwayError besides.
+        Raises AwayError in the place of Unavailable.
         """
 
 

@@ -13,6 +13,7 @@ from reputation.state.budgets import Budgets
 from reputation.state.crowds import A_WHILE, MOST_NETWORKS, SLOTS, Crowd, Row, SharedRows, lasting_days
 from reputation.state.facts import Facts
 from reputation.state.history import name_of, visit
+from reputation.state.stops import Pool, Stop
 from reputation.state.tenant import TenantState
 from reputation.stores.memory import MemoryStore
 from reputation.wire.messages import Payment
@@ -470,3 +471,14 @@ class TestAccounts:
         assert set(points(check(both, tenant="two", account={"key": "sk-1"}))) == {"prior"}
         store = MemoryStore()
         assert store.tenant("one") is store.tenant("one") is not store.tenant("two")
+
+
+def test_memory_for_stops_is_bounded_in_bytes_whatever_the_stops_are():
+    pool = Pool(100_000)
+    gone = 0
+    for i in range(1000):
+        gone += pool.put(Stop(f"v{i}", f"a{i}", False, float(i), b"x" * 5000), 10**9)
+    assert pool.bytes <= 100_000
+    assert len(pool) + gone == 1000
+    pool.expire(1e9)
+    assert (len(pool), pool.bytes) == (0, 0)

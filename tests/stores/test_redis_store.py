@@ -1,4 +1,4 @@
-"""A store over Redis: its documents are everybody's, and every replica hears of a change within two seconds."""
+"""What only the store over Redis does: its schemes, the expiry of keys, and refusals while the server is away."""
 
 import asyncio
 import time
@@ -6,13 +6,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from reputation.state.stops import Keep, Stop
 from reputation.state.tenant import TenantState
+from reputation.state.transactions import Transaction
 from reputation.stores.contract import Opening
 from reputation.stores.places import open_store
 from reputation.stores.redis.store import RedisStore
-from reputation.wire.errors import Conflict, Unavailable
+from reputation.wire.errors import Unavailable
 
 pytestmark = pytest.mark.gateway
+STOP = Stop("v1", "a", False, 1.79e9, b"body")
 
 
 class Log:
@@ -50,35 +53,28 @@ async def test_the_schemes_of_redis_open_a_store_that_is_shared(redis_server):
         assert store.shared is store
 
 
-async def test_another_replica_hears_of_a_document_within_two_seconds(redis_server):
-    async with running(redis_server.url, 2) as (one, other):
-        await one.records.put("acme", "revision", "1", b"first")
-        await asyncio.gather(one._beat("acme"), other._beat("acme"))
-        heard = asyncio.Queue()
-        other.records.follow(lambda tenant, kind: heard.put_nowait((tenant, kind)))
-        await one.records.put("acme", "revision", "1", b"second")
-        assert await asyncio.wait_for(heard.get(), 2) == ("acme", "revision")
-        assert (await other.records.get("acme", "revision", "1")).body == b"second"
+async def test_stops_expire_by_themselves(redis_server):
+    async with running(redis_server.url) as (store,):
+        await store.stops.add("acme", [STOP], Keep(604_800.0, 50), time.time())
+        with redis_server.client() as client:
+            stored = [key for key in client.keys("*") if b":x" in key or b":stop" in key]
+            assert stored
+            assert all(client.pttl(key) > 0 for key in stored)
 
 
-async def test_two_people_on_two_replicas_cannot_both_have_their_way(redis_server):
-    async with running(redis_server.url, 2) as (one, other):
-        version = await one.records.put("acme", "revision", "9", b"first")
-        outcomes = await asyncio.gather(
-            one.records.put("acme", "revision", "9", b"a", expect=version),
-            other.records.put("acme", "revision", "9", b"b", expect=version),
-            return_exceptions=True,
-        )
-        assert len([one for one in outcomes if isinstance(one, Conflict)]) == 1
-
-
-async def test_a_document_is_refused_while_redis_is_away(redis_server):
+async def test_what_cannot_be_kept_is_refused_while_redis_is_away():
     """Rather than kept by one replica alone; what is read says so too."""
     store = RedisStore("redis://127.0.0.1:1", TenantState, Log(), time.time)
     with pytest.raises(Unavailable):
         await store.records.put("acme", "revision", "1", b"")
     with pytest.raises(Unavailable):
         await store.records.all("acme", "revision")
+    with pytest.raises(Unavailable):
+        await store.commit("acme", Transaction("a", lambda before: before))
+    with pytest.raises(Unavailable):
+        await store.stops.add("acme", [STOP], Keep(604_800.0, 50), time.time())
+    with pytest.raises(Unavailable):
+        await store.stops.get("acme", "v1", 0.0)
     await store.close()
 
 

@@ -1,7 +1,9 @@
 """Facts and outcomes of a tenant's accounts in Redis: looked up by one script, changed by `RedisCommits`."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from reputation.state.transactions import Committed, Transaction
 from reputation.stores.redis.commits import RedisCommits, kept
@@ -24,6 +26,7 @@ class RedisAccounts:
         self._owners = self._names.single("owners")
         self._commits = RedisCommits(server, self._names, heartbeat)
         self._records = records
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def look_up(
         self, names: Sequence[str], keys: Sequence[bytes], within: float | None = None
@@ -47,7 +50,10 @@ class RedisAccounts:
                 raise
             return await self._server.run(LOAD, places, *keys, within=within)
 
-    async def commit(self, asked: Transaction, known: KeptAccount) -> tuple[Committed, KeptAccount]:
-        committed, account = await self._commits.commit(asked, known)
+    async def commit(self, asked: Transaction) -> tuple[Committed, KeptAccount]:
+        # one transaction of an account after the other: else most of those of this replica would be worked out in vain
+        async with self._turns.setdefault(asked.account, asyncio.Lock()):
+            (known,), _ = await self.look_up([asked.account], [])
+            committed, account = await self._commits.commit(asked, known)
         self._records.committed(self._tenant, asked, committed)
         return committed, account

@@ -24,7 +24,8 @@ from reputation.stores.redis.records import RedisRecords
 from reputation.stores.redis.server import RedisServer, connect
 from reputation.stores.redis.stops import RedisStops
 from reputation.stores.redis.takes import RedisTakes
-from reputation.stores.shared_values import AwayError, Heard
+from reputation.stores.shared_values import AWAY, AwayError, Heard
+from reputation.wire.errors import Unavailable
 
 LOOKS = 600
 """Turns for each look at what the server's settings are."""
@@ -51,6 +52,7 @@ class RedisStore:
         self.turns: list[Turn] = []
         self._memory = MemoryStore(make)
         self._states: list[TenantState] = []
+        self._accounts: dict[str, RedisAccounts] = {}
         self._heartbeats: dict[str, RedisHeartbeat] = {}
         self._listeners: dict[str, Heard] = {}
         self.eviction = ""  # the policy by which Redis may forget debts, if it has one
@@ -71,7 +73,12 @@ class RedisStore:
         return state
 
     async def commit(self, tenant: str, asked: Transaction) -> Committed:
-        return await self.records.commit(tenant, asked)
+        if not asked.account:
+            return await self.records.commit(tenant, asked)
+        try:
+            return (await self.accounts(tenant).commit(asked))[0]
+        except AwayError:
+            raise Unavailable(AWAY) from None
 
     @property
     def shared(self) -> SharedStore:
@@ -81,7 +88,10 @@ class RedisStore:
         return None
 
     def accounts(self, tenant: str) -> RedisAccounts:
-        return RedisAccounts(tenant, self.server, self.heartbeat(tenant), self.records)
+        found = self._accounts.get(tenant)
+        if found is None:
+            found = self._accounts[tenant] = RedisAccounts(tenant, self.server, self.heartbeat(tenant), self.records)
+        return found
 
     def takes(self, tenant: str, within: float, failed: Callable[[str], None]) -> RedisTakes:
         return RedisTakes(self.server, Names(tenant), within, self.clock, failed)

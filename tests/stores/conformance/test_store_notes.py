@@ -1,28 +1,13 @@
-"""Streams of notes: bounded whatever is appended, each entry once, and what was dropped is known to the note."""
+"""Note streams: bounded whatever is appended, each entry once, and what was dropped is known to the note."""
 
-from collections.abc import AsyncIterator
+from store_place import TENANT
 
-import pytest
-
-from reputation.stores.redis.names import Names
-from reputation.stores.redis.note_stream import RedisNotes
-from reputation.stores.redis.server import RedisServer, connect
 from reputation.stores.shared_values import BEGINNING, READ_AT_ONCE
 
-pytestmark = pytest.mark.gateway
 ENTRY = b"x" * 1000
 
 
-@pytest.fixture
-async def server(redis_server) -> AsyncIterator[RedisServer]:
-    with redis_server.client() as client:
-        client.flushall()
-    found = RedisServer(connect(redis_server.url))
-    yield found
-    await found.aclose()
-
-
-async def read_all(stream: RedisNotes) -> list:
+async def read_all(stream):
     found, after = [], BEGINNING
     while entries := await stream.read(after):
         found += entries
@@ -30,8 +15,9 @@ async def read_all(stream: RedisNotes) -> list:
     return found
 
 
-async def test_entries_of_all_replicas_are_read_in_their_order_some_at_once(server):
-    stream = RedisNotes(server, Names("acme"), "notes")
+async def test_entries_of_all_replicas_are_read_in_their_order_some_at_once(shared_place):
+    (store,) = shared_place.shared()
+    stream = store.notes(TENANT, "notes")
     for number in range(1, READ_AT_ONCE + 2):
         await stream.append("one", number, 2, b"%d" % number)
         await stream.append("other", number, 3, b"%d" % -number)
@@ -41,16 +27,18 @@ async def test_entries_of_all_replicas_are_read_in_their_order_some_at_once(serv
     assert [entry.before for entry in entries[:4]] == [0, 2, 5, 7]
 
 
-async def test_an_entry_sent_again_after_a_lost_answer_is_there_once(server):
-    stream = RedisNotes(server, Names("acme"), "notes")
+async def test_an_entry_sent_again_after_a_lost_answer_is_there_once(shared_place):
+    (store,) = shared_place.shared()
+    stream = store.notes(TENANT, "notes")
     for number in (1, 2, 2, 1, 3):
         await stream.append("one", number, 1, b"%d" % number)
     assert [entry.data for entry in await read_all(stream)] == [b"1", b"2", b"3"]
 
 
-async def test_a_flood_leaves_the_newest_entries_in_the_bytes_there_are_and_says_what_is_gone(server):
+async def test_a_flood_leaves_the_newest_entries_in_the_bytes_there_are_and_says_what_is_gone(shared_place):
     """The bound holds after every append, and another tenant's notes have their own."""
-    stream, quiet = (RedisNotes(server, Names(name), "notes", most_bytes=10_000) for name in ("acme", "quiet"))
+    (store,) = shared_place.shared()
+    stream, quiet = [store.notes(name, "notes", most_bytes=10_000) for name in (TENANT, "quiet")]
     await quiet.append("one", 1, 1, ENTRY)
     for number in range(1, 201):
         await stream.append("one", number, 7, ENTRY)

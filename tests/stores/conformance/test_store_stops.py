@@ -1,51 +1,12 @@
-"""Stops: every place that keeps them keeps the newest, in bounds, and lets made-up keys push nobody out."""
+"""Stops: a store keeps the newest, in bounds, and made-up keys displace no stop of a confirmed account."""
 
 import asyncio
-import tempfile
 import time
-from contextlib import asynccontextmanager
-from pathlib import Path
 
-import pytest
-from redis_process import SERVERS
-
-from reputation.state.stops import AN_ACCOUNT, Keep, MemoryStops, Pool, Stop
-from reputation.state.tenant import TenantState
-from reputation.stores.redis.store import RedisStore
-from reputation.stores.sqlite.store import SqliteStore
-from reputation.wire.errors import Unavailable
+from reputation.state.stops import AN_ACCOUNT, Keep, Stop
 
 WEEK = 604_800.0
 KEEP = Keep(WEEK, 100_000)
-
-
-class Log:
-    """A log that nobody reads."""
-
-    def warning(self, *_, **__):
-        return None
-
-    error = info = warning
-
-
-def state_file():
-    return Path(tempfile.mkdtemp(prefix="headcount-")) / "state.sqlite3"
-
-
-STORES = {
-    "memory": MemoryStops,
-    "sqlite": lambda: SqliteStore(state_file(), TenantState, Log(), time.time).stops,
-}
-
-
-@pytest.fixture(params=[*sorted(STORES), *(pytest.param(kind, marks=pytest.mark.gateway) for kind in SERVERS)])
-def stops(request, servers):
-    if request.param in STORES:
-        return STORES[request.param]()
-    server = servers(request.param)
-    with server.client() as client:
-        client.flushall()
-    return RedisStore(server.url, TenantState, Log(), time.time).stops
 
 
 def stop(name, account="a", at=None, *, stranger=False):
@@ -125,57 +86,19 @@ async def test_a_smaller_bound_is_in_force_with_the_next_batch(stops):
     assert await kept(stops, [*names, "last"]) == [*names[-9:], "last"]
 
 
-def test_memory_is_bounded_in_bytes_whatever_the_stops_are():
-    pool = Pool(100_000)
-    gone = 0
-    for i in range(1000):
-        gone += pool.put(Stop(f"v{i}", f"a{i}", False, float(i), b"x" * 5000), 10**9)
-    assert pool.bytes <= 100_000
-    assert len(pool) + gone == 1000
-    pool.expire(1e9)
-    assert (len(pool), pool.bytes) == (0, 0)
+async def test_stops_outlive_a_clean_stop(place):
+    await place.open().stops.add("acme", [stop("v1")], KEEP, time.time())
+    for again in await place.restarted():
+        assert await again.stops.get("acme", "v1", 0.0) == b"body of v1"
 
 
-async def test_stops_in_a_state_file_outlive_the_process(tmp_path):
-    path = tmp_path / "state.sqlite3"
-    first = SqliteStore(path, TenantState, Log(), time.time)
-    await first.stops.add("acme", [stop("v1")], KEEP, time.time())
-    await first.close()
-    second = SqliteStore(path, TenantState, Log(), time.time)
-    assert await second.stops.get("acme", "v1", 0.0) == b"body of v1"
-    await second.close()
-
-
-@asynccontextmanager
-async def over(server):
-    store = RedisStore(server.url, TenantState, Log(), time.time)
-    try:
-        yield store.stops
-    finally:
-        await store.close()
-
-
-async def test_replicas_find_each_others_stops_and_bound_them_together(redis_server):
-    with redis_server.client() as client:
-        client.flushall()
-    async with over(redis_server) as one, over(redis_server) as other:
-        now = time.time()
-        batches = [[stop(f"{who}{i}", f"{who}{i}", now + i * 1e-3) for i in range(40)] for who in ("x", "y")]
-        await asyncio.gather(
-            one.add("acme", batches[0], Keep(WEEK, 50), now), other.add("acme", batches[1], Keep(WEEK, 50), now)
-        )
-        names = [kept.id for batch in batches for kept in batch]
-        assert len(await kept(one, names)) == 50
-        assert await kept(one, names) == await kept(other, names)
-        with redis_server.client() as client:
-            stored = client.keys("*")
-            assert all(client.pttl(key) > 0 for key in stored if b":x" in key or b":stop" in key)
-
-
-async def test_while_the_place_is_away_nothing_is_kept_and_that_is_said(tmp_path):
-    store = RedisStore("redis://127.0.0.1:1", TenantState, Log(), time.time)
-    with pytest.raises(Unavailable):
-        await store.stops.add("acme", [stop("v1")], KEEP, time.time())
-    with pytest.raises(Unavailable):
-        await store.stops.get("acme", "v1", 0.0)
-    await store.close()
+async def test_replicas_find_each_others_stops_and_bound_them_together(place):
+    one, other = [store.stops for store in place.replicas(2)]
+    now = time.time()
+    batches = [[stop(f"{who}{i}", f"{who}{i}", now + i * 1e-3) for i in range(40)] for who in ("x", "y")]
+    await asyncio.gather(
+        one.add("acme", batches[0], Keep(WEEK, 50), now), other.add("acme", batches[1], Keep(WEEK, 50), now)
+    )
+    names = [kept.id for batch in batches for kept in batch]
+    assert len(await kept(one, names)) == 50
+    assert await kept(one, names) == await kept(other, names)
