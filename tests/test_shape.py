@@ -168,3 +168,12 @@ def test_the_request_path_does_not_import_the_linker():
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, timeout=60)
     links = {"reputation.hydra", "reputation.hydra.links", "reputation.hydra.sightings", "reputation.signals.hydra"}
     assert set(run.stdout.decode().split()) <= links
+
+
+def test_what_works_over_a_store_knows_none_by_name():
+    """So a new store needs no change there: only the table in `stores/places.py` names it."""
+    rooms = ("reputation.replicas", "reputation.linking", "reputation.sidecar", "reputation.engine")
+    files = [path for path in FILES if room_of(module_of(path)) in rooms]
+    stores = ("reputation.stores.redis.", "reputation.stores.sqlite.")
+    assert files
+    assert offences(files, lambda path: {name for name in imported(path) if name.startswith(stores)}) == {}

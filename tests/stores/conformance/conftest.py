@@ -12,6 +12,7 @@ from store_place import Place
 
 from reputation.state.records import Records
 from reputation.state.stops import Stops
+from reputation.stores.places import PLACES
 
 Servers = Callable[[str], RedisServer]
 
@@ -50,7 +51,12 @@ def the_same(place: str) -> str:
     return place
 
 
+def in_dicts(directory: Path, _: Servers) -> str:
+    return f"dict://{directory.name}"
+
+
 STORES = {
+    "dict": Kind(in_dicts),
     "memory": Kind(lambda _, __: ":memory:"),
     "sqlite": Kind(a_file, copied),
     "redis": Kind(partial(emptied, "redis"), the_same, pytest.mark.gateway),
@@ -59,7 +65,11 @@ STORES = {
 
 
 @pytest.fixture(params=[pytest.param(kind, id=name, marks=kind.marks) for name, kind in STORES.items()])
-async def place(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> AsyncIterator[Place]:
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    monkeypatch.setitem(PLACES, "dict", "dict_store.store")  # as a line of that table
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))
     kind: Kind = request.param
     found = Place(kind.place(tmp_path, servers), kind.after)
     yield found
