@@ -26,7 +26,8 @@ from reputation.checkapi.routes import CheckRoutes
 from reputation.config.file import Settings
 from reputation.listeners import lean
 from reputation.listeners.sockets import bind
-from reputation.sidecar.build import build, empty_state, open_addresses
+from reputation.sidecar.build import build, empty_state, open_addresses, parts_of
+from reputation.sidecar.clock import Clock
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.running import Serving
 from reputation.stores.contract import Opening
@@ -89,8 +90,8 @@ def sidecar(directory: Path) -> Serving:
     store = open_store(str(directory / "state"), Opening(partial(empty_state, settings), log, time.time))
     addresses = open_addresses(settings, time.time())
     limiter = build(settings, addresses, SECRET, store.tenant)
-    serving = Serving(settings, limiter, addresses, DecisionLog(settings.log, SECRET, sys.stderr), log, store.records)
-    serving.store = store
+    parts = parts_of(limiter, store, settings, Clock(), log)
+    serving = Serving(settings, parts, addresses, DecisionLog(settings.log, SECRET, sys.stderr), log)
     tenant, now = limiter.tenant("default"), serving.clock()
     tenant.outbox.listening = True
     tenant.push(
@@ -103,7 +104,7 @@ async def follow(directory: Path) -> Steps:
     """Ask over one connection until caches are warm, then follow one request more."""
     serving, sock, steps = sidecar(directory), bind("127.0.0.1:0"), Steps(ROOT_FUNCTION)
     await serving.tuning.start()
-    routes = CheckRoutes(serving.limiter, serving.clock, Ulids(), serving.ready, serving.decisions.note)
+    routes = CheckRoutes(serving.checks, serving.clock, Ulids(), serving.ready, serving.decisions.note)
     server = await lean.start(routes, sock)
     reader, writer = await asyncio.open_connection(*sock.getsockname())
     for _ in range(WARM_UP):

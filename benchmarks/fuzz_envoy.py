@@ -35,6 +35,8 @@ from plugins.shipped import GATEWAYS
 from reputation.checkapi.routes import CheckRoutes, over_http
 from reputation.config.file import from_text
 from reputation.sidecar.build import build, open_addresses
+from reputation.sidecar.embedded import EmbeddedChecks
+from reputation.stores.memory import MemoryStore
 from reputation.wire.errors import BadRequest
 from reputation.wire.gateway import GatewaySettings, HttpMessage, Reply
 from reputation.wire.ids import Ulids
@@ -140,7 +142,8 @@ class Subject:
         settings = from_text(CONFIGURATION)
         self.now = 1_790_812_800.0
         limiter = build(settings, open_addresses(settings, self.now))
-        self._routes = CheckRoutes(limiter, lambda: self.now, Ulids(), dict, lambda *_: None)
+        checks = EmbeddedChecks(limiter, MemoryStore(), lambda: self.now)
+        self._routes = CheckRoutes(checks, lambda: self.now, Ulids(), dict, lambda *_: None)
         self._quotas = rlqs.Quotas()
         self._adapters: list[Gateway] = [*over_http(GATEWAYS).values()]
         self.counts = Counter[str]()

@@ -40,7 +40,7 @@ async def put_account(context: Context, request: web.Request) -> web.Response:
 
 async def get_account(context: Context, request: web.Request) -> web.Response:
     tenant, account = context.tenant(request), _account(request)
-    row = await context.serving.row(tenant, account)
+    row = await context.serving.checks.row(tenant, account)
     if row is None:
         raise NotFound(f"account {account!r} is not known to tenant {tenant.tenant.name!r}")
     return json_answer(account_view(account, row, tenant, context.serving.clock()))

@@ -41,7 +41,7 @@ class Context:
         """Carry out a transaction together with its line of the audit log, all or nothing."""
         tuning, now = self.serving.tuning, self.serving.clock()
         line = line_of(change, tuning.new_id(now), request["caller"].name, now, sides)
-        committed = await self.serving.commit(tenant, asked._replace(documents=(*asked.documents, line)))
+        committed = await self.serving.checks.commit(tenant, asked._replace(documents=(*asked.documents, line)))
         request["change"] = None  # it is written down
         await tuning.audit.make_place(tenant.tenant.name, line)
         return committed

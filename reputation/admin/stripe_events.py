@@ -180,7 +180,7 @@ class StripeEvents:
         if owner is None or customer is None:
             return None
         account = owner.body.decode()
-        row = await self._serving.row(tenant, account)
+        row = await self._serving.checks.row(tenant, account)
         return account if row is not None and is_customer(row.facts, customer) else None
 
     async def _wait(self, tenant: TenantLimiter, event: Event, customer: str | None, now: float) -> None:
@@ -206,7 +206,7 @@ class StripeEvents:
         """Change an account's facts, with its label and a line of the audit log, all or nothing."""
         tuning, name, now = self._serving.tuning, tenant.tenant.name, self._serving.clock()
         news = what_it_says(event, now) or News(now)
-        row = await self._serving.row(tenant, account)
+        row = await self._serving.checks.row(tenant, account)
         labels = await self._labels(tenant, account, after_news((row or Row()).facts, news, now), now)
         line = line_of(
             Line(name, f"stripe.{event.type}", account, None, news, event.id, pushed=True), tuning.new_id(now), WHO, now
@@ -231,7 +231,7 @@ class StripeEvents:
         return (tuning.labels.document(account, None, expect=known[1]),)
 
     async def _commit(self, tenant: TenantLimiter, asked: Transaction, now: float) -> Any:
-        committed = await self._serving.commit(tenant, asked)
+        committed = await self._serving.checks.commit(tenant, asked)
         for kind in MOST:
             ids = [document.id for document in asked.documents if document.kind == kind]
             if ids:

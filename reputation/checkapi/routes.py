@@ -1,25 +1,21 @@
 """The routes of the check listener: plain functions from a message to a reply, for both listeners."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from plugins.gateway import Engine, Gateway
 from plugins.shipped import GATEWAYS
 from reputation.checkapi.gateways import LimitersTenants
-from reputation.engine.groups import Judged, check_all
-from reputation.engine.limiter import Limiter
+from reputation.engine.checks import Checks
+from reputation.engine.groups import Judged
 from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
 from reputation.wire.errors import BadRequest, NotFound, Problem, TooLarge
 from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.ids import NewId
 from reputation.wire.later import Later, then, together
 from reputation.wire.messages import Request, Settle, Settled, Verdict, wire_type
-
-if TYPE_CHECKING:
-    from reputation.replicas.checks import SharedChecks
 
 JSON: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
 PROBLEM: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_TYPE.encode()),)
@@ -53,23 +49,21 @@ class CheckRoutes:
     """The application of the check listener. `ready` returns the body of /readyz, or None while not ready.
 
     gateways: by name; without, all that ship and ask over HTTP. Their own routes are in one table with ours, which win.
-    shared: gives verdicts over shared state, which come later; without it the limiter does, at once.
     """
 
     def __init__(
         self,
-        limiter: Limiter,
+        checks: Checks,
         clock: Clock,
         new_id: NewId,
         ready: Ready,
         note: Note,
         gateways: Mapping[str, Gateway] | None = None,
-        shared: "SharedChecks | None" = None,
     ) -> None:
-        self.limiter = limiter
-        self._judge: Judge = limiter.check if shared is None else shared.check
-        self._judge_all: JudgeAll = partial(check_all, limiter) if shared is None else shared.check_all
-        self._settle_at: Settler = limiter.settle if shared is None else shared.settle
+        self.limiter = checks.limiter
+        self._judge: Judge = checks.check
+        self._judge_all: JudgeAll = checks.check_all
+        self._settle_at: Settler = checks.settle
         self._clock = clock
         self._new_id = new_id
         self._ready = ready

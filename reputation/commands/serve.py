@@ -26,7 +26,8 @@ from reputation.config.retired import retired
 from reputation.listeners.grammar import Limits
 from reputation.listeners.sockets import UNIX, AddressError, SocketAccess, bind, octal, owner
 from reputation.recordings.recorder import recorded_beside
-from reputation.sidecar.build import build, collect_seldom, empty_state, open_addresses, read_settings
+from reputation.sidecar.build import build, collect_seldom, empty_state, open_addresses, parts_of, read_settings
+from reputation.sidecar.clock import Clock
 from reputation.sidecar.decision_log import DecisionLog, event_log
 from reputation.sidecar.hash_key import HASH_KEY, hash_key, settled_hash_key
 from reputation.sidecar.running import Serving
@@ -130,8 +131,6 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
         key, checking = await _hash_key(store)
         serving = _assemble(settings, store, key, log)
         beside.append(asyncio.create_task(serving.crowding.run()))
-        if store.shared is not None:
-            serving.share(store.shared)
         serving.tuning.recording.directory = recorded_beside(place)
         await _unless_it_fails(checking, asyncio.ensure_future(work(serving)))
     finally:
@@ -197,9 +196,7 @@ async def _check_hash_key(store: Store) -> None:
 async def _serve(serving: Serving, config: Path | None, addresses: Addresses, kind: str) -> None:
     settings, log, clock = serving.settings, serving.journal, serving.clock
     serving.local_admin = is_loopback(addresses.admin.rpartition(":")[0])
-    routes = partial(
-        CheckRoutes, serving.limiter, clock, Ulids(), serving.ready, serving.decisions.note, shared=serving.shared
-    )
+    routes = partial(CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note)
     try:
         check_socket, admin_socket = bind(addresses.check, access=addresses.access), bind(addresses.admin)
     except AddressError as error:
@@ -263,10 +260,8 @@ def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serv
     decisions = DecisionLog(settings.log, secret, sys.stderr)
     decisions.start()
     collect_seldom()
-    serving = Serving(settings, limiter, addresses, decisions, log, store.records)
-    serving.store = store
-    serving.keep_stops(store.stops)
-    return serving
+    parts = parts_of(limiter, store, settings, Clock(), log)
+    return Serving(settings, parts, addresses, decisions, log)
 
 
 def _limits(settings: Settings) -> Limits:

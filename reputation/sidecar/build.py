@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
@@ -14,15 +15,33 @@ from geoip.readers import DatabaseError
 from plugins.shipped import GATEWAYS
 from reputation.config.file import Settings, compile_tenants, load
 from reputation.config.tenants import UNNUMBERED, Tenant
+from reputation.engine.checks import Checks
 from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.linking.contract import Linking
+from reputation.linking.live import LiveLinking
+from reputation.replicas.checks import SharedChecks
+from reputation.replicas.linking import ReplicatedLinking
+from reputation.sidecar.clock import Clock
+from reputation.sidecar.embedded import EmbeddedChecks
 from reputation.sidecar.hash_key import hash_key
 from reputation.state.tenant import TenantState
+from reputation.stores.contract import Store
 from reputation.stores.memory import MemoryStore
 from reputation.wire.errors import ConfigError, SettingError
 from reputation.wire.gateway import check_members
 
 States = Callable[[str], TenantState]
 """Gives a tenant's state by its name."""
+
+
+class Parts(NamedTuple):
+    """The parts of a running program that are of two kinds, for embedded and for shared state."""
+
+    checks: Checks
+    linking: Linking
+    store: Store
+    clock: Clock
+
 
 COLLECT_AFTER = 50_000
 """Objects that hold others, made and not yet freed, after which the collector looks at the youngest."""
@@ -76,6 +95,17 @@ def build(
             for name, tenant in compile_tenants(settings).items()
         }
     )
+
+
+def parts_of(limiter: Limiter, store: Store, settings: Settings, clock: Clock, log: Any) -> Parts:
+    """Choose the parts by the store, once: those of one process, or those of several replicas."""
+    shared = store.shared
+    if shared is None:
+        linking = LiveLinking(limiter, log.warning, records=store.records)
+        return Parts(EmbeddedChecks(limiter, store, clock), linking, store, clock)
+    shared.clock = clock
+    checks = SharedChecks(limiter, shared, settings.state.timeout)
+    return Parts(checks, ReplicatedLinking(limiter, shared, log.warning, settings.state.epoch), store, clock)
 
 
 def collect_seldom() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily
@@ -12,30 +12,15 @@ from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
 from reputation.config.file import Settings
-from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.engine.metrics import counter, gauge, verdict_metrics
-from reputation.linking.live import LiveLinking
-from reputation.sidecar.build import load_databases, read_settings, rebuild
-from reputation.sidecar.clock import Clock
-from reputation.sidecar.clock_steps import follow_step
+from reputation.sidecar.build import Parts, load_databases, read_settings, rebuild
 from reputation.sidecar.crowding import Crowding
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.in_force import Tuning
 from reputation.sidecar.kept_stops import KeptStops
-from reputation.state.crowds import Row
-from reputation.state.records import MemoryRecords, Records
-from reputation.state.stops import Stops
-from reputation.state.transactions import Committed, Transaction
-from reputation.stores.contract import SharedStore, Store
-from reputation.stores.memory import MemoryStore
 from reputation.tuning.trial import trial_metrics
 from reputation.wire.errors import ConfigError
 from reputation.wire.messages import Verdict
-
-if TYPE_CHECKING:
-    from reputation.replicas.checks import SharedChecks
-    from reputation.replicas.linking import ReplicatedLinking
-
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the clock for what is done once an hour: a clock that was set must not delay it."""
@@ -48,66 +33,34 @@ class Serving:
     """The running program, used by the listeners and the signal handlers."""
 
     def __init__(
-        self,
-        settings: Settings,
-        limiter: Limiter,
-        addresses: AddressBook,
-        decisions: DecisionLog,
-        log: Any,
-        records: Records | None = None,
+        self, settings: Settings, parts: Parts, addresses: AddressBook, decisions: DecisionLog, log: Any
     ) -> None:
         self.settings = settings
-        self.limiter = limiter
+        self.checks, self.linking, self.store, self.clock = parts
+        self.limiter = self.checks.limiter
         self.addresses = addresses
         self.decisions = decisions
-        self.clock = Clock()
         self.clock.moved.append(self._moved)
         self.local_admin = True
-        self.store: Store = MemoryStore()
-        self.shared: SharedChecks | None = None
-        self.linking: LiveLinking | ReplicatedLinking = LiveLinking(limiter, log.warning, records=records)
-        self.tuning = Tuning(
-            limiter,
-            records or MemoryRecords(),
-            lambda: self.settings,
-            self.clock,
-            log.warning,
-        )
-        self.crowding = Crowding(limiter, log, self.clock)
+        self.tuning = Tuning(self.limiter, self.store.records, lambda: self.settings, self.clock, log.warning)
+        self.crowding = Crowding(self.limiter, log, self.clock)
         self.listeners: dict[str, Any] = {}
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
         self.journal = log
-        self.stops = self._kept_in(self.store.stops)
-        limiter.strays.tell = log.warning
+        self.stops = KeptStops(self.limiter, self.store.stops, lambda: self.settings.explain, self.clock, log.warning)
+        self.limiter.strays.tell = log.warning
         decisions.account_of = self.account_of
         self._listen_for_plans()
         self._reload_failures = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
-    def keep_stops(self, stops: Stops) -> None:
-        """Keep stops in this place from now on."""
-        self.stops = self._kept_in(stops)
-
-    def _kept_in(self, stops: Stops) -> KeptStops:
-        return KeptStops(self.limiter, stops, lambda: self.settings.explain, self.clock, self.journal.warning)
-
     def account_of(self, verdict: Verdict, now: float) -> str | None:
         """Name the account of a recent verdict."""
         tenant = self.limiter.tenants.get(verdict.tenant)
         found = None if tenant is None else tenant.verdicts.get(verdict.id, now)
         return None if found is None else found[0].account
-
-    def share(self, store: SharedStore) -> None:
-        """Use shared limits and shared links from now on."""
-        from reputation.replicas.checks import SharedChecks  # noqa: PLC0415 - embedded state does without the client
-        from reputation.replicas.linking import ReplicatedLinking  # noqa: PLC0415 - as above
-
-        store.clock = self.clock
-        self.shared = SharedChecks(self.limiter, store, self.settings.state.timeout)
-        epoch, warn = self.settings.state.epoch, self.journal.warning
-        self.linking = ReplicatedLinking(self.limiter, store, warn, epoch)
 
     def _listen_for_plans(self) -> None:
         """Log each unknown plan of a tenant once."""
@@ -119,41 +72,17 @@ class Serving:
         """Move buckets and reservations by a step of the machine's clock, and log it."""
         self.journal.warning("clock_moved", seconds=round(seconds, 3))
         self.tuning.moved()
-        if self.shared is not None:
-            self.shared.move(seconds)
-            return
-        for tenant in self.limiter.tenants.values():
-            follow_step(tenant.state, tenant.leases.ahead, seconds)
-
-    async def commit(self, tenant: TenantLimiter, asked: Transaction) -> Committed:
-        """Change facts, marks and documents, all or nothing, durable before this returns.
-
-        Raises Conflict for a key of another account, Stale for a document of another version, and Unavailable while
-        state is away; then nothing was changed, or where an answer of shared state was lost, perhaps all.
-        """
-        name = tenant.tenant.name
-        if self.shared is not None:
-            return await self.shared.tenant(name).commit(asked)
-        committed = await self.store.commit(name, asked)
-        tenant.heed(asked.account, committed.after, self.clock())
-        return committed
-
-    async def row(self, tenant: TenantLimiter, account: str) -> Row | None:
-        """Find the stored row of an account. Raises Unavailable while shared state is unavailable."""
-        if self.shared is not None:
-            await self.shared.tenant(tenant.tenant.name).look_up(account)
-        return tenant.state.row(account, self.clock())
+        self.checks.move(seconds)
 
     def ready(self) -> dict[str, Any] | None:
         """Return the body of /readyz; None while draining."""
         if self.draining:
             return None
-        shared = {} if self.shared is None else {"eviction": self.shared.eviction or None}
         return {
             "degraded": self.store.degraded,
             "tenants": len(self.limiter.tenants),
             "linker": self.linking.there,
-            **shared,
+            **self.checks.readiness(),
         }
 
     async def watch_addresses(self) -> None:
@@ -279,8 +208,7 @@ class Serving:
         )
         damaged = self.store.damage.count
         yield counter("headcount_state_damaged", "Values in the state that could not be read.", damaged)
-        if self.shared is not None:
-            yield from self.shared.metrics()
+        yield from self.checks.metrics()
         figures = self.store.figures()
         if figures is None:
             return

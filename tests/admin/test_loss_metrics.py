@@ -7,7 +7,8 @@ import pytest
 
 from geoip.book import AddressBook
 from reputation.config.file import DEFAULT
-from reputation.sidecar.build import build, empty_state
+from reputation.sidecar.build import build, empty_state, parts_of
+from reputation.sidecar.clock import Clock
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.running import Serving
 from reputation.stores.sqlite.store import SqliteStore
@@ -30,9 +31,8 @@ def serving(tmp_path):
     store = SqliteStore(tmp_path / "state.sqlite3", lambda: empty_state(DEFAULT), log, lambda: 1.79e9)
     addresses = AddressBook()
     limiter = build(DEFAULT, addresses, b"a key of sixteen bytes or more", store.tenant)
-    found = Serving(DEFAULT, limiter, addresses, DecisionLog(DEFAULT.log, b"x" * 16, sys.stderr), log, store.records)
-    found.store = store
-    return found
+    decisions = DecisionLog(DEFAULT.log, b"x" * 16, sys.stderr)
+    return Serving(DEFAULT, parts_of(limiter, store, DEFAULT, Clock(), log), addresses, decisions, log)
 
 
 def value(serving, name):

@@ -15,7 +15,8 @@ from reputation.admin import stripe_events
 from reputation.admin.stripe import read_event
 from reputation.admin.stripe_events import MOST_EVENTS, WAITING, WAITING_DAYS, StripeEvents, customer_documents
 from reputation.config.file import DEFAULT
-from reputation.sidecar.build import build, empty_state
+from reputation.sidecar.build import build, empty_state, parts_of
+from reputation.sidecar.clock import Clock
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.running import Serving
 from reputation.stores.sqlite.store import SqliteStore
@@ -36,9 +37,9 @@ class World:
         store = SqliteStore(tmp_path / "state.sqlite3", lambda: empty_state(DEFAULT), log, lambda: self.now)
         addresses = AddressBook()
         limiter = build(DEFAULT, addresses, b"a key of sixteen bytes or more", store.tenant)
-        self.serving = Serving(DEFAULT, limiter, addresses, DecisionLog(DEFAULT.log, b"x" * 16, sys.stderr), log,
-                               store.records)  # fmt: skip
-        self.serving.store, self.serving.clock = store, lambda: self.now
+        parts = parts_of(limiter, store, DEFAULT, Clock(lambda: self.now, lambda: self.now), log)
+        decisions = DecisionLog(DEFAULT.log, b"x" * 16, sys.stderr)
+        self.serving = Serving(DEFAULT, parts, addresses, decisions, log)
         self.tenant = limiter.tenant("default")
         self.events = StripeEvents(self.serving)
 
@@ -51,7 +52,7 @@ class World:
     async def push(self, account, customer):
         body = msgspec.convert({"external": {"stripe": customer}}, stripe_events.AccountFacts)
         asked = self.tenant.pushing(account, body, self.now)._replace(documents=customer_documents(account, body))
-        await self.serving.commit(self.tenant, asked)
+        await self.serving.checks.commit(self.tenant, asked)
         await self.events.waited(self.tenant, customer)
 
     def settled(self, account):

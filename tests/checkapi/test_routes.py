@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from small_engine import NOW, PROVEN, ask, limiter, new_id, push
 
 from reputation.checkapi.routes import MOST_BATCH, MOST_CHECK, CheckRoutes, body_limit
+from reputation.sidecar.embedded import EmbeddedChecks
+from reputation.stores.memory import MemoryStore
 from reputation.wire.gateway import HttpMessage
 
 JSON = ((b"content-type", b"application/json"),)
@@ -115,13 +117,17 @@ def snapshot(routes):
     return rows, counted, dict(routes.limiter.tenants["default"].counts.verdicts)
 
 
+def embedded(engine):
+    return EmbeddedChecks(engine, MemoryStore(), lambda: NOW)
+
+
 @pytest.fixture
 def routes(addresses):
     """The routes with one known account that has spent something."""
     engine = limiter(addresses)
     push(engine.tenant("default"), "a", plan="free", keys=["sk-1"])
     ask(engine, "a", "11.0.0.1")
-    return CheckRoutes(engine, lambda: NOW, new_id, lambda: {"tenants": 1}, lambda *_: None)
+    return CheckRoutes(embedded(engine), lambda: NOW, new_id, lambda: {"tenants": 1}, lambda *_: None)
 
 
 def post(routes, body, path=b"/v1/check", headers=JSON):
@@ -155,7 +161,7 @@ def test_a_malformed_body_is_a_problem_at_its_place_and_changes_nothing(routes, 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_no_bytes_make_it_fail(addresses, body):
     """Anything at all ends in a verdict or a problem document, never in an exception."""
-    routes = CheckRoutes(limiter(addresses), lambda: NOW, new_id, lambda: None, lambda *_: None)
+    routes = CheckRoutes(embedded(limiter(addresses)), lambda: NOW, new_id, lambda: None, lambda *_: None)
     for path in (b"/v1/check", b"/v1/check/batch"):
         reply = post(routes, body, path)
         assert reply.status in (200, 400, 413, 422)
@@ -175,7 +181,7 @@ names = st.sampled_from(["tenant", "at", "account", "client", "request", "leases
 )
 def test_no_json_makes_it_fail_and_every_error_points_into_the_body(addresses, body):
     """A pointer leads to a member that is there, or to one that is missing where it is needed."""
-    routes = CheckRoutes(limiter(addresses), lambda: NOW, new_id, lambda: None, lambda *_: None)
+    routes = CheckRoutes(embedded(limiter(addresses)), lambda: NOW, new_id, lambda: None, lambda *_: None)
     reply = post(routes, json.dumps(body))
     if reply.status == 200:
         return
@@ -300,7 +306,7 @@ class TestPaths:
     def test_health_and_readiness(self, addresses, routes):
         assert routes(HttpMessage(b"GET", b"/healthz", [])).status == 200
         assert json.loads(routes(HttpMessage(b"HEAD", b"/readyz", [])).body) == {"ready": True, "tenants": 1}
-        draining = CheckRoutes(limiter(addresses), lambda: NOW, new_id, lambda: None, lambda *_: None)
+        draining = CheckRoutes(embedded(limiter(addresses)), lambda: NOW, new_id, lambda: None, lambda *_: None)
         assert draining(HttpMessage(b"GET", b"/readyz", [])).status == 503
         assert draining(HttpMessage(b"GET", b"/healthz", [])).status == 200
 

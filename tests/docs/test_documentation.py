@@ -15,6 +15,8 @@ from reputation.config.file import from_text
 from reputation.config.tenants import TenantSettings
 from reputation.linking.operator_rulings import NEEDS
 from reputation.sidecar.build import build, open_addresses
+from reputation.sidecar.embedded import EmbeddedChecks
+from reputation.stores.memory import MemoryStore
 from reputation.wire.codec import encode, read
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import Request, wire_type
@@ -143,7 +145,8 @@ def test_every_place_in_the_architecture_exists():
 def test_every_route_is_on_the_page_of_the_api():
     page = text("docs/api.md")
     assert not [r for r in ROUTES if f"{r.method} {r.path.replace(':.+', '')}" not in page]
-    routes = CheckRoutes(build(from_text(""), open_addresses(from_text(""), NOW)), float, Ulids(), dict, print)._routes
+    limiter = build(from_text(""), open_addresses(from_text(""), NOW))
+    routes = CheckRoutes(EmbeddedChecks(limiter, MemoryStore(), float), float, Ulids(), dict, print)._routes
     assert not [path for path, (method, _) in routes.items() if f"{method.decode()} {path.decode()}" not in page]
 
 

@@ -12,6 +12,8 @@ from reputation.checkapi.routes import CheckRoutes
 from reputation.config.file import from_text
 from reputation.limits.bucket import settled
 from reputation.sidecar.build import build, open_addresses
+from reputation.sidecar.embedded import EmbeddedChecks
+from reputation.stores.memory import MemoryStore
 from reputation.wire.gateway import HttpMessage
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import AccountFacts, Outcome, Payment
@@ -26,10 +28,16 @@ tenants:
 PROTOBUF = (b"content-type", b"application/x-protobuf")
 
 
+def routes_of(text):
+    """The routes of an engine with these settings."""
+    settings = from_text(text)
+    checks = EmbeddedChecks(build(settings, open_addresses(settings, NOW)), MemoryStore(), lambda: NOW)
+    return CheckRoutes(checks, lambda: NOW, Ulids(), dict, lambda *_: None)
+
+
 @pytest.fixture
 def routes():
-    settings = from_text(SETTINGS)
-    return CheckRoutes(build(settings, open_addresses(settings, NOW)), lambda: NOW, Ulids(), dict, lambda *_: None)
+    return routes_of(SETTINGS)
 
 
 def post(routes, path, body, *headers):
@@ -212,8 +220,7 @@ def test_a_domain_that_is_nobody_s_is_stopped_told_and_judged_by_no_tenant(route
 
 
 def test_a_domain_is_the_tenant_s_that_the_operator_maps_it_to():
-    settings = from_text('tenants: {default: {gateway: {envoy: {domains: ["", anything]}}}, acme: {}}')
-    routes = CheckRoutes(build(settings, open_addresses(settings, NOW)), lambda: NOW, Ulids(), dict, lambda *_: None)
+    routes = routes_of('tenants: {default: {gateway: {envoy: {domains: ["", anything]}}}, acme: {}}')
     for domain in ("", "anything"):
         answer = RateLimitResponse.FromString(post(routes, RLS, limited(domain).SerializeToString()).body)
         assert answer.overall_code == RateLimitResponse.OK
@@ -286,8 +293,11 @@ from reputation.config.file import from_text
 from reputation.wire.gateway import HttpMessage
 from reputation.checkapi.routes import CheckRoutes
 from reputation.sidecar.build import build, open_addresses
+from reputation.sidecar.embedded import EmbeddedChecks
+from reputation.stores.memory import MemoryStore
 settings = from_text("")
-routes = CheckRoutes(build(settings, open_addresses(settings, 0.0)), float, str, dict, print)
+checks = EmbeddedChecks(build(settings, open_addresses(settings, 0.0)), MemoryStore(), float)
+routes = CheckRoutes(checks, float, str, dict, print)
 print(routes(HttpMessage(b"GET", b"/healthz", [])).status)
 print(routes(HttpMessage(b"POST", b"/envoy.service.auth.v3.Authorization/Check", [])))
 """

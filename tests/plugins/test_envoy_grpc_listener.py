@@ -20,6 +20,8 @@ from reputation.checkapi.routes import CheckRoutes
 from reputation.config.file import from_text
 from reputation.listeners.sockets import OPEN
 from reputation.sidecar.build import build, open_addresses
+from reputation.sidecar.embedded import EmbeddedChecks
+from reputation.stores.memory import MemoryStore
 from reputation.wire.errors import ConfigError
 from reputation.wire.ids import Ulids
 
@@ -44,7 +46,8 @@ def listening(address, limiter=None, application=None):
 @pytest.fixture
 async def listener(tmp_path):
     limiter = build(SETTINGS, open_addresses(SETTINGS, NOW))
-    routes = CheckRoutes(limiter, lambda: NOW, Ulids(), dict, lambda *_: None)
+    checks = EmbeddedChecks(limiter, MemoryStore(), lambda: NOW)
+    routes = CheckRoutes(checks, lambda: NOW, Ulids(), dict, lambda *_: None)
     started = await envoy_grpc.listen(listening(f"unix:{tmp_path}/grpc.sock", limiter, routes))
     yield started
     await started.drain(0)

@@ -7,8 +7,11 @@ import pytest
 from small_engine import NOW, ask, check, limiter, push, request, tenant
 
 from reputation.config.file import LogSettings, Settings
+from reputation.sidecar.build import parts_of
+from reputation.sidecar.clock import Clock
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.running import Serving
+from reputation.stores.memory import MemoryStore
 from reputation.wire.hashing import pseudonym
 
 SECRET = b"sixteen or more bytes"
@@ -73,7 +76,8 @@ def test_a_check_by_key_is_logged_as_its_account_and_never_as_its_key(addresses,
     settings = LogSettings(decisions=1.0, plain_identifiers=plain)
     sink = io.StringIO()
     engines = limiter(addresses)
-    log = Serving(Settings(log=settings), engines, addresses, DecisionLog(settings, SECRET, sink), Quiet()).decisions
+    parts = parts_of(engines, MemoryStore(), Settings(log=settings), Clock(), Quiet())
+    log = Serving(Settings(log=settings), parts, addresses, DecisionLog(settings, SECRET, sink), Quiet()).decisions
     engine = engines.tenant("default")
     push(engine, "acct", keys=["sk-1"])
     for account in ({"id": "acct"}, {"key": "sk-1"}, {"credentials": [{"key": "sk-1"}]}, {"key": "sk-2"}):

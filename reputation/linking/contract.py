@@ -1,0 +1,63 @@
+"""What the program asks of linking alongside live checks, by a linker of its own or one that replicas share.
+
+`linking/live.py` and `replicas/linking.py` offer it. A replay has no use for it: `linking/recorded.py` goes by the time
+of the recorded lines, which it is called with.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from reputation.linking.kept_rulings import KeptRulings
+
+
+class Linking(Protocol):
+    """Feeds the linker with notes and puts its links in force, for every tenant that wants linking.
+
+    A linker that dies means stale links and figures that show it, never a failed check.
+    """
+
+    @property
+    def rulings(self) -> KeptRulings:
+        """Operators' rulings on their way to the linker."""
+
+    @property
+    def pid(self) -> int | None:
+        """The linker's process, if it runs here."""
+
+    @property
+    def there(self) -> bool:
+        """Whether a linker runs, here or at another replica."""
+
+    @property
+    def restarts(self) -> int:
+        """Linkers here that died and were started again."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were linked here."""
+
+    @property
+    def epoch_seconds(self) -> float:
+        """The duration of the last epoch here."""
+
+    @property
+    def last_epoch(self) -> float:
+        """The time of the oldest links in force, in seconds since 1970; 0 before the first."""
+
+    @property
+    def dropped(self) -> int:
+        """Notes that were lost on their way from the outbox to a linker here."""
+
+    @property
+    def unread(self) -> int:
+        """Entries of notes that a linker here could not read."""
+
+    @property
+    def crowded(self) -> Mapping[str, int]:
+        """Sightings of accounts that found no place in a linker here, by tenant."""
+
+    async def take_up(self) -> None:
+        """Put the links in force that were kept before this process started."""
+
+    async def run(self) -> None:
+        """Feed the linker and follow its links until cancelled."""
