@@ -181,7 +181,7 @@ async def test_a_turn_that_is_over_leaves_nothing_behind(redis_server, emptied):
         await asyncio.gather(*[one.report("a", "abuse", NOW + 5 + n) for n in range(5)])
         calls.append(emptied.info("commandstats")["cmdstat_evalsha"]["calls"])
         assert calls[2] - calls[1] == calls[1] - calls[0]
-        assert not one.accounts._turns
+        assert not one.store.accounts("acme")._turns
 
 
 @pytest.mark.gateway
