@@ -72,6 +72,8 @@ class _Finder:
         self._visit(ast.parse(source), ())
 
     def _visit(self, node: ast.AST, where: tuple[str, ...]) -> None:
+        if _is_left_alone(node):
+            return
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             where = (*where, node.name)
         for change in _EXPRESSIONS.get(type(node), _nothing)(node):
@@ -95,14 +97,17 @@ class _Finder:
             self.found.append(Change(".".join(where) or "module", context, line, start, end, before, after))
 
 
+def _is_left_alone(node: ast.AST) -> bool:
+    """Whether nothing in it is changed: text, an import, a list of slots, or a check of ourselves like strict=True."""
+    if isinstance(node, ast.keyword):
+        return node.arg in ("strict", "frozen")
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, ast.Name) and target.id == "__slots__" for target in node.targets)
+    return isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom)
+
+
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """What may be changed below a node: no annotation, text, docstring or list of slots, and no check of ourselves."""
-    if isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom):
-        return
-    if isinstance(node, ast.keyword) and node.arg in ("strict", "frozen"):  # such a check, as an assertion is
-        return
-    if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__slots__" for t in node.targets):
-        return
+    """What may be changed below a node: no annotation, decorator or base."""
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "bases", "type_comment"):
             continue

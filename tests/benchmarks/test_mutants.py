@@ -15,6 +15,10 @@ LEAST: float = 3.0
 __slots__ = ("a", "b")
 
 
+class C(Struct, frozen=True, gc=False):
+    __slots__ = ("a",)
+
+
 def f(x: int = 2) -> bool:
     """Words 2."""
     if x < LEAST and not x == 1:
@@ -29,6 +33,7 @@ def test_each_kind_of_change_is_made_and_nothing_else_is_touched():
     said = [f"{change.before} -> {change.after}" for change in changes(SOURCE)]
     assert said == [
         "3.0 -> (3.75)",
+        "False -> (True)",
         "2 -> (1)",
         "2 -> (3)",
         "x < LEAST -> (x <= LEAST)",
