@@ -23,6 +23,8 @@ DAY = 86_400
 MOST_SECONDS = 99_999_999_999
 """Three thousand years: a whole number in a header has 15 digits at most (RFC 9651, 3.3.1)."""
 NEVER = "This request costs more than its limit ever holds, so waiting does not help; ask for less at once."
+UNPUBLISHED = ("allow", "earned")
+"""Names of an account's own limits that no client is told of."""
 PUBLISHED = 4096  # different limits kept as text: plans times tiers times tenants
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
@@ -78,7 +80,7 @@ def published(verdict: Verdict) -> list[LimitState]:
     """The account's own limits: none in shadow mode, and none under an exception without limits."""
     if verdict.mode == "shadow":
         return []
-    own = [limit for limit in verdict.limits if limit.scope == "account" and limit.name != "allow"]
+    own = [limit for limit in verdict.limits if limit.scope == "account" and limit.name not in UNPUBLISHED]
     return [limit for limit in own if limit.burst != math.inf]
 
 

@@ -74,7 +74,9 @@ class Story:
         named = {key: limits[key] for draw in draws for key in draw}
         charges = {key: Charge("x", "account", key, Bucket(0.0, 0.0, limit)) for key, limit in named.items()}
         cost = pick.choice((1.0, 1.0, 0.1, pick.random() * 7, 11.0))
-        return Ask([[charges[key] for key in draw] for draw in draws], cost, **self._lease()), named
+        return Ask([[charges[key] for key in draw] for draw in draws], cost, **self._lease()).sharing(
+            pick.choice((0, 1, 2))
+        ), named
 
     def group(self):
         """Accounts of one request, which share buckets; some only look, some hold."""
@@ -128,4 +130,4 @@ def drawn_on(buckets, ask):
     if isinstance(ask, Group):
         return Group([drawn_on(buckets, one) for one in ask.asks], stopped=ask.stopped)
     draws = [[Charge(c.name, c.scope, c.key, buckets[c.key]) for c in draw] for draw in ask.draws]
-    return Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
+    return Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token).sharing(ask.roomy)

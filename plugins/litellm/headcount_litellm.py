@@ -199,7 +199,9 @@ def _short(value: Any, most: int = LONGEST) -> str | None:
 def client_headers(verdict: Mapping[str, Any]) -> dict[str, str]:
     """The headers for the client: the verdict's id and its account's own limits, never a shared limit."""
     found = {"X-Headcount-Verdict": verdict["id"]}
-    own = [limit for limit in verdict["limits"] if limit["scope"] == "account" and limit["name"] != "allow"]
+    own = [
+        limit for limit in verdict["limits"] if limit["scope"] == "account" and limit["name"] not in ("allow", "earned")
+    ]
     if own:
         found["RateLimit-Policy"] = ", ".join(_policy(limit) for limit in own)
         found["RateLimit"] = ", ".join(_left(limit) for limit in own)

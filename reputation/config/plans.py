@@ -1,10 +1,11 @@
 """Plans: a tenant's overrides applied to a preset, and a check of every limit against one request's cost. Pure."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 
 from reputation.config.faults import nearest
 from reputation.scoring.policy import TIERS
-from reputation.scoring.tiers import Allowance, PlanSettings
+from reputation.scoring.tiers import Allowance, EntrySettings, PlanSettings
 from reputation.wire.errors import SettingError
 from reputation.wire.messages import Tier
 
@@ -32,6 +33,37 @@ def _rows(
         base = _rows(tenant, own.like, told, preset, (*above, name))
     mine = {tier: getattr(own, tier) for tier in TIERS}
     return {**base, **{tier: allowance for tier, allowance in mine.items() if allowance is not None}}
+
+
+def newcomers(
+    tenant: str, told: Mapping[str, PlanSettings], preset: Mapping[str, float], names: Iterable[str]
+) -> dict[str, float | None]:
+    """Return every plan's newcomer's day; None: it is off. Raises SettingError for `true`, which is no number."""
+    return {name: _newcomer(tenant, name, told, preset) for name in names}
+
+
+def _newcomer(tenant: str, name: str, told: Mapping[str, PlanSettings], preset: Mapping[str, float]) -> float | None:
+    own = told.get(name, NOTHING)
+    if own.entry is True:
+        raise SettingError(("tenants", tenant, "plans", name, "entry"), "give units a day, or off")
+    if own.entry is not None:
+        return None if own.entry is False or own.entry == "off" else float(own.entry)
+    if own.like is not None:
+        return _newcomer(tenant, own.like, told, preset)
+    return preset.get(name, preset["free"])
+
+
+def check_newcomers(tenant: str, cost: float, days: Mapping[str, float | None], entry: EntrySettings) -> None:
+    """Raise SettingError for an allowance that can never hold one request of `cost` units."""
+    for plan, day in days.items():
+        for part in entry.__struct_fields__:
+            units = math.inf if day is None else day * getattr(entry, part)
+            if units < cost:
+                raise SettingError(
+                    ("tenants", tenant, "plans", plan, "entry"),
+                    f"entry.{part} of it is {units:g} units a day, fewer than one request needs ({cost:g}, "
+                    f"request_cost), so no request passes; raise it, or set it to off",
+                )
 
 
 def check_amounts(tenant: str, cost: float, plans: Mapping[str, Rows], shared: Mapping[str, Allowance | None]) -> None:

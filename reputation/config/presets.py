@@ -20,6 +20,7 @@ class Amounts(Struct, frozen=True):
 
     plans: Mapping[str, Mapping[Tier, Allowance]]
     unconfirmed: Allowance
+    entry: Mapping[str, float]
 
 
 class Starting(Struct, frozen=True):
@@ -48,6 +49,7 @@ _AMOUNTS: Mapping[Unit, Amounts] = {
             "paid": _plan((50, 500, M), (20, 200, 200 * K), (5, 50, 20 * K), (1, 10, 2 * K), (0.01, 1, 10)),
         },
         _allowance(20, 200, 20 * K),
+        {"free": 200.0, "paid": 1000.0},
     ),
     # 2,000 tokens for each of those requests; a burst holds one long prompt besides
     "tokens": Amounts(
@@ -62,6 +64,7 @@ _AMOUNTS: Mapping[Unit, Amounts] = {
             ),
         },
         _allowance(40 * K, 400 * K, 40 * M),
+        {"free": 400_000.0, "paid": 2_000_000.0},
     ),
 }  # fmt: skip
 
@@ -89,6 +92,7 @@ def _scaled(factor: float, unconfirmed: float) -> dict[Unit, Amounts]:
                 for plan, rows in amounts.plans.items()
             },
             times(amounts.unconfirmed, unconfirmed, ORDINARY[unit]),
+            {plan: units * factor for plan, units in amounts.entry.items()},
         )
         for unit, amounts in _AMOUNTS.items()
     }

@@ -6,7 +6,7 @@ import { number, percent, span, TIERS } from "./format.js";
 import { poll } from "./poll.js";
 
 const STOPS = ["throttle", "challenge", "deny"];
-const SCOPES = ["account", "cluster", "organisation", "neighbourhood", "address"];
+const SCOPES = ["account", "cluster", "organisation", "neighbourhood", "address", "newcomers"];
 const EVERY = 5;
 
 export async function show(context) {

@@ -128,7 +128,7 @@ def _asks(tenant: TenantChecks, several: list[Assessed], now: float, new_id: New
         for charge in draws[0]:
             if all(any(charge.key == other.key for other in draw) for draw in draws[1:]):
                 paid.add(charge.key)
-        yield Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
+        yield Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token).sharing(ask.roomy)
 
 
 def conclude_all(tenant: TenantChecks, found: list[list[Assessed]], group: Group, taken: TakenAll) -> list[Judged]:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from reputation.config.tenants import Tenant
+from reputation.engine.entry import Entry
 from reputation.engine.exceptions import Allow
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster
@@ -30,7 +31,8 @@ class Assessed(NamedTuple):
     """A check between scoring and taking: its account, tier and rule, and its buckets, as alternatives.
 
     seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
-    revision that judges it, previous its tier before, allow the exception that it falls under.
+    revision that judges it, previous its tier before, allow the exception that it falls under, entry the allowance
+    of an unproven account, roomy how many of the draws may lease more than one token.
     """
 
     who: Who
@@ -45,6 +47,8 @@ class Assessed(NamedTuple):
     seen: Seen
     previous: int
     allow: Allow | None
+    entry: Entry | None
+    roomy: int
 
 
 def scored(tenant: Tenant, seen: Seen, now: float) -> Score:

@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 from reputation.engine.identity import Who
 from reputation.engine.notes import Outbox, sighting_of
+from reputation.engine.shared_budgets import Drawn
 from reputation.hydra.sightings import Sighting
 from reputation.limits.reservations import Ahead, Reserve, Settlement
-from reputation.limits.take import Ask, Draw
+from reputation.limits.take import Ask
 from reputation.wire.errors import Invalid, NotFound
 from reputation.wire.lease_settings import LeaseSettings
 from reputation.wire.messages import Account, Charged, Client, Lease, LeaseReport, Request, Settle, Settled
@@ -108,7 +109,7 @@ class Leases:
         self._out: OrderedDict[str, Given] = OrderedDict()
 
     def ask(
-        self, who: Who, request: Request, draws: Sequence[Draw], settings: LeaseSettings, id_: str, now: float,
+        self, who: Who, request: Request, drawn: Drawn, settings: LeaseSettings, id_: str, now: float,
         *, stopped: bool,
     ) -> Ask:  # fmt: skip
         """Return a check's take and lease, after the reports on earlier leases.
@@ -124,7 +125,8 @@ class Leases:
             reserve = Reserve(id_, now + ttl + GRACE, holder_of(who.name, request.client)) if want else None
         elif call.hold:
             reserve = Reserve(id_, now + settings.hold)
-        return Ask(draws, call.cost, want, settings.share, reserve, settlements, id_)
+        ask = Ask(drawn.draws, call.cost, want, settings.share, reserve, settlements, id_)
+        return ask.sharing(drawn.roomy)
 
     def terms(self, who: Who, request: Request, settings: LeaseSettings, now: float) -> Terms:
         """Say how large and long a key's lease should be, by how much it used lately.

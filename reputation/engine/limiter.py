@@ -10,6 +10,7 @@ from msgspec import UNSET, structs
 from geoip.book import AddressBook
 from reputation.config.tenants import Tenant
 from reputation.engine.changes import deleting, learn_networks, marking, pushing
+from reputation.engine.entry import drew_on, published
 from reputation.engine.exceptions import Exceptions
 from reputation.engine.groups import check_credentials
 from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
@@ -18,7 +19,7 @@ from reputation.engine.leases import Leases
 from reputation.engine.notes import Outbox
 from reputation.engine.observe import observe
 from reputation.engine.repeats import Print, Repeats
-from reputation.engine.shared_budgets import draws_of, excepted_draws
+from reputation.engine.shared_budgets import Drawn, draws_of, excepted_draws
 from reputation.engine.unknown_names import Strays
 from reputation.engine.verdicts import Counts, RecentVerdicts
 from reputation.hydra.links import NOTHING as NO_LINKS
@@ -140,12 +141,13 @@ class TenantLimiter:
         allow = None if self.exceptions is None else self.exceptions.find(who.name, who.facts, who.address, now)
         then = now + self.ahead
         if allow is None:
-            draws = draws_of(tenant, self.state.budgets, self.links, who, cluster, then)
+            drawn = draws_of(tenant, self.state.budgets, self.links, who, cluster, then)
         else:
             tier = who.row.tier = min(tier, STANDARD)
-            draws = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=then)
+            drawn = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=then)
         return Assessed(
-            who, request, cluster, confidence, score, tier, draws, now, tenant, seen, previous, allow
+            who, request, cluster, confidence, score, tier, drawn.draws, now, tenant, seen, previous, allow,
+            drawn.entry, drawn.roomy,
         )  # fmt: skip
 
     def ask(self, assessed: Assessed, id_: str) -> Ask:
@@ -153,8 +155,9 @@ class TenantLimiter:
         tenant, cluster = self.tenant, assessed.cluster
         stopped = tenant.policy.rules[assessed.tier].decision != "allow"
         stopped = stopped or (cluster is not None and cluster.standing == "challenged")
+        drawn = Drawn(assessed.draws, assessed.entry, assessed.roomy)
         return self.leases.ask(
-            assessed.who, assessed.request, assessed.draws, tenant.settings.leases, id_, assessed.at,
+            assessed.who, assessed.request, drawn, tenant.settings.leases, id_, assessed.at,
             stopped=stopped and tenant.settings.mode == "enforce",
         )  # fmt: skip
 
@@ -164,7 +167,8 @@ class TenantLimiter:
         if not who.row.shared:
             self.state.touched.add(who.name)
         verdict = self._with_lease(self.answer(id_, assessed, taken), assessed, taken)
-        self.outbox.see(who, request, verdict, now)
+        part = None if assessed.entry is None else drew_on(taken, assessed.entry)
+        self.outbox.see(who, request, verdict, now, part)
         self.counts.add(verdict)
         self.verdicts.put(verdict, who.name, request, now, stranger=not who.confirmed)
         if request.request.id is not None:
@@ -216,9 +220,12 @@ class TenantLimiter:
         tenant, tier, score, cluster = assessed.tenant, assessed.tier, assessed.score, assessed.cluster
         linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
         actions = tenant.policy.rules[tier].actions if assessed.allow is None else ()
+        states, entry = taken.states, assessed.entry
+        if entry is not None:
+            states = published(taken, assessed.draws[0][1], entry.published, assessed.at + self.ahead)
         live = Verdict(
             id_, tenant.name, tenant.revision, "enforce", decided(assessed, taken), risk(score.log_odds), TIERS[tier],
-            binding_limit(tenant.settings.unit, taken.states[taken.binding]), taken.states,
+            binding_limit(tenant.settings.unit, states[taken.binding]), states,
             DAY if taken.never else taken.wait, tuple(score.reasons), linked, actions,
             degraded=self.state.degraded, allow=UNSET if assessed.allow is None else assessed.allow.ref(),
             never=taken.never or UNSET,

@@ -38,8 +38,11 @@ class Outbox:
         notes, self._notes = self._notes, []
         return notes
 
-    def see(self, who: Who, request: Request, verdict: Verdict, now: float) -> None:
-        """Note one check, and before it the account's facts if they or its standing are news."""
+    def see(self, who: Who, request: Request, verdict: Verdict, now: float, part: str | None = None) -> None:
+        """Note one check, and before it the account's facts if they or its standing are news.
+
+        part: the newcomers' reserve that it drew on.
+        """
         row = who.row
         if not self.listening:
             return
@@ -47,7 +50,7 @@ class Outbox:
             standing = self._standing(payer=who.payer, proven=who.proven)
             if row.standing != standing or (who.facts is not row.facts and row.told != hash(who.facts)):
                 self._tell(who.name, row, who.facts, standing)
-        self._note(sighting_of(who, request, now, stopped=verdict.decision != "allow"))
+        self._note(sighting_of(who, request, now, part, stopped=verdict.decision != "allow"))
 
     def used(self, sighting: Sighting) -> None:
         """Note requests under a lease."""
@@ -86,7 +89,7 @@ class Outbox:
         return True
 
 
-def sighting_of(who: Who, request: Request, now: float, *, stopped: bool) -> Sighting:
+def sighting_of(who: Who, request: Request, now: float, part: str | None = None, *, stopped: bool) -> Sighting:
     """Flatten a check for the linker."""
     address, client, call = who.address, request.client, request.request
     host = network = asn = country = kind = None
@@ -95,7 +98,7 @@ def sighting_of(who: Who, request: Request, now: float, *, stopped: bool) -> Sig
         asn, country, kind = address.asn, address.country, address.kind
     return Sighting(
         now, who.name, host, network, asn, country, kind, client.ja4, client.user_agent, client.device,
-        client.session, call.model, call.content, stopped, call.cost,
+        client.session, call.model, call.content, stopped, call.cost, part,
     )  # fmt: skip
 
 
@@ -111,4 +114,5 @@ def known(account: str, facts: Facts, standing: int) -> Known:
         organisation is not None and organisation.verified, *money,
         confirmed=bool(standing & CONFIRMED), proven=bool(standing & PROVEN), payer=bool(standing & PAYER),
         email_domain=facts.email_domain, signup=facts.signup,
+        settled_30d_usd=None if payment is None else payment.settled_30d_usd,
     )  # fmt: skip

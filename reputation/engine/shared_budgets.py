@@ -4,14 +4,16 @@ Purses are in units of a typical honest account's daily use, which the linker le
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from geoip.facts import network_of
 from reputation.config.tenants import Tenant
+from reputation.engine.entry import Entry, entry_of, may_need_more, reserve_charges
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster, Links
 from reputation.limits.bucket import Limit, change_limit, full
 from reputation.limits.take import Charge, Draw
-from reputation.scoring.policy import plan_of
+from reputation.scoring.policy import Limits, plan_of
 from reputation.state.budgets import Budgets
 from reputation.state.crowds import lasting_days
 from reputation.state.history import DAY
@@ -22,15 +24,28 @@ LASTING = 3  # days on which a made-up key would have to be seen: two may be a m
 NO_ADDRESS = "none"
 IPV6_HOSTS = 1 << 32  # keys of /64s stand above those of IPv4 addresses
 
-Limits = tuple[Limit, Limit]
+Pair = tuple[Limit, Limit]
 """Of a burst and of a day."""
 
 
-def draws_of(
-    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float
-) -> list[Draw]:
+class Drawn(NamedTuple):
+    """The buckets of a check, as alternatives. entry: the allowance that an unproven account's day follows.
+
+    roomy: how many of the first draws may lease more than one token; the others are shared by many accounts.
+    """
+
+    draws: list[Draw]
+    entry: Entry | None = None
+    roomy: int = 1
+
+
+def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float) -> Drawn:
     """Name the buckets of a check: alternatives, the milder one first. The tier is the one on the account's row."""
-    own = own_charges(tenant, who, now)
+    plan, limits = limits_of(tenant, who)
+    entry = entry_of(tenant, plan, who, limits, now)
+    own = own_charges(who, limits.burst, limits.daily if entry is None else entry.day, now)
+    linked = cluster is not None and cluster.standing != "blessed"
+    more = [] if entry is None or linked else entry_charges(tenant, budgets, links, who, entry, own, now)
     if tenant.organisation and (together := organisation_of(who, links)) is not None:
         own += [
             budgets.charge(name, "organisation", (name, together), limit, now)
@@ -38,20 +53,32 @@ def draws_of(
         ]
     by_address = [[]] if who.confirmed else stranger_charges(tenant, who, budgets, now)
     by_links = linked_charges(tenant, budgets, links, who, cluster, now)
-    return [[*own, *shared, *linked] for shared in by_address for linked in by_links]
+    draws: list[Draw] = [[*own, *shared, *linked] for shared in by_address for linked in by_links]
+    if more:
+        draws.append([own[0], *own[2:], *more])
+    return Drawn(draws, entry, len(by_links) - 1 if linked else len(draws) - bool(more))
+
+
+def entry_charges(
+    tenant: Tenant, budgets: Budgets, links: Links, who: Who, entry: Entry, own: list[Charge], now: float
+) -> list[Charge]:
+    """Charge the newcomers' reserve for what lies above an allowance; a linked account has its purse instead."""
+    if not may_need_more(own, own[0].bucket.limit.burst, now):
+        return []
+    return reserve_charges(who.name, entry, links.levels, tenant.request_cost, budgets, now)
 
 
 def linked_charges(
     tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float
 ) -> list[list[Charge]]:
-    """Charge what the linker found an account to share, as alternatives; its floor is the milder one."""
+    """Charge what the linker found an account to share, as alternatives; what it has earned is the milder one."""
     settings, least = tenant.settings.linking, tenant.request_cost
     if cluster is not None and cluster.standing != "blessed":
         purse = daily(settings.purse_units * links.typical_daily_use, least)
         charges = cluster_charges(who.name, cluster, purse, least, budgets, now)
         units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
-        floor = floor_charge(who.name, units, least, budgets, now)
-        return [charges] if floor is None else [[floor], charges]
+        earned = earned_charge(who.name, max(units, links.earned.get(who.name, 0.0)), least, budgets, now)
+        return [charges] if earned is None else [[earned], charges]
     return [[]]
 
 
@@ -64,23 +91,31 @@ def organisation_of(who: Who, links: Links) -> str | None:
     return None if card is None else "card:" + card
 
 
-def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, limited: bool, now: float) -> list[Draw]:
-    """Name the buckets of a check under an exception: its own limits, or a bucket that never empties."""
+def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, limited: bool, now: float) -> Drawn:
+    """Name the buckets of a check under an exception: the limits of its tier, or a bucket that never empties."""
     if limited:
-        return [own_charges(tenant, who, now)]
-    return [[budgets.charge("allow", "account", ("allow", who.name), NO_LIMIT, now)]]
+        _, limits = limits_of(tenant, who)
+        return Drawn([own_charges(who, limits.burst, limits.daily, now)])
+    return Drawn([[budgets.charge("allow", "account", ("allow", who.name), NO_LIMIT, now)]])
 
 
-def own_charges(tenant: Tenant, who: Who, now: float) -> list[Charge]:
-    """Charge the account's own limits, by its plan and tier."""
-    policy, row = tenant.policy, who.row
-    limits = policy.limits[plan_of(policy, who.facts.plan, payer=who.payer)][row.tier]
+def limits_of(tenant: Tenant, who: Who) -> tuple[str, Limits]:
+    """Find the plan of an account, and the limits of its tier."""
+    plan = plan_of(tenant.policy, who.facts.plan, payer=who.payer)
+    return plan, tenant.policy.limits[plan][who.row.tier]
+
+
+def own_charges(who: Who, at_once: Limit, a_day: Limit, now: float) -> list[Charge]:
+    """Charge the account's own limits: what it may use at once, and in a day."""
+    row = who.row
     burst, daily = row.burst, row.daily
     if burst is None or daily is None:
-        row.burst, row.daily = burst, daily = full(limits.burst, now), full(limits.daily, now)
-    elif burst.limit is not limits.burst:
-        change_limit(burst, limits.burst, now)
-        change_limit(daily, limits.daily, now)
+        row.burst, row.daily = burst, daily = full(at_once, now), full(a_day, now)
+    else:
+        if burst.limit is not at_once:
+            change_limit(burst, at_once, now)
+        if daily.limit is not a_day and daily.limit != a_day:
+            change_limit(daily, a_day, now)
     kind, owner = "own", who.name
     if row.shared:
         kind, owner = "newcomers", f"{'met' if who.confirmed else 'strangers'} {row.shared}"
@@ -110,7 +145,7 @@ def stranger_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> 
 
 
 def _address_charges(
-    word: str, hosts: Sequence[int | str], limits: Limits, network: Limits, budgets: Budgets, now: float
+    word: str, hosts: Sequence[int | str], limits: Pair, network: Pair, budgets: Budgets, now: float
 ) -> list[Charge]:
     return [
         budgets.charge(name, "address", (word + name, key), limit, now)
@@ -135,9 +170,6 @@ def cluster_charges(
     return charges
 
 
-def floor_charge(name: str, units: float, least: float, budgets: Budgets, now: float) -> Charge | None:
-    """Charge the account's own floor; a floor of 0 is none.
-
-    Its scope is that of the budget it spares, because a client is told of limits of its account's scope.
-    """
-    return budgets.charge("floor", "cluster", ("floor", name), daily(units, least), now) if units else None
+def earned_charge(name: str, units: float, least: float, budgets: Budgets, now: float) -> Charge | None:
+    """Charge what the account has earned, which no evidence about others can take; nothing earned is none."""
+    return budgets.charge("earned", "account", ("floor", name), daily(units, least), now) if units else None

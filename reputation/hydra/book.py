@@ -1,5 +1,7 @@
 """The book of clusters: what of them outlives an epoch. Without numpy, so that any process may read it."""
 
+from typing import Any
+
 import msgspec
 
 from reputation.hydra.sightings import Order
@@ -21,6 +23,13 @@ class Kept(msgspec.Struct, array_like=True):
     apart: float = 0.0
 
 
+class Floor(msgspec.Struct, array_like=True, gc=False):
+    """What an account had earned by use when it was first linked, in units a day, and when it was last linked."""
+
+    units: float
+    linked: float
+
+
 class Split(msgspec.Struct, array_like=True):
     """What was one cluster until an operator split it: its members then, and until when they are not linked again."""
 
@@ -30,12 +39,20 @@ class Split(msgspec.Struct, array_like=True):
 
 
 class Book(msgspec.Struct, array_like=True):
-    """All clusters of a tenant. Ids come from a counter, so the same input gives the same ids."""
+    """All clusters of a tenant. Ids come from a counter, so the same input gives the same ids.
+
+    levels: of the newcomers' reserves, found on the day (UTC) `leveled`. floors: what linked accounts
+    had earned before they were linked. _: the place of what version 0.1 had once.
+    """
 
     clusters: dict[str, Kept] = msgspec.field(default_factory=dict)
     orders: list[Order] = msgspec.field(default_factory=list)
     made: int = 0
     splits: list[Split] = msgspec.field(default_factory=list)
+    _: dict[str, Any] = msgspec.field(default_factory=dict)
+    levels: dict[str, float] = msgspec.field(default_factory=dict)
+    leveled: int = -1
+    floors: dict[str, Floor] = msgspec.field(default_factory=dict)
 
     def home(self) -> dict[str, str]:
         """Which cluster each linked account is in."""

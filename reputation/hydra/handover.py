@@ -14,7 +14,7 @@ from reputation.hydra.columns import LOW, Interner, Ints, PairTable
 from reputation.hydra.families import SEEN
 from reputation.hydra.ledger import NAMED, Ledger
 
-FORMAT = 2
+FORMAT = 3
 LEAST = 64
 """Fewer accounts than this are not worth handing over."""
 HOURS = ("recent", "refused", "by_hour")
@@ -26,6 +26,7 @@ class Packed(Struct, array_like=True):
 
     format: int
     hour: int
+    day: int
     accounts: list[Any]
     arrays: dict[str, bytes]
     names: dict[str, list[Any]]
@@ -68,6 +69,7 @@ def unpack(data: bytes, ledger: Ledger) -> None:
     for kind in ledger.lived_in:
         told = np.frombuffer(packed.arrays[f"lived_in.{kind}"], np.int16)
         ledger.lived_in[kind] = np.append(told, np.zeros(1024, np.int16))
+    ledger.days.day = packed.day
     ledger.recount(packed.hour)
 
 
@@ -77,6 +79,8 @@ def _columns(ledger: Ledger) -> dict[str, np.ndarray]:
         **ledger.floats,
         **ledger.ints,
         **{name: getattr(ledger, name) for name in (*PLAIN, *HOURS)},
+        "days": ledger.days.kept,
+        "today": ledger.days.today,
     }
 
 
@@ -104,7 +108,9 @@ def _packed(ledger: Ledger, kept: Ints) -> Packed:
             arrays[f"{name}.{part}"] = getattr(table, part)[rows].tobytes()
     for kind, lived_in in ledger.lived_in.items():
         arrays[f"lived_in.{kind}"] = lived_in[ledger.names[kind].numbers(names[kind])].tobytes()
-    return Packed(FORMAT, ledger.hour, [str(ledger.accounts.names[n]) for n in kept.tolist()], arrays, names)
+    return Packed(
+        FORMAT, ledger.hour, ledger.days.day, [str(ledger.accounts.names[n]) for n in kept.tolist()], arrays, names
+    )
 
 
 def _renamed(values: Ints, names: Interner) -> tuple[Ints, list[Any]]:

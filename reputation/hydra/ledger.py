@@ -13,7 +13,9 @@ import numpy as np
 
 from reputation.hydra import reaction
 from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable
+from reputation.hydra.earned import Days
 from reputation.hydra.families import DAY, HIDING, HOUR, SEEN
+from reputation.hydra.reserves import Draws
 from reputation.hydra.sightings import Known, Sighting
 
 BATCH = 65536
@@ -28,13 +30,9 @@ CERTAIN = 100
 """Sightings that make sure whether people are at an address; as many others make it doubtful again."""
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
-_FLOATS = dict.fromkeys(("created", "first", "last", "settled", "told", "accused", "cleared"), np.nan)
+_FLOATS = dict.fromkeys(("created", "first", "last", "settled", "settled_30d", "told", "accused", "cleared"), np.nan)
 _INTS = {"card": -1, "iin": -1, "issuer": -1, "funding": -1, "organisation": -1, "plan": -1, "disputes": 0}
 NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan")
-
-
-def _text(value: object) -> Hashable:
-    return None if value is None else str(value)
 
 
 class Ledger:
@@ -63,6 +61,8 @@ class Ledger:
         self.until = np.inf  # what was seen later was seen by a clock that is ahead, and counts as seen now
         self.unconfirmed = 0
         self.dropped = 0
+        self.draws = Draws()
+        self.days = Days()
         self.waiting: list[Sighting] = []
 
     # -- intake -------------------------------------------------------------------------------------------------
@@ -88,6 +88,7 @@ class Ledger:
         self.floats["told"][number] = self.hour * HOUR
         self.floats["created"][number] = np.nan if known.created_at is None else known.created_at
         self.floats["settled"][number] = np.nan if known.settled_usd is None else known.settled_usd
+        self.floats["settled_30d"][number] = np.nan if known.settled_30d_usd is None else known.settled_30d_usd
         self.ints["disputes"][number] = min(known.disputes or 0, 30000) + (known.payment_status == "disputed")
         for name, value in _named(known).items():
             self.ints[name][number] = self.names[name].number(value)
@@ -118,6 +119,7 @@ class Ledger:
         both: list[Hashable] = [(batch[row].ja4, batch[row].user_agent) for row in np.flatnonzero(worn)]
         self.worn.add(accounts[worn], self.clients.numbers(both), at[worn])
         self._contents(batch, accounts, at)
+        self.draws.add(batch)
         cost = np.array([sighting.cost for sighting in batch])
         stopped = np.array([sighting.stopped for sighting in batch])
         self._count(accounts, at, cost, stopped)
@@ -180,8 +182,6 @@ class Ledger:
     def name_of(self, kind: str, value: int) -> str:
         return str(self.names[kind].names[value])
 
-    # -- the work -----------------------------------------------------------------------------------------------
-
     def _account(self, account: str, *, confirmed: bool) -> int:
         known = self.accounts.ids.get(account)
         if known is not None:
@@ -243,6 +243,7 @@ class Ledger:
         self._turn(int(hours.max()))
         fresh = hours > self.hour - 24
         np.add.at(self.recent, (accounts[fresh], hours[fresh] % 24), cost[fresh])
+        self.days.add(accounts[~stopped], at[~stopped], cost[~stopped])
         fresh &= stopped
         np.add.at(self.refused, (accounts[fresh], hours[fresh] % 24), cost[fresh])
         np.add.at(self.by_hour, (accounts, hours % 24), 1)
@@ -261,7 +262,8 @@ class Ledger:
             np.add.at(row, who[inside], 1)
 
     def turn(self, now: float) -> None:
-        """Let the hours of `recent` that are over a day old go."""
+        """Let the hours of `recent` that are over a day old go, and keep a day that is over."""
+        self.days.turn(int(now // DAY))
         self._turn(int(now // HOUR))
 
     def _turn(self, hour: int) -> None:
@@ -286,9 +288,9 @@ class Ledger:
         for columns in (self.floats, self.ints):
             for name in columns:
                 columns[name] = _doubled(columns[name], _FLOATS.get(name, _INTS.get(name, 0)))
-        self.flags, self.requests = _doubled(self.flags, 0), _doubled(self.requests, 0)
-        self.recent, self.refused = _doubled(self.recent, 0), _doubled(self.refused, 0)
-        self.by_hour = _doubled(self.by_hour, 0)
+        for name in ("flags", "requests", "recent", "refused", "by_hour"):
+            setattr(self, name, _doubled(getattr(self, name), 0))
+        self.days.grow()
         self.sittings = np.concatenate([self.sittings, np.zeros_like(self.sittings)], axis=1)
         self.sat = _doubled(self.sat, -1)
 
@@ -311,6 +313,7 @@ class Ledger:
         self.requests[numbers] = 0
         self.recent[numbers] = self.refused[numbers] = 0
         self.by_hour[numbers] = 0
+        self.days.release(numbers)
         self.sittings[:, numbers], self.sat[numbers] = 0, -1
         self.accounts.release(numbers.tolist())
 

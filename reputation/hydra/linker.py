@@ -9,13 +9,14 @@ from itertools import islice
 import msgspec
 import numpy as np
 
-from reputation.hydra import clusters, cores, counting, graph, growth, handover, set_back, surprise
+from reputation.hydra import clusters, cores, counting, graph, growth, handover, reserves, set_back, surprise
 from reputation.hydra.background import Background, habits
-from reputation.hydra.book import Book, Kept
+from reputation.hydra.book import Book, Floor, Kept
 from reputation.hydra.clusters import Found
 from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.cores import Group
 from reputation.hydra.divergence import divergence
+from reputation.hydra.earned import by_money, by_use, kept_floors
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.items import Items, collect, describe
@@ -241,7 +242,41 @@ class Linker:
             members = {}
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
-        return Links(now, members, kept, typical, shared)
+        levels = reserves.share(ledger.draws, book, self.settings.reserves, now)
+        earned = self._earned(now)
+        earned = {account: units for account, units in earned.items() if account in members}
+        return Links(now, members, kept, typical, shared, levels, earned)
+
+    def _earned(self, now: float) -> dict[str, float]:
+        """Return what each linked account has earned: by its use before it was first linked, and by its money."""
+        ledger, book, plans = self.ledger, self.book, self.settings.plans
+        home = book.home()
+        book.floors = kept_floors(book.floors, set(home), now)
+        found: dict[str, float] = {}
+        for account in home:
+            floor = book.floors.get(account)
+            if floor is None:
+                floor = book.floors[account] = Floor(self._earned_by_use(account), now)
+            floor.linked = now
+            number = self._number(account)
+            money = 0.0
+            if number >= 0 and ledger.ints["disputes"][number] == 0:
+                settled, lately, created = (
+                    float(ledger.floats[name][number]) for name in ("settled", "settled_30d", "created")
+                )
+                money = by_money(settled, lately, now - created, plans.per_usd)
+            if (units := max(floor.units, money)) > 0.0:
+                found[account] = round(units, 3)
+        return found
+
+    def _earned_by_use(self, account: str) -> float:
+        ledger, plans, number = self.ledger, self.settings.plans, self._number(account)
+        if number < 0 or not ledger.flags[number] & (PROVEN | PAYER):
+            return 0.0
+        plan = int(ledger.ints["plan"][number])
+        newcomer = plans.newcomer.get(ledger.name_of("plan", plan) if plan >= 0 else "", plans.default)
+        settled = float(ledger.floats["settled"][number])
+        return by_use(ledger.days.usual(number), settled, newcomer, plans.per_usd)
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, typical: float) -> Cluster:
         kept = self.book.clusters[name]

@@ -12,11 +12,20 @@ NATS = 25.0
 """ln(10^6 cells looked at) + 11: below one false cell in 50,000 epochs if accounts were independent."""
 
 
+class Plans(Struct, frozen=True, array_like=True):
+    """A newcomer's day by plan, in units; that of accounts whose plan is not known; and units for a settled dollar."""
+
+    newcomer: dict[str, float] = {}
+    default: float = 0.0
+    per_usd: float = 0.0
+
+
 class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known.
 
     without: detectors and families of evidence that are not used; trials: share of three-hour blocks that are trials of
     how accounts react (see `reaction`), drawn with `key`.
+    reserves: units a day of each newcomers' reserve; plans: what accounts can have earned.
     """
 
     purse: float = 1.0
@@ -28,3 +37,5 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     without: tuple[Part, ...] = ()
     trials: float = 0.0
     key: bytes = b""
+    reserves: dict[str, float] = {}
+    plans: Plans = Plans()

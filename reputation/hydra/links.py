@@ -48,7 +48,9 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
 class Links(Struct, frozen=True, gc=False):
     """The state of all links of a tenant after one epoch; at: seconds since 1970.
 
-    invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota.
+    invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota;
+    levels the newcomers' reserves that had not enough for all to what one account may draw of them, in units a day;
+    earned the linked accounts to what they have earned, in units a day.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """
 
@@ -57,6 +59,8 @@ class Links(Struct, frozen=True, gc=False):
     clusters: dict[str, Cluster]
     typical_daily_use: float
     invoices: dict[str, str] = {}
+    levels: dict[str, float] = {}
+    earned: dict[str, float] = {}
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
@@ -72,22 +76,24 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
     _: list[Any]
     invoices: list[tuple[str, str | None]]
     __: list[Any] = []
+    levels: list[tuple[str, float | None]] = []
+    earned: list[tuple[str, float | None]] = []
 
 
 NOTHING = Links(0.0, {}, {}, 0.0)
-_MAPS = ("members", "clusters", "invoices")
+_MAPS = ("members", "clusters", "invoices", "levels", "earned")
 
 
 def difference(old: Links, new: Links) -> Delta:
     """What must be sent so that `follow(old, it)` is `new`."""
-    members, clusters, invoices = (_changed(getattr(old, name), getattr(new, name)) for name in _MAPS)
-    return Delta(new.at, new.typical_daily_use, members, clusters, [], invoices)
+    members, clusters, invoices, *more = (_changed(getattr(old, name), getattr(new, name)) for name in _MAPS)
+    return Delta(new.at, new.typical_daily_use, members, clusters, [], invoices, [], *more)
 
 
 def follow(old: Links, delta: Delta) -> Links:
     """Apply what changed; `old` stays as it is."""
-    members, clusters, invoices = (_applied(getattr(old, name), getattr(delta, name)) for name in _MAPS)
-    return Links(delta.at, members, clusters, delta.typical_daily_use, invoices)
+    members, clusters, *more = (_applied(getattr(old, name), getattr(delta, name)) for name in _MAPS)
+    return Links(delta.at, members, clusters, delta.typical_daily_use, *more)
 
 
 def encode(delta: Delta) -> bytes:

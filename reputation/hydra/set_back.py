@@ -4,7 +4,7 @@ import numpy as np
 
 from reputation.hydra import reaction
 from reputation.hydra.book import Book
-from reputation.hydra.families import HOUR
+from reputation.hydra.families import DAY, HOUR
 from reputation.hydra.ledger import Ledger
 
 
@@ -18,10 +18,13 @@ def ledger_until(ledger: Ledger, now: float) -> None:
         pairs.first, pairs.last = np.minimum(pairs.first, now), np.minimum(pairs.last, now)
     ledger.sat = np.minimum(ledger.sat, int(now // reaction.SITTING))
     ledger.hour = min(ledger.hour, int(now // HOUR))
+    ledger.days.day = min(ledger.days.day, int(now // DAY))
 
 
 def book_until(book: Book, now: float) -> None:
     """Let nothing have been found later than `now`."""
+    for floor in book.floors.values():
+        floor.linked = min(floor.linked, now)
     for kept in book.clusters.values():
         if max(kept.found, kept.apart) > now:
             kept.since, kept.found, kept.apart = (min(at, now) for at in (kept.since, kept.found, kept.apart))

@@ -24,7 +24,7 @@ class Sighting(Struct, frozen=True, array_like=True, gc=False):
 
     host is the exact IPv4 address or the IPv6 /64, net its /24 or /48, network the kind of network
     (hosting, vpn, relay, education, mobile, ...); content holds SimHashes in hex. stopped: the decision was
-    not allow, so the request counts as demand, not as use.
+    not allow, so the request counts as demand, not as use. part: the newcomers' reserve that it drew on.
     """
 
     at: float
@@ -42,6 +42,7 @@ class Sighting(Struct, frozen=True, array_like=True, gc=False):
     content: tuple[str, ...] = ()
     stopped: bool = False
     cost: float = 1.0
+    part: str | None = None
 
 
 class Known(Struct, frozen=True, array_like=True, gc=False):
@@ -65,6 +66,7 @@ class Known(Struct, frozen=True, array_like=True, gc=False):
     payer: bool = False
     email_domain: str | None = None
     signup: Signup | None = None
+    settled_30d_usd: float | None = None
 
 
 class Order(Struct, frozen=True, array_like=True, gc=False):

@@ -24,6 +24,8 @@ class Charge:
         self.bucket: Final = bucket
 
 
+ALL = 1000
+"""More draws than any ask has."""
 Draw = Sequence[Charge]
 """Buckets that are drawn on together."""
 
@@ -34,10 +36,11 @@ class Ask:
     want: most tokens of a lease beyond the cost, 0 for none; share: most of the least remaining that one lease takes.
     reserve: what the lease is settled by, or without a lease the cost itself, which is then a hold; None: neither.
     settlements: leases of earlier checks and what was used of them. token: the same for every try of the same take,
-    so that a store across a network does not charge twice.
+    so that a store across a network does not charge twice. roomy: how many of the first draws may lease more than one
+    token; what is drawn from another is shared by many, so a lease of it has one.
     """
 
-    __slots__ = ("cost", "draws", "reserve", "settlements", "share", "token", "want")
+    __slots__ = ("cost", "draws", "reserve", "roomy", "settlements", "share", "token", "want")
 
     def __init__(
         self, draws: Sequence[Draw], cost: float, want: int = 0, share: float = 0.0, reserve: Reserve | None = None,
@@ -50,6 +53,12 @@ class Ask:
         self.reserve: Final = reserve
         self.settlements: Final = settlements
         self.token: Final = token
+        self.roomy = ALL
+
+    def sharing(self, roomy: int) -> "Ask":
+        """Let only so many of the first draws lease more than one token."""
+        self.roomy = roomy
+        return self
 
 
 class Taken:
@@ -85,7 +94,8 @@ def take(ask: Ask, ahead: Ahead, now: float) -> Taken:
     if not ask.want:
         ahead.holds.open(ask.reserve, buckets, ask.cost, now, keys)
         return taken
-    granted = lease_size(min(state.remaining for state in taken.states), ask.share, ask.want)
+    want = ask.want if taken.draw in ask.draws[: ask.roomy] else 1
+    granted = lease_size(min(state.remaining for state in taken.states), ask.share, want)
     if not granted or not ahead.leases.open(ask.reserve, buckets, granted, now, keys):
         return taken
     for bucket in buckets:

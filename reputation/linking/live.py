@@ -21,8 +21,10 @@ from reputation.wire.errors import Unavailable
 
 EPOCH_EVERY = 20.0
 """Seconds between live epochs at least; see `pause`."""
-BOOK, LINKS = "book", "links"
-"""The kind and the id of the record that keeps a tenant's links."""
+HAND_OVER, HAND_OVER_EVERY = 16 * 1024 * 1024, 3600.0
+"""Bytes of what a linker saw, as it is kept for the next one, and seconds between two times at least."""
+BOOK, LINKS, LEDGER = "book", "links", "ledger"
+"""The kind of the records that keep what a tenant's linker found, and the ids of its links and of what it saw."""
 
 
 class KeptLinks(Struct, array_like=True, gc=False):
@@ -60,6 +62,9 @@ class LiveLinking:
         self._told: dict[str, TenantLimiter] = {}  # tenants that the running linker knows
         self._void: set[str] = set()  # tenants whose next links do not follow from those in force
         self._books: dict[str, bytes] = {}
+        self._ledgers: dict[str, bytes] = {}  # what the linker had seen when it last handed that over
+        self._handed: set[str] = set()  # tenants of which the last epoch did
+        self._next_hand_over = 0.0
         self.rulings = KeptRulings(records or MemoryRecords())
         self._records = records
         self._taken_up: set[str] = set()
@@ -108,6 +113,13 @@ class LiveLinking:
                 self._log("links_damaged", tenant=name, error=str(error))
                 continue
             tenant.links, self._books[name] = follow(NOTHING, kept.links), kept.book
+            self._ledgers[name] = await self._kept_ledger(self._records, name)
+
+    async def _kept_ledger(self, records: Records, name: str) -> bytes:
+        with contextlib.suppress(Unavailable):
+            found = await records.get(name, BOOK, LEDGER)
+            return b"" if found is None else found.body
+        return b""
 
     async def turn(self) -> None:
         """Send what was noted, with an epoch if one is due; start the linker if it is not there."""
@@ -122,6 +134,7 @@ class LiveLinking:
             now, epoch = self._clock(), time.monotonic() >= self._next_epoch
             rulings = {name: self.rulings.given(name) for name, _ in tenants}
             batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
+            self._ask_for_ledgers(batches)
             started = time.monotonic()
             answers = await watched(self._process, batches)
         except (OSError, EOFError) as error:
@@ -138,6 +151,8 @@ class LiveLinking:
                 body = await asyncio.to_thread(_encoded, self._books[name], tenant.links)
                 with contextlib.suppress(Unavailable):  # shared state is away; the next epoch's are kept
                     await self._records.put(name, BOOK, LINKS, body)
+                    if name in self._handed:
+                        await self._records.put(name, BOOK, LEDGER, self._ledgers[name])
                     await self.rulings.settle(name, rulings[name])
 
     def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
@@ -147,10 +162,20 @@ class LiveLinking:
             self._void.add(name)
             tenant.outbox.tell_again()
             batch.fresh, batch.book = True, self._books.get(name, b"")
+            batch.ledger = self._ledgers.get(name, b"")
             batch.rulings = [*dict.fromkeys([*self.rulings.given(name).values(), *batch.rulings])]  # the last one's too
         return batch
 
+    def _ask_for_ledgers(self, batches: list[Batch]) -> None:
+        """Have what was seen handed over once in a while, or the next linker does not know what accounts used."""
+        if self._records is None or batches[0].epoch is None or time.monotonic() < self._next_hand_over:
+            return
+        self._next_hand_over = time.monotonic() + HAND_OVER_EVERY
+        for batch in batches:
+            batch.hand_over = HAND_OVER
+
     def _follow(self, tenants: Tenants, answers: list[Answer], epoch: float, took: float) -> None:
+        self._handed = {name for (name, _), answer in zip(tenants, answers, strict=True) if answer.ledger}
         for (name, tenant), answer in zip(tenants, answers, strict=True):
             if name in self._void:
                 self._followed[name] = NOTHING
@@ -158,6 +183,8 @@ class LiveLinking:
             self._followed[name] = follow(self._followed[name], answer.delta)
             tenant.links = self._followed[name]
             self._books[name] = answer.book
+            if answer.ledger:
+                self._ledgers[name] = answer.ledger
             self.crowded[name] = answer.crowded
         self.epochs += 1
         self.epoch_seconds, self.last_epoch = took, epoch

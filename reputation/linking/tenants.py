@@ -1,7 +1,10 @@
 """Which tenants are linked and what a linker is told of their settings."""
 
+from reputation.config.presets import PRESETS
+from reputation.config.tenants import Tenant, per_usd_of
 from reputation.engine.limiter import Limiter, TenantLimiter
-from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings
+from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings, Plans
+from reputation.scoring.ladder import RUNGS
 
 Tenants = list[tuple[str, TenantLimiter]]
 
@@ -10,7 +13,26 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
     """Return a tenant's configuration for the linker. key: draws trials; a replay's key is no secret."""
     linking, prior = tenant.tenant.settings.linking, PRIOR_USE * tenant.tenant.request_cost
     without = tuple(part for part in linking.without if part != "neighbourhoods")
-    return LinkerSettings(linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64])
+    reserves, plans = reserves_of(tenant.tenant), plans_of(tenant.tenant)
+    return LinkerSettings(
+        linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64], reserves=reserves, plans=plans
+    )
+
+
+def plans_of(tenant: Tenant) -> Plans:
+    """Return what accounts can have earned; a plan without entry allowances has the preset's newcomer's day."""
+    preset = PRESETS[tenant.settings.preset].amounts[tenant.settings.unit].entry
+    days = {
+        plan: preset.get(plan, preset["free"]) if ladder is None else ladder.newcomer
+        for plan, ladder in tenant.entry.items()
+    }
+    return Plans(days, days[tenant.policy.default_plan], per_usd_of(tenant.settings, tenant.request_cost))
+
+
+def reserves_of(tenant: Tenant) -> dict[str, float]:
+    """Return the size of each newcomers' reserve, in units a day, by `PLAN/RUNG`."""
+    ladders = [(plan, ladder) for plan, ladder in tenant.entry.items() if ladder is not None and ladder.has_reserve]
+    return {f"{plan}/{rung}": ladder.reserve.burst for plan, ladder in ladders for rung in RUNGS}
 
 
 def linked(limiter: Limiter) -> Tenants:

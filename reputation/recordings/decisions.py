@@ -20,7 +20,7 @@ from reputation.config.tenants import UNNUMBERED, Tenant
 from reputation.engine.judge import Assessed
 from reputation.wire.hashing import pseudonym
 from reputation.wire.ids import Ulids
-from reputation.wire.messages import Verdict
+from reputation.wire.messages import BindingLimit, Verdict
 
 SEGMENT = 4096
 MOST_OPEN = 8
@@ -32,7 +32,7 @@ _STEPS = 1 << 16
 
 STANDINGS = ("none", "blessed", "shared", "restricted", "challenged")
 DECISIONS = ("allow", "throttle", "challenge", "deny")
-SCOPES = ("account", "cluster", "organisation", "neighbourhood", "address")
+SCOPES = ("account", "cluster", "organisation", "neighbourhood", "address", "newcomers")
 PAYER, DISPUTED, HARD, EXCEPTED, WITHIN, CONDEMNED = 1, 2, 4, 8, 16, 32
 """Bits of `flags`: payer by the revision that judged; an open dispute; payment failed or disputed; an exception;
 whether its own limits hold then; a person's mark."""
@@ -143,6 +143,14 @@ class Open:
         )
 
 
+def _scope(assessed: Assessed, limit: BindingLimit) -> str:
+    """Say whose the binding limit is; an entry allowance counts as the newcomers', because no replay spends it."""
+    entry = assessed.entry
+    if entry is not None and limit.scope == "account" and limit.burst == entry.published.burst:
+        return "newcomers"
+    return limit.scope
+
+
 class Recorder:
     """One tenant's recorded decisions: `watch` appends, `pack_waiting` packs, `segments` are the stored ones."""
 
@@ -229,7 +237,7 @@ class Recorder:
             assessed.tier,
             0 if cluster is None else STANDINGS.index(cluster.standing),
             DECISIONS.index(told.decision),
-            SCOPES.index(told.limit.scope),
+            SCOPES.index(_scope(assessed, told.limit)),
             flags,
             reasons,
         )

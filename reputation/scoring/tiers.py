@@ -15,6 +15,44 @@ class Allowance(Struct, frozen=True, forbid_unknown_fields=True):
     daily: Annotated[float, Meta(ge=1, le=1e12, description="Maximum units a day.")]
 
 
+class EntrySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Daily allowance of an unproven account by what is known of it, in parts of its plan's newcomer's day.
+
+    An account has the best of these. Settled money counts too, by `earned.per_usd`. What an account uses above its
+    allowance comes out of the newcomers' reserve.
+    """
+
+    email: Annotated[float, Meta(gt=0, le=1000, description="Part for an account of which no more is known.")] = 0.25
+    phone: Annotated[float, Meta(gt=0, le=1000, description="Part for a verified phone.")] = 0.5
+    prepaid: Annotated[float, Meta(gt=0, le=1000, description="Part for a prepaid card.")] = 0.5
+    card: Annotated[float, Meta(gt=0, le=1000, description="Part for any other card, or a verified identity.")] = 1.0
+
+
+class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The newcomers' reserve: one for each plan and rung, so that cheap accounts cannot use that of dear ones."""
+
+    reserve: Annotated[
+        float, Meta(ge=0, le=1e6, description="Size of each reserve a day, in newcomer's days of the plan; 0: none.")
+    ] = 20.0
+    part: Annotated[float, Meta(gt=0, le=1, description="Maximum share of a reserve that one account uses a day.")] = (
+        0.05
+    )
+
+
+class EarnedSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What money buys, whatever other accounts do."""
+
+    per_usd: (
+        Annotated[
+            float, Meta(ge=0, le=1e12, description="Units for each settled US dollar; none: 1,000 ordinary requests.")
+        ]
+        | None
+    ) = None
+
+
+Entry = Annotated[float, Meta(gt=0, le=1e12)] | Literal["off"] | bool
+
+
 class PlanSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Limits of one plan in each tier. A tier that is left out has the limits of the plan in `like`."""
 
@@ -24,6 +62,16 @@ class PlanSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_default
             Meta(
                 min_length=1,
                 description="Plan with the default limits; none: the preset's plan of this name, or `free`.",
+            ),
+        ]
+        | None
+    ) = None
+    entry: (
+        Annotated[
+            Entry,
+            Meta(
+                description="Newcomer's day: units a day of an unproven account with a card; see `entry`. "
+                "`off`: the tier's limit alone; none: that of `like`."
             ),
         ]
         | None

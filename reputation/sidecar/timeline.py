@@ -10,7 +10,7 @@ from reputation.wire.messages import Decision, Scope, Tier
 
 TIERS: tuple[Tier, ...] = ("trusted", "standard", "limited", "restricted", "blocked")
 DECISIONS: tuple[Decision, ...] = ("allow", "throttle", "challenge", "deny")
-SCOPES: tuple[Scope, ...] = ("account", "cluster", "organisation", "neighbourhood", "address")
+SCOPES: tuple[Scope, ...] = ("account", "cluster", "organisation", "neighbourhood", "address", "newcomers")
 COUNTED = (*TIERS, *DECISIONS, *SCOPES)
 """Counters, of which a point tells what was added; the rest of a sample is told as it stood."""
 STOOD = ("clusters", "linked", "degraded")

@@ -27,7 +27,8 @@ PhoneKind = Literal["mobile", "landline", "voip", "unknown"]
 OutcomeKind = Literal["chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed"]
 Decision = Literal["allow", "throttle", "challenge", "deny"]
 Tier = Literal["trusted", "standard", "limited", "restricted", "blocked"]
-Scope = Literal["account", "cluster", "organisation", "neighbourhood", "address"]
+Scope = Literal["account", "cluster", "organisation", "neighbourhood", "address", "newcomers"]
+"""Whose a limit is; `neighbourhood` is in stored verdicts alone."""
 Mode = Literal["enforce", "shadow"]
 
 LATEST = 253402300799.0  # the end of the year 9999

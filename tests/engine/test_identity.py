@@ -18,7 +18,8 @@ def who(engine, addresses, now=NOW, **body):
 
 
 def small(addresses, accounts=1000, strangers=100):
-    settings = from_text(f"memory: {{accounts: {accounts}, strangers: {strangers}}}")
+    tenants = "tenants: {default: {plans: {free: {entry: off}}}}"
+    settings = from_text(f"memory: {{accounts: {accounts}, strangers: {strangers}}}\n{tenants}")
     return build(settings, addresses, SECRET).tenant("default")
 
 

@@ -24,7 +24,10 @@ def settle(**body):
 ROOMY = {"rate": 100, "burst": 1000, "daily": 1_000_000}
 TIGHT = {"rate": 0.01, "burst": 10, "daily": 1000}
 TIERS = ("trusted", "standard", "limited", "restricted")
-PLANS = {"roomy": dict.fromkeys(TIERS, ROOMY), "tight": dict.fromkeys(TIERS, TIGHT)}
+PLANS = {
+    "roomy": {"entry": "off", **dict.fromkeys(TIERS, ROOMY)},
+    "tight": {"entry": "off", **dict.fromkeys(TIERS, TIGHT)},
+}
 
 
 @pytest.fixture

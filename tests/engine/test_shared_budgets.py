@@ -11,6 +11,7 @@ from reputation.engine.shared_budgets import daily, excepted_draws
 from reputation.hydra.links import Cluster, Links
 
 TYPICAL = 50.0  # units a day of a typical honest account
+NO_ENTRY = {"free": {"entry": "off"}, "paid": {"entry": "off"}}
 
 
 def links(heads=(), level=1e6, standing="shared"):
@@ -149,7 +150,7 @@ def test_who_was_seen_on_two_days_alone_has_no_part_of_the_address_for_itself(ad
 
 def test_another_plan_or_tier_reaches_the_buckets_of_the_account_at_once(addresses):
     """What was spent stays spent, and both buckets go on at their new limits."""
-    engine = tenant(addresses)
+    engine = tenant(addresses, plans=NO_ENTRY)
     push(engine, "a", plan="free")
     burst, daily = ask(engine, "a").limits
     assert (burst.burst, daily.burst) == (20.0, 5000.0)
@@ -192,12 +193,12 @@ class TestNumbers:
         assert (daily(1.5, 1.0).rate * DAY, daily(1.5, 1.0).burst) == (1.5, 1.5)
 
     def test_a_head_draws_on_its_purse_and_on_its_part_of_it(self, addresses):
-        engine = tenant(addresses)
+        engine = tenant(addresses, plans=NO_ENTRY)
         engine.links = links(["a", "b"], level=7.0)
         assert charged(engine) == [*OWN, ("purse", "cluster", 100.0, 100.0), ("part", "cluster", 7.0, 7.0)]
 
     def test_a_blessed_cluster_and_a_cluster_that_is_gone_cost_nothing(self, addresses):
-        engine = tenant(addresses)
+        engine = tenant(addresses, plans=NO_ENTRY)
         engine.links = links(["a", "b"], standing="blessed")
         assert charged(engine) == OWN
         engine.links = structs.replace(engine.links, clusters={})
@@ -208,7 +209,7 @@ class TestNumbers:
         push(engine, "payer", **PAYER)
         engine.links = links(["payer", "b"], level=7.0)
         scopes = [(limit.name, limit.scope, limit.burst) for limit in ask(engine, "payer").limits]
-        assert scopes[2:] == [("floor", "cluster", 25.0)]
+        assert scopes[2:] == [("earned", "account", 25.0)]
 
     def test_an_organisation_has_both_its_buckets_and_one_that_nobody_verified_none(self, addresses):
         engine = tenant(addresses, organisation={"rate": 3, "burst": 30, "daily": 300})
@@ -252,11 +253,11 @@ def test_an_exception_is_charged_to_the_account_s_own_limits_or_to_one_that_noth
     engine = tenant(addresses)
     who = identify(request({"account": {"id": "a"}}), engine.tenant, engine.state, addresses, SECRET, NOW)
     who.row.tier = 1
-    (own,) = excepted_draws(engine.tenant, engine.state.budgets, who, limited=True, now=NOW)
+    (own,) = excepted_draws(engine.tenant, engine.state.budgets, who, limited=True, now=NOW).draws
     assert [(charge.key, charge.bucket.limit.burst) for charge in own] == [
         (("own", "a", "burst"), 20.0),
         (("own", "a", "daily"), 5000.0),
     ]
-    ((free,),) = excepted_draws(engine.tenant, engine.state.budgets, who, limited=False, now=NOW)
+    ((free,),) = excepted_draws(engine.tenant, engine.state.budgets, who, limited=False, now=NOW).draws
     assert (free.name, free.scope, free.key) == ("allow", "account", ("allow", "a"))
     assert (free.bucket.limit.rate, free.bucket.limit.burst) == (1e9, 1e9)

@@ -256,3 +256,16 @@ class TestGroup:
         first, second = one(5.0), one(0.0, name="b")
         take_group(Group(self.asks(first, second), stopped=False), Ahead(), NOW + 0.5)
         assert [(c.bucket.tokens, c.bucket.at) for c in (first, second)] == [(5.0, NOW), (0.0, NOW)]
+
+
+def test_only_the_first_draws_lease_more_than_one_token():
+    """What is drawn from the others is shared by many."""
+    limit = Limit(0.0, 100.0)
+    for roomy, tokens in ((0, 1), (1, 24)):
+        draws = [[Charge("own", "account", ("own",), Bucket(100.0, NOW, limit))]]
+        ask = Ask(draws, 1.0, 50, 0.25, Reserve(f"l{roomy}", NOW + 60)).sharing(roomy)
+        assert take(ask, Ahead(), NOW).granted == tokens
+    empty = Charge("own", "account", ("own",), Bucket(0.0, NOW, limit))
+    shared = Charge("purse", "cluster", ("purse",), Bucket(100.0, NOW, limit))
+    ask = Ask([[empty], [shared]], 1.0, 50, 0.25, Reserve("l", NOW + 60)).sharing(1)
+    assert take(ask, Ahead(), NOW).granted == 1

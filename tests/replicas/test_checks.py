@@ -24,7 +24,7 @@ from reputation.wire.messages import Account, AccountFacts, Client, LeaseReport,
 pytestmark = pytest.mark.gateway
 BURST, RATE = 20.0, 0.001
 TIERS = ("trusted", "standard", "limited", "restricted")
-LIMITS = {tier: {"burst": BURST, "rate": RATE, "daily": 100_000} for tier in TIERS}
+LIMITS = {"entry": "off", **{tier: {"burst": BURST, "rate": RATE, "daily": 100_000} for tier in TIERS}}
 SETTINGS = {"plans": {"free": LIMITS, "paid": LIMITS}, "linking": {"enabled": False}}
 FACTS = {"plan": "free", "created_at": 1.5e9}
 

@@ -125,7 +125,7 @@ class TestFloor:
         push(engine, "payer", **PAYER)
         linked(engine, "payer", "head")
         scopes = [{limit.name for limit in ask(engine, "payer").limits} for _ in range(4)]
-        assert [("floor" in names, "purse" in names) for names in scopes] == [(True, False)] * 3 + [(False, True)]
+        assert [("earned" in names, "purse" in names) for names in scopes] == [(True, False)] * 3 + [(False, True)]
 
 
 def report_bad(engine, account, now):

@@ -69,7 +69,7 @@ class Batch:
         if isinstance(ask, Settling):
             holds: Wire = [[self._place("h", id_), used, True, ask.overrun, []] for id_, used in ask.holds]
             self._wire.append(
-                [0.0, [], [], False, holds + self._leases(ask.leases), 0, 0.0, 0, 0.0, "", *NOT_ONCE, *ALONE]
+                [0.0, [], [], False, holds + self._leases(ask.leases), 0, 0.0, 0, 0.0, "", *NOT_ONCE, *ALONE, 0]
             )
             self._charges.append(())
         elif isinstance(ask, Group):
@@ -91,7 +91,20 @@ class Batch:
         if ask.reserve is not None:
             reserve = self._place("l" if ask.want else "h", ask.reserve.id)
             seconds, holder = max(ask.reserve.until - self._now, 0.001), ask.reserve.holder
-        return [ask.cost, buckets, draws, owes, settlements, ask.want, ask.share, reserve, seconds, holder, *more]
+        return [
+            ask.cost,
+            buckets,
+            draws,
+            owes,
+            settlements,
+            ask.want,
+            ask.share,
+            reserve,
+            seconds,
+            holder,
+            *more,
+            ask.roomy,
+        ]
 
     def _leases(self, settlements: Sequence[Settlement]) -> Wire:
         return [[self._place("l", one.id), float(one.used), False, 0.0, one.holders] for one in settlements]

@@ -7,7 +7,7 @@
 --
 -- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
 -- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, holder, once,
--- print, verdict, group, stopped}; group: how many asks from this one on take all or none, 0 for the others; a draw is a
+-- print, verdict, group, stopped, roomy}; roomy: how many of the first draws lease more than one token; group: how many asks from this one on take all or none, 0 for the others; a draw is a
 -- list of places in the ask's own buckets. The answer is flat: clock, then for every ask the draw that paid (0: none did),
 -- the tokens of its lease, (tokens, at) of each of its buckets as they were before the take, and what each settlement
 -- was charged in the end, or why it was not (NOT_OPEN, TOO_MUCH, FOREIGN).
@@ -269,6 +269,7 @@ local function carry_out(ask, stopped)
       end
       local want = ask[6]
       if want > 0 then
+        if chosen > ask[16] then want = 1 end
         local granted = lease(mine, draw, ask[7], want)
         if granted > 0 then
           spend(mine, draw, granted)

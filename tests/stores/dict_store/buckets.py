@@ -37,7 +37,7 @@ class DictTakes:
 
     def _on_shared(self, ask: Ask, now: float) -> Ask:
         draws = [[Charge(c.name, c.scope, c.key, self._bucket(c, now)) for c in draw] for draw in ask.draws]
-        return Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token)
+        return Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token).sharing(ask.roomy)
 
     def _copy(self, ask: Ask) -> None:
         for charge in [charge for draw in ask.draws for charge in draw]:

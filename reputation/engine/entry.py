@@ -1,0 +1,85 @@
+"""The entry allowance of an unproven account, and its part of the newcomers' reserve above that."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from reputation.config.tenants import Tenant
+from reputation.engine.identity import Who
+from reputation.limits.bucket import Limit, settled
+from reputation.limits.take import Charge, Taken
+from reputation.scoring.ladder import Rung
+from reputation.scoring.policy import Limits
+from reputation.state.budgets import Budgets
+from reputation.state.facts import NOTHING
+from reputation.state.history import DAY
+from reputation.wire.messages import LimitState
+
+
+class Entry:
+    """An unproven account's place. day: its bucket now; published: its limit once it is a day old.
+
+    part: the name of its reserve, `PLAN/RUNG`; most: units a day that it may use of it.
+    """
+
+    __slots__ = ("day", "most", "part", "published", "reserve")
+
+    def __init__(self, rung: Rung, part: str, reserve: Limit, most: float) -> None:
+        self.day: Final = rung.now
+        self.published: Final = rung.limit
+        self.part: Final = part
+        self.reserve: Final = reserve
+        self.most: Final = most
+
+
+def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, now: float) -> Entry | None:
+    """Find the entry allowance of an account; None if its limits are those of its tier.
+
+    That is so for a proven account, for one of which no fact is known, where the plan says `off`, and where the tier
+    allows less.
+    """
+    ladder = tenant.entry[plan]
+    if ladder is None or who.proven or who.row.shared or who.facts is NOTHING or who.facts == NOTHING:
+        return None
+    rung = ladder.rung(who.facts, limits.burst.burst, now)
+    above = limits.daily.burst - rung.limit.burst
+    if above <= 0.0:
+        return None
+    return Entry(rung, f"{plan}/{rung.name}", ladder.reserve, min(ladder.part, above) if ladder.has_reserve else 0.0)
+
+
+def reserve_charges(
+    name: str, entry: Entry, levels: Mapping[str, float], least: float, budgets: Budgets, now: float
+) -> list[Charge]:
+    """Charge the reserve of the account's rung, and its own part of it; nothing where there is none for it."""
+    most = min(entry.most, levels.get(entry.part, entry.most))
+    if most <= 0.0:
+        return []
+    key = ("reserve", entry.part)
+    part = Limit(most / DAY, max(most, least))
+    return [
+        budgets.charge("reserve", "newcomers", key, entry.reserve, now),
+        budgets.charge("part", "newcomers", (*key, name), part, now),
+    ]
+
+
+def may_need_more(own: list[Charge], burst: float, now: float) -> bool:
+    """Whether the account's day could be used up by the next burst; before that the reserve is of no use to it."""
+    return settled(own[1].bucket, now) < 2.0 * burst
+
+
+def drew_on(taken: Taken, entry: Entry) -> str | None:
+    """Name the reserve that a check drew on, or was refused by; None if it did neither."""
+    return entry.part if any(charge.scope == "newcomers" for charge in taken.draw) else None
+
+
+def published(taken: Taken, own: Charge, limit: Limit, now: float) -> tuple[LimitState, ...]:
+    """Show the account's day as it is published: with its full size, and also where the reserve paid."""
+    states = tuple(
+        LimitState(one.name, one.rate, limit.burst, one.remaining, one.scope)
+        if one.name == own.name and one.scope == own.scope
+        else one
+        for one in taken.states
+    )
+    if any(charge.key == own.key for charge in taken.draw):
+        return states
+    return (*states, LimitState(own.name, limit.rate, limit.burst, settled(own.bucket, now), own.scope))

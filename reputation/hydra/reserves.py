@@ -1,0 +1,60 @@
+"""How the newcomers' reserves are shared: one max-min level a day for each, from what was asked of it the day before.
+
+Nobody gets more of a reserve in a day than its level, and an account that wants less gets what it wants.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from reputation.hydra.book import Book
+from reputation.hydra.fairness import water_level
+from reputation.hydra.families import DAY
+from reputation.hydra.sightings import Sighting
+
+MOST_DRAWING = 200_000
+"""Accounts of which a day's draws are remembered; above it the others draw at the level of these."""
+
+
+class Draws:
+    """What each account asked of the reserves since midnight (UTC), granted or not."""
+
+    def __init__(self) -> None:
+        self.day = -1
+        self.asked: dict[str, dict[str, float]] = {}
+        self._accounts = 0
+
+    def add(self, sightings: Iterable[Sighting]) -> None:
+        """Add up what sightings drew on; what is older than the day counts for it too."""
+        for one in sightings:
+            if one.part is None:
+                continue
+            of = self.asked.setdefault(one.part, {})
+            if one.account not in of:
+                if self._accounts >= MOST_DRAWING:
+                    continue
+                self._accounts += 1
+            of[one.account] = of.get(one.account, 0.0) + one.cost
+
+    def turn(self, day: int) -> dict[str, dict[str, float]]:
+        """Begin a day, and return what was asked before it."""
+        asked, self.asked, self._accounts, self.day = self.asked, {}, 0, day
+        return asked
+
+
+def share(draws: Draws, book: Book, reserves: Mapping[str, float], now: float) -> dict[str, float]:
+    """Return the levels of today, in units a day; those of a new day follow from the draws of the last.
+
+    A reserve that had enough for all has none. reserves: size of each, in units a day.
+    """
+    today = math.floor(now / DAY)
+    if draws.day < 0:  # a linker that has just begun did not see the day before
+        draws.day = today
+    if draws.day != today:
+        asked = draws.turn(today)
+        if book.leveled != today:
+            found = {part: water_level(np.array([*of.values()]), reserves.get(part, 0.0)) for part, of in asked.items()}
+            book.levels = {part: level for part, level in found.items() if math.isfinite(level)}
+            book.leveled = today
+    return {part: level for part, level in book.levels.items() if part in reserves}

@@ -1,0 +1,115 @@
+"""The daily allowance of an unproven account: what its facts are worth, in units of a newcomer's day. Pure.
+
+An account stands on the best of its rungs: an e-mail address, a phone, a card, money that settled. Each rung has a part
+of the newcomers' reserve, from which its accounts draw what lies above their allowance.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from reputation.limits.bucket import Limit
+from reputation.scoring.tiers import EntrySettings
+from reputation.wire.known import Facts
+from reputation.wire.messages import Payment
+
+DAY, HOUR = 86_400.0, 3600.0
+MONTH = 30.0
+EMAIL, PHONE, PREPAID, CARD, MONEY = RUNGS = ("email", "phone", "prepaid", "card", "money")
+"""What an account gave, from the cheapest to the dearest."""
+MOST_LIMITS = 4096
+
+_limits: dict[tuple[float, float], Limit] = {}
+
+
+class Rung:
+    """Where an account stands. limit: its published day; now: the bucket of its day, which grows over the first one."""
+
+    __slots__ = ("limit", "name", "now")
+
+    def __init__(self, name: str, limit: Limit, now: Limit) -> None:
+        self.name: Final = name
+        self.limit: Final = limit
+        self.now: Final = now
+
+
+class Ladder:
+    """One plan's ladder, in the tenant's unit. newcomer: a newcomer's day; least: the cost of an ordinary request.
+
+    reserve: the limit that the accounts of one rung share above their allowances; part: one account's most of it a day.
+    """
+
+    __slots__ = ("has_reserve", "least", "newcomer", "part", "per_usd", "reserve", "rungs")
+
+    def __init__(
+        self, newcomer: float, parts: EntrySettings, per_usd: float, reserve: float, part: float, least: float
+    ) -> None:  # fmt: skip
+        self.newcomer: Final = newcomer
+        self.per_usd: Final = per_usd
+        self.least: Final = least
+        self.reserve: Final = limit_of(max(reserve * newcomer, least), max(reserve * newcomer, least))
+        self.part: Final = max(reserve * newcomer * part, least)
+        self.has_reserve: Final = reserve > 0.0
+        self.rungs: Final[Mapping[str, float]] = {
+            EMAIL: max(parts.email * newcomer, least),
+            PHONE: max(parts.phone * newcomer, least),
+            PREPAID: max(parts.prepaid * newcomer, least),
+            CARD: max(parts.card * newcomer, least),
+        }
+
+    def rung(self, facts: Facts, burst: float, now: float) -> Rung:
+        """Find the best rung of an account; burst: what it may use at once, with which its first day begins."""
+        name, units = EMAIL, self.rungs[EMAIL]
+        for other in given(facts):
+            if self.rungs[other] > units:
+                name, units = other, self.rungs[other]
+        money = settled_a_day(facts.payment, facts.created_at, now) * self.per_usd
+        if money > 0.0:
+            name, units = MONEY, max(units, money)
+        age = math.inf if facts.created_at is None else now - facts.created_at
+        if age >= DAY:
+            limit = limit_of(units, units)
+            return Rung(name, limit, limit)
+        hours = max(math.floor(age / HOUR), 0)
+        return Rung(name, limit_of(units, units), limit_of(units, min(units, burst + units * hours / 24)))
+
+
+def given(facts: Facts) -> list[str]:
+    """Name what an account gave beside an e-mail address and money; a card that failed or is disputed is none."""
+    found = []
+    verified, payment = facts.verified or (), facts.payment
+    if "phone" in verified:
+        found.append(PHONE)
+    if "identity" in verified:
+        found.append(CARD)
+    if payment is not None and payment.status not in ("failed", "disputed"):
+        if payment.funding == "prepaid":
+            found.append(PREPAID)
+        elif payment.fingerprint is not None or payment.iin is not None or payment.funding is not None:
+            found.append(CARD)
+    return found
+
+
+def settled_a_day(payment: Payment | None, created_at: float | None, now: float) -> float:
+    """US dollars a day that an account settled lately: those of 30 days where they are known, else a share by its age.
+
+    Whole days of age, so that a limit which follows from it changes once a day. Nothing while a dispute is open.
+    """
+    if payment is None or payment.status == "disputed":
+        return 0.0
+    if payment.settled_30d_usd is not None:
+        return payment.settled_30d_usd / MONTH
+    if payment.settled_usd is None:
+        return 0.0
+    days = MONTH if created_at is None else max(math.floor((now - created_at) / DAY), MONTH)
+    return payment.settled_usd / days
+
+
+def limit_of(daily: float, burst: float) -> Limit:
+    """One object for each limit, as far as there is room: accounts of a plan have a handful of them."""
+    limit = _limits.get((daily, burst))
+    if limit is None:
+        if len(_limits) >= MOST_LIMITS:
+            _limits.clear()
+        limit = _limits[daily, burst] = Limit(daily / DAY, burst)
+    return limit

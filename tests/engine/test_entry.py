@@ -1,0 +1,136 @@
+"""An unproven account has a day of its own, then a part of a reserve; the proven and bare keys are as before."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+from small_engine import DAY, HOUR, NOW, PROVEN, ask, check, drain, push, tenant
+
+from reputation.hydra.links import NOTHING
+from reputation.limits.bucket import refund
+
+NO_RESERVE = {"newcomers": {"reserve": 0}}
+
+
+def day_of(verdict):
+    (daily,) = [limit for limit in verdict.limits if limit.name == "daily" and limit.scope == "account"]
+    return daily
+
+
+def refreshed(engine, account, now):
+    """Fill the account's burst bucket, so that its day alone binds."""
+    burst = engine.state.row(account).burst
+    refund(burst, burst.limit.burst, now)
+
+
+def used_up(engine, account, now=NOW, most=5000):
+    """How many requests pass at one instant if the burst never binds."""
+    passed = 0
+    while passed < most and ask(engine, account, now=now).decision == "allow":
+        refreshed(engine, account, now)
+        passed += 1
+    return passed
+
+
+def test_the_day_is_published_with_its_full_size_and_scope_account(addresses):
+    engine = tenant(addresses)
+    push(engine, "new", created_at=NOW - HOUR, plan="free")
+    daily = day_of(ask(engine, "new"))
+    assert (daily.scope, daily.burst, round(daily.rate * DAY)) == ("account", 50.0, 50)
+    assert daily.remaining < 23
+
+
+def test_bare_keys_and_the_proven_keep_the_limits_of_their_tier(addresses):
+    engine = tenant(addresses)
+    assert day_of(check(engine, account={"key": "k"}, client={"ip": "11.0.0.1"})).burst == 5000.0
+    push(engine, "proven", plan="free", **PROVEN)
+    assert day_of(ask(engine, "proven")).burst >= 5000.0
+
+
+def test_a_plan_may_have_none(addresses):
+    for off in ("off", False):
+        engine = tenant(addresses, plans={"free": {"entry": off}, "pro": {"like": "free"}})
+        for plan in ("free", "pro"):
+            push(engine, plan, created_at=NOW, plan=plan)
+            assert day_of(ask(engine, plan)).burst == 5000.0
+
+
+def test_above_its_day_an_account_has_a_twentieth_of_the_reserve(addresses):
+    engine = tenant(addresses)
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert used_up(engine, "a") == 50 + 200
+    verdict = ask(engine, "a")
+    assert (verdict.decision, verdict.limit.scope) in {("throttle", "account"), ("throttle", "newcomers")}
+
+
+def test_where_the_reserve_pays_the_day_is_shown_all_the_same(addresses):
+    engine = tenant(addresses)
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    for _ in range(50):
+        ask(engine, "a")
+        refreshed(engine, "a", NOW)
+    verdict = ask(engine, "a")
+    assert [(one.name, one.scope) for one in verdict.limits] == [
+        ("burst", "account"), ("reserve", "newcomers"), ("part", "newcomers"), ("daily", "account"),
+    ]  # fmt: skip
+    assert day_of(verdict).remaining == 0.0
+
+
+def test_accounts_without_money_cannot_touch_the_part_of_others(addresses):
+    engine = tenant(addresses)
+    for number in range(30):
+        push(engine, f"mail-{number}", created_at=NOW - 40 * DAY, plan="free")
+    assert sum(used_up(engine, f"mail-{number}") for number in range(30)) == 30 * 50 + 4000
+    card = {"status": "ok", "fingerprint": "fp", "funding": "credit"}
+    push(engine, "card", created_at=NOW - 40 * DAY, plan="free", payment=card)
+    assert used_up(engine, "card") == 200 + 200
+
+
+def test_a_level_of_the_linker_lowers_each_accounts_part(addresses):
+    engine = tenant(addresses)
+    engine.links = structs.replace(NOTHING, levels={"free/email": 30.0})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert used_up(engine, "a") == 50 + 30
+
+
+def test_a_tier_that_allows_less_is_not_widened(addresses):
+    row = {"rate": 1, "burst": 10, "daily": 30}
+    engine = tenant(addresses, plans={"free": dict.fromkeys(("trusted", "standard", "limited"), row)})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert day_of(ask(engine, "a")).burst == 30.0
+
+
+def test_a_linked_account_has_its_purse_and_no_reserve(addresses):
+    engine = tenant(addresses)
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    engine.state.row("a")
+    assert drain(engine, "a") == 20
+    assert "newcomers" not in {limit.scope for limit in ask(engine, "a").limits}
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.tuples(st.floats(0, 4 * HOUR), st.integers(1, 60)), max_size=40),
+    st.sampled_from([(), ("phone",), ("identity",)]),
+)
+def test_the_first_day_gives_at_most_the_published_limit_and_one_burst(addresses, asked, verified):
+    engine = tenant(addresses, **NO_RESERVE)
+    push(engine, "a", created_at=NOW, plan="free", verified=list(verified))
+    first = ask(engine, "a")
+    now, total, daily, burst = NOW, 1, day_of(first), first.limits[0].burst
+    for later, count in asked:
+        now += later
+        if now >= NOW + DAY:
+            break
+        for _ in range(count):
+            total += ask(engine, "a", now=now).decision == "allow"
+    assert total <= daily.burst + burst + 1e-6
+
+
+@pytest.mark.parametrize("body", ["plans: {free: {entry: 2}}", "plans: {free: {entry: true}}", "entry: {email: 0.001}"])
+def test_an_allowance_that_no_request_fits_is_a_configuration_error(body):
+    from reputation.config.file import from_text  # noqa: PLC0415
+    from reputation.wire.errors import ConfigError  # noqa: PLC0415
+
+    with pytest.raises(ConfigError, match="entry"):
+        from_text(f"tenants: {{acme: {{{body}}}}}")

@@ -1,0 +1,64 @@
+"""A newcomers' reserve is shared max-min by what was asked of it the day before."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.hydra.book import Book
+from reputation.hydra.reserves import Draws, share
+from reputation.hydra.sightings import Sighting
+
+DAY = 86_400.0
+PART = "free/email"
+
+
+def drew(draws, account, units, part=PART):
+    draws.add([Sighting(DAY, account, cost=units, part=part)])
+
+
+def begun():
+    draws, book = Draws(), Book()
+    assert share(draws, book, {PART: 100.0}, DAY + 1) == {}
+    return draws, book
+
+
+def test_who_wants_little_gets_it_and_the_rest_is_divided():
+    draws, book = begun()
+    drew(draws, "small", 10.0)
+    drew(draws, "greedy", 500.0)
+    drew(draws, "greedy too", 400.0)
+    assert share(draws, book, {PART: 100.0}, 2 * DAY) == {PART: 45.0}
+
+
+def test_a_level_stands_for_its_day_and_is_gone_with_the_demand():
+    draws, book = begun()
+    drew(draws, "greedy", 500.0)
+    assert share(draws, book, {PART: 100.0}, 2 * DAY) == {PART: 100.0}
+    drew(draws, "a", 1.0)
+    assert share(draws, book, {PART: 100.0}, 3 * DAY - 1) == {PART: 100.0}
+    assert share(draws, book, {PART: 100.0}, 3 * DAY) == {}
+
+
+def test_a_linker_that_takes_over_goes_by_the_levels_of_the_book():
+    draws, book = begun()
+    drew(draws, "greedy", 500.0)
+    found = share(draws, book, {PART: 100.0}, 2 * DAY)
+    assert share(Draws(), book, {PART: 100.0}, 2 * DAY + 5) == found
+    assert share(Draws(), book, {}, 2 * DAY + 5) == {}
+
+
+def test_what_draws_on_no_reserve_counts_for_none():
+    draws, book = begun()
+    drew(draws, "a", 500.0, part=None)
+    assert draws.asked == {}
+    assert share(draws, book, {PART: 100.0}, 2 * DAY) == {}
+
+
+@given(st.lists(st.floats(0.1, 1000), min_size=1, max_size=30), st.floats(1, 5000))
+def test_all_together_get_no_more_than_the_reserve(wanted, size):
+    draws, book = begun()
+    for number, units in enumerate(wanted):
+        drew(draws, f"a{number}", units)
+    level = share(draws, book, {PART: size}, 2 * DAY).get(PART)
+    got = sum(wanted) if level is None else sum(min(units, level) for units in wanted)
+    assert got == pytest.approx(min(sum(wanted), size))

@@ -1,0 +1,65 @@
+"""An unproven account's day follows from the best of what is known of it, and grows over its first day."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.scoring.ladder import DAY, RUNGS, Ladder, settled_a_day
+from reputation.scoring.tiers import EntrySettings
+from reputation.wire.known import Facts
+from reputation.wire.messages import Payment
+
+NOW = 1_790_812_800.0
+LADDER = Ladder(200.0, EntrySettings(), 1000.0, 20.0, 0.05, 1.0)
+OLD = NOW - 90 * DAY
+
+
+def stands(facts):
+    rung = LADDER.rung(facts, 20.0, NOW)
+    return rung.name, rung.limit.burst
+
+
+@pytest.mark.parametrize(
+    ("facts", "where"),
+    [
+        (Facts(plan="free"), ("email", 50.0)),
+        (Facts(verified=("email",)), ("email", 50.0)),
+        (Facts(verified=("email", "phone")), ("phone", 100.0)),
+        (Facts(payment=Payment(status="ok", fingerprint="fp", funding="prepaid")), ("prepaid", 100.0)),
+        (Facts(payment=Payment(status="ok", iin="411111")), ("card", 200.0)),
+        (Facts(verified=("phone", "identity")), ("card", 200.0)),
+        (Facts(payment=Payment(status="none")), ("email", 50.0)),
+        (Facts(payment=Payment(status="failed", fingerprint="fp", funding="credit")), ("email", 50.0)),
+    ],
+)
+def test_an_account_stands_on_the_best_of_its_rungs(facts, where):
+    assert stands(facts) == where
+
+
+def test_money_that_settled_buys_by_the_dollar_and_never_less_than_the_card():
+    paid = Payment(status="ok", fingerprint="fp", settled_usd=90.0)
+    assert stands(Facts(created_at=OLD, payment=paid)) == ("money", 1000.0)
+    little = Payment(status="ok", fingerprint="fp", settled_usd=9.0)
+    assert stands(Facts(created_at=OLD, payment=little)) == ("money", 200.0)
+
+
+def test_money_is_that_of_thirty_days_else_a_share_by_age_and_none_in_a_dispute():
+    assert settled_a_day(Payment(settled_usd=60.0), NOW - 10 * DAY, NOW) == 2.0
+    assert settled_a_day(Payment(settled_usd=60.0), NOW - 60 * DAY, NOW) == 1.0
+    assert settled_a_day(Payment(settled_usd=60.0, settled_30d_usd=3.0), NOW - 60 * DAY, NOW) == 0.1
+    assert settled_a_day(Payment(status="disputed", settled_usd=60.0), OLD, NOW) == 0.0
+    assert settled_a_day(None, OLD, NOW) == 0.0
+
+
+def test_each_rung_has_a_reserve_and_one_account_a_twentieth_of_it():
+    assert (LADDER.reserve.burst, LADDER.part, LADDER.has_reserve) == (4000.0, 200.0, True)
+    assert not Ladder(200.0, EntrySettings(), 1000.0, 0.0, 0.05, 1.0).has_reserve
+    assert RUNGS == ("email", "phone", "prepaid", "card", "money")
+
+
+@given(st.floats(0, 3 * DAY), st.floats(1, 500), st.sampled_from([(), ("phone",), ("identity",)]))
+def test_a_new_accounts_bucket_holds_one_burst_and_what_its_age_refilled(age, burst, verified):
+    rung = LADDER.rung(Facts(created_at=NOW - age, verified=verified), burst, NOW)
+    assert rung.now.rate == rung.limit.rate == rung.limit.burst / DAY
+    assert rung.now.burst <= min(rung.limit.burst, burst + rung.limit.rate * age) + 1e-6
+    assert age < DAY or rung.now == rung.limit
