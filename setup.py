@@ -30,7 +30,6 @@ COMPILED = (
     "reputation/engine/identity.py",
     "reputation/wire/ids.py",
     "reputation/engine/judge.py",
-    "reputation/wire/hashing.py",
     "reputation/engine/leases.py",
     "reputation/engine/limiter.py",
     "reputation/state/outcomes.py",

@@ -15,8 +15,7 @@ from reputation.linking.recorded import REPLAY_EVERY, REPLAY_LAG, RecordedLinkin
 from reputation.recordings.decisions import Packed, Recorder
 from reputation.sidecar.build import build, open_addresses
 from reputation.tuning.labels import LabelWord
-from reputation.wire.hashing import pseudonym
-from reputation.wire.ids import Ulids
+from reputation.wire.ids import Ulids, pseudonym
 
 KEY = b"simulated keys are hashed with this one"
 EVERYTHING = RecordingSettings(payers=1.0, others=1.0, per_second=100_000, most=100_000_000, days=3650.0)

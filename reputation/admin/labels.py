@@ -16,7 +16,7 @@ from reputation.tuning.audit import Change
 from reputation.tuning.labels import Label, LabelBody, outcome_documents
 from reputation.wire.codec import read
 from reputation.wire.errors import Conflict, NotFound
-from reputation.wire.hashing import pseudonym
+from reputation.wire.ids import pseudonym
 from reputation.wire.messages import Outcome
 
 _labels = msgspec.json.Decoder(LabelBody)

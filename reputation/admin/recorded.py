@@ -17,7 +17,7 @@ from reputation.tuning.labels import LabelWord
 from reputation.tuning.revisions import Revision, check_floor, compiled
 from reputation.wire.codec import read
 from reputation.wire.errors import Invalid, NotFound
-from reputation.wire.hashing import pseudonym
+from reputation.wire.ids import pseudonym
 
 AT_A_TIME = 2000
 MOST_NAMES = 1000

@@ -14,7 +14,7 @@ from reputation.state.crowds import Row
 from reputation.state.facts import PROFILE, Facts, is_payer, is_proven
 from reputation.state.outcomes import failures
 from reputation.wire.errors import NotFound
-from reputation.wire.hashing import printed
+from reputation.wire.ids import printed
 from reputation.wire.messages import Verdict
 
 

@@ -9,7 +9,7 @@ from reputation.commands.state import state_file, state_option
 from reputation.sidecar.hash_key import EVERYBODY, HASH_KEY, SECRET, hash_key
 from reputation.stores.sqlite.care import kept_record
 from reputation.wire.errors import ConfigError
-from reputation.wire.hashing import hashed, printed
+from reputation.wire.ids import hashed, printed
 
 
 @click.command("hash")

@@ -10,7 +10,7 @@ from reputation.state.crowds import Row
 from reputation.state.facts import NOTHING, Facts, Standards, carried, is_payer, is_proven, merged
 from reputation.state.tenant import TenantState
 from reputation.wire.errors import Invalid
-from reputation.wire.hashing import hashed, of_text, printed
+from reputation.wire.ids import hashed, of_text, printed
 from reputation.wire.messages import RESERVED_SAYS, Account, Credential, Request, is_reserved
 
 UNKNOWN_KEY = "key:"

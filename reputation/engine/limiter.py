@@ -36,8 +36,7 @@ from reputation.state.records import MemoryRecords
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Plan, Told, Transaction, put_in_force
 from reputation.wire.errors import Conflict, NotFound
-from reputation.wire.hashing import hashed, is_jwt, printed
-from reputation.wire.ids import NewId
+from reputation.wire.ids import NewId, hashed, is_jwt, printed
 from reputation.wire.messages import (
     Account,
     AccountFacts,

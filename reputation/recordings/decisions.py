@@ -18,8 +18,7 @@ from reputation.config.families import FindEvidence, load_signal
 from reputation.config.file import RecordingSettings
 from reputation.config.tenants import UNNUMBERED, Tenant
 from reputation.engine.judge import Assessed
-from reputation.wire.hashing import pseudonym
-from reputation.wire.ids import Ulids
+from reputation.wire.ids import Ulids, pseudonym
 from reputation.wire.messages import BindingLimit, Verdict
 
 SEGMENT = 4096

@@ -35,8 +35,7 @@ from reputation.stores.shared_values import (
     once,
 )
 from reputation.wire.errors import Conflict, Unavailable
-from reputation.wire.hashing import hashed
-from reputation.wire.ids import NewId
+from reputation.wire.ids import NewId, hashed
 from reputation.wire.later import Later
 from reputation.wire.messages import Charged, Request, Settle, Settled, Verdict
 

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import structlog
 
 from reputation.config.file import LogSettings
-from reputation.wire.hashing import pseudonym
+from reputation.wire.ids import pseudonym
 from reputation.wire.messages import Request, Verdict
 
 AccountOf = Callable[[Verdict, float], str | None]

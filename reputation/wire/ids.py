@@ -1,5 +1,11 @@
-"""Verdict ids: ULIDs for live verdicts; in a replay made of the line number, so two runs give the same."""
+"""Identifiers: ids of verdicts, and API keys and accounts as keyed hashes.
 
+Verdict ids are ULIDs; in a replay they are made of the line number, so two runs give the same. Stored and logged hashes
+reveal nothing without the hash key.
+"""
+
+import base64
+import hashlib
 import os
 from collections.abc import Callable
 
@@ -9,6 +15,9 @@ _LAST = 0x7FFF
 _OF_BYTE = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
 _DRAWN = 13  # characters of each id that are drawn for it: 65 bits
 _AT_ONCE = 512  # ids whose characters are drawn in one call of the system, which costs more than all of the rest
+
+HASH_PREFIX = "hk1_"
+HASH_SIZE = 16  # bytes
 
 NewId = Callable[[float], str]
 """Gives a verdict's id by the time in seconds."""
@@ -52,3 +61,40 @@ class Ulids:
 def line_id(number: int, at: float) -> str:
     """Make the id of a replay's verdict: the line's own time in milliseconds, and its number, both in hex."""
     return f"{int(at * 1000):012X}{number:014X}"
+
+
+def hashed(key: str, secret: bytes) -> bytes:
+    """Return the stored form of an API key; a key in its printed form is read back."""
+    if key.startswith(HASH_PREFIX) and (known := _read_hash(key)) is not None:
+        return known
+    return of_text(key, secret)
+
+
+def of_text(key: str, secret: bytes) -> bytes:
+    """Return the stored form of a client's key; a client's key is never read as a stored form."""
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=HASH_SIZE, key=secret).digest()
+
+
+def printed(digest: bytes) -> str:
+    """Return the printed form, for configuration and for `PUT /v1/accounts`."""
+    return HASH_PREFIX + base64.b32encode(digest).decode().rstrip("=").lower()
+
+
+def _read_hash(text: str) -> bytes | None:
+    """Read the printed form, exactly as `printed` writes it: gateways know it by its looks."""
+    try:
+        digest = base64.b32decode(text[len(HASH_PREFIX) :].upper() + "=" * (-(len(text) - len(HASH_PREFIX)) % 8))
+    except ValueError:
+        return None
+    return digest if len(digest) == HASH_SIZE and printed(digest) == text else None
+
+
+def is_jwt(key: str | None) -> bool:
+    """Say whether a key looks like a JSON Web Token; such a key is replaced at each refresh."""
+    return key is not None and key.startswith("eyJ") and key.count(".") >= 2
+
+
+def pseudonym(identifier: str, secret: bytes) -> str:
+    """Return a short keyed hash of an account id or address, for logs."""
+    digest = hashlib.blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=8, key=secret)
+    return digest.hexdigest()

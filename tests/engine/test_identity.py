@@ -9,7 +9,7 @@ from reputation.sidecar.build import build
 from reputation.state.crowds import Row
 from reputation.state.facts import Facts, Standards
 from reputation.wire.errors import Invalid
-from reputation.wire.hashing import of_text, printed
+from reputation.wire.ids import of_text, printed
 from reputation.wire.messages import Account, Credential
 
 

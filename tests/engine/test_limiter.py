@@ -9,7 +9,7 @@ from reputation.state.tenant import TenantState
 from reputation.stores.sqlite.rows import account_body
 from reputation.wire.codec import verdict_bytes
 from reputation.wire.errors import Conflict, Invalid, NotFound
-from reputation.wire.hashing import hashed, printed
+from reputation.wire.ids import hashed, printed
 
 HOME, SERVER = "11.0.0.1", "12.0.0.1"
 

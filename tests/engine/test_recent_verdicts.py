@@ -6,7 +6,7 @@ from small_engine import NOW, SECRET, ask, check, push, tenant
 
 from reputation.engine.limiter import EXPLAIN_WINDOW
 from reputation.engine.verdicts import Asked, RecentVerdicts
-from reputation.wire.hashing import hashed, printed
+from reputation.wire.ids import hashed, printed
 from reputation.wire.messages import Call, Client, Request
 
 

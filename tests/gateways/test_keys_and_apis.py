@@ -25,7 +25,7 @@ from gateway_shipped import NGINX, NGINX_LEASES, Shipped, gateway
 from key_spellings import ACCOUNTS, API_KEYS, VECTORS, Lines, lines_of
 from sidecar_process import HASH_KEY, Sidecar, running_sidecar
 
-from reputation.wire.hashing import of_text, printed
+from reputation.wire.ids import of_text, printed
 
 pytestmark = pytest.mark.gateway
 

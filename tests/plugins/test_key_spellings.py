@@ -6,7 +6,7 @@ from key_spellings import ACCOUNTS, VECTORS, lines_of
 from plugins.headers import check
 from reputation.engine.identity import presented
 from reputation.wire.gateway import GatewaySettings, HttpMessage
-from reputation.wire.hashing import hashed, of_text, printed
+from reputation.wire.ids import hashed, of_text, printed
 from reputation.wire.messages import Account
 
 SECRET = b"a hash key of the tests alone"

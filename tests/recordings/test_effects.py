@@ -10,7 +10,7 @@ from reputation.recordings.effects import Effects
 from reputation.recordings.preview import BINS, glance, quality
 from reputation.recordings.report import report as summed_up
 from reputation.tuning.rollout import is_in_canary
-from reputation.wire.hashing import pseudonym
+from reputation.wire.ids import pseudonym
 
 PREPAID = {"payment": {"funding": "prepaid", "status": "none"}}
 

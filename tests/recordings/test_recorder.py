@@ -9,7 +9,7 @@ from traffic import ALL, decisions, live, recorded
 from reputation.config.file import RecordingSettings
 from reputation.recordings.decisions import MOST_OPEN, SEGMENT, pack, unpack
 from reputation.recordings.recorder import Recording
-from reputation.wire.hashing import pseudonym
+from reputation.wire.ids import pseudonym
 
 
 class TestWhoIsSampled:

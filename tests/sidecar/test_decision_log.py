@@ -12,7 +12,7 @@ from reputation.sidecar.clock import Clock
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.running import Serving
 from reputation.stores.memory import MemoryStore
-from reputation.wire.hashing import pseudonym
+from reputation.wire.ids import pseudonym
 
 SECRET = b"sixteen or more bytes"
 

@@ -14,8 +14,7 @@ from reputation.sidecar.build import build
 from reputation.state.tenant import TenantState
 from reputation.stores.redis.store import RedisStore
 from reputation.wire.errors import Invalid
-from reputation.wire.hashing import of_text, printed
-from reputation.wire.ids import Ulids
+from reputation.wire.ids import Ulids, of_text, printed
 from reputation.wire.messages import AccountFacts, Outcome, Verdict
 
 TIERS = ("trusted", "standard", "limited", "restricted")

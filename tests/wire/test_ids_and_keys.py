@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.wire.hashing import hashed, printed, pseudonym
-from reputation.wire.ids import Ulids, line_id
+from reputation.wire.ids import Ulids, hashed, line_id, printed, pseudonym
 
 NOW = 1_790_812_800.0
 SECRET = b"sixteen or more bytes"
