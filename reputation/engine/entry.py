@@ -18,17 +18,19 @@ from reputation.wire.messages import LimitState
 class Entry:
     """An unproven account's place. day: its bucket now; published: its limit once it is a day old.
 
-    part: the name of its reserve, `PLAN/RUNG`; most: units a day that it may use of it.
+    part: the name of its reserve, `PLAN/RUNG`; first: units a day that it may use of it until the linker has a level
+    for it; above: units a day by which its tier allows more than its own day.
     """
 
-    __slots__ = ("day", "most", "part", "published", "reserve")
+    __slots__ = ("above", "day", "first", "part", "published", "reserve")
 
-    def __init__(self, rung: Rung, part: str, reserve: Limit, most: float) -> None:
+    def __init__(self, rung: Rung, part: str, reserve: Limit, first: float, above: float) -> None:
         self.day: Final = rung.now
         self.published: Final = rung.limit
         self.part: Final = part
         self.reserve: Final = reserve
-        self.most: Final = most
+        self.first: Final = first
+        self.above: Final = above
 
 
 def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, now: float) -> Entry | None:
@@ -44,14 +46,14 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, now: float) ->
     above = limits.daily.burst - rung.limit.burst
     if above <= 0.0:
         return None
-    return Entry(rung, f"{plan}/{rung.name}", ladder.reserve, min(ladder.part, above) if ladder.has_reserve else 0.0)
+    return Entry(rung, f"{plan}/{rung.name}", ladder.reserve, ladder.part, above if ladder.has_reserve else 0.0)
 
 
 def reserve_charges(
     name: str, entry: Entry, levels: Mapping[str, float], least: float, budgets: Budgets, now: float
 ) -> list[Charge]:
     """Charge the reserve of the account's rung, and its own part of it; nothing where there is none for it."""
-    most = min(entry.most, levels.get(entry.part, entry.most))
+    most = min(levels.get(entry.part, entry.first), entry.above)
     if most <= 0.0:
         return []
     key = ("reserve", entry.part)

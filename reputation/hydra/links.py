@@ -49,7 +49,7 @@ class Links(Struct, frozen=True, gc=False):
     """The state of all links of a tenant after one epoch; at: seconds since 1970.
 
     invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota;
-    levels the newcomers' reserves that had not enough for all to what one account may draw of them, in units a day;
+    levels the newcomers' reserves to what one account may draw of them, in units a day;
     earned the linked accounts to what they have earned, in units a day.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """

@@ -46,7 +46,8 @@ class Draws:
 def share(draws: Draws, book: Book, reserves: Mapping[str, float], now: float) -> dict[str, float]:
     """Return the levels of today, in units a day; those of a new day follow from the draws of the last.
 
-    A reserve that had enough for all has none. reserves: size of each, in units a day.
+    The level of a reserve that had enough for all is its size. There are none until a day was seen. reserves: size of
+    each, in units a day.
     """
     today = math.floor(now / DAY)
     if draws.day < 0:  # a linker that has just begun did not see the day before
@@ -54,7 +55,10 @@ def share(draws: Draws, book: Book, reserves: Mapping[str, float], now: float) -
     if draws.day != today:
         asked = draws.turn(today)
         if book.leveled != today:
-            found = {part: water_level(np.array([*of.values()]), reserves.get(part, 0.0)) for part, of in asked.items()}
-            book.levels = {part: level for part, level in found.items() if math.isfinite(level)}
+            book.levels = {part: _level(asked.get(part, {}), size) for part, size in reserves.items()}
             book.leveled = today
     return {part: level for part, level in book.levels.items() if part in reserves}
+
+
+def _level(asked: Mapping[str, float], size: float) -> float:
+    return min(water_level(np.array([*asked.values()]), size), size)

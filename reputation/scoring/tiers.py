@@ -34,9 +34,9 @@ class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):
     reserve: Annotated[
         float, Meta(ge=0, le=1e6, description="Size of each reserve a day, in newcomer's days of the plan; 0: none.")
     ] = 20.0
-    part: Annotated[float, Meta(gt=0, le=1, description="Maximum share of a reserve that one account uses a day.")] = (
-        0.05
-    )
+    part: Annotated[
+        float, Meta(gt=0, le=1, description="Maximum share of a reserve for one account on the first day.")
+    ] = 0.05
 
 
 class EarnedSettings(Struct, frozen=True, forbid_unknown_fields=True):

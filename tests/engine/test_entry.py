@@ -93,6 +93,13 @@ def test_a_level_of_the_linker_lowers_each_accounts_part(addresses):
     assert used_up(engine, "a") == 50 + 30
 
 
+def test_where_the_reserve_had_enough_for_all_an_account_may_use_more_than_a_twentieth(addresses):
+    engine = tenant(addresses)
+    engine.links = structs.replace(NOTHING, levels={"free/email": 4000.0})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert used_up(engine, "a") == 50 + 4000
+
+
 def test_a_tier_that_allows_less_is_not_widened(addresses):
     row = {"rate": 1, "burst": 10, "daily": 30}
     engine = tenant(addresses, plans={"free": dict.fromkeys(("trusted", "standard", "limited"), row)})

@@ -34,9 +34,11 @@ def test_a_level_stands_for_its_day_and_is_gone_with_the_demand():
     draws, book = begun()
     drew(draws, "greedy", 500.0)
     assert share(draws, book, {PART: 100.0}, 2 * DAY) == {PART: 100.0}
-    drew(draws, "a", 1.0)
+    drew(draws, "a", 60.0)
+    drew(draws, "b", 60.0)
     assert share(draws, book, {PART: 100.0}, 3 * DAY - 1) == {PART: 100.0}
-    assert share(draws, book, {PART: 100.0}, 3 * DAY) == {}
+    assert share(draws, book, {PART: 100.0}, 3 * DAY) == {PART: 50.0}
+    assert share(draws, book, {PART: 100.0}, 4 * DAY) == {PART: 100.0}
 
 
 def test_a_linker_that_takes_over_goes_by_the_levels_of_the_book():
@@ -51,7 +53,7 @@ def test_what_draws_on_no_reserve_counts_for_none():
     draws, book = begun()
     drew(draws, "a", 500.0, part=None)
     assert draws.asked == {}
-    assert share(draws, book, {PART: 100.0}, 2 * DAY) == {}
+    assert share(draws, book, {PART: 100.0}, 2 * DAY) == {PART: 100.0}
 
 
 @given(st.lists(st.floats(0.1, 1000), min_size=1, max_size=30), st.floats(1, 5000))
@@ -59,6 +61,6 @@ def test_all_together_get_no_more_than_the_reserve(wanted, size):
     draws, book = begun()
     for number, units in enumerate(wanted):
         drew(draws, f"a{number}", units)
-    level = share(draws, book, {PART: size}, 2 * DAY).get(PART)
-    got = sum(wanted) if level is None else sum(min(units, level) for units in wanted)
+    level = share(draws, book, {PART: size}, 2 * DAY)[PART]
+    got = sum(min(units, level) for units in wanted)
     assert got == pytest.approx(min(sum(wanted), size))
