@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.state.facts import Standards, from_push, is_payer
 from reputation.wire.messages import AccountFacts, wire_type
 

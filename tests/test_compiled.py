@@ -11,7 +11,7 @@ import pytest
 from reputation.engine.identity import Who
 from reputation.limits.bucket import Bucket, Limit
 from reputation.limits.take import Ask, Charge, Taken
-from reputation.scoring.score import Score
+from reputation.scoring.risk import Score
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
 

@@ -17,7 +17,8 @@ from reputation.commands.cli import Commands
 from reputation.config.file import Settings
 from reputation.config.presets import ORDINARY, PRESETS, Unit
 from reputation.config.tenants import TenantSettings, compile_tenant, in_force
-from reputation.scoring.policy import TIERS, Allowance
+from reputation.scoring.risk import TIERS
+from reputation.scoring.tiers import Allowance
 
 EXAMPLE = """\
 tenants:

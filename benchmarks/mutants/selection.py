@@ -27,7 +27,12 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "reputation/hydra/fairness.py": ("tests/hydra/test_fairness.py",),
     "reputation/replicas/fallback.py": ("tests/replicas/test_fallback.py",),
     "reputation/engine/leases.py": ("tests/engine/test_leases.py", *ENGINE[:1]),
-    "reputation/state/history.py": ("tests/state/test_history.py", "tests/stores/test_sqlite_store.py"),
+    "reputation/state/history.py": (
+        "tests/state/test_history.py",
+        "tests/state/test_outcomes.py",
+        "tests/stores/test_sqlite_store.py",
+    ),
+    "reputation/state/windows.py": ("tests/state/test_windows.py", "tests/stores/test_sqlite_store.py"),
     "reputation/engine/identity.py": (
         "tests/engine/test_identity.py",
         "tests/wire/test_credentials.py",

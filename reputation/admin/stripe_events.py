@@ -19,7 +19,7 @@ from reputation.state.billing import News, after_news
 from reputation.state.billing import Told as Heard
 from reputation.state.crowds import Row
 from reputation.state.facts import NOTHING, Facts
-from reputation.state.outcomes import Kind, noted
+from reputation.state.history import Kind, noted
 from reputation.state.records import ABSENT, ANY, Record
 from reputation.state.transactions import Change, Document, Stale, Told, Transaction
 from reputation.tuning.audit import Change as Line

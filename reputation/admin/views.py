@@ -8,11 +8,10 @@ from reputation.engine.limiter import TenantLimiter
 from reputation.engine.verdicts import Asked
 from reputation.hydra.links import Cluster
 from reputation.limits.bucket import Bucket, settled
-from reputation.scoring.policy import TIERS
-from reputation.scoring.score import counterfactual
+from reputation.scoring.risk import TIERS, counterfactual
 from reputation.state.crowds import Row
 from reputation.state.facts import PROFILE, Facts, is_payer, is_proven
-from reputation.state.outcomes import failures
+from reputation.state.history import failures
 from reputation.wire.errors import NotFound
 from reputation.wire.ids import printed
 from reputation.wire.messages import Verdict

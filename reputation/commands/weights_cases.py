@@ -18,7 +18,7 @@ from reputation.commands.weights_draft import read_overrides
 from reputation.config.file import DEFAULT
 from reputation.config.tenants import TenantSettings
 from reputation.engine.limiter import TenantLimiter
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.sidecar.build import build, open_addresses
 from reputation.tuning.revisions import Revision, check_floor, compiled
 from reputation.wire.codec import read

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from reputation.config.faults import nearest
-from reputation.scoring.score import Family
+from reputation.scoring.risk import Family
 from reputation.signals.seen import Seen
 from reputation.signals.signal import BUILT_IN, Signal
 from reputation.wire.errors import SettingError

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from reputation.config.faults import first_fault
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant
 from reputation.config.yaml_lines import Lines, parse
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.wire.errors import ConfigError, SettingError
 from reputation.wire.messages import Text
 

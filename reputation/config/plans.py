@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from reputation.config.faults import nearest
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.scoring.tiers import Allowance, EntrySettings, PlanSettings
 from reputation.wire.errors import SettingError
 from reputation.wire.messages import Tier

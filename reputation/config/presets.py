@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from reputation.scoring.policy import TIERS, Allowance, TierRule
+from reputation.scoring.risk import TIERS
+from reputation.scoring.tiers import Allowance, TierRule
 from reputation.wire.messages import Tier
 
 Preset = Literal["lenient", "balanced", "strict"]

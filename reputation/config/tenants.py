@@ -13,9 +13,8 @@ from reputation.config.presets import ORDINARY, PRESETS, Preset, Unit, times
 from reputation.config.tenant_parts import LinkingSettings, OutcomeSettings, PriceSettings
 from reputation.limits.bucket import Limit
 from reputation.scoring.ladder import Ladder
-from reputation.scoring.policy import TIERS, Allowance, Policy, TierRule, compile_policy
-from reputation.scoring.score import Family
-from reputation.scoring.tiers import EarnedSettings, EntrySettings, NewcomersSettings, PlanSettings
+from reputation.scoring.risk import TIERS, Family, Policy, compile_policy
+from reputation.scoring.tiers import Allowance, EarnedSettings, EntrySettings, NewcomersSettings, PlanSettings, TierRule
 from reputation.wire.errors import SettingError
 from reputation.wire.known import Standards
 from reputation.wire.lease_settings import LeaseSettings

@@ -6,8 +6,7 @@ from geoip.facts import network_of
 from reputation.engine.identity import check_id
 from reputation.state.billing import after_push
 from reputation.state.facts import NOTHING, from_push
-from reputation.state.history import visited
-from reputation.state.outcomes import MARKS, noted
+from reputation.state.history import MARKS, noted, visited
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Told, Transaction
 from reputation.wire.errors import NotFound

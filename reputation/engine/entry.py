@@ -8,7 +8,7 @@ from reputation.engine.identity import Who
 from reputation.limits.bucket import Limit, settled
 from reputation.limits.take import Charge, Taken
 from reputation.scoring.ladder import Rung
-from reputation.scoring.policy import Limits
+from reputation.scoring.risk import Limits
 from reputation.state.budgets import Budgets
 from reputation.state.facts import NOTHING
 from reputation.state.history import DAY

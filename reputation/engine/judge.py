@@ -8,8 +8,7 @@ from reputation.engine.exceptions import Allow
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster
 from reputation.limits.take import Draw, Taken
-from reputation.scoring.policy import TIERS, deserved_tier
-from reputation.scoring.score import Score, add_up
+from reputation.scoring.risk import TIERS, Score, add_up, deserved_tier
 from reputation.signals.seen import Seen
 from reputation.state.facts import Facts
 from reputation.wire.messages import BindingLimit, Decision, Reason, Request, Shadow, Verdict

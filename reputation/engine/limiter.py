@@ -16,8 +16,7 @@ from reputation.engine.groups import check_credentials
 from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
 from reputation.engine.judge import Assessed, decided, in_shadow, scored, tier_by
 from reputation.engine.leases import Leases
-from reputation.engine.notes import Outbox
-from reputation.engine.observe import observe
+from reputation.engine.notes import Outbox, observe
 from reputation.engine.repeats import Print, Repeats
 from reputation.engine.shared_budgets import Drawn, draws_of, excepted_draws
 from reputation.engine.unknown_names import Strays
@@ -26,12 +25,10 @@ from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
 from reputation.hydra.sightings import Order
 from reputation.limits.take import Ask, Taken, binding_limit, take
-from reputation.scoring.policy import STANDARD, TIERS
-from reputation.scoring.score import risk
+from reputation.scoring.risk import STANDARD, TIERS, risk
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
-from reputation.state.history import DAY
-from reputation.state.outcomes import weighed
+from reputation.state.history import DAY, weighed
 from reputation.state.records import MemoryRecords
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Plan, Told, Transaction, put_in_force

@@ -13,7 +13,7 @@ from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster, Links
 from reputation.limits.bucket import Limit, change_limit, full
 from reputation.limits.take import Charge, Draw
-from reputation.scoring.policy import Limits, plan_of
+from reputation.scoring.risk import Limits, plan_of
 from reputation.state.budgets import Budgets
 from reputation.state.crowds import lasting_days
 from reputation.state.history import DAY

@@ -10,7 +10,7 @@ from reputation.recordings.columns import ABSENT, Decisions, FamilyColumns, Ints
 from reputation.recordings.decisions import CONDEMNED
 from reputation.recordings.rescore import weighed
 from reputation.recordings.variants import Arm, Judged
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 
 CAUGHT = TIERS.index("limited")
 """An account is caught once it is this tier or a stricter one."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from reputation.config.tenants import MOST_LOG_ODDS, Tenant
 from reputation.recordings.columns import Floats, Ints, Mask
 from reputation.recordings.evidence import Evidence, Weighting, prior_for, rates, weighting_of
-from reputation.scoring.policy import STANDARD
+from reputation.scoring.risk import STANDARD
 from reputation.wire.errors import Invalid
 
 FEWEST = 20

@@ -15,7 +15,7 @@ from reputation.recordings.columns import Decisions, Ints, Mask
 from reputation.recordings.decisions import PAYER
 from reputation.recordings.report import Caught, Moved, caught, hexed
 from reputation.recordings.rescore import Scored, scored, tiers
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.tuning.labels import LabelWord
 
 BINS = 20

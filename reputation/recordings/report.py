@@ -7,7 +7,7 @@ from msgspec import Struct
 from reputation.config.tenant_parts import PriceSettings
 from reputation.config.tenants import Tenant
 from reputation.recordings.effects import CAUGHT, Account, Effects
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.tuning.labels import LabelWord
 
 MOST_LISTED = 10_000

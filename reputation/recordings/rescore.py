@@ -14,8 +14,7 @@ from reputation.config.tenants import Tenant
 from reputation.engine.judge import MARGIN, STANDING_TIERS
 from reputation.recordings.columns import Decisions, FamilyColumns, Floats, Ints, Mask
 from reputation.recordings.decisions import CONDEMNED, DAY, DISPUTED, EXCEPTED, HARD, STANDINGS
-from reputation.scoring.policy import STANDARD
-from reputation.scoring.score import Family
+from reputation.scoring.risk import STANDARD, Family
 from reputation.wire.errors import Invalid
 
 LEAST = np.array([STANDING_TIERS.get(standing, 0) for standing in STANDINGS])

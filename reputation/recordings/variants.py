@@ -11,7 +11,7 @@ from reputation.config.tenants import Tenant
 from reputation.recordings.columns import Decisions
 from reputation.recordings.decisions import DECISIONS, SCOPES, STANDINGS, WITHIN
 from reputation.recordings.rescore import Scored, scored, tiers
-from reputation.scoring.policy import Limits, plan_of, tier_of
+from reputation.scoring.risk import Limits, plan_of, tier_of
 
 CHALLENGED = STANDINGS.index("challenged")
 THROTTLE, OWN = DECISIONS.index("throttle"), SCOPES.index("account")

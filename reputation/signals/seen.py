@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from geoip.facts import AddressFacts
 from reputation.state.facts import Facts
-from reputation.state.outcomes import NONE, Marks
+from reputation.state.history import NO_MARKS, Marks
 from reputation.wire.messages import Call, Client
 
 NO_CLIENT = Client()
@@ -21,7 +21,7 @@ class Seen(Struct, frozen=True, gc=False):
     address: AddressFacts | None = None
     client: Client = NO_CLIENT
     request: Call = ONE_CALL
-    marks: Marks = NONE
+    marks: Marks = NO_MARKS
     marked: bool = False
     accounts_on_address: int = 0
     accounts_on_card: int = 0

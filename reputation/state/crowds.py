@@ -12,8 +12,7 @@ from reputation.limits.bucket import Bucket, settled
 from reputation.state.bounded import BoundedTable
 from reputation.state.dirty_set import Touched
 from reputation.state.facts import NOTHING, Facts
-from reputation.state.history import DAY
-from reputation.state.outcomes import is_heavy
+from reputation.state.history import DAY, is_heavy
 from reputation.wire.values import mypyc_attr
 
 A_WHILE = 60.0

@@ -1,155 +1,53 @@
-"""Sliding windows of members seen with each key: small packed records, bounded for any input.
+"""What the past says: where an account was, what came of it, and what came of accounts in the same networks.
 
-A million accounts have these, so an entry is a `bytes`: 13 bytes a member instead of a dict of objects.
+An account's visits and outcomes are short packed lists. Marks fade with a half-life; declines count for 30 days, and
+weigh as an outcome only so far as payment does not count them already.
 """
 
 import math
 import struct
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, NamedTuple
 
-from reputation.state.compact_map import Pages
 from reputation.state.dirty_set import Touched
+from reputation.state.windows import RESOLUTION
+from reputation.wire.known import Facts
+from reputation.wire.messages import OutcomeKind
 
 DAY = 86_400.0
-RESOLUTION = 1800.0
-"""Seconds after which a sighting is written again; the windows are exact to this."""
+MONTH = 30 * DAY
+KEPT = 400 * DAY
+"""Seconds that an account of which nothing was pushed is remembered for an outcome against it."""
+MOST_OF_A_KIND = 32
+"""Outcomes of one kind that are kept, the newest: one kind cannot push another out."""
+Kind = OutcomeKind | Literal["charge_failed"]
+"""An outcome, or a failed charge that billing's events told of, which payment counts."""
+KINDS: tuple[Kind, ...] = (
+    "chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed", "charge_failed",
+)  # fmt: skip
+"""The place of a kind is what is kept of it, so new ones come at the end."""
+MARKS: dict[Kind, tuple[int, int]] = {
+    "chargeback": (2, 0),
+    "abuse": (2, 0),
+    "declined": (1, 0),
+    "challenge_failed": (1, 0),
+    "challenge_passed": (0, 1),
+    "good": (0, 2),
+}
+"""Marks in halves of an outcome, against and in favour, that each outcome leaves on its account."""
+LEAST_MARKS = 0.25
+"""Marks that have faded below this say nothing any more."""
 
-RECORD = 13  # bytes: eight that stand for a member, five of time
-_VISIT = struct.Struct("<QIHQ")
-_WORD = (1 << 64) - 1
-_number: Final = int.from_bytes  # looked up on the class it would be made anew each time
+_RECORD = struct.Struct("<BQ")
+_MARKS = [MARKS.get(kind, (0, 0)) for kind in KINDS]
+_DECLINED, _FAILED = KINDS.index("declined"), KINDS.index("charge_failed")
 
-
-class FanIn:
-    """How many different members each key met within `window` seconds, such as accounts on an address.
-
-    Nearly every key has one member ever: those are in pages, 25 bytes each. Others are in two generations of one
-    dict, some 130 bytes each: what is not seen again for a whole window is dropped with the older one. At most
-    `max_keys` keys are kept (a flood of new ones shortens the window, counted in `shortened`) and `max_members`
-    members a key; a key that full takes a newcomer up at most once in RESOLUTION seconds.
-    """
-
-    def __init__(self, window: float, max_keys: int, max_members: int = 64) -> None:
-        self.window = window
-        self._rotations = 0
-        self._half = max_keys // 4
-        self._most = max_members
-        self._most_single = max_keys - 2 * self._half
-        self._single = Pages(RECORD, self._most_single)
-        self._young: dict[int, bytes] = {}
-        self._old: dict[int, bytes] = {}
-        self._turn = 0.0
-        self._newest = 0.0
-
-    def __len__(self) -> int:
-        return len(self._single) + len(self._young) + len(self._old)
-
-    @property
-    def shortened(self) -> int:
-        """Count how often something was forgotten before its time."""
-        return self._rotations + self._single.lost
-
-    def see(self, key: int, member: bytes, now: float) -> int:
-        """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window."""
-        if now < self._newest - RESOLUTION:
-            self._forget()
-        self._newest = now
-        word = (key & _WORD).to_bytes(8, "little")
-        only = self._single.get(word)
-        if only is None:
-            if key in self._young or key in self._old:
-                return self._see_among(key, member, now)
-        elif not only.startswith(member) and now - _time(only, 0) < self.window:
-            self._join(key, word, only, now)
-            return self._see_among(key, member, now)
-        elif only.startswith(member) and now - _time(only, 0) < RESOLUTION:
-            return 1
-        self._single.put(word, member + int(now).to_bytes(5, "little"), now - self.window)
-        return 1
-
-    def _forget(self) -> None:
-        """Start again after the clock was set back: sightings with future times would stay until those times."""
-        self._rotations += 1
-        self._single = Pages(RECORD, self._most_single)
-        self._young, self._old, self._turn = {}, {}, 0.0
-
-    def _join(self, key: int, word: bytes, only: bytes, now: float) -> None:
-        """Move a key from the pages to the dict at its second member."""
-        self._single.drop(word)
-        self._put(key, only, now)
-
-    def _see_among(self, key: int, member: bytes, now: float) -> int:
-        """Note a member of a key with several members.
-
-        The records stand in the order of their times, so the newest is the last and the expired come first.
-        """
-        members = self._young.get(key)
-        is_young = members is not None
-        if members is None:
-            members = self._old.get(key, b"")
-        at = 0 if members.startswith(member) else _find(members, member)
-        if at >= 0:
-            if is_young and now - _time(members, at) < RESOLUTION:
-                return len(members) // RECORD
-            members = members[:at] + members[at + RECORD :]
-        elif is_young and len(members) >= self._most * RECORD and now - _time(members, -RECORD) < RESOLUTION:
-            return self._most
-        since = now - self.window
-        while members and (len(members) >= self._most * RECORD or _time(members, 0) < since):
-            members = members[RECORD:]
-        self._put(key, members + member + int(now).to_bytes(5, "little"), now)
-        return len(members) // RECORD + 1
-
-    def remember(self, key: int, member: bytes, at: float, now: float) -> None:
-        """Note an earlier sighting, in the order of its time, such as one from before a restart."""
-        self._turn, at = self._turn or now, min(at, now)
-        word = (key & _WORD).to_bytes(8, "little")
-        only = self._single.get(word)
-        if at < 0 or now - at >= self.window or (only is not None and only.startswith(member)):
-            return
-        members = self._young.get(key) or self._old.get(key, b"") if only is None else only
-        if not members:
-            self._single.put(word, member + int(at).to_bytes(5, "little"), now - self.window)
-            return
-        full = len(members) >= self._most * RECORD or len(self._young) >= self._half
-        if full or _find(members, member) >= 0:
-            return
-        self._single.drop(word)
-        place = len(members)
-        while place and _time(members, place - RECORD) > at:
-            place -= RECORD
-        self._young[key] = members[:place] + member + int(at).to_bytes(5, "little") + members[place:]
-
-    def _put(self, key: int, members: bytes, now: float) -> None:
-        if len(self._young) >= self._half or now - self._turn >= self.window:
-            self._rotations += len(self._young) >= self._half
-            self._old, self._young, self._turn = self._young, {}, now
-        self._young[key] = members
-
-
-def name_of(member: str) -> bytes:
-    """Return eight bytes to identify a member in this process."""
-    return (hash(member) & _WORD).to_bytes(8, "little")
-
-
-def _find(members: bytes, name: bytes) -> int:
-    """Offset of a member's record, or -1; a match that is not on a record's edge is looked past."""
-    at = members.find(name)
-    while at >= 0 and at % RECORD:
-        at = members.find(name, at + 1)
-    return at
-
-
-def _time(members: bytes, at: int) -> int:
-    """Return the time of the record at an offset, from the end if it is negative."""
-    start = at + 8 if at >= 0 else len(members) + at + 8
-    return _number(members[start : start + 5], "little")
-
-
-VISIT = _VISIT.size
 MOST_VISITS = 16
 VISIT_WINDOW = DAY
+_VISIT = struct.Struct("<QIHQ")
+VISIT = _VISIT.size
+_WORD = (1 << 64) - 1
+_number: Final = int.from_bytes  # looked up on the class it would be made anew each time
 
 
 def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: float) -> bytes:
@@ -185,6 +83,85 @@ def _find_visit(recent: bytes, key: bytes) -> int:
     while at >= 0 and (at - 3) % VISIT:
         at = recent.find(key, at + 1)
     return at
+
+
+def visited(recent: bytes) -> list[tuple[int, int]]:
+    """Hosts and ASNs (0: not known) of an account's packed visits."""
+    return [(host, asn) for host, asn, _, _ in _VISIT.iter_unpack(recent[3:])]
+
+
+def visits(recent: bytes) -> list[tuple[int, int]]:
+    """Hosts of an account's packed visits, and when they were seen."""
+    return [(host, at) for host, _, _, at in _VISIT.iter_unpack(recent[3:])]
+
+
+class Marks(NamedTuple):
+    """The present weight of outcomes, in marks; below LEAST_MARKS it is 0. declines: of 30 days, counted by payment."""
+
+    against: float = 0.0
+    in_favour: float = 0.0
+    declines: int = 0
+
+
+NO_MARKS = Marks()
+
+
+def noted(kept: bytes, kind: Kind, at: float) -> bytes:
+    """The list with one more outcome, in the order of their times."""
+    number = KINDS.index(kind)
+    found = sorted([*_records(kept), (number, max(int(at), 0))], key=lambda one: one[1])
+    over = sum(one[0] == number for one in found) - MOST_OF_A_KIND
+    if over > 0:
+        found.remove(next(one for one in found if one[0] == number))
+    return _packed(found)
+
+
+def weighed(kept: bytes, facts: Facts, half_life: float, now: float) -> Marks:
+    """The weight of outcomes next to an account's facts. half_life: in days.
+
+    A time ahead of the clock, which was wrong then or is now, is as far from now as one behind it.
+    """
+    declines = declines_told(facts, now)
+    if not kept:
+        return Marks(declines=declines) if declines else NO_MARKS
+    lately = [number for number, at in _records(kept) if abs(now - at) < MONTH]
+    declines = max(declines, lately.count(_FAILED))
+    against = float(max(lately.count(_DECLINED) - declines, 0) * MARKS["declined"][0])
+    in_favour = 0.0
+    for number, at in _records(kept):
+        if number != _DECLINED:
+            fade = 0.5 ** (abs(now - at) / (half_life * DAY))
+            against += _MARKS[number][0] * fade
+            in_favour += _MARKS[number][1] * fade
+    return Marks(against if against >= LEAST_MARKS else 0.0, in_favour if in_favour >= LEAST_MARKS else 0.0, declines)
+
+
+def declines_told(facts: Facts, now: float) -> int:
+    """Declines from billing, until they are older than 30 days."""
+    payment = facts.payment
+    if payment is None or not payment.declines_30d:
+        return 0
+    return payment.declines_30d if facts.payment_at is None or abs(now - facts.payment_at) < MONTH else 0
+
+
+def failures(kept: bytes, now: float) -> int:
+    """Return the failed charges of the last 30 days from billing's events."""
+    return sum(number == _FAILED and abs(now - at) < MONTH for number, at in _records(kept))
+
+
+def is_heavy(kept: bytes, now: float) -> bool:
+    """Say whether any outcome counts against the account; a newcomer then does not displace it."""
+    return bool(kept) and any(_MARKS[number][0] and abs(now - at) < KEPT for number, at in _records(kept))
+
+
+def _records(kept: bytes) -> Iterator[tuple[int, int]]:
+    """Kind and time of each; one that a newer version knows alone is left."""
+    whole = len(kept) - len(kept) % _RECORD.size
+    return (one for one in _RECORD.iter_unpack(kept[:whole]) if one[0] < len(KINDS))
+
+
+def _packed(found: list[tuple[int, int]]) -> bytes:
+    return b"".join(_RECORD.pack(*one) for one in found)
 
 
 class Density:
@@ -254,13 +231,3 @@ class Density:
         ranked = sorted(self._counts.items(), key=lambda item: item[1][0] + item[1][1])
         self.touched.add_all(self._counts)
         self._counts = dict(ranked[len(ranked) // 2 :])
-
-
-def visited(recent: bytes) -> list[tuple[int, int]]:
-    """Hosts and ASNs (0: not known) of an account's packed visits."""
-    return [(host, asn) for host, asn, _, _ in _VISIT.iter_unpack(recent[3:])]
-
-
-def visits(recent: bytes) -> list[tuple[int, int]]:
-    """Hosts of an account's packed visits, and when they were seen."""
-    return [(host, at) for host, _, _, at in _VISIT.iter_unpack(recent[3:])]

@@ -11,8 +11,9 @@ from reputation.state.budgets import Budgets
 from reputation.state.crowds import Crowd, Row
 from reputation.state.dirty_set import Touched
 from reputation.state.facts import Facts
-from reputation.state.history import DAY, Density, FanIn, name_of, visits
+from reputation.state.history import DAY, Density, visits
 from reputation.state.unknown_plans import UnknownPlans
+from reputation.state.windows import FanIn, name_of
 
 MONTH = 30 * DAY
 Decode = Callable[[bytes], tuple[str, Row]]

@@ -15,7 +15,7 @@ from reputation.config.faults import first_fault
 from reputation.config.tenant_parts import LinkingSettings
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant, in_force
 from reputation.engine.exceptions import Reasoned
-from reputation.scoring.policy import STANDARD, TIERS, tier_of
+from reputation.scoring.risk import STANDARD, TIERS, tier_of
 from reputation.wire.errors import Invalid, SettingError
 
 OF_THE_FILE = ("owner", "unit", "gateway", "on_state_loss")

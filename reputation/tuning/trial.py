@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from reputation.config.tenants import Tenant
 from reputation.engine.identity import judged_by
 from reputation.engine.judge import Assessed, scored, tier_by
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.tuning.rollout import Rollout, is_in_canary
 from reputation.wire.messages import Verdict
 

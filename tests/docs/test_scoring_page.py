@@ -8,12 +8,11 @@ import pytest
 from reputation.config.families import load_signal
 from reputation.config.presets import PRESETS
 from reputation.config.tenants import LinkingSettings, TenantSettings
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.signals import account, address, asn, hydra, payment, proxy_network, velocity
 from reputation.signals.signal import BUILT_IN
 from reputation.state.facts import Standards
-from reputation.state.history import Density
-from reputation.state.outcomes import MARKS
+from reputation.state.history import MARKS, Density
 from reputation.state.tenant import MONTH
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")

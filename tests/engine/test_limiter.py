@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from small_engine import CAUGHT, DAY, HOUR, NOW, PAYER, PROVEN, ask, check, drain, limiter, points, push, report, tenant
 
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.state.tenant import TenantState
 from reputation.stores.sqlite.rows import account_body
 from reputation.wire.codec import verdict_bytes

@@ -8,8 +8,7 @@ from traffic import decisions, effects, judged, live, recorded
 
 from reputation.config.tenants import TenantSettings, compile_tenant
 from reputation.recordings.rescore import scored, tiers
-from reputation.scoring.policy import TIERS
-from reputation.scoring.score import risk
+from reputation.scoring.risk import TIERS, risk
 
 # drafts that touch everything that a score or tier is made of
 DRAFTS = {

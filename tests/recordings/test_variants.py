@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reputation.limits.bucket import Limit, change_limit, full, settled, spend
 from reputation.recordings.variants import OwnBuckets
-from reputation.scoring.policy import Limits
+from reputation.scoring.risk import Limits
 
 LIMITS = tuple(
     Limits(Limit(rate, burst), Limit(daily / 86_400, daily))

@@ -11,7 +11,7 @@ from tcp_proxy import proxy_to
 from reputation.engine.changes import marking
 from reputation.replicas.account_copies import AccountCopies, LookedUp
 from reputation.state.facts import Facts
-from reputation.state.outcomes import KEPT, MOST, noted
+from reputation.state.history import KEPT, MOST_OF_A_KIND, noted
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Told, Transaction
 from reputation.stores.redis.names import Names
@@ -194,7 +194,7 @@ async def test_outcomes_add_up_to_a_most_and_last_longer_than_nothing(redis_serv
         await one.push("a", FACTS)
         assert emptied.ttl(Names("acme").of("a", "a")) == -1
         kept = noted(noted(b"", "abuse", NOW), "good", NOW + 1)
-        for n in range(MOST + 5):
+        for n in range(MOST_OF_A_KIND + 5):
             await one.report("a", "abuse", NOW + 2 + n)
             kept = noted(kept, "abuse", NOW + 2 + n)
         assert await one.load("a") == ("a", Told(FACTS, kept))

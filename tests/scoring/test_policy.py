@@ -10,7 +10,8 @@ from small_engine import CAUGHT, DAY, NOW, PAYER, ask, check, live_through, poin
 
 from reputation.config.presets import PRESETS
 from reputation.hydra.links import Cluster, Links
-from reputation.scoring.policy import STANDARD, TIERS, TierRule, compile_policy, plan_of, tier_of
+from reputation.scoring.risk import STANDARD, TIERS, compile_policy, plan_of, tier_of
+from reputation.scoring.tiers import TierRule
 from reputation.wire.messages import Tier
 
 BALANCED = PRESETS["balanced"]

@@ -14,7 +14,7 @@ from populations import facts, hosts, pasts, weights
 from small_engine import DAY, NOW, PROVEN, ask, check, limiter, live_through, points, push, tenant
 
 from reputation.config.families import load_signal
-from reputation.scoring.score import Family, add_up, counterfactual, log_odds, risk, weigh
+from reputation.scoring.risk import Family, add_up, counterfactual, log_odds, risk, weigh
 from reputation.signals.signal import BUILT_IN
 from reputation.wire.messages import Reason
 

@@ -11,7 +11,8 @@ from small_engine import DAY, HOUR, NOW, PAYER, new_id, push, request, tenant
 from reputation.engine.verdicts import Recent
 from reputation.sidecar.clock import STEP, Clock
 from reputation.sidecar.clock_steps import follow_step
-from reputation.state.history import FanIn, name_of, visit
+from reputation.state.history import visit
+from reputation.state.windows import FanIn, name_of
 
 YEAR = 365 * DAY
 STEPS = (-HOUR, -YEAR, DAY, -DAY, 10 * YEAR, -10 * YEAR, -0.01, 0.01)

@@ -8,10 +8,21 @@ from small_engine import DAY, NOW, ask, push, report, tenant
 
 from reputation.engine.limiter import Limiter
 from reputation.engine.replay import Replay
-from reputation.scoring.policy import TIERS
+from reputation.scoring.risk import TIERS
 from reputation.state.billing import News, after_news
 from reputation.state.facts import Facts
-from reputation.state.outcomes import KEPT, KINDS, LEAST, MARKS, MOST, Marks, failures, is_heavy, noted, weighed
+from reputation.state.history import (
+    KEPT,
+    KINDS,
+    LEAST_MARKS,
+    MARKS,
+    MOST_OF_A_KIND,
+    Marks,
+    failures,
+    is_heavy,
+    noted,
+    weighed,
+)
 from reputation.state.transactions import Told, Transaction
 from reputation.wire.messages import Payment
 
@@ -39,12 +50,12 @@ class TestWhatTheyWeigh:
     def test_half_as_much_after_each_half_life(self, kind):
         for lives, share in ((0, 1.0), (1, 0.5), (2, 0.25)):
             against, in_favour, _ = marks((kind, lives * HALF_LIFE))
-            expected = [part * share if part * share >= LEAST else 0.0 for part in MARKS[kind]]
+            expected = [part * share if part * share >= LEAST_MARKS else 0.0 for part in MARKS[kind]]
             assert [against, in_favour] == pytest.approx(expected, rel=1e-6)
 
     def test_nothing_once_little_is_left(self):
         days = 270.0  # two marks, three half-lives
-        assert marks(("abuse", days - 1)).against > LEAST
+        assert marks(("abuse", days - 1)).against > LEAST_MARKS
         assert marks(("abuse", days + 1)).against == 0.0
 
     def test_a_decline_counts_for_30_days_and_not_one_second_longer(self):
@@ -78,10 +89,10 @@ class TestWhatTheyWeigh:
 
 class TestBounds:
     def test_of_each_kind_the_newest_are_kept_and_none_pushes_another_out(self):
-        found = kept(("chargeback", 500), *[("challenge_passed", n) for n in range(3 * MOST)])
-        assert len(found) == 9 * (MOST + 1)
+        found = kept(("chargeback", 500), *[("challenge_passed", n) for n in range(3 * MOST_OF_A_KIND)])
+        assert len(found) == 9 * (MOST_OF_A_KIND + 1)
         assert weighed(found, Facts(), 1e4, NOW).against > 1.9
-        assert found == kept(("chargeback", 500), *[("challenge_passed", n) for n in range(MOST)])
+        assert found == kept(("chargeback", 500), *[("challenge_passed", n) for n in range(MOST_OF_A_KIND)])
 
     def test_what_speaks_against_an_account_keeps_it_for_a_bounded_time(self):
         assert is_heavy(kept(("abuse", 1)), NOW)

@@ -12,9 +12,10 @@ from reputation.sidecar.build import build, empty_state
 from reputation.state.budgets import Budgets
 from reputation.state.crowds import A_WHILE, MOST_NETWORKS, SLOTS, Crowd, Row, SharedRows, lasting_days
 from reputation.state.facts import Facts
-from reputation.state.history import name_of, visit
+from reputation.state.history import visit
 from reputation.state.stops import Pool, Stop
 from reputation.state.tenant import TenantState
+from reputation.state.windows import name_of
 from reputation.stores.memory import MemoryStore
 from reputation.wire.messages import Payment
 

@@ -11,7 +11,7 @@ import pytest
 from test_sqlite_store import CARD, START, Run
 
 from reputation.state.facts import Facts
-from reputation.state.outcomes import noted
+from reputation.state.history import noted
 from reputation.state.transactions import Document, Told, Transaction
 from reputation.stores.contract import Opening
 from reputation.stores.places import default_place, open_store

@@ -8,7 +8,7 @@ from geoip.book import AddressBook
 from reputation.config.file import from_text
 from reputation.sidecar.build import build, empty_state
 from reputation.sidecar.hash_key import kept_hash_key
-from reputation.state.outcomes import noted
+from reputation.state.history import noted
 from reputation.stores.sqlite.file import RUN, in_order
 from reputation.stores.sqlite.rows import MOST_GAPS, joined
 from reputation.stores.sqlite.store import SqliteStore

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reputation.config.file import from_text
 from reputation.config.tenants import TenantSettings, compile_tenant
-from reputation.scoring.policy import STANDARD, TIERS, deserved_tier
+from reputation.scoring.risk import STANDARD, TIERS, deserved_tier
 from reputation.tuning.revisions import Revision, check_floor, compiled, differences, settings_of, sparse, start
 from reputation.wire.errors import Invalid
 

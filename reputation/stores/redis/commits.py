@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from reputation.state.facts import Facts
-from reputation.state.outcomes import KEPT
+from reputation.state.history import KEPT
 from reputation.state.transactions import TAKEN, Committed, Document, Stale, Told, Transaction
 from reputation.stores.fact_rows import DAMAGED, facts_in, facts_out
 from reputation.stores.redis.heartbeat import ACCOUNT, RECORD, RedisHeartbeat

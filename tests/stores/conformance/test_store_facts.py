@@ -9,7 +9,7 @@ from msgspec import structs
 from store_place import TENANT, document, known_of, owner_of
 
 from reputation.state.facts import PROFILE, Facts, from_push
-from reputation.state.outcomes import MOST, noted
+from reputation.state.history import MOST_OF_A_KIND, noted
 from reputation.state.records import ABSENT
 from reputation.state.transactions import Document, Stale, Told, Transaction
 from reputation.wire.errors import Conflict
@@ -88,7 +88,7 @@ async def test_a_hundred_at_once_follow_from_each_other(place):
     ]
     await asyncio.gather(*added)
     told = await known_of(one, "a")
-    assert (told.facts.payment.settled_usd, told.outcomes) == (1000.0, MOST * ABUSE)
+    assert (told.facts.payment.settled_usd, told.outcomes) == (1000.0, MOST_OF_A_KIND * ABUSE)
     for again in place.later():
         assert await known_of(again, "a") == told
 
@@ -173,7 +173,7 @@ async def test_changes_on_three_replicas_at_once_follow_from_each_other(place):
     await asyncio.gather(*changes)
     for one in several:
         known = await known_of(one, "a")
-        assert (known.facts.payment.settled_usd, known.outcomes) == (600.0, MOST * ABUSE)
+        assert (known.facts.payment.settled_usd, known.outcomes) == (600.0, MOST_OF_A_KIND * ABUSE)
 
 
 @pytest.mark.parametrize("fact", sorted(PROFILE))

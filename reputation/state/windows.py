@@ -1,0 +1,226 @@
+"""Sliding windows of members seen with each key: small packed records, bounded for any input.
+
+A million accounts have these, so an entry is a `bytes`: 13 bytes a member instead of a dict of objects. Keys with one
+member lie in pages: a dict's entry costs 170 bytes with its key and value objects, and up to four cold cache lines to
+read. Here entries lie side by side in pages of some 300 bytes, which `bytes.find` searches in C: 25 bytes an entry, and
+two cold lines. Linear hashing (W. Litwin, 1980) splits one page at a time, so no check waits for a table that doubles.
+"""
+
+from typing import Final
+
+RESOLUTION = 1800.0
+"""Seconds after which a sighting is written again; the windows are exact to this."""
+
+KEY = 8
+TIME = 5
+RECORD = KEY + TIME  # bytes: eight that stand for a member, five of time
+FILL = 14
+"""Entries of a page on average: more take longer to search, fewer pay more for each page's own header."""
+_WORD = (1 << 64) - 1
+_number: Final = int.from_bytes  # looked up on the class it would be made anew each time
+
+
+class Pages:
+    """Entries of eight bytes of key and `size` bytes of record, the last five of them its time in seconds.
+
+    About `most` entries: above that the oldest of the page that a newcomer falls into goes, counted in `lost`. Keys
+    are spread by Python's secretly keyed hash of bytes, so nobody outside can crowd one page.
+    """
+
+    def __init__(self, size: int, most: int) -> None:
+        self.lost = 0
+        self._entry = KEY + size
+        self._most = most
+        self._count = 0
+        self._pages: list[bytes] = [b""]
+        self._half = 1  # pages at the beginning of this round of splits
+
+    def __len__(self) -> int:
+        return self._count
+
+    def get(self, key: bytes) -> bytes | None:
+        """Find the record of a key."""
+        page = self._pages[self._place(key)]
+        at = self._find(page, key)
+        return None if at < 0 else page[at + KEY : at + self._entry]
+
+    def put(self, key: bytes, record: bytes, since: float) -> None:
+        """Store a record, in place of an existing one. Its page drops records older than `since`."""
+        place = self._place(key)
+        page = self._without(self._pages[place], key)
+        while page and _number(page[self._entry - TIME : self._entry], "little") < since:
+            page = page[self._entry :]
+            self._count -= 1
+        if self._count >= self._most and page:
+            page = page[self._entry :]
+            self._count -= 1
+            self.lost += 1
+        self._pages[place] = b"".join((page, key, record))
+        self._count += 1
+        if self._count > FILL * len(self._pages):
+            self._split()
+
+    def drop(self, key: bytes) -> None:
+        """Forget a key, if it is there."""
+        place = self._place(key)
+        self._pages[place] = self._without(self._pages[place], key)
+
+    def _place(self, key: bytes) -> int:
+        """Return the page of a key: those after the last one have not been split off yet."""
+        spread = hash(key)
+        place = spread & (2 * self._half - 1)
+        return place if place < len(self._pages) else spread & (self._half - 1)
+
+    def _find(self, page: bytes, key: bytes) -> int:
+        """Offset of a key's entry, or -1; a match that is not on an entry's edge is looked past."""
+        at = page.find(key)
+        while at >= 0 and at % self._entry:
+            at = page.find(key, at + 1)
+        return at
+
+    def _without(self, page: bytes, key: bytes) -> bytes:
+        at = self._find(page, key)
+        if at < 0:
+            return page
+        self._count -= 1
+        return page[:at] + page[at + self._entry :]
+
+    def _split(self) -> None:
+        """Move the keys of the next page in turn whose hash says so to a new page at the end."""
+        turn = len(self._pages) - self._half
+        stay: list[bytes] = []
+        go: list[bytes] = []
+        page = self._pages[turn]
+        for at in range(0, len(page), self._entry):
+            entry = page[at : at + self._entry]
+            (go if hash(entry[:KEY]) & self._half else stay).append(entry)
+        self._pages[turn] = b"".join(stay)
+        self._pages.append(b"".join(go))
+        if len(self._pages) == 2 * self._half:
+            self._half *= 2
+
+
+class FanIn:
+    """How many different members each key met within `window` seconds, such as accounts on an address.
+
+    Nearly every key has one member ever: those are in pages, 25 bytes each. Others are in two generations of one
+    dict, some 130 bytes each: what is not seen again for a whole window is dropped with the older one. At most
+    `max_keys` keys are kept (a flood of new ones shortens the window, counted in `shortened`) and `max_members`
+    members a key; a key that full takes a newcomer up at most once in RESOLUTION seconds.
+    """
+
+    def __init__(self, window: float, max_keys: int, max_members: int = 64) -> None:
+        self.window = window
+        self._rotations = 0
+        self._half = max_keys // 4
+        self._most = max_members
+        self._most_single = max_keys - 2 * self._half
+        self._single = Pages(RECORD, self._most_single)
+        self._young: dict[int, bytes] = {}
+        self._old: dict[int, bytes] = {}
+        self._turn = 0.0
+        self._newest = 0.0
+
+    def __len__(self) -> int:
+        return len(self._single) + len(self._young) + len(self._old)
+
+    @property
+    def shortened(self) -> int:
+        """Count how often something was forgotten before its time."""
+        return self._rotations + self._single.lost
+
+    def see(self, key: int, member: bytes, now: float) -> int:
+        """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window."""
+        if now < self._newest - RESOLUTION:
+            self._forget()
+        self._newest = now
+        word = (key & _WORD).to_bytes(8, "little")
+        only = self._single.get(word)
+        if only is None:
+            if key in self._young or key in self._old:
+                return self._see_among(key, member, now)
+        elif not only.startswith(member) and now - _time(only, 0) < self.window:
+            self._join(key, word, only, now)
+            return self._see_among(key, member, now)
+        elif only.startswith(member) and now - _time(only, 0) < RESOLUTION:
+            return 1
+        self._single.put(word, member + int(now).to_bytes(5, "little"), now - self.window)
+        return 1
+
+    def _forget(self) -> None:
+        """Start again after the clock was set back: sightings with future times would stay until those times."""
+        self._rotations += 1
+        self._single = Pages(RECORD, self._most_single)
+        self._young, self._old, self._turn = {}, {}, 0.0
+
+    def _join(self, key: int, word: bytes, only: bytes, now: float) -> None:
+        """Move a key from the pages to the dict at its second member."""
+        self._single.drop(word)
+        self._put(key, only, now)
+
+    def _see_among(self, key: int, member: bytes, now: float) -> int:
+        """Note a member of a key with several members.
+
+        The records stand in the order of their times, so the newest is the last and the expired come first.
+        """
+        members = self._young.get(key)
+        is_young = members is not None
+        if members is None:
+            members = self._old.get(key, b"")
+        at = 0 if members.startswith(member) else _find(members, member)
+        if at >= 0:
+            if is_young and now - _time(members, at) < RESOLUTION:
+                return len(members) // RECORD
+            members = members[:at] + members[at + RECORD :]
+        elif is_young and len(members) >= self._most * RECORD and now - _time(members, -RECORD) < RESOLUTION:
+            return self._most
+        since = now - self.window
+        while members and (len(members) >= self._most * RECORD or _time(members, 0) < since):
+            members = members[RECORD:]
+        self._put(key, members + member + int(now).to_bytes(5, "little"), now)
+        return len(members) // RECORD + 1
+
+    def remember(self, key: int, member: bytes, at: float, now: float) -> None:
+        """Note an earlier sighting, in the order of its time, such as one from before a restart."""
+        self._turn, at = self._turn or now, min(at, now)
+        word = (key & _WORD).to_bytes(8, "little")
+        only = self._single.get(word)
+        if at < 0 or now - at >= self.window or (only is not None and only.startswith(member)):
+            return
+        members = self._young.get(key) or self._old.get(key, b"") if only is None else only
+        if not members:
+            self._single.put(word, member + int(at).to_bytes(5, "little"), now - self.window)
+            return
+        full = len(members) >= self._most * RECORD or len(self._young) >= self._half
+        if full or _find(members, member) >= 0:
+            return
+        self._single.drop(word)
+        place = len(members)
+        while place and _time(members, place - RECORD) > at:
+            place -= RECORD
+        self._young[key] = members[:place] + member + int(at).to_bytes(5, "little") + members[place:]
+
+    def _put(self, key: int, members: bytes, now: float) -> None:
+        if len(self._young) >= self._half or now - self._turn >= self.window:
+            self._rotations += len(self._young) >= self._half
+            self._old, self._young, self._turn = self._young, {}, now
+        self._young[key] = members
+
+
+def name_of(member: str) -> bytes:
+    """Return eight bytes to identify a member in this process."""
+    return (hash(member) & _WORD).to_bytes(8, "little")
+
+
+def _find(members: bytes, name: bytes) -> int:
+    """Offset of a member's record, or -1; a match that is not on a record's edge is looked past."""
+    at = members.find(name)
+    while at >= 0 and at % RECORD:
+        at = members.find(name, at + 1)
+    return at
+
+
+def _time(members: bytes, at: int) -> int:
+    """Return the time of the record at an offset, from the end if it is negative."""
+    start = at + 8 if at >= 0 else len(members) + at + 8
+    return _number(members[start : start + 5], "little")
