@@ -148,12 +148,14 @@ class TenantLimiter:
 
     def ask(self, assessed: Assessed, id_: str) -> Ask:
         """Say what a check takes; what stops by its tier or its cluster gets no lease, unless it is only tried."""
-        tenant, cluster = self.tenant, assessed.cluster
+        request, tenant, cluster = assessed.request, self.tenant, assessed.cluster
+        if not (request.lease or request.leases or request.request.hold):
+            return Ask(assessed.draws, request.request.cost, token=id_)
         stopped = tenant.policy.rules[assessed.tier].decision != "allow"
         stopped = stopped or (cluster is not None and cluster.standing == "challenged")
         drawn = Drawn(assessed.draws, assessed.entry, assessed.roomy)
         return self.leases.ask(
-            assessed.who, assessed.request, drawn, tenant.settings.leases, id_, assessed.at,
+            assessed.who, request, drawn, tenant.settings.leases, id_, assessed.at,
             stopped=stopped and tenant.settings.mode == "enforce",
         )  # fmt: skip
 
