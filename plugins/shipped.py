@@ -21,7 +21,8 @@ def load(modules: Mapping[str, str]) -> dict[str, Gateway]:
             raise ConfigError(f"gateways.{name}: no module {dotted!r} can be imported: {error}") from None
         gateway = _offered(module)
         if gateway is None:
-            raise ConfigError(f"gateways.{name}: module {dotted!r} has no functions read and answer")
+            missing = " and ".join(one for one in ("read", "answer") if not callable(getattr(module, one, None)))
+            raise ConfigError(f"gateways.{name}: module {dotted!r} has no function {missing}")
         found[name] = gateway
     return found
 

@@ -77,5 +77,8 @@ async def serve_gateways(
             started = await gateway.listener.start(asked)
         except AddressError as error:
             raise ConfigError(str(error)) from None
+        missing = " and ".join(one for one in ("drain", "metrics") if not callable(getattr(started, one, None)))
+        if missing:
+            raise ConfigError(f"gateway {name}: what start of its listener returned has no function {missing}")
         serving.listeners[f"gateway {name}"] = started
         serving.metric_sources.append(started.metrics)

@@ -1,6 +1,7 @@
 """The families of evidence of a tenant: their modules, and how much each family may count."""
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, NamedTuple
 
@@ -45,11 +46,30 @@ def load_signal(tenant: str, family: str) -> Loaded:
         signal: Signal = importlib.import_module(f"reputation.signals.{family}" if ours else family)
         evidence = signal.evidence
     except (ImportError, AttributeError, SyntaxError) as error:
-        fix = nearest(family, list(BUILT_IN)) if ours else f"{error}"
-        raise SettingError(
-            path, f"no such family of evidence; {fix}; or give the dotted name of a module with a function `evidence`"
-        ) from None
+        raise SettingError(path, _unusable(family, error)) from None
+    if not ours and not _takes_two(evidence):
+        raise SettingError(path, f"`evidence` of module {family!r} must take two arguments, seen and now")
     return Loaded(evidence, _declared(path, vars(signal)))
+
+
+def _unusable(family: str, error: Exception) -> str:
+    if "." not in family:
+        fix = nearest(family, list(BUILT_IN))
+    elif isinstance(error, ModuleNotFoundError) and f"{family}.".startswith(f"{error.name}."):
+        fix = f"{error}"
+    else:
+        return f"module {family!r} must be importable and have a function `evidence`: {error}"
+    return f"no such family of evidence; {fix}; or give the dotted name of a module with a function `evidence`"
+
+
+def _takes_two(function: FindEvidence) -> bool:
+    try:
+        inspect.signature(function).bind(None, 0.0)
+    except TypeError:
+        return False
+    except ValueError:  # a compiled function without a signature
+        return True
+    return True
 
 
 def _declared(path: tuple[str, ...], names: Mapping[str, object]) -> Declared:

@@ -53,6 +53,8 @@ def test_a_module_says_its_cap_and_what_its_evidence_is(addresses, module):
         (f"HARD_EVIDENCE = {{'theft'}}\n{EVIDENCE}", "add OWN_EVIDENCE = True"),
         ("CAP = 1\n", "a function `evidence`"),
         ("this is no Python\n", "a function `evidence`"),
+        ("import no_such_thing\n" + EVIDENCE, "must be importable.*no_such_thing"),
+        ("def evidence(seen):\n    return []\n", "must take two arguments, seen and now"),
     ],
 )
 def test_a_module_that_cannot_work_is_an_error_at_its_weight(module, text, said):

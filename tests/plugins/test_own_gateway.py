@@ -1,5 +1,6 @@
 """A gateway of the operator's own, with a listener of its own: the module that docs/gateways.md shows."""
 
+import json
 import re
 import signal
 import socket
@@ -52,6 +53,24 @@ def test_the_module_on_the_page_serves_its_protocol(tmp_path, module):
             assert connection.recv(1) == b"", "the end of the program ends the connection"
         assert sidecar.process.wait(15) == 0
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "fault"),
+    [
+        ("    return lines\n", "    return None\n", "has no function drain and metrics"),
+        ("    def metrics(self)", "    def figures(self)", "has no function metrics"),
+    ],
+)
+def test_a_listener_that_is_not_whole_is_refused(tmp_path, module, line, instead, fault):
+    file = tmp_path / "acme" / "lines.py"
+    file.write_text(file.read_text().replace(line, instead))
+    (tmp_path / "headcount.json").write_text(json.dumps(SETTINGS))
+    check, admin = free_ports(2)
+    places = (f"--listen=127.0.0.1:{check}", f"--admin=127.0.0.1:{admin}", "--state=:memory:")
+    given = (f"--config={tmp_path / 'headcount.json'}", f"--gateway-listener=lines=unix:{tmp_path / 'lines.sock'}")
+    run = headcount("serve", *places, *given, extra=module)
+    assert (run.returncode, fault in run.stderr.decode(), b"Traceback" in run.stderr) == (1, True, False), run.stderr
 
 
 @pytest.mark.parametrize(
