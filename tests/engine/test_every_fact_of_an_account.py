@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from reputation.engine.limiter import Limiter
 from reputation.engine.replay import Replay
 from reputation.state.billing import News, after_news, after_push
 from reputation.state.facts import NOTHING, PROFILE, carried, from_push, merged
-from reputation.wire.messages import Account, AccountFacts, wire_type
+from reputation.wire.messages import NESTED, Account, AccountFacts, wire_type
 
 FACTS = sorted(PROFILE)
 
@@ -92,3 +93,10 @@ def test_litellm_passes_every_fact_on():
     source = (Path(__file__).parents[2] / "plugins" / "litellm" / "headcount_litellm.py").read_text(encoding="utf-8")
     named = next(line for line in source.splitlines() if line.startswith("FACTS = "))
     assert set(ast.literal_eval(named.removeprefix("FACTS = "))) == set(PROFILE)
+
+
+def test_the_page_of_the_api_shows_every_fact():
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^## POST /v1/check\n.*?^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    names = [*PROFILE, *(field for kind in NESTED.values() for field in kind.__struct_fields__)]
+    assert [name for name in names if f'"{name}":' not in shown] == []

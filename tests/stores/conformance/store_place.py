@@ -1,6 +1,7 @@
 """A place of state, the stores that are opened there, and what a test asks of them; the contract alone is used."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,19 @@ from reputation.stores.contract import Opening, SharedStore, Store
 from reputation.stores.places import open_store
 
 TENANT = "acme"
+
+
+def lacking(value: object, contract: type) -> list[str]:
+    """Names of the contract's members that a value does not have."""
+    kinds = [kind for kind in contract.__mro__ if kind.__module__ == contract.__module__]
+    names = {name: None for kind in kinds for name in (*vars(kind), *inspect.get_annotations(kind))}
+    return [name for name in names if not name.startswith("_") and not hasattr(value, name)]
+
+
+def require(value: object, contract: type) -> None:
+    """Fail with the names of all members that a value lacks."""
+    lacks = lacking(value, contract)
+    assert not lacks, f"{type(value).__name__} lacks {', '.join(lacks)} of {contract.__name__} (stores/contract.py)"
 
 
 class Quiet:
@@ -35,6 +49,7 @@ class Place:
 
     def open(self, at: str | None = None) -> Store:
         store = open_store(at or self._at, Opening(TenantState, Quiet(), self.clock))
+        require(store, Store)
         store.tenant(TENANT)
         self._open.append(store)
         return store
