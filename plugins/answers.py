@@ -85,7 +85,7 @@ def published(verdict: Verdict) -> list[LimitState]:
 
 
 def rate_limits(verdict: Verdict) -> Headers:
-    """Return RateLimit-Policy and RateLimit of the published limits."""
+    """Return the headers RateLimit-Policy and RateLimit with the limits that a client may see."""
     own = published(verdict)
     if not own:
         return ()

@@ -1,4 +1,4 @@
-"""Envoy's rate limit quota service: each Envoy's share of each bucket, granted in advance. Pure.
+"""Envoy's rate limit quota service (RLQS): each Envoy gets its share of each quota bucket in advance. Pure.
 
 A quota is divided evenly among the Envoys that report its bucket. Evenly, and not by demand, because Envoy starts a
 token bucket full whenever its assignment changes: shares that followed demand would hand out the burst again and again.

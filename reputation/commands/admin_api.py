@@ -81,5 +81,5 @@ def part(text: str) -> str:
 
 
 def path_of(tenant: str, rest: str = "") -> str:
-    """A tenant's path in the admin API."""
+    """Return the path of a tenant in the admin API, with `rest` after it."""
     return f"/v1/tenants/{part(tenant)}{rest}"

@@ -10,7 +10,7 @@ from reputation.wire import gateway
 
 
 def _own(kind: type[Struct]) -> tuple[object, Struct]:
-    """Return the type and the default of a gateway's own settings; the docstring describes them."""
+    """Return the type and the default of a gateway's own settings; the type's docstring is its description."""
     return Annotated[kind, Meta(description=(kind.__doc__ or "").partition("\n")[0])], kind()
 
 

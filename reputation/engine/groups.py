@@ -114,7 +114,9 @@ def assess_all(tenant: TenantChecks, accounts: Sequence[Sequence[Request]], now:
 
 
 def group_of(tenant: TenantChecks, found: list[list[Assessed]], now: float, new_id: NewId) -> Group:
-    """Return the accounts' takes together: nothing if one of them is stopped by its tier or cluster."""
+    """Return what all the accounts take from their buckets, as one group.
+
+    The group is marked as stopped, and takes nothing, if the tier or cluster of one account stops it."""
     asks = [ask for several in found for ask in _asks(tenant, several, now, new_id)]
     return Group(asks, stopped=any(ruled(one) != "allow" for several in found for one in several))
 

@@ -275,7 +275,7 @@ class TenantLimiter:
         self.hear(outcome, now)
 
     def hear(self, outcome: Outcome, now: float) -> None:
-        """Learn from an outcome with a mark: for the account's networks, and for the linker."""
+        """Learn from an outcome: count it for the account's networks, and note it for the linker."""
         learn_networks(self.state, outcome, now)
         self.outbox.hear(outcome, now)
 

@@ -165,7 +165,7 @@ class RecentVerdicts:
             self.stopped.add(Stop(verdict.id, name, stranger, now, packed))
 
     def get(self, id_: str, now: float) -> tuple[Asked, Verdict] | None:
-        """Find a verdict of the window."""
+        """Find a recent verdict; None if it is no longer kept."""
         kept = self._kept.get(id_, now)
         return None if kept is None else read_packed(kept)
 

@@ -57,7 +57,7 @@ class Linking(Protocol):
         """Sightings of accounts that found no place in a linker here, by tenant."""
 
     async def take_up(self) -> None:
-        """Put the links in force that were kept before this process started."""
+        """Activate the links that an earlier process stored."""
 
     async def run(self) -> None:
         """Feed the linker and follow its links until cancelled."""

@@ -135,7 +135,7 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> bool:
-        """Keep the way back open while there is something to answer."""
+        """After the client has sent all, keep the connection open while an answer is still to be sent."""
         self._ended = True
         return self.doing is WORKING or self.doing is STALLED
 

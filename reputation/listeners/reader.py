@@ -112,7 +112,10 @@ class Reader:
         self.continues = False
 
     def _read_head(self) -> bool:
-        """Read complete lines, each once, in order; true when the head is whole and in order."""
+        """Read the complete lines that have arrived, each once. Return whether the head is complete.
+
+        Raises BadRequestError for a bad line.
+        """
         while True:
             newline = self._data.find(b"\n", self._scanned)
             self._check_sizes(newline + 1 if newline >= 0 else len(self._data))

@@ -17,7 +17,7 @@ ABSENT = -1
 
 
 class FamilyColumns(Struct, frozen=True):
-    """One family's reasons: row by row in their original order, padded with zeros on the right.
+    """One family's reasons: a row for each decision, its reasons in their order, filled up with zeros.
 
     points: raw, decisions x places. signals: numbers into the decisions' `signals`, -1 where there is none.
     """

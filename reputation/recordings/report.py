@@ -14,8 +14,9 @@ MOST_LISTED = 10_000
 
 
 class Moved(Struct, frozen=True):
-    """An account with another tier under a draft. account: its keyed hash in hex; decisions: the number it would
-    change.
+    """An account that gets another tier under a draft.
+
+    account: its keyed hash in hex. decisions: how many of its decisions the draft changes.
     """
 
     account: str

@@ -75,5 +75,5 @@ def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlie
 
 
 def lift_of(account: str, body: AppealBody) -> AllowBody:
-    """Return the exception for an appeal."""
+    """Return the body of the exception (`POST /v1/allow`) that an appeal asks for."""
     return AllowBody("account", account, f"appeal: {body.reason}"[:1024], body.expires_in, within_limits=True)

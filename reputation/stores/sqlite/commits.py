@@ -30,7 +30,7 @@ class Batch:
 
 
 class Commits:
-    """The changes to be written of every tenant. lock: held by every user while anything is encoded and written."""
+    """The transactions of all tenants that wait to be written. lock: held while changes are encoded and written."""
 
     def __init__(self, records: MemoryRecords, write: Write, clock: Callable[[], float]) -> None:
         self.lock = asyncio.Lock()

@@ -239,7 +239,7 @@ class SqliteStore:
         self.records.give_back(records)
 
     async def _write_most(self, taken: Sequence[Taken]) -> list[HotChanges]:
-        """Encode everything, write the part too large for one transaction, and return the rest."""
+        """Encode all changes, write every AT_ONCE of them in a transaction, and return the rest unwritten."""
         hot: list[HotChanges] = []
         for kept, part, names in taken:
             many = len(names) > AT_ONCE and part.table in ORDERED
