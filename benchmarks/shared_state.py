@@ -27,7 +27,7 @@ from reputation.limits.take import Ask, Charge
 from reputation.replicas.account_copies import AccountCopies
 from reputation.state.facts import Facts, from_push
 from reputation.state.tenant import TenantState
-from reputation.state.transactions import Told, Transaction
+from reputation.state.transactions import AccountData, Transaction
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.store import RedisStore
 from reputation.wire.messages import AccountFacts, Payment, Seconds
@@ -180,8 +180,8 @@ async def _fill(port: int, accounts: int) -> tuple[float, float]:
     return (used[1] - used[0]) / accounts, (used[2] - used[1]) / accounts
 
 
-def _keyed(facts: Facts, number: int, _: Told) -> Told:
-    return Told(structs.replace(facts, keys=(number.to_bytes(16, "little"),)))
+def _keyed(facts: Facts, number: int, _: AccountData) -> AccountData:
+    return AccountData(structs.replace(facts, keys=(number.to_bytes(16, "little"),)))
 
 
 async def _used(store: RedisStore) -> int:

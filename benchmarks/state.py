@@ -90,7 +90,7 @@ def stage_write(path: Path, accounts: int) -> None:
     state = store.tenant("default")
     fill(state, accounts)
     for kept in store._tenants.values():  # noqa: SLF001 - what a lost file leads to
-        kept.touch_all()
+        kept.mark_all()
     took = timed(lambda: asyncio.run(store.flush()))
     asyncio.run(store.close())
     print(f"all written anew: {took:,.1f} s, file {path.stat().st_size / 1e6:,.0f} MB")
@@ -143,7 +143,7 @@ def stage_flush(path: Path, accounts: int) -> None:
             for name in names:
                 found = state.row(name, START)
                 if found is not None:
-                    state.touched.add(name)
+                    state.dirty.add(name)
             ended = asyncio.Event()
             beside = asyncio.create_task(ticking(ended))
             started = time.perf_counter()

@@ -3,8 +3,8 @@
 import random
 
 from reputation.limits.bucket import Bucket, Limit, change_limit, full
-from reputation.limits.reservations import Ahead, Reserve, Settlement
-from reputation.limits.take import Ask, Charge, Group, TakenAll, take, take_group
+from reputation.limits.reservations import Reserve, ReservedCharges, Settlement
+from reputation.limits.take import Ask, AskGroup, Charge, TakenAll, take, take_group
 
 NOW = 1_790_812_800.0
 FOREVER = 1e12
@@ -18,15 +18,15 @@ class PureBuckets:
 
     def __init__(self):
         self.buckets = {}
-        self.ahead = Ahead()
+        self.reserved = ReservedCharges()
 
     def carry_out(self, ask, limits, now):
         found = {key: self._find(key, limit, now) for key, limit in limits.items()}
         before = {key: (bucket.tokens, bucket.at) for key, bucket in found.items()}
-        if isinstance(ask, Group):
-            taken = take_group(drawn_on(found, ask), self.ahead, now)
+        if isinstance(ask, AskGroup):
+            taken = take_group(drawn_on(found, ask), self.reserved, now)
         else:
-            taken = take(drawn_on(found, ask), self.ahead, now)
+            taken = take(drawn_on(found, ask), self.reserved, now)
         self.buckets |= {
             key: bucket
             for key, bucket in found.items()
@@ -94,7 +94,7 @@ class Story:
                 self.count += 1
                 reserve = Reserve(f"h{self.count}", NOW + FOREVER)
             asks.append(Ask([[charges[charge.key] for charge in draw] for draw in ask.draws], cost, reserve=reserve))
-        return Group(asks, stopped=self.random.random() < 0.1), limits
+        return AskGroup(asks, stopped=self.random.random() < 0.1), limits
 
     def _limit(self, key):
         if key not in self.limits or self.random.random() < self.changing:
@@ -127,7 +127,7 @@ def result(came):
 
 def drawn_on(buckets, ask):
     """The same ask or group on other buckets, by their keys."""
-    if isinstance(ask, Group):
-        return Group([drawn_on(buckets, one) for one in ask.asks], stopped=ask.stopped)
+    if isinstance(ask, AskGroup):
+        return AskGroup([drawn_on(buckets, one) for one in ask.asks], stopped=ask.stopped)
     draws = [[Charge(c.name, c.scope, c.key, buckets[c.key]) for c in draw] for draw in ask.draws]
     return Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token).sharing(ask.roomy)

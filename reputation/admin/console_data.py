@@ -11,14 +11,14 @@ from reputation.admin.answers import json_answer, whole
 from reputation.admin.context import Context, Route
 from reputation.admin.views import asked_view
 from reputation.engine.limiter import TenantLimiter
-from reputation.engine.verdicts import Asked
+from reputation.engine.verdicts import StoredRequest
 from reputation.sidecar.running import Serving
 from reputation.sidecar.timeline import WINDOWS, Timeline, sample_of
 from reputation.wire.errors import BadRequest
 from reputation.wire.messages import Verdict
 
 TIMELINE: web.AppKey[Timeline] = web.AppKey("timeline")
-FILTERS: dict[str, Callable[[Asked, Verdict], str | None]] = {
+FILTERS: dict[str, Callable[[StoredRequest, Verdict], str | None]] = {
     "account": lambda asked, _: asked.account,
     "decision": lambda _, verdict: (verdict.shadow or verdict).decision,
     "tier": lambda _, verdict: verdict.tier,
@@ -74,7 +74,7 @@ async def get_timeline(context: Context, request: web.Request) -> web.Response:
         "at": serving.clock(),
         "revision": tenant.tenant.revision,
         "mode": tenant.tenant.settings.mode,
-        "accounts_known": len(tenant.state.known),
+        "accounts_known": len(tenant.state.registered),
         "linker": linking.pid is not None,
         "links_at": tenant.links.at,
     }
@@ -96,7 +96,7 @@ async def get_recent(context: Context, request: web.Request) -> web.Response:
     return json_answer({"tenant": tenant.tenant.name, "newest": newest[0] if newest else None, "recent": found})
 
 
-def _newer(tenant: TenantLimiter, id_: str) -> Iterator[tuple[Asked, Verdict]]:
+def _newer(tenant: TenantLimiter, id_: str) -> Iterator[tuple[StoredRequest, Verdict]]:
     """Recent verdicts, newest first, as far as the one called `id_`; ids rise with time."""
     for asked, verdict in tenant.verdicts.newest(len(tenant.verdicts)):
         if verdict.id <= id_:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from reputation.state.billing import Half, News, Standing
+from reputation.state.billing import DisputeStatus, Half, News
 from reputation.wire.codec import read
 from reputation.wire.errors import BadRequest, NotAuthenticated
 from reputation.wire.messages import Funding, Text
@@ -25,10 +25,10 @@ TOLERANCE = 300.0
 """Seconds that an event's timestamp may differ from our clock: what Stripe's own libraries allow."""
 APART = "2025-03-31"
 """The version of the API since which a charge and its invoice do not name each other."""
-Id = Annotated[str, Meta(min_length=1, max_length=255)]
+StripeId = Annotated[str, Meta(min_length=1, max_length=255)]
 Cents = Annotated[int, Meta(ge=0, le=10**14)]
 Created = Annotated[float, Meta(ge=0, le=253402300799)]
-STANDINGS: dict[str, Standing] = {"won": "won", "lost": "lost"}
+DISPUTE_STATUSES: dict[str, DisputeStatus] = {"won": "won", "lost": "lost"}
 FUNDINGS: dict[str, Funding] = {"credit": "credit", "debit": "debit", "prepaid": "prepaid", "unknown": "unknown"}
 
 
@@ -42,15 +42,15 @@ class Method(Struct, frozen=True, omit_defaults=True):
     card: Card | None = None
 
 
-class Part(Struct, frozen=True, omit_defaults=True):
+class InvoicePart(Struct, frozen=True, omit_defaults=True):
     """A payment of an invoice: since 2025-03-31 in its `payments`, and in a separate event."""
 
-    payment_intent: Id | None = None
-    charge: Id | None = None
+    payment_intent: StripeId | None = None
+    charge: StripeId | None = None
 
 
 class InvoicePayment(Struct, frozen=True, omit_defaults=True):
-    payment: Part | None = None
+    payment: InvoicePart | None = None
 
 
 class Payments(Struct, frozen=True, omit_defaults=True):
@@ -60,14 +60,14 @@ class Payments(Struct, frozen=True, omit_defaults=True):
 class Object(Struct, frozen=True, omit_defaults=True):
     """The object of an event, such as a charge or an invoice; other members are left out."""
 
-    id: Id | None = None
+    id: StripeId | None = None
     created: Created | None = None
-    customer: Id | None = None
-    charge: Id | None = None
-    latest_charge: Id | None = None
-    payment_intent: Id | None = None
-    invoice: Id | None = None
-    payment: Part | None = None
+    customer: StripeId | None = None
+    charge: StripeId | None = None
+    latest_charge: StripeId | None = None
+    payment_intent: StripeId | None = None
+    invoice: StripeId | None = None
+    payment: InvoicePart | None = None
     payments: Payments | None = None
     currency: str = ""
     status: str | None = None
@@ -81,7 +81,7 @@ class Object(Struct, frozen=True, omit_defaults=True):
     amount_refunded: Cents | None = None
     amount_total: Cents | None = None
     type: str | None = None
-    customer_balance_transaction: Id | None = None
+    customer_balance_transaction: StripeId | None = None
     card: Card | None = None
     payment_method_details: Method | None = None
 
@@ -89,7 +89,7 @@ class Object(Struct, frozen=True, omit_defaults=True):
 class Event(Struct, frozen=True, omit_defaults=True):
     """One event of a supported type. created: seconds since 1970; None if it is missing."""
 
-    id: Id
+    id: StripeId
     type: str
     about: Object
     created: float | None = None
@@ -97,7 +97,7 @@ class Event(Struct, frozen=True, omit_defaults=True):
 
 
 class _Envelope(Struct, frozen=True):
-    id: Id
+    id: StripeId
     type: Annotated[str, Meta(min_length=1, max_length=255)]
 
 
@@ -232,9 +232,9 @@ def _disputed(dispute: Object) -> News | None:
     status = dispute.status or ""
     if status.startswith("warning_"):
         return None
-    standing = STANDINGS.get(status, "open")
+    dispute_status = DISPUTE_STATUSES.get(status, "open")
     cents = _usd(dispute, dispute.amount)
-    return News(dispute=dispute.id, standing=standing, disputed=cents, outcome="chargeback")
+    return News(dispute=dispute.id, dispute_status=dispute_status, disputed=cents, outcome="chargeback")
 
 
 def _reinstated(dispute: Object) -> News | None:

@@ -15,13 +15,12 @@ from msgspec import Struct, structs
 from reputation.admin.stripe import Event, names_of, what_it_says
 from reputation.engine.limiter import TenantLimiter
 from reputation.sidecar.running import Serving
-from reputation.state.billing import News, after_news
-from reputation.state.billing import Told as Heard
+from reputation.state.billing import AfterNews, News, after_news
 from reputation.state.crowds import Row
 from reputation.state.facts import NOTHING, Facts
-from reputation.state.history import Kind, noted
+from reputation.state.history import MarkedOutcome, noted
 from reputation.state.records import ABSENT, ANY, Record
-from reputation.state.transactions import Change, Document, Stale, Told, Transaction
+from reputation.state.transactions import AccountChange, AccountData, Document, Stale, Transaction
 from reputation.tuning.audit import Change as Line
 from reputation.tuning.audit import line_of
 from reputation.tuning.labels import outcome_documents
@@ -38,13 +37,13 @@ WAITING_DAYS = 30.0
 DAY = 86_400.0
 EVENT, PAYMENT, CUSTOMER, WAITING = "stripe_event", "stripe_charge", "stripe_customer", "stripe_waiting"
 MOST = {EVENT: MOST_KEPT, PAYMENT: MOST_KEPT, WAITING: MOST_WAITING}
-NOTED: dict[OutcomeKind, Kind] = {"declined": "charge_failed", "abuse": "abuse"}
+NOTED: dict[OutcomeKind, MarkedOutcome] = {"declined": "charge_failed", "abuse": "abuse"}
 """What an event leaves on its account beside facts; a dispute leaves nothing, for the facts count it."""
-WHO = "stripe"
-Answer = dict[str, Any]
+SOURCE = "stripe"
+AnswerDocument = dict[str, Any]
 
 
-class Kept(Struct, frozen=True):
+class RememberedId(Struct, frozen=True):
     """A remembered event or payment id: the time of arrival, and for a payment its account."""
 
     at: float
@@ -62,7 +61,7 @@ class _At(Struct, frozen=True):
     at: float
 
 
-_kept = msgspec.json.Decoder(Kept)
+_kept = msgspec.json.Decoder(RememberedId)
 _waiting = msgspec.json.Decoder(Waiting)
 _at = msgspec.json.Decoder(_At)
 
@@ -75,13 +74,13 @@ def is_customer(facts: Facts | None, customer: str) -> bool:
     return facts is not None and dict(facts.external).get("stripe") == customer
 
 
-def _after(customer: str, news: News, now: float, before: Told) -> Told:
+def _after(customer: str, news: News, now: float, before: AccountData) -> AccountData:
     """Return the facts after an event. Raises _AnothersError."""
     if before.facts is None or not is_customer(before.facts, customer):
         raise _AnothersError
-    told, outcomes = after_news(before.facts, news, now), before.outcomes
-    kind = None if told.outcome is None else NOTED.get(told.outcome)
-    return Told(told.facts, outcomes if kind is None else noted(outcomes, kind, told.at))
+    after, outcomes = after_news(before.facts, news, now), before.outcomes
+    kind = None if after.outcome is None else NOTED.get(after.outcome)
+    return AccountData(after.facts, outcomes if kind is None else noted(outcomes, kind, after.at))
 
 
 def customer_documents(account: str, body: AccountFacts) -> tuple[Document, ...]:
@@ -99,7 +98,7 @@ class StripeEvents:
         self._records = serving.tuning.records
         self._turns: dict[tuple[str, str], dict[str, float]] = {}
 
-    async def take(self, tenant: TenantLimiter, event: Event, now: float) -> Answer:
+    async def take(self, tenant: TenantLimiter, event: Event, now: float) -> AnswerDocument:
         """Apply an event once, on any replica, even if it is sent several times."""
         if event.created is None:  # it waits with the time at which it came
             event = structs.replace(event, created=now)
@@ -168,10 +167,10 @@ class StripeEvents:
 
     def _documents(self, event: Event, customer: str | None, now: float) -> tuple[Document, ...]:
         """Return the documents stored with an event: the event as seen, and the customer of its payment."""
-        seen = Document(EVENT, event.id, msgspec.json.encode(Kept(now)), ABSENT)
+        seen = Document(EVENT, event.id, msgspec.json.encode(RememberedId(now)), ABSENT)
         if customer is None:
             return (seen,)
-        body = msgspec.json.encode(Kept(now, customer))
+        body = msgspec.json.encode(RememberedId(now, customer))
         return (seen, *[Document(PAYMENT, id_, body, ANY) for id_ in names_of(event)])
 
     async def _account_of(self, tenant: TenantLimiter, customer: str | None) -> str | None:
@@ -201,7 +200,7 @@ class StripeEvents:
             return
 
     async def _tell(
-        self, tenant: TenantLimiter, account: str, change: Change, event: Event, documents: tuple[Document, ...]
+        self, tenant: TenantLimiter, account: str, change: AccountChange, event: Event, documents: tuple[Document, ...]
     ) -> None:
         """Change an account's facts, with its label and a line of the audit log, all or nothing."""
         tuning, name, now = self._serving.tuning, tenant.tenant.name, self._serving.clock()
@@ -209,24 +208,27 @@ class StripeEvents:
         row = await self._serving.checks.row(tenant, account)
         labels = await self._labels(tenant, account, after_news((row or Row()).facts, news, now), now)
         line = line_of(
-            Line(name, f"stripe.{event.type}", account, None, news, event.id, pushed=True), tuning.new_id(now), WHO, now
+            Line(name, f"stripe.{event.type}", account, None, news, event.id, pushed=True),
+            tuning.new_id(now),
+            SOURCE,
+            now,
         )
         asked = Transaction(account, change, (*documents, *labels, line))
         before = (await self._commit(tenant, asked, now)).before.facts
-        told = after_news(before or NOTHING, news, now)
-        if told.outcome is not None and not told.withdrawn:
-            tenant.hear(Outcome(account, told.outcome, name), now)
+        after = after_news(before or NOTHING, news, now)
+        if after.outcome is not None and not after.withdrawn:
+            tenant.hear(Outcome(account, after.outcome, name), now)
         await tuning.audit.make_place(name, line)
 
-    async def _labels(self, tenant: TenantLimiter, account: str, told: Heard, now: float) -> tuple[Document, ...]:
+    async def _labels(self, tenant: TenantLimiter, account: str, after: AfterNews, now: float) -> tuple[Document, ...]:
         """Return the label for an outcome; a withdrawn outcome removes its own label."""
         tuning, name = self._serving.tuning, tenant.tenant.name
-        if told.outcome is None:
+        if after.outcome is None:
             return ()
-        if not told.withdrawn:
-            return await outcome_documents(tuning.labels, Outcome(account, told.outcome, name), WHO, now)
+        if not after.withdrawn:
+            return await outcome_documents(tuning.labels, Outcome(account, after.outcome, name), SOURCE, now)
         known = await tuning.labels.get(name, account)
-        if known is None or (known[0].source, known[0].reason) != (WHO, told.outcome):
+        if known is None or (known[0].source, known[0].reason) != (SOURCE, after.outcome):
             return ()
         return (tuning.labels.document(account, None, expect=known[1]),)
 

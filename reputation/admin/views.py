@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from reputation.engine.limiter import TenantLimiter
-from reputation.engine.verdicts import Asked
+from reputation.engine.verdicts import StoredRequest
 from reputation.hydra.links import Cluster
 from reputation.limits.bucket import Bucket, settled
 from reputation.scoring.risk import TIERS, counterfactual
@@ -94,12 +94,12 @@ def decisions_view(tenant: TenantLimiter, most: int) -> dict[str, Any]:
     return {"decisions": [msgspec.to_builtins(verdict) for _, verdict in tenant.verdicts.newest(most)]}
 
 
-def asked_view(asked: Asked) -> dict[str, Any]:
+def asked_view(asked: StoredRequest) -> dict[str, Any]:
     """Return the stored parts of a recent verdict's request."""
     return {"account": asked.account, "ip": asked.ip, "route": asked.route, "cost": asked.cost}
 
 
-def decision_view(tenant: TenantLimiter, asked: Asked, verdict: Verdict) -> dict[str, Any]:
+def decision_view(tenant: TenantLimiter, asked: StoredRequest, verdict: Verdict) -> dict[str, Any]:
     """Return a verdict, its request, and the changes for a milder verdict."""
     policy, tier = tenant.tenant.policy, TIERS.index(verdict.tier)
     milder = counterfactual(verdict.reasons, policy.bounds[tier]) if tier else []

@@ -9,7 +9,7 @@ from plugins.gateway import Engine, Gateway
 from plugins.shipped import GATEWAYS
 from reputation.checkapi.gateways import LimitersTenants
 from reputation.engine.checks import Checks
-from reputation.engine.groups import Judged
+from reputation.engine.groups import JudgedAccount
 from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
 from reputation.wire.errors import BadRequest, NotFound, Problem, TooLarge
 from reputation.wire.gateway import HttpMessage, Reply
@@ -29,10 +29,10 @@ _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 Handler = Callable[[HttpMessage], Reply | Later[Reply]]
 Judge = Callable[[Request, float, NewId], Verdict | Later[Verdict]]
-JudgeAll = Callable[[list[Request], float, NewId], list[Judged] | Later[list[Judged]]]
+JudgeAll = Callable[[list[Request], float, NewId], list[JudgedAccount] | Later[list[JudgedAccount]]]
 Settler = Callable[[Settle, float], Settled | Later[Settled]]
 Clock = Callable[[], float]
-Note = Callable[[Request, Verdict, float], None]
+OnVerdict = Callable[[Request, Verdict, float], None]
 Ready = Callable[[], dict[str, Any] | None]
 
 
@@ -57,7 +57,7 @@ class CheckRoutes:
         clock: Clock,
         new_id: NewId,
         ready: Ready,
-        note: Note,
+        note: OnVerdict,
         gateways: Mapping[str, Gateway] | None = None,
     ) -> None:
         self.limiter = checks.limiter
@@ -113,7 +113,7 @@ class CheckRoutes:
             raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
         _refuse_charset(message)
         found = self._verdict(read(_checks, message.body), self._clock())
-        return _told(found) if isinstance(found, Verdict) else then(found, _told)
+        return _verdict_reply(found) if isinstance(found, Verdict) else then(found, _verdict_reply)
 
     def _verdict(self, request: Request, now: float) -> Verdict | Later[Verdict]:
         found = self._judge(request, now, self._new_id)
@@ -126,7 +126,7 @@ class CheckRoutes:
         """One request in the names of several accounts."""
         return then(self._judge_all(requests, now, self._new_id), lambda found: self._note_all(requests, found, now))
 
-    def _note_all(self, requests: list[Request], found: list[Judged], now: float) -> list[Verdict]:
+    def _note_all(self, requests: list[Request], found: list[JudgedAccount], now: float) -> list[Verdict]:
         for request, judged in zip(requests, found, strict=True):
             if judged.noted:
                 self._note(request, judged.verdict, now)
@@ -143,7 +143,7 @@ class CheckRoutes:
         if len(items) > MOST_ITEMS:
             raise TooLarge(f"a batch has at most {MOST_ITEMS} items, this one has {len(items)}", "")
         now = self._clock()
-        return then(together(self._item(bytes(item), now) for item in items), _told_all)
+        return then(together(self._item(bytes(item), now) for item in items), _batch_reply)
 
     def _item(self, item: bytes, now: float) -> bytes | Later[bytes]:
         try:
@@ -159,7 +159,7 @@ class CheckRoutes:
             raise TooLarge(f"a settlement has at most {MOST_CHECK} bytes", "")
         _refuse_charset(message)
         body = read(_settlements, message.body)
-        return then(self._settle_at(body, self._clock()), _told_settled)
+        return then(self._settle_at(body, self._clock()), _settled_reply)
 
     def _readiness(self, _: HttpMessage) -> Reply:
         detail = self._ready()
@@ -206,15 +206,15 @@ async def _with_problems(reply: Later[Reply]) -> Reply:
         return problem_reply(problem)
 
 
-def _told(verdict: Verdict) -> Reply:
+def _verdict_reply(verdict: Verdict) -> Reply:
     return Reply(200, verdict_bytes(verdict), JSON)
 
 
-def _told_settled(settled: Settled) -> Reply:
+def _settled_reply(settled: Settled) -> Reply:
     return Reply(200, encode(settled), JSON)
 
 
-def _told_all(items: list[bytes]) -> Reply:
+def _batch_reply(items: list[bytes]) -> Reply:
     return Reply(200, b"[" + b",".join(items) + b"]", JSON)
 
 

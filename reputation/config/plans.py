@@ -13,43 +13,43 @@ Rows = Mapping[Tier, Allowance]
 NOTHING = PlanSettings()
 
 
-def laid_out(tenant: str, told: Mapping[str, PlanSettings], preset: Mapping[str, Rows]) -> dict[str, Rows]:
+def laid_out(tenant: str, given: Mapping[str, PlanSettings], preset: Mapping[str, Rows]) -> dict[str, Rows]:
     """Return every plan's limits by tier, the preset's plans first. Raises SettingError for an unknown `like`."""
-    names = [*preset, *(name for name in told if name not in preset)]
-    return {name: _rows(tenant, name, told, preset, ()) for name in names}
+    names = [*preset, *(name for name in given if name not in preset)]
+    return {name: _rows(tenant, name, given, preset, ()) for name in names}
 
 
 def _rows(
-    tenant: str, name: str, told: Mapping[str, PlanSettings], preset: Mapping[str, Rows], above: tuple[str, ...]
+    tenant: str, name: str, given: Mapping[str, PlanSettings], preset: Mapping[str, Rows], above: tuple[str, ...]
 ) -> Rows:
-    own = told.get(name, NOTHING)
+    own = given.get(name, NOTHING)
     base = preset.get(name, preset["free"])
     if own.like is not None:
         path = ("tenants", tenant, "plans", name, "like")
-        if own.like not in told and own.like not in preset:
-            raise SettingError(path, f"no plan is called {own.like!r}; {nearest(own.like, [*preset, *told])}")
+        if own.like not in given and own.like not in preset:
+            raise SettingError(path, f"no plan is called {own.like!r}; {nearest(own.like, [*preset, *given])}")
         if own.like in (*above, name):
             raise SettingError(path, f"{own.like!r} is in turn like {name!r}, so neither has limits")
-        base = _rows(tenant, own.like, told, preset, (*above, name))
+        base = _rows(tenant, own.like, given, preset, (*above, name))
     mine = {tier: getattr(own, tier) for tier in TIERS}
     return {**base, **{tier: allowance for tier, allowance in mine.items() if allowance is not None}}
 
 
 def newcomers(
-    tenant: str, told: Mapping[str, PlanSettings], preset: Mapping[str, float], names: Iterable[str]
+    tenant: str, given: Mapping[str, PlanSettings], preset: Mapping[str, float], names: Iterable[str]
 ) -> dict[str, float | None]:
     """Return every plan's newcomer's day; None: it is off. Raises SettingError for `true`, which is no number."""
-    return {name: _newcomer(tenant, name, told, preset) for name in names}
+    return {name: _newcomer(tenant, name, given, preset) for name in names}
 
 
-def _newcomer(tenant: str, name: str, told: Mapping[str, PlanSettings], preset: Mapping[str, float]) -> float | None:
-    own = told.get(name, NOTHING)
+def _newcomer(tenant: str, name: str, given: Mapping[str, PlanSettings], preset: Mapping[str, float]) -> float | None:
+    own = given.get(name, NOTHING)
     if own.entry is True:
         raise SettingError(("tenants", tenant, "plans", name, "entry"), "give units a day, or off")
     if own.entry is not None:
         return None if own.entry is False or own.entry == "off" else float(own.entry)
     if own.like is not None:
-        return _newcomer(tenant, own.like, told, preset)
+        return _newcomer(tenant, own.like, given, preset)
     return preset.get(name, preset["free"])
 
 

@@ -24,12 +24,12 @@ Weight = Annotated[float, Meta(ge=0, le=5)]
 
 UNNUMBERED = 0  # of settings until they have a number: a configuration that was just read
 
-NETWORK_OF_STRANGERS = 4.0
+UNCONFIRMED_NETWORK = 4.0
 """Budget shared by the unconfirmed accounts of one IPv6 /48, in budgets of one address.
 
 One internet connection can use all /64s of its /48.
 """
-LASTING_STRANGERS = 0.25
+UNCONFIRMED_LASTING = 0.25
 """Extra budget for unconfirmed accounts that are older than one day, as a part of their address's budget."""
 
 PER_USD = 1000.0
@@ -185,9 +185,9 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
         families=families,
         policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
         unconfirmed=limits_of(unconfirmed),
-        unconfirmed_network=limits_of(times(unconfirmed, NETWORK_OF_STRANGERS)),
-        lasting=limits_of(times(unconfirmed, LASTING_STRANGERS)),
-        lasting_network=limits_of(times(unconfirmed, LASTING_STRANGERS * NETWORK_OF_STRANGERS)),
+        unconfirmed_network=limits_of(times(unconfirmed, UNCONFIRMED_NETWORK)),
+        lasting=limits_of(times(unconfirmed, UNCONFIRMED_LASTING)),
+        lasting_network=limits_of(times(unconfirmed, UNCONFIRMED_LASTING * UNCONFIRMED_NETWORK)),
         organisation=limits_of(settings.organisation) if settings.organisation else None,
         entry={plan: None if day is None else ladder(settings, day, request_cost) for plan, day in days.items()},
     )

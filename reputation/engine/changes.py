@@ -8,7 +8,7 @@ from reputation.state.billing import after_push
 from reputation.state.facts import NOTHING, from_push
 from reputation.state.history import MARKS, noted, visited
 from reputation.state.tenant import TenantState
-from reputation.state.transactions import Told, Transaction
+from reputation.state.transactions import AccountData, Transaction
 from reputation.wire.errors import NotFound
 from reputation.wire.messages import AccountFacts, Outcome, OutcomeKind
 
@@ -41,15 +41,15 @@ def learn_networks(state: TenantState, outcome: Outcome, now: float) -> None:
     state.asns.learn_all(sorted({asn for _, asn in places if asn}), bad=bad, now=now)
 
 
-def _pushed(body: AccountFacts, keys: tuple[bytes, ...], now: float, before: Told) -> Told:
+def _pushed(body: AccountFacts, keys: tuple[bytes, ...], now: float, before: AccountData) -> AccountData:
     return before._replace(facts=after_push(before.facts or NOTHING, from_push(body, keys), now))
 
 
-def _marked(outcome: OutcomeKind, now: float, before: Told) -> Told:
+def _marked(outcome: OutcomeKind, now: float, before: AccountData) -> AccountData:
     return before._replace(outcomes=noted(before.outcomes, outcome, now))
 
 
-def _deleted(account: str, before: Told) -> Told:
+def _deleted(account: str, before: AccountData) -> AccountData:
     if before.facts is None:
         raise NotFound(f"no facts were pushed for account {account!r}")
     return before._replace(facts=None)

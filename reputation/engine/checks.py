@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from reputation.engine.groups import Judged
+from reputation.engine.groups import JudgedAccount
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.state.crowds import Row
 from reputation.state.transactions import Committed, Transaction
@@ -27,7 +27,9 @@ class Checks(Protocol):
     def check(self, request: Request, now: float, new_id: NewId, /) -> Verdict | Later[Verdict]:
         """Judge a request. Raises Invalid, NotFound, Conflict and Unavailable."""
 
-    def check_all(self, requests: list[Request], now: float, new_id: NewId, /) -> list[Judged] | Later[list[Judged]]:
+    def check_all(
+        self, requests: list[Request], now: float, new_id: NewId, /
+    ) -> list[JudgedAccount] | Later[list[JudgedAccount]]:
         """Judge one request of several accounts of one tenant; all of them pay, or none."""
 
     def settle(self, body: Settle, now: float, /) -> Settled | Later[Settled]:

@@ -63,7 +63,7 @@ def allow_of(body: AllowBody, id_: str, by: str, now: float) -> Allow:
     return Allow(id_, body.kind, value, body.reason, by, now, now + body.expires_in, body.within_limits)
 
 
-def not_ahead(allow: Allow, now: float) -> Allow:
+def made_by_now(allow: Allow, now: float) -> Allow:
     """Return the exception as one made now if it was made later, by a clock that was ahead; it lasts as long as it was
     meant to."""
     if allow.at <= now + CLOCKS_DIFFER:

@@ -8,7 +8,7 @@ from msgspec import structs
 from reputation.engine.identity import Who, check_id, presented
 from reputation.engine.judge import Assessed, ruled
 from reputation.engine.leases import Leases
-from reputation.limits.take import Ask, Group, Taken, TakenAll, refused, take_group
+from reputation.limits.take import Ask, AskGroup, Taken, TakenAll, refused, take_group
 from reputation.state.tenant import TenantState
 from reputation.wire.errors import Invalid
 from reputation.wire.ids import NewId
@@ -18,14 +18,14 @@ STRICTNESS = ("allow", "throttle", "challenge", "deny")
 ONE_ACCOUNT = "a request with an id names one account; these credentials name several"
 
 
-class Judged(NamedTuple):
+class JudgedAccount(NamedTuple):
     """One account's verdict. Not `noted`: another account stopped the request, and this one paid nothing."""
 
     verdict: Verdict
     noted: bool
 
 
-class TenantChecks(Protocol):
+class CheckedTenant(Protocol):
     """What checks in several names need of a tenant's limiter."""
 
     @property
@@ -59,20 +59,20 @@ class TenantChecks(Protocol):
         """Make a verdict that is noted nowhere."""
 
 
-class Tenants(Protocol):
+class CheckedTenants(Protocol):
     """Every tenant's checks, by name."""
 
-    def tenant(self, name: str) -> TenantChecks:
+    def tenant(self, name: str) -> CheckedTenant:
         """Find a tenant. Raises NotFound."""
 
 
-def check_all(limiter: Tenants, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged]:
+def check_all(limiter: CheckedTenants, requests: Sequence[Request], now: float, new_id: NewId) -> list[JudgedAccount]:
     """Judge a request, in the name of each account of one tenant. Raises Invalid if one names no account."""
     tenant = limiter.tenant(requests[0].tenant)
     return check_each(tenant, [each_account(tenant, request) for request in requests], now, new_id)
 
 
-def check_credentials(tenant: TenantChecks, request: Request, now: float, new_id: NewId) -> Verdict:
+def check_credentials(tenant: CheckedTenant, request: Request, now: float, new_id: NewId) -> Verdict:
     """Judge a request by its client's credentials. Raises Invalid."""
     accounts = each_account(tenant, request)
     if len(accounts) == 1:
@@ -81,7 +81,7 @@ def check_credentials(tenant: TenantChecks, request: Request, now: float, new_id
     return judged.verdict
 
 
-def each_account(tenant: TenantChecks, request: Request) -> list[Request]:
+def each_account(tenant: CheckedTenant, request: Request) -> list[Request]:
     """Make one check for each candidate account of a request's credentials; only the first has the leases.
 
     Raises Invalid for a reserved id, and for a request with an id of its own that names several accounts: it could not
@@ -101,27 +101,29 @@ def each_account(tenant: TenantChecks, request: Request) -> list[Request]:
     return [first, *[structs.replace(other, leases=()) for other in others]]
 
 
-def check_each(tenant: TenantChecks, accounts: Sequence[Sequence[Request]], now: float, new_id: NewId) -> list[Judged]:
+def check_each(
+    tenant: CheckedTenant, accounts: Sequence[Sequence[Request]], now: float, new_id: NewId
+) -> list[JudgedAccount]:
     """Judge a request on this process's own buckets; accounts: those that each of its checks may be judged as."""
     found = assess_all(tenant, accounts, now)
     group = group_of(tenant, found, now, new_id)
-    return conclude_all(tenant, found, group, take_group(group, tenant.leases.ahead, now))
+    return conclude_all(tenant, found, group, take_group(group, tenant.leases.reserved, now))
 
 
-def assess_all(tenant: TenantChecks, accounts: Sequence[Sequence[Request]], now: float) -> list[list[Assessed]]:
+def assess_all(tenant: CheckedTenant, accounts: Sequence[Sequence[Request]], now: float) -> list[list[Assessed]]:
     """Do the part before the take; such requests have no id."""
     return [[tenant.assess_as(tenant.who(one, now), one, now) for one in several] for several in accounts]
 
 
-def group_of(tenant: TenantChecks, found: list[list[Assessed]], now: float, new_id: NewId) -> Group:
+def group_of(tenant: CheckedTenant, found: list[list[Assessed]], now: float, new_id: NewId) -> AskGroup:
     """Return what all the accounts take from their buckets, as one group.
 
     The group is marked as stopped, and takes nothing, if the tier or cluster of one account stops it."""
     asks = [ask for several in found for ask in _asks(tenant, several, now, new_id)]
-    return Group(asks, stopped=any(ruled(one) != "allow" for several in found for one in several))
+    return AskGroup(asks, stopped=any(ruled(one) != "allow" for several in found for one in several))
 
 
-def _asks(tenant: TenantChecks, several: list[Assessed], now: float, new_id: NewId) -> Iterator[Ask]:
+def _asks(tenant: CheckedTenant, several: list[Assessed], now: float, new_id: NewId) -> Iterator[Ask]:
     """Return the takes of each account of one check; a budget shared with another, such as the address, pays once."""
     paid: set[object] = set()
     for one in several:
@@ -133,7 +135,9 @@ def _asks(tenant: TenantChecks, several: list[Assessed], now: float, new_id: New
         yield Ask(draws, ask.cost, ask.want, ask.share, ask.reserve, ask.settlements, ask.token).sharing(ask.roomy)
 
 
-def conclude_all(tenant: TenantChecks, found: list[list[Assessed]], group: Group, taken: TakenAll) -> list[Judged]:
+def conclude_all(
+    tenant: CheckedTenant, found: list[list[Assessed]], group: AskGroup, taken: TakenAll
+) -> list[JudgedAccount]:
     """Answer each check by its strictest account; of a stopped request, only the stopping verdicts are stored."""
     rows = zip(group.asks, taken.taken, strict=True)
     return [
@@ -142,14 +146,14 @@ def conclude_all(tenant: TenantChecks, found: list[list[Assessed]], group: Group
     ]
 
 
-def _judged(tenant: TenantChecks, assessed: Assessed, ask: Ask, taken: Taken, *, passed: bool) -> Judged:
+def _judged(tenant: CheckedTenant, assessed: Assessed, ask: Ask, taken: Taken, *, passed: bool) -> JudgedAccount:
     if passed or ruled(assessed) != "allow" or refused(taken, ask.cost):
-        return Judged(tenant.conclude(assessed, taken, ask.token), noted=True)
-    return Judged(tenant.answer(ask.token, assessed, taken), noted=False)
+        return JudgedAccount(tenant.conclude(assessed, taken, ask.token), noted=True)
+    return JudgedAccount(tenant.answer(ask.token, assessed, taken), noted=False)
 
 
-def _strictness(judged: Judged) -> tuple[int, float, float]:
+def _strictness(one: JudgedAccount) -> tuple[int, float, float]:
     """Order verdicts: by decision, then by wait, then by how little of the binding limit is left."""
-    verdict = judged.verdict
-    told = verdict.shadow or verdict
-    return STRICTNESS.index(told.decision), told.retry_after, -told.limit.remaining / told.limit.burst
+    verdict = one.verdict
+    judged = verdict.shadow or verdict
+    return STRICTNESS.index(judged.decision), judged.retry_after, -judged.limit.remaining / judged.limit.burst

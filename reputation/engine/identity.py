@@ -99,14 +99,14 @@ def identify(
     brought = carried(request.account)
     if name in state.asleep:
         state.wake(name, now)
-    row = state.known.get(name)
+    row = state.registered.get(name)
     if row is not None:
         facts = row.facts if brought is None else merged(row.facts, brought)
         confirmed = True
     else:
         facts = brought or NOTHING
         network = 0 if address is None else address.network or 0
-        row, confirmed = _met(name, network, brought is not None, state, now)
+        row, confirmed = _account_row(name, network, brought is not None, state, now)
     if facts.plan is not None and facts.plan not in tenant.policy.limits:
         state.unknown_plans.note(facts.plan)
     standards = tenant.settings.standards
@@ -131,14 +131,14 @@ def _name(request: Request, address: AddressFacts | None, state: TenantState, se
     raise Invalid("without an account the address must be an IPv4 or IPv6 address", "/client/ip")
 
 
-def _met(name: str, network: int, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
+def _account_row(name: str, network: int, brought: bool, state: TenantState, now: float) -> tuple[Row, bool]:  # noqa: FBT001
     """Find the row of an account without a push from billing, and say whether it is confirmed."""
-    row = state.met.come_again(name, now)
+    row = state.traffic.come_again(name, now)
     if row is not None:
         return row, True
     if not brought:
-        return state.strangers.meet(name, now, None, network), False
-    row = state.met.meet(name, now, state.strangers.get(name), network)
-    if name in state.met:
-        state.strangers.leave(name)
+        return state.unconfirmed.meet(name, now, None, network), False
+    row = state.traffic.meet(name, now, state.unconfirmed.get(name), network)
+    if name in state.traffic:
+        state.unconfirmed.leave(name)
     return row, True

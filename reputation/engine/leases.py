@@ -14,7 +14,7 @@ from reputation.engine.identity import Who
 from reputation.engine.notes import Outbox, sighting_of
 from reputation.engine.shared_budgets import Drawn
 from reputation.hydra.sightings import Sighting
-from reputation.limits.reservations import Ahead, Reserve, Settlement
+from reputation.limits.reservations import Reserve, ReservedCharges, Settlement
 from reputation.limits.take import Ask
 from reputation.wire.errors import Invalid, NotFound
 from reputation.wire.lease_settings import LeaseSettings
@@ -24,7 +24,7 @@ GRACE = 10.0
 """Seconds after the end of a lease in which its gateway may still report what it used."""
 LASTING = 64.0
 """Requests that a lease should serve before it ends: the dearest part of enforcing it, its check, is then rare."""
-AHEAD = 2.0
+GROWTH = 2.0
 """A lease has so many times what its key should use until it ends: growth doubles, and waste is half."""
 FIRST = 2
 """Tokens beside those, so that a key which begins need not ask about its every request."""
@@ -98,14 +98,14 @@ class Leases:
     """
 
     def __init__(self, outbox: Outbox, names: Names, most: int = MOST_KEYS) -> None:
-        self.ahead = Ahead()
+        self.reserved = ReservedCharges()
         self._names = names
         self.tokens = 0
         self.used = 0
         self._outbox = outbox
         self._most = most
         self._confirmed = Pace(most)
-        self._strangers = Pace(most // 16)
+        self._unconfirmed = Pace(most // 16)
         self._out: OrderedDict[str, Given] = OrderedDict()
 
     def ask(
@@ -140,7 +140,7 @@ class Leases:
             return Terms(0, settings.ttl)
         rate = max(lately, 1.0) / settings.longest
         ttl = min(max(settings.ttl, LASTING / rate), settings.longest) if who.confirmed else settings.ttl
-        return Terms(min(settings.most, math.ceil(AHEAD * rate * ttl) + FIRST), ttl)
+        return Terms(min(settings.most, math.ceil(GROWTH * rate * ttl) + FIRST), ttl)
 
     def give(self, who: Who, request: Request, lease: Lease, now: float) -> Lease:
         """Remember a lease for as long as it can be reported, or less in a flood of them."""
@@ -191,7 +191,7 @@ class Leases:
         """
         check_settle(body)
         settlements = self.settlements(body.leases)
-        holds, leases, charged = self.ahead.holds, self.ahead.leases, None
+        holds, leases, charged = self.reserved.holds, self.reserved.leases, None
         for i, one in enumerate(settlements):
             if leases.is_foreign(one.id, one.holders):
                 raise foreign(i)
@@ -204,7 +204,7 @@ class Leases:
         return settled(body, charged, [leases.settle(one.id, one.used, now, debt=False) for one in settlements])
 
     def _pace(self, who: Who) -> Pace:
-        return self._confirmed if who.confirmed else self._strangers
+        return self._confirmed if who.confirmed else self._unconfirmed
 
 
 def check_settle(body: Settle) -> None:

@@ -31,7 +31,7 @@ from reputation.state.crowds import Row
 from reputation.state.history import DAY, weighed
 from reputation.state.records import MemoryRecords
 from reputation.state.tenant import TenantState
-from reputation.state.transactions import Committed, Plan, Told, Transaction, put_in_force
+from reputation.state.transactions import AccountData, Committed, Plan, Transaction, put_in_force
 from reputation.wire.errors import Conflict, NotFound
 from reputation.wire.ids import NewId, hashed, is_jwt, printed
 from reputation.wire.messages import (
@@ -65,13 +65,13 @@ class TenantLimiter:
         self.links: Links = NO_LINKS
         self.outbox = Outbox(tenant.settings.standards)
         self.leases = Leases(self.outbox, self.names)
-        self.leases.ahead.tell(state.touch_bucket)
+        self.leases.reserved.tell(state.mark_bucket)
         self.counts = Counts()
         self.verdicts = RecentVerdicts(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret
         self.exceptions: Exceptions | None = None
         self.marked: frozenset[str] = frozenset()  # accounts that a person called abusive
-        self.ahead = 0.0  # seconds that the clock of whatever keeps the buckets is before this machine's
+        self.clock_offset = 0.0  # seconds that the clock of whatever keeps the buckets is before this machine's
         self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
         self.watches: tuple[Watch, ...] = ()
         self._today = -1
@@ -100,7 +100,7 @@ class TenantLimiter:
         if isinstance(found, Verdict):
             return found
         id_ = new_id(now)
-        return self.conclude(found, take(self.ask(found, id_), self.leases.ahead, now), id_)
+        return self.conclude(found, take(self.ask(found, id_), self.leases.reserved, now), id_)
 
     def assess(self, request: Request, now: float) -> Assessed | Verdict:
         """Do the part before the take, or find the earlier verdict of the same request.
@@ -135,7 +135,7 @@ class TenantLimiter:
         score, previous = scored(tenant, seen, now), who.row.tier
         tier = who.row.tier = tier_by(tenant, who, score, cluster, previous)
         allow = None if self.exceptions is None else self.exceptions.find(who.name, who.facts, who.address, now)
-        then = now + self.ahead
+        then = now + self.clock_offset
         if allow is None:
             drawn = draws_of(tenant, self.state.budgets, self.links, who, cluster, then)
         else:
@@ -163,12 +163,12 @@ class TenantLimiter:
         """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
         who, request, now = assessed.who, assessed.request, assessed.at
         if not who.row.shared:
-            self.state.touched.add(who.name)
+            self.state.dirty.add(who.name)
         verdict = self._with_lease(self.answer(id_, assessed, taken), assessed, taken)
         part = None if assessed.entry is None else drew_on(taken, assessed.entry)
         self.outbox.see(who, request, verdict, now, part)
         self.counts.add(verdict)
-        self.verdicts.put(verdict, who.name, request, now, stranger=not who.confirmed)
+        self.verdicts.put(verdict, who.name, request, now, unconfirmed=not who.confirmed)
         if request.request.id is not None:
             self.repeats.put(request.request.id, Print(who.name, request.request), verdict, now)
         for watch in self.watches:
@@ -220,7 +220,7 @@ class TenantLimiter:
         actions = tenant.policy.rules[tier].actions if assessed.allow is None else ()
         states, entry = taken.states, assessed.entry
         if entry is not None:
-            states = published(taken, assessed.draws[0][1], entry.published, assessed.at + self.ahead)
+            states = published(taken, assessed.draws[0][1], entry.published, assessed.at + self.clock_offset)
         live = Verdict(
             id_, tenant.name, tenant.revision, "enforce", decided(assessed, taken), risk(score.log_odds), TIERS[tier],
             binding_limit(tenant.settings.unit, states[taken.binding]), states,
@@ -242,20 +242,20 @@ class TenantLimiter:
         self.heed(asked.account, committed.after, now)
         return committed
 
-    def heed(self, account: str, told: Told, now: float) -> None:
+    def heed(self, account: str, data: AccountData, now: float) -> None:
         """Send the account's current facts to the linker; its keys are no longer unconfirmed."""
-        facts = told.facts
-        row = None if facts is None else self.state.known.get(account)
+        facts = data.facts
+        row = None if facts is None else self.state.registered.get(account)
         if facts is None or row is None:
             return
         for key in facts.keys:
-            self.state.strangers.leave("key:" + printed(key))
+            self.state.unconfirmed.leave("key:" + printed(key))
         self.outbox.know(account, row, facts, now)
 
-    def take_in(self, account: str, told: Told, now: float) -> None:
+    def take_in(self, account: str, data: AccountData, now: float) -> None:
         """Take in what is kept elsewhere of an account, in the place of what was known."""
-        put_in_force(self.state, account, told, now)
-        self.heed(account, told, now)
+        put_in_force(self.state, account, data, now)
+        self.heed(account, data, now)
 
     def push(self, account: str, body: AccountFacts, now: float) -> None:
         """Store the pushed facts of an account. Raises Conflict, and stores nothing, if another account owns a key."""

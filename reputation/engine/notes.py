@@ -101,9 +101,9 @@ class Outbox:
         if not self.listening:
             return
         if who.confirmed:
-            standing = self._standing(payer=who.payer, proven=who.proven)
-            if row.standing != standing or (who.facts is not row.facts and row.told != hash(who.facts)):
-                self._tell(who.name, row, who.facts, standing)
+            status = self._status(payer=who.payer, proven=who.proven)
+            if row.reported_status != status or (who.facts is not row.facts and row.reported_hash != hash(who.facts)):
+                self._tell(who.name, row, who.facts, status)
         self._note(sighting_of(who, request, now, part, stopped=verdict.decision != "allow"))
 
     def used(self, sighting: Sighting) -> None:
@@ -116,7 +116,7 @@ class Outbox:
         if self.listening:
             payer = is_payer(facts, self.standards, now)
             proven = is_proven(facts, self.standards, now, row.days)
-            self._tell(account, row, facts, self._standing(payer=payer, proven=proven))
+            self._tell(account, row, facts, self._status(payer=payer, proven=proven))
 
     def hear(self, outcome: Outcome, now: float) -> None:
         """Note an outcome."""
@@ -127,13 +127,13 @@ class Outbox:
         """Note an operator's ruling; it is never dropped for lack of room."""
         self._notes.append(ruling)
 
-    def _standing(self, *, payer: bool, proven: bool) -> int:
+    def _status(self, *, payer: bool, proven: bool) -> int:
         """Return the row's bits about the notes sent to the linker, and the number of that linker."""
         return payer * PAYER + proven * PROVEN + CONFIRMED + self._telling * 8
 
-    def _tell(self, account: str, row: Row, facts: Facts, standing: int) -> None:
-        if self._note(known(account, facts, standing)):
-            row.standing, row.told = standing, hash(facts)
+    def _tell(self, account: str, row: Row, facts: Facts, status: int) -> None:
+        if self._note(known(account, facts, status)):
+            row.reported_status, row.reported_hash = status, hash(facts)
 
     def _note(self, note: Note) -> bool:
         if len(self._notes) >= MOST_WAITING:
@@ -156,7 +156,7 @@ def sighting_of(who: Who, request: Request, now: float, part: str | None = None,
     )  # fmt: skip
 
 
-def known(account: str, facts: Facts, standing: int) -> Known:
+def known(account: str, facts: Facts, status: int) -> Known:
     """Flatten facts for the linker."""
     payment, organisation = facts.payment, facts.organisation
     money = (None,) * 7 if payment is None else (
@@ -166,7 +166,7 @@ def known(account: str, facts: Facts, standing: int) -> Known:
     return Known(
         account, facts.created_at, facts.plan, facts.verified, None if organisation is None else organisation.id,
         organisation is not None and organisation.verified, *money,
-        confirmed=bool(standing & CONFIRMED), proven=bool(standing & PROVEN), payer=bool(standing & PAYER),
+        confirmed=bool(status & CONFIRMED), proven=bool(status & PROVEN), payer=bool(status & PAYER),
         email_domain=facts.email_domain, signup=facts.signup,
         settled_30d_usd=None if payment is None else payment.settled_30d_usd,
     )  # fmt: skip

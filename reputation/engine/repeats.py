@@ -85,10 +85,10 @@ class Repeats:
 
         A clock that goes back a little does not charge twice, and never makes a stop last.
         """
-        told = verdict.shadow or verdict
+        judged = verdict.shadow or verdict
         since, until = now - WINDOW, now + WINDOW
-        if told.decision != "allow":
-            since, until = now, min(until, math.nextafter(now + told.retry_after, 0.0))
+        if judged.decision != "allow":
+            since, until = now, min(until, math.nextafter(now + judged.retry_after, 0.0))
         self._kept.pop(id_, None)
         self._forget(now)
         if since <= until:

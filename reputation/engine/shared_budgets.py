@@ -51,7 +51,7 @@ def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: 
             budgets.charge(name, "organisation", (name, together), limit, now)
             for name, limit in zip(NAMES, tenant.organisation, strict=True)
         ]
-    by_address = [[]] if who.confirmed else stranger_charges(tenant, who, budgets, now)
+    by_address = [[]] if who.confirmed else unconfirmed_charges(tenant, who, budgets, now)
     by_links = linked_charges(tenant, budgets, links, who, cluster, now)
     draws: list[Draw] = [[*own, *shared, *linked] for shared in by_address for linked in by_links]
     if more:
@@ -74,8 +74,8 @@ def linked_charges(
     """Charge what the linker found an account to share, as alternatives; what it has earned is the milder one."""
     settings, least = tenant.settings.linking, tenant.request_cost
     if cluster is not None and cluster.standing != "blessed":
-        purse = daily(settings.purse_units * links.typical_daily_use, least)
-        charges = cluster_charges(who.name, cluster, purse, least, budgets, now)
+        shared = daily(settings.purse_units * links.typical_daily_use, least)
+        charges = cluster_charges(who.name, cluster, shared, least, budgets, now)
         units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
         earned = earned_charge(who.name, max(units, links.earned.get(who.name, 0.0)), least, budgets, now)
         return [charges] if earned is None else [[earned], charges]
@@ -125,7 +125,7 @@ def own_charges(who: Who, at_once: Limit, a_day: Limit, now: float) -> list[Char
     ]
 
 
-def stranger_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> list[list[Charge]]:
+def unconfirmed_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> list[list[Charge]]:
     """Charge the budgets that unconfirmed accounts share: one an address, and a few times it for an IPv6 /48.
 
     Those whose address cannot be read share one. Accounts that were here on LASTING days have a part of it apart as an
@@ -160,11 +160,11 @@ def daily(units: float, least: float) -> Limit:
 
 
 def cluster_charges(
-    name: str, cluster: Cluster, purse: Limit, least: float, budgets: Budgets, now: float
+    name: str, cluster: Cluster, shared: Limit, least: float, budgets: Budgets, now: float
 ) -> list[Charge]:
     """Charge the purse that all members share, and this member's max-min fair part of it, if that is any less."""
-    charges = [budgets.charge("purse", "cluster", ("purse", cluster.id), purse, now)]
-    if cluster.level < purse.burst:  # infinite while there is enough for all
+    charges = [budgets.charge("purse", "cluster", ("purse", cluster.id), shared, now)]
+    if cluster.level < shared.burst:  # infinite while there is enough for all
         part = daily(cluster.level, least)
         charges.append(budgets.charge("part", "cluster", ("part", cluster.id, name), part, now))
     return charges

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-MOST_TOLD = 64
+MOST_REPORTED = 64
 """Different names that are logged, each once; all of them are counted."""
-LONGEST_TOLD = 256
+LONGEST_REPORTED = 256
 
 
 class Tell(Protocol):
@@ -19,13 +19,13 @@ class Strays:
     def __init__(self) -> None:
         self.count = 0
         self.tell: Tell | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
 
     def note(self, kind: str, name: str, fix: str) -> None:
         """Note one request. kind: what the name is, such as `tenant`; fix: what the operator can do."""
         self.count += 1
-        told = (kind, name[:LONGEST_TOLD])
-        if self.tell is None or told in self._told or len(self._told) >= MOST_TOLD:
+        report = (kind, name[:LONGEST_REPORTED])
+        if self.tell is None or report in self._reported or len(self._reported) >= MOST_REPORTED:
             return
-        self._told.add(told)
-        self.tell("unknown_name", kind=kind, name=told[1], fix=fix)
+        self._reported.add(report)
+        self.tell("unknown_name", kind=kind, name=report[1], fix=fix)

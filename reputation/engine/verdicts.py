@@ -11,7 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from msgspec import msgpack
 
 from reputation.engine.identity import account_of
-from reputation.state.stops import AN_ACCOUNT, STRANGERS, Stop
+from reputation.state.stops import AN_ACCOUNT, UNCONFIRMED_SHARE, Stop
 from reputation.wire.messages import Request, Verdict
 
 V = TypeVar("V")
@@ -27,13 +27,13 @@ class Counts:
 
     def add(self, verdict: Verdict) -> None:
         """Count a verdict (in shadow mode the verdict that would be enforced), and a throttle by its limit."""
-        told = verdict.shadow or verdict
-        self.verdicts[verdict.mode, verdict.tier, told.decision] += 1
-        if told.decision == "throttle":
-            self.stops[told.limit.scope] += 1
+        judged = verdict.shadow or verdict
+        self.verdicts[verdict.mode, verdict.tier, judged.decision] += 1
+        if judged.decision == "throttle":
+            self.stops[judged.limit.scope] += 1
 
 
-class Asked(NamedTuple):
+class StoredRequest(NamedTuple):
     """The stored request of a recent verdict: without keys, and without values of unlimited size.
 
     account: the one that was judged, also where its key alone was sent; an unknown key's is its hash's; null for an
@@ -54,10 +54,10 @@ _pack = msgpack.Encoder().encode_into  # not JSON, which has no word for a limit
 _unpack = msgpack.Decoder(tuple[tuple[str | None, str | None, str | None, float], Verdict]).decode
 
 
-def read_packed(kept: bytes) -> tuple[Asked, Verdict]:
+def read_packed(kept: bytes) -> tuple[StoredRequest, Verdict]:
     """Read what is kept of one verdict. Raises msgspec.DecodeError or ValidationError for what is none."""
     asked, verdict = _unpack(kept)
-    return Asked(*asked), verdict
+    return StoredRequest(*asked), verdict
 
 
 class Stopped:
@@ -74,8 +74,8 @@ class Stopped:
 
     def add(self, stop: Stop) -> None:
         """Let a stop wait, if there is room."""
-        mine, waiting = self._of.get(stop.account, 0), self._waiting[stop.stranger]
-        if mine >= AN_ACCOUNT or len(waiting) >= (self._most // STRANGERS if stop.stranger else self._most):
+        mine, waiting = self._of.get(stop.account, 0), self._waiting[stop.unconfirmed]
+        if mine >= AN_ACCOUNT or len(waiting) >= (self._most // UNCONFIRMED_SHARE if stop.unconfirmed else self._most):
             self.lost += 1
             return
         self._of[stop.account] = mine + 1
@@ -83,9 +83,9 @@ class Stopped:
 
     def take(self) -> list[Stop]:
         """Return the waiting stops, in their order."""
-        known, strangers = self._waiting
+        confirmed, unconfirmed = self._waiting
         self._waiting, self._of = ([], []), {}
-        return sorted(known + strangers, key=_at)
+        return sorted(confirmed + unconfirmed, key=_at)
 
     def give_back(self, stops: Sequence[Stop]) -> None:
         """Queue stops again after a failed write."""
@@ -97,7 +97,7 @@ def _at(stop: Stop) -> float:
     return stop.at
 
 
-class Recent(Generic[V]):
+class ExpiringMap(Generic[V]):
     """Values that stay for at least `window` seconds and at most twice that, unless more than `most` come.
 
     Two generations of a dict: the older one is dropped whole, so nothing is paid for each value. What a flood
@@ -141,7 +141,7 @@ class RecentVerdicts:
     def __init__(self, window: float, most: int) -> None:
         self.stopped = Stopped()
         self._most = most
-        self._kept: Recent[bytes] = Recent(window, most)
+        self._kept: ExpiringMap[bytes] = ExpiringMap(window, most)
         self._packed = bytearray()  # filled anew for each: `encode` would give its result three sizes one by one
 
     def __len__(self) -> int:
@@ -152,7 +152,7 @@ class RecentVerdicts:
         """Verdicts displaced by a flood before their time."""
         return self._kept.lost
 
-    def put(self, verdict: Verdict, name: str, request: Request, now: float, *, stranger: bool = False) -> None:
+    def put(self, verdict: Verdict, name: str, request: Request, now: float, *, unconfirmed: bool = False) -> None:
         """Keep a verdict on the actor of this name; stranger: it is unconfirmed."""
         if not self._most:
             return
@@ -162,13 +162,13 @@ class RecentVerdicts:
         packed = bytes(self._packed)
         self._kept.put(verdict.id, packed, now)
         if (verdict.shadow or verdict).decision != "allow":
-            self.stopped.add(Stop(verdict.id, name, stranger, now, packed))
+            self.stopped.add(Stop(verdict.id, name, unconfirmed, now, packed))
 
-    def get(self, id_: str, now: float) -> tuple[Asked, Verdict] | None:
+    def get(self, id_: str, now: float) -> tuple[StoredRequest, Verdict] | None:
         """Find a recent verdict; None if it is no longer kept."""
         kept = self._kept.get(id_, now)
         return None if kept is None else read_packed(kept)
 
-    def newest(self, most: int) -> Iterator[tuple[Asked, Verdict]]:
+    def newest(self, most: int) -> Iterator[tuple[StoredRequest, Verdict]]:
         """Up to `most` verdicts, newest first, each unpacked when it is come for."""
         return map(read_packed, self._kept.newest(most))

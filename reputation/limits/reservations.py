@@ -143,7 +143,7 @@ class Reservations:
         return found.charged
 
 
-class Ahead:
+class ReservedCharges:
     """A tenant's charges ahead of use. Two kinds, so that neither can crowd the other out."""
 
     def __init__(self, most: int = MOST_OPEN) -> None:

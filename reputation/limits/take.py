@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from typing import Final
 
 from reputation.limits.bucket import NEVER, Bucket, retry_after, settled, spend
-from reputation.limits.reservations import Ahead, Reserve, Settlement
+from reputation.limits.reservations import Reserve, ReservedCharges, Settlement
 from reputation.wire.messages import BindingLimit, LimitState, Scope
 
 
@@ -83,27 +83,27 @@ class Taken:
         return self.wait == NEVER
 
 
-def take(ask: Ask, ahead: Ahead, now: float) -> Taken:
+def take(ask: Ask, reserved: ReservedCharges, now: float) -> Taken:
     """Carry out one ask on this process's own buckets."""
     for settlement in ask.settlements:
-        ahead.leases.settle(settlement.id, settlement.used, now, debt=False, holders=settlement.holders)
+        reserved.leases.settle(settlement.id, settlement.used, now, debt=False, holders=settlement.holders)
     taken = take_first(ask.draws, ask.cost, now)
     if taken.wait or ask.reserve is None:
         return taken
     buckets, keys = [charge.bucket for charge in taken.draw], [charge.key for charge in taken.draw]
     if not ask.want:
-        ahead.holds.open(ask.reserve, buckets, ask.cost, now, keys)
+        reserved.holds.open(ask.reserve, buckets, ask.cost, now, keys)
         return taken
     want = ask.want if taken.draw in ask.draws[: ask.roomy] else 1
     granted = lease_size(min(state.remaining for state in taken.states), ask.share, want)
-    if not granted or not ahead.leases.open(ask.reserve, buckets, granted, now, keys):
+    if not granted or not reserved.leases.open(ask.reserve, buckets, granted, now, keys):
         return taken
     for bucket in buckets:
         spend(bucket, granted, now)
     return Taken(taken.wait, taken.binding, taken.states, taken.draw, granted)
 
 
-class Group:
+class AskGroup:
     """Asks of one request in the names of several accounts: all of them take, or none does.
 
     stopped: the request does not pass whatever its buckets hold, so they are only looked at.
@@ -126,20 +126,20 @@ class TakenAll:
         self.passed: Final = passed
 
 
-def take_group(group: Group, ahead: Ahead, now: float) -> TakenAll:
+def take_group(group: AskGroup, reserved: ReservedCharges, now: float) -> TakenAll:
     """Carry out a group on this process's own buckets; its asks may hold, and lease nothing."""
     for settlement in [settlement for ask in group.asks for settlement in ask.settlements]:
-        ahead.leases.settle(settlement.id, settlement.used, now, debt=False, holders=settlement.holders)
+        reserved.leases.settle(settlement.id, settlement.used, now, debt=False, holders=settlement.holders)
     found = take_all(group, now)
     if found.passed:
         for ask, taken in zip(group.asks, found.taken, strict=True):
             if ask.reserve is not None:
                 buckets, keys = [charge.bucket for charge in taken.draw], [charge.key for charge in taken.draw]
-                ahead.holds.open(ask.reserve, buckets, ask.cost, now, keys)
+                reserved.holds.open(ask.reserve, buckets, ask.cost, now, keys)
     return found
 
 
-def take_all(group: Group, now: float) -> TakenAll:
+def take_all(group: AskGroup, now: float) -> TakenAll:
     """Take each ask's cost, or nothing at all. Those that only look (cost 0) see the buckets before the others take."""
     asks = group.asks
     charges = [charge for ask in asks for draw in ask.draws for charge in draw]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from reputation.state.transactions import Committed, Transaction
 from reputation.stores.contract import SharedAccounts
-from reputation.stores.shared_values import AwayError, KeptAccount, Key
+from reputation.stores.shared_values import AccountOrKey, AwayError, KeptAccount
 
 LOOKED_UP = 600.0
 MOST_LOOKED_UP = 1_000_000
@@ -26,37 +26,37 @@ class LookedUp:
     def __init__(self, window: float = LOOKED_UP, most: int = MOST_LOOKED_UP) -> None:
         self._window = window
         self._half = most // 2
-        self._young: dict[Key, int] = {}
-        self._old: dict[Key, int] = {}
+        self._young: dict[AccountOrKey, int] = {}
+        self._old: dict[AccountOrKey, int] = {}
         self._turn = 0.0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def has(self, key: Key, now: float) -> bool:
+    def has(self, key: AccountOrKey, now: float) -> bool:
         """Whether a name was looked up within the window, or half of it after a flood."""
         if now - self._turn > self._window / 2:
             self._old, self._young, self._turn = self._young, {}, now
         return key in self
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: AccountOrKey) -> bool:
         """Whether the number of a name's last change is remembered, however old it is."""
         return key in self._young or key in self._old
 
-    def number(self, key: Key) -> int:
+    def number(self, key: AccountOrKey) -> int:
         """Return the number of the last change in the copy; 0 if not known."""
         return self._young.get(key) or self._old.get(key) or 0
 
-    def add(self, key: Key, number: int = 0) -> None:
+    def add(self, key: AccountOrKey, number: int = 0) -> None:
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
         self._young[key] = max(number, self.number(key))
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: AccountOrKey) -> None:
         self._young.pop(key, None)
         self._old.pop(key, None)
 
-    def heard(self, key: Key, number: int) -> None:
+    def heard(self, key: AccountOrKey, number: int) -> None:
         """Forget a name with a copy older than its last change."""
         if self.number(key) < number:
             self.forget(key)
@@ -74,10 +74,10 @@ class AccountCopies:
         self._accounts = accounts
         self._within = within
         self._take_in = take_in
-        self._wanted: dict[Key, None] = {}
+        self._wanted: dict[AccountOrKey, None] = {}
         self._loading: asyncio.Task[bool] | None = None
 
-    def load(self, key: Key) -> "asyncio.Task[bool]":
+    def load(self, key: AccountOrKey) -> "asyncio.Task[bool]":
         """Look an account up, with all that are wanted in this turn; False if the store is away."""
         self._wanted[key] = None
         if self._loading is None:
@@ -93,7 +93,7 @@ class AccountCopies:
             return False
         return True
 
-    async def _load_some(self, wanted: Sequence[Key]) -> None:
+    async def _load_some(self, wanted: Sequence[AccountOrKey]) -> None:
         names = [key for key in wanted if isinstance(key, str)]
         digests = [key for key in wanted if isinstance(key, bytes)]
         sent = {key: self.looked_up.number(key) for key in wanted}

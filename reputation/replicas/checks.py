@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
-from reputation.engine.groups import Judged
+from reputation.engine.groups import JudgedAccount
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.engine.metrics import counter, gauge
 from reputation.replicas.tenant_checks import Answer, TenantChecks
@@ -31,7 +31,9 @@ class SharedChecks:
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         return self.tenant(request.tenant).check(request, now, new_id)
 
-    def check_all(self, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged] | Later[list[Judged]]:
+    def check_all(
+        self, requests: Sequence[Request], now: float, new_id: NewId
+    ) -> list[JudgedAccount] | Later[list[JudgedAccount]]:
         return self.tenant(requests[0].tenant).check_all(requests, now, new_id)
 
     async def settle(self, body: Settle, now: float) -> Settled:
@@ -55,7 +57,7 @@ class SharedChecks:
     def move(self, seconds: float) -> None:
         """Let this machine's clock have been set: Redis's, by which buckets fill, was not."""
         for tenant in self.tenants.values():
-            tenant.takes.ahead -= seconds
+            tenant.takes.clock_offset -= seconds
             tenant.accounts.looked_up.clear()  # it goes by this clock
 
     async def turn(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from msgspec import Struct
 
 from reputation.limits.bucket import Bucket, Limit, change_limit, refund, settled
-from reputation.limits.take import Ask, Charge, Draw, Group, Taken, TakenAll, take_all, take_first
+from reputation.limits.take import Ask, AskGroup, Charge, Draw, Taken, TakenAll, take_all, take_first
 from reputation.state.bounded import BoundedTable
 
 MOST = 262_144
@@ -56,14 +56,14 @@ class Shares:
             return taken
         return _all_the_same(draws[0], ask.cost, taken, now)
 
-    def take_all(self, group: Group, now: float, *, limited: bool = True) -> TakenAll:
+    def take_all(self, group: AskGroup, now: float, *, limited: bool = True) -> TakenAll:
         """Take a group's costs from the shares, or nothing at all."""
         if not limited and not group.stopped:
             return TakenAll([self.take(ask, now, limited=False) for ask in group.asks], passed=True)
         asks = [
             Ask([[self._part(charge, now) for charge in draw] for draw in ask.draws], ask.cost) for ask in group.asks
         ]
-        return take_all(Group(asks, stopped=group.stopped), now)
+        return take_all(AskGroup(asks, stopped=group.stopped), now)
 
     def hand_over(self, now: float) -> Sequence[Owed]:
         """Return the charges for the shared buckets from the takes here, and start the count again."""

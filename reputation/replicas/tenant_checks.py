@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Iterator, Sequence
 
-from reputation.engine.groups import Judged, assess_all, conclude_all, each_account, group_of
+from reputation.engine.groups import JudgedAccount, assess_all, conclude_all, each_account, group_of
 from reputation.engine.identity import check_id, digests_of
 from reputation.engine.judge import Assessed
 from reputation.engine.leases import check_settle
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.repeats import ANOTHER, Print
-from reputation.limits.take import Ask, Group, TakenAll
+from reputation.limits.take import Ask, AskGroup, TakenAll
 from reputation.replicas.account_copies import AccountCopies
 from reputation.replicas.breaker import Breaker
 from reputation.replicas.fallback import Shares
@@ -24,11 +24,11 @@ from reputation.state.transactions import Committed, Transaction
 from reputation.stores.contract import SharedStore
 from reputation.stores.shared_values import (
     AWAY,
+    AccountOrKey,
     Again,
     AwayError,
     Clash,
     KeptAccount,
-    Key,
     Once,
     Settling,
     Tried,
@@ -72,7 +72,7 @@ class TenantChecks:
     def check(self, request: Request, now: float, new_id: NewId) -> Answer:
         """Answer at once, or after Redis. Raises Invalid without an account, Unavailable if the tenant is closed."""
         self.takes.series = SERIES[self.limiter.tenant.settings.mode]
-        self.limiter.ahead = self.takes.ahead
+        self.limiter.clock_offset = self.takes.clock_offset
         check_id(request.account.id, "/account/id")
         if self.breaker.closed and (keys := self._unseen(request, now)):
             return self._check_unseen(keys, request, now, new_id)
@@ -96,10 +96,12 @@ class TenantChecks:
             return self._answer(found, ask, self.takes.take(ask), id_)
         return self._once(request.request.id, found, ask, id_)
 
-    def check_all(self, requests: Sequence[Request], now: float, new_id: NewId) -> list[Judged] | Later[list[Judged]]:
+    def check_all(
+        self, requests: Sequence[Request], now: float, new_id: NewId
+    ) -> list[JudgedAccount] | Later[list[JudgedAccount]]:
         """Check one request for several accounts; all of them pay, or none."""
         self.takes.series = SERIES[self.limiter.tenant.settings.mode]
-        self.limiter.ahead = self.takes.ahead
+        self.limiter.clock_offset = self.takes.clock_offset
         unseen = {key: None for request in requests for key in self._unseen(request, now)}
         if self.breaker.closed and unseen:
             return self._check_all_unseen([*unseen], requests, now, new_id)
@@ -107,7 +109,7 @@ class TenantChecks:
 
     def _check_each(
         self, accounts: list[list[Request]], now: float, new_id: NewId
-    ) -> list[Judged] | Later[list[Judged]]:
+    ) -> list[JudgedAccount] | Later[list[JudgedAccount]]:
         found = assess_all(self.limiter, accounts, now)
         group = group_of(self.limiter, found, now, new_id)
         if not self.breaker.closed:
@@ -115,27 +117,27 @@ class TenantChecks:
         return self._answer_all(found, group, self.takes.take_all(group))
 
     async def _check_all_unseen(
-        self, keys: list[Key], requests: Sequence[Request], now: float, new_id: NewId
-    ) -> list[Judged]:
+        self, keys: list[AccountOrKey], requests: Sequence[Request], now: float, new_id: NewId
+    ) -> list[JudgedAccount]:
         if not all(await asyncio.gather(*[self.accounts.load(key) for key in keys])):
             self._failed("an account could not be looked up")
         found = self.check_all(requests, now, new_id)
         return found if isinstance(found, list) else await found
 
     async def _answer_all(
-        self, found: list[list[Assessed]], group: Group, take: Awaitable[TakenAll | None]
-    ) -> list[Judged]:
+        self, found: list[list[Assessed]], group: AskGroup, take: Awaitable[TakenAll | None]
+    ) -> list[JudgedAccount]:
         taken = await take
         return (
             self._answer_all_alone(found, group) if taken is None else conclude_all(self.limiter, found, group, taken)
         )
 
-    def _answer_all_alone(self, found: list[list[Assessed]], group: Group) -> list[Judged]:
+    def _answer_all_alone(self, found: list[list[Assessed]], group: AskGroup) -> list[JudgedAccount]:
         limited = self._alone()
         taken = self.shares.take_all(group, self._server_time(), limited=limited)
         return conclude_all(self.limiter, found, group, taken)
 
-    def _unseen(self, request: Request, now: float) -> list[Key]:
+    def _unseen(self, request: Request, now: float) -> list[AccountOrKey]:
         """Name the look-ups needed before this check can be assessed, if any."""
         account, secret, looked_up = request.account, self.limiter.secret, self.accounts.looked_up
         if account.id is not None:
@@ -144,11 +146,11 @@ class TenantChecks:
             digests = [digest for one in account.credentials for digest in digests_of(one, secret)]
         else:
             digests = [] if account.key is None else [hashed(account.key, secret)]
-        unseen: list[Key] = [digest for digest in digests if not looked_up.has(digest, now)]
+        unseen: list[AccountOrKey] = [digest for digest in digests if not looked_up.has(digest, now)]
         owners = [owner for digest in digests if (owner := self.limiter.state.owners.get(digest)) is not None]
         return unseen or [owner for owner in owners if not looked_up.has(owner, now)]
 
-    async def _check_unseen(self, keys: list[Key], request: Request, now: float, new_id: NewId) -> Verdict:
+    async def _check_unseen(self, keys: list[AccountOrKey], request: Request, now: float, new_id: NewId) -> Verdict:
         if not all(await asyncio.gather(*[self.accounts.load(key) for key in keys])):
             self._failed("an account could not be looked up")
         found = self.check(request, now, new_id)
@@ -159,9 +161,9 @@ class TenantChecks:
         if isinstance(found, bytes):
             self.limiter.state.owners.pop(found, None)
         else:
-            self.limiter.take_in(found.name, found.told, self._clock())
+            self.limiter.take_in(found.name, found.data, self._clock())
 
-    def _hear(self, what: Key | None, number: int) -> None:
+    def _hear(self, what: AccountOrKey | None, number: int) -> None:
         """Look up again the accounts changed after their copy."""
         looked_up = self.accounts.looked_up
         if what is None:
@@ -240,7 +242,7 @@ class TenantChecks:
         return answer
 
     def _server_time(self) -> float:
-        return self._clock() + self.takes.ahead
+        return self._clock() + self.takes.clock_offset
 
     def _failed(self, why: str) -> None:
         if self.breaker.failed(self._clock()):
@@ -270,7 +272,7 @@ class TenantChecks:
         self._log.warning("state_back", tenant=self.limiter.tenant.name, away_seconds=away)
 
 
-async def _first(found: Later[list[Judged]]) -> Verdict:
+async def _first(found: Later[list[JudgedAccount]]) -> Verdict:
     return (await found)[0].verdict
 
 

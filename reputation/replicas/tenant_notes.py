@@ -12,7 +12,7 @@ from reputation.hydra.sightings import Known, Order, Sighting, Told
 from reputation.linking.batches import Batch
 from reputation.replicas.packing import compressed, decompressed
 from reputation.stores.contract import NoteStream, SharedStore
-from reputation.stores.shared_values import BEGINNING, READ_AT_ONCE, Entry
+from reputation.stores.shared_values import BEGINNING, READ_AT_ONCE, NoteEntry
 
 AN_ENTRY = 1000
 """Notes of one entry at most."""
@@ -137,7 +137,7 @@ class TenantNotes:
                 break
         return cursor
 
-    def _take_in(self, entries: list[Entry], batch: Batch) -> None:
+    def _take_in(self, entries: list[NoteEntry], batch: Batch) -> None:
         for entry in entries:
             try:
                 notes = unpacked(entry.data)

@@ -27,18 +27,18 @@ class Clock:
         self._wall = wall
         self._steady = steady
         self._thread = threading.get_ident()
-        self._ahead = self._difference()
+        self._offset = self._difference()
 
     def __call__(self) -> float:
         wall = self._wall()
-        if abs(wall - self._steady() - self._ahead) < STEP or threading.get_ident() != self._thread:
+        if abs(wall - self._steady() - self._offset) < STEP or threading.get_ident() != self._thread:
             return wall
         return self._look()
 
     def _look(self) -> float:
         """Compare the clocks again: a delay of the process between two readings looks like a step."""
-        ahead = self._difference()
-        step, self._ahead = ahead - self._ahead, ahead
+        offset = self._difference()
+        step, self._offset = offset - self._offset, offset
         if abs(step) >= STEP:
             self.steps += 1
             for moved in self.moved:

@@ -81,4 +81,4 @@ class Crowding:
 
 def crowded_of(state: TenantState) -> dict[str, int]:
     """Return the total number of newcomers without a place, by table."""
-    return {"accounts": state.met.crowded, "strangers": state.strangers.crowded, "budgets": state.budgets.crowded}
+    return {"accounts": state.traffic.crowded, "strangers": state.unconfirmed.crowded, "budgets": state.budgets.crowded}

@@ -5,7 +5,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
-from reputation.engine.groups import Judged, check_all
+from reputation.engine.groups import JudgedAccount, check_all
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.sidecar.clock_steps import follow_step
 from reputation.state.crowds import Row
@@ -24,7 +24,7 @@ class EmbeddedChecks:
         self._store = store
         self._clock = clock
 
-    def check_all(self, requests: list[Request], now: float, new_id: NewId) -> list[Judged]:
+    def check_all(self, requests: list[Request], now: float, new_id: NewId) -> list[JudgedAccount]:
         return check_all(self.limiter, requests, now, new_id)
 
     async def commit(self, tenant: TenantLimiter, asked: Transaction) -> Committed:
@@ -38,7 +38,7 @@ class EmbeddedChecks:
     def move(self, seconds: float) -> None:
         """Move the buckets and reservations of every tenant."""
         for tenant in self.limiter.tenants.values():
-            follow_step(tenant.state, tenant.leases.ahead, seconds)
+            follow_step(tenant.state, tenant.leases.reserved, seconds)
 
     def readiness(self) -> dict[str, Any]:
         return {}

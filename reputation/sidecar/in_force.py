@@ -9,7 +9,7 @@ from msgspec import structs
 
 from reputation.config.file import Settings, named_tenants
 from reputation.config.tenants import Tenant, TenantSettings
-from reputation.engine.exceptions import Allow, Exceptions, not_ahead
+from reputation.engine.exceptions import Allow, Exceptions, made_by_now
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.recordings.preview_process import Looking
 from reputation.recordings.recorder import Recording
@@ -138,7 +138,7 @@ class Tuning:
     async def _apply_exceptions(self, running: TenantLimiter) -> None:
         name, now, allows = running.tenant.name, self._clock(), []
         for kept in await self.allows.all(name):
-            allow = not_ahead(kept, now)
+            allow = made_by_now(kept, now)
             if allow is not kept:
                 await self.allows.put(name, allow.id, allow)
             if allow.expires > now:

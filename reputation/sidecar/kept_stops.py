@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from reputation.config.file import ExplainSettings
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.engine.metrics import counter
-from reputation.engine.verdicts import Asked, read_packed
+from reputation.engine.verdicts import StoredRequest, read_packed
 from reputation.state.stops import Keep, Stop, Stops
 from reputation.wire.errors import NotFound, Unavailable
 from reputation.wire.messages import Verdict
@@ -75,7 +75,7 @@ class KeptStops:
             self._warn("stops_not_kept", error=away.detail, until_then="they wait, as far as there is room")
         self._away = True
 
-    async def find(self, tenant: TenantLimiter, id_: str, pointer: str | None = None) -> tuple[Asked, Verdict]:
+    async def find(self, tenant: TenantLimiter, id_: str, pointer: str | None = None) -> tuple[StoredRequest, Verdict]:
         """Find a recent verdict, or a kept stop. Raises NotFound, and Unavailable while the state is away."""
         now, name = self._clock(), tenant.tenant.name
         found = tenant.verdicts.get(id_, now)

@@ -170,8 +170,8 @@ class Serving:
             "Registered accounts: accounts that were pushed.",
             sum(s.pushed() for s in states),
         )
-        yield gauge("headcount_accounts_met", "Accounts learnt from traffic.", sum(len(s.met) for s in states))
-        yield gauge("headcount_strangers", "Unconfirmed accounts in memory.", sum(len(s.strangers) for s in states))
+        yield gauge("headcount_accounts_met", "Accounts learnt from traffic.", sum(len(s.traffic) for s in states))
+        yield gauge("headcount_strangers", "Unconfirmed accounts in memory.", sum(len(s.unconfirmed) for s in states))
         lost = sum(tenant.repeats.lost for tenant in self.limiter.tenants.values())
         yield counter(
             "headcount_repeats_lost", "Request ids forgotten too early; a repeated request is then charged again.", lost
@@ -194,7 +194,7 @@ class Serving:
         yield counter("headcount_lease_tokens", "Tokens that were leased.", sum(x.tokens for x in leases))
         yield counter("headcount_lease_tokens_used", "Leased tokens reported as used.", sum(x.used for x in leases))
         for name in ("lease", "hold"):
-            kept = [getattr(x.ahead, f"{name}s") for x in leases]
+            kept = [getattr(x.reserved, f"{name}s") for x in leases]
             yield gauge(f"headcount_{name}s_kept", f"Open {name}s, which can be settled.", sum(map(len, kept)))
             expired, refused = sum(x.expired for x in kept), sum(x.refused for x in kept)
             yield counter(f"headcount_{name}s_expired", f"{name.capitalize()}s never settled.", expired)

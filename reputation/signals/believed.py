@@ -14,11 +14,11 @@ def believed(signal: str, points: float, words: str, confidence: float | None, f
     sure = 1.0 if confidence is None else min(confidence / LISTED, 1.0)
     if sure >= 1.0 and freshness >= 1.0:
         return Reason(signal, points, words)
-    return Reason(signal, round(points * sure * freshness, 3), _told(words, sure, freshness))
+    return Reason(signal, round(points * sure * freshness, 3), _detail(words, sure, freshness))
 
 
 @lru_cache(1024)
-def _told(words: str, sure: float, freshness: float) -> str:
+def _detail(words: str, sure: float, freshness: float) -> str:
     causes = (("its source is not sure", sure < 1.0), ("its database is stale", freshness < 1.0))
     why = " and ".join(cause for cause, holds in causes if holds)
     return f"{words}; {why}, so this counts {sure * freshness:.0%}"

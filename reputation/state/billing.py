@@ -29,14 +29,14 @@ CENTS = 100.0
 
 Half = Literal["", "invoice", "charge"]
 """What a payment is a part of that may have another: an invoice without its charge, a charge without its invoice."""
-Standing = Literal["open", "won", "lost"]
+DisputeStatus = Literal["open", "won", "lost"]
 
 
 class News(Struct, frozen=True):
     """What one event says of an account. at: when it happened, 0 until its reader has put that in; cents: US money.
 
     names: ids of one payment. paid: what it came to. back: the id of a charge or credit note, and all that was given
-    back by it until then, or of a refund that failed, and less than nothing. standing: of the dispute `dispute`.
+    back by it until then, or of a refund that failed, and less than nothing. dispute_status: of the dispute `dispute`.
     """
 
     at: float = 0.0
@@ -49,12 +49,12 @@ class News(Struct, frozen=True):
     note: bool = False
     made: float | None = None
     dispute: str | None = None
-    standing: Standing = "open"
+    dispute_status: DisputeStatus = msgspec.field(default="open", name="standing")
     disputed: int = 0
     outcome: OutcomeKind | None = None
 
 
-class Told(NamedTuple):
+class AfterNews(NamedTuple):
     """Facts after an event, and what became of the account at a time: an outcome, or one that was none after all."""
 
     facts: Facts
@@ -76,18 +76,18 @@ class Dispute(Struct, frozen=True, array_like=True, gc=False):
     """A dispute's newest state; since: the time of its first event."""
 
     name: int
-    standing: Standing
+    status: DisputeStatus
     cents: int
     at: float
     since: float
 
 
 class Paid(Struct, frozen=True, array_like=True, gc=False):
-    """One payment. at: when it happened, met: when its last event came, counted: part of an older sum already."""
+    """One payment. at: when it happened, seen: when its last event came, counted: part of an older sum already."""
 
     names: tuple[int, ...]
     at: float
-    met: float
+    seen: float
     cents: int = 0
     half: Half = ""
     counted: bool = False
@@ -95,7 +95,7 @@ class Paid(Struct, frozen=True, array_like=True, gc=False):
     disputes: tuple[Dispute, ...] = ()
 
 
-class Ledger(Struct, frozen=True, array_like=True, gc=False):
+class PaymentLedger(Struct, frozen=True, array_like=True, gc=False):
     """All of it, and what was pushed beside. folded, until: sum and newest time of payments kept no longer.
 
     base_cents, base_disputes: what events had said when `pushed` came, which a pushed number includes.
@@ -115,7 +115,7 @@ class Ledger(Struct, frozen=True, array_like=True, gc=False):
     base_disputes: int = 0
 
 
-_ledgers = msgspec.msgpack.Decoder(Ledger)
+_ledgers = msgspec.msgpack.Decoder(PaymentLedger)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -124,29 +124,29 @@ def name_of(id_: str) -> int:
     return int.from_bytes(hashlib.blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
-def after_news(facts: Facts, news: News, now: float) -> Told:
+def after_news(facts: Facts, news: News, now: float) -> AfterNews:
     """Return the facts after an event; the same event again changes nothing."""
     if facts.billing:
         before = _ledgers.decode(facts.billing)
     else:
-        before = Ledger(pushed=facts.payment, pushed_at=facts.payment_at or 0.0)
+        before = PaymentLedger(pushed=facts.payment, pushed_at=facts.payment_at or 0.0)
     ledger = heard(before, news, now)
     after = structs.replace(facts, payment=payment_of(ledger), billing=_encode(ledger))
     if news.dispute is None:
-        return Told(after, news.outcome, news.at)
-    return _dispute_told(after, news, _dispute(before, news.dispute), _dispute(ledger, news.dispute))
+        return AfterNews(after, news.outcome, news.at)
+    return _after_dispute(after, news, _dispute(before, news.dispute), _dispute(ledger, news.dispute))
 
 
-def _dispute_told(after: Facts, news: News, was: Dispute | None, is_: Dispute | None) -> Told:
+def _after_dispute(after: Facts, news: News, was: Dispute | None, is_: Dispute | None) -> AfterNews:
     """A dispute is one outcome, with any number of events; a won dispute removes it."""
-    if is_ is None or (was is not None and (was.standing == "won") == (is_.standing == "won")):
-        return Told(after, None, news.at)
-    if is_.standing != "won":
-        return Told(after, news.outcome, is_.since)
-    return Told(after, None if was is None else news.outcome, is_.since, withdrawn=True)
+    if is_ is None or (was is not None and (was.status == "won") == (is_.status == "won")):
+        return AfterNews(after, None, news.at)
+    if is_.status != "won":
+        return AfterNews(after, news.outcome, is_.since)
+    return AfterNews(after, None if was is None else news.outcome, is_.since, withdrawn=True)
 
 
-def _dispute(ledger: Ledger, id_: str) -> Dispute | None:
+def _dispute(ledger: PaymentLedger, id_: str) -> Dispute | None:
     name = name_of(id_)
     return next((one for paid in ledger.payments for one in paid.disputes if one.name == name), None)
 
@@ -167,7 +167,7 @@ def after_push(before: Facts, pushed: Facts, now: float) -> Facts:
     return structs.replace(pushed, payment=payment_of(ledger), payment_at=at, billing=_encode(ledger))
 
 
-def payment_of(ledger: Ledger) -> Payment:
+def payment_of(ledger: PaymentLedger) -> Payment:
     """Return an account's payment facts: a pushed word is valid until a newer event."""
     pushed = ledger.pushed or Payment()
     newer = ledger.status_at >= ledger.pushed_at - PUSH_SLACK
@@ -185,20 +185,20 @@ def payment_of(ledger: Ledger) -> Payment:
     return structs.replace(pushed, status=_status(ledger, pushed), settled_usd=settled, disputes=many, **card)
 
 
-def _status(ledger: Ledger, pushed: Payment) -> Any:
+def _status(ledger: PaymentLedger, pushed: Payment) -> Any:
     """An open or lost dispute stays after later payments, until billing pushes another status."""
     since = 0.0 if pushed.status is None else ledger.pushed_at - PUSH_SLACK
-    standing = [one for paid in ledger.payments for one in paid.disputes]
-    if ledger.lost > since or any(one.standing != "won" and one.at >= since for one in standing):
+    disputes = [one for paid in ledger.payments for one in paid.disputes]
+    if ledger.lost > since or any(one.status != "won" and one.at >= since for one in disputes):
         return "disputed"
-    if pushed.status == "disputed" and not any(one.standing == "won" and one.at >= since for one in standing):
+    if pushed.status == "disputed" and not any(one.status == "won" and one.at >= since for one in disputes):
         return "disputed"
     if ledger.status is not None and (pushed.status is None or ledger.status_at >= since):
         return ledger.status
     return pushed.status if pushed.status != "disputed" else None
 
 
-def heard(ledger: Ledger, news: News, now: float) -> Ledger:
+def heard(ledger: PaymentLedger, news: News, now: float) -> PaymentLedger:
     """Return the ledger after an event."""
     if news.status is not None:
         ledger = _status_heard(ledger, news)
@@ -207,7 +207,7 @@ def heard(ledger: Ledger, news: News, now: float) -> Ledger:
     return _folded(ledger, now)
 
 
-def _status_heard(ledger: Ledger, news: News) -> Ledger:
+def _status_heard(ledger: PaymentLedger, news: News) -> PaymentLedger:
     """Of two events in one second the success counts: the failure is counted as a decline all the same."""
     rank = (news.at, news.status == "ok")
     if rank < (ledger.status_at, ledger.status == "ok"):
@@ -215,7 +215,7 @@ def _status_heard(ledger: Ledger, news: News) -> Ledger:
     return structs.replace(ledger, status=news.status, status_at=news.at, card={**ledger.card, **news.card})
 
 
-def _payment_heard(ledger: Ledger, news: News, now: float) -> Ledger:
+def _payment_heard(ledger: PaymentLedger, news: News, now: float) -> PaymentLedger:
     names = {name_of(id_) for id_ in news.names}
     same = [paid for paid in ledger.payments if names.intersection(paid.names)]
     if not any(paid.half == "" for paid in same):
@@ -225,7 +225,7 @@ def _payment_heard(ledger: Ledger, news: News, now: float) -> Ledger:
         tuple(sorted(names)), news.at, now, 0 if counted else news.paid, news.half, counted,
         back=() if news.back is None else (Back(name_of(news.back[0]), news.back[1], news.at, news.note),),
         disputes=() if news.dispute is None else (
-            Dispute(name_of(news.dispute), news.standing, news.disputed, news.at, news.at),
+            Dispute(name_of(news.dispute), news.dispute_status, news.disputed, news.at, news.at),
         ),
     )  # fmt: skip
     for paid in same:
@@ -238,7 +238,7 @@ def _goes_back(news: News) -> bool:
     return news.dispute is not None or (news.back is not None and news.back[1] != 0)
 
 
-def _is_older(ledger: Ledger, news: News) -> bool:
+def _is_older(ledger: PaymentLedger, news: News) -> bool:
     """Say whether an unknown payment may be part of a sum: a pushed sum, or the sum of old payments."""
     until = ledger.until
     if ledger.pushed is not None and ledger.pushed.settled_usd is not None:
@@ -246,7 +246,7 @@ def _is_older(ledger: Ledger, news: News) -> bool:
     return until > 0 and (news.made is None or news.made <= until)
 
 
-def _twins(ledger: Ledger, news: News, same: list[Paid]) -> list[Paid]:
+def _twins(ledger: PaymentLedger, news: News, same: list[Paid]) -> list[Paid]:
     """Find the other half of a payment by its amount, where no event names both; the nearest in time."""
     other = {"invoice": "charge", "charge": "invoice"}.get(news.half)
     found = [
@@ -261,7 +261,7 @@ def _joined(one: Paid, other: Paid) -> Paid:
     """Two words on one payment: the ids of both, the larger amount, the newest word on each part."""
     half: Half = one.half if one.half == other.half else ""
     return Paid(
-        tuple(sorted({*one.names, *other.names})), min(one.at, other.at), max(one.met, other.met),
+        tuple(sorted({*one.names, *other.names})), min(one.at, other.at), max(one.seen, other.seen),
         max(one.cents, other.cents), half, one.counted and not other.cents,
         _backs((*one.back, *other.back)), _newest_disputes((*one.disputes, *other.disputes)),
     )  # fmt: skip
@@ -271,11 +271,11 @@ def _backs(words: Iterable[Back]) -> tuple[Back, ...]:
     """The newest word of each id; of two in one second the larger. A refund that failed is in later sums already."""
     newest: dict[int, Back] = {}
     for word in words:
-        known = newest.get(word.name)
-        if known is None or (word.at, word.cents) > (known.at, known.cents):
+        before = newest.get(word.name)
+        if before is None or (word.at, word.cents) > (before.at, before.cents):
             newest[word.name] = word
-    told = max((word.at for word in newest.values() if word.cents >= 0 and not word.note), default=0.0)
-    kept = [word for word in newest.values() if word.cents >= 0 or word.at >= told]
+    newest_at = max((word.at for word in newest.values() if word.cents >= 0 and not word.note), default=0.0)
+    kept = [word for word in newest.values() if word.cents >= 0 or word.at >= newest_at]
     return tuple(sorted(kept, key=lambda word: (word.at, word.name))[-MOST_WORDS:])
 
 
@@ -289,7 +289,7 @@ def _newest_disputes(words: Iterable[Dispute]) -> tuple[Dispute, ...]:
         if known is None:
             newest[word.name] = word
             continue
-        last = max(known, word, key=lambda one: (one.at, _FINAL[one.standing]))
+        last = max(known, word, key=lambda one: (one.at, _FINAL[one.status]))
         cents = last.cents or known.cents or word.cents
         newest[word.name] = structs.replace(last, cents=cents, since=known.since)
     return tuple(sorted(newest.values(), key=lambda word: (word.at, word.name))[-MOST_WORDS:])
@@ -299,27 +299,27 @@ def _net(paid: Paid) -> int:
     """What is left of a payment. One that was never counted cannot be less than nothing."""
     charges = sum(word.cents for word in paid.back if not word.note)
     notes = sum(word.cents for word in paid.back if word.note)
-    left = paid.cents - max(charges, notes, 0) - sum(one.cents for one in paid.disputes if one.standing != "won")
+    left = paid.cents - max(charges, notes, 0) - sum(one.cents for one in paid.disputes if one.status != "won")
     return left if paid.counted else max(left, 0)
 
 
-def _money(ledger: Ledger) -> int:
+def _money(ledger: PaymentLedger) -> int:
     return ledger.folded + sum(_net(paid) for paid in ledger.payments)
 
 
-def _disputes(ledger: Ledger) -> int:
-    standing = [one for paid in ledger.payments for one in paid.disputes if one.standing != "won"]
-    return ledger.past_disputes + len(standing)
+def _disputes(ledger: PaymentLedger) -> int:
+    open_or_lost = [one for paid in ledger.payments for one in paid.disputes if one.status != "won"]
+    return ledger.past_disputes + len(open_or_lost)
 
 
-def _folded(ledger: Ledger, now: float) -> Ledger:
+def _folded(ledger: PaymentLedger, now: float) -> PaymentLedger:
     """Add old payments up; one with an open dispute is kept as long as there is place."""
-    kept = sorted(ledger.payments, key=lambda paid: (_is_open(paid), paid.met))
+    kept = sorted(ledger.payments, key=lambda paid: (_is_open(paid), paid.seen))
     many = len(kept) - MOST_PAYMENTS
-    gone = [paid for i, paid in enumerate(kept) if i < many or (paid.met < now - KEPT and not _is_open(paid))]
+    gone = [paid for i, paid in enumerate(kept) if i < many or (paid.seen < now - KEPT and not _is_open(paid))]
     if not gone:
         return ledger
-    lost = [one for paid in gone for one in paid.disputes if one.standing != "won"]
+    lost = [one for paid in gone for one in paid.disputes if one.status != "won"]
     return structs.replace(
         ledger,
         payments=tuple(paid for paid in ledger.payments if paid not in gone),
@@ -331,4 +331,4 @@ def _folded(ledger: Ledger, now: float) -> Ledger:
 
 
 def _is_open(paid: Paid) -> bool:
-    return any(one.standing == "open" for one in paid.disputes)
+    return any(one.status == "open" for one in paid.disputes)

@@ -7,7 +7,7 @@ from itertools import chain
 from reputation.limits.bucket import Bucket, Limit, change_limit, full, settled
 from reputation.limits.take import Charge
 from reputation.state.bounded import BoundedTable
-from reputation.state.dirty_set import Touched
+from reputation.state.dirty_set import DirtySet
 from reputation.wire.messages import Scope
 
 MOST_LIMITS = 64
@@ -15,7 +15,7 @@ MOST_LIMITS = 64
 SLOTS = 1024
 """Shared buckets of one limit, for keys that found no place."""
 
-Key = tuple[str | int, ...]
+BudgetKey = tuple[str | int, ...]
 """What a bucket is kept under: a word, then the host or network that it belongs to, or other words."""
 
 
@@ -27,7 +27,7 @@ class Budgets:
 
     def __init__(self, most: int) -> None:
         self.crowded = 0
-        self.touched: Touched[Hashable] = Touched()
+        self.dirty: DirtySet[Hashable] = DirtySet()
         self._addresses: BoundedTable[Hashable, Bucket] = BoundedTable(most * 3 // 4)
         self._others: BoundedTable[Hashable, Bucket] = BoundedTable(most - most * 3 // 4)
         self._shared: dict[Limit, dict[int, Bucket]] = {}
@@ -35,7 +35,7 @@ class Budgets:
     def __len__(self) -> int:
         return len(self._addresses) + len(self._others)
 
-    def charge(self, name: str, scope: Scope, key: Key, limit: Limit, now: float) -> Charge:
+    def charge(self, name: str, scope: Scope, key: BudgetKey, limit: Limit, now: float) -> Charge:
         """Charge the bucket of a key; create a missing bucket, and settle a bucket with a changed limit first."""
         table = self._table(key)
         bucket = table.rows.get(key)
@@ -46,7 +46,7 @@ class Budgets:
             table.place(key, bucket)
         elif bucket.limit is not limit and bucket.limit != limit:
             change_limit(bucket, limit, now)
-        self.touched.add(key)
+        self.dirty.add(key)
         return Charge(name, scope, key, bucket)
 
     def find(self, key: Hashable) -> Bucket | None:
@@ -67,7 +67,7 @@ class Budgets:
         self._table(key).place(key, bucket)
 
     def clear(self) -> None:
-        self.touched.add_all(self.names())
+        self.dirty.add_all(self.names())
         self._addresses.clear()
         self._others.clear()
         self._shared.clear()
@@ -77,10 +77,10 @@ class Budgets:
 
     def _make_place(self, table: BoundedTable[Hashable, Bucket], now: float) -> bool:
         gone = table.make_place(_is_rested, now)
-        self.touched.add_all(gone)
+        self.dirty.add_all(gone)
         return bool(gone)
 
-    def _shared_charge(self, name: str, scope: Scope, key: Key, limit: Limit, now: float) -> Charge:
+    def _shared_charge(self, name: str, scope: Scope, key: BudgetKey, limit: Limit, now: float) -> Charge:
         self.crowded += 1
         if len(self._shared) >= MOST_LIMITS and limit not in self._shared:
             limit = next(iter(self._shared))  # forgetting them instead would fill them again
@@ -92,7 +92,7 @@ class Budgets:
         return Charge(name, scope, ("shared", slot, limit.rate, limit.burst), bucket)
 
 
-def _group(key: Key) -> int:
+def _group(key: BudgetKey) -> int:
     """Return a number that is the same for all addresses of a network, and the same in each run."""
     second = key[1]
     if isinstance(second, int):

@@ -10,7 +10,7 @@ from itertools import chain
 
 from reputation.limits.bucket import Bucket, settled
 from reputation.state.bounded import BoundedTable
-from reputation.state.dirty_set import Touched
+from reputation.state.dirty_set import DirtySet
 from reputation.state.facts import NOTHING, Facts
 from reputation.state.history import DAY, is_heavy
 from reputation.wire.values import mypyc_attr
@@ -27,14 +27,14 @@ class Row:
     """The row of one account. No garbage-collector header, no cycles: a million of them cost no pause.
 
     tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them.
-    standing: bits for payer and proven as the linker was last told; told: hash of the facts it was told.
+    reported_status: bits for payer and proven as last reported to the linker; reported_hash: of the facts.
     outcomes: what came back of it, packed. since: when it came, 0 for before the start. shared: which newcomers share
     it, empty for an account's own.
     """
 
     __slots__ = (
-        "burst", "daily", "day", "days", "facts", "outcomes", "recent", "shared",
-        "since", "standing", "tier", "told",
+        "burst", "daily", "day", "days", "facts", "outcomes", "recent",
+        "reported_hash", "reported_status", "shared", "since", "tier",
     )  # fmt: skip
 
     def __init__(
@@ -48,8 +48,8 @@ class Row:
         self.tier = tier
         self.days = days
         self.day = day
-        self.standing = 0
-        self.told = 0
+        self.reported_status = 0
+        self.reported_hash = 0
         self.since = 0.0
         self.shared = ""
         self.outcomes = b""
@@ -96,11 +96,11 @@ class Crowd:
     Whoever finds no place shares a row with its network (counted in `crowded`).
     """
 
-    def __init__(self, most: int, touched: Touched[str] | None = None) -> None:
+    def __init__(self, most: int, dirty: DirtySet[str] | None = None) -> None:
         self.crowded = 0
         self.asleep = 0
         self._most = most
-        self._touched: Touched[str] = Touched() if touched is None else touched
+        self._dirty: DirtySet[str] = DirtySet() if dirty is None else dirty
         self._newcomers: BoundedTable[str, Row] = BoundedTable(most)
         self._stayers: BoundedTable[str, Row] = BoundedTable(most * 3 // 4)
         self._shared = SharedRows(most)
@@ -131,7 +131,7 @@ class Crowd:
         if len(self) >= self._most and not self._make_place(now):
             self.crowded += 1
             return row or self._shared.row(network, now)
-        self._touched.add(name)
+        self._dirty.add(name)
         if row is None:
             row = Row()
             row.since = now
@@ -159,12 +159,12 @@ class Crowd:
         return chain(self._stayers.rows.values(), self._newcomers.rows.values(), self._shared.values())
 
     def leave(self, name: str) -> Row | None:
-        self._touched.add(name)
+        self._dirty.add(name)
         return self._stayers.leave(name) or self._newcomers.leave(name)
 
     def _make_place(self, now: float) -> bool:
         gone = self._newcomers.make_place(is_rested, now) or self._stayers.make_place(_is_forgotten, now)
-        self._touched.add_all(gone)
+        self._dirty.add_all(gone)
         return bool(gone)
 
     def _let_stay(self, name: str, row: Row, now: float) -> None:

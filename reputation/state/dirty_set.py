@@ -10,7 +10,7 @@ def _ignore(_: object) -> None:
     """Note nothing, for state without a store."""
 
 
-class Touched(Generic[K]):
+class DirtySet(Generic[K]):
     """Names of changed, new and deleted things; nothing is noted until a follower is set.
 
     At most one entry for each thing that is kept or was since the last `take`.

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
-from reputation.state.dirty_set import Touched
+from reputation.state.dirty_set import DirtySet
 from reputation.state.windows import RESOLUTION
 from reputation.wire.known import Facts
 from reputation.wire.messages import OutcomeKind
@@ -20,13 +20,13 @@ KEPT = 400 * DAY
 """Seconds that an account of which nothing was pushed is remembered for an outcome against it."""
 MOST_OF_A_KIND = 32
 """Outcomes of one kind that are kept, the newest: one kind cannot push another out."""
-Kind = OutcomeKind | Literal["charge_failed"]
+MarkedOutcome = OutcomeKind | Literal["charge_failed"]
 """An outcome, or a failed charge that billing's events told of, which payment counts."""
-KINDS: tuple[Kind, ...] = (
+KINDS: tuple[MarkedOutcome, ...] = (
     "chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed", "charge_failed",
 )  # fmt: skip
 """The place of a kind is what is kept of it, so new ones come at the end."""
-MARKS: dict[Kind, tuple[int, int]] = {
+MARKS: dict[MarkedOutcome, tuple[int, int]] = {
     "chargeback": (2, 0),
     "abuse": (2, 0),
     "declined": (1, 0),
@@ -106,7 +106,7 @@ class Marks(NamedTuple):
 NO_MARKS = Marks()
 
 
-def noted(kept: bytes, kind: Kind, at: float) -> bytes:
+def noted(kept: bytes, kind: MarkedOutcome, at: float) -> bytes:
     """The list with one more outcome, in the order of their times."""
     number = KINDS.index(kind)
     found = sorted([*_records(kept), (number, max(int(at), 0))], key=lambda one: one[1])
@@ -121,7 +121,7 @@ def weighed(kept: bytes, facts: Facts, half_life: float, now: float) -> Marks:
 
     A time ahead of the clock, which was wrong then or is now, is as far from now as one behind it.
     """
-    declines = declines_told(facts, now)
+    declines = reported_declines(facts, now)
     if not kept:
         return Marks(declines=declines) if declines else NO_MARKS
     lately = [number for number, at in _records(kept) if abs(now - at) < MONTH]
@@ -136,7 +136,7 @@ def weighed(kept: bytes, facts: Facts, half_life: float, now: float) -> Marks:
     return Marks(against if against >= LEAST_MARKS else 0.0, in_favour if in_favour >= LEAST_MARKS else 0.0, declines)
 
 
-def declines_told(facts: Facts, now: float) -> int:
+def reported_declines(facts: Facts, now: float) -> int:
     """Declines from billing, until they are older than 30 days."""
     payment = facts.payment
     if payment is None or not payment.declines_30d:
@@ -177,7 +177,7 @@ class Density:
         self._strength = strength
         self._counts: dict[int, tuple[float, float, float]] = {}
         self._all = (1.0, 19.0, 0.0)
-        self.touched: Touched[int] = Touched()
+        self.dirty: DirtySet[int] = DirtySet()
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -212,7 +212,7 @@ class Density:
                 self._forget_half()
             known_bad, known_good = self._now(self._counts.get(key, (0.0, 0.0, now)), now)
             self._counts[key] = (known_bad + bad, known_good + (not bad), now)
-            self.touched.add(key)
+            self.dirty.add(key)
 
     def odds(self, key: int, now: float) -> float:
         """Log-odds of a bad account at this key over those of the population; 0 where nothing is known."""
@@ -221,7 +221,7 @@ class Density:
             return 0.0
         if entry[2] > now:  # learnt before the clock was set back: it begins to fade now
             entry = self._counts[key] = (entry[0], entry[1], now)
-            self.touched.add(key)
+            self.dirty.add(key)
         bad, good = self._now(entry, now)
         rate = self._all[0] / (self._all[0] + self._all[1])
         at_key = (bad + self._strength * rate) / (good + self._strength * (1 - rate))
@@ -229,5 +229,5 @@ class Density:
 
     def _forget_half(self) -> None:
         ranked = sorted(self._counts.items(), key=lambda item: item[1][0] + item[1][1])
-        self.touched.add_all(self._counts)
+        self.dirty.add_all(self._counts)
         self._counts = dict(ranked[len(ranked) // 2 :])

@@ -17,7 +17,7 @@ ANY = -1
 ABSENT = 0
 """Expect nothing: the document must not be there yet."""
 
-Changed = Callable[[str, str], None]
+RecordChanged = Callable[[str, str], None]
 """Called with (tenant, kind) after a change, wherever it was made."""
 
 
@@ -52,7 +52,7 @@ class Records(Protocol):
     def unreadable(self, tenant: str, kind: str, record: str) -> None:
         """Report an unreadable document: it is counted, and named in the log."""
 
-    def follow(self, changed: Changed) -> None:
+    def follow(self, changed: RecordChanged) -> None:
         """Tell `changed` of every change from now on, also of other replicas' (within 2 s)."""
 
 
@@ -68,7 +68,7 @@ class MemoryRecords:
         self.damage = damage or Damage()
         self._kept: dict[tuple[str, str], dict[str, Record]] = {}
         self._order: dict[tuple[str, str], list[str]] = {}  # ids of kinds that pages were asked of
-        self._followers: list[Changed] = []
+        self._followers: list[RecordChanged] = []
 
     async def put(self, tenant: str, kind: str, record: str, body: bytes, *, expect: int = ANY) -> int:
         kept = self._kept.setdefault((tenant, kind), {})
@@ -104,7 +104,7 @@ class MemoryRecords:
     def unreadable(self, tenant: str, kind: str, record: str) -> None:
         self.damage.note(document_name(tenant, kind, record))
 
-    def follow(self, changed: Changed) -> None:
+    def follow(self, changed: RecordChanged) -> None:
         self._followers.append(changed)
 
     def peek(self, tenant: str, kind: str, record: str) -> Record | None:

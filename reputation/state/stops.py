@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 AN_ACCOUNT = 100
 """Stops of one account that are kept: the newest."""
-STRANGERS = 4
+UNCONFIRMED_SHARE = 4
 """Unconfirmed accounts keep one in so many where there is no room for all, so that made-up keys push nobody out."""
 MOST_BYTES = 64 * 1024 * 1024
 """Of one tenant's stops in memory; 100,000 ordinary ones are as large."""
@@ -19,11 +19,11 @@ OVERHEAD = 400
 
 
 class Stop(NamedTuple):
-    """One stop. account: the actor that was stopped; stranger: it was unconfirmed; at: seconds since 1970."""
+    """One stop. account: the actor that was stopped; unconfirmed: it was unconfirmed; at: seconds since 1970."""
 
     id: str
     account: str
-    stranger: bool
+    unconfirmed: bool
     at: float
     body: bytes
 
@@ -65,7 +65,7 @@ class Pool:
         """Keep a stop; return how many go for it."""
         if self.get(stop.id) is not None:
             return 0
-        self._kept[stop.stranger][stop.id] = stop
+        self._kept[stop.unconfirmed][stop.id] = stop
         self.bytes += _size(stop)
         mine = self._accounts.setdefault(stop.account, deque())
         mine.append(stop)
@@ -77,8 +77,8 @@ class Pool:
         return gone
 
     def _victim(self, most: int) -> Stop:
-        known, strangers = self._kept
-        pool = strangers if not known or len(strangers) * STRANGERS > most else known
+        confirmed, unconfirmed = self._kept
+        pool = unconfirmed if not confirmed or len(unconfirmed) * UNCONFIRMED_SHARE > most else confirmed
         return next(iter(pool.values()))
 
     def expire(self, oldest: float) -> None:
@@ -88,7 +88,7 @@ class Pool:
                 self._drop(first)
 
     def _drop(self, stop: Stop) -> int:
-        del self._kept[stop.stranger][stop.id]
+        del self._kept[stop.unconfirmed][stop.id]
         self.bytes -= _size(stop)
         mine = self._accounts[stop.account]
         mine.remove(stop)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from reputation.limits.bucket import move
 from reputation.state.budgets import Budgets
 from reputation.state.crowds import Crowd, Row
-from reputation.state.dirty_set import Touched
+from reputation.state.dirty_set import DirtySet
 from reputation.state.facts import Facts
 from reputation.state.history import DAY, Density, visits
 from reputation.state.unknown_plans import UnknownPlans
@@ -28,18 +28,18 @@ class TenantState:
     mode, series: what is charged, how often it changed.
     """
 
-    def __init__(self, most_accounts: int = 2_000_000, most_strangers: int = 65_536) -> None:
-        self.touched: Touched[str] = Touched()
-        self.touched_owners: Touched[bytes] = Touched()
+    def __init__(self, most_accounts: int = 2_000_000, most_unconfirmed: int = 65_536) -> None:
+        self.dirty: DirtySet[str] = DirtySet()
+        self.dirty_owners: DirtySet[bytes] = DirtySet()
         self.degraded = False
         self.mode = ""
         self.series = 0
         self.asleep: dict[str, bytes] = {}
         self.moved = 0.0
         self.unknown_plans = UnknownPlans()
-        self.known: dict[str, Row] = {}
-        self.met = Crowd(most_accounts, self.touched)
-        self.strangers = Crowd(most_strangers, self.touched)
+        self.registered: dict[str, Row] = {}
+        self.traffic = Crowd(most_accounts, self.dirty)
+        self.unconfirmed = Crowd(most_unconfirmed, self.dirty)
         self.owners: dict[bytes, str] = {}
         self.budgets = Budgets(262_144)
         self.accounts_on_address = FanIn(DAY, 8 * most_accounts)
@@ -49,10 +49,10 @@ class TenantState:
         self.asns = Density(MONTH, 65_536)
         self._decode: Decode | None = None
 
-    def lay_to_sleep(self, bodies: dict[str, bytes], met: int, strangers: int, decode: Decode) -> None:
+    def lay_to_sleep(self, bodies: dict[str, bytes], traffic: int, unconfirmed: int, decode: Decode) -> None:
         """Take accounts in as they were kept; each is decoded when it is asked for, or woken."""
         self.asleep, self._decode = bodies, decode
-        self.met.asleep, self.strangers.asleep = met, strangers
+        self.traffic.asleep, self.unconfirmed.asleep = traffic, unconfirmed
 
     def wake(self, name: str, now: float) -> None:
         """Decode the stored form of an account."""
@@ -73,7 +73,7 @@ class TenantState:
         move(row.daily, self.moved)
         self.put_back(name, crowd, row)
         if crowd != "known":
-            (self.met if crowd == "met" else self.strangers).asleep -= 1
+            (self.traffic if crowd == "met" else self.unconfirmed).asleep -= 1
         member, payment = name_of(name), row.facts.payment
         for host, at in visits(row.recent):
             self.accounts_on_address.remember(host, member, at, now)
@@ -83,16 +83,16 @@ class TenantState:
     def put_back(self, name: str, crowd: str, row: Row) -> None:
         """Put a row where it was."""
         if crowd == "known":
-            self.known[name] = row
+            self.registered[name] = row
         else:
-            (self.met if crowd == "met" else self.strangers).place(name, row)
+            (self.traffic if crowd == "met" else self.unconfirmed).place(name, row)
 
-    def touch_bucket(self, key: Hashable) -> None:
+    def mark_bucket(self, key: Hashable) -> None:
         """Note a change of a bucket outside of a check; an account's own are named ("own", account, name)."""
         if isinstance(key, tuple) and key[:1] == ("own",):
-            self.touched.add(key[1])
+            self.dirty.add(key[1])
         else:
-            self.budgets.touched.add(key)
+            self.budgets.dirty.add(key)
 
     def charge_in(self, mode: str) -> None:
         """Go on in a mode; another one than before starts a series of buckets of its own."""
@@ -104,41 +104,41 @@ class TenantState:
         """Return the row of a registered account, or of an account from traffic."""
         if account in self.asleep:
             self.wake(account, now)
-        return self.known.get(account) or self.met.get(account) or self.strangers.get(account)
+        return self.registered.get(account) or self.traffic.get(account) or self.unconfirmed.get(account)
 
     def confirm(self, account: str, now: float) -> Row:
         """Find or make the row of an account, for an outcome."""
         self.wake(account, now)
-        self.touched.add(account)
-        row = self.known.get(account)
+        self.dirty.add(account)
+        row = self.registered.get(account)
         if row is None:
-            row = self.met.find_place(account, now, self.strangers.get(account))
-            if account in self.met:
-                self.strangers.leave(account)
+            row = self.traffic.find_place(account, now, self.unconfirmed.get(account))
+            if account in self.traffic:
+                self.unconfirmed.leave(account)
         return row
 
     def push(self, account: str, facts: Facts, now: float = 0.0) -> Row:
         """Store billing's facts of an account, in place of its earlier facts."""
         self.wake(account, now)
-        self.touched.add(account)
-        row = self.known.get(account)
+        self.dirty.add(account)
+        row = self.registered.get(account)
         if row is None:
-            row = self.met.leave(account) or self.strangers.leave(account) or Row()
-            self.known[account] = row
+            row = self.traffic.leave(account) or self.unconfirmed.leave(account) or Row()
+            self.registered[account] = row
         self._disown(account, row)
         row.facts = facts
         for key in facts.keys:
             self.owners[key] = account
-        self.touched_owners.add_all(facts.keys)
+        self.dirty_owners.add_all(facts.keys)
         return row
 
     def delete(self, account: str) -> bool:
         """Delete the pushed facts of an account, its keys and its buckets."""
         self.wake(account, 0.0)
-        row = self.known.pop(account, None)
+        row = self.registered.pop(account, None)
         if row is None:
             return False
-        self.touched.add(account)
+        self.dirty.add(account)
         self._disown(account, row)
         return True
 
@@ -146,24 +146,24 @@ class TenantState:
         for key in row.facts.keys:
             if self.owners.get(key) == account:
                 del self.owners[key]
-        self.touched_owners.add_all(row.facts.keys)
+        self.dirty_owners.add_all(row.facts.keys)
 
     def refill(self) -> None:
         """Delete every bucket, so that the next verdicts start a new series."""
         self.series += 1
         self.budgets.clear()
-        for rows in (self.known, self.met, self.strangers):
+        for rows in (self.registered, self.traffic, self.unconfirmed):
             for row in rows.values():
                 row.burst = row.daily = None
 
     def size(self) -> int:
         """Count all accounts: pushed, or learnt from traffic."""
-        return self.pushed() + len(self.met) + len(self.strangers)
+        return self.pushed() + len(self.traffic) + len(self.unconfirmed)
 
     def pushed(self) -> int:
         """Count the accounts with facts from billing."""
-        return len(self.known) + len(self.asleep) - self.met.asleep - self.strangers.asleep
+        return len(self.registered) + len(self.asleep) - self.traffic.asleep - self.unconfirmed.asleep
 
     def names(self) -> list[str]:
         """Name every account, those asleep and unconfirmed ones too."""
-        return [*self.asleep, *self.known, *self.met.names(), *self.strangers.names()]
+        return [*self.asleep, *self.registered, *self.traffic.names(), *self.unconfirmed.names()]

@@ -16,14 +16,14 @@ from reputation.wire.errors import Conflict
 TAKEN = "this key belongs to another account; take it away there first"
 
 
-class Told(NamedTuple):
+class AccountData(NamedTuple):
     """A tenant's stored data of an account. facts: None without a push; outcomes: packed, oldest first."""
 
     facts: Facts | None = None
     outcomes: bytes = b""
 
 
-Change = Callable[[Told], Told]
+AccountChange = Callable[[AccountData], AccountData]
 """What is known after, from what was known before. It has no effects: it may be asked several times."""
 
 
@@ -48,15 +48,15 @@ class Transaction(NamedTuple):
     """The changes for one tenant: of one account, and of documents."""
 
     account: str = ""
-    change: Change | None = None
+    change: AccountChange | None = None
     documents: tuple[Document, ...] = ()
 
 
 class Committed(NamedTuple):
     """The result of a transaction: the account before and after, and the version of each document (0: none)."""
 
-    before: Told
-    after: Told
+    before: AccountData
+    after: AccountData
     versions: tuple[int, ...] = ()
 
 
@@ -68,17 +68,17 @@ class Stale(Conflict):
         self.place = place
 
 
-def put_in_force(state: TenantState, account: str, told: Told, now: float) -> None:
+def put_in_force(state: TenantState, account: str, data: AccountData, now: float) -> None:
     """Give a state an account's stored data; with deleted facts the account starts again, except for its outcomes."""
-    row, facts = state.row(account, now), told.facts
-    if facts is None and account in state.known:
+    row, facts = state.row(account, now), data.facts
+    if facts is None and account in state.registered:
         state.delete(account)
         row = None
-    elif facts is not None and (account not in state.known or row is None or row.facts is not facts):
+    elif facts is not None and (account not in state.registered or row is None or row.facts is not facts):
         row = state.push(account, facts, now)
-    if told.outcomes != (b"" if row is None else row.outcomes):
+    if data.outcomes != (b"" if row is None else row.outcomes):
         row = state.confirm(account, now)
-        row.outcomes = told.outcomes
+        row.outcomes = data.outcomes
 
 
 class Plan:
@@ -89,7 +89,7 @@ class Plan:
 
     def __init__(self, records: MemoryRecords, under: "Plan | None" = None) -> None:
         self.under = under
-        self.told: dict[tuple[str, str], Told] = {}
+        self.accounts: dict[tuple[str, str], AccountData] = {}
         self.owners: dict[tuple[str, bytes], str | None] = {}
         self.documents: dict[tuple[str, str, str], Record | None] = {}
         self.states: dict[str, TenantState] = {}
@@ -97,18 +97,18 @@ class Plan:
 
     def __bool__(self) -> bool:
         """Whether anything changes."""
-        return bool(self.told or self.documents)
+        return bool(self.accounts or self.documents)
 
     def add(self, tenant: str, state: TenantState, asked: Transaction, now: float) -> Committed:
         """Compute a transaction. Raises Conflict for a key of another account, Stale, and the errors of `change`."""
-        before = self._told_of(tenant, state, asked.account, now)
+        before = self._data_of(tenant, state, asked.account, now)
         after = before if asked.change is None else asked.change(before)
         self._check_keys(tenant, state, asked.account, after.facts)
         versions = self._versions(tenant, asked.documents)
         if asked.account:
             self.states[tenant] = state
         if after != before:
-            self.told[tenant, asked.account] = after
+            self.accounts[tenant, asked.account] = after
             self._own(tenant, asked.account, before.facts, after.facts)
         for document, version in zip(asked.documents, versions, strict=True):
             id_, body = (tenant, document.kind, document.id), document.written(before.facts, after.facts)
@@ -116,16 +116,16 @@ class Plan:
                 self.documents[id_] = None if body is None else Record(document.id, version, body)
         return Committed(before, after, versions)
 
-    def _told_of(self, tenant: str, state: TenantState, account: str, now: float) -> Told:
+    def _data_of(self, tenant: str, state: TenantState, account: str, now: float) -> AccountData:
         if not account:
-            return Told()
+            return AccountData()
         for plan in self._plans():
-            if (tenant, account) in plan.told:
-                return plan.told[tenant, account]
+            if (tenant, account) in plan.accounts:
+                return plan.accounts[tenant, account]
         row = state.row(account, now)
         if row is None:
-            return Told()
-        return Told(row.facts if account in state.known else None, row.outcomes)
+            return AccountData()
+        return AccountData(row.facts if account in state.registered else None, row.outcomes)
 
     def _check_keys(self, tenant: str, state: TenantState, account: str, facts: Facts | None) -> None:
         for i, key in enumerate((facts or NOTHING).keys):
@@ -166,7 +166,7 @@ class Plan:
 
     def apply(self, now: float) -> None:
         """Activate the computed changes."""
-        for (tenant, account), told in self.told.items():
-            put_in_force(self.states[tenant], account, told, now)
+        for (tenant, account), data in self.accounts.items():
+            put_in_force(self.states[tenant], account, data, now)
         for (tenant, kind, id_), record in self.documents.items():
             self._records.keep(tenant, kind, id_, record)

@@ -20,7 +20,7 @@ _WORD = (1 << 64) - 1
 _number: Final = int.from_bytes  # looked up on the class it would be made anew each time
 
 
-class Pages:
+class CompactMap:
     """Entries of eight bytes of key and `size` bytes of record, the last five of them its time in seconds.
 
     About `most` entries: above that the oldest of the page that a newcomer falls into goes, counted in `lost`. Keys
@@ -32,7 +32,7 @@ class Pages:
         self._entry = KEY + size
         self._most = most
         self._count = 0
-        self._pages: list[bytes] = [b""]
+        self._slots: list[bytes] = [b""]
         self._half = 1  # pages at the beginning of this round of splits
 
     def __len__(self) -> int:
@@ -40,63 +40,63 @@ class Pages:
 
     def get(self, key: bytes) -> bytes | None:
         """Find the record of a key."""
-        page = self._pages[self._place(key)]
-        at = self._find(page, key)
-        return None if at < 0 else page[at + KEY : at + self._entry]
+        slot = self._slots[self._place(key)]
+        at = self._find(slot, key)
+        return None if at < 0 else slot[at + KEY : at + self._entry]
 
     def put(self, key: bytes, record: bytes, since: float) -> None:
         """Store a record, in place of an existing one. Its page drops records older than `since`."""
         place = self._place(key)
-        page = self._without(self._pages[place], key)
-        while page and _number(page[self._entry - TIME : self._entry], "little") < since:
-            page = page[self._entry :]
+        slot = self._without(self._slots[place], key)
+        while slot and _number(slot[self._entry - TIME : self._entry], "little") < since:
+            slot = slot[self._entry :]
             self._count -= 1
-        if self._count >= self._most and page:
-            page = page[self._entry :]
+        if self._count >= self._most and slot:
+            slot = slot[self._entry :]
             self._count -= 1
             self.lost += 1
-        self._pages[place] = b"".join((page, key, record))
+        self._slots[place] = b"".join((slot, key, record))
         self._count += 1
-        if self._count > FILL * len(self._pages):
+        if self._count > FILL * len(self._slots):
             self._split()
 
     def drop(self, key: bytes) -> None:
         """Forget a key, if it is there."""
         place = self._place(key)
-        self._pages[place] = self._without(self._pages[place], key)
+        self._slots[place] = self._without(self._slots[place], key)
 
     def _place(self, key: bytes) -> int:
         """Return the page of a key: those after the last one have not been split off yet."""
         spread = hash(key)
         place = spread & (2 * self._half - 1)
-        return place if place < len(self._pages) else spread & (self._half - 1)
+        return place if place < len(self._slots) else spread & (self._half - 1)
 
-    def _find(self, page: bytes, key: bytes) -> int:
+    def _find(self, slot: bytes, key: bytes) -> int:
         """Offset of a key's entry, or -1; a match that is not on an entry's edge is looked past."""
-        at = page.find(key)
+        at = slot.find(key)
         while at >= 0 and at % self._entry:
-            at = page.find(key, at + 1)
+            at = slot.find(key, at + 1)
         return at
 
-    def _without(self, page: bytes, key: bytes) -> bytes:
-        at = self._find(page, key)
+    def _without(self, slot: bytes, key: bytes) -> bytes:
+        at = self._find(slot, key)
         if at < 0:
-            return page
+            return slot
         self._count -= 1
-        return page[:at] + page[at + self._entry :]
+        return slot[:at] + slot[at + self._entry :]
 
     def _split(self) -> None:
         """Move the keys of the next page in turn whose hash says so to a new page at the end."""
-        turn = len(self._pages) - self._half
+        turn = len(self._slots) - self._half
         stay: list[bytes] = []
         go: list[bytes] = []
-        page = self._pages[turn]
-        for at in range(0, len(page), self._entry):
-            entry = page[at : at + self._entry]
+        slot = self._slots[turn]
+        for at in range(0, len(slot), self._entry):
+            entry = slot[at : at + self._entry]
             (go if hash(entry[:KEY]) & self._half else stay).append(entry)
-        self._pages[turn] = b"".join(stay)
-        self._pages.append(b"".join(go))
-        if len(self._pages) == 2 * self._half:
+        self._slots[turn] = b"".join(stay)
+        self._slots.append(b"".join(go))
+        if len(self._slots) == 2 * self._half:
             self._half *= 2
 
 
@@ -115,7 +115,7 @@ class FanIn:
         self._half = max_keys // 4
         self._most = max_members
         self._most_single = max_keys - 2 * self._half
-        self._single = Pages(RECORD, self._most_single)
+        self._single = CompactMap(RECORD, self._most_single)
         self._young: dict[int, bytes] = {}
         self._old: dict[int, bytes] = {}
         self._turn = 0.0
@@ -150,7 +150,7 @@ class FanIn:
     def _forget(self) -> None:
         """Start again after the clock was set back: sightings with future times would stay until those times."""
         self._rotations += 1
-        self._single = Pages(RECORD, self._most_single)
+        self._single = CompactMap(RECORD, self._most_single)
         self._young, self._old, self._turn = {}, {}, 0.0
 
     def _join(self, key: int, word: bytes, only: bytes, now: float) -> None:

@@ -9,7 +9,7 @@ keys of accounts 16 bytes.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from reputation.limits.take import Ask, Group, TakenAll
+from reputation.limits.take import Ask, AskGroup, TakenAll
 from reputation.state.damage import Damage
 from reputation.state.records import Records
 from reputation.state.stops import Stops
@@ -17,10 +17,10 @@ from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Transaction
 from reputation.stores.shared_values import (
     Came,
-    Entry,
     Heard,
     KeptAccount,
     Leadership,
+    NoteEntry,
     Once,
     Owed,
     Settling,
@@ -145,7 +145,7 @@ class Takes(Protocol):
 
     series: str
     """The set of buckets in use; shadow mode has a set of its own."""
-    ahead: float
+    clock_offset: float
     """Seconds by which the store's clock was ahead of this machine's at the last take."""
 
     @property
@@ -163,7 +163,7 @@ class Takes(Protocol):
         sent to within 60 s: the second time it is Again, or Clash if the request is another one.
         """
 
-    def take_all(self, group: Group) -> Awaitable[TakenAll | None]:
+    def take_all(self, group: AskGroup) -> Awaitable[TakenAll | None]:
         """Carry out a group's asks, all of them or none; None if the store is away."""
 
     def settle(self, settling: Settling) -> Awaitable[Came | None]:
@@ -232,7 +232,7 @@ class NoteStream(Protocol):
         An entry whose number is not above the replica's last one is there already, and is left out.
         """
 
-    async def read(self, after: bytes) -> list[Entry]:
+    async def read(self, after: bytes) -> list[NoteEntry]:
         """Return the next READ_AT_ONCE entries after one (BEGINNING: from the first), or fewer. Raises AwayError."""
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from reputation.limits.reservations import Settlement
 from reputation.limits.take import Charge, Taken
-from reputation.state.transactions import Told
+from reputation.state.transactions import AccountData
 
 AWAY = "the state that this is kept in is away; try again shortly"
 """What a client is told while the store is away."""
@@ -21,9 +21,9 @@ BEGINNING = b"0-0"
 READ_AT_ONCE = 32
 """Entries that one read of a note stream returns at most."""
 
-Key = str | bytes
+AccountOrKey = str | bytes
 """An account's name, or the keyed hash of an API key."""
-Heard = Callable[[Key | None, int], None]
+Heard = Callable[[AccountOrKey | None, int], None]
 """Called with the account or key that changed, and the number of its last change; None: every one may have."""
 Owed = tuple[Charge, float]
 """A bucket, and the amount to charge to it; a negative amount is given back."""
@@ -38,7 +38,7 @@ class KeptAccount(NamedTuple):
 
     name: str
     number: int
-    told: Told
+    data: AccountData
 
 
 class Once(Struct, frozen=True, gc=False):
@@ -102,7 +102,7 @@ class Step(NamedTuple):
     rulings: bytes
 
 
-class Entry(NamedTuple):
+class NoteEntry(NamedTuple):
     """Some notes of one replica. id: its place in the stream; before: notes appended before it, by any replica."""
 
     id: bytes

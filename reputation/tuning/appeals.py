@@ -17,7 +17,7 @@ DAY = 86_400.0
 PERIOD = 30 * DAY
 """Time in which an account has one appeal."""
 LONGEST = 7 * DAY
-STANDING_WELL = frozenset({"trusted", "standard"})
+GOOD_TIERS = frozenset({"trusted", "standard"})
 
 
 class AppealBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,8 +56,8 @@ def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlie
     """Return the account to lift. Raises Invalid or Conflict if a lift is not allowed."""
     if account is None:
         raise Invalid("this verdict names no account, so there is no account to lift", "/verdict")
-    told = verdict.shadow or verdict
-    if told.decision == "allow" and verdict.tier in STANDING_WELL:
+    judged = verdict.shadow or verdict
+    if judged.decision == "allow" and verdict.tier in GOOD_TIERS:
         raise Invalid("this verdict let the request pass at full limits; there is nothing to lift", "/verdict")
     if verdict.cluster is not None and not body.reviewed:
         raise Conflict(

@@ -274,9 +274,9 @@ class TestWhatEventsSay:
         ],
     )
     def test_an_outcome_and_facts(self, kind, body, outcome, changes):
-        told = after_news(Facts(), what_it_says(event(kind, body), NOW), NOW)
-        assert (told.outcome, told.at) == (outcome, CREATED)
-        assert {name: getattr(told.facts.payment, name) for name in changes} == changes
+        after = after_news(Facts(), what_it_says(event(kind, body), NOW), NOW)
+        assert (after.outcome, after.at) == (outcome, CREATED)
+        assert {name: getattr(after.facts.payment, name) for name in changes} == changes
 
     @pytest.mark.parametrize(
         ("kind", "body"),
@@ -381,11 +381,11 @@ class TestWhatEventsSay:
             ("refund.updated", {**REFUND, "status": "canceled"}, {"back": ("re_1", -500)}),
             ("credit_note.created", NOTE, {"back": ("cn_1", 500), "note": True}),
             ("credit_note.voided", {**NOTE, "status": "void"}, {"back": ("cn_1", 0), "note": True}),
-            ("charge.dispute.created", DISPUTE, {"dispute": "dp_1", "standing": "open", "disputed": 1000}),
-            ("charge.dispute.created", {**DISPUTE, "status": None}, {"standing": "open"}),
-            ("charge.dispute.closed", {**DISPUTE, "status": "won"}, {"standing": "won", "disputed": 1000}),
-            ("charge.dispute.closed", {**DISPUTE, "status": "lost"}, {"standing": "lost"}),
-            ("charge.dispute.funds_reinstated", DISPUTE, {"standing": "won"}),
+            ("charge.dispute.created", DISPUTE, {"dispute": "dp_1", "dispute_status": "open", "disputed": 1000}),
+            ("charge.dispute.created", {**DISPUTE, "status": None}, {"dispute_status": "open"}),
+            ("charge.dispute.closed", {**DISPUTE, "status": "won"}, {"dispute_status": "won", "disputed": 1000}),
+            ("charge.dispute.closed", {**DISPUTE, "status": "lost"}, {"dispute_status": "lost"}),
+            ("charge.dispute.funds_reinstated", DISPUTE, {"dispute_status": "won"}),
             ("charge.dispute.created", {**DISPUTE, "currency": "eur"}, {"disputed": 0, "names": ("pi_1", "ch_1")}),
         ],
     )

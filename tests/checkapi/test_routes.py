@@ -112,8 +112,8 @@ MALFORMED = {
 def snapshot(routes):
     """Everything that a refused body must leave as it is."""
     state = routes.limiter.tenants["default"].state
-    rows = {name: repr(row) for name, row in state.known.items()}
-    counted = [len(t) for t in (state.met, state.strangers, state.budgets, state.accounts_on_address)]
+    rows = {name: repr(row) for name, row in state.registered.items()}
+    counted = [len(t) for t in (state.traffic, state.unconfirmed, state.budgets, state.accounts_on_address)]
     return rows, counted, dict(routes.limiter.tenants["default"].counts.verdicts)
 
 

@@ -31,8 +31,8 @@ def check_who_passes(engine, flood, days, scale):
     assert share(passed, before) >= 0.99
     assert share(passed, since) >= 0.8
     state = engine.state
-    assert state.strangers.crowded + state.met.crowded > 0
-    assert max(len(state.strangers), len(state.met)) <= max(1000, round(PLACES * scale))
+    assert state.unconfirmed.crowded + state.traffic.crowded > 0
+    assert max(len(state.unconfirmed), len(state.traffic)) <= max(1000, round(PLACES * scale))
 
 
 @one_of(FLOODS)
@@ -87,7 +87,7 @@ def test_a_flood_of_one_network_is_one_account_once_places_are_full(addresses):
     for n in range(3000):
         verdict = check(engine, NOW, account={"key": f"made-up-{n}"}, client={"ip": f"11.0.0.{n % 250}"})
         passed += verdict.decision == "allow"
-    assert passed == len(engine.state.strangers) + engine.tenant.policy.limits["free"][1].burst.burst
+    assert passed == len(engine.state.unconfirmed) + engine.tenant.policy.limits["free"][1].burst.burst
     assert check(engine, NOW, account={"key": "late"}, client={"ip": "11.0.0.251"}).decision == "throttle"
     assert check(engine, NOW, account={"key": "late"}, client={"ip": "11.0.1.251"}).decision == "allow"
 
@@ -98,7 +98,7 @@ def test_a_newcomer_that_shares_is_told_of_no_visits_that_are_not_its_own(addres
     for i in range(3000):
         check(engine, NOW, account={"id": f"made-up-{i}", "plan": "free"}, client={"ip": f"11.0.0.{i % 250}"})
     verdict = check(engine, NOW, account={"id": "late", "plan": "free"}, client={"ip": "11.0.0.3"})
-    assert engine.state.met.crowded > 0
+    assert engine.state.traffic.crowded > 0
     assert {reason.signal for reason in verdict.reasons} == {"prior"}
 
 
@@ -108,6 +108,6 @@ def test_what_a_network_spent_together_is_not_forgotten_while_it_is_owed(address
         check(engine, NOW, account={"key": f"made-up-{i}"}, client={"ip": f"{60 + i // 250}.0.{i % 250}.1"})
     for i in range(30):
         check(engine, NOW, account={"key": f"late-{i}"}, client={"ip": "11.0.0.1"})
-    row = engine.state.strangers.meet("anybody", NOW, None, 0x0B000000)
+    row = engine.state.unconfirmed.meet("anybody", NOW, None, 0x0B000000)
     assert row.shared
     assert settled(row.burst, NOW) == 0.0

@@ -17,9 +17,9 @@ def who(engine, addresses, now=NOW, **body):
     return identify(request(body), engine.tenant, engine.state, addresses, SECRET, now)
 
 
-def small(addresses, accounts=1000, strangers=100):
+def small(addresses, accounts=1000, unconfirmed=100):
     tenants = "tenants: {default: {plans: {free: {entry: off}}}}"
-    settings = from_text(f"memory: {{accounts: {accounts}, strangers: {strangers}}}\n{tenants}")
+    settings = from_text(f"memory: {{accounts: {accounts}, strangers: {unconfirmed}}}\n{tenants}")
     return build(settings, addresses, SECRET).tenant("default")
 
 
@@ -28,13 +28,13 @@ def test_an_account_that_brings_facts_moves_to_the_confirmed_with_what_it_spent(
     engine = tenant(addresses)
     check(engine, account={"id": "a"}, request={"cost": 15})
     state = engine.state
-    assert (len(state.strangers), len(state.met)) == (1, 0)
+    assert (len(state.unconfirmed), len(state.traffic)) == (1, 0)
     verdict = check(engine, account={"id": "a", "plan": "free"}, request={"cost": 3})
     assert verdict.limits[0].remaining == 2.0
-    assert (len(state.strangers), len(state.met)) == (0, 1)
-    assert state.strangers.get("a") is None
+    assert (len(state.unconfirmed), len(state.traffic)) == (0, 1)
+    assert state.unconfirmed.get("a") is None
     assert check(engine, account={"id": "a"}).limits[0].remaining == 1.0
-    assert (len(state.strangers), len(state.met)) == (0, 1)
+    assert (len(state.unconfirmed), len(state.traffic)) == (0, 1)
 
 
 def test_where_the_confirmed_have_no_place_it_keeps_the_row_that_it_has(addresses):
@@ -43,8 +43,8 @@ def test_where_the_confirmed_have_no_place_it_keeps_the_row_that_it_has(addresse
         check(engine, account={"id": f"early-{i}", "plan": "free"}, request={"cost": 20})
     check(engine, account={"id": "a"}, request={"cost": 15})
     assert check(engine, account={"id": "a", "plan": "free"}).limits[0].remaining == 4.0
-    assert "a" in engine.state.strangers
-    assert "a" not in engine.state.met
+    assert "a" in engine.state.unconfirmed
+    assert "a" not in engine.state.traffic
 
 
 def test_an_account_with_facts_that_came_a_while_ago_stays_through_a_flood_of_others(addresses):

@@ -44,7 +44,7 @@ def lease_for(engine, account="a", now=NOW, ip="11.0.0.1", leases=(), **call):
 
 
 def left(engine, account):
-    return settled(engine.state.known[account].burst, NOW)
+    return settled(engine.state.registered[account].burst, NOW)
 
 
 HELD_BY = {"account": {"id": "a"}, "client": {"ip": "11.0.0.1", "ja4": "t13d"}}
@@ -75,8 +75,8 @@ def test_a_slow_key_s_lease_lasts_and_a_busy_key_s_is_short(engine):
     for turn in range(40):
         verdict = lease_for(engine, now=NOW + turn * 0.2, leases=[used(verdict, verdict.lease.tokens)])
     assert verdict.lease.ttl == 5
-    stranger = [lease_for(engine, "made-up", now=NOW + i).lease for i in range(3)]
-    assert [lease and lease.ttl for lease in stranger] == [None, 5, 5]
+    unconfirmed = [lease_for(engine, "made-up", now=NOW + i).lease for i in range(3)]
+    assert [lease and lease.ttl for lease in unconfirmed] == [None, 5, 5]
 
 
 def test_a_lease_is_1_near_the_limit_and_over_it_there_is_none(engine):
@@ -354,7 +354,7 @@ def test_made_up_keys_are_remembered_apart_and_a_sixteenth_as_many(addresses):
     lease_for(engine)
     for key in ("one", "two", "three"):
         lease_for(engine, key)
-    assert len(engine.leases._strangers._used) == 2
+    assert len(engine.leases._unconfirmed._used) == 2
     assert lease_for(engine, "one").lease is None
     assert lease_for(engine, "one").lease is not None
     assert len(engine.leases._confirmed._used) == 1

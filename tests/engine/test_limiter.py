@@ -17,8 +17,8 @@ HOME, SERVER = "11.0.0.1", "12.0.0.1"
 def state_of(engine):
     """Everything a refused request must not change, as one comparable text."""
     state: TenantState = engine.state
-    rows = {name: account_body(row, 0, state.series) for name, row in state.known.items()}
-    sizes = [len(state.met), len(state.strangers), len(state.budgets), len(state.accounts_on_address)]
+    rows = {name: account_body(row, 0, state.series) for name, row in state.registered.items()}
+    sizes = [len(state.traffic), len(state.unconfirmed), len(state.budgets), len(state.accounts_on_address)]
     return rows, sizes, sorted(state.owners.items())
 
 

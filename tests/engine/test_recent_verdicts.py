@@ -5,7 +5,7 @@ from msgspec import structs
 from small_engine import NOW, SECRET, ask, check, push, tenant
 
 from reputation.engine.limiter import EXPLAIN_WINDOW
-from reputation.engine.verdicts import Asked, RecentVerdicts
+from reputation.engine.verdicts import RecentVerdicts, StoredRequest
 from reputation.wire.ids import hashed, printed
 from reputation.wire.messages import Call, Client, Request
 
@@ -15,7 +15,7 @@ def test_what_is_kept_packed_comes_back_equal(addresses, mode):
     """Shadow mode tells of a limit without end, which JSON could not keep."""
     engine = tenant(addresses, mode=mode)
     verdict = check(engine, account={"id": "a"}, client={"ip": "11.0.0.1"}, request={"route": "/r", "cost": 2})
-    assert engine.verdicts.get(verdict.id, NOW) == (Asked("a", "11.0.0.1", "/r", 2.0), verdict)
+    assert engine.verdicts.get(verdict.id, NOW) == (StoredRequest("a", "11.0.0.1", "/r", 2.0), verdict)
     assert engine.verdicts.get(verdict.id, NOW + EXPLAIN_WINDOW + 1) is None
 
 

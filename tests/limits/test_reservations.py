@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.limits.bucket import Bucket, Limit, full, settled
-from reputation.limits.reservations import Ahead, Reserve, Settlement
+from reputation.limits.reservations import Reserve, ReservedCharges, Settlement
 from reputation.limits.take import Ask, Charge, lease_size, take
 
 NOW = 1_790_812_800.0
@@ -15,13 +15,13 @@ def draw_of(*buckets):
     return [Charge("burst", "account", ("own", str(i), "burst"), bucket) for i, bucket in enumerate(buckets)]
 
 
-def leased(buckets, ahead, id_="l", want=1000, share=0.25, now=NOW):
+def leased(buckets, reserved, id_="l", want=1000, share=0.25, now=NOW):
     reserve = Reserve(id_, now + TTL + GRACE)
-    return take(Ask([draw_of(*buckets)], 1.0, want, share, reserve), ahead, now)
+    return take(Ask([draw_of(*buckets)], 1.0, want, share, reserve), reserved, now)
 
 
-def held(bucket, ahead, id_="h", cost=10.0, now=NOW):
-    return take(Ask([draw_of(bucket)], cost, reserve=Reserve(id_, now + 600.0)), ahead, now)
+def held(bucket, reserved, id_="h", cost=10.0, now=NOW):
+    return take(Ask([draw_of(bucket)], cost, reserve=Reserve(id_, now + 600.0)), reserved, now)
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1), st.integers(1, 1000))
@@ -32,9 +32,9 @@ def test_a_lease_is_never_more_than_the_tightest_bucket_holds(least, share, want
 
 
 def test_leases_are_large_far_from_the_limit_and_1_near_it():
-    ahead, bucket = Ahead(), full(Limit(1e-9, 100.0), NOW)
+    reserved, bucket = ReservedCharges(), full(Limit(1e-9, 100.0), NOW)
     sizes = []
-    while (taken := leased([bucket], ahead, str(len(sizes)))).wait == 0.0:
+    while (taken := leased([bucket], reserved, str(len(sizes)))).wait == 0.0:
         sizes.append(taken.granted)
     assert sizes[0] == 24
     assert sizes == sorted(sizes, reverse=True)
@@ -44,13 +44,13 @@ def test_leases_are_large_far_from_the_limit_and_1_near_it():
 
 @given(st.lists(st.floats(1, 1e4), min_size=1, max_size=4), st.integers(0, 500))
 def test_every_bucket_pays_for_the_lease_and_gets_back_what_was_not_used(bursts, used):
-    ahead = Ahead()
+    reserved = ReservedCharges()
     buckets = [full(Limit(1e-9, burst), NOW) for burst in bursts]
-    taken = leased(buckets, ahead)
+    taken = leased(buckets, reserved)
     assert [settled(b, NOW) for b in buckets] == [b.limit.burst - 1.0 - taken.granted for b in buckets]
     assert [state.remaining for state in taken.states] == [burst - 1.0 for burst in bursts]
     if taken.granted:
-        assert ahead.leases.settle("l", used, NOW, debt=False) == min(used, taken.granted)
+        assert reserved.leases.settle("l", used, NOW, debt=False) == min(used, taken.granted)
         assert [settled(b, NOW) for b in buckets] == [
             b.limit.burst - 1.0 - taken.granted + (taken.granted - min(used, taken.granted)) for b in buckets
         ]
@@ -58,100 +58,100 @@ def test_every_bucket_pays_for_the_lease_and_gets_back_what_was_not_used(bursts,
 
 def test_a_lease_is_settled_once_and_only_until_its_grace_ends():
     """A replayed report gives nothing back, and neither does a late or an invented one."""
-    ahead, bucket = Ahead(), full(Limit(1e-9, 100.0), NOW)
-    assert leased([bucket], ahead).granted == 24
-    settle = ahead.leases.settle
+    reserved, bucket = ReservedCharges(), full(Limit(1e-9, 100.0), NOW)
+    assert leased([bucket], reserved).granted == 24
+    settle = reserved.leases.settle
     assert settle("l", 4, NOW, debt=False) == 4
     left = settled(bucket, NOW)
     assert settle("l", 0, NOW, debt=False) == 4
     assert settle("made up", 0, NOW, debt=False) is None
-    leased([bucket], ahead, "late")
+    leased([bucket], reserved, "late")
     assert settle("late", 0, NOW + TTL + GRACE + 1e-3, debt=False) is None
     assert settled(bucket, NOW) < left
 
 
 def test_what_comes_back_never_lifts_a_bucket_above_its_burst():
     """Tokens that were out on a lease do not earn on top of a bucket that filled up meanwhile."""
-    ahead, bucket = Ahead(), full(Limit(10.0, 100.0), NOW)
-    leased([bucket], ahead)
-    ahead.leases.settle("l", 0, NOW + 9.0, debt=False)
+    reserved, bucket = ReservedCharges(), full(Limit(10.0, 100.0), NOW)
+    leased([bucket], reserved)
+    reserved.leases.settle("l", 0, NOW + 9.0, debt=False)
     assert settled(bucket, NOW + 9.0) == 100.0
 
 
 def test_settlements_of_an_ask_come_before_its_own_take():
-    ahead, bucket = Ahead(), full(Limit(1e-9, 10.0), NOW)
-    taken = leased([bucket], ahead, share=1.0)
+    reserved, bucket = ReservedCharges(), full(Limit(1e-9, 10.0), NOW)
+    taken = leased([bucket], reserved, share=1.0)
     assert taken.granted == 9
     again = Ask([draw_of(bucket)], 5.0, settlements=(Settlement("l", 2.0),))
-    assert take(again, ahead, NOW).wait == 0.0
+    assert take(again, reserved, NOW).wait == 0.0
     assert settled(bucket, NOW) == 2.0
 
 
 def test_a_denied_take_leases_and_reserves_nothing():
-    ahead, bucket = Ahead(), Bucket(0.5, NOW, Limit(1.0, 10.0))
-    assert leased([bucket], ahead).granted == 0
-    assert held(bucket, ahead, cost=2.0).wait > 0.0
-    assert len(ahead.leases) == len(ahead.holds) == 0
+    reserved, bucket = ReservedCharges(), Bucket(0.5, NOW, Limit(1.0, 10.0))
+    assert leased([bucket], reserved).granted == 0
+    assert held(bucket, reserved, cost=2.0).wait > 0.0
+    assert len(reserved.leases) == len(reserved.holds) == 0
 
 
 def test_a_hold_is_settled_once_and_asked_again_answers_the_same():
-    ahead, bucket = Ahead(), full(Limit(1e-9, 100.0), NOW)
-    held(bucket, ahead, cost=40.0)
-    assert ahead.holds.settle("h", 15.0, NOW, debt=True) == 15.0
-    assert ahead.holds.settle("h", 90.0, NOW, debt=True) == 15.0
+    reserved, bucket = ReservedCharges(), full(Limit(1e-9, 100.0), NOW)
+    held(bucket, reserved, cost=40.0)
+    assert reserved.holds.settle("h", 15.0, NOW, debt=True) == 15.0
+    assert reserved.holds.settle("h", 90.0, NOW, debt=True) == 15.0
     assert settled(bucket, NOW) == 85.0
 
 
 def test_a_hold_that_cost_more_than_its_estimate_goes_into_debt():
     """Nothing passes until the debt is worked off; that is one hold's overrun, because no hold starts in debt."""
-    ahead, bucket = Ahead(), full(Limit(10.0, 100.0), NOW)
-    held(bucket, ahead, cost=40.0)
-    ahead.holds.settle("h", 300.0, NOW, debt=True)
+    reserved, bucket = ReservedCharges(), full(Limit(10.0, 100.0), NOW)
+    held(bucket, reserved, cost=40.0)
+    reserved.holds.settle("h", 300.0, NOW, debt=True)
     assert settled(bucket, NOW) == -200.0
-    assert held(bucket, ahead, "h2", cost=10.0).wait == 21.0
+    assert held(bucket, reserved, "h2", cost=10.0).wait == 21.0
 
 
 def test_a_forgotten_hold_stays_charged_as_it_was_estimated():
-    ahead, bucket = Ahead(), full(Limit(1e-9, 100.0), NOW)
-    held(bucket, ahead, cost=40.0)
-    assert ahead.holds.settle("h", 1.0, NOW + 601.0, debt=True) is None
-    assert ahead.holds.has_room(NOW + 601.0)
-    assert (len(ahead.holds), ahead.holds.expired) == (0, 1)
+    reserved, bucket = ReservedCharges(), full(Limit(1e-9, 100.0), NOW)
+    held(bucket, reserved, cost=40.0)
+    assert reserved.holds.settle("h", 1.0, NOW + 601.0, debt=True) is None
+    assert reserved.holds.has_room(NOW + 601.0)
+    assert (len(reserved.holds), reserved.holds.expired) == (0, 1)
     assert 60.0 <= settled(bucket, NOW + 601.0) < 60.1
 
 
 def test_full_of_open_reservations_a_lease_is_not_granted_and_a_hold_is_charged():
     """Whatever is sent, memory is bounded, and the limit holds."""
-    ahead, bucket = Ahead(most=2), full(Limit(1e-9, 1000.0), NOW)
-    granted = [leased([bucket], ahead, f"l{i}", want=10).granted for i in range(3)]
+    reserved, bucket = ReservedCharges(most=2), full(Limit(1e-9, 1000.0), NOW)
+    granted = [leased([bucket], reserved, f"l{i}", want=10).granted for i in range(3)]
     assert granted == [10, 10, 0]
     assert settled(bucket, NOW) == 1000.0 - 3 - 20
     for i in range(3):
-        assert held(bucket, ahead, f"h{i}").wait == 0.0
-    assert ahead.holds.settle("h2", 0.0, NOW, debt=True) is None
+        assert held(bucket, reserved, f"h{i}").wait == 0.0
+    assert reserved.holds.settle("h2", 0.0, NOW, debt=True) is None
     assert settled(bucket, NOW) == 1000.0 - 23 - 30
-    assert (ahead.leases.refused, ahead.holds.refused) == (1, 1)
+    assert (reserved.leases.refused, reserved.holds.refused) == (1, 1)
 
 
 def test_settled_reservations_make_room_and_expired_ones_too():
-    ahead, bucket = Ahead(most=2), full(Limit(1.0, 1000.0), NOW)
+    reserved, bucket = ReservedCharges(most=2), full(Limit(1.0, 1000.0), NOW)
     for i in range(2):
-        held(bucket, ahead, f"h{i}")
-    ahead.holds.settle("h0", 1.0, NOW, debt=True)
-    held(bucket, ahead, "h2")
-    assert ahead.holds.refused == 0
-    held(bucket, ahead, "h3", now=NOW + 601.0)
-    assert (len(ahead.holds), ahead.holds.refused, ahead.holds.expired) == (1, 0, 2)
+        held(bucket, reserved, f"h{i}")
+    reserved.holds.settle("h0", 1.0, NOW, debt=True)
+    held(bucket, reserved, "h2")
+    assert reserved.holds.refused == 0
+    held(bucket, reserved, "h3", now=NOW + 601.0)
+    assert (len(reserved.holds), reserved.holds.refused, reserved.holds.expired) == (1, 0, 2)
 
 
 def test_short_leases_behind_a_long_one_make_room_when_they_are_over():
-    ahead, bucket = Ahead(most=3), full(Limit(1.0, 1000.0), NOW)
+    reserved, bucket = ReservedCharges(most=3), full(Limit(1.0, 1000.0), NOW)
     for id_, ttl in (("long", 60.0), ("short", 5.0), ("settled", 60.0)):
-        take(Ask([draw_of(bucket)], 1.0, 10, 0.25, Reserve(id_, NOW + ttl + GRACE)), ahead, NOW)
-    ahead.leases.settle("settled", 1.0, NOW, debt=False)
-    assert leased([bucket], ahead, "new", now=NOW + 16).granted
-    assert (len(ahead.leases), ahead.leases.expired, ahead.leases.refused) == (2, 1, 0)
-    assert ahead.leases.settle("long", 0.0, NOW + 16, debt=False) == 0.0
+        take(Ask([draw_of(bucket)], 1.0, 10, 0.25, Reserve(id_, NOW + ttl + GRACE)), reserved, NOW)
+    reserved.leases.settle("settled", 1.0, NOW, debt=False)
+    assert leased([bucket], reserved, "new", now=NOW + 16).granted
+    assert (len(reserved.leases), reserved.leases.expired, reserved.leases.refused) == (2, 1, 0)
+    assert reserved.leases.settle("long", 0.0, NOW + 16, debt=False) == 0.0
 
 
 class Gateway:
@@ -200,12 +200,12 @@ steps = st.lists(
 @given(steps, st.floats(0.1, 20), st.integers(1, 60), st.floats(0, 1), st.integers(0, 50))
 def test_gateways_that_crash_lag_and_replay_never_let_more_through_than_the_limit(steps, rate, burst, share, want):
     """At every moment the requests that passed are at most burst + rate times the time since the start."""
-    ahead, bucket, now = Ahead(), full(Limit(rate, float(burst)), NOW), NOW
+    reserved, bucket, now = ReservedCharges(), full(Limit(rate, float(burst)), NOW), NOW
     gateways, passed = [Gateway(f"g{i}") for i in range(4)], 0
 
     def sidecar(id_, reports, at):
         settlements = tuple(Settlement(lease, float(used)) for lease, used in reports)
-        return take(Ask([draw_of(bucket)], 1.0, want, share, Reserve(id_, at + TTL + GRACE), settlements), ahead, at)
+        return take(Ask([draw_of(bucket)], 1.0, want, share, Reserve(id_, at + TTL + GRACE), settlements), reserved, at)
 
     for which, step, later in steps:
         gateway, now = gateways[which], now + later * (step != "burst")
@@ -224,17 +224,17 @@ def test_gateways_that_crash_lag_and_replay_never_let_more_through_than_the_limi
 @given(steps, st.integers(4, 60))
 def test_what_gateways_do_not_use_and_report_in_time_is_lost_to_nobody(steps, burst):
     """Once all have reported, what passed and what is left are together what there was."""
-    ahead, bucket = Ahead(), full(Limit(1e-9, float(burst)), NOW)
+    reserved, bucket = ReservedCharges(), full(Limit(1e-9, float(burst)), NOW)
     gateways, passed = [Gateway(f"g{i}") for i in range(4)], 0
 
     def sidecar(id_, reports, at):
         settlements = tuple(Settlement(lease, float(used)) for lease, used in reports)
-        return take(Ask([draw_of(bucket)], 1.0, 50, 0.25, Reserve(id_, at + TTL + GRACE), settlements), ahead, at)
+        return take(Ask([draw_of(bucket)], 1.0, 50, 0.25, Reserve(id_, at + TTL + GRACE), settlements), reserved, at)
 
     for which, _, _ in steps:
         passed += gateways[which].serve(sidecar, NOW, late=False)
     for gateway in gateways:
         gateway.close()
         for lease, used in gateway.reports:
-            ahead.leases.settle(lease, used, NOW, debt=False)
+            reserved.leases.settle(lease, used, NOW, debt=False)
     assert passed + settled(bucket, NOW) == burst

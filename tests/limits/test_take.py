@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.limits.bucket import Bucket, Limit, full, settled
-from reputation.limits.reservations import Ahead, Reserve, Settlement
-from reputation.limits.take import Ask, Charge, Group, binding_limit, lease_size, take, take_first, take_group
+from reputation.limits.reservations import Reserve, ReservedCharges, Settlement
+from reputation.limits.take import Ask, AskGroup, Charge, binding_limit, lease_size, take, take_first, take_group
 
 NOW = 1_790_812_800.0
 buckets = st.builds(
@@ -158,31 +158,31 @@ def test_a_lease_is_a_share_of_the_least_and_one_near_the_limit(least, share, wa
 
 def test_a_report_of_more_than_a_lease_costs_no_more_than_the_lease():
     """A gateway that counts wrongly must not drive an account into debt."""
-    ahead, account = Ahead(), one(20.0)
-    taken = take(Ask([[account]], 1.0, 8, 0.5, Reserve("l1", NOW + 60)), ahead, NOW)
+    reserved, account = ReservedCharges(), one(20.0)
+    taken = take(Ask([[account]], 1.0, 8, 0.5, Reserve("l1", NOW + 60)), reserved, NOW)
     assert (taken.granted, tokens(account)) == (8, [11.0])
-    take(Ask([[account]], 1.0, settlements=(Settlement("l1", 500.0),)), ahead, NOW)
+    take(Ask([[account]], 1.0, settlements=(Settlement("l1", 500.0),)), reserved, NOW)
     assert tokens(account) == [10.0]
 
 
 def test_what_a_lease_leaves_is_told_without_the_lease():
     account = one(20.0)
-    taken = take(Ask([[account]], 2.0, 5, 0.5, Reserve("l1", NOW + 60)), Ahead(), NOW)
+    taken = take(Ask([[account]], 2.0, 5, 0.5, Reserve("l1", NOW + 60)), ReservedCharges(), NOW)
     assert (taken.granted, taken.states[0].remaining, taken.wait) == (5, 18.0, 0.0)
     assert tokens(account) == [13.0]
 
 
 def test_a_check_without_a_lease_or_hold_reserves_nothing():
-    ahead, account = Ahead(), one(20.0)
-    assert take(Ask([[account]], 2.0, 5, 0.5), ahead, NOW).granted == 0
-    assert (tokens(account), len(ahead.leases), len(ahead.holds)) == ([18.0], 0, 0)
+    reserved, account = ReservedCharges(), one(20.0)
+    assert take(Ask([[account]], 2.0, 5, 0.5), reserved, NOW).granted == 0
+    assert (tokens(account), len(reserved.leases), len(reserved.holds)) == ([18.0], 0, 0)
 
 
 def test_a_hold_reserves_its_cost_and_no_lease():
-    ahead, account = Ahead(), one(20.0)
-    taken = take(Ask([[account]], 6.0, reserve=Reserve("h1", NOW + 60)), ahead, NOW)
-    assert (taken.granted, tokens(account), len(ahead.leases), len(ahead.holds)) == (0, [14.0], 0, 1)
-    assert ahead.holds.settle("h1", 2.0, NOW, debt=True) == 2.0
+    reserved, account = ReservedCharges(), one(20.0)
+    taken = take(Ask([[account]], 6.0, reserve=Reserve("h1", NOW + 60)), reserved, NOW)
+    assert (taken.granted, tokens(account), len(reserved.leases), len(reserved.holds)) == (0, [14.0], 0, 1)
+    assert reserved.holds.settle("h1", 2.0, NOW, debt=True) == 2.0
     assert tokens(account) == [18.0]
 
 
@@ -194,14 +194,14 @@ class TestGroup:
 
     def test_all_of_them_take(self):
         first, second = one(5.0), one(9.0, name="b")
-        found = take_group(Group(self.asks(first, second, costs=(2.0, 3.0)), stopped=False), Ahead(), NOW)
+        found = take_group(AskGroup(self.asks(first, second, costs=(2.0, 3.0)), stopped=False), ReservedCharges(), NOW)
         assert found.passed
         assert tokens(first, second) == [3.0, 6.0]
         assert [taken.states[0].remaining for taken in found.taken] == [3.0, 6.0]
 
     def test_or_none_does_and_each_says_how_it_stands(self):
         first, second = one(5.0), one(1.0, name="b")
-        found = take_group(Group(self.asks(first, second, costs=(2.0, 3.0)), stopped=False), Ahead(), NOW)
+        found = take_group(AskGroup(self.asks(first, second, costs=(2.0, 3.0)), stopped=False), ReservedCharges(), NOW)
         assert not found.passed
         assert tokens(first, second) == [5.0, 1.0]
         assert [taken.wait for taken in found.taken] == [0.0, 2.0]
@@ -209,52 +209,56 @@ class TestGroup:
 
     def test_what_is_stopped_anyway_takes_nothing(self):
         first, second = one(5.0), one(9.0, name="b")
-        found = take_group(Group(self.asks(first, second), stopped=True), Ahead(), NOW)
+        found = take_group(AskGroup(self.asks(first, second), stopped=True), ReservedCharges(), NOW)
         assert (found.passed, tokens(first, second)) == (False, [5.0, 9.0])
 
     def test_a_bucket_that_both_draw_on_pays_for_both_or_neither(self):
         shared = one(2.0)
-        assert take_group(Group(self.asks(shared, shared), stopped=False), Ahead(), NOW).passed
+        assert take_group(AskGroup(self.asks(shared, shared), stopped=False), ReservedCharges(), NOW).passed
         assert tokens(shared) == [0.0]
         shared = one(1.0)
-        assert not take_group(Group(self.asks(shared, shared), stopped=False), Ahead(), NOW).passed
+        assert not take_group(AskGroup(self.asks(shared, shared), stopped=False), ReservedCharges(), NOW).passed
         assert tokens(shared) == [1.0]
 
     def test_who_only_looks_stops_where_one_unit_would_have_to_wait(self):
         """And sees its bucket as it was before the other one took from it."""
         for held, passes in ((1.0, True), (0.999, False)):
             looks, pays = one(held), one(5.0, name="b")
-            found = take_group(Group(self.asks(pays, looks, costs=(1.0, 0.0)), stopped=False), Ahead(), NOW)
+            found = take_group(
+                AskGroup(self.asks(pays, looks, costs=(1.0, 0.0)), stopped=False), ReservedCharges(), NOW
+            )
             assert found.passed == passes
             assert tokens(looks, pays) == [held, 4.0 if passes else 5.0]
         shared = one(1.0)
-        assert take_group(Group(self.asks(shared, shared, costs=(1.0, 0.0)), stopped=False), Ahead(), NOW).passed
+        assert take_group(
+            AskGroup(self.asks(shared, shared, costs=(1.0, 0.0)), stopped=False), ReservedCharges(), NOW
+        ).passed
 
     def test_settlements_come_first_and_count_whatever_comes_of_the_group(self):
-        ahead, account = Ahead(), one(20.0)
-        take(Ask([[account]], 10.0, 5, 1.0, Reserve("l1", NOW + 60)), ahead, NOW)
+        reserved, account = ReservedCharges(), one(20.0)
+        take(Ask([[account]], 10.0, 5, 1.0, Reserve("l1", NOW + 60)), reserved, NOW)
         assert tokens(account) == [5.0]
         settled_too = self.asks(account, costs=(8.0,), settlements=(Settlement("l1", 900.0),))
-        assert not take_group(Group(settled_too, stopped=False), ahead, NOW).passed
+        assert not take_group(AskGroup(settled_too, stopped=False), reserved, NOW).passed
         assert tokens(account) == [5.0]
-        take(Ask([[account]], 1.0, 4, 1.0, Reserve("l2", NOW + 60)), ahead, NOW)
+        take(Ask([[account]], 1.0, 4, 1.0, Reserve("l2", NOW + 60)), reserved, NOW)
         settled_too = self.asks(account, costs=(4.0,), settlements=(Settlement("l2", 0.0),))
-        assert take_group(Group(settled_too, stopped=False), ahead, NOW).passed
+        assert take_group(AskGroup(settled_too, stopped=False), reserved, NOW).passed
         assert tokens(account) == [0.0]
 
     def test_holds_are_opened_where_all_took(self):
         for cost, opened in ((5.0, 2), (6.0, 0)):
-            ahead, first, second = Ahead(), one(5.0), one(5.0, name="b")
+            reserved, first, second = ReservedCharges(), one(5.0), one(5.0, name="b")
             asks = [
                 Ask([[first]], cost, reserve=Reserve("h1", NOW + 60)),
                 Ask([[second]], 5.0, reserve=Reserve("h2", NOW + 60)),
             ]
-            take_group(Group(asks, stopped=False), ahead, NOW)
-            assert len(ahead.holds) == opened
+            take_group(AskGroup(asks, stopped=False), reserved, NOW)
+            assert len(reserved.holds) == opened
 
     def test_a_refused_group_leaves_buckets_where_they_were_in_time(self):
         first, second = one(5.0), one(0.0, name="b")
-        take_group(Group(self.asks(first, second), stopped=False), Ahead(), NOW + 0.5)
+        take_group(AskGroup(self.asks(first, second), stopped=False), ReservedCharges(), NOW + 0.5)
         assert [(c.bucket.tokens, c.bucket.at) for c in (first, second)] == [(5.0, NOW), (0.0, NOW)]
 
 
@@ -264,8 +268,8 @@ def test_only_the_first_draws_lease_more_than_one_token():
     for roomy, tokens in ((0, 1), (1, 24)):
         draws = [[Charge("own", "account", ("own",), Bucket(100.0, NOW, limit))]]
         ask = Ask(draws, 1.0, 50, 0.25, Reserve(f"l{roomy}", NOW + 60)).sharing(roomy)
-        assert take(ask, Ahead(), NOW).granted == tokens
+        assert take(ask, ReservedCharges(), NOW).granted == tokens
     empty = Charge("own", "account", ("own",), Bucket(0.0, NOW, limit))
     shared = Charge("purse", "cluster", ("purse",), Bucket(100.0, NOW, limit))
     ask = Ask([[empty], [shared]], 1.0, 50, 0.25, Reserve("l", NOW + 60)).sharing(1)
-    assert take(ask, Ahead(), NOW).granted == 1
+    assert take(ask, ReservedCharges(), NOW).granted == 1

@@ -95,7 +95,7 @@ def test_a_framed_body_is_answered_with_a_frame_and_with_the_type_it_came_with(r
 )
 def test_the_domain_tells_the_tenant(routes, domain, header, tenant):
     post(routes, RLS, limited(domain).SerializeToString(), PROTOBUF, *header)
-    assert {name for name, one in routes.limiter.tenants.items() if len(one.state.strangers)} == {tenant}
+    assert {name for name, one in routes.limiter.tenants.items() if len(one.state.unconfirmed)} == {tenant}
 
 
 def several(*accounts, hits=1, **addends):
@@ -115,7 +115,7 @@ def answered(routes, message):
 def left(routes, account):
     """What the account's own burst of 2 still holds, and how many of its checks were noted."""
     tenant = routes.limiter.tenant("default")
-    row = tenant.state.strangers.get(account)
+    row = tenant.state.unconfirmed.get(account)
     return 2.0 if row is None or row.burst is None else settled(row.burst, NOW)
 
 
@@ -200,7 +200,7 @@ def test_holds_of_a_request_in_two_names_are_opened_together_or_not_at_all(route
             descriptor.entries.add(key="headcount_hold", value="yes")
         return answered(routes, message).overall_code
 
-    holds = routes.limiter.tenant("default").leases.ahead.holds
+    holds = routes.limiter.tenant("default").leases.reserved.holds
     assert (held("a", "b"), len(holds)) == (RateLimitResponse.OK, 2)
     spend(routes, "a", 1)
     assert (held("a", "b"), len(holds)) == (RateLimitResponse.OVER_LIMIT, 2)
@@ -215,7 +215,7 @@ def test_a_domain_that_is_nobody_s_is_stopped_told_and_judged_by_no_tenant(route
         answer = RateLimitResponse.FromString(post(routes, RLS, limited(domain).SerializeToString()).body)
         assert answer.overall_code == RateLimitResponse.OVER_LIMIT
         assert b"gateway.envoy.domains" in answer.raw_body
-    assert not any(len(one.state.strangers) for one in routes.limiter.tenants.values())
+    assert not any(len(one.state.unconfirmed) for one in routes.limiter.tenants.values())
     assert (routes.limiter.strays.count, told) == (3, [("unknown_name", domain)])
 
 
@@ -241,14 +241,14 @@ def test_a_route_whose_tenant_is_empty_or_unknown_is_not_the_default_one_s(route
     message = asked()
     message.attributes.context_extensions["tenant"] = named
     assert authorized(post(routes, AUTHZ, message.SerializeToString())).denied_response.status.code == 404
-    assert not any(len(one.state.strangers) for one in routes.limiter.tenants.values())
+    assert not any(len(one.state.unconfirmed) for one in routes.limiter.tenants.values())
 
 
 def test_the_tenant_of_a_route_counts_before_the_header(routes):
     message = asked()
     message.attributes.context_extensions["tenant"] = "acme"
     post(routes, AUTHZ, message.SerializeToString(), PROTOBUF, (b"x-headcount-tenant", b"default"))
-    assert len(routes.limiter.tenant("acme").state.strangers) == 1
+    assert len(routes.limiter.tenant("acme").state.unconfirmed) == 1
 
 
 def test_what_a_client_did_wrong_is_a_stop_inside_the_message(routes):
@@ -281,7 +281,7 @@ def test_a_tenant_that_nobody_configured_is_a_stop_and_names_no_other(routes):
 )
 def test_what_is_no_message_of_envoy_s_is_refused_and_changes_nothing(routes, path, body, kind, status):
     assert post(routes, path, body, (b"content-type", kind)).status == status
-    assert not any(len(one.state.strangers) for one in routes.limiter.tenants.values())
+    assert not any(len(one.state.unconfirmed) for one in routes.limiter.tenants.values())
 
 
 def test_without_the_extra_the_answer_names_it():

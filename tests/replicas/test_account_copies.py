@@ -13,7 +13,7 @@ from reputation.replicas.account_copies import AccountCopies, LookedUp
 from reputation.state.facts import Facts
 from reputation.state.history import KEPT, MOST_OF_A_KIND, noted
 from reputation.state.tenant import TenantState
-from reputation.state.transactions import Told, Transaction
+from reputation.state.transactions import AccountData, Transaction
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.store import RedisStore
 from reputation.stores.shared_values import AwayError
@@ -59,7 +59,7 @@ class Replica:
     async def load(self, key):
         """Look up, and return what was found last."""
         assert await self.accounts.load(key)
-        return self.found[-1] if isinstance(self.found[-1], bytes) else (self.found[-1].name, self.found[-1].told)
+        return self.found[-1] if isinstance(self.found[-1], bytes) else (self.found[-1].name, self.found[-1].data)
 
     async def beat(self):
         """What the replica hears with its next heartbeat."""
@@ -85,8 +85,8 @@ async def test_what_one_replica_pushed_another_finds_by_name_and_by_key(redis_se
     """Every member comes back as it was, bytes and nested values too."""
     async with replicas(redis_server.port) as (one, other):
         await one.push("a", FACTS)
-        assert await other.load("a") == ("a", Told(FACTS))
-        assert await other.load(K3) == ("a", Told(FACTS))
+        assert await other.load("a") == ("a", AccountData(FACTS))
+        assert await other.load(K3) == ("a", AccountData(FACTS))
 
 
 @pytest.mark.gateway
@@ -106,7 +106,7 @@ async def test_a_key_of_somebody_else_is_refused_and_nothing_is_kept(redis_serve
         with pytest.raises(Conflict) as refused:
             await other.push("b", Facts(keys=(K2, K3)))
         assert refused.value.pointer == "/keys/1"
-        assert await other.load("b") == ("b", Told())
+        assert await other.load("b") == ("b", AccountData())
         assert await other.load(K2) == K2
 
 
@@ -119,7 +119,7 @@ async def test_keys_that_are_pushed_no_more_are_free_again(redis_server, emptied
         assert await one.delete("a")
         assert not await one.delete("a")
         await other.push("b", Facts(keys=(K1,)))
-        assert await one.load(K1) == ("b", Told(Facts(keys=(K1,))))
+        assert await one.load(K1) == ("b", AccountData(Facts(keys=(K1,))))
 
 
 @pytest.mark.gateway
@@ -142,7 +142,7 @@ async def test_what_one_replica_changes_follows_from_what_another_did_before(red
         await one.push("a", Facts(plan="free"))
         await other.report("a", "abuse")
         await one.accounts.commit(Transaction("a", paid))
-        assert one.found[-1].told == Told(Facts(plan="paid"), noted(b"", "abuse", NOW))
+        assert one.found[-1].data == AccountData(Facts(plan="paid"), noted(b"", "abuse", NOW))
 
 
 @pytest.mark.gateway
@@ -152,7 +152,7 @@ async def test_an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one(
         old = one.found[-1]
         await one.push("a", Facts(plan="paid"))
         one.accounts._take_newer(old, 0)
-        assert one.found[-1].told.facts.plan == "paid"
+        assert one.found[-1].data.facts.plan == "paid"
 
 
 @pytest.mark.gateway
@@ -162,10 +162,10 @@ async def test_what_a_server_lost_is_lost_here_too(redis_server, emptied):
         await one.push("a", Facts(plan="free"))
         await one.push("a", Facts(plan="paid"))
         emptied.flushall()
-        assert await one.load("a") == ("a", Told())
+        assert await one.load("a") == ("a", AccountData())
         assert one.accounts.looked_up.number("a") == 0
         await one.push("a", Facts(plan="pro"))
-        assert one.found[-1].told.facts.plan == "pro"
+        assert one.found[-1].data.facts.plan == "pro"
         assert one.accounts.looked_up.number("a") == 1
 
 
@@ -197,9 +197,9 @@ async def test_outcomes_add_up_to_a_most_and_last_longer_than_nothing(redis_serv
         for n in range(MOST_OF_A_KIND + 5):
             await one.report("a", "abuse", NOW + 2 + n)
             kept = noted(kept, "abuse", NOW + 2 + n)
-        assert await one.load("a") == ("a", Told(FACTS, kept))
+        assert await one.load("a") == ("a", AccountData(FACTS, kept))
         await one.delete("a")
-        assert await one.load("a") == ("a", Told(None, kept))
+        assert await one.load("a") == ("a", AccountData(None, kept))
 
 
 @pytest.mark.gateway
@@ -259,7 +259,7 @@ async def test_a_look_up_goes_out_again_once_where_its_connection_was_cut(redis_
     async with proxy_to(redis_server.port) as proxy, replicas(proxy.port, 1) as (one,):
         await one.push("a", FACTS)
         proxy.swallow = 1
-        assert await one.load("a") == ("a", Told(facts=FACTS))
+        assert await one.load("a") == ("a", AccountData(facts=FACTS))
         assert len(proxy.swallowed) == 1
 
 

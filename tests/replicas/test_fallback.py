@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.limits.bucket import Bucket, Limit, full, refund, settled
-from reputation.limits.take import Ask, Charge, Group
+from reputation.limits.take import Ask, AskGroup, Charge
 from reputation.replicas.fallback import Shares, divided
 
 NOW = 1_790_812_800.0
@@ -73,7 +73,7 @@ def test_without_limits_everything_passes_and_at_most_a_full_bucket_is_owed():
 def test_a_group_takes_from_every_share_or_from_none():
     shares, rich, poor = alone(2), charge(key=("own", "a", "burst")), charge(tokens=2.0, key=("own", "b", "burst"))
     asks = [Ask([[rich]], 1.0), Ask([[poor]], 1.0)]
-    assert [shares.take_all(Group(asks, stopped=False), NOW).passed for _ in range(2)] == [True, False]
+    assert [shares.take_all(AskGroup(asks, stopped=False), NOW).passed for _ in range(2)] == [True, False]
     assert shares.take(Ask([[rich]], 1.0), NOW).states[0].remaining == 8.0
 
 

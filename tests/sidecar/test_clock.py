@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_engine import DAY, HOUR, NOW, PAYER, new_id, push, request, tenant
 
-from reputation.engine.verdicts import Recent
+from reputation.engine.verdicts import ExpiringMap
 from reputation.sidecar.clock import STEP, Clock
 from reputation.sidecar.clock_steps import follow_step
 from reputation.state.history import visit
@@ -87,7 +87,7 @@ def test_checks_answer_as_if_nobody_had_set_the_clock(addresses, story):
     machine = Machine()
     clock = Clock(machine.wall, machine.steady)
     stepped, quiet = tenant(addresses), tenant(addresses)
-    clock.moved.append(lambda seconds: follow_step(stepped.state, stepped.leases.ahead, seconds))
+    clock.moved.append(lambda seconds: follow_step(stepped.state, stepped.leases.reserved, seconds))
     held = None
     for later, step, account, cost in story:
         machine.seconds += later
@@ -98,7 +98,7 @@ def test_checks_answer_as_if_nobody_had_set_the_clock(addresses, story):
         for engine, now in ((stepped, clock()), (quiet, NOW + machine.seconds)):
             verdicts.append(engine.check(body, now, new_id))
             if held is not None and call["hold"]:
-                engine.leases.ahead.holds.settle(held[len(verdicts) - 1], 1.0, now, debt=True)
+                engine.leases.reserved.holds.settle(held[len(verdicts) - 1], 1.0, now, debt=True)
         one, other = verdicts
         assert one.decision == other.decision
         assert one.retry_after == pytest.approx(other.retry_after, abs=1e-5)
@@ -126,7 +126,7 @@ class TestWhatIsRememberedOfATimeToCome:
     """The clock was ahead and is right now: nothing stays until that time comes."""
 
     def test_a_request_that_is_asked_again_is_a_new_one(self, ahead):
-        recent = Recent(60.0, 100)
+        recent = ExpiringMap(60.0, 100)
         recent.put("a", "b", NOW + ahead)
         assert recent.get("a", NOW) is None
         recent.put("c", "d", NOW)
@@ -136,7 +136,7 @@ class TestWhatIsRememberedOfATimeToCome:
         assert len(recent) <= 122
 
     def test_a_small_step_leaves_a_repeat_a_repeat(self, ahead):
-        recent = Recent(60.0, 100)
+        recent = ExpiringMap(60.0, 100)
         recent.put("a", "b", NOW + 0.02)
         assert recent.get("a", NOW) == "b"
 
@@ -160,7 +160,7 @@ class TestWhatIsRememberedOfATimeToCome:
         push(engine, "a", **PAYER)
         for now in (NOW + ahead, NOW, *(NOW + day * DAY for day in range(1, 6))):
             engine.check(request({"account": {"id": "a"}}), now, new_id)
-        assert engine.state.known["a"].days >= 5
+        assert engine.state.registered["a"].days >= 5
 
     def test_what_was_learnt_of_a_network_fades_from_now_on(self, addresses, ahead):
         engine = tenant(addresses)

@@ -30,7 +30,7 @@ def test_a_surge_begins_once_and_ends_once_it_has_been_quiet_for_a_minute():
 
 def test_a_flood_of_made_up_keys_is_told_of_by_tenant_and_table(addresses):
     both, log, now = limiter(addresses, one={}, two={}), Log(), NOW
-    both.tenant("two").state.strangers = TenantState(1000, 100).strangers
+    both.tenant("two").state.unconfirmed = TenantState(1000, 100).unconfirmed
     crowding = Crowding(both, log, lambda: now)
     for i in range(300):
         check(both, now, tenant="two", account={"key": f"made-up-{i}"}, client={"ip": "11.0.0.1"})
@@ -45,7 +45,7 @@ def test_a_flood_of_made_up_keys_is_told_of_by_tenant_and_table(addresses):
 
 def test_a_tenant_that_is_gone_is_forgotten(addresses):
     both, log = limiter(addresses, one={}, two={}), Log()
-    both.tenant("two").state.strangers = TenantState(1000, 100).strangers
+    both.tenant("two").state.unconfirmed = TenantState(1000, 100).unconfirmed
     crowding = Crowding(both, log, lambda: NOW)
     for i in range(101):
         check(both, NOW, tenant="two", account={"key": f"made-up-{i}"})

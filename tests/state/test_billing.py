@@ -13,7 +13,7 @@ from reputation.state.history import DAY
 from reputation.wire.messages import Payment
 
 
-def told(*news, facts=None, now=NOW):
+def facts_after(*news, facts=None, now=NOW):
     facts = Facts() if facts is None else facts
     for one in news:
         facts = after_news(facts, one, now).facts
@@ -28,12 +28,12 @@ def refunded(name, back, at=NOW, cents=1000, **more):
     return News(at, names=(name,), paid=cents, back=(name, back), **more)
 
 
-def disputed(name, standing="open", at=NOW, cents=1000, id_="dp_1"):
-    return News(at, names=(name,), dispute=id_, standing=standing, disputed=cents, outcome="chargeback")
+def disputed(name, dispute_status="open", at=NOW, cents=1000, id_="dp_1"):
+    return News(at, names=(name,), dispute=id_, dispute_status=dispute_status, disputed=cents, outcome="chargeback")
 
 
 def settled(*news, **more):
-    return told(*news, **more).payment.settled_usd
+    return facts_after(*news, **more).payment.settled_usd
 
 
 class TestMoney:
@@ -101,37 +101,37 @@ class TestMoney:
             refunded("ch_1", 300, at=4), refunded("ch_1", 500, at=5), disputed("ch_1", at=6, cents=200),
             disputed("ch_1", "won", at=7, cents=200), News(8, "failed", {"funding": "debit"}), paid("ch_2", at=9),
         ]  # fmt: skip
-        found = told(*[events[i] for i in [*order, *again]]).payment
+        found = facts_after(*[events[i] for i in [*order, *again]]).payment
         assert (found.settled_usd, found.status, found.disputes) == (15.0, "ok", 0)
 
 
 class TestBounds:
     def test_old_payments_are_one_sum_and_what_is_kept_does_not_grow(self):
-        facts = told(*[paid(f"ch_{n}", f"pi_{n}", cents=100) for n in range(1000)])
+        facts = facts_after(*[paid(f"ch_{n}", f"pi_{n}", cents=100) for n in range(1000)])
         assert facts.payment.settled_usd == 1000.0
         assert len(facts.billing) < 60 * MOST_PAYMENTS
 
     def test_a_refund_of_an_old_payment_takes_money_from_the_sum_once(self):
-        facts = told(paid("ch_1", at=NOW), paid("ch_2", at=NOW))
+        facts = facts_after(paid("ch_1", at=NOW), paid("ch_2", at=NOW))
         later = NOW + KEPT + 1
-        facts = told(paid("ch_3", at=later), facts=facts, now=later)
+        facts = facts_after(paid("ch_3", at=later), facts=facts, now=later)
         back = refunded("ch_1", 400, at=later, made=NOW)
         assert settled(back, back, facts=facts, now=later) == 26.0
         new = refunded("ch_4", 400, at=later, made=later)
         assert settled(new, facts=facts, now=later) == 36.0
 
     def test_an_open_dispute_is_remembered_longer_than_its_payment(self):
-        facts = told(paid("ch_1"), disputed("ch_1"))
+        facts = facts_after(paid("ch_1"), disputed("ch_1"))
         later = NOW + 2 * KEPT
-        facts = told(*[paid(f"ch_{n}", at=later) for n in range(2, 60)], facts=facts, now=later)
+        facts = facts_after(*[paid(f"ch_{n}", at=later) for n in range(2, 60)], facts=facts, now=later)
         assert facts.payment.status == "disputed"
-        won = told(disputed("ch_1", "won", later), facts=facts, now=later).payment
+        won = facts_after(disputed("ch_1", "won", later), facts=facts, now=later).payment
         assert (won.status, won.disputes, won.settled_usd) == ("ok", 0, 590.0)
 
     def test_a_dispute_that_was_lost_long_ago_still_counts(self):
-        facts = told(paid("ch_1"), disputed("ch_1"), disputed("ch_1", "lost", NOW + 1))
+        facts = facts_after(paid("ch_1"), disputed("ch_1"), disputed("ch_1", "lost", NOW + 1))
         later = NOW + 2 * KEPT
-        found = told(paid("ch_2", at=later), facts=facts, now=later).payment
+        found = facts_after(paid("ch_2", at=later), facts=facts, now=later).payment
         assert (found.status, found.disputes, found.settled_usd) == ("disputed", 1, 10.0)
 
 
@@ -139,26 +139,26 @@ class TestStatus:
     def test_the_newest_word_counts_and_in_one_second_the_success(self):
         old, new = News(NOW - 1, "failed", {"fingerprint": "old"}), News(NOW, "ok", {"fingerprint": "new"})
         for order in ([old, new], [new, old]):
-            found = told(*order).payment
+            found = facts_after(*order).payment
             assert (found.status, found.fingerprint) == ("ok", "new")
-        assert told(News(NOW, "ok"), News(NOW, "failed")).payment.status == "ok"
-        assert told(News(NOW, "ok"), News(NOW + 1, "failed")).payment.status == "failed"
+        assert facts_after(News(NOW, "ok"), News(NOW, "failed")).payment.status == "ok"
+        assert facts_after(News(NOW, "ok"), News(NOW + 1, "failed")).payment.status == "failed"
 
     def test_a_word_that_an_event_leaves_out_stays(self):
         card = News(NOW, "ok", {"fingerprint": "fp", "funding": "debit", "issuer_country": "DE"})
-        found = told(card, paid("in_1", at=NOW + 1), News(NOW + 2, "failed", {"funding": "prepaid"})).payment
+        found = facts_after(card, paid("in_1", at=NOW + 1), News(NOW + 2, "failed", {"funding": "prepaid"})).payment
         assert (found.fingerprint, found.funding, found.issuer_country) == ("fp", "prepaid", "DE")
 
     def test_a_dispute_stands_whatever_is_paid_after_it_until_it_is_won(self):
-        facts = told(paid("ch_1"), disputed("ch_1"), paid("ch_2", at=NOW + 5))
+        facts = facts_after(paid("ch_1"), disputed("ch_1"), paid("ch_2", at=NOW + 5))
         assert (facts.payment.status, facts.payment.disputes) == ("disputed", 1)
-        assert told(disputed("ch_1", "lost", NOW + 6), facts=facts).payment.status == "disputed"
-        won = told(disputed("ch_1", "won", NOW + 6), facts=facts).payment
+        assert facts_after(disputed("ch_1", "lost", NOW + 6), facts=facts).payment.status == "disputed"
+        won = facts_after(disputed("ch_1", "won", NOW + 6), facts=facts).payment
         assert (won.status, won.disputes) == ("ok", 0)
 
     def test_a_pushed_dispute_stands_whatever_is_paid_after_it(self):
         facts = Facts(payment=Payment(status="disputed", disputes=1), payment_at=NOW)
-        found = told(paid("in_1", at=NOW + 1), facts=facts).payment
+        found = facts_after(paid("in_1", at=NOW + 1), facts=facts).payment
         assert (found.status, found.disputes) == ("disputed", 1)
 
     def test_a_dispute_is_one_outcome_and_is_taken_back_when_it_is_won(self):
@@ -176,28 +176,28 @@ class TestStatus:
 
 class TestPush:
     def test_a_push_leaves_what_it_does_not_say(self):
-        facts = told(paid("ch_1", card={"funding": "debit"}), disputed("ch_1", cents=400))
+        facts = facts_after(paid("ch_1", card={"funding": "debit"}), disputed("ch_1", cents=400))
         pushed = after_push(facts, Facts(plan="paid", keys=(b"k" * 16,)), NOW + 1)
         assert (pushed.plan, pushed.keys, pushed.payment) == ("paid", (b"k" * 16,), facts.payment)
 
     def test_a_pushed_number_stands_and_what_comes_later_changes_it(self):
-        facts = after_push(told(paid("ch_1")), Facts(payment=Payment(settled_usd=100.0, disputes=2)), NOW + 1)
+        facts = after_push(facts_after(paid("ch_1")), Facts(payment=Payment(settled_usd=100.0, disputes=2)), NOW + 1)
         assert (facts.payment.settled_usd, facts.payment.disputes) == (100.0, 2)
         assert settled(paid("ch_1"), facts=facts) == 100.0
         assert settled(paid("ch_2"), facts=facts) == 110.0
         assert settled(refunded("ch_1", 1000, at=NOW + 2), facts=facts) == 90.0
         assert settled(refunded("ch_0", 1000, at=NOW + 2, made=NOW - DAY), facts=facts) == 90.0
-        assert told(disputed("ch_1"), facts=facts).payment.disputes == 3
+        assert facts_after(disputed("ch_1"), facts=facts).payment.disputes == 3
         without = after_push(facts, Facts(), NOW + 3)
         assert (without.payment.settled_usd, without.payment.disputes) == (10.0, None)
 
     def test_what_billing_pushed_is_not_undone_by_an_event_that_is_older(self):
         facts = after_push(Facts(), Facts(payment=Payment(status="ok", fingerprint="own")), NOW)
         late = News(NOW - PUSH_SLACK - 1, "failed", {"fingerprint": "late"})
-        found = told(late, facts=facts).payment
+        found = facts_after(late, facts=facts).payment
         assert (found.status, found.fingerprint) == ("ok", "own")
-        assert told(News(NOW - PUSH_SLACK, "failed"), facts=facts).payment.status == "failed"
-        closed = after_push(told(disputed("ch_1", at=NOW - 100)), Facts(payment=Payment(status="ok")), NOW)
+        assert facts_after(News(NOW - PUSH_SLACK, "failed"), facts=facts).payment.status == "failed"
+        closed = after_push(facts_after(disputed("ch_1", at=NOW - 100)), Facts(payment=Payment(status="ok")), NOW)
         assert closed.payment.status == "ok"
 
     def test_a_push_of_an_account_without_events_keeps_nothing_beside(self):
@@ -211,5 +211,8 @@ class TestPush:
                 facts = after_push(facts, Facts(plan=rng.choice(["free", "paid"])), NOW + n)
             else:
                 cents = rng.randrange(1, 5000)
-                facts, total = told(paid(f"ch_{n}", cents=cents, at=NOW + n), facts=facts, now=NOW + n), total + cents
+                facts, total = (
+                    facts_after(paid(f"ch_{n}", cents=cents, at=NOW + n), facts=facts, now=NOW + n),
+                    total + cents,
+                )
         assert facts.payment.settled_usd == total / 100

@@ -225,10 +225,10 @@ class TestDensityExactly:
         for key in range(10):
             for _ in range(key + 1):
                 density.learn_all([key], bad=False, now=NOW)
-        density.touched.follow()
+        density.dirty.follow()
         density.learn_all([3], bad=True, now=NOW)
         assert len(density) == 10
-        assert density.touched.take() == {3}
+        assert density.dirty.take() == {3}
         density.learn_all([99], bad=True, now=NOW)
         assert sorted(density.keys()) == [5, 6, 7, 8, 9, 99]
-        assert density.touched.take() == {*range(10), 99}
+        assert density.dirty.take() == {*range(10), 99}

@@ -23,7 +23,7 @@ from reputation.state.history import (
     noted,
     weighed,
 )
-from reputation.state.transactions import Told, Transaction
+from reputation.state.transactions import AccountData, Transaction
 from reputation.wire.messages import Payment
 
 HALF_LIFE = 90.0
@@ -41,7 +41,7 @@ def marks(*outcomes, facts=None, now=NOW):
     return weighed(kept(*outcomes), Facts() if facts is None else facts, HALF_LIFE, now)
 
 
-def told(declines, days=0.0):
+def reporting(declines, days=0.0):
     return Facts(payment=Payment(declines_30d=declines), payment_at=NOW - days * DAY)
 
 
@@ -65,14 +65,14 @@ class TestWhatTheyWeigh:
         assert (failures(failed, NOW - 1), failures(failed, NOW)) == (1, 0)
 
     def test_a_decline_that_payment_counts_weighs_there_alone(self):
-        assert marks(("declined", 1), ("declined", 2), facts=told(1)) == Marks(1.0, 0.0, 1)
-        assert marks(("declined", 1), facts=told(3)) == Marks(0.0, 0.0, 3)
-        assert marks(("charge_failed", 1), ("charge_failed", 2), facts=told(1)) == Marks(0.0, 0.0, 2)
+        assert marks(("declined", 1), ("declined", 2), facts=reporting(1)) == Marks(1.0, 0.0, 1)
+        assert marks(("declined", 1), facts=reporting(3)) == Marks(0.0, 0.0, 3)
+        assert marks(("charge_failed", 1), ("charge_failed", 2), facts=reporting(1)) == Marks(0.0, 0.0, 2)
         assert marks(("charge_failed", 1), ("declined", 1)) == Marks(0.0, 0.0, 1)
 
     def test_a_pushed_count_stands_until_what_it_counted_is_older_than_30_days(self):
-        assert marks(facts=told(2, 29.9)).declines == 2
-        assert marks(facts=told(2, 30)).declines == 0
+        assert marks(facts=reporting(2, 29.9)).declines == 2
+        assert marks(facts=reporting(2, 30)).declines == 0
         assert marks(facts=Facts(payment=Payment(declines_30d=2))).declines == 2, "of a check, it is of now"
 
     @given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(-10_000, 10_000)), max_size=80), st.floats(-1e9, 1e9))
@@ -114,7 +114,7 @@ def told_by_stripe(engine, account, *news, now):
             facts = found.facts
             if found.outcome == "declined":
                 outcomes = noted(outcomes, "charge_failed", found.at)
-        return Told(facts, outcomes)
+        return AccountData(facts, outcomes)
 
     engine.commit(Transaction(account, change), now)
 

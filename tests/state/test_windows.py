@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_engine import DAY, HOUR, NOW
 
-from reputation.state.windows import FILL, RESOLUTION, FanIn, Pages, name_of
+from reputation.state.windows import FILL, RESOLUTION, CompactMap, FanIn, name_of
 
 SIZE = 13
 # few different keys and bytes that repeat, so that a key is found across the edges of entries too
@@ -22,7 +22,7 @@ def record(what: int, at: int = 1000) -> bytes:
 @settings(max_examples=300)
 @given(steps)
 def test_pages_answer_as_a_dict_does(steps):
-    pages, model = Pages(SIZE, 10_000), {}
+    pages, model = CompactMap(SIZE, 10_000), {}
     for what, key, value in steps:
         if what == "put":
             model[key] = record(value)
@@ -36,7 +36,7 @@ def test_pages_answer_as_a_dict_does(steps):
 
 
 def test_many_keys_are_all_found_after_many_splits():
-    pages = Pages(SIZE, 100_000)
+    pages = CompactMap(SIZE, 100_000)
     for n in range(20_000):
         pages.put(n.to_bytes(8, "little"), record(n % 256), 0.0)
     assert len(pages) == 20_000
@@ -46,17 +46,17 @@ def test_many_keys_are_all_found_after_many_splits():
 
 def test_an_entry_costs_some_25_bytes():
     """That is what pages are for."""
-    pages = Pages(SIZE, 100_000)
+    pages = CompactMap(SIZE, 100_000)
     for n in range(30_000):
         pages.put(n.to_bytes(8, "little"), record(0), 0.0)
-    bodies = pages._pages
+    bodies = pages._slots
     assert sum(map(sys.getsizeof, bodies)) + sys.getsizeof(bodies) < 27 * 30_000
     assert max(map(len, bodies)) < 5 * FILL * (8 + SIZE)
 
 
 @pytest.mark.parametrize("many", [10, 1000])
 def test_a_flood_pushes_the_oldest_out_and_is_counted(many):
-    pages = Pages(SIZE, many)
+    pages = CompactMap(SIZE, many)
     for n in range(20 * many):
         pages.put(n.to_bytes(8, "little"), record(0), 0.0)
     assert len(pages) <= many + many // FILL + 1
@@ -66,7 +66,7 @@ def test_a_flood_pushes_the_oldest_out_and_is_counted(many):
 
 
 def test_what_is_too_old_goes_when_its_page_is_written():
-    pages = Pages(SIZE, 100_000)
+    pages = CompactMap(SIZE, 100_000)
     for n in range(1000):
         pages.put(n.to_bytes(8, "little"), record(0, at=1000), 0.0)
     for n in range(1000, 3000):

@@ -33,20 +33,20 @@ class TestFloods:
     def test_made_up_keys_are_bounded(self, small):
         for i in range(3000):
             check(small, NOW + i / 1000, account={"key": f"made-up-{i}"}, client={"ip": f"11.0.{i % 250}.1"})
-        assert len(small.state.strangers) <= 100
-        assert len(small.state.met) == 0
-        assert small.state.strangers.crowded > 0
+        assert len(small.state.unconfirmed) <= 100
+        assert len(small.state.traffic) == 0
+        assert small.state.unconfirmed.crowded > 0
 
     def test_made_up_accounts_with_facts_are_bounded(self, small):
         """Facts in a check may be as made up as the account; with them it is confirmed all the same."""
         for i in range(3000):
             check(small, NOW + i / 1000, account={"id": f"made-up-{i}", "plan": "free"}, client={"ip": "11.0.0.1"})
-        assert len(small.state.met) <= 1000
+        assert len(small.state.traffic) <= 1000
 
     def test_made_up_addresses_are_bounded(self, small):
         for i in range(3000):
             check(small, NOW + i / 1000, client={"ip": f"11.0.{i // 250}.{i % 250}"})
-        assert len(small.state.strangers) <= 100
+        assert len(small.state.unconfirmed) <= 100
         assert len(small.state.accounts_on_address) == 0
 
     def test_newcomers_who_find_no_place_are_one_account_together(self, small):
@@ -90,7 +90,7 @@ class TestFloods:
         late = check(small, NOW + 2 * DAY, account={"id": "late", "plan": "free"}, request={"cost": 15})
         assert late.decision == "allow"
         assert small.state.row("late") is not None
-        assert small.state.met.crowded == 0
+        assert small.state.traffic.crowded == 0
 
 
 class TestSharedRow:
@@ -130,10 +130,10 @@ class TestSharedRow:
 
 class TestCrowd:
     def test_a_row_keeps_what_it_was_when_its_account_moves(self):
-        strangers, met, row = Crowd(10), Crowd(10), Row(days=3)
-        strangers.meet("a", NOW, row)
-        assert met.meet("a", NOW, strangers.leave("a")) is row
-        assert (strangers.get("a"), met.get("a")) == (None, row)
+        unconfirmed, traffic, row = Crowd(10), Crowd(10), Row(days=3)
+        unconfirmed.meet("a", NOW, row)
+        assert traffic.meet("a", NOW, unconfirmed.leave("a")) is row
+        assert (unconfirmed.get("a"), traffic.get("a")) == (None, row)
 
     def test_who_finds_no_place_is_counted(self):
         crowd = Crowd(100)
@@ -231,7 +231,7 @@ def test_a_new_row_knows_nothing():
     """No tier, so that no hysteresis holds it, and no day."""
     known = {
         "burst": None, "daily": None, "day": -1, "days": 0, "facts": Facts(), "outcomes": b"", "recent": b"",
-        "shared": "", "since": 0.0, "standing": 0, "tier": -1, "told": 0,
+        "shared": "", "since": 0.0, "reported_status": 0, "tier": -1, "reported_hash": 0,
     }  # fmt: skip
     row = Row()
     assert {name: getattr(row, name) for name in known} == known
@@ -275,9 +275,9 @@ def test_what_a_tenant_keeps_at_most():
     assert [fan._most_single + 2 * fan._half for fan in fans] == [8000, 2000, 2000]
     assert [fan.window for fan in fans] == [DAY, 30 * DAY, DAY]
     assert [density._max_keys for density in (state.networks, state.asns)] == [262_144, 65_536]
-    assert (state.met._most, state.strangers._most) == (1000, 100)
+    assert (state.traffic._most, state.unconfirmed._most) == (1000, 100)
     for one in (TenantState(), default):
-        assert (one.met._most, one.strangers._most) == (2_000_000, 65_536)
+        assert (one.traffic._most, one.unconfirmed._most) == (2_000_000, 65_536)
 
 
 class TestAsleep:
@@ -288,8 +288,8 @@ class TestAsleep:
         state.lay_to_sleep({"m": b"m", "s": b"s"}, 1, 1, rows.__getitem__)
         state.moved = 3600.0
         state.wake("m", NOW)
-        assert (state.met.asleep, state.strangers.asleep) == (0, 1)
-        row = state.met.get("m")
+        assert (state.traffic.asleep, state.unconfirmed.asleep) == (0, 1)
+        row = state.traffic.get("m")
         assert (row.burst.at, row.daily.at) == (NOW + 3600, NOW + 3600)
 
     def test_its_visits_count_again_from_when_they_were(self):
@@ -308,17 +308,17 @@ class TestAsleep:
         state = TenantState()
         state.lay_to_sleep({"m": b"", "k": b""}, 1, 0, lambda _: ("met", Row()))
         state.push("pushed", Facts())
-        state.met.meet("met", NOW)
-        state.strangers.meet("stranger", NOW)
+        state.traffic.meet("met", NOW)
+        state.unconfirmed.meet("stranger", NOW)
         assert sorted(state.names()) == ["k", "m", "met", "pushed", "stranger"]
         assert (state.size(), state.pushed()) == (5, 2)
 
     def test_an_account_with_an_outcome_is_written_down(self):
         state = TenantState()
-        state.known["a"] = Row()
-        state.touched.follow()
+        state.registered["a"] = Row()
+        state.dirty.follow()
         state.confirm("a", NOW)
-        assert state.touched.take() == {"a"}
+        assert state.dirty.take() == {"a"}
 
 
 class TestBudgets:
@@ -334,9 +334,9 @@ class TestBudgets:
         budgets = Budgets(4)
         for i in range(4):
             draw(budgets, ("burst", i << 20), cost=10.0)
-        budgets.touched.follow()
+        budgets.dirty.follow()
         budgets.clear()
-        assert budgets.touched.take() == {("burst", i << 20) for i in range(3)}
+        assert budgets.dirty.take() == {("burst", i << 20) for i in range(3)}
         assert [draw(budgets, ("burst", i << 20)) for i in range(4)] == [0.0] * 4
 
     def test_a_tenant_keeps_a_quarter_million_a_quarter_of_them_for_what_is_no_address(self):
@@ -354,12 +354,12 @@ class TestBudgets:
 
     def test_a_bucket_that_made_place_is_written_down_as_gone(self):
         budgets = Budgets(4)
-        budgets.touched.follow()
+        budgets.dirty.follow()
         for i in range(3):
             draw(budgets, ("burst", i << 20))
-        budgets.touched.take()
+        budgets.dirty.take()
         draw(budgets, ("burst", 9 << 20), now=NOW + 3600)
-        gone = budgets.touched.take() - {("burst", 9 << 20)}
+        gone = budgets.dirty.take() - {("burst", 9 << 20)}
         assert gone
         assert all(budgets.find(key) is None for key in gone)
 
@@ -454,9 +454,9 @@ class TestAccounts:
     def test_an_unconfirmed_key_that_billing_claims_leaves_no_row_behind(self, addresses):
         engine = tenant(addresses)
         check(engine, account={"key": "sk-1"})
-        assert len(engine.state.strangers) == 1
+        assert len(engine.state.unconfirmed) == 1
         push(engine, "a", keys=["sk-1"])
-        assert len(engine.state.strangers) == 0
+        assert len(engine.state.unconfirmed) == 0
 
     def test_deleting_forgets_facts_keys_and_row(self):
         state = TenantState()

@@ -4,7 +4,7 @@ import pytest
 from redis_process import RedisServer
 from take_story import FOREVER, NOW, PureBuckets, Story, result
 
-from reputation.stores.redis.asks import Batch
+from reputation.stores.redis.asks import AskBatch
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import Script
 
@@ -22,7 +22,7 @@ def test_the_script_answers_as_the_embedded_store_does(redis_server: RedisServer
         pipeline, expected, batches = client.pipeline(transaction=False), [], []
         for _ in range(200):
             story.step()
-            batch, number = Batch(names, "b", NOW), number + 1
+            batch, number = AskBatch(names, "b", NOW), number + 1
             for _ in range(story.random.randint(1, 20)):
                 ask, limits = story.group() if story.random.random() < 0.1 else story.ask()
                 batch.add(ask)
@@ -36,4 +36,4 @@ def test_the_script_answers_as_the_embedded_store_does(redis_server: RedisServer
         assert [*map(result, found)] == [*map(result, expected)]
         done += len(found)
     client.close()
-    assert embedded.ahead.leases.settled > 1000
+    assert embedded.reserved.leases.settled > 1000

@@ -12,7 +12,7 @@ from test_sqlite_store import CARD, START, Run
 
 from reputation.state.facts import Facts
 from reputation.state.history import noted
-from reputation.state.transactions import Document, Told, Transaction
+from reputation.state.transactions import AccountData, Document, Transaction
 from reputation.stores.contract import Opening
 from reputation.stores.places import default_place, open_store
 from reputation.stores.sqlite.schema import MIGRATIONS, migrate
@@ -159,7 +159,7 @@ class TestWhileRunning:
         assert Run(run.store._file.path).state.row("b").facts.plan == "paid"
 
     def test_a_file_that_was_deleted_is_made_again_with_everything(self, run, path):
-        run.store._tenants["default"].state.touched.take()
+        run.store._tenants["default"].state.dirty.take()
         path.unlink()
         self.fails_and_recovers(run, lambda: None)
 
@@ -177,8 +177,8 @@ class TestWhileRunning:
 
     def test_what_cannot_be_written_is_refused_and_changes_nothing(self, run, path):
         """Facts, outcomes and documents of one transaction, all or nothing; it can be repeated afterwards."""
-        told = Told(Facts(plan="paid"), noted(b"", "abuse", 1.0))
-        asked = Transaction("a", lambda _: told, (Document("label", "1", b"x"),))
+        data = AccountData(Facts(plan="paid"), noted(b"", "abuse", 1.0))
+        asked = Transaction("a", lambda _: data, (Document("label", "1", b"x"),))
         run.store._file.connection.execute("PRAGMA query_only = ON")
         for _ in range(2):
             with pytest.raises(Unavailable):
@@ -190,7 +190,7 @@ class TestWhileRunning:
         assert asyncio.run(run.store.commit("default", asked)).versions == (1,)
         run.die()
         again = Run(path)
-        assert (again.state.row("a").facts, again.state.row("a").outcomes) == told
+        assert (again.state.row("a").facts, again.state.row("a").outcomes) == data
         assert asyncio.run(again.store.records.get("default", "label", "1")).body == b"x"
 
 

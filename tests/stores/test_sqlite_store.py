@@ -142,7 +142,7 @@ def test_what_a_settlement_changes_is_written_down(path):
     verdict = first.tenant.check(hold, first.now, first._ids)
     first.flush()
     first.tenant.settle(Settle(verdict=verdict.id, actual=40.0), first.now)
-    assert (len(first.state.touched), len(first.state.budgets.touched)) == (1, 2)
+    assert (len(first.state.dirty), len(first.state.budgets.dirty)) == (1, 2)
     first.flush()
     first.die()
     second = Run(path, START + 1)
@@ -172,19 +172,19 @@ def test_what_was_deleted_or_moved_stays_so(path):
     second = Run(path)
     assert (second.state.row("a"), second.state.owners) == (None, {})
     assert second.state.row("b").facts.plan == "paid"
-    assert (second.state.size(), "b" in second.state.known) == (1, True)
+    assert (second.state.size(), "b" in second.state.registered) == (1, True)
 
 
 def test_who_left_a_full_table_is_not_written_any_more(path):
     """Else the file would grow with every made-up name."""
     first = Run(path)
-    first.state.strangers._most = 5
+    first.state.unconfirmed._most = 5
     for number in range(20):
         first.check(f"made up {number}", cost=0.001)
         first.now += 10
         if number == 3:
             first.flush()
-    assert len(first.state.strangers) == 5
+    assert len(first.state.unconfirmed) == 5
     first.stop()
     assert Run(path).state.size() == 5
 
@@ -219,7 +219,7 @@ def test_those_asleep_are_counted_where_they_were(path):
     first.tenant.report(Outcome("d", "abuse"), START)
     first.stop()
     state = Run(path).state
-    assert (len(state.strangers), len(state.met), state.pushed(), state.size()) == (1, 2, 1, 4)
+    assert (len(state.unconfirmed), len(state.traffic), state.pushed(), state.size()) == (1, 2, 1, 4)
 
 
 def test_an_account_that_an_outcome_confirms_is_written_where_it_is_now(path):
@@ -227,12 +227,12 @@ def test_an_account_that_an_outcome_confirms_is_written_where_it_is_now(path):
     first.check("a", cost=15)
     first.flush()
     first.tenant.report(Outcome("a", "good"), START)
-    assert ("a" in first.state.strangers, "a" in first.state.met) == (False, True)
-    assert "a" in first.state.touched.take()
-    first.state.touched.add("a")
+    assert ("a" in first.state.unconfirmed, "a" in first.state.traffic) == (False, True)
+    assert "a" in first.state.dirty.take()
+    first.state.dirty.add("a")
     first.stop()
     second = Run(path)
-    assert (len(second.state.strangers), len(second.state.met)) == (0, 1)
+    assert (len(second.state.unconfirmed), len(second.state.traffic)) == (0, 1)
     assert second.remaining("a")[0] == pytest.approx(4.0)
 
 
@@ -291,14 +291,14 @@ def test_nothing_is_noted_where_nothing_is_written():
     """A replay of millions of accounts must not gather their names."""
     limiter = build(from_text(""), AddressBook(), SECRET).tenant("default")
     limiter.check(Request(account=Account(id="a"), client=Client(ip="203.0.113.7")), START, Ulids())
-    assert len(limiter.state.touched) == len(limiter.state.budgets.touched) == 0
+    assert len(limiter.state.dirty) == len(limiter.state.budgets.dirty) == 0
 
 
 def test_one_value_that_cannot_be_written_keeps_nothing_else_from_being_written(path):
     first = Run(path)
     first.check("a")
-    first.state.budgets.touched.add(("no key", 1j))
-    first.state.touched_owners.add_all([b"x" * 16])
+    first.state.budgets.dirty.add(("no key", 1j))
+    first.state.dirty_owners.add_all([b"x" * 16])
     first.flush()
     assert (first.store.left_out, first.journal.events) == (1, ["state_unwritable"])
     first.die()

@@ -62,7 +62,7 @@ def test_a_known_key_counts_rather_than_an_unknown_one_in_either_place(engine):
     for credentials in (("sk-small", "made-up"), ("made-up", "sk-small")):
         assert together(engine, *credentials).limits[0].burst == 5
     assert left(engine, "small") == 3
-    assert not len(engine.state.strangers)
+    assert not len(engine.state.unconfirmed)
 
 
 def test_two_known_keys_charge_both_accounts_and_the_tightest_limit_is_told(engine):
@@ -118,7 +118,7 @@ def test_an_unknown_user_is_one_account_whatever_its_password(engine):
     names = {"key:" + printed(of_text("carol", engine.secret))}
     for n in range(3):
         together(engine, ("carol", f"carol:{n}"))
-    assert set(engine.state.strangers.names()) == names
+    assert set(engine.state.unconfirmed.names()) == names
 
 
 def test_one_account_under_two_keys_is_judged_once(engine):

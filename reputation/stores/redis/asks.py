@@ -6,7 +6,7 @@ import msgspec
 
 from reputation.limits.bucket import spend
 from reputation.limits.reservations import Settlement
-from reputation.limits.take import Ask, Charge, Group, Taken, TakenAll, take_all, take_first
+from reputation.limits.take import Ask, AskGroup, Charge, Taken, TakenAll, take_all, take_first
 from reputation.stores.redis.names import Names
 from reputation.stores.shared_values import Again, AwayError, Came, Clash, Once, Owed, Settling, Tried
 
@@ -26,7 +26,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[float]).decode
 
 
-class Answer:
+class ScriptAnswer:
     """The script's numbers, read from the front."""
 
     def __init__(self, packed: bytes) -> None:
@@ -44,11 +44,11 @@ class Answer:
         return tuple(self._numbers[self._at - count : self._at])
 
 
-class Batch:
+class AskBatch:
     """Asks of one tenant, sent to the script together. `series` keeps shadow mode's buckets apart."""
 
     def __init__(self, names: Names, series: str, now: float) -> None:
-        self.asks: list[Ask | Group | Settling] = []
+        self.asks: list[Ask | AskGroup | Settling] = []
         self.clock = now  # the server's, once it has answered
         self.keys: dict[bytes, int] = {}
         self._names = names
@@ -60,7 +60,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.asks)
 
-    def add(self, ask: Ask | Group | Settling, *, owes: bool = False, once: Once | None = None) -> None:
+    def add(self, ask: Ask | AskGroup | Settling, *, owes: bool = False, once: Once | None = None) -> None:
         """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back.
 
         once: a request that is charged once, however many replicas it is sent to within a minute.
@@ -72,7 +72,7 @@ class Batch:
                 [0.0, [], [], False, holds + self._leases(ask.leases), 0, 0.0, 0, 0.0, "", *NOT_ONCE, *ALONE, 0]
             )
             self._charges.append(())
-        elif isinstance(ask, Group):
+        elif isinstance(ask, AskGroup):
             for i, one in enumerate(ask.asks):
                 self._wire.append(self._ask(one, *NOT_ONCE, *((len(ask.asks), ask.stopped) if i == 0 else ALONE)))
         else:
@@ -125,20 +125,20 @@ class Batch:
         for an answer that is none.
         """
         try:
-            answer, rows = Answer(packed), iter(self._charges)
+            answer, rows = ScriptAnswer(packed), iter(self._charges)
             self.clock = answer.clock
             return [self._came(ask, answer, rows) for ask in self.asks]
         except UNREADABLE as error:
             raise AwayError("the answer to a batch could not be read") from error
 
     def _came(
-        self, ask: Ask | Group | Settling, answer: Answer, rows: Iterator[Sequence[Charge]]
+        self, ask: Ask | AskGroup | Settling, answer: ScriptAnswer, rows: Iterator[Sequence[Charge]]
     ) -> Tried | TakenAll | Came:
         if isinstance(ask, Settling):
             answer.some(2), next(rows)
             return Came(answer.some(len(ask.holds)), answer.some(len(ask.leases)))
         copied: set[Hashable] = set()
-        if isinstance(ask, Group):
+        if isinstance(ask, AskGroup):
             for one in ask.asks:
                 answer.some(2)
                 _copy(next(rows), copied, answer)
@@ -164,12 +164,12 @@ class Batch:
             return []
 
     def _paid(self, packed: bytes) -> list[Owed]:
-        answer, rows, found = Answer(packed), iter(self._charges), list[Owed]()
+        answer, rows, found = ScriptAnswer(packed), iter(self._charges), list[Owed]()
         for several in self.asks:
             if isinstance(several, Settling):
                 answer.some(2 + len(several.holds) + len(several.leases)), next(rows)
                 continue
-            for ask in several.asks if isinstance(several, Group) else (several,):
+            for ask in several.asks if isinstance(several, AskGroup) else (several,):
                 chosen, granted = answer.some(2)
                 answer.some(2 * len(next(rows)) + len(ask.settlements))
                 if chosen > 0:
@@ -177,7 +177,7 @@ class Batch:
         return found
 
 
-def _copy(charges: Sequence[Charge], copied: set[Hashable], answer: Answer) -> None:
+def _copy(charges: Sequence[Charge], copied: set[Hashable], answer: ScriptAnswer) -> None:
     """Replace the copy of each bucket with the script's value; the first value of a key counts."""
     for charge in charges:
         tokens, at = answer.some(2)

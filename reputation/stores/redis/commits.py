@@ -8,7 +8,7 @@ import msgspec
 
 from reputation.state.facts import Facts
 from reputation.state.history import KEPT
-from reputation.state.transactions import TAKEN, Committed, Document, Stale, Told, Transaction
+from reputation.state.transactions import TAKEN, AccountData, Committed, Document, Stale, Transaction
 from reputation.stores.fact_rows import DAMAGED, facts_in, facts_out
 from reputation.stores.redis.heartbeat import ACCOUNT, RECORD, RedisHeartbeat
 from reputation.stores.redis.names import Names
@@ -34,7 +34,7 @@ def kept(name: str, found: Sequence[Any], damaged: Callable[[bytes], None]) -> K
     except DAMAGED:
         facts = None
         damaged(ACCOUNT + name.encode("utf-8", "surrogatepass"))
-    return KeptAccount(name, int(number), Told(facts, outcomes or b""))
+    return KeptAccount(name, int(number), AccountData(facts, outcomes or b""))
 
 
 class RedisCommits:
@@ -55,7 +55,7 @@ class RedisCommits:
         seconds, microseconds = await self._server.run(CLOCK, self._heartbeat.keys[:1])
         deadline = int(seconds) + int(microseconds) / 1e6 + SLOW
         for _ in range(MOST_TRIES):
-            after = known.told if asked.change is None else asked.change(known.told)
+            after = known.data if asked.change is None else asked.change(known.data)
             kind, *answer = await self._try(asked, known, after, deadline)
             if kind == b"late":
                 raise AwayError("it came to this too late")
@@ -65,28 +65,28 @@ class RedisCommits:
                 raise Stale(int(answer[0]))
             found = kept(asked.account, answer[0], self._server.damaged)
             if kind == b"done":
-                return Committed(known.told, found.told, tuple([int(version) for version in answer[1]])), found
+                return Committed(known.data, found.data, tuple([int(version) for version in answer[1]])), found
             known = found
         raise Unavailable("too many concurrent changes of this account; retry shortly")
 
-    async def _try(self, asked: Transaction, known: KeptAccount, after: Told, deadline: float) -> Any:
+    async def _try(self, asked: Transaction, known: KeptAccount, after: AccountData, deadline: float) -> Any:
         keys = [self._names.of("a", asked.account), self._owners, *self._heartbeat.keys]
         keys += [self._names.of("d", document.kind) for document in asked.documents]
         name = asked.account.encode("utf-8", "surrogatepass")
         return await self._server.run(
-            SCRIPT, keys, name, ACCOUNT + name, int(KEPT), *_told_words(asked, known, after), deadline,
-            *[word for one in asked.documents for word in _words(one, known.told.facts, after.facts)],
+            SCRIPT, keys, name, ACCOUNT + name, int(KEPT), *_data_words(asked, known, after), deadline,
+            *[word for one in asked.documents for word in _words(one, known.data.facts, after.facts)],
         )  # fmt: skip
 
 
-def _told_words(asked: Transaction, known: KeptAccount, after: Told) -> tuple[bytes | float, ...]:
+def _data_words(asked: Transaction, known: KeptAccount, after: AccountData) -> tuple[bytes | float, ...]:
     """Return the words for the script: the change it follows from, the action, the facts, their keys, the outcomes."""
     facts = after.facts
     if asked.change is None:
         return -1, b"keep", b"", b"", b""
     if facts is None:
-        return known.number, b"keep" if known.told.facts is None else b"forget", b"", b"", after.outcomes
-    what = b"keep" if facts is known.told.facts else b"put"
+        return known.number, b"keep" if known.data.facts is None else b"forget", b"", b"", after.outcomes
+    what = b"keep" if facts is known.data.facts else b"put"
     return known.number, what, _encode(facts_out(facts)), b"".join(facts.keys), after.outcomes
 
 

@@ -7,7 +7,7 @@ that is more than there is room for, the oldest entries go; whoever reads counts
 from reputation.stores.contract import MOST_NOTES
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script
-from reputation.stores.shared_values import READ_AT_ONCE, Entry
+from reputation.stores.shared_values import READ_AT_ONCE, NoteEntry
 
 MOST_ENTRIES = 100_000
 KEPT = 7 * 86_400
@@ -35,21 +35,21 @@ class RedisNotes:
         keys = [self.key, self._totals, last]
         await self._server.run(SCRIPT, keys, number, notes, self._most, MOST_ENTRIES, KEPT, data)
 
-    async def read(self, after: bytes) -> list[Entry]:
+    async def read(self, after: bytes) -> list[NoteEntry]:
         """Return at most READ_AT_ONCE entries after a given one. Raises AwayError."""
         milliseconds, _, number = after.partition(b"-")
         first = b"%b-%d" % (milliseconds, int(number) + 1)  # a range without its first is Redis 6.2's
         found = await self._server.ask("XRANGE", self.key, first, b"+", "COUNT", READ_AT_ONCE)
         return [self._entry(id_, fields) for id_, fields in found]
 
-    def _entry(self, id_: bytes, fields: dict[bytes, bytes] | None) -> Entry:
+    def _entry(self, id_: bytes, fields: dict[bytes, bytes] | None) -> NoteEntry:
         """Read an entry; an entry not from a replica is empty, and is skipped."""
         try:
             found = fields or {}
             notes, upto = int(found[b"notes"]), int(found[b"upto"])
             if 0 <= notes <= upto:
-                return Entry(id_, upto - notes, notes, found[b"data"])
+                return NoteEntry(id_, upto - notes, notes, found[b"data"])
         except (KeyError, ValueError):
             pass
         self._server.damaged(self.key)
-        return Entry(id_, 0, 0, b"")
+        return NoteEntry(id_, 0, 0, b"")

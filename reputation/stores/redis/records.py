@@ -4,8 +4,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from reputation.state.records import ANY, Changed, Record, document_name
-from reputation.state.transactions import Committed, Document, Told, Transaction
+from reputation.state.records import ANY, Record, RecordChanged, document_name
+from reputation.state.transactions import AccountData, Committed, Document, Transaction
 from reputation.stores.redis.commits import HEAD, RedisCommits
 from reputation.stores.redis.heartbeat import RedisHeartbeat
 from reputation.stores.redis.names import Names
@@ -16,7 +16,7 @@ from reputation.wire.errors import Unavailable
 PAGE = Script("page.lua")
 ORDER = b":order"
 """What the key of an index adds to that of its documents, as in the scripts."""
-NOBODY = KeptAccount("", 0, Told())
+NO_ACCOUNT = KeptAccount("", 0, AccountData())
 
 Heartbeats = Callable[[str], RedisHeartbeat]
 """Finds or makes a tenant's heartbeat."""
@@ -28,7 +28,7 @@ class RedisRecords:
     def __init__(self, server: RedisServer, heartbeat_of: Heartbeats) -> None:
         self._server = server
         self._heartbeat_of = heartbeat_of
-        self._followers: list[Changed] = []
+        self._followers: list[RecordChanged] = []
         self._kinds: dict[str, set[str]] = {}
 
     async def put(self, tenant: str, kind: str, record: str, body: bytes, *, expect: int = ANY) -> int:
@@ -65,7 +65,7 @@ class RedisRecords:
     def unreadable(self, tenant: str, kind: str, record: str) -> None:
         self._server.damaged(document_name(tenant, kind, record))
 
-    def follow(self, changed: Changed) -> None:
+    def follow(self, changed: RecordChanged) -> None:
         self._followers.append(changed)
 
     def tell(self, tenant: str, kind: str) -> None:
@@ -86,7 +86,7 @@ class RedisRecords:
         """Carry out a transaction of documents alone. Raises Stale and Unavailable."""
         commits = RedisCommits(self._server, Names(tenant), self._heartbeat_of(tenant))
         try:
-            committed, _ = await commits.commit(asked, NOBODY)
+            committed, _ = await commits.commit(asked, NO_ACCOUNT)
         except AwayError:
             raise Unavailable(AWAY) from None
         self.committed(tenant, asked, committed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reputation.state.stops import AN_ACCOUNT, STRANGERS, Keep, Stop
+from reputation.state.stops import AN_ACCOUNT, UNCONFIRMED_SHARE, Keep, Stop
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script
 from reputation.stores.shared_values import AWAY, AwayError
@@ -27,10 +27,10 @@ class RedisStops:
 
     async def _add(self, names: Names, stops: Sequence[Stop], keep: Keep) -> int:
         keys = [names.single("stops"), names.single("stopped")]
-        args: list[bytes | float] = [round(keep.seconds * 1000), keep.most, AN_ACCOUNT, STRANGERS]
+        args: list[bytes | float] = [round(keep.seconds * 1000), keep.most, AN_ACCOUNT, UNCONFIRMED_SHARE]
         for stop in stops:
             keys += [names.of("x", stop.id), names.of("y", stop.account)]
-            args += [2 if stop.stranger else 1, stop.at, stop.body]
+            args += [2 if stop.unconfirmed else 1, stop.at, stop.body]
         try:
             return int(await self._server.run(SCRIPT, keys, *args))
         except AwayError:

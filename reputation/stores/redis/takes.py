@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from reputation.limits.take import Ask, Group, TakenAll
-from reputation.stores.redis.asks import ONCE, Batch
+from reputation.limits.take import Ask, AskGroup, TakenAll
+from reputation.stores.redis.asks import ONCE, AskBatch
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script, is_cut
 from reputation.stores.shared_values import AwayError, Came, Once, Owed, Settling, Tried
@@ -31,7 +31,7 @@ SCRIPT = Script("take.lua")
 _kept_once = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
 
 Clock = Callable[[], float]
-Waiting = tuple[Ask | Group | Settling, "asyncio.Future[Any]", Once | None]
+Waiting = tuple[Ask | AskGroup | Settling, "asyncio.Future[Any]", Once | None]
 
 
 class Lane:
@@ -40,7 +40,7 @@ class Lane:
     def __init__(self, receipt: bytes, number: int = 0) -> None:
         self.receipt = receipt
         self.number = number
-        self.doubt: Batch | None = None
+        self.doubt: AskBatch | None = None
 
 
 class RedisTakes:
@@ -52,7 +52,7 @@ class RedisTakes:
         self.series = "b"
         self.batches = 0
         self.retries = 0
-        self.ahead = 0.0  # seconds that the server's clock is before this machine's
+        self.clock_offset = 0.0  # seconds that the server's clock is before this machine's
         self._server = server
         self._names = names
         self._within = within
@@ -73,7 +73,7 @@ class RedisTakes:
         """Carry out an ask with the others of this turn; None if Redis is away. Again and Clash need `once`."""
         return self._enqueue(ask, once)
 
-    def take_all(self, group: Group) -> "asyncio.Future[TakenAll | None]":
+    def take_all(self, group: AskGroup) -> "asyncio.Future[TakenAll | None]":
         """Carry out a group, all of it or nothing; None if Redis is away."""
         return self._enqueue(group)
 
@@ -94,7 +94,7 @@ class RedisTakes:
         """Settle holds and leases, likewise."""
         return self._enqueue(settling)
 
-    def _enqueue(self, ask: Ask | Group | Settling, once: Once | None = None) -> "asyncio.Future[Any]":
+    def _enqueue(self, ask: Ask | AskGroup | Settling, once: Once | None = None) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((ask, future, once))
@@ -116,7 +116,7 @@ class RedisTakes:
         task.add_done_callback(self._tasks.discard)
 
     async def _exchange(self, lane: Lane, items: Sequence[Waiting]) -> None:
-        batch = Batch(self._names, self.series, now := self._clock())
+        batch = AskBatch(self._names, self.series, now := self._clock())
         for ask, _, once in items:
             batch.add(ask, once=once)
         try:
@@ -125,14 +125,14 @@ class RedisTakes:
             self._give_up(lane, batch, items, str(away))
             return
         self._free.append(lane)
-        self.ahead = batch.clock - now
+        self.clock_offset = batch.clock - now
         for (_, future, _), came in zip(items, taken, strict=True):
             if not future.done():
                 future.set_result(came)
         if self._waiting:
             self._send()
 
-    async def _call(self, lane: Lane, batch: Batch) -> bytes:
+    async def _call(self, lane: Lane, batch: AskBatch) -> bytes:
         """Send a batch under the lane's next number; try again on a new connection if this one was cut."""
         lane.number += 1
         self.batches += 1
@@ -149,7 +149,7 @@ class RedisTakes:
         answer: bytes = await self._server.run(SCRIPT, keys, *args, within=within)
         return answer
 
-    def _give_up(self, lane: Lane, batch: Batch, items: Sequence[Waiting], why: str) -> None:
+    def _give_up(self, lane: Lane, batch: AskBatch, items: Sequence[Waiting], why: str) -> None:
         lane.doubt = batch
         self._failed(why)
         waiting, self._waiting = self._waiting, []
@@ -202,7 +202,7 @@ class RedisTakes:
 
     async def _charge(self, owed: Sequence[Owed | Settling]) -> None:
         """Charge amounts, into debt if need be; a negative one is given back. The same number until it succeeds."""
-        batch = Batch(self._names, self.series, self._clock())
+        batch = AskBatch(self._names, self.series, self._clock())
         for one in owed:
             if isinstance(one, Settling):
                 batch.add(one)

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from reputation.stores.sqlite.file import BUSY, StateFile, mend_of
+from reputation.stores.sqlite.file import BUSY, StateFile, fix_of
 from reputation.stores.sqlite.rows import Earning, account_row
 from reputation.stores.sqlite.schema import HOT, check_version
 from reputation.wire.errors import ConfigError
 
 MOST_FAULTS = 20
-NOBODY_EARNS = Earning((), 0.0)
+NO_EARNINGS = Earning((), 0.0)
 
 
 class Findings(Struct, frozen=True):
@@ -70,7 +70,7 @@ def copy(path: Path, to: Path) -> int:
             made.execute("PRAGMA journal_mode = DELETE")
         part.replace(to)
     except (sqlite3.Error, OSError) as error:
-        raise ConfigError(f"{to}: {mend_of(error)}") from error
+        raise ConfigError(f"{to}: {fix_of(error)}") from error
     finally:
         part.unlink(missing_ok=True)
     return to.stat().st_size
@@ -85,7 +85,7 @@ def shrink(path: Path) -> tuple[int, int]:
         file.connection.execute("VACUUM")
         file.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:
-        raise ConfigError(f"{path}: {mend_of(error)}") from error
+        raise ConfigError(f"{path}: {fix_of(error)}") from error
     finally:
         file.close()
     return before, path.stat().st_size
@@ -111,7 +111,7 @@ def plans_in(path: Path) -> dict[str, Counter[str]]:
             plans = found[name] = Counter()
             for (body,) in connection.execute("SELECT body FROM accounts WHERE tenant = ?", (number,)):
                 with contextlib.suppress(msgspec.DecodeError, TypeError, IndexError):  # `look` tells of damage
-                    plan = account_row(bytes(body), 0, NOBODY_EARNS)[1].facts.plan
+                    plan = account_row(bytes(body), 0, NO_EARNINGS)[1].facts.plan
                     plans.update([plan] if plan is not None else [])
     return found
 
@@ -135,4 +135,4 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA query_only = ON")
             yield connection
     except sqlite3.Error as error:
-        raise ConfigError(f"{path}: {mend_of(error)}") from error
+        raise ConfigError(f"{path}: {fix_of(error)}") from error

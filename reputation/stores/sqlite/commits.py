@@ -19,10 +19,10 @@ Write = Callable[[Plan], Awaitable[bool]]
 """Makes a plan durable; False if it cannot be."""
 
 
-class Batch:
+class CommitBatch:
     """Transactions written together; `ok` after they are durable."""
 
-    def __init__(self, records: MemoryRecords, before: "Batch | None") -> None:
+    def __init__(self, records: MemoryRecords, before: "CommitBatch | None") -> None:
         self.plan: Plan = Plan(records, before.plan if before is not None else None)
         self.before = before
         self.ok = False
@@ -37,8 +37,8 @@ class Commits:
         self._records = records
         self._write = write
         self._clock = clock
-        self._open: Batch | None = None
-        self._last: Batch | None = None  # the one that is being written
+        self._open: CommitBatch | None = None
+        self._last: CommitBatch | None = None  # the one that is being written
 
     async def commit(self, tenant: str, state: TenantState, asked: Transaction) -> Committed:
         """Carry a transaction out. Raises Conflict, Stale, and Unavailable where it cannot be written."""
@@ -51,16 +51,16 @@ class Commits:
         await self._wait(batch)
         return committed
 
-    async def _wait(self, batch: Batch) -> None:
+    async def _wait(self, batch: CommitBatch) -> None:
         if batch.written is not None and not await asyncio.shield(batch.written):
             raise Unavailable(AWAY)
 
-    def _begin(self) -> Batch:
-        batch = self._open = Batch(self._records, self._last)
+    def _begin(self) -> CommitBatch:
+        batch = self._open = CommitBatch(self._records, self._last)
         batch.written = asyncio.get_running_loop().create_task(self._carry_out(batch))
         return batch
 
-    async def _carry_out(self, batch: Batch) -> bool:
+    async def _carry_out(self, batch: CommitBatch) -> bool:
         async with self.lock:
             self._open, self._last = None, batch
             try:

@@ -29,7 +29,7 @@ BUSY = 5.0
 LOST = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED"})
 """Errors after which nothing in the file is to be relied on."""
 
-MENDS = (
+FIXES = (
     ("SQLITE_FULL", "the disk is full; free some space"),
     ("SQLITE_READONLY", "the file cannot be written; make the file and its directory writable for this user"),
     ("SQLITE_CANTOPEN", "the file cannot be opened; make sure that its directory exists and is writable for this user"),
@@ -52,9 +52,9 @@ _SELECT = {table: f"SELECT key, body FROM {table} WHERE tenant = ?" for table in
 _PUT = {table: f"INSERT OR REPLACE INTO {table} VALUES " for table in HOT}  # noqa: S608 - our own names
 _DROP = {table: f"DELETE FROM {table} WHERE tenant = ? AND key IN (" for table in HOT}  # noqa: S608 - our own names
 
-Change = tuple[bytes, bytes | None]
+RowChange = tuple[bytes, bytes | None]
 """A key and what is kept there now; None: nothing any more."""
-HotChanges = tuple[str, int, Sequence[Change]]
+HotChanges = tuple[str, int, Sequence[RowChange]]
 """Table, tenant and changes"""
 
 
@@ -72,10 +72,10 @@ class FileLostError(OSError):
     """The file was deleted, replaced or damaged: all state in memory must be written again."""
 
 
-def mend_of(error: Exception) -> str:
+def fix_of(error: Exception) -> str:
     """Return the fix for an error of the file."""
     name = getattr(error, "sqlite_errorname", None) or _SYSTEM.get(getattr(error, "errno", None) or 0, "")
-    return next((mend for start, mend in MENDS if name.startswith(start)), str(error))
+    return next((fix for start, fix in FIXES if name.startswith(start)), str(error))
 
 
 def is_lost(error: Exception) -> bool:
@@ -100,7 +100,7 @@ class StateFile:
         except (sqlite3.Error, OSError) as error:
             self._disconnect()
             os.close(self._lock)
-            raise ConfigError(f"--state {path}: {mend_of(error)}") from error
+            raise ConfigError(f"--state {path}: {fix_of(error)}") from error
         except ConfigError:
             self._disconnect()
             os.close(self._lock)
@@ -191,7 +191,7 @@ class StateFile:
                 connection.execute("ROLLBACK")
             raise
 
-    def _put(self, table: str, tenant: int, changes: Sequence[Change]) -> None:
+    def _put(self, table: str, tenant: int, changes: Sequence[RowChange]) -> None:
         for start in range(0, len(changes), CHUNK):
             part = changes[start : start + CHUNK]
             values = [value for change in part for value in change]

@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from reputation.state.dirty_set import Touched
-from reputation.state.records import ANY, Changed, MemoryRecords, Record
+from reputation.state.dirty_set import DirtySet
+from reputation.state.records import ANY, MemoryRecords, Record, RecordChanged
 from reputation.state.transactions import Committed, Document, Transaction
 from reputation.stores.sqlite.file import RecordChange
 
 Commit = Callable[[str, Transaction], Awaitable[Committed]]
-Id = tuple[str, str, str]
+RecordId = tuple[str, str, str]
 """Tenant, kind, id"""
 
 
@@ -16,8 +16,8 @@ class SqliteRecords:
     """Keeps every document. While the file is away every change raises Unavailable: it is kept or it is refused."""
 
     def __init__(self, memory: MemoryRecords, commit: Commit) -> None:
-        self.touched: Touched[Id] = Touched()
-        self.touched.follow()
+        self.dirty: DirtySet[RecordId] = DirtySet()
+        self.dirty.follow()
         self._memory = memory
         self._commit = commit
 
@@ -41,21 +41,21 @@ class SqliteRecords:
     def unreadable(self, tenant: str, kind: str, record: str) -> None:
         self._memory.unreadable(tenant, kind, record)
 
-    def follow(self, changed: Changed) -> None:
+    def follow(self, changed: RecordChanged) -> None:
         self._memory.follow(changed)
 
-    def touch_all(self) -> None:
+    def mark_all(self) -> None:
         """Mark every document to be written again, for example to a new file after a loss."""
-        self.touched.add_all(self._memory.ids())
+        self.dirty.add_all(self._memory.ids())
 
     def take(self) -> list[RecordChange]:
         """Return the changes still to write."""
-        return [self._change(id_) for id_ in sorted(self.touched.take())]
+        return [self._change(id_) for id_ in sorted(self.dirty.take())]
 
     def give_back(self, changes: Sequence[RecordChange]) -> None:
         """Take back changes without a write."""
-        self.touched.add_all(change[:3] for change in changes)
+        self.dirty.add_all(change[:3] for change in changes)
 
-    def _change(self, id_: Id) -> RecordChange:
+    def _change(self, id_: RecordId) -> RecordChange:
         found = self._memory.peek(*id_)
         return RecordChange(*id_, 0, None) if found is None else RecordChange(*id_, found.version, found.body)

@@ -14,7 +14,7 @@ from reputation.limits.bucket import Bucket, Limit
 from reputation.state.crowds import Row
 from reputation.state.facts import NOTHING
 from reputation.state.history import visits
-from reputation.state.transactions import Told
+from reputation.state.transactions import AccountData
 from reputation.stores.fact_rows import facts_in, facts_out
 
 CROWDS = ("known", "met", "strangers")
@@ -115,10 +115,10 @@ def account_row(body: bytes, series: int, earning: Earning) -> tuple[str, Row]:
     return CROWDS[kept.crowd], row
 
 
-def with_told(row: Row, told: Told) -> Row:
+def with_data(row: Row, data: AccountData) -> Row:
     """The same account with other facts and outcomes."""
-    found = Row(told.facts or NOTHING, row.burst, row.daily, row.recent, row.tier, row.days, row.day)
-    found.outcomes = told.outcomes
+    found = Row(data.facts or NOTHING, row.burst, row.daily, row.recent, row.tier, row.days, row.day)
+    found.outcomes = data.outcomes
     return found
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from reputation.state.stops import AN_ACCOUNT, STRANGERS, Keep, Stop
-from reputation.stores.sqlite.file import StateFile, mend_of
+from reputation.state.stops import AN_ACCOUNT, UNCONFIRMED_SHARE, Keep, Stop
+from reputation.stores.sqlite.file import StateFile, fix_of
 from reputation.wire.errors import ConfigError, Unavailable
 
 SLACK = 1000
@@ -47,7 +47,7 @@ class SqliteStops:
         try:
             return await self._in_writer(work)
         except FAULTS as error:
-            raise Unavailable(f"the state file cannot be used: {mend_of(error)}") from None
+            raise Unavailable(f"the state file cannot be used: {fix_of(error)}") from None
 
     def _get(self, tenant: str, id_: str, oldest: float) -> bytes | None:
         row = self._file.connection.execute(_GET, (tenant, id_, oldest)).fetchone()
@@ -57,7 +57,7 @@ class SqliteStops:
         with self._file.transaction() as connection:
             connection.execute(_OLD, (tenant, now - keep.seconds))
             before = connection.total_changes
-            rows = [(tenant, one.id, one.account, one.stranger, one.at, one.body) for one in stops]
+            rows = [(tenant, one.id, one.account, one.unconfirmed, one.at, one.body) for one in stops]
             connection.executemany(_PUT, rows)
             added = connection.total_changes - before
             gone = 0
@@ -69,11 +69,11 @@ class SqliteStops:
         room = self._room.pop((tenant, most), 0) - added
         gone = 0
         if room < 0:
-            known, strangers = (int(connection.execute(_COUNT, (tenant, one)).fetchone()[0]) for one in (0, 1))
-            over = max(known + strangers - most, 0)
-            first = min(over, max(strangers - most // STRANGERS, 0) if known else over)
-            for stranger, count in ((1, first), (0, over - first)):
-                gone += connection.execute(_OLDEST, (tenant, stranger, count)).rowcount
-            room = min(most - (known + strangers - gone), SLACK)
+            confirmed, unconfirmed = (int(connection.execute(_COUNT, (tenant, one)).fetchone()[0]) for one in (0, 1))
+            over = max(confirmed + unconfirmed - most, 0)
+            first = min(over, max(unconfirmed - most // UNCONFIRMED_SHARE, 0) if confirmed else over)
+            for pool, count in ((1, first), (0, over - first)):
+                gone += connection.execute(_OLDEST, (tenant, pool, count)).rowcount
+            room = min(most - (confirmed + unconfirmed - gone), SLACK)
         self._room = {key: room for key, room in self._room.items() if key[0] != tenant} | {(tenant, most): room}
         return gone

@@ -24,11 +24,11 @@ from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Plan, Transaction
 from reputation.stores.contract import Figures, Opening, Store
 from reputation.stores.sqlite.commits import Commits
-from reputation.stores.sqlite.file import Change, HotChanges, RecordChange, StateFile, in_order, is_lost, mend_of
+from reputation.stores.sqlite.file import HotChanges, RecordChange, RowChange, StateFile, fix_of, in_order, is_lost
 from reputation.stores.sqlite.records import SqliteRecords
 from reputation.stores.sqlite.rows import Earning, Gap, joined
 from reputation.stores.sqlite.stops import SqliteStops
-from reputation.stores.sqlite.tenant import KeptTenant, Part
+from reputation.stores.sqlite.tenant import KeptTenant, StateTable
 from reputation.wire.errors import ConfigError
 
 FLUSH_EVERY = 0.25
@@ -53,7 +53,7 @@ FAULTS = (sqlite3.Error, OSError, ConfigError)
 UNWRITABLE = (TypeError, ValueError, OverflowError, msgspec.MsgspecError)
 """What encoding one value may raise."""
 
-Taken = tuple[KeptTenant, Part, set[Hashable]]
+Taken = tuple[KeptTenant, StateTable, set[Hashable]]
 """Names of one part of a tenant that are to be written."""
 
 NOBODYS = TenantState(1, 1)
@@ -135,7 +135,7 @@ class SqliteStore:
 
     def figures(self) -> Figures:
         kept = self._tenants.values()
-        waiting = len(self.records.touched) + sum(one.waiting() for one in kept)
+        waiting = len(self.records.dirty) + sum(one.waiting() for one in kept)
         asleep = sum(len(one.state.asleep) for one in kept)
         age = self._clock() - self._last
         return Figures(
@@ -168,18 +168,18 @@ class SqliteStore:
 
     async def run(self) -> None:
         """Write behind, and decode sleeping accounts, until cancelled."""
-        waking, told = asyncio.create_task(self._wake_all()), False
+        waking, warned = asyncio.create_task(self._wake_all()), False
         try:
             while True:
                 await asyncio.sleep(self._pause)
                 if self._is_due():
                     await self.flush()
         except asyncio.CancelledError:
-            told = True
+            warned = True
             raise
         finally:
             waking.cancel()
-            if not told:
+            if not warned:
                 self._set_degraded(True)  # a fault of ours: from here on nothing is written behind
 
     async def close(self) -> None:
@@ -197,7 +197,7 @@ class SqliteStore:
                 await asyncio.sleep(WAKE_EVERY)
 
     def _is_due(self) -> bool:
-        waiting = len(self.records.touched) or any(kept.waiting() for kept in self._tenants.values())
+        waiting = len(self.records.dirty) or any(kept.waiting() for kept in self._tenants.values())
         return bool(waiting) or self.degraded or not 0.0 <= self._clock() - self._last < IDLE_EVERY
 
     async def flush(self, *, clean: bool = False) -> None:
@@ -209,7 +209,7 @@ class SqliteStore:
         started, at = time.perf_counter(), self._clock()
         try:
             if self.degraded:
-                await self._mend()
+                await self._repair()
             await self._write(at, clean=clean)
         except FAULTS as error:
             self._failed(error)
@@ -219,7 +219,7 @@ class SqliteStore:
 
     async def _write(self, at: float, *, clean: bool) -> None:
         """Encode and write all marked changes; after a failure all of them are marked again."""
-        taken = [(kept, part, part.touched.take()) for kept in self._tenants.values() for part in kept.parts]
+        taken = [(kept, part, part.dirty.take()) for kept in self._tenants.values() for part in kept.parts]
         records = self.records.take()
         done = False
         try:
@@ -235,7 +235,7 @@ class SqliteStore:
 
     def _give_back(self, taken: Sequence[Taken], records: Sequence[RecordChange]) -> None:
         for _, part, names in taken:
-            part.touched.add_all(names)
+            part.dirty.add_all(names)
         self.records.give_back(records)
 
     async def _write_most(self, taken: Sequence[Taken]) -> list[HotChanges]:
@@ -251,9 +251,9 @@ class SqliteStore:
                     hot = []
         return hot
 
-    async def _encoded(self, part: Part, names: Iterator[Hashable]) -> list[Change]:
+    async def _encoded(self, part: StateTable, names: Iterator[Hashable]) -> list[RowChange]:
         """Encode the next names in slices, so no check waits for more than one slice."""
-        changes: list[Change] = []
+        changes: list[RowChange] = []
         started = time.perf_counter()
         for name in names:
             try:
@@ -269,7 +269,7 @@ class SqliteStore:
                 started = time.perf_counter()
         return changes
 
-    def _left_out(self, part: Part, error: Exception) -> None:
+    def _left_out(self, part: StateTable, error: Exception) -> None:
         """Leave out values that cannot be encoded: one odd value must not block all other writes."""
         self.left_out += 1
         if self.left_out == 1:
@@ -287,7 +287,7 @@ class SqliteStore:
         self._pause = min(self._pause * 2, RETRY_WITHIN)
         if not self.degraded:
             self._log.error(
-                "state_away", state=str(self._file.path), error=str(error), fix=mend_of(error),
+                "state_away", state=str(self._file.path), error=str(error), fix=fix_of(error),
                 until_then="goes on in memory",
             )  # fmt: skip
         self._set_degraded(True)
@@ -303,7 +303,7 @@ class SqliteStore:
         for kept in self._tenants.values():
             kept.state.degraded = degraded
 
-    async def _mend(self) -> None:
+    async def _repair(self) -> None:
         """Open the file again; if it was lost, start a new file and write everything."""
         if self._lost:
             await self._in_writer(self._file.renew)
@@ -314,8 +314,8 @@ class SqliteStore:
 
     def _touch_all(self) -> None:
         for kept in self._tenants.values():
-            kept.touch_all()
-        self.records.touch_all()
+            kept.mark_all()
+        self.records.mark_all()
 
 
 def _meta(gaps: list[Gap], at: float, *, clean: bool) -> list[tuple[str, bytes]]:
@@ -329,7 +329,7 @@ def _reading(file: StateFile) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         file.close()
-        raise ConfigError(f"--state {file.path}: {mend_of(error)}") from error
+        raise ConfigError(f"--state {file.path}: {fix_of(error)}") from error
     except (msgspec.DecodeError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         file.close()
         raise ConfigError(f"--state {file.path}: damaged file ({error}); restore a backup, or move it away") from error

@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from reputation.state.crowds import Row
 from reputation.state.damage import Damage
-from reputation.state.dirty_set import Touched
+from reputation.state.dirty_set import DirtySet
 from reputation.state.history import Density
 from reputation.state.tenant import TenantState
-from reputation.state.transactions import Plan, Told
+from reputation.state.transactions import AccountData, Plan
 from reputation.stores.fact_rows import DAMAGED
-from reputation.stores.sqlite.file import Change, HotChanges, StateFile
+from reputation.stores.sqlite.file import HotChanges, RowChange, StateFile
 from reputation.stores.sqlite.rows import (
     CROWDS,
     Earning,
@@ -26,7 +26,7 @@ from reputation.stores.sqlite.rows import (
     bucket_of,
     key_bytes,
     key_of,
-    with_told,
+    with_data,
 )
 
 Counts = tuple[float, float, float]
@@ -35,7 +35,7 @@ V = TypeVar("V")
 UNREADABLE = (*DAMAGED, IndexError, KeyError, OverflowError, struct.error)
 """What reading damaged rows may raise."""
 MOST_COUNTED = 1e12
-KNOWN, MET, STRANGERS = range(len(CROWDS))
+REGISTERED, TRAFFIC, UNCONFIRMED = range(len(CROWDS))
 
 
 class Whole(Struct, array_like=True, gc=False):
@@ -47,12 +47,12 @@ class Whole(Struct, array_like=True, gc=False):
     asns: Counts = (1.0, 19.0, 0.0)
 
 
-class Part(NamedTuple):
+class StateTable(NamedTuple):
     """A table of a tenant: the changed names, the value to write for a name, and all names."""
 
     table: str
-    touched: Touched[Any]
-    change: Callable[[Any], Change]
+    dirty: DirtySet[Any]
+    change: Callable[[Any], RowChange]
     names: Callable[[], Iterable[Hashable]]
 
 
@@ -71,11 +71,11 @@ class KeptTenant:
         self._damage = damage
         budgets, networks, asns = state.budgets, state.networks, state.asns
         self.parts = (
-            Part("accounts", state.touched, self._account, state.names),
-            Part("owners", state.touched_owners, self._owner, state.owners.keys),
-            Part("budgets", budgets.touched, self._budget, budgets.names),
-            Part("networks", networks.touched, partial(_density, networks), networks.keys),
-            Part("asns", asns.touched, partial(_density, asns), asns.keys),
+            StateTable("accounts", state.dirty, self._account, state.names),
+            StateTable("owners", state.dirty_owners, self._owner, state.owners.keys),
+            StateTable("budgets", budgets.dirty, self._budget, budgets.names),
+            StateTable("networks", networks.dirty, partial(_density, networks), networks.keys),
+            StateTable("asns", asns.dirty, partial(_density, asns), asns.keys),
         )
 
     def read(self, file: StateFile, earning: Earning) -> None:
@@ -84,14 +84,14 @@ class KeptTenant:
         state.mode, state.series = whole.mode, whole.series
         bodies = dict(self._rows(file, "accounts", lambda key, body: (_text(key), _sleeper(body))))
         crowds = Counter(body[1] for body in bodies.values())
-        state.lay_to_sleep(bodies, crowds[MET], crowds[STRANGERS], partial(self._row, earning))
+        state.lay_to_sleep(bodies, crowds[TRAFFIC], crowds[UNCONFIRMED], partial(self._row, earning))
         state.owners.update(self._rows(file, "owners", lambda key, body: (key, _text(body))))
         for key, bucket in self._rows(file, "budgets", lambda key, body: (key_of(key), bucket_of(body, earning))):
             state.budgets.place(key, bucket)
         for density, all_, table in ((state.networks, whole.networks, "networks"), (state.asns, whole.asns, "asns")):
             density.restore(all_, dict(self._rows(file, table, _learnt)))
         for part in self.parts:
-            part.touched.follow()
+            part.dirty.follow()
 
     def _whole(self, file: StateFile) -> Whole:
         _, body = file.tenant(self.name)
@@ -116,17 +116,17 @@ class KeptTenant:
 
     def waiting(self) -> int:
         """Count the changes not written yet."""
-        return sum(len(part.touched) for part in self.parts)
+        return sum(len(part.dirty) for part in self.parts)
 
     def body(self) -> bytes:
         """Return the tenant's whole for the file."""
         state = self.state
         return _encode(Whole(state.mode, state.series, state.networks.population, state.asns.population))
 
-    def touch_all(self) -> None:
+    def mark_all(self) -> None:
         """Have everything written again."""
         for part in self.parts:
-            part.touched.add_all(part.names())
+            part.dirty.add_all(part.names())
 
     def _row(self, earning: Earning, body: bytes) -> tuple[str, Row]:
         """Decode an account; a damaged one is a newcomer, and counted."""
@@ -136,38 +136,40 @@ class KeptTenant:
             self._note("accounts", body[:32])
             return CROWDS[body[1]], Row()
 
-    def _account(self, name: str) -> Change:
+    def _account(self, name: str) -> RowChange:
         state, key = self.state, name.encode("utf-8", "surrogatepass")
-        row = state.known.get(name)
+        row = state.registered.get(name)
         if row is not None:
-            return key, account_body(row, KNOWN, state.series)
-        row = state.met.get(name)
+            return key, account_body(row, REGISTERED, state.series)
+        row = state.traffic.get(name)
         if row is not None:
-            return key, account_body(row, MET, state.series)
-        row = state.strangers.get(name)
+            return key, account_body(row, TRAFFIC, state.series)
+        row = state.unconfirmed.get(name)
         if row is not None:
-            return key, account_body(row, STRANGERS, state.series)
+            return key, account_body(row, UNCONFIRMED, state.series)
         return key, state.asleep.get(name)
 
     def changes(self, plan: Plan) -> list[HotChanges]:
         """A plan's changes to this tenant's accounts and keys, with the present buckets."""
-        accounts = [self._told(name, told) for (tenant, name), told in plan.told.items() if tenant == self.name]
+        accounts = [
+            self._account_data(name, data) for (tenant, name), data in plan.accounts.items() if tenant == self.name
+        ]
         owners = [(key, _owner_body(owner)) for (tenant, key), owner in plan.owners.items() if tenant == self.name]
         return [("accounts", self.number, accounts), ("owners", self.number, owners)]
 
-    def _told(self, name: str, told: Told) -> Change:
+    def _account_data(self, name: str, data: AccountData) -> RowChange:
         key = name.encode("utf-8", "surrogatepass")
-        deleted = told.facts is None and name in self.state.known
+        deleted = data.facts is None and name in self.state.registered
         row = (None if deleted else self.state.row(name)) or Row()
-        if told == Told():
+        if data == AccountData():
             return key, None
-        crowd = MET if told.facts is None else KNOWN
-        return key, account_body(with_told(row, told), crowd, self.state.series)
+        crowd = TRAFFIC if data.facts is None else REGISTERED
+        return key, account_body(with_data(row, data), crowd, self.state.series)
 
-    def _owner(self, key: bytes) -> Change:
+    def _owner(self, key: bytes) -> RowChange:
         return key, _owner_body(self.state.owners.get(key))
 
-    def _budget(self, key: Hashable) -> Change:
+    def _budget(self, key: Hashable) -> RowChange:
         bucket = self.state.budgets.find(key)
         return key_bytes(key), None if bucket is None else bucket_body(bucket)
 
@@ -178,7 +180,7 @@ def _text(data: bytes) -> str:
 
 def _sleeper(body: bytes) -> bytes:
     """Check the values of a sleeping account in use before it is decoded. Raises ValueError."""
-    if not isinstance(body, bytes) or len(body) < 2 or body[1] > STRANGERS:
+    if not isinstance(body, bytes) or len(body) < 2 or body[1] > UNCONFIRMED:
         raise ValueError("this is no account")
     return body
 
@@ -198,6 +200,6 @@ def _owner_body(owner: str | None) -> bytes | None:
     return None if owner is None else owner.encode("utf-8", "surrogatepass")
 
 
-def _density(density: Density, key: int) -> Change:
+def _density(density: Density, key: int) -> RowChange:
     counts = density.get(key)
     return key.to_bytes(8, "big"), None if counts is None else _encode(counts)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from reputation.state.records import Record
 from reputation.state.tenant import TenantState
-from reputation.state.transactions import Told
+from reputation.state.transactions import AccountData
 from reputation.stores.contract import Opening, SharedStore, Store
 from reputation.stores.places import open_store
 
@@ -89,14 +89,16 @@ async def running(*stores: Store) -> AsyncIterator[None]:
         await asyncio.gather(*work, return_exceptions=True)
 
 
-async def known_of(store: Store, account: str) -> Told:
+async def known_of(store: Store, account: str) -> AccountData:
     """What is known of an account."""
     if store.shared is not None:
         (found,), _ = await store.shared.accounts(TENANT).look_up([account], [])
-        return found.told
+        return found.data
     state = store.tenant(TENANT)
     row = state.row(account)
-    return Told() if row is None else Told(row.facts if account in state.known else None, row.outcomes)
+    return (
+        AccountData() if row is None else AccountData(row.facts if account in state.registered else None, row.outcomes)
+    )
 
 
 async def owner_of(store: Store, key: bytes) -> str | None:

@@ -1,7 +1,7 @@
 """Buckets: all or none, the arithmetic of `limits/` to the last digit, and each reservation settled once.
 
 An embedded store keeps buckets in its `TenantState` and takes by this machine's clock. A store that replicas share
-takes by a clock of its own; `Takes.ahead` says exactly when, because this machine's clock stands still here.
+takes by a clock of its own; `Takes.clock_offset` says exactly when, because this machine's clock stands still here.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from store_place import TENANT
 from take_story import NOW, PureBuckets, Story, drawn_on, result
 
 from reputation.limits.bucket import Bucket, Limit
-from reputation.limits.reservations import Ahead, Reserve, Settlement
-from reputation.limits.take import Ask, Charge, Group, take, take_group
+from reputation.limits.reservations import Reserve, ReservedCharges, Settlement
+from reputation.limits.take import Ask, AskGroup, Charge, take, take_group
 from reputation.stores.shared_values import NOT_OPEN, Again, Clash, Settling, once
 
 SLOW = Limit(1e-9, 20.0)
@@ -24,7 +24,7 @@ class Embedded:
     """Takes at a store of one process."""
 
     def __init__(self, place, store):
-        self._place, self._state, self._ahead = place, store.tenant(TENANT), Ahead()
+        self._place, self._state, self._reserved = place, store.tenant(TENANT), ReservedCharges()
         place.now = NOW
 
     def set_clock(self, now):
@@ -37,10 +37,10 @@ class Embedded:
             key: self._state.budgets.charge("x", "account", key, limit, now).bucket for key, limit in limits.items()
         }
         asked = drawn_on(buckets, ask)
-        return (take_group if isinstance(ask, Group) else take)(asked, self._ahead, now), now
+        return (take_group if isinstance(ask, AskGroup) else take)(asked, self._reserved, now), now
 
     async def settle(self, hold, used):
-        charged = self._ahead.holds.settle(hold, used, self._place.now, debt=True)
+        charged = self._reserved.holds.settle(hold, used, self._place.now, debt=True)
         return NOT_OPEN if charged is None else charged
 
     async def until(self, when):
@@ -63,8 +63,8 @@ class Shared:
     async def take(self, ask, limits):
         copies = {key: Bucket(0.0, 0.0, limit) for key, limit in limits.items()}
         asked = drawn_on(copies, ask)
-        came = await (self.takes.take_all(asked) if isinstance(ask, Group) else self.takes.take(asked))
-        return came, self._place.now + self.takes.ahead
+        came = await (self.takes.take_all(asked) if isinstance(ask, AskGroup) else self.takes.take(asked))
+        return came, self._place.now + self.takes.clock_offset
 
     async def settle(self, hold, used):
         return (await self.takes.settle(Settling(((hold, used),)))).holds[0]
@@ -106,7 +106,7 @@ async def test_takes_are_the_arithmetic_of_limits_to_the_last_digit_whatever_thi
         asked, limits = story.group() if story.random.random() < 0.1 else story.ask()
         came, now = await buckets.take(asked, limits)
         assert result(came) == result(pure.carry_out(asked, limits, now))
-    assert pure.ahead.leases.settled > 10
+    assert pure.reserved.leases.settled > 10
 
 
 async def test_a_bucket_whose_limit_changes_is_settled_at_the_old_one_first(buckets):

@@ -11,7 +11,7 @@ from store_place import TENANT, document, known_of, owner_of
 from reputation.state.facts import PROFILE, Facts, from_push
 from reputation.state.history import MOST_OF_A_KIND, noted
 from reputation.state.records import ABSENT
-from reputation.state.transactions import Document, Stale, Told, Transaction
+from reputation.state.transactions import AccountData, Document, Stale, Transaction
 from reputation.wire.errors import Conflict
 from reputation.wire.messages import AccountFacts, IpAddress, Organisation, Payment, Seconds, Signup, wire_type
 
@@ -33,7 +33,7 @@ def is_(facts, *outcomes):
         kept = before.outcomes
         for outcome in outcomes:
             kept = noted(kept, outcome, 1.6e9)
-        return Told(facts, kept)
+        return AccountData(facts, kept)
 
     return change
 
@@ -52,19 +52,19 @@ def earns(usd, *outcomes):
 
 async def test_every_member_of_facts_comes_back_as_it_was_also_to_whoever_starts_later(place):
     one = place.open()
-    told = Told(EVERYTHING, noted(noted(b"", "good", 1.6e9), "abuse", 1.6e9))
+    data = AccountData(EVERYTHING, noted(noted(b"", "good", 1.6e9), "abuse", 1.6e9))
     done = await one.commit(TENANT, Transaction("a", is_(EVERYTHING, "good", "abuse"), (Document("seen", "1", b"x"),)))
-    assert (done.before, done.after, done.versions) == (Told(), told, (1,))
-    assert await known_of(one, "a") == told
+    assert (done.before, done.after, done.versions) == (AccountData(), data, (1,))
+    assert await known_of(one, "a") == data
     for again in place.later():
-        assert await known_of(again, "a") == told
+        assert await known_of(again, "a") == data
         assert (await owner_of(again, K1), await owner_of(again, K2)) == ("a", "a")
         assert (await document(again, "1")).body == b"x"
         free = structs.replace(EVERYTHING, plan="free")
         await again.commit(
             TENANT, Transaction("a", lambda before: before._replace(facts=structs.replace(before.facts, plan="free")))
         )
-        assert await known_of(again, "a") == told._replace(facts=free)
+        assert await known_of(again, "a") == data._replace(facts=free)
 
 
 async def test_times_of_nought_are_times(place):
@@ -74,9 +74,9 @@ async def test_times_of_nought_are_times(place):
     await one.commit(TENANT, Transaction("a", is_(from_push(body, ()))))
     for again in place.later():
         kept = Facts(created_at=0.0, signup=Signup(at=0.0, ip="::"))
-        assert await known_of(again, "a") == Told(kept)
+        assert await known_of(again, "a") == AccountData(kept)
         await again.commit(TENANT, Transaction("a", lambda before: is_(before.facts, "good")(before)))
-        assert await known_of(again, "a") == Told(kept, noted(b"", "good", 1.6e9))
+        assert await known_of(again, "a") == AccountData(kept, noted(b"", "good", 1.6e9))
 
 
 async def test_a_hundred_at_once_follow_from_each_other(place):
@@ -87,10 +87,10 @@ async def test_a_hundred_at_once_follow_from_each_other(place):
         for i in range(100)
     ]
     await asyncio.gather(*added)
-    told = await known_of(one, "a")
-    assert (told.facts.payment.settled_usd, told.outcomes) == (1000.0, MOST_OF_A_KIND * ABUSE)
+    data = await known_of(one, "a")
+    assert (data.facts.payment.settled_usd, data.outcomes) == (1000.0, MOST_OF_A_KIND * ABUSE)
     for again in place.later():
-        assert await known_of(again, "a") == told
+        assert await known_of(again, "a") == data
 
 
 async def test_a_document_of_another_version_keeps_everything_as_it_was(place):
@@ -101,7 +101,7 @@ async def test_a_document_of_another_version_keeps_everything_as_it_was(place):
     )
     stale = [outcome for outcome in outcomes if isinstance(outcome, Stale)]
     assert [outcome.place for outcome in stale] == [1, 1]
-    assert await known_of(one, "a") == Told(Facts(payment=Payment(settled_usd=10.0)), ABUSE)
+    assert await known_of(one, "a") == AccountData(Facts(payment=Payment(settled_usd=10.0)), ABUSE)
     for again in place.later():
         assert (await known_of(again, "a")).facts.payment.settled_usd == 10.0
         assert (await document(again, "1")).version == 1
@@ -113,7 +113,7 @@ async def test_a_key_of_another_account_is_refused_and_nothing_is_kept(place):
     with pytest.raises(Conflict) as refused:
         await one.commit(TENANT, Transaction("b", is_(Facts(keys=(K2, K1)), "abuse"), (Document("seen", "1", b"x"),)))
     assert refused.value.pointer == "/keys/1"
-    assert await known_of(one, "b") == Told()
+    assert await known_of(one, "b") == AccountData()
     assert (await owner_of(one, K2), await document(one, "1")) == (None, None)
 
 
@@ -133,11 +133,11 @@ async def test_a_deletion_forgets_facts_and_keys_and_keeps_outcomes(place):
     one = place.open()
     await one.commit(TENANT, Transaction("a", is_(EVERYTHING, "abuse")))
     await one.commit(TENANT, Transaction("a", is_(None)))
-    assert (await known_of(one, "a"), await owner_of(one, K1)) == (Told(None, ABUSE), None)
+    assert (await known_of(one, "a"), await owner_of(one, K1)) == (AccountData(None, ABUSE), None)
     for again in place.later():
-        assert await known_of(again, "a") == Told(None, ABUSE)
+        assert await known_of(again, "a") == AccountData(None, ABUSE)
         await again.commit(TENANT, Transaction("a", is_(Facts(plan="paid"))))
-        assert await known_of(again, "a") == Told(Facts(plan="paid"), ABUSE)
+        assert await known_of(again, "a") == AccountData(Facts(plan="paid"), ABUSE)
 
 
 async def test_what_a_change_refuses_is_refused_and_nothing_is_kept(place):
@@ -150,7 +150,7 @@ async def test_what_a_change_refuses_is_refused_and_nothing_is_kept(place):
     one = place.open()
     with pytest.raises(RefusedError):
         await one.commit(TENANT, Transaction("a", refuse, (Document("seen", "1", b"x"),)))
-    assert (await known_of(one, "a"), await document(one, "1")) == (Told(), None)
+    assert (await known_of(one, "a"), await document(one, "1")) == (AccountData(), None)
 
 
 async def test_a_document_can_tell_of_the_facts_before_and_after(place):
@@ -163,8 +163,8 @@ async def test_a_document_can_tell_of_the_facts_before_and_after(place):
 
     lines = [Document("seen", str(i), usd, ABSENT) for i in range(9)]
     await asyncio.gather(*[one.commit(TENANT, Transaction("a", earns(1.0), documents=(line,))) for line in lines])
-    told = [(await document(one, str(i))).body for i in range(9)]
-    assert sorted(told) == [f"{n} {n + 1}".encode() for n in range(1, 10)]
+    data = [(await document(one, str(i))).body for i in range(9)]
+    assert sorted(data) == [f"{n} {n + 1}".encode() for n in range(1, 10)]
 
 
 async def test_changes_on_three_replicas_at_once_follow_from_each_other(place):
@@ -184,21 +184,21 @@ async def test_each_fact_that_is_defined_comes_back_alone(place, fact):
     facts = from_push(body, ())
     await one.commit(TENANT, Transaction("a", is_(facts)))
     for store in (one, *place.later()):
-        assert await known_of(store, "a") == Told(facts)
+        assert await known_of(store, "a") == AccountData(facts)
 
 
 async def test_an_account_is_forgotten_whole(place):
     one = place.open()
     await one.commit(TENANT, Transaction("a", is_(EVERYTHING, "abuse")))
-    await one.commit(TENANT, Transaction("a", lambda _: Told()))
+    await one.commit(TENANT, Transaction("a", lambda _: AccountData()))
     for store in (one, *place.later()):
-        assert (await known_of(store, "a"), await owner_of(store, K1)) == (Told(), None)
+        assert (await known_of(store, "a"), await owner_of(store, K1)) == (AccountData(), None)
 
 
 async def test_tenants_have_accounts_and_keys_of_their_own(place):
     one = place.open()
     await one.commit("other", Transaction("a", is_(EVERYTHING)))
-    assert (await known_of(one, "a"), await owner_of(one, K1)) == (Told(), None)
+    assert (await known_of(one, "a"), await owner_of(one, K1)) == (AccountData(), None)
     await one.commit(TENANT, Transaction("b", is_(Facts(keys=(K1,)))))
     assert await owner_of(one, K1) == "b"
 

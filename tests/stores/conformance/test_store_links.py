@@ -6,7 +6,7 @@ import pytest
 from store_place import TENANT, running
 
 from reputation.state.facts import Facts
-from reputation.state.transactions import Told, Transaction
+from reputation.state.transactions import AccountData, Transaction
 from reputation.stores.shared_values import BEGINNING, LINKS, STATE, Leadership, Step
 
 KEY = bytes(range(16))
@@ -91,8 +91,8 @@ async def test_replicas_hear_of_changed_accounts_and_keys_and_count_each_other(s
 
     async with running(*stores):
         await changes(None)  # the first heartbeat cannot know what changed before it
-        await stores[0].commit(TENANT, Transaction("a", lambda _: Told(Facts(keys=(KEY,)))))
+        await stores[0].commit(TENANT, Transaction("a", lambda _: AccountData(Facts(keys=(KEY,)))))
         await changes("a", KEY)
-        await stores[0].commit(TENANT, Transaction("a", lambda _: Told()))
+        await stores[0].commit(TENANT, Transaction("a", lambda _: AccountData()))
         await changes("a", KEY)
         assert heartbeats[0].replicas == 2

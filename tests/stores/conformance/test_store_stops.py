@@ -9,8 +9,8 @@ WEEK = 604_800.0
 KEEP = Keep(WEEK, 100_000)
 
 
-def stop(name, account="a", at=None, *, stranger=False):
-    return Stop(name, account, stranger, time.time() if at is None else at, f"body of {name}".encode())
+def stop(name, account="a", at=None, *, unconfirmed=False):
+    return Stop(name, account, unconfirmed, time.time() if at is None else at, f"body of {name}".encode())
 
 
 async def kept(stops, names, tenant="acme"):
@@ -59,13 +59,13 @@ async def test_a_flood_of_made_up_keys_pushes_no_account_out_and_leaves_room_for
     now = time.time()
     known = [f"k{i:03}" for i in range(60)]
     made_up = [f"s{i:04}" for i in range(400)]
-    strangers = [stop(name, name, now + i * 1e-3, stranger=True) for i, name in enumerate(made_up)]
-    await stops.add("acme", strangers[:200], Keep(WEEK, 80), now)
+    unconfirmed = [stop(name, name, now + i * 1e-3, unconfirmed=True) for i, name in enumerate(made_up)]
+    await stops.add("acme", unconfirmed[:200], Keep(WEEK, 80), now)
     assert len(await kept(stops, made_up)) == 80
     for start in range(0, 60, 20):
         batch = [stop(name, name, now + 1 + i * 1e-3) for i, name in enumerate(known[start : start + 20])]
         await stops.add("acme", batch, Keep(WEEK, 80), now)
-        await stops.add("acme", strangers[200 + start * 3 : 260 + start * 3], Keep(WEEK, 80), now)
+        await stops.add("acme", unconfirmed[200 + start * 3 : 260 + start * 3], Keep(WEEK, 80), now)
     assert await kept(stops, known) == known
     assert len(await kept(stops, made_up)) == 20
 

@@ -6,8 +6,8 @@ from collections import deque
 from typing import Any
 
 from reputation.limits.bucket import Bucket, change_limit, full, refund
-from reputation.limits.reservations import Ahead
-from reputation.limits.take import Ask, Charge, Group, take, take_first, take_group
+from reputation.limits.reservations import ReservedCharges
+from reputation.limits.take import Ask, AskGroup, Charge, take, take_first, take_group
 from reputation.stores.shared_values import FOREIGN, NOT_OPEN, TOO_MUCH, Again, Came, Clash, Settling
 
 REMEMBERED = 60.0
@@ -16,16 +16,16 @@ MOST_OWED = 10_000
 
 class DictTakes:
     def __init__(self, parts: dict[Any, Any], clock: Any) -> None:
-        self.series, self.ahead, self.batches, self.retries = "b", 0.0, 0, 0
+        self.series, self.clock_offset, self.batches, self.retries = "b", 0.0, 0, 0
         self._buckets: dict[Any, Bucket] = parts.setdefault("buckets", {})
-        self._reserved: Ahead = parts.setdefault("ahead", Ahead())
+        self._reserved: ReservedCharges = parts.setdefault("ahead", ReservedCharges())
         self._once: dict[Any, Any] = parts.setdefault("once", {})
         self._clock = clock
         self._owed: deque[Any] = deque(maxlen=MOST_OWED)
 
     def _now(self) -> float:
         now = time.time()
-        self.ahead, self.batches = now - self._clock(), self.batches + 1
+        self.clock_offset, self.batches = now - self._clock(), self.batches + 1
         return now
 
     def _bucket(self, charge: Charge, now: float) -> Bucket:
@@ -60,10 +60,10 @@ class DictTakes:
         self._copy(ask)
         return found
 
-    async def take_all(self, group: Group) -> Any:
+    async def take_all(self, group: AskGroup) -> Any:
         now = self._now()
         asks = [self._on_shared(ask, now) for ask in group.asks]
-        taken = take_group(Group(asks, stopped=group.stopped), self._reserved, now)
+        taken = take_group(AskGroup(asks, stopped=group.stopped), self._reserved, now)
         for ask in group.asks:
             self._copy(ask)
         return taken

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from typing import Any
 
-from reputation.stores.shared_values import BEGINNING, LINKS, READ_AT_ONCE, Entry, Leadership, Step
+from reputation.stores.shared_values import BEGINNING, LINKS, READ_AT_ONCE, Leadership, NoteEntry, Step
 
 LEASE = 4.0
 
@@ -63,7 +63,7 @@ class Notes:
     """What replicas share of a stream."""
 
     def __init__(self) -> None:
-        self.entries: deque[Entry] = deque()
+        self.entries: deque[NoteEntry] = deque()
         self.bytes, self.notes = 0, 0
         self.last: dict[str, int] = {}
         self.ids = itertools.count(1)
@@ -79,12 +79,12 @@ class DictNotes:
         if number <= kept.last.get(replica, 0):
             return
         kept.last[replica] = number
-        kept.entries.append(Entry(b"%d-0" % next(kept.ids), kept.notes, notes, data))
+        kept.entries.append(NoteEntry(b"%d-0" % next(kept.ids), kept.notes, notes, data))
         kept.notes, kept.bytes = kept.notes + notes, kept.bytes + len(data)
         while kept.bytes > self._most:
             kept.bytes -= len(kept.entries.popleft().data)
 
-    async def read(self, after: bytes) -> list[Entry]:
+    async def read(self, after: bytes) -> list[NoteEntry]:
         start = int((after or BEGINNING).partition(b"-")[0])
         later = (entry for entry in self._notes.entries if int(entry.id.partition(b"-")[0]) > start)
         return list(itertools.islice(later, READ_AT_ONCE))

@@ -13,7 +13,7 @@ from typing import Any
 from dict_store.buckets import DictTakes
 from dict_store.links import DictLinks, DictNotes
 from reputation.state.facts import NOTHING
-from reputation.state.transactions import TAKEN, Committed, Told, Transaction
+from reputation.state.transactions import TAKEN, AccountData, Committed, Transaction
 from reputation.stores.contract import MOST_NOTES, Opening, Turn
 from reputation.stores.memory import MemoryStore
 from reputation.stores.shared_values import Heard, KeptAccount
@@ -56,20 +56,20 @@ class DictAccounts:
         return [self._find(name) for name in names], [None if one is None else self._find(one) for one in owners]
 
     def _find(self, name: str) -> KeptAccount:
-        return self._tenant.accounts.get(name) or KeptAccount(name, 0, Told())
+        return self._tenant.accounts.get(name) or KeptAccount(name, 0, AccountData())
 
     async def commit(self, asked: Transaction) -> tuple[Committed, KeptAccount]:
         known = self._find(asked.account)
-        after = known.told if asked.change is None else asked.change(known.told)
-        before_keys, after_keys = (known.told.facts or NOTHING).keys, (after.facts or NOTHING).keys
+        after = known.data if asked.change is None else asked.change(known.data)
+        before_keys, after_keys = (known.data.facts or NOTHING).keys, (after.facts or NOTHING).keys
         for place, key in enumerate(after_keys):
             if self._tenant.owners.get(key) not in (None, asked.account):
                 raise Conflict(TAKEN, f"/keys/{place}")
-        documents = tuple(one._replace(body=one.written(known.told.facts, after.facts)) for one in asked.documents)
+        documents = tuple(one._replace(body=one.written(known.data.facts, after.facts)) for one in asked.documents)
         versions = (await self._shared.memory.commit(self._name, Transaction(documents=documents))).versions
-        if after != known.told:
+        if after != known.data:
             self._put(KeptAccount(asked.account, known.number + 1, after), before_keys, after_keys)
-        return Committed(known.told, after, versions), self._find(asked.account)
+        return Committed(known.data, after, versions), self._find(asked.account)
 
     def _put(self, account: KeptAccount, before_keys: Any, after_keys: Any) -> None:
         for key in before_keys:
