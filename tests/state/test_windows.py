@@ -1,4 +1,4 @@
-"""Sliding windows: right counts, bounded memory, any clock. Pages: a dict's answers in less memory, with no pause."""
+"""Sliding windows: right counts, bounded, any clock. A compact map: a dict's answers in less memory, with no pause."""
 
 import sys
 
