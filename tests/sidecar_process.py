@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from ports import free_ports
 
 HEADCOUNT = str(Path(sys.executable).with_name("headcount"))
 LONGEST_START = 30.0
@@ -64,18 +65,6 @@ def call(port: int, method: str, path: str, body: Any = None, headers: Mapping[s
         return Answer(answer.status, answer.headers, answer.read())
     finally:
         connection.close()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listened on a moment ago; asked for at once, so that they differ."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def wait_for(

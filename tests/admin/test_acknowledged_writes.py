@@ -14,7 +14,8 @@ import threading
 from collections import defaultdict
 
 import pytest
-from sidecar_process import call, free_ports, running_sidecar
+from ports import free_ports
+from sidecar_process import call, running_sidecar
 from test_webhooks import SECRET, send
 
 pytestmark = pytest.mark.gateway

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 from facts_samples import payment_members, profile
+from ports import free_ports
 from redis_process import running_redis
-from sidecar_process import free_ports, running_sidecar
+from sidecar_process import running_sidecar
 from test_webhooks import SECRET, send
 
 from reputation.state.facts import PROFILE

@@ -15,8 +15,9 @@ from contextlib import ExitStack
 
 import aiohttp
 import pytest
+from ports import free_ports
 from redis_process import running_redis
-from sidecar_process import free_ports, running_sidecar
+from sidecar_process import running_sidecar
 
 pytestmark = pytest.mark.gateway
 SECRET = "whsec_of_the_tests"

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 
 import msgspec
 import pytest
+from ports import free_ports
 from redis_process import running_redis
-from sidecar_process import free_ports, running_sidecar, wait_for
+from sidecar_process import running_sidecar, wait_for
 from test_webhooks import SECRET, paid, send, settled
 
 from geoip.book import AddressBook

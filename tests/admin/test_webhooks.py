@@ -6,7 +6,8 @@ import json
 import time
 
 import pytest
-from sidecar_process import call, free_ports, headcount, running_sidecar
+from ports import free_ports
+from sidecar_process import call, headcount, running_sidecar
 
 from reputation.admin.webhooks import MOST_BODY
 

@@ -7,8 +7,9 @@ import threading
 import time
 
 import pytest
+from ports import free_ports
 from redis_process import running_redis
-from sidecar_process import free_ports, running_sidecar
+from sidecar_process import running_sidecar
 from test_webhooks import SECRET, send
 
 pytestmark = pytest.mark.gateway

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 import yaml
 from commands import command
-from sidecar_process import HASH_KEY, free_ports
+from ports import free_ports
+from sidecar_process import HASH_KEY
 
 CHECK = {"account": {"id": "cli", "created_at": "2026-01-01T00:00:00Z"}, "client": {"ip": "203.0.113.7"}}
 

@@ -3,8 +3,9 @@
 import subprocess
 
 import pytest
+from ports import free_ports
 from redis_process import RedisServer, running_redis, until
-from sidecar_process import HEADCOUNT, environment, free_ports, running_sidecar
+from sidecar_process import HEADCOUNT, environment, running_sidecar
 
 ONE, OTHER = "one hash key of these tests", "another hash key of these tests"
 KEPT = {"keys": ["sk-1"], "plan": "paid"}

@@ -6,7 +6,8 @@ import signal
 import socket
 
 import pytest
-from sidecar_process import call, free_ports, headcount, running_sidecar, wait_for
+from ports import free_ports
+from sidecar_process import call, headcount, running_sidecar, wait_for
 
 QUICK = {"http": {"drain": 5}}
 

@@ -4,7 +4,8 @@ import signal
 import socket
 
 import pytest
-from sidecar_process import free_ports, headcount, running_sidecar
+from ports import free_ports
+from sidecar_process import headcount, running_sidecar
 
 from benchmarks import spop_peer as peer
 from plugins.haproxy.spop import ACK, AGENT_DISCONNECT, AGENT_HELLO

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import gateway_wire as wire
 import pytest
-from gateway_processes import free_port
 from gateway_shipped import FRONTS, Running, gateway
 from gateway_sidecar import Sidecar, serving
+from ports import free_port
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gateway_processes import free_port
 from gateway_shipped import ENVOY, Shipped, gateway
 from gateway_sidecar import SETTINGS, Sidecar
+from ports import free_port
 from sidecar_process import running_sidecar
 
 QUOTAS = {"*": {"rate": 0.2, "burst": 4}, "large": {"rate": 1000, "burst": 1000}}

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from gateway_processes import free_port, listening, running
+from gateway_processes import listening, running
 from gateway_shipped import PLUGINS, Shipped
+from ports import free_port
 
 from plugins.haproxy import listener as spoe_listener
 from plugins.haproxy.listener import SpoeServer

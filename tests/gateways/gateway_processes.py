@@ -13,12 +13,6 @@ LONGEST_START = 90.0
 BETWEEN_POLLS = 0.02
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def binary(name: str) -> str:
     """A server that a test dependency brought along stands beside the interpreter."""
     beside = Path(sys.executable).with_name(name)

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway_processes import binary, free_port, running
+from gateway_processes import binary, running
 from gateway_wire import ask
+from ports import free_port
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import gateway_envoy as envoy
 import gateway_haproxy as haproxies
 from gateway_middlewares import aiohttp_app, asgi
-from gateway_processes import free_port
 from gateway_shipped import CADDY, ENVOY, NGINX, NGINX_LEASES, TRAEFIK, Shipped, gateway
+from ports import free_port
 
 from plugins.asking import Sidecar as Asking
 from plugins.middleware import Gate

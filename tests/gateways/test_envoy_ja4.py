@@ -9,8 +9,9 @@ from pathlib import Path
 
 import gateway_wire as wire
 import pytest
-from gateway_processes import free_port, listening, running
+from gateway_processes import listening, running
 from gateway_shipped import ENVOY, Ports, write
+from ports import free_port
 
 pytestmark = pytest.mark.gateway
 

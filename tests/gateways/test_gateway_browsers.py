@@ -8,11 +8,11 @@ import gateway_envoy as envoy
 import gateway_wire as wire
 import pytest
 from gateway_haproxy import OLD, haproxy
-from gateway_processes import free_port
 from gateway_shipped import CADDY, ENVOY, NGINX, NGINX_LEASES, TRAEFIK, Shipped, gateway
 from gateway_sidecar import BURST
 from gateway_ways import Ports
 from gateway_wire import ask
+from ports import free_port
 
 pytestmark = pytest.mark.gateway
 

@@ -10,9 +10,9 @@ import gateway_envoy as envoy
 import gateway_wire as wire
 import grpc
 import pytest
-from gateway_processes import free_port
 from gateway_sidecar import BURST, DISPUTED, Sidecar
 from gateway_ways import WAYS, Ports, Way
+from ports import free_port
 
 pytestmark = pytest.mark.gateway
 

@@ -10,10 +10,10 @@ import gateway_envoy as envoy
 import gateway_wire as wire
 import pytest
 from gateway_haproxy import NEWER
-from gateway_processes import free_port
 from gateway_sidecar import BURST, DISPUTED, SETTINGS, TIERS
 from gateway_ways import WAYS, Ports, Way
 from gateway_wire import Answer, ask, upgrade
+from ports import free_port
 
 pytestmark = pytest.mark.gateway
 

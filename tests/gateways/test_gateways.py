@@ -7,10 +7,10 @@ from pathlib import Path
 
 import gateway_wire as wire
 import pytest
-from gateway_processes import free_port
 from gateway_shipped import ALL, Running, Shipped, gateway
 from gateway_sidecar import BURST, DISPUTED, Sidecar, serving
 from gateway_wire import ask
+from ports import free_port
 
 pytestmark = pytest.mark.gateway
 

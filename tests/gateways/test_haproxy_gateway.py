@@ -11,10 +11,11 @@ from typing import Any
 import gateway_wire as wire
 import pytest
 from gateway_haproxy import BOTH, NAMES, NEW, NEWER, Agent, haproxy
-from gateway_processes import free_port, wait_for
+from gateway_processes import wait_for
 from gateway_shipped import Running, Shipped
 from gateway_sidecar import BURST, Sidecar, serving
 from gateway_wire import ask
+from ports import free_port
 from test_gateways import (  # noqa: F401 - the same tests as for every other gateway, with the fixture `front` below
     bearer,
     test_a_client_over_its_limit_gets_429_with_retry_after,

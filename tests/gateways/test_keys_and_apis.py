@@ -20,9 +20,10 @@ from urllib.parse import quote
 
 import gateway_wire as wire
 import pytest
-from gateway_processes import free_port, listening, running
+from gateway_processes import listening, running
 from gateway_shipped import NGINX, NGINX_LEASES, Shipped, gateway
 from key_spellings import ACCOUNTS, API_KEYS, VECTORS, Lines, lines_of
+from ports import free_port
 from sidecar_process import HASH_KEY, Sidecar, running_sidecar
 
 from reputation.wire.ids import of_text, printed

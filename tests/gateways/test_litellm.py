@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import gateway_wire as wire
 import litellm_proxy
 import pytest
-from gateway_processes import binary, free_port, listening, running, wait_for
+from gateway_processes import binary, listening, running, wait_for
+from ports import free_port
 
 pytestmark = pytest.mark.gateway
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import gateway_wire as wire
 import pytest
 from gateway_middlewares import aiohttp_app, application, asgi
-from gateway_processes import free_port
 from gateway_sidecar import BURST, Sidecar
+from ports import free_port
 
 from plugins.asgi import HeadcountMiddleware
 from plugins.asking import Sidecar as Asking

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import gateway_wire as wire
 import pytest
-from gateway_processes import free_port, listening, running, wait_for
+from gateway_processes import listening, running, wait_for
 from gateway_shipped import NGINX_LEASES, Ports, write
 from gateway_sidecar import BURST, Sidecar, serving
 from gateway_wire import ask
+from ports import free_port
 
 pytestmark = pytest.mark.gateway
 

@@ -3,8 +3,9 @@
 import subprocess
 
 import pytest
+from ports import free_ports
 from redis_process import RedisServer, running_redis, until
-from sidecar_process import HEADCOUNT, environment, free_ports, running_sidecar
+from sidecar_process import HEADCOUNT, environment, running_sidecar
 
 pytestmark = pytest.mark.gateway
 CHECK = {"account": {"id": "a", "plan": "free"}, "client": {"ip": "203.0.113.7"}}

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sidecar_process import call, free_ports, headcount, running_sidecar
+from ports import free_ports
+from sidecar_process import call, headcount, running_sidecar
 
 PAGE = Path(__file__).parents[2] / "docs" / "gateways.md"
 TWO = {"rate": 0.01, "burst": 2, "daily": 100}

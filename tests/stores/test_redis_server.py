@@ -5,10 +5,10 @@ import subprocess
 import time
 
 import pytest
+from ports import free_ports
 from redis.asyncio import Redis, RedisCluster
 from redis_process import RedisServer as Process
 from redis_process import becomes, running_cluster, running_redis, running_sentinel, until
-from sidecar_process import free_ports
 
 from reputation.limits.bucket import Bucket, Limit
 from reputation.limits.take import Ask, Charge

@@ -7,7 +7,8 @@ import signal
 import subprocess
 
 import pytest
-from sidecar_process import HEADCOUNT, call, end, environment, free_ports, is_ready, wait_for
+from ports import free_ports
+from sidecar_process import HEADCOUNT, call, end, environment, is_ready, wait_for
 
 pytestmark = pytest.mark.gateway
 

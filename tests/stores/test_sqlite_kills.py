@@ -22,7 +22,8 @@ from http.client import HTTPConnection, HTTPException
 import msgspec
 import pytest
 from msgspec import structs
-from sidecar_process import JSON, call, environment, free_ports, is_ready, wait_for
+from ports import free_ports
+from sidecar_process import JSON, call, environment, is_ready, wait_for
 
 from reputation.hydra.links import NOTHING, Cluster, difference
 from reputation.linking.live import KeptLinks
