@@ -22,14 +22,33 @@ class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     price_usd: Annotated[float, Meta(ge=0, description="Price of one unit for a paying account.")] = 0.0
 
 
+class PurseSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Purse of linked accounts that openly share one credit card or one organisation."""
+
+    seats: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Maximum number of active seats of one credit card or organisation for which its purse grows "
+            "by a typical daily use each, if its use has the shape of people; 0: none.",
+        ),
+    ] = 500
+
+
 class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of linked accounts. One unit is a typical honest account's daily use, learnt from proven accounts."""
 
     enabled: Annotated[bool, Meta(description="Link the accounts of one actor, and give them one shared purse.")] = True
     purse_units: Annotated[
         float,
-        Meta(gt=0, le=1e6, description="Size of a cluster's purse, in units of a typical honest account's daily use."),
-    ] = 2.0
+        Meta(
+            gt=0,
+            le=1e6,
+            description="Purse of a cluster that is linked by covert evidence, "
+            "in units of a typical honest account's daily use.",
+        ),
+    ] = 1.0
     payer_floor_units: Annotated[
         float,
         Meta(ge=0, description="Daily floor of each payer in a cluster, used before the purse; in the same unit."),

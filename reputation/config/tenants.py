@@ -10,7 +10,7 @@ from reputation.config.faults import nearest
 from reputation.config.gateways import GatewaySettings
 from reputation.config.plans import check_amounts, check_newcomers, laid_out, newcomers
 from reputation.config.presets import ORDINARY, PRESETS, Preset, Unit, times
-from reputation.config.tenant_parts import LinkingSettings, OutcomeSettings, PriceSettings
+from reputation.config.tenant_parts import LinkingSettings, OutcomeSettings, PriceSettings, PurseSettings
 from reputation.limits.bucket import Limit
 from reputation.scoring.ladder import Ladder
 from reputation.scoring.risk import TIERS, Family, Policy, compile_policy
@@ -118,6 +118,9 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     standards: Annotated[Standards, Meta(description="Conditions for a payer and a proven account.")] = Standards()
     outcomes: Annotated[OutcomeSettings, Meta(description="Decay of outcomes.")] = OutcomeSettings()
     linking: Annotated[LinkingSettings, Meta(description="Limits of linked accounts.")] = LinkingSettings()
+    purse: Annotated[PurseSettings, Meta(description="Shared limit of linked accounts with overt evidence alone.")] = (
+        PurseSettings()
+    )
     entry: Annotated[EntrySettings, Meta(description="Daily allowance of unproven accounts.")] = EntrySettings()
     newcomers: Annotated[NewcomersSettings, Meta(description="Reserve above the allowances of unproven accounts.")] = (
         NewcomersSettings()

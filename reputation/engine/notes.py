@@ -7,6 +7,7 @@ from geoip.facts import host_text_of, network_of, network_text_of
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster
 from reputation.hydra.sightings import Known, Order, Sighting, Told
+from reputation.scoring.ladder import given
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
 from reputation.state.facts import Facts, Standards, is_payer, is_proven
@@ -168,5 +169,5 @@ def known(account: str, facts: Facts, status: int) -> Known:
         organisation is not None and organisation.verified, *money,
         confirmed=bool(status & CONFIRMED), proven=bool(status & PROVEN), payer=bool(status & PAYER),
         email_domain=facts.email_domain, signup=facts.signup,
-        settled_30d_usd=None if payment is None else payment.settled_30d_usd,
+        settled_30d_usd=None if payment is None else payment.settled_30d_usd, given=tuple(given(facts)),
     )  # fmt: skip

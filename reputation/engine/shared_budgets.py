@@ -1,6 +1,6 @@
 """All buckets of a check: the account's own buckets, and the shared ones.
 
-Purses are in units of a typical honest account's daily use, which the linker learns from proven accounts.
+The linker computes purses, levels and what accounts have earned, and publishes them with the links.
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def linked_charges(
     """Charge what the linker found an account to share, as alternatives; what it has earned is the milder one."""
     settings, least = tenant.settings.linking, tenant.request_cost
     if cluster is not None and cluster.standing != "blessed":
-        shared = daily(settings.purse_units * links.typical_daily_use, least)
+        shared = daily(cluster.purse or links.typical_daily_use, least)
         charges = cluster_charges(who.name, cluster, shared, least, budgets, now)
         units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
         earned = earned_charge(who.name, max(units, links.earned.get(who.name, 0.0)), least, budgets, now)

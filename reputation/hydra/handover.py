@@ -14,7 +14,7 @@ from reputation.hydra.columns import LOW, Interner, Ints, PairTable
 from reputation.hydra.families import SEEN
 from reputation.hydra.ledger import NAMED, Ledger
 
-FORMAT = 3
+FORMAT = 4
 LEAST = 64
 """Fewer accounts than this are not worth handing over."""
 HOURS = ("recent", "refused", "by_hour")

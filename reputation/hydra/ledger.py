@@ -16,7 +16,7 @@ from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTabl
 from reputation.hydra.earned import Days
 from reputation.hydra.families import DAY, HIDING, HOUR, SEEN
 from reputation.hydra.reserves import Draws
-from reputation.hydra.sightings import Known, Sighting
+from reputation.hydra.sightings import GIVEN, Known, Sighting
 
 BATCH = 65536
 IDLE = 30 * DAY
@@ -31,7 +31,7 @@ CERTAIN = 100
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
 _FLOATS = dict.fromkeys(("created", "first", "last", "settled", "settled_30d", "told", "accused", "cleared"), np.nan)
-_INTS = {"card": -1, "iin": -1, "issuer": -1, "funding": -1, "organisation": -1, "plan": -1, "disputes": 0}
+_INTS = {"card": -1, "iin": -1, "issuer": -1, "funding": -1, "organisation": -1, "plan": -1, "disputes": 0, "given": 0}
 NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan")
 
 
@@ -90,6 +90,7 @@ class Ledger:
         self.floats["settled"][number] = np.nan if known.settled_usd is None else known.settled_usd
         self.floats["settled_30d"][number] = np.nan if known.settled_30d_usd is None else known.settled_30d_usd
         self.ints["disputes"][number] = min(known.disputes or 0, 30000) + (known.payment_status == "disputed")
+        self.ints["given"][number] = sum((rung in known.given) << bit for bit, rung in enumerate(GIVEN))
         for name, value in _named(known).items():
             self.ints[name][number] = self.names[name].number(value)
         kept = self.flags[number] & CONFIRMED

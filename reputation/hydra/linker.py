@@ -24,6 +24,7 @@ from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Cluster, Evidence, Links, Standing
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
+from reputation.hydra.purse import Purses
 from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, Order, Sighting
 from reputation.hydra.surprise import Cell, Pools
@@ -92,7 +93,7 @@ class Linker:
         clusters.dissolve(self.book, [name for name, kept in self.book.clusters.items() if self._at_home(kept, places)])
         pools, whole = self._pools(now, bills)
         if whole.sum() < counting.FEWEST:
-            return self._snapshot(now, bills, None, pools)
+            return self._snapshot(now, bills, None, pools, places)
         items = collect(ledger, whole, now, self.settings.without)
         anew = now - self.searched >= ANEW
         anybody = pools.suspects | pools.base & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
@@ -103,7 +104,7 @@ class Linker:
             clusters.update(self.book, found, self._awake(now), now)
         else:
             clusters.extend(self.book, found, now)
-        return self._snapshot(now, bills, known, pools)
+        return self._snapshot(now, bills, known, pools, places)
 
     def export(self) -> bytes:
         """Clusters and orders, to be restored after a restart; sightings are seen again soon enough."""
@@ -226,13 +227,16 @@ class Linker:
         members = {str(names[n]): float(c) for n, c in zip(group.members, confidence, strict=True)}
         return Found(members, cores.family_names(group.families))
 
-    def _snapshot(self, now: float, bills: dict[int, int], known: Background | None, pools: Pools) -> Links:
+    def _snapshot(
+        self, now: float, bills: dict[int, int], known: Background | None, pools: Pools, places: Places
+    ) -> Links:
         ledger, book = self.ledger, self.book
         demand = ledger.demand()
         use = ledger.use()
         used = use[pools.trusted & (use > 0)] if len(pools.trusted) else use
         typical = typical_use(used, self.settings.prior_use)
-        kept = {name: self._cluster(name, now, known, demand, typical) for name in book.clusters}
+        purses = Purses(ledger, self.settings, places, typical, None if known is None else known.items, now)
+        kept = {name: self._cluster(name, now, known, demand, purses) for name in book.clusters}
         members = {
             account: (name, round(member.confidence, 3))
             for name, cluster in book.clusters.items()
@@ -278,18 +282,19 @@ class Linker:
         settled = float(ledger.floats["settled"][number])
         return by_use(ledger.days.usual(number), settled, newcomer, plans.per_usd)
 
-    def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, typical: float) -> Cluster:
+    def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, purses: Purses) -> Cluster:
         kept = self.book.clusters[name]
         numbers = np.array(sorted(self._numbers(kept.members)), np.int64)
         wanted = demand[numbers]
         confidence = clusters.confidence(kept)
-        level = water_level(wanted, self.settings.purse * typical)
+        purse = purses.size(numbers, kept.families)
+        level = water_level(wanted, purse)
         drawn = numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), DRAWN)).astype(np.int64)]
         evidence = self._evidence(numbers, drawn, known) if known is not None else ()
         return Cluster(
             name, kept.since, len(kept.members), confidence, kept.families,
             self._standing(name, numbers, confidence, now), evidence, float(wanted.sum()), level,
-            tuple(str(self.ledger.accounts.names[n]) for n in drawn),
+            tuple(str(self.ledger.accounts.names[n]) for n in drawn), purse,
         )  # fmt: skip
 
     def _standing(self, name: str, numbers: Ints, confidence: float, now: float) -> Standing:

@@ -13,19 +13,24 @@ NATS = 25.0
 
 
 class Plans(Struct, frozen=True, array_like=True):
-    """A newcomer's day by plan, in units; that of accounts whose plan is not known; and units for a settled dollar."""
+    """A newcomer's day by plan, in units; that of accounts whose plan is not known; and units for a settled dollar.
+
+    entry: entry allowances by plan and rung, in units a day; entry_default: those where the plan is not known.
+    """
 
     newcomer: dict[str, float] = {}
     default: float = 0.0
     per_usd: float = 0.0
+    entry: dict[str, dict[str, float]] = {}
+    entry_default: dict[str, float] = {}
 
 
 class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """purse: typical daily uses a cluster may draw; prior_use: units a day of a typical account before any is known.
+    """purse: typical daily uses that a covert cluster may draw; seats: most seats of one company's purse.
 
-    without: detectors and families of evidence that are not used; trials: share of three-hour blocks that are trials of
-    how accounts react (see `reaction`), drawn with `key`.
-    reserves: units a day of each newcomers' reserve; plans: what accounts can have earned.
+    prior_use: units a day of a typical account before any is known; without: detectors and families of evidence that
+    are not used; trials: share of three-hour blocks that are trials of how accounts react (see `reaction`), drawn with
+    `key`; reserves: units a day of each newcomers' reserve; plans: what accounts can have earned, and their allowances.
     """
 
     purse: float = 1.0
@@ -39,3 +44,4 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     key: bytes = b""
     reserves: dict[str, float] = {}
     plans: Plans = Plans()
+    seats: int = 500

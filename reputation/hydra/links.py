@@ -31,6 +31,7 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
     level is the max-min fair share: a member who wants less gets what it wants, nobody gets more, and all together
     no more than the purse. standing: "shared" and "restricted" follow from confidence; "challenged" needs evidence
     of another kind beside links (labels, disputes); "blessed" is an operator's word. drawn: members for a picture.
+    purse: units a day for all members together, see `purse`; 0 in links that an earlier version stored.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
     demand: float
     level: float
     drawn: tuple[str, ...] = ()
+    purse: float = 0.0
 
 
 class Links(Struct, frozen=True, gc=False):

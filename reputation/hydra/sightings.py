@@ -17,6 +17,8 @@ Part = Literal[
     "reaction", "organisation",
 ]  # fmt: skip
 """What linking can do without: a detector (the first two lines), or a family of evidence."""
+GIVEN = ("phone", "prepaid", "card")
+"""Rungs of the entry allowance that an account can have beside those of an e-mail address and of money."""
 
 
 class Sighting(Struct, frozen=True, array_like=True, gc=False):
@@ -46,7 +48,10 @@ class Sighting(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Known(Struct, frozen=True, array_like=True, gc=False):
-    """What is known of an account; the newest replaces the one before. created_at: seconds since 1970."""
+    """What is known of an account; the newest replaces the one before. created_at: seconds since 1970.
+
+    given: those of GIVEN that it has.
+    """
 
     account: str
     created_at: float | None = None
@@ -67,6 +72,7 @@ class Known(Struct, frozen=True, array_like=True, gc=False):
     email_domain: str | None = None
     signup: Signup | None = None
     settled_30d_usd: float | None = None
+    given: tuple[str, ...] = ()
 
 
 class Order(Struct, frozen=True, array_like=True, gc=False):

@@ -4,7 +4,7 @@ from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, per_usd_of
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings, Plans
-from reputation.scoring.ladder import RUNGS
+from reputation.scoring.ladder import RUNGS, Ladder
 
 Tenants = list[tuple[str, TenantLimiter]]
 
@@ -15,8 +15,9 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
     without = tuple(part for part in linking.without if part != "neighbourhoods")
     reserves, plans = reserves_of(tenant.tenant), plans_of(tenant.tenant)
     return LinkerSettings(
-        linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64], reserves=reserves, plans=plans
-    )
+        linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64], reserves=reserves,
+        plans=plans, seats=tenant.tenant.settings.purse.seats,
+    )  # fmt: skip
 
 
 def plans_of(tenant: Tenant) -> Plans:
@@ -26,7 +27,14 @@ def plans_of(tenant: Tenant) -> Plans:
         plan: preset.get(plan, preset["free"]) if ladder is None else ladder.newcomer
         for plan, ladder in tenant.entry.items()
     }
-    return Plans(days, days[tenant.policy.default_plan], per_usd_of(tenant.settings, tenant.request_cost))
+    entry = {plan: entry_of(ladder, days[plan]) for plan, ladder in tenant.entry.items()}
+    default = tenant.policy.default_plan
+    return Plans(days, days[default], per_usd_of(tenant.settings, tenant.request_cost), entry, entry[default])
+
+
+def entry_of(ladder: Ladder | None, day: float) -> dict[str, float]:
+    """Return a plan's entry allowances by rung; a newcomer's day for each where there are none."""
+    return dict.fromkeys(RUNGS, day) if ladder is None else dict(ladder.rungs)
 
 
 def reserves_of(tenant: Tenant) -> dict[str, float]:

@@ -169,7 +169,7 @@ def test_a_change_log_entry_is_there_for_the_version():
 
 def test_defaults_named_in_the_readme_are_the_defaults():
     assert TenantSettings().preset == "balanced"
-    assert TenantSettings().linking.purse_units == 2.0, "the README says an honest account or two"
+    assert TenantSettings().linking.purse_units == 1.0, "the README says one honest account"
 
 
 def test_every_cell_of_what_gateways_can_do_names_its_test():

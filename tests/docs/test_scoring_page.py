@@ -87,7 +87,8 @@ def test_rules_and_standards_in_the_text():
         f"settled ≥ {standards.payer_usd:g} USD, at least {standards.payer_days:g} days old",
         f"at least {standards.proven_days:g} days and {standards.proven_usd:g} USD",
         f"accounts of {standards.veteran_days:g} days seen on {standards.veteran_active_days} different days",
-        f"the purse, {linking.purse_units:g} typical daily uses",
+        f"Covert evidence | {linking.purse_units:g} typical daily use",
+        f"at most {tenant.purse.seats:g} (`purse.seats`)",
         f"its floor of {linking.payer_floor_units:g} typical daily use first",
     ):
         assert words in PLAIN

@@ -14,8 +14,8 @@ TYPICAL = 50.0  # units a day of a typical honest account
 NO_ENTRY = {"free": {"entry": "off"}, "paid": {"entry": "off"}}
 
 
-def links(heads=(), level=1e6, standing="shared"):
-    cluster = Cluster("h-1", NOW, len(heads), 0.97, ("payment",), standing, (), 1e6, level)
+def links(heads=(), level=1e6, standing="shared", purse=2 * TYPICAL):
+    cluster = Cluster("h-1", NOW, len(heads), 0.97, ("payment",), standing, (), 1e6, level, (), purse)
     members = dict.fromkeys(heads, ("h-1", 0.97))
     return Links(NOW, members, {"h-1": cluster} if heads else {}, TYPICAL)
 
@@ -34,7 +34,7 @@ def passed(engine, names, times=1, now=NOW, ip=None):
 
 @pytest.mark.parametrize("count", [20, 100, 400])
 def test_more_heads_add_no_capacity(addresses, count):
-    """Two typical days for all together, however many they are."""
+    """The purse that the linker published, for all together, however many they are."""
     engine = tenant(addresses)
     names = heads_of(engine, count)
     engine.links = links(names)
@@ -74,9 +74,9 @@ def test_what_the_purse_refuses_costs_the_account_nothing(addresses):
 
 def test_one_request_ten_thousand_names_cannot_widen_a_purse_by_its_own_limits(addresses):
     """Own limits still hold inside: a head gets the least of all of its limits."""
-    engine = tenant(addresses, linking={"purse_units": 1000})
+    engine = tenant(addresses)
     names = heads_of(engine, 2)
-    engine.links = links(names)
+    engine.links = links(names, purse=1000 * TYPICAL)
     own = ask(engine, names[0]).limits[0].burst
     assert passed(engine, names[:1], 100)["head-0"] == own - 1
 
@@ -88,6 +88,13 @@ def test_payers_have_a_floor_before_the_purse_is_asked(addresses):
     engine.links = links([*names, "payer"])
     passed(engine, names, 10)
     assert passed(engine, ["payer"], 100)["payer"] == TYPICAL
+
+
+def test_links_that_an_earlier_version_stored_have_a_purse_of_a_typical_day(addresses):
+    engine = tenant(addresses)
+    names = heads_of(engine, 20)
+    engine.links = links(names, purse=0.0)
+    assert sum(passed(engine, names, 10).values()) == TYPICAL
 
 
 def test_an_account_that_left_its_cluster_has_its_own_limits_again(addresses):
@@ -118,9 +125,9 @@ def test_accounts_on_one_invoice_share_the_organisations_quota(addresses):
 )
 def test_never_more_than_the_purse_and_what_it_earned(addresses, asked, level, units):
     """Whoever of a cluster asks for whatever, whenever, beside changing members."""
-    engine, now, total = tenant(addresses, linking={"purse_units": units}), NOW, 0.0
+    engine, now, total = tenant(addresses), NOW, 0.0
     names = heads_of(engine, 6)
-    engine.links = links(names, level=level)
+    engine.links = links(names, level=level, purse=units * TYPICAL)
     size = max(units * TYPICAL, 1.0)
     for later, who, cost in asked:
         now += later

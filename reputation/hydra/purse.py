@@ -1,0 +1,108 @@
+"""The purse of a cluster: one allowance for all of its members together, in units a day.
+
+Covert evidence gives a typical day. Members that share one thing openly, and show nothing that this does not explain,
+have the entry allowance of their best member. Seats of people on one credit card or in one organisation add a typical
+day each. What each member has earned comes before the purse (see `earned`).
+"""
+
+from collections.abc import Collection
+from functools import cached_property
+
+import numpy as np
+
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, spans
+from reputation.hydra.families import DAY, INDEX
+from reputation.hydra.items import Items
+from reputation.hydra.ledger import PAYER, PROVEN, Ledger
+from reputation.hydra.linker_settings import LinkerSettings
+from reputation.hydra.overt import SHARE, Places
+from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, Shape, like_people, shape_of
+from reputation.hydra.sightings import GIVEN
+
+ACTIVE = 7 * DAY
+"""A member that was not seen for so long has no seat."""
+COMPANY = frozenset({"payment", "organisation", "time", "geography"})
+"""Families that one invoice or one organisation explains: its card, its sign-up, and homes in other countries."""
+IMAGE = frozenset({"device", "software", "model", "content", "organisation", "time"})
+"""Families that one disk image explains."""
+ROOM = frozenset({"network", "software", "model", "content", "pivot", "organisation", "time"})
+"""Families that one room explains."""
+
+
+class Purses:
+    """Sizes purses in one epoch. typical: units a day of a typical account; items: what the epoch saw, if it did."""
+
+    def __init__(
+        self, ledger: Ledger, settings: LinkerSettings, places: Places, typical: float, items: Items | None, now: float
+    ) -> None:
+        self._ledger, self._settings, self._places = ledger, settings, places
+        self._typical, self._now = typical, now
+        self._disguised: Mask = np.zeros(ledger.size, bool)
+        if items is not None:
+            self._disguised[items.accounts[items.kind[items.items] == INDEX["disguise"]]] = True
+
+    def size(self, members: Ints, families: Collection[str]) -> float:
+        """Return a cluster's allowance."""
+        typical = self._settings.purse * self._typical
+        if not len(members) or self._disguised[members].mean() > 1.0 - SHARE:
+            return typical
+        company = self._one_company(members)
+        shared = ((company, COMPANY), (self._one_device(members), IMAGE), (self._places.one(members), ROOM))
+        explained = frozenset[str]().union(*(some for shares, some in shared if shares))
+        if not explained.issuperset(families):
+            return typical
+        seats = min(self._seats(members), self._settings.seats) if company else 0
+        return max(self._best(members), typical) + seats * self._typical
+
+    def _one_company(self, members: Ints) -> bool:
+        """Whether one undisputed credit card or one organisation holds four fifths of the members."""
+        if (self._ledger.number_column("disputes")[members] > 0).any():
+            return False
+        funding = self._ledger.number_column("funding")[members]
+        credit = funding == self._ledger.names["funding"].ids.get("credit", -2)
+        card = np.where(credit, self._ledger.number_column("card")[members], -1)
+        return _alike(card) or _alike(self._ledger.number_column("organisation")[members])
+
+    def _one_device(self, members: Ints) -> bool:
+        table = self._ledger.pairs["device"]
+        begin, end = (np.searchsorted(table.keys, some << LOW) for some in (members, members + 1))
+        devices = table.values[spans(begin, end - begin)]
+        return bool(len(devices)) and int(np.bincount(devices).max()) >= SHARE * len(members)
+
+    def _seats(self, members: Ints) -> int:
+        """Count the members in use, if their use has the shape of people's."""
+        ledger = self._ledger
+        active = members[
+            (ledger.column("last")[members] >= self._now - ACTIVE) & (ledger.requests[members] >= FEWEST_REQUESTS)
+        ]
+        if len(active) < FEWEST_MEMBERS:
+            return len(active)
+        shape, people = self._shape(active, FEWEST_MEMBERS), self._people
+        return len(active) if shape is not None and people is not None and like_people(shape, people) else 0
+
+    @cached_property
+    def _people(self) -> Shape | None:
+        return self._shape(np.flatnonzero(self._ledger.flagged(PROVEN | PAYER)), FEWEST_PEOPLE)
+
+    def _shape(self, accounts: Ints, fewest: int) -> Shape | None:
+        ledger = self._ledger
+        days: Floats = (self._now - ledger.column("first")[accounts]) / DAY
+        return shape_of(ledger.by_hour[accounts].astype(np.float64), days, fewest)
+
+    def _best(self, members: Ints) -> float:
+        """Return the largest entry allowance of a member, without what its money buys: that is earned."""
+        plans, names = self._settings.plans, self._ledger.names["plan"].names
+        given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
+        best = 0.0
+        for number, bits in np.unique(np.stack([plan, given], axis=1), axis=0).tolist():
+            name = str(names[number]) if number >= 0 else ""
+            rungs = plans.entry.get(name, plans.entry_default)
+            known = ["email", *(rung for bit, rung in enumerate(GIVEN) if bits >> bit & 1)]
+            best = max(best, *(rungs.get(rung, 0.0) for rung in known))
+        return best
+
+
+def _alike(values: Ints) -> bool:
+    """Whether four fifths have the same value; -1 is none."""
+    held = values[values >= 0]
+    return bool(len(held)) and int(np.bincount(held).max()) >= SHARE * len(values)

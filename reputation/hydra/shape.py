@@ -1,0 +1,52 @@
+"""Whether a group's use has the shape of people's use: uneven over its members, and with a sleep every day.
+
+A dispatcher gives its heads even work around the clock. What is usual for people is learnt from proven accounts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from reputation.hydra.columns import Floats
+
+FEWEST_REQUESTS = 3
+"""Requests from which on an account says something about the shape."""
+FEWEST_MEMBERS = 5
+"""Members that are needed to see a group's shape."""
+FEWEST_PEOPLE = 20
+"""Proven accounts that are needed to learn the shape of people."""
+SHARE = 0.5
+"""Part of the spread and of the sleep of proven accounts that a group must have. One company is more alike than all
+customers are, and heads with equal work have next to none of either."""
+QUARTILES = 1.349
+"""Distance of the quartiles of a normal distribution, in standard deviations."""
+_HOURS = np.exp(2j * np.pi * np.arange(24) / 24)
+
+
+class Shape(NamedTuple):
+    """spread: of members' logarithmic use, between the quartiles; sleep: 0 around the clock, 1 all in one hour."""
+
+    spread: float
+    sleep: float
+
+
+def shape_of(by_hour: Floats, days: Floats, fewest: int) -> Shape | None:
+    """Return the shape of accounts' use; None if fewer than so many made enough requests.
+
+    by_hour: requests of each account in each hour of the day; days: for how long they were counted. What chance adds
+    is subtracted from both figures, so that accounts with few requests look neither uneven nor asleep.
+    """
+    count = by_hour.sum(axis=1)
+    enough = count >= FEWEST_REQUESTS
+    if enough.sum() < fewest:
+        return None
+    by_hour, count, days = by_hour[enough], count[enough], days[enough]
+    low, high = np.quantile(np.log(count / np.maximum(days, 1.0)), [0.25, 0.75])
+    chance = QUARTILES**2 * float(np.mean(1.0 / count))
+    together = (np.abs(by_hour @ _HOURS) ** 2 - count) / (count * (count - 1.0))
+    return Shape(float(np.sqrt(max((high - low) ** 2 - chance, 0.0))), max(float(np.mean(together)), 0.0))
+
+
+def like_people(group: Shape, people: Shape) -> bool:
+    """Whether a group is uneven enough and sleeps enough to be people."""
+    return group.spread >= SHARE * people.spread and group.sleep >= SHARE * people.sleep

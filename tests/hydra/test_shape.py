@@ -1,0 +1,58 @@
+"""The use of people is uneven and sleeps; the use of heads that a dispatcher feeds does neither."""
+
+import numpy as np
+import pytest
+
+from reputation.hydra.shape import Shape, like_people, shape_of
+
+
+def used(daily, hours, days=4.0, seed=1):
+    """Requests of accounts by hour of the day; hours: those in which each is awake, from an hour of its own on."""
+    dice = np.random.default_rng(seed)
+    rows = np.zeros((len(daily), 24))
+    for row, mean in zip(rows, daily, strict=True):
+        at = (dice.integers(24) + dice.integers(hours, size=dice.poisson(mean * days))) % 24
+        np.add.at(row, at, 1)
+    return shape_of(rows, np.full(len(daily), days), 5)
+
+
+def heavy(count, spread=1.3, seed=2):
+    return 10.0 * np.exp(spread * np.random.default_rng(seed).normal(size=count))
+
+
+PEOPLE = used(heavy(300), 9)
+
+
+@pytest.mark.parametrize("count", [20, 110, 500])
+@pytest.mark.parametrize("spread", [1.0, 1.6])
+def test_a_company_has_the_shape_of_people(count, spread):
+    assert like_people(used(heavy(count, spread, seed=count), 9, seed=count), PEOPLE)
+
+
+@pytest.mark.parametrize("daily", [1.5, 5.6, 22.0, 200.0])
+@pytest.mark.parametrize("count", [20, 120, 600])
+def test_heads_with_equal_work_have_not_even_with_few_requests(daily, count):
+    """Chance alone makes few requests look uneven, so it is subtracted."""
+    assert not like_people(used(np.full(count, daily), 9, seed=count), PEOPLE)
+
+
+@pytest.mark.parametrize("count", [20, 600])
+def test_heads_that_never_sleep_have_not(count):
+    found = used(heavy(count), 24, seed=count)
+    assert found.spread > PEOPLE.spread / 2
+    assert found.sleep < 0.05
+    assert not like_people(found, PEOPLE)
+
+
+def test_the_hour_at_which_each_sleeps_is_its_own():
+    """A company in three countries sleeps no less than one in one."""
+    assert used(heavy(100), 9).sleep == pytest.approx(PEOPLE.sleep, abs=0.05)
+    assert PEOPLE.sleep > 0.4
+
+
+def test_too_few_accounts_with_enough_requests_have_no_shape():
+    rows = np.zeros((9, 24))
+    rows[:4, 3] = 10
+    rows[4:, 3] = 2
+    assert shape_of(rows, np.ones(9), 5) is None
+    assert shape_of(rows, np.ones(9), 4) == Shape(0.0, 1.0)
