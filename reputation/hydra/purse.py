@@ -19,6 +19,8 @@ from reputation.hydra.overt import SHARE, Places
 from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, Shape, like_people, shape_of
 from reputation.hydra.sightings import GIVEN
 
+DISGUISED = 0.2
+"""Share of members in disguise up to which a cluster may be overt: a proxy of a company disguises some."""
 ACTIVE = 7 * DAY
 """A member that was not seen for so long has no seat."""
 COMPANY = frozenset({"payment", "organisation", "time", "geography"})
@@ -44,7 +46,7 @@ class Purses:
     def size(self, members: Ints, families: Collection[str]) -> float:
         """Return a cluster's allowance."""
         typical = self._settings.purse * self._typical
-        if not len(members) or self._disguised[members].mean() > 1.0 - SHARE:
+        if not len(members) or self._disguised[members].mean() > DISGUISED:
             return typical
         company = self._one_company(members)
         shared = ((company, COMPANY), (self._one_device(members), IMAGE), (self._places.one(members), ROOM))
