@@ -23,8 +23,8 @@ DISGUISED = 0.2
 """Share of members in disguise up to which a cluster may be overt: a proxy of a company disguises some."""
 ACTIVE = 7 * DAY
 """A member that was not seen for so long has no seat."""
-COMPANY = frozenset({"payment", "organisation", "time", "geography"})
-"""Families that one invoice or one organisation explains: its card, its sign-up, and homes in other countries."""
+COMPANY = frozenset({"network", "payment", "organisation", "time", "geography"})
+"""Families that one invoice or one organisation explains: its card, its sign-up, homes on a few operators."""
 IMAGE = frozenset({"device", "software", "model", "content", "organisation", "time"})
 """Families that one disk image explains."""
 ROOM = frozenset({"network", "software", "model", "content", "pivot", "organisation", "time"})

@@ -52,7 +52,7 @@ def purse(
 
 
 def test_covert_evidence_leaves_one_typical_day():
-    for family in ("rotation", "session", "reaction", "network", "software"):
+    for family in ("rotation", "session", "reaction", "software"):
         assert purse([CARD] * 40, (*OPEN, family)) == TYPICAL
     assert purse([{"plan": "free"}] * 40) == TYPICAL
     twice = msgspec.structs.replace(SETTINGS, purse=2.0)
@@ -62,6 +62,10 @@ def test_covert_evidence_leaves_one_typical_day():
 def test_seats_of_people_on_one_credit_card_add_a_typical_day_each():
     assert purse([CARD] * 40) == PAID["email"] + 40 * TYPICAL
     assert purse([{"plan": "free", "organisation": "corp"}] * 40) == RUNGS["email"] + 40 * TYPICAL
+
+
+def test_colleagues_in_a_country_share_a_few_network_operators():
+    assert purse([CARD] * 40, (*OPEN, "network")) == PAID["email"] + 40 * TYPICAL
 
 
 def test_seats_end_at_the_setting():
