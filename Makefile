@@ -43,7 +43,7 @@ test-hydra: $(VENV)/.test
 # The long trials whole: kills, interleavings, floods, steps of the clock. `make test` runs a sample of each.
 test-long: $(VENV)/.test $(VENV)/.compiled
 	requirements/apt $(APT_TEST)
-	$(BIN)/python -m pytest -m long -q
+	$(PYTEST) -m long
 
 # Change the core a little, one change at a time, and see whether the tests notice; works on copies of the tree.
 # About a quarter of an hour on two quiet cores; `make mutants MUTANTS="--count 50 --seed 2 reputation/engine/shared_budgets.py"` takes less.
