@@ -48,6 +48,8 @@ def _newcomer(tenant: str, name: str, given: Mapping[str, PlanSettings], preset:
         raise SettingError(("tenants", tenant, "plans", name, "entry"), "give units a day, or off")
     if own.entry is not None:
         return None if own.entry is False or own.entry == "off" else float(own.entry)
+    if any(getattr(own, tier) is not None for tier in TIERS):
+        return None  # an operator who writes limits expects these, and no lower ones
     if own.like is not None:
         return _newcomer(tenant, own.like, given, preset)
     return preset.get(name, preset["free"])

@@ -108,7 +108,7 @@ def test_a_client_sees_its_own_limit(front: Running, key: str) -> None:
     stop = stopped(front, [bearer(key)])
     shown = [passing, stop] if front.shipped.limits_on_pass else [stop]
     for answer in shown:
-        assert answer.one("RateLimit-Policy") == f'"burst";q={BURST};w=20, "daily";q=50;w=86400'
+        assert answer.one("RateLimit-Policy") == f'"burst";q={BURST};w=20, "daily";q=1000;w=86400'
         assert answer.one("RateLimit").startswith('"burst";r=')
         assert answer.one("X-Headcount-Verdict")
 
