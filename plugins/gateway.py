@@ -4,15 +4,17 @@ A folder's module has two functions, `read` and `answer`. A gateway that needs m
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
-from prometheus_client.metrics_core import Metric
 
 from reputation.listeners.sockets import SocketAccess
 from reputation.wire.gateway import GatewaySettings, HttpMessage, Reply
 from reputation.wire.later import Later
 from reputation.wire.messages import Request, Settle, Settled, Verdict
+
+if TYPE_CHECKING:  # every command loads this module, and metrics take longer to load than all the rest
+    from prometheus_client.metrics_core import Metric
 
 Application = Callable[[HttpMessage], Reply | Awaitable[Reply]]
 """Answers one message: 4xx for a message that cannot be judged, 503 while nothing can."""
@@ -80,7 +82,7 @@ class Served(Protocol):
     async def drain(self, within: float) -> int:
         """Accept nothing new, finish within so many seconds, and return the number of connections that were cut."""
 
-    def metrics(self) -> Iterator[Metric]:
+    def metrics(self) -> "Iterator[Metric]":
         """Return what /metrics shows of this listener."""
 
 

@@ -1,6 +1,5 @@
 """Answers at once or later. Embedded state answers at once, without the cost of waiting."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeGuard, TypeVar, cast
 
@@ -35,5 +34,7 @@ def together(found: Iterable[T | Later[T]]) -> list[T] | Later[list[T]]:
 
 
 async def _gathered(several: list[T | Later[T]]) -> list[T]:
+    import asyncio  # noqa: PLC0415 - every command loads this module, and few of them wait
+
     later = iter(await asyncio.gather(*[one for one in several if _is_later(one)]))
     return [next(later) if _is_later(one) else cast("T", one) for one in several]
