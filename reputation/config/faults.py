@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
-Path = tuple[str | int, ...]
+from reputation.config.yaml_lines import Path
 
 
 class Fault(NamedTuple):

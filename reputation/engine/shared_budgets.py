@@ -44,19 +44,20 @@ def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: 
     plan, limits = limits_of(tenant, who)
     entry = entry_of(tenant, plan, who, limits, now)
     own = own_charges(who, limits.burst, limits.daily if entry is None else entry.day, now)
-    linked = cluster is not None and cluster.standing != "blessed"
-    more = [] if entry is None or linked else entry_charges(tenant, budgets, links, who, entry, own, now)
+    if cluster is not None and cluster.standing == "blessed":
+        cluster = None
+    more = [] if entry is None or cluster is not None else entry_charges(tenant, budgets, links, who, entry, own, now)
     if tenant.organisation and (together := organisation_of(who, links)) is not None:
         own += [
             budgets.charge(name, "organisation", (name, together), limit, now)
             for name, limit in zip(NAMES, tenant.organisation, strict=True)
         ]
     by_address = [[]] if who.confirmed else unconfirmed_charges(tenant, who, budgets, now)
-    by_links = linked_charges(tenant, budgets, links, who, cluster, now)
+    by_links = [[]] if cluster is None else linked_charges(tenant, budgets, links, who, cluster, now)
     draws: list[Draw] = [[*own, *shared, *linked] for shared in by_address for linked in by_links]
     if more:
         draws.append([own[0], *own[2:], *more])
-    return Drawn(draws, entry, len(by_links) - 1 if linked else len(draws) - bool(more))
+    return Drawn(draws, entry, len(draws) - bool(more) if cluster is None else len(by_links) - 1)
 
 
 def entry_charges(
@@ -69,17 +70,15 @@ def entry_charges(
 
 
 def linked_charges(
-    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float
+    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster, now: float
 ) -> list[list[Charge]]:
-    """Charge what the linker found an account to share, as alternatives; what it has earned is the milder one."""
+    """Charge what a linked account shares, as alternatives; what it has earned is the milder one."""
     settings, least = tenant.settings.linking, tenant.request_cost
-    if cluster is not None and cluster.standing != "blessed":
-        shared = daily(cluster.purse or links.typical_daily_use, least)
-        charges = cluster_charges(who.name, cluster, shared, least, budgets, now)
-        units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
-        earned = earned_charge(who.name, max(units, links.earned.get(who.name, 0.0)), least, budgets, now)
-        return [charges] if earned is None else [[earned], charges]
-    return [[]]
+    shared = daily(cluster.purse or links.typical_daily_use, least)
+    charges = cluster_charges(who.name, cluster, shared, least, budgets, now)
+    units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
+    earned = earned_charge(who.name, max(units, links.earned.get(who.name, 0.0)), least, budgets, now)
+    return [charges] if earned is None else [[earned], charges]
 
 
 def organisation_of(who: Who, links: Links) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from reputation.hydra.book import Floor
 from reputation.hydra.columns import Floats
+from reputation.hydra.families import DAY
 
 KEPT = 30
 """Days of use that are kept of each account."""
@@ -20,7 +21,6 @@ QUANTILE = 0.9
 STANDS = 30
 """Days for which a floor stands as it was found, after its account was last linked."""
 MONTH = 30.0
-DAY = 86_400.0
 
 
 def scaled(units: Floats) -> np.ndarray:

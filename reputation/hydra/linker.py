@@ -242,13 +242,12 @@ class Linker:
             for name, cluster in book.clusters.items()
             for account, member in cluster.members.items()
         }
+        earned = self._earned(now)
         if ledger.trials.is_free(now):
-            members = {}
+            members, earned = {}, {}
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
         levels = reserves.share(ledger.draws, book, self.settings.reserves, now)
-        earned = self._earned(now)
-        earned = {account: units for account, units in earned.items() if account in members}
         return Links(now, members, kept, typical, shared, levels, earned)
 
     def _earned(self, now: float) -> dict[str, float]:

@@ -1,14 +1,13 @@
 """Operator rulings on clusters: split, pin, release and bless (allow-list), with a reason and an expiry."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import Order, Ruling
 from reputation.wire.errors import Invalid
 from reputation.wire.messages import Text
 
-Ruling = Literal["split", "pin", "release", "bless", "forget"]
 NEEDS = {"split": "cluster", "bless": "cluster", "release": "account", "pin": "both", "forget": "either"}
 DAY = 86_400.0
 

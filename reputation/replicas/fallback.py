@@ -12,11 +12,11 @@ from msgspec import Struct
 from reputation.limits.bucket import Bucket, Limit, change_limit, refund, settled
 from reputation.limits.take import Ask, AskGroup, Charge, Draw, Taken, TakenAll, take_all, take_first
 from reputation.state.bounded import BoundedTable
+from reputation.stores.shared_values import Owed
 
 MOST = 262_144
 """Shares kept; about 150 MB of them."""
 MOST_CROWDS = 64
-Owed = tuple[Charge, float]
 
 
 class Share(Struct, gc=False):

@@ -1,9 +1,12 @@
 """An unproven account's day follows from the best of what is known of it, and grows over its first day."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.hydra.earned import by_money
 from reputation.scoring.ladder import DAY, RUNGS, Ladder, settled_a_day
 from reputation.scoring.tiers import EntrySettings
 from reputation.wire.known import Facts
@@ -49,6 +52,15 @@ def test_money_is_that_of_thirty_days_else_a_share_by_age_and_none_in_a_dispute(
     assert settled_a_day(Payment(settled_usd=60.0, settled_30d_usd=3.0), NOW - 60 * DAY, NOW) == 0.1
     assert settled_a_day(Payment(status="disputed", settled_usd=60.0), OLD, NOW) == 0.0
     assert settled_a_day(None, OLD, NOW) == 0.0
+
+
+@given(st.none() | st.floats(0, 1e6), st.none() | st.floats(0, 1e6), st.none() | st.floats(-DAY, 900 * DAY))
+def test_the_allowance_and_the_earned_floor_count_money_alike(settled, lately, age):
+    payment = Payment(settled_usd=settled, settled_30d_usd=lately)
+    created = None if age is None else NOW - age
+    of_linker = by_money(*(math.nan if one is None else one for one in (settled, lately, age)), 1000.0)
+    if age is None or math.floor(age / DAY) == math.floor((NOW - created) / DAY):  # no rounding between two days
+        assert settled_a_day(payment, created, NOW) * 1000.0 == pytest.approx(of_linker)
 
 
 def test_each_rung_has_a_reserve_and_one_account_a_twentieth_of_it():
