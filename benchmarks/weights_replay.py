@@ -1,4 +1,4 @@
-"""How long a replay of recorded decisions takes, and a glance at a draft: `python -m benchmarks.weights_replay`.
+"""How long a replay of recorded decisions takes, and a preview of a draft: `python -m benchmarks.weights_replay`.
 
 The decisions are those of a simulated world, repeated later under other accounts' names until there are enough.
 """
@@ -19,7 +19,7 @@ from reputation.config.tenants import TenantSettings
 from reputation.recordings.columns import read_all
 from reputation.recordings.decisions import Packed, pack, unpack
 from reputation.recordings.effects import Effects
-from reputation.recordings.preview_process import MOST_DECISIONS, Looking, newest
+from reputation.recordings.preview_process import MOST_DECISIONS, PreviewProcess, newest
 from reputation.recordings.report import report
 from reputation.tuning.revisions import Revision, compiled
 
@@ -65,16 +65,16 @@ def replayed(recorded: Recorded, segments: list[Packed]) -> float:
     return time.perf_counter() - began
 
 
-async def glanced(recorded: Recorded, segments: list[Packed]) -> list[float]:
-    """Seconds that a glance at the newest decisions takes, from asking to its answer, once the process is up."""
-    looking, spent = Looking(), []
+async def previewed(recorded: Recorded, segments: list[Packed]) -> list[float]:
+    """Seconds that a preview over the newest decisions takes, from asking to its answer, once the process is up."""
+    process, spent = PreviewProcess(), []
     live = Revision(1, None, "", "", 0.0, {})
-    arms = (("default", live, TenantSettings()), ("default", DRAFT, TenantSettings()))
+    variants = (("default", live, TenantSettings()), ("default", DRAFT, TenantSettings()))
     for _ in range(ROUNDS + 2):
         began = time.perf_counter()
-        await looking.ask("glance", newest(segments, MOST_DECISIONS), recorded.labels, *arms)
+        await process.ask("preview", newest(segments, MOST_DECISIONS), recorded.labels, *variants)
         spent.append(time.perf_counter() - began)
-    looking.close()
+    process.close()
     return spent[2:]
 
 
@@ -89,9 +89,9 @@ def main() -> None:
     print(f"recorded: {count:,} decisions in {len(segments):,} segments, {size:.0f} bytes each")
     seconds = replayed(recorded, segments)
     print(f"replay: {seconds:.1f} s ({count / seconds:,.0f} decisions/s), 0 differences from the live verdicts")
-    spent = asyncio.run(glanced(recorded, segments))
+    spent = asyncio.run(previewed(recorded, segments))
     most = max(spent) * 1000
-    print(f"glance at {MOST_DECISIONS:,}: {statistics.median(spent) * 1000:.0f} ms (median), {most:.0f} ms (worst)")
+    print(f"preview of {MOST_DECISIONS:,}: {statistics.median(spent) * 1000:.0f} ms (median), {most:.0f} ms (worst)")
     print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB at most")
 
 

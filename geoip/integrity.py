@@ -3,7 +3,7 @@
 libmaxminddb checks the metadata, and its Python extension trusts most of the rest: of 6,000 files in which
 one to eight bytes were changed at random, maxminddb 3.2.0 ended the process on 104, in look-ups by keys of
 maps that are no strings, in walks by search trees that loop. Both are ruled out here, in numpy and Python, and in a
-process of its own, so that whoever only looks addresses up does without numpy and without a copy of the file.
+process of its own, so that a process that only looks addresses up does without numpy and without a copy of the file.
 
 The format: maxmind.github.io/MaxMind-DB, version 2.0.
 """

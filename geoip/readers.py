@@ -91,10 +91,10 @@ class Database(NamedTuple):
 def open_database(path: Path, *, embedded: bool = False) -> Database:
     """Open, check and recognise a file; DatabaseError if it cannot be used.
 
-    The reader maps the file into memory, and a mapped file that somebody overwrites in place ends the process
+    The reader maps the file into memory, and a mapped file that is overwritten in place ends the process
     with SIGBUS. So what is mapped is a private copy in memory, where the system has one to give (Linux), and
     the file that was checked is the file that is used. The embedded file belongs to the package: it is not
-    copied, and checked by the checksum beside it, which takes a thirtieth of the time.
+    copied, and checked by the checksum next to it, which takes a thirtieth of the time.
     """
     path = Path(path)
     _look(path)
@@ -141,7 +141,7 @@ def _open_reader(path: Path, *, embedded: bool) -> tuple[Any, Any]:
 def _compare(path: Path) -> None:
     origin = origin_path(path)
     if not origin.is_file():
-        raise DatabaseError(path, f"{origin.name}, which has its checksum, is not beside it")
+        raise DatabaseError(path, f"{origin.name}, which has its checksum, is missing from the same directory")
     if msgspec.json.decode(origin.read_bytes())["sha256"] != checksum(path):
         raise DatabaseError(path, "corrupt: it is not the file that the package came with")
 

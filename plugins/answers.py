@@ -24,7 +24,7 @@ MOST_SECONDS = 99_999_999_999
 """Three thousand years: a whole number in a header has 15 digits at most (RFC 9651, 3.3.1)."""
 NEVER = "This request costs more than its limit ever holds, so waiting does not help; ask for less at once."
 UNPUBLISHED = ("allow", "earned")
-"""Names of an account's own limits that no client is told of."""
+"""Names of an account's own limits that no client sees."""
 PUBLISHED = 4096  # different limits kept as text: plans times tiers times tenants
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
@@ -119,8 +119,8 @@ def for_upstream(verdict: Verdict) -> Headers:
 @lru_cache
 def problem(status: int, detail: str | None = None) -> bytes:
     """The body of every stop (RFC 9457)."""
-    told = {"type": STOPPED, "title": TITLE, "status": status}
-    return msgspec.json.encode(told if detail is None else told | {"detail": detail})
+    document = {"type": STOPPED, "title": TITLE, "status": status}
+    return msgspec.json.encode(document if detail is None else document | {"detail": detail})
 
 
 def stop_problem(verdict: Verdict, status: int) -> bytes:

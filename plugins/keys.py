@@ -19,7 +19,7 @@ QUOTES = frozenset("\"'`")
 SCHEMES = frozenset({"bearer", "basic"})
 TWO = "more than one {} header"
 
-# Control characters, and what somebody's `\s`, `split` or `trim` takes for a blank; a tab is one in HTTP too.
+# Control characters, and blanks of `\s`, `split` or `trim` in any language; a tab is one in HTTP too.
 _UNREADABLE = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
 ).search

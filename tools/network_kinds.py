@@ -1,6 +1,6 @@
 """The kind of network, by the number and the name of its autonomous system.
 
-A name is a hint and no more: it is written by whoever registered it, in any language, for all that they run.
+A name is a hint and no more: its registrant wrote it, in any language, for all that they run.
 So every row has a confidence, and none is as sure as a list of networks. Rows are tried in order and the
 first that matches counts, so narrower ones come first.
 """
@@ -19,7 +19,7 @@ class Guess(NamedTuple):
 
 
 # Systems that serve one purpose. 36183 carries nothing but iCloud Private Relay: Sattler et al., "Towards a
-# Tectonic Traffic Shift?", IMC 2022. Cloudflare's and Fastly's carry it too, beside ordinary delivery of
+# Tectonic Traffic Shift?", IMC 2022. Cloudflare's and Fastly's carry it too, with ordinary delivery of
 # content.
 _NUMBERS: Final[dict[int, Guess]] = {36183: Guess("relay", 80)}
 

@@ -36,7 +36,7 @@ def play(spec: Spec, config: Path | None = None) -> Recorded:
     limiter = build(settings, open_addresses(settings, time.time()), KEY)
     tenant = limiter.tenants["default"]
     recorder = Recorder(tenant.tenant, EVERYTHING, KEY, Ulids())
-    tenant.watches = (recorder.watch,)
+    tenant.verdict_hooks = (recorder.watch,)
     world = make(spec)
     linking = RecordedLinking(limiter, REPLAY_EVERY, REPLAY_LAG)
 

@@ -55,11 +55,11 @@ def message_of(scope: Message) -> HttpMessage:
 
 def _with_headers(send: Send, headers: Headers) -> Send:
     lines = [(name.lower(), value) for name, value in headers]
-    told = {name.decode("latin-1") for name, _ in lines}
+    names = {name.decode("latin-1") for name, _ in lines}
 
     def own(line: tuple[bytes, bytes]) -> bool:
         name = bytes(line[0]).decode("latin-1").lower()
-        return name not in told and not in_our_name(name)
+        return name not in names and not in_our_name(name)
 
     async def sending(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.accept"):

@@ -14,7 +14,7 @@ from .messages_pb2 import CheckRequest, CheckResponse, DeniedHttpResponse, Heade
 METHOD = b"/envoy.service.auth.v3.Authorization/Check"
 INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 3, 5, 7, 8  # of google.rpc.Code
 CODES = {400: INVALID_ARGUMENT, 404: NOT_FOUND, 413: INVALID_ARGUMENT, 422: INVALID_ARGUMENT, 429: RESOURCE_EXHAUSTED}
-"""What a caller that speaks gRPC is told, such as a throttle that it must not retry at once; the others: 7."""
+"""gRPC status codes by HTTP status: a throttle must not be retried at once; the others: 7."""
 TENANT = "tenant"
 
 

@@ -25,7 +25,7 @@ from .settings import settings_of
 
 UNARY = frozenset({AUTHZ.decode(), RLS.decode()})
 MOST_UNSENT = 256
-"""Messages that wait for a slow Envoy; one more is dropped, since its next report is answered anew."""
+"""Messages that wait for a slow Envoy; one more is dropped, since its next report is answered in full."""
 
 
 async def listen(asked: Listening) -> GrpcListener:

@@ -68,17 +68,17 @@ class Quotas:
         """Take a report, and return the assignments to send: the reported buckets, and others with a new share."""
         self._settings[tenant] = settings
         mine = self._streams.setdefault(stream, {})
-        told: dict[Kept, None] = {}
+        reported: dict[Kept, None] = {}
         changed: dict[Kept, None] = {}
         for usage in message.bucket_quota_usages:
             kept = (tenant, tuple(sorted(usage.bucket_id.bucket.items())))
             if not kept[1] or (kept not in mine and not self._has_room(mine)):
                 continue
             used = usage.num_requests_allowed + usage.num_requests_denied > 0
-            told[kept] = None
+            reported[kept] = None
             if self._hold(stream, kept, now, used=used):
                 changed[kept] = None
-        return self._answers(stream, told, changed)
+        return self._answers(stream, reported, changed)
 
     def close(self, stream: int) -> dict[int, bytes]:
         """Forget a stream, and return the assignments for other streams with the same buckets."""
@@ -120,9 +120,9 @@ class Quotas:
         if not holders:
             self._holders.pop(kept, None)
 
-    def _answers(self, stream: int, told: Iterable[Kept], changed: Iterable[Kept]) -> dict[int, bytes]:
+    def _answers(self, stream: int, reported: Iterable[Kept], changed: Iterable[Kept]) -> dict[int, bytes]:
         """One message for each stream with a change."""
-        wanted: dict[int, dict[Kept, None]] = {stream: dict.fromkeys(told)}
+        wanted: dict[int, dict[Kept, None]] = {stream: dict.fromkeys(reported)}
         for kept in changed:
             for other in self._holders.get(kept, {}):
                 wanted.setdefault(other, {})[kept] = None

@@ -219,8 +219,8 @@ def _fill(status: RateLimitResponse.DescriptorStatus, verdict: Verdict) -> None:
         return
     limit = min(own, key=_left)
     number, unit = whole_units(limit.rate)
-    told = RateLimitResponse.RateLimit(name=limit.name, requests_per_unit=number, unit=unit)
-    status.current_limit.CopyFrom(told)
+    current = RateLimitResponse.RateLimit(name=limit.name, requests_per_unit=number, unit=unit)
+    status.current_limit.CopyFrom(current)
     status.limit_remaining = min(max(0, math.floor(limit.remaining)), LARGEST)
     status.duration_until_reset.seconds = whole((limit.burst - limit.remaining) / limit.rate)
 

@@ -86,7 +86,7 @@ Event = Hello | Notify | Disconnect
 class Agent:
     """The reading state of one connection: feed it, then take events until there is none.
 
-    It keeps what it was fed and nobody took yet; of a frame that is not whole, at most `most` bytes.
+    It keeps the bytes that were fed and not taken yet; of a frame that is not whole, at most `most` bytes.
     """
 
     def __init__(self, most: int = MOST_FRAME) -> None:

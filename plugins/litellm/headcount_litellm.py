@@ -57,7 +57,7 @@ class Settings:
     timeout: float = 0.2
     """Seconds for a check."""
     trusted_hops: int = 0
-    """Place of the client in X-Forwarded-For, counted from the right; 0: whoever connects to LiteLLM."""
+    """Place of the client in X-Forwarded-For, counted from the right; 0: the address that connects to LiteLLM."""
     ja4_header: str = ""
     """A header with the client's JA4, written by something in front of LiteLLM that clients cannot get round."""
     content_key: str = ""
@@ -160,7 +160,7 @@ def client_address(headers: Mapping[str, str], peer: str | None, hops: int) -> s
 def shape(text: str, key: bytes) -> str:
     """A keyed 64-bit SimHash of a prompt's shape, in hex: word triples, numbers and capitals left out.
 
-    Prompts made from one template differ in a few bits; without the key nobody can test a guess against it.
+    Prompts made from one template differ in a few bits; without the key no guess can be tested against it.
     Charikar, "Similarity estimation techniques from rounding algorithms" (2002).
     """
     words = re.findall(r"[^\W\d_]+", text[:MOST_TEXT].lower()) or [""]

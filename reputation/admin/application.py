@@ -70,7 +70,7 @@ def application(serving: Serving) -> web.Application:
     """Return the aiohttp application."""
     context = Context(serving)
     app = web.Application(client_max_size=MOST_BODY, middlewares=[_problems])
-    app[FAILED] = serving.journal.error
+    app[FAILED] = serving.event_log.error
     console_data.watch(app, serving)
     for route in ROUTES:
         path = route.path.replace(".+", "(?s:.+)")  # an id may have line ends

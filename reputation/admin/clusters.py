@@ -23,7 +23,7 @@ async def get_cluster(context: Context, request: web.Request) -> web.Response:
     return json_answer(cluster_view(context.tenant(request), request.match_info["id"]))
 
 
-async def post_order(context: Context, request: web.Request) -> web.Response:
+async def post_ruling(context: Context, request: web.Request) -> web.Response:
     tenant, body = context.tenant(request), read(_orders, await request.read())
     now = context.serving.clock()
     ruling, id_ = ruling_of(body, now), context.serving.tuning.new_id(now)
@@ -38,5 +38,5 @@ async def post_order(context: Context, request: web.Request) -> web.Response:
 ROUTES = (
     Route("GET", "/v1/clusters", get_clusters, "reader"),
     Route("GET", "/v1/clusters/{id}", get_cluster, "reader"),
-    Route("POST", "/v1/orders", post_order, "operator"),
+    Route("POST", "/v1/orders", post_ruling, "operator"),
 )

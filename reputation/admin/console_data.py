@@ -58,8 +58,8 @@ async def get_caller(context: Context, request: web.Request) -> web.Response:
     """Return the caller: name, role, bound tenants (none: all), visible tenants, and whether a token is set."""
     caller, tokens = request["caller"], bool(context.serving.settings.tokens)
     seen = [name for name in sorted(context.serving.limiter.tenants) if sees(caller, name)]
-    told = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": seen, "tokens": tokens}
-    return json_answer(told)
+    found = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": seen, "tokens": tokens}
+    return json_answer(found)
 
 
 async def get_timeline(context: Context, request: web.Request) -> web.Response:

@@ -34,7 +34,7 @@ async def report(
         documents = await outcome_documents(serving.tuning.labels, outcome, request["caller"].name, now)
         try:
             await context.commit(request, tenant, marking(outcome, now)._replace(documents=documents), change)
-        except Stale:  # somebody labelled it meanwhile: a person's word must stand
+        except Stale:  # another person labelled it meanwhile: that label must stay
             continue
         tenant.hear(outcome, now)
         return

@@ -73,8 +73,9 @@ async def post_replay(context: Context, request: web.Request) -> web.Response:
     check_floor(compiled(name, draft, file))
     live = await tuning.revision(name, tenant.tenant.revision)
     segments = newest(await tuning.recording.segments(name, 0.0), body.decisions)
-    arms = ((name, live, file), (name, draft, file))
-    found = msgspec.to_builtins(await tuning.looking.ask("glance", segments, await labels_of(context, tenant), *arms))
+    variants = ((name, live, file), (name, draft, file))
+    labels = await labels_of(context, tenant)
+    found = msgspec.to_builtins(await tuning.preview_process.ask("preview", segments, labels, *variants))
     hashes = {payer["account"] for payer in found["payers_listed"]}
     names = await names_of(tenant, hashes)
     for payer in found["payers_listed"]:
@@ -86,7 +87,7 @@ async def get_quality(context: Context, request: web.Request) -> web.Response:
     """Return precision and recall on labelled accounts, for each revision among the newest decisions."""
     tenant, tuning = context.named(request), context.serving.tuning
     segments: list[Packed] = newest(await tuning.recording.segments(tenant.tenant.name, 0.0), MOST_DECISIONS)
-    found = await tuning.looking.ask("quality", segments, await labels_of(context, tenant))
+    found = await tuning.preview_process.ask("quality", segments, await labels_of(context, tenant))
     return json_answer({"tenant": tenant.tenant.name, "revisions": found})
 
 

@@ -30,7 +30,7 @@ from reputation.wire.messages import AccountFacts, Outcome, OutcomeKind
 MOST_KEPT = 50_000
 """Events, and ids of payments, that are remembered for each tenant; Stripe sends an event again for three days."""
 MOST_WAITING = 5_000
-"""Customers and payments of nobody yet whose events wait, for each tenant."""
+"""Customers and payments without an account whose events wait, for each tenant."""
 MOST_EVENTS = 32
 """Events of one of them, the newest."""
 WAITING_DAYS = 30.0
@@ -38,7 +38,7 @@ DAY = 86_400.0
 EVENT, PAYMENT, CUSTOMER, WAITING = "stripe_event", "stripe_charge", "stripe_customer", "stripe_waiting"
 MOST = {EVENT: MOST_KEPT, PAYMENT: MOST_KEPT, WAITING: MOST_WAITING}
 NOTED: dict[OutcomeKind, MarkedOutcome] = {"declined": "charge_failed", "abuse": "abuse"}
-"""What an event leaves on its account beside facts; a dispute leaves nothing, for the facts count it."""
+"""What an event leaves on its account in addition to facts; a dispute leaves nothing, for the facts count it."""
 SOURCE = "stripe"
 AnswerDocument = dict[str, Any]
 

@@ -74,7 +74,7 @@ class Webhooks:
             found = Problem(error.reason)
             found.status, found.title = error.status, error.reason
         except Exception as error:  # noqa: BLE001 - the boundary: a bug of ours is this request's 500
-            self._serving.journal.error("webhook_failed", exc_info=error)
+            self._serving.event_log.error("webhook_failed", exc_info=error)
             found = Problem("the sidecar failed on this event; its log says where")
         return web.Response(body=problem_bytes(found), status=found.status, content_type=PROBLEM_TYPE)
 

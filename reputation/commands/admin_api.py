@@ -40,8 +40,8 @@ def exchange(admin: str, token: str | None, method: str, path: str, body: Any = 
 def _words(found: Any, answer: http.client.HTTPResponse) -> str:
     problem = found if isinstance(found, dict) else {}
     where = f" ({problem['pointer']})" if problem.get("pointer") else ""
-    mend = "; set a token with --token or HEADCOUNT_TOKEN" if answer.status == 401 else ""
-    return f"{problem.get('detail', f'{answer.status} {answer.reason}')}{where}{mend}"
+    fix = "; set a token with --token or HEADCOUNT_TOKEN" if answer.status == 401 else ""
+    return f"{problem.get('detail', f'{answer.status} {answer.reason}')}{where}{fix}"
 
 
 def download(admin: str, token: str | None, path: str) -> bytes:

@@ -29,11 +29,11 @@ def hash_(key: str, state: str | None, *, as_json: bool) -> None:
 
 
 def _kept(state: str | None) -> bytes:
-    mend = f"set {HASH_KEY} to the sidecar's hash key; with another key the hash would match no account"
+    fix = f"set {HASH_KEY} to the sidecar's hash key; with another key the hash would match no account"
     try:
         found = kept_record(state_file(state), EVERYBODY, SECRET, HASH_KEY)
     except ConfigError as error:
-        raise ConfigError(f"{error}; or {mend}") from None
+        raise ConfigError(f"{error}; or {fix}") from None
     if found is None:
-        raise ConfigError(f"this state contains no hash key; {mend}")
+        raise ConfigError(f"this state contains no hash key; {fix}")
     return found

@@ -84,7 +84,7 @@ def replay(
         raise click.ClickException(f"{events}, {error}; --skip-bad continues after bad lines") from None
     except LinkerDiedError as error:
         raise click.ClickException(f"{error}; the output ends there") from None
-    except BrokenPipeError:  # whoever reads the verdicts has read enough
+    except BrokenPipeError:  # the reader of the verdicts has read enough
         raise
     except OSError as error:
         raise click.ClickException(f"{error.filename or at}: {error.strerror or error}") from None

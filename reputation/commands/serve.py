@@ -25,7 +25,7 @@ from reputation.config.file import Settings
 from reputation.config.retired import retired
 from reputation.listeners.grammar import Limits
 from reputation.listeners.sockets import UNIX, AddressError, SocketAccess, bind, octal, owner
-from reputation.recordings.recorder import recorded_beside
+from reputation.recordings.recorder import recordings_directory
 from reputation.sidecar.build import build, collect_seldom, empty_state, open_addresses, parts_of, read_settings
 from reputation.sidecar.clock import Clock
 from reputation.sidecar.decision_log import DecisionLog, event_log
@@ -126,17 +126,17 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
     store = open_store(place, Opening(partial(empty_state, settings), log, time.time))
     keeping = asyncio.create_task(store.run())
     keeping.add_done_callback(partial(_ended, log, "state_writer_failed"))
-    beside = [keeping]
+    tasks = [keeping]
     try:
         key, checking = await _hash_key(store)
         serving = _assemble(settings, store, key, log)
-        beside.append(asyncio.create_task(serving.crowding.run()))
-        serving.tuning.recording.directory = recorded_beside(place)
+        tasks.append(asyncio.create_task(serving.crowding.run()))
+        serving.tuning.recording.directory = recordings_directory(place)
         await _unless_it_fails(checking, asyncio.ensure_future(work(serving)))
     finally:
-        for task in beside:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await store.close()
 
 
@@ -194,7 +194,7 @@ async def _check_hash_key(store: Store) -> None:
 
 
 async def _serve(serving: Serving, config: Path | None, addresses: Addresses, kind: str) -> None:
-    settings, log, clock = serving.settings, serving.journal, serving.clock
+    settings, log, clock = serving.settings, serving.event_log, serving.clock
     serving.local_admin = is_loopback(addresses.admin.rpartition(":")[0])
     routes = partial(CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note)
     try:
@@ -220,11 +220,11 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     await web.SockSite(runner, admin_socket).start()
     works = _started(serving)
     _announce(log, settings, addresses.check, addresses.admin)
-    await _until_told(partial(serving.reload, config))
+    await _until_stopped(partial(serving.reload, config))
     serving.draining = True
     log.info("draining", seconds=settings.http.drain)
-    beside = [asyncio.create_task(one.drain(settings.http.drain)) for one in serving.listeners.values() if one != check]
-    cut = await check.drain(settings.http.drain) + sum(await asyncio.gather(*beside))
+    tasks = [asyncio.create_task(one.drain(settings.http.drain)) for one in serving.listeners.values() if one != check]
+    cut = await check.drain(settings.http.drain) + sum(await asyncio.gather(*tasks))
     for work in works:
         work.cancel()
     await asyncio.gather(*works, return_exceptions=True)
@@ -245,7 +245,7 @@ def _started(serving: Serving) -> list[asyncio.Task[None]]:
     tasks = []
     for failed, work in works.items():
         tasks.append(asyncio.create_task(work))
-        tasks[-1].add_done_callback(partial(_ended, serving.journal, failed))
+        tasks[-1].add_done_callback(partial(_ended, serving.event_log, failed))
     return tasks
 
 
@@ -297,12 +297,12 @@ def _announce(log: Any, settings: Settings, listen: str, admin: str) -> None:
     )
 
 
-async def _until_told(reload: Any) -> None:
+async def _until_stopped(reload: Any) -> None:
     """Wait for SIGTERM or SIGINT; reload on SIGHUP."""
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stop.set)
     reloads: set[asyncio.Task[bool]] = set()
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(reload())))
-    await told.wait()
+    await stop.wait()
     await asyncio.gather(*reloads)

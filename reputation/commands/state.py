@@ -52,7 +52,7 @@ def backup(to: Path, state: str | None, *, as_json: bool) -> None:
 def check(context: click.Context, state: str | None, *, as_json: bool) -> None:
     """Read the whole state file and print its contents; exit code 1 if it is damaged. The sidecar may run."""
     found = look(state_file(state))
-    _say(found, _told(found), as_json=as_json)
+    _say(found, _summary(found), as_json=as_json)
     context.exit(FAILED if found.faults else 0)
 
 
@@ -70,7 +70,7 @@ def _say(found: object, words: str, *, as_json: bool) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(found)).decode() if as_json else words)
 
 
-def _told(found: Findings) -> str:
+def _summary(found: Findings) -> str:
     last = "never"
     if found.written_at is not None:
         last = datetime.datetime.fromtimestamp(found.written_at, datetime.UTC).isoformat(" ", "seconds")

@@ -172,7 +172,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 DEFAULT = Settings()
 _IN_A_PATH = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9!$&'()*+,;=:@_~.-]+")
-"""A segment of a path that nobody has to encode (RFC 3986, 3.3)."""
+"""A segment of a path that needs no encoding (RFC 3986, 3.3)."""
 
 
 Check = Callable[[Settings], object]

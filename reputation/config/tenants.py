@@ -205,8 +205,8 @@ def ladder(settings: TenantSettings, day: float, request_cost: float) -> Ladder:
 
 def per_usd_of(settings: TenantSettings, request_cost: float) -> float:
     """Return the units that a settled dollar buys."""
-    told = settings.earned.per_usd
-    return PER_USD * request_cost if told is None else told
+    per_usd = settings.earned.per_usd
+    return PER_USD * request_cost if per_usd is None else per_usd
 
 
 def limits_of(allowance: Allowance) -> tuple[Limit, Limit]:

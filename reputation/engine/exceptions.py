@@ -1,6 +1,6 @@
 """Exceptions: accounts and networks that pass despite the evidence, for a stated time and reason. Pure.
 
-An allow wins over everything. It names an account, a network, an ASN or a verified organisation, is told in every
+An allow wins over everything. It names an account, a network, an ASN or a verified organisation, is named in every
 verdict that it touched, and ends by itself.
 """
 
@@ -20,7 +20,7 @@ AllowKind = Literal["account", "network", "asn", "organisation"]
 DAY = 86_400.0
 LONGEST = 366 * DAY
 MOST = 10_000
-"""Exceptions of one tenant; whoever needs more needs another weight instead."""
+"""Exceptions of one tenant; a tenant with more needs another weight instead."""
 WIDEST = {4: 8, 6: 19}
 """Shortest prefix that a network may have, by version: a wider one would be no exception any more."""
 CLOCKS_DIFFER = 60.0

@@ -29,7 +29,7 @@ GROWTH = 2.0
 FIRST = 2
 """Tokens beside those, so that a key which begins need not ask about its every request."""
 MOST_KEYS = 131_072
-"""Keys of which recent use is remembered, and leases whose use can be told; 25 MB each when full."""
+"""Keys of which recent use is remembered, and leases whose use can be reported; 25 MB each when full."""
 NO_LEASE = "no lease of this id is open for this tenant, account and gateway key"
 NO_CLIENT = Client()
 NO_HOLD = "this verdict has no open hold: there was none, or it expired and its estimate stays charged"
@@ -133,7 +133,7 @@ class Leases:
 
         A busy key's lease is short, so that links and facts reach it soon; a slow key's lasts for a few requests at
         least. An unconfirmed account, perhaps a made-up key, has short ones alone, and none at first sight: a flood of
-        them would carry an address's whole budget away. They are remembered apart, so that they push nobody else out.
+        them would carry an address's whole budget away. They are remembered apart, so that they push no other key out.
         """
         lately = self._pace(who).lately(key_of(who, request), settings.longest, now)
         if not who.confirmed and lately <= 1.0:
@@ -187,7 +187,7 @@ class Leases:
     def settle(self, body: Settle, settings: LeaseSettings, now: float) -> Settled:
         """Settle a hold, leases, or both; a refused settlement changes nothing.
 
-        Raises Invalid for a body without either and for too much, NotFound for what is not open or somebody else's.
+        Raises Invalid for a body without either and for too much, NotFound for what is not open or another account's.
         """
         check_settle(body)
         settlements = self.settlements(body.leases)

@@ -51,8 +51,8 @@ EXPLAIN_WINDOW = 3600.0
 MOST_DAYS = 255  # small integers are shared, larger ones cost each row 32 bytes
 KEPT_VERDICTS = 10000
 
-Watch = Callable[[Assessed, Verdict], None]
-"""Told of each verdict and of what it was made from: recorded decisions, a draft scored beside."""
+VerdictHook = Callable[[Assessed, Verdict], None]
+"""Called with each verdict and its assessment: recorded decisions, a draft scored alongside."""
 
 
 class TenantLimiter:
@@ -73,7 +73,7 @@ class TenantLimiter:
         self.marked: frozenset[str] = frozenset()  # accounts that a person called abusive
         self.clock_offset = 0.0  # seconds that the clock of whatever keeps the buckets is before this machine's
         self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
-        self.watches: tuple[Watch, ...] = ()
+        self.verdict_hooks: tuple[VerdictHook, ...] = ()
         self._today = -1
         self._addresses = addresses
         self.repeats = Repeats()
@@ -171,8 +171,8 @@ class TenantLimiter:
         self.verdicts.put(verdict, who.name, request, now, unconfirmed=not who.confirmed)
         if request.request.id is not None:
             self.repeats.put(request.request.id, Print(who.name, request.request), verdict, now)
-        for watch in self.watches:
-            watch(assessed, verdict)
+        for hook in self.verdict_hooks:
+            hook(assessed, verdict)
         return verdict
 
     def _with_lease(self, verdict: Verdict, assessed: Assessed, taken: Taken) -> Verdict:

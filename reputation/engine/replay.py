@@ -81,7 +81,7 @@ class Replay:
         self._skip_bad = skip_bad
         self._now = 0.0
         for tenant in limiter.tenants.values():
-            tenant.verdicts = RecentVerdicts(0.0, 0)  # nobody asks a replay to explain one
+            tenant.verdicts = RecentVerdicts(0.0, 0)  # a replay explains none
 
     def run(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield a verdict line for each check line. Raises BadLine, unless bad lines are skipped."""

@@ -142,7 +142,7 @@ class RecentVerdicts:
         self.stopped = Stopped()
         self._most = most
         self._kept: ExpiringMap[bytes] = ExpiringMap(window, most)
-        self._packed = bytearray()  # filled anew for each: `encode` would give its result three sizes one by one
+        self._packed = bytearray()  # filled again for each: `encode` would give its result three sizes one by one
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -1,6 +1,6 @@
 """Token buckets as `(tokens, at)`: pure arithmetic on float seconds, the clock is an argument.
 
-Time enters a bucket in `settled` alone: an `at` later than now becomes now. So a clock that was set back costs nobody
+Time enters a bucket in `settled` alone: an `at` later than now becomes now. So a clock that was set back costs no
 more than the wait that the bucket itself asks for, and a clock that was set forward gives one burst at most.
 
 `(tokens, at)` rather than a theoretical arrival time, because a limit that changes must not change what was

@@ -1,7 +1,7 @@
 """Charges ahead of use: leases of gateways, and holds. Each is settled at most once. Memory is bounded.
 
 A lease's tokens are paid when it is granted, so gateways together never let more through than the limit, whatever
-becomes of them: a lease that nobody settles counts as used in full, and a hold as it was estimated.
+becomes of them: a lease without a settlement counts as used in full, and a hold as it was estimated.
 """
 
 from collections import OrderedDict
@@ -69,7 +69,7 @@ class Reservations:
         self.expired = 0
         self.settled = 0
         self._most = most
-        self.changed: Callable[[Hashable], object] = id  # told the key of each bucket that is settled
+        self.changed: Callable[[Hashable], object] = id  # called with the key of each settled bucket
         # a plain dict looks at every place that was deleted before it finds its first
         self._kept: OrderedDict[str, Reservation] = OrderedDict()
         self._swept = 0.0

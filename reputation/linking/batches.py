@@ -23,7 +23,7 @@ class Batch(Struct, array_like=True, gc=False):
     settings: LinkerSettings
     known: list[Known] = []
     sightings: list[Sighting] = []
-    told: list[Told] = []
+    outcomes: list[Told] = []
     rulings: list[Order] = []
     at: float = 0.0
     epoch: float | None = None
@@ -51,7 +51,7 @@ def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: floa
     places: dict[type, list[Any]] = {
         Known: batch.known,
         Sighting: batch.sightings,
-        Told: batch.told,
+        Told: batch.outcomes,
         Order: batch.rulings,
     }
     for note in notes:

@@ -27,7 +27,7 @@ def pause(every: float, took: float) -> float:
 async def watched(process: LinkerProcess, batches: list[Batch]) -> list[Answer]:
     """Give a linker batches and wait for its answers; one that hangs is ended, which raises EOFError or OSError."""
     work = asyncio.ensure_future(asyncio.to_thread(exchange, process, batches))
-    work.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks if this is cancelled
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())  # unread if this is cancelled
     end = time.monotonic() + LONGEST_EPOCH
     try:
         while not (await asyncio.wait((work,), timeout=WATCH_EVERY))[0]:

@@ -25,15 +25,15 @@ class LinkerHost:
             if batch.book:
                 linker.restore(batch.book)
             if batch.ledger:
-                with contextlib.suppress(ValueError):  # of another version: then sightings are gathered anew
+                with contextlib.suppress(ValueError):  # of another version: then sightings are gathered again
                     linker.take_over(batch.ledger)
         linker.settings = batch.settings
         linker.ledger.until = batch.at
         for known in batch.known:
             linker.know(known)
         linker.see_many(batch.sightings)
-        for told in batch.told:
-            linker.outcome(told.account, told.outcome, told.at)
+        for outcome in batch.outcomes:
+            linker.outcome(outcome.account, outcome.outcome, outcome.at)
         for ruling in batch.rulings:
             linker.order(ruling, batch.at)
         if batch.epoch is None:

@@ -59,7 +59,7 @@ class LiveLinking:
         self._clock = clock
         self._process: LinkerProcess | None = None
         self._next_epoch = 0.0
-        self._told: dict[str, TenantLimiter] = {}  # tenants that the running linker knows
+        self._known_to_linker: dict[str, TenantLimiter] = {}  # tenants of which the running linker has the notes
         self._void: set[str] = set()  # tenants whose next links do not follow from those in force
         self._books: dict[str, bytes] = {}
         self._ledgers: dict[str, bytes] = {}  # what the linker had seen when it last handed that over
@@ -125,7 +125,7 @@ class LiveLinking:
         """Send what was noted, with an epoch if one is due; start the linker if it is not there."""
         await self.take_up()
         tenants = linked(self._limiter)
-        self._told = {name: tenant for name, tenant in tenants if self._told.get(name) is tenant}
+        self._known_to_linker = {name: tenant for name, tenant in tenants if self._known_to_linker.get(name) is tenant}
         if not tenants:
             return
         try:
@@ -157,8 +157,8 @@ class LiveLinking:
 
     def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
         batch = batch_of(name, linker_settings(tenant, tenant.secret), tenant.outbox.collect(), now, epoch=epoch)
-        if self._told.get(name) is not tenant:
-            self._told[name] = tenant
+        if self._known_to_linker.get(name) is not tenant:
+            self._known_to_linker[name] = tenant
             self._void.add(name)
             tenant.outbox.tell_again()
             batch.fresh, batch.book = True, self._books.get(name, b"")
@@ -193,9 +193,9 @@ class LiveLinking:
     def _restart(self, error: Exception) -> None:
         self._log("linker_died", error=str(error) or type(error).__name__)
         self.close()
-        for tenant in self._told.values():
+        for tenant in self._known_to_linker.values():
             tenant.outbox.tell_again()
-        self._told.clear()
+        self._known_to_linker.clear()
         self.restarts += 1
 
 

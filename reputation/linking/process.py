@@ -23,7 +23,7 @@ STARTING = 20.0
 LONGEST_EPOCH = 600.0
 """Seconds after which a linker that does not answer is ended; one of two million accounts takes a tenth of it."""
 BEHIND_CHECKS = 10
-"""How much a live linker gives way to the checks beside it."""
+"""How much a live linker gives way to checks."""
 
 
 class LinkerDiedError(Exception):

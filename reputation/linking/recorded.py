@@ -37,7 +37,7 @@ class RecordedLinking:
         self._fed = 0
         self._kept: list[bytes] = []  # batches that are not sent yet
         self._answers: list[Answer] = []  # those that are here and not in force yet
-        # half of the work is the linker's: it gives way to nobody
+        # half of the work is the linker's: it gives way to no process
         self._process = LinkerProcess(niceness=0) if self._tenants else None
 
     @property
@@ -86,7 +86,7 @@ class RecordedLinking:
             self._answers.append(process.receive())
 
     def _ask(self, process: LinkerProcess, now: float) -> None:
-        """Ask for epochs once all notes are sent: a linker that answers reads nothing, and nobody may wait for it."""
+        """Ask for epochs once all notes are sent: a linker that answers reads nothing, so no sender may wait."""
         if self._due is not None:
             self._follow(process)
         self._feed(process, now)

@@ -1,4 +1,4 @@
-"""Which tenants are linked and what a linker is told of their settings."""
+"""The linked tenants, and the settings of each that its linker needs."""
 
 from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, per_usd_of

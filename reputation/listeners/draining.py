@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 LAST_CALLS = 0.2
-"""Seconds for which a listener that is told to end still takes newcomers, and idle connections may ask once more."""
+"""Seconds for which a draining listener still takes new connections, and idle connections may ask once more."""
 LOOKS_EVERY = 0.01
 MOST_LOOKS = 100
 """Looks at the queue of connections that are not accepted yet, before the socket is closed all the same."""

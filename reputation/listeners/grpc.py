@@ -18,7 +18,7 @@ CODES = {
 """The code for the status of an HTTP answer."""
 MOST_STREAMS = 1024
 OPTIONS = (
-    ("grpc.so_reuseport", 0),  # a second sidecar on the same port is a mistake, and is told
+    ("grpc.so_reuseport", 0),  # a second sidecar on the same port is a mistake, and is an error
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_concurrent_streams", MOST_STREAMS),
     ("grpc.max_metadata_size", 16 * 1024),

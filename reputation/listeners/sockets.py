@@ -15,7 +15,7 @@ BACKLOG = 4096
 UNIX = "unix:"
 LARGEST_ID = "[0-9]{1,9}"
 ANYBODY = 0o666
-"""Whoever may reach the socket's directory may connect, as whoever is on this machine may connect to loopback."""
+"""Any user who may reach the socket's directory may connect, as any user of this machine may connect to loopback."""
 
 
 class AddressError(ValueError):
@@ -109,7 +109,7 @@ def _unix(path: str, access: SocketAccess) -> socket.socket:
     try:
         _clear_stale(path)
         found.bind(path)
-        access.apply(path)  # nobody can connect before it listens
+        access.apply(path)  # no client can connect before it listens
     except OSError:
         found.close()
         raise

@@ -1,7 +1,7 @@
 """Recorded decisions: the inputs of each verdict, so another revision can score exactly the same facts.
 
 Sampled by account, so that an account is recorded whole or not at all; bounded in number and in rate; names only as
-keyed hashes. A check appends numbers to columns; packing (MessagePack, zstandard) and writing happen beside.
+keyed hashes. A check appends numbers to columns; packing (MessagePack, zstandard) and writing happen in the background.
 """
 
 from array import array
@@ -207,7 +207,7 @@ class Recorder:
 
     def _append(self, assessed: Assessed, verdict: Verdict, share: float) -> None:
         who, seen, now, columns = assessed.who, assessed.seen, assessed.at, self._open
-        facts, payment, told = who.facts, who.facts.payment, verdict.shadow or verdict
+        facts, payment, effective = who.facts, who.facts.payment, verdict.shadow or verdict
         cluster, allow, reasons = assessed.cluster, assessed.allow, 0
         family_, signal_, points_ = columns.reasons.values()
         for number, signal in self._signals:
@@ -235,8 +235,8 @@ class Recorder:
             assessed.previous,
             assessed.tier,
             0 if cluster is None else STANDINGS.index(cluster.standing),
-            DECISIONS.index(told.decision),
-            SCOPES.index(_scope(assessed, told.limit)),
+            DECISIONS.index(effective.decision),
+            SCOPES.index(_scope(assessed, effective.limit)),
             flags,
             reasons,
         )

@@ -9,7 +9,7 @@ from reputation.config.tenants import Tenant
 from reputation.recordings.columns import ABSENT, Decisions, FamilyColumns, Ints
 from reputation.recordings.decisions import CONDEMNED
 from reputation.recordings.rescore import weighed
-from reputation.recordings.variants import Arm, Judged
+from reputation.recordings.variants import Judged, Variant
 from reputation.scoring.risk import TIERS
 
 CAUGHT = TIERS.index("limited")
@@ -55,7 +55,7 @@ class Effects:
     """Adds up the difference between the live revision and a draft over recorded decisions."""
 
     def __init__(self, live: Tenant, draft: Tenant) -> None:
-        self.before, self.after = Arm(live), Arm(draft)
+        self.before, self.after = Variant(live), Variant(draft)
         self.accounts: dict[int, Account] = {}
         self.by_decision = np.zeros((len(TIERS), len(TIERS)), dtype=np.int64)
         self.money = Money()
@@ -126,14 +126,14 @@ class Effects:
             if taken >= MOST_MOVERS or not moved[row]:
                 break
             account = int(accounts[row])
-            standing = known.get(account)
-            if standing is None or abs(standing.after - standing.before) < moved[row]:
+            known_mover = known.get(account)
+            if known_mover is None or abs(known_mover.after - known_mover.before) < moved[row]:
                 known[account] = self._mover(decisions, row, before, after)
                 taken += 1
         self.movers = nlargest(MOST_MOVERS, known.values(), key=lambda m: abs(m.after - m.before))
 
     def _mover(self, decisions: Decisions, row: int, before: Judged, after: Judged) -> Mover:
-        one, other = (points_of(decisions, row, arm.tenant) for arm in (self.before, self.after))
+        one, other = (points_of(decisions, row, variant.tenant) for variant in (self.before, self.after))
         signals = [(name, one.get(name, 0.0), other.get(name, 0.0)) for name in dict.fromkeys([*one, *other])]
         signals.sort(key=lambda s: -abs(s[2] - s[1]))
         was, is_ = (float(judged.scored.log_odds[row]) for judged in (before, after))

@@ -67,16 +67,16 @@ def fitted(evidence: Evidence, tenant: Tenant, live: Weighting) -> Weighting:
     """
     rows = _examples(evidence)
     points, abusive = evidence.points[rows], evidence.abusive[evidence.account[rows]]
-    told = points.std(axis=0) > 0
+    varied = points.std(axis=0) > 0
     weights = np.zeros(len(live.weights))
-    weights[told] = _coefficients(points[:, told], abusive, evidence.shares()[rows])
+    weights[varied] = _coefficients(points[:, varied], abusive, evidence.shares()[rows])
     if not weights.any():
         return live
-    now = np.clip(points * live.weights, -live.caps, live.caps)[:, told].sum(axis=1)
+    now = np.clip(points * live.weights, -live.caps, live.caps)[:, varied].sum(axis=1)
     scale = now.std() / max((points * weights).sum(axis=1).std(), 1e-9)
-    weights = np.where(told, np.clip(weights * scale, 0, MOST_WEIGHT), live.weights)
+    weights = np.where(varied, np.clip(weights * scale, 0, MOST_WEIGHT), live.weights)
     reach = np.quantile(np.abs(points), 0.99, axis=0) * weights
-    caps = np.where(told, np.minimum(np.maximum(live.caps, reach), MOST_CAP), live.caps)
+    caps = np.where(varied, np.minimum(np.maximum(live.caps, reach), MOST_CAP), live.caps)
     return _with_prior(Weighting(weights, caps, live.prior), evidence, tenant, live)
 
 

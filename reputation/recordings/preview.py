@@ -31,7 +31,7 @@ class Side(Struct, frozen=True):
     labelled: Caught
 
 
-class Glance(Struct, frozen=True):
+class Preview(Struct, frozen=True):
     """The effect of a draft on the newest decisions. moved: decisions, rows before, columns after, by tier."""
 
     decisions: int
@@ -48,7 +48,7 @@ class Glance(Struct, frozen=True):
     payers_listed: list[Moved]
 
 
-def glance(parts: Sequence[Decisions], live: Tenant, draft: Tenant, labels: Mapping[int, LabelWord]) -> Glance:
+def preview(parts: Sequence[Decisions], live: Tenant, draft: Tenant, labels: Mapping[int, LabelWord]) -> Preview:
     """Compare a draft with the live revision over decisions."""
     accounts = _joined([part.numbers["account"] for part in parts], np.dtype(np.uint64))
     payer = _joined([part.flag(PAYER) for part in parts], np.dtype(bool))
@@ -58,7 +58,7 @@ def glance(parts: Sequence[Decisions], live: Tenant, draft: Tenant, labels: Mapp
     moved = np.zeros((len(TIERS), len(TIERS)), dtype=np.int64)
     np.add.at(moved, (before, after), 1)
     tightened, loosened = (_accounts_where(payer & rule, rows, len(names)) for rule in (after > before, after < before))
-    return Glance(
+    return Preview(
         decisions=len(accounts),
         accounts=len(names),
         first=float(at.min()) if len(at) else 0.0,

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from reputation.recordings.columns import Decisions
 
 MOST_DECISIONS = 50_000
-"""Decisions that a glance looks at, the newest."""
+"""Decisions that a preview covers, the newest."""
 _laid_out: "dict[str, Decisions]" = {}  # in the other process alone: what it was given, by segment
 
 
-class Looking:
+class PreviewProcess:
     """The other process, started when first asked and again if it died."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Looking:
         self._one_at_a_time = asyncio.Lock()
 
     async def ask(self, what: str, segments: Sequence[Packed], labels: Mapping[int, LabelWord], *tenants: Any) -> Any:
-        """Ask for a `glance` or for the `quality` over segments. Raises Unavailable if the process died of it."""
+        """Ask for a `preview` or for the `quality` over segments. Raises Unavailable if the process died of it."""
         async with self._one_at_a_time:
             ids = [segment.id for segment in segments]
             fresh = {s.id: await asyncio.to_thread(s.read) for s in segments if s.id not in self._sent}
@@ -64,7 +64,7 @@ def _look(
     what: str, ids: Sequence[str], fresh: Mapping[str, bytes], labels: Mapping[int, LabelWord], tenants: tuple[Any, ...]
 ) -> Any:
     """In the other process: lay out new segments, drop old ones, and compute."""
-    from reputation.recordings import preview as glance  # noqa: PLC0415 - numpy stays out of the sidecar's process
+    from reputation.recordings import preview  # noqa: PLC0415 - numpy stays out of the sidecar's process
     from reputation.recordings.columns import decisions_of  # noqa: PLC0415 - the same
     from reputation.tuning.revisions import compiled  # noqa: PLC0415 - the same
 
@@ -73,6 +73,6 @@ def _look(
     _laid_out.update((id_, decisions_of(unpack(data))) for id_, data in fresh.items())
     parts = [_laid_out[id_] for id_ in ids]
     if what == "quality":
-        return glance.quality(parts, labels)
+        return preview.quality(parts, labels)
     live, draft = (compiled(*tenant) for tenant in tenants)
-    return glance.glance(parts, live, draft, labels)
+    return preview.preview(parts, live, draft, labels)

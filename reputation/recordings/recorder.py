@@ -42,8 +42,8 @@ class Recording:
             recorder = self.recorders[name] = Recorder(running.tenant, settings, running.secret, self._new_id)
             recorder.keep(self._load(name), self._clock())
         recorder.retune(running.tenant)
-        if recorder.watch not in running.watches:
-            running.watches = (recorder.watch, *running.watches)
+        if recorder.watch not in running.verdict_hooks:
+            running.verdict_hooks = (recorder.watch, *running.verdict_hooks)
 
     async def run(self) -> None:
         """Pack and write waiting decisions once a second, until cancelled; then write the rest."""
@@ -122,7 +122,7 @@ def _delete(gone: list[Packed]) -> None:
             packed.data.unlink(missing_ok=True)
 
 
-def recorded_beside(place: str | None) -> Path | None:
+def recordings_directory(place: str | None) -> Path | None:
     """The directory of recorded decisions next to a state file; None for state in memory or shared state."""
     place = place or default_place()
     return None if place == MEMORY or "://" in place else Path(place + ".recorded")

@@ -20,7 +20,7 @@ THROTTLE, OWN = DECISIONS.index("throttle"), SCOPES.index("account")
 class Judged(Struct, frozen=True):
     """A revision's results, one row for each decision: score, tier, and whether the request is stopped.
 
-    next_tiers: the tier that it would give after the recorded one, whoever judged before; tiers: after its own.
+    next_tiers: the tier that it would give after the recorded one, by any revision; tiers: after its own.
     """
 
     scored: Scored
@@ -59,7 +59,7 @@ class OwnBuckets:
         return True
 
 
-class Arm:
+class Variant:
     """A revision with its state of each account: the recorded tier, its own tier, and two buckets."""
 
     def __init__(self, tenant: Tenant) -> None:

@@ -1,7 +1,8 @@
 """This replica's copies of shared accounts, with the set of look-ups made.
 
 What a check needs of an account is copied when the account is first seen, even that nothing is known of it, and again
-once the copy is LOOKED_UP seconds old or somebody changed it. Look-ups of one turn of the event loop go out together.
+once the copy is LOOKED_UP seconds old or another replica changed it. Look-ups of one turn of the event loop go out
+together.
 """
 
 import asyncio

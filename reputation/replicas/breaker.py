@@ -8,7 +8,7 @@ LONGEST_PAUSE = 0.5
 class Breaker:
     """Closed while calls succeed. `failed` opens it; then only probes go through, one at a time, until one `succeeded`.
 
-    A single failure opens it: whoever fails has waited for its time-out already, the cost of being open is small (the
+    A single failure opens it: the failed call has waited for its time-out already, the cost of being open is small (the
     replica goes on with its share) and the first probe comes soon.
     """
 
@@ -33,7 +33,7 @@ class Breaker:
 
     def may_probe(self, now: float) -> bool:
         """Whether this caller is the one to try; it then says `probe_failed` or `succeeded`."""
-        too_soon = now < self._probe <= now + self._longest  # a clock that was set back makes nobody wait
+        too_soon = now < self._probe <= now + self._longest  # a clock that was set back causes no wait
         if self.closed or self._probing or too_soon:
             return False
         self._probing = True

@@ -30,7 +30,7 @@ class Share(Struct, gc=False):
 class Shares:
     """A tenant's shares. Full ones give their places to new ones.
 
-    While none is, a flood of new buckets shares one for each limit, which is owed by nobody.
+    While none is, a flood of new buckets shares one for each limit, which no account owes.
     """
 
     def __init__(self, most: int = MOST) -> None:

@@ -1,7 +1,7 @@
 """One tenant's checks over shared state: one batched round trip each, and a degraded answer while it is unavailable.
 
 A check is assessed here, its take is carried out in Redis together with those of the same turn, and it is concluded
-here. While Redis is away nobody waits for it: a check takes from this replica's share of the limits at once, as an
+here. While Redis is away no check waits for it: a check takes from this replica's share of the limits at once, as an
 embedded one does, and its verdict says `degraded`. What was taken meanwhile is charged when Redis is back.
 """
 
@@ -40,7 +40,7 @@ from reputation.wire.later import Later
 from reputation.wire.messages import Charged, Request, Settle, Settled, Verdict
 
 SERIES = {"enforce": "b", "shadow": "s"}
-"""Shadow mode's buckets are others, so that its charges stop nobody once the tenant enforces."""
+"""Shadow mode's buckets are others, so that its charges stop no account once the tenant enforces."""
 ROUNDS = 3
 """Charges of what was taken alone, while more is taken: the last of them is small."""
 CLOSED = "the state that limits are kept in is away, and this tenant chose to be closed meanwhile; try again shortly"

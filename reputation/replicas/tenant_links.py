@@ -174,7 +174,7 @@ class TenantLinking:
         async with self._changing:
             before = self._version if self.lead.version else 0
             if self.lead.version and self.lead.version == self._damaged:
-                before = self._damaged  # links that nobody can read are replaced like others
+                before = self._damaged  # unreadable links are replaced like others
             step = await asyncio.to_thread(_step, self.limiter.links if before else NOTHING, links, state)
             version = await self._shared.put(Leadership(self.linking), before, step)
             if version:

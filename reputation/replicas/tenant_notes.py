@@ -31,7 +31,7 @@ class Notes(Struct, array_like=True, gc=False):
 
     known: list[Known] = []
     sightings: list[Sighting] = []
-    told: list[Told] = []
+    outcomes: list[Told] = []
     rulings: list[Order] = []
 
 
@@ -45,7 +45,7 @@ class Parcel(NamedTuple):
 
 
 _decoder = msgspec.msgpack.Decoder(Notes)
-_PLACES = {Known: "known", Sighting: "sightings", Told: "told", Order: "rulings"}
+_PLACES = {Known: "known", Sighting: "sightings", Told: "outcomes", Order: "rulings"}
 
 
 def packed(notes: list[Note]) -> list[tuple[int, bytes]]:
@@ -147,7 +147,7 @@ class TenantNotes:
             kinds: tuple[tuple[list[Any], list[Any]], ...] = (
                 (batch.known, notes.known),
                 (batch.sightings, notes.sightings),
-                (batch.told, notes.told),
+                (batch.outcomes, notes.outcomes),
                 (batch.rulings, notes.rulings),
             )
             for there, more in kinds:

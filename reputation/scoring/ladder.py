@@ -75,7 +75,7 @@ class Ladder:
 
 
 def given(facts: Facts) -> list[str]:
-    """Name what an account gave beside an e-mail address and money; a card that failed or is disputed is none."""
+    """Name the facts of an account besides an e-mail address and money; a card that failed or is disputed is none."""
     found = []
     verified, payment = facts.verified or (), facts.payment
     if "phone" in verified:

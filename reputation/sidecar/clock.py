@@ -7,7 +7,7 @@ from collections.abc import Callable
 STEP = 0.5
 """Seconds from which on a difference is a step; smaller ones are left to what reads the time."""
 STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that nobody can set. Linux has one that goes on while the machine is suspended."""
+"""A clock that cannot be set. Linux has one that goes on while the machine is suspended."""
 
 
 def steady() -> float:
@@ -18,7 +18,7 @@ class Clock:
     """Seconds since 1970. `moved` is called with each step, in seconds, before any caller gets the time after it.
 
     Facts, days and expiries are of the world, so they follow the machine's clock. What was earned or used since a
-    moment ago is not, so whoever keeps such moments moves them by the step: then as much time passed as really did.
+    moment ago is not, so such moments are moved by the step: then as much time passed as really did.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = steady) -> None:

@@ -27,7 +27,7 @@ class DecisionLog:
     def __init__(self, settings: LogSettings, secret: bytes, sink: TextIO) -> None:
         self.dropped = 0
         self.written = 0
-        self.account_of: AccountOf | None = None  # tells whom a verdict judged, where a request sent a key alone
+        self.account_of: AccountOf | None = None  # the account of a verdict, where a request sent a key alone
         self._secret = secret
         self._waiting: deque[tuple[Request, str | None, Verdict, float]] = deque()
         self._stop = threading.Event()

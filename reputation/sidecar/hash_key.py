@@ -1,7 +1,7 @@
 """The hash key: its source, and a comparison with the state's own.
 
-Every API key is kept as a hash made with it, so with another one each pushed key would be nobody's, and nothing would
-say so. The state therefore keeps a check value, which tells nothing of the hash key.
+Every API key is kept as a hash made with it, so with another one each pushed key would match no account, without
+an error. The state therefore keeps a check value, which tells nothing of the hash key.
 """
 
 import hashlib

@@ -11,7 +11,7 @@ from reputation.config.file import Settings, named_tenants
 from reputation.config.tenants import Tenant, TenantSettings
 from reputation.engine.exceptions import Allow, Exceptions, made_by_now
 from reputation.engine.limiter import Limiter, TenantLimiter
-from reputation.recordings.preview_process import Looking
+from reputation.recordings.preview_process import PreviewProcess
 from reputation.recordings.recorder import Recording
 from reputation.state.records import ABSENT, Records
 from reputation.state.transactions import Document
@@ -58,7 +58,7 @@ class Tuning:
         self.labels = Documents(records, "label", Label)
         self.marked = Documents(records, "marked", Label)
         self.appeals = Documents(records, "appeal", Appeal)
-        self.looking = Looking()
+        self.preview_process = PreviewProcess()
         self.new_id = Ulids()
         self._limiter = limiter
         self._clock = clock
@@ -91,7 +91,7 @@ class Tuning:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.looking.close()
+        self.preview_process.close()
 
     def moved(self) -> None:
         """Evaluate expiries again after a step of the clock."""
@@ -169,7 +169,7 @@ class Tuning:
             candidate = compiled(name, await self.revision(name, rollout.candidate), file)
             trial = Trial(running.tenant, candidate, rollout, partial(self._stop, name, rollout))
             self.trials[name] = trial
-            running.watches = (*running.watches, trial.watch)
+            running.verdict_hooks = (*running.verdict_hooks, trial.watch)
             if rollout.stage == "canary":
                 running.revision_of = trial.revision_of
 
@@ -187,7 +187,7 @@ class Tuning:
         trial = self.trials.pop(running.tenant.name, None)
         running.revision_of = None
         if trial is not None:
-            running.watches = tuple(watch for watch in running.watches if watch != trial.watch)
+            running.verdict_hooks = tuple(hook for hook in running.verdict_hooks if hook != trial.watch)
 
     async def configured(self, tenant: str) -> Revision:
         """The revision with the present configuration; a new configuration gets its own number."""
@@ -275,7 +275,7 @@ class Tuning:
         now = self._clock()
         current, version = await self.rollout(tenant)
         if current != rollout:
-            return  # somebody was faster
+            return  # another request was faster
         body = RolloutBody("stop", why)
         ended = structs.replace(stepped(current, body, HEADCOUNT, now), stopped=why)
         self._warn("trial_stopped", tenant=tenant, revision=rollout.candidate, why=why)

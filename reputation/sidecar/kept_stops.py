@@ -1,6 +1,6 @@
 """Stops kept for days, written in batches off the request path, and look-ups: recent verdicts, else kept stops.
 
-What was told within the last half second is lost if the process is killed; a stop is no acknowledged write.
+Stops of the last half second are lost if the process is killed; a stop is no acknowledged write.
 """
 
 import asyncio
@@ -66,11 +66,11 @@ class KeptStops:
             self.dropped += await self._stops.add(tenant.tenant.name, stops, keep, self._clock())
         except Unavailable as away:
             tenant.verdicts.stopped.give_back(stops)
-            self._told(away)
+            self._report_away(away)
         else:
             self._away = False
 
-    def _told(self, away: Unavailable) -> None:
+    def _report_away(self, away: Unavailable) -> None:
         if not self._away:
             self._warn("stops_not_kept", error=away.detail, until_then="they wait, as far as there is room")
         self._away = True

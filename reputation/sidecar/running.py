@@ -26,7 +26,7 @@ LOOK_EVERY = 1.0
 """Seconds between two looks at the clock for what is done once an hour: a clock that was set must not delay it."""
 
 
-UNKNOWN_PLAN = "name it in plans, such as {like: paid}; until then it has the limits of a plan that is not told"
+UNKNOWN_PLAN = "name it in plans, such as {like: paid}; until then it has the limits of an account without a plan"
 
 
 class Serving:
@@ -47,7 +47,7 @@ class Serving:
         self.listeners: dict[str, Any] = {}
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
-        self.journal = log
+        self.event_log = log
         self.stops = KeptStops(self.limiter, self.store.stops, lambda: self.settings.explain, self.clock, log.warning)
         self.limiter.strays.tell = log.warning
         decisions.account_of = self.account_of
@@ -65,12 +65,12 @@ class Serving:
     def _listen_for_plans(self) -> None:
         """Log each unknown plan of a tenant once."""
         for name, tenant in self.limiter.tenants.items():
-            tell = partial(self.journal.warning, "unknown_plan", tenant=name, fix=UNKNOWN_PLAN)
+            tell = partial(self.event_log.warning, "unknown_plan", tenant=name, fix=UNKNOWN_PLAN)
             tenant.state.unknown_plans.tell = lambda plan, tell=tell: tell(plan=plan)
 
     def _moved(self, seconds: float) -> None:
         """Move buckets and reservations by a step of the machine's clock, and log it."""
-        self.journal.warning("clock_moved", seconds=round(seconds, 3))
+        self.event_log.warning("clock_moved", seconds=round(seconds, 3))
         self.tuning.moved()
         self.checks.move(seconds)
 
@@ -87,13 +87,13 @@ class Serving:
 
     async def watch_addresses(self) -> None:
         """Check the age of the address databases regularly, and log a stale one, until cancelled."""
-        told: set[str] = set()
+        reported: set[str] = set()
         while True:
             self.addresses.age(self.clock())
             for database in self.addresses.stale:
-                if str(database.path) not in told:
-                    self.journal.warning("geoip_stale", database=str(database.path), built=database.built)
-            told = {str(database.path) for database in self.addresses.stale}
+                if str(database.path) not in reported:
+                    self.event_log.warning("geoip_stale", database=str(database.path), built=database.built)
+            reported = {str(database.path) for database in self.addresses.stale}
             await asyncio.sleep(LOOK_EVERY)
 
     async def reload(self, path: Path | None) -> bool:
@@ -109,12 +109,12 @@ class Serving:
             self.addresses.swap(loaded.databases, self.clock())
         except ConfigError as error:
             self._reload_failures += 1
-            self.journal.error("reload_failed", error=str(error), kept="the previous configuration and databases")
+            self.event_log.error("reload_failed", error=str(error), kept="the previous configuration and databases")
             return False
         self.settings = settings
         self._listen_for_plans()
         await self.tuning.refresh_all()
-        self.journal.info("reloaded", tenants=sorted(self.limiter.tenants))
+        self.event_log.info("reloaded", tenants=sorted(self.limiter.tenants))
         return True
 
     def metrics(self) -> bytes:

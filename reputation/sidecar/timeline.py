@@ -12,7 +12,7 @@ TIERS: tuple[Tier, ...] = ("trusted", "standard", "limited", "restricted", "bloc
 DECISIONS: tuple[Decision, ...] = ("allow", "throttle", "challenge", "deny")
 SCOPES: tuple[Scope, ...] = ("account", "cluster", "organisation", "neighbourhood", "address", "newcomers")
 COUNTED = (*TIERS, *DECISIONS, *SCOPES)
-"""Counters, of which a point tells what was added; the rest of a sample is told as it stood."""
+"""Counters, of which a point tells what was added; the rest of a sample is given as it was."""
 STOOD = ("clusters", "linked", "degraded")
 POINTS = 360
 WINDOWS = {"hour": 10.0, "day": 240.0}
@@ -47,7 +47,7 @@ class Ring:
     def _points(self) -> Iterator[list[float]]:
         counted = len(COUNTED) + 1
         for one, other in pairwise(self._samples):
-            # a counter that fell began anew, as after a reload
+            # a counter that fell began again, as after a reload
             added = [b - a if b >= a else b for a, b in zip(one[1:counted], other[1:counted], strict=True)]
             yield [other[0], max(other[0] - one[0], 1e-9), *added, *other[counted:]]
 

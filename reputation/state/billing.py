@@ -96,7 +96,7 @@ class Paid(Struct, frozen=True, array_like=True, gc=False):
 
 
 class PaymentLedger(Struct, frozen=True, array_like=True, gc=False):
-    """All of it, and what was pushed beside. folded, until: sum and newest time of payments kept no longer.
+    """All of it, and the pushed facts. folded, until: sum and newest time of payments kept no longer.
 
     base_cents, base_disputes: what events had said when `pushed` came, which a pushed number includes.
     """

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 LOOKED_AT = 16
-"""Entries that a newcomer to a full table looks at, in turn, so that nobody waits for a sweep of all of them."""
+"""Entries that a newcomer to a full table looks at, in turn, so that no request waits for a sweep of all of them."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -1,6 +1,6 @@
 """Accounts learnt from traffic, in bounded tables. A flood of made-up names cannot displace other accounts.
 
-Whoever was here before stays before somebody that came a minute ago, and newcomers that find no place share rows by
+An established account stays before one that came a minute ago, and newcomers that find no place share rows by
 network, so that a flood is a few accounts together and an honest newcomer of another network is one of its own.
 """
 
@@ -92,8 +92,8 @@ class Crowd:
     """At most `most` rows of unconfirmed accounts: newcomers and established ones, in separate tables.
 
     When it is full, newcomers whose buckets have filled up again and of whom nothing bad was reported are forgotten,
-    which is nobody's gain. One that comes back after A_WHILE stays: only somebody seen on more days takes its place.
-    Whoever finds no place shares a row with its network (counted in `crowded`).
+    which gives no account an advantage. One that comes back after A_WHILE stays: only one seen on more days takes its
+    place. An account that finds no place shares a row with its network (counted in `crowded`).
     """
 
     def __init__(self, most: int, dirty: DirtySet[str] | None = None) -> None:
@@ -119,7 +119,7 @@ class Crowd:
         found = self._stayers.rows.get(name)
         if found is None:
             found = self._newcomers.rows.get(name)
-            if found is not None and not 0.0 <= now - found.since < A_WHILE:  # nobody waits for a clock set back
+            if found is not None and not 0.0 <= now - found.since < A_WHILE:  # a clock set back delays no account
                 self._let_stay(name, found, now)
         return found
 

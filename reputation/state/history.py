@@ -21,7 +21,7 @@ KEPT = 400 * DAY
 MOST_OF_A_KIND = 32
 """Outcomes of one kind that are kept, the newest: one kind cannot push another out."""
 MarkedOutcome = OutcomeKind | Literal["charge_failed"]
-"""An outcome, or a failed charge that billing's events told of, which payment counts."""
+"""An outcome, or a failed charge that billing's events reported, which payment counts."""
 KINDS: tuple[MarkedOutcome, ...] = (
     "chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed", "charge_failed",
 )  # fmt: skip
@@ -47,7 +47,7 @@ VISIT_WINDOW = DAY
 _VISIT = struct.Struct("<QIHQ")
 VISIT = _VISIT.size
 _WORD = (1 << 64) - 1
-_number: Final = int.from_bytes  # looked up on the class it would be made anew each time
+_number: Final = int.from_bytes  # looked up on the class it would be made again each time
 
 
 def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: float) -> bytes:

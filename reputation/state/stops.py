@@ -1,6 +1,6 @@
 """Stops (verdicts against a request), kept for days for explanations: the contract, and the store in memory.
 
-A stop is no acknowledged write: it is kept in batches beside the request path. What is above a bound goes, the oldest
+A stop is no acknowledged write: it is kept in batches off the request path. What is above a bound goes, the oldest
 first, and is counted.
 """
 
@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol
 AN_ACCOUNT = 100
 """Stops of one account that are kept: the newest."""
 UNCONFIRMED_SHARE = 4
-"""Unconfirmed accounts keep one in so many where there is no room for all, so that made-up keys push nobody out."""
+"""Unconfirmed accounts keep one in so many where there is no room for all, so that made-up keys push no account out."""
 MOST_BYTES = 64 * 1024 * 1024
 """Of one tenant's stops in memory; 100,000 ordinary ones are as large."""
 OVERHEAD = 400
-"""Bytes beside a stop's body and names, roughly."""
+"""Bytes in addition to a stop's body and names, roughly."""
 
 
 class Stop(NamedTuple):

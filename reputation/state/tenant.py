@@ -23,7 +23,7 @@ Decode = Callable[[bytes], tuple[str, Row]]
 class TenantState:
     """All state of one tenant.
 
-    asleep: accounts that nobody has asked for since the start, still encoded; moved: seconds by which the clock was set
+    asleep: accounts without a request since the start, still encoded; moved: seconds by which the clock was set
     since then. touched, touched_owners: accounts and keys that changed. degraded: what writes this down is away.
     mode, series: what is charged, how often it changed.
     """

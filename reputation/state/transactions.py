@@ -64,7 +64,7 @@ class Stale(Conflict):
     """A document has another version than expected, so nothing was kept; `place` names the document."""
 
     def __init__(self, place: int) -> None:
-        super().__init__("somebody else changed this meanwhile; read it again, then try again")
+        super().__init__("this was changed meanwhile; read it again, then retry")
         self.place = place
 
 

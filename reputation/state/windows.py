@@ -17,14 +17,14 @@ RECORD = KEY + TIME  # bytes: eight that stand for a member, five of time
 FILL = 14
 """Entries of a page on average: more take longer to search, fewer pay more for each page's own header."""
 _WORD = (1 << 64) - 1
-_number: Final = int.from_bytes  # looked up on the class it would be made anew each time
+_number: Final = int.from_bytes  # looked up on the class it would be made again each time
 
 
 class CompactMap:
     """Entries of eight bytes of key and `size` bytes of record, the last five of them its time in seconds.
 
     About `most` entries: above that the oldest of the page that a newcomer falls into goes, counted in `lost`. Keys
-    are spread by Python's secretly keyed hash of bytes, so nobody outside can crowd one page.
+    are spread by Python's secretly keyed hash of bytes, so no client can crowd one page.
     """
 
     def __init__(self, size: int, most: int) -> None:

@@ -11,7 +11,7 @@ from reputation.limits.take import Charge, Taken
 from reputation.state.transactions import AccountData
 
 AWAY = "the state that this is kept in is away; try again shortly"
-"""What a client is told while the store is away."""
+"""The error for a client while the store is away."""
 NOT_OPEN, TOO_MUCH, FOREIGN = -1, -2, -3
 """Why a hold or lease was not settled: none is open, above `overrun`, of another account or gateway key."""
 LINKS, STATE = b"links", b"state"

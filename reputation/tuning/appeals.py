@@ -1,7 +1,7 @@
 """Appeals: an operator turns a verdict into a temporary lift; a person's decision turns the appeal into a label. Pure.
 
 A lift leaves the account's own limits in force. One an account and period, so that asking again buys nothing; none for
-a member of a cluster until somebody looked at the cluster, because heads appeal too.
+a member of a cluster until an operator reviewed the cluster, because heads appeal too.
 """
 
 from typing import Annotated

@@ -39,8 +39,8 @@ class Rollout(Struct, frozen=True):
 class RolloutBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of POST /v1/tenants/{tenant}/rollout.
 
-    shadow: score `revision` beside the live one; promote: let it judge `percent` of the accounts, or all; rollback: end
-    a trial, or without a trial return to the revision that was live before; stop: end a trial.
+    shadow: score `revision` next to the live one; promote: let it judge `percent` of the accounts, or all; rollback:
+    end a trial, or without a trial return to the revision that was live before; stop: end a trial.
     """
 
     step: Step

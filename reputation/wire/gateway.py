@@ -93,7 +93,7 @@ def _members() -> dict[str, Any]:
 
 
 # What a header may be mapped to, such as account.plan or account.payment.settled_usd, and its type. Nothing
-# of `request`: whoever repeats a request's id is charged once for everything, and clients like to choose it.
+# of `request`: a client that repeats a request's id is charged once for everything, and clients like to choose it.
 MEMBERS = _members()
 
 

@@ -30,8 +30,8 @@ def _base32(value: int, pairs: int) -> str:
 class Ulids:
     """ULIDs (26 characters): 48 bits of milliseconds, a counter of 15 bits within one, and 65 random bits of its own.
 
-    Counting keeps the ids of one process in the order of their making, up to 32,768 a millisecond. Nobody can guess an
-    id from another: the system's random source gives the bits of each.
+    Counting keeps the ids of one process in the order of their making, up to 32,768 a millisecond. No id can be guessed
+    from another: the system's random source gives the bits of each.
     """
 
     def __init__(self) -> None:

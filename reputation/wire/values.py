@@ -11,7 +11,7 @@ C = TypeVar("C", bound=type)
 
 if TYPE_CHECKING:
     from mypy_extensions import mypyc_attr
-else:  # the compiler reads it, nobody calls it
+else:  # only the compiler reads it
 
     def mypyc_attr(**_: Any) -> Callable[[C], C]:
         return lambda kind: kind

@@ -44,12 +44,12 @@ def passes(sidecar, account):
 
 
 class TestRecorded:
-    def test_a_glance_tells_whom_a_draft_moves_and_names_the_payers(self, own):
-        pay(own, "glanced")
-        own.ask({"account": {"id": "glanced"}})
+    def test_a_preview_counts_moved_accounts_and_names_the_payers(self, own):
+        pay(own, "previewed")
+        own.ask({"account": {"id": "previewed"}})
         harsh = {"prior": 0.5, "weights": {"payment": 0, "account": 3}}
         found = own.tell("POST", "/v1/tenants/default/replay", {"settings": harsh}).json
-        assert "glanced" in [payer["name"] for payer in found["payers_listed"]]
+        assert "previewed" in [payer["name"] for payer in found["payers_listed"]]
         assert found["before"]["tiers"] != found["after"]["tiers"]
         live = own.tell("POST", "/v1/tenants/default/replay", {"revision": 1}).json
         assert live["before"]["tiers"] == live["after"]["tiers"]
@@ -63,7 +63,7 @@ class TestRecorded:
             ({"settings": {}, "decisions": 50_001}, "/decisions"),
         ],
     )
-    def test_a_glance_that_cannot_be_is_refused(self, own, body, pointer):
+    def test_a_preview_that_cannot_be_is_refused(self, own, body, pointer):
         answer = own.tell("POST", "/v1/tenants/default/replay", body)
         assert (answer.status, answer.json["pointer"]) == (422, pointer)
 

@@ -1,4 +1,4 @@
-"""What a draft would have done: payers by name, abusers caught, requests and money, and a glance that agrees."""
+"""What a draft would have done: payers by name, abusers caught, requests and money, and a preview that agrees."""
 
 import msgspec
 import pytest
@@ -7,7 +7,7 @@ from traffic import decisions, effects, judged, live, recorded
 
 from reputation.config.tenants import UNNUMBERED, TenantSettings, compile_tenant
 from reputation.recordings.effects import Effects
-from reputation.recordings.preview import BINS, glance, quality
+from reputation.recordings.preview import BINS, preview, quality
 from reputation.recordings.report import report as summed_up
 from reputation.tuning.rollout import is_in_canary
 from reputation.wire.ids import pseudonym
@@ -116,7 +116,7 @@ class TestGlance:
         words = labels(abuser="abuse", payer="good")
         drafted = draft(prior=0.5, weights={"payment": 0.0, "account": 3.0}, hysteresis=0.0)
         slow = summed_up(effects(recorder, engine.tenant, drafted), words)
-        fast = glance(decisions(recorder), engine.tenant, drafted, words)
+        fast = preview(decisions(recorder), engine.tenant, drafted, words)
         assert fast.moved == slow.decisions_moved
         assert fast.payers_listed == slow.payers_tightened
         assert fast.after.labelled == slow.caught_after
@@ -126,7 +126,7 @@ class TestGlance:
 
     def test_of_nothing_is_nothing(self, traffic):
         engine, _ = traffic
-        found = glance([], engine.tenant, draft(), {})
+        found = preview([], engine.tenant, draft(), {})
         assert (found.decisions, found.payers_listed, found.before.labelled.recall) == (0, [], None)
 
     def test_quality_is_told_by_the_revision_that_judged(self, traffic):

@@ -156,6 +156,6 @@ def unpack_all(recorder):
 
 def assessed_of(engine):
     kept = []
-    engine.watches = (lambda assessed, _: kept.append(assessed),)
+    engine.verdict_hooks = (lambda assessed, _: kept.append(assessed),)
     ask(engine, "a")
     return kept[0]

@@ -51,7 +51,7 @@ def test_a_draft_scores_what_it_would_have_scored_live(addresses, name):
     assert [TIERS[t] for t in found] == [v.tier for v in verdicts]
 
 
-def test_a_glance_at_tiers_needs_no_walk(addresses):
+def test_a_preview_of_tiers_needs_no_walk(addresses):
     """With the recorded tier before each decision, columns alone give what the live revision gave."""
     engine = tenant(addresses, hysteresis=1.0)
     recorder = recorded(engine)

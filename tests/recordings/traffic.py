@@ -10,7 +10,7 @@ from reputation.hydra.links import Cluster, Links
 from reputation.recordings.columns import read_all
 from reputation.recordings.decisions import Recorder
 from reputation.recordings.effects import Effects
-from reputation.recordings.variants import Arm
+from reputation.recordings.variants import Variant
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import Account, Call, Client, Organisation, Payment, Request
 
@@ -23,7 +23,7 @@ HOSTS = ("11.0", "12.0", "13.0", "14.0", "15.0", "16.0")
 def recorded(engine, settings=ALL):
     """Let an engine record; returns its recorder."""
     recorder = Recorder(engine.tenant, settings, SECRET, Ulids())
-    engine.watches = (*engine.watches, recorder.watch)
+    engine.verdict_hooks = (*engine.verdict_hooks, recorder.watch)
     return recorder
 
 
@@ -96,9 +96,9 @@ def decisions(recorder):
 
 def judged(recorder, tenant):
     """Everything recorded, judged by a revision: scores and tiers in order."""
-    arm, log_odds, tiers = Arm(tenant), [], []
+    variant, log_odds, tiers = Variant(tenant), [], []
     for part in decisions(recorder):
-        found = arm.judge(part)
+        found = variant.judge(part)
         log_odds += found.scored.log_odds.tolist()
         tiers += found.tiers
     return log_odds, tiers

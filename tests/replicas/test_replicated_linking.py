@@ -327,7 +327,7 @@ def test_notes_come_out_of_their_entries_as_they_went_in():
     outcomes = [Told(f"a{n}", "good", NOW + n) for n in range(2500)]
     entries = packed([*outcomes])
     assert [count for count, _ in entries] == [1000, 1000, 500]
-    assert [told for _, data in entries for told in unpacked(data).told] == outcomes
+    assert [outcome for _, data in entries for outcome in unpacked(data).outcomes] == outcomes
     with pytest.raises(ValueError, match="not compressed"):
         unpacked(b"something else")
 

@@ -205,16 +205,16 @@ class TestTrials:
             replica = Replica(addresses, MemoryRecords())
             await replica.tuning.start()
             running = replica.engine.tenant("default")
-            before = running.watches
+            before = running.verdict_hooks
             await replica.add(draft(2, **HARSH))
             version = 0
             for stage in ("shadow", "canary"):
                 version = await replica.tuning.step("default", Rollout(candidate=2, stage=stage, percent=99.0), version)
                 trial = replica.tuning.trials["default"]
-                assert running.watches == (*before, trial.watch)
+                assert running.verdict_hooks == (*before, trial.watch)
                 assert (running.revision_of is not None) == (stage == "canary")
             await replica.tuning.step("default", Rollout(), version)
-            assert running.watches == before
+            assert running.verdict_hooks == before
             assert running.revision_of is None
             ask(running, "a")
             assert trial.scored == 0

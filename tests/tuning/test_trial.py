@@ -18,7 +18,7 @@ def on_trial(addresses, draft, stage="shadow", percent=0.0, most=0, **settings):
     candidate = compile_tenant("default", TenantSettings(**draft), 2)
     rollout = Rollout(candidate=2, stage=stage, percent=percent, most_payers_tightened=most)
     trial = Trial(engine.tenant, candidate, rollout, stops.append)
-    engine.watches = (trial.watch,)
+    engine.verdict_hooks = (trial.watch,)
     if stage == "canary":
         engine.revision_of = trial.revision_of
     return engine, trial, stops

@@ -17,7 +17,7 @@ from reputation.stores.shared_values import AwayError, KeptAccount
 from reputation.wire.errors import Conflict, Unavailable
 
 MOST_TRIES = 100
-"""Times that facts are worked out again because somebody else changed them meanwhile."""
+"""Attempts to work out facts that another writer changed meanwhile."""
 HEAD = struct.Struct("<d")
 SCRIPT = Script("changes.lua", "commit.lua")
 CLOCK = Script("clock.lua")

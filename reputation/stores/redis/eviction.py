@@ -22,7 +22,7 @@ async def eviction_of(server: RedisServer) -> str | None:
             return next((policy for policy in await ask(server) if policy), "")
         except AwayError as away:
             if not isinstance(away.__cause__, ResponseError):
-                raise  # it is not there; else it answered that this user may not ask, or nobody
+                raise  # it is not there; else it answered that this user may not ask, or no user
     return None
 
 

@@ -13,7 +13,7 @@ from reputation.stores.shared_values import LINKS, STATE, Leadership, Step
 LEASE = 4.0
 """Seconds after its last sign of life at which the host loses the lead."""
 KEPT = 30 * 86_400
-"""Seconds until links that nobody touches are gone."""
+"""Seconds until unused links are gone."""
 UNUSED = 600
 """Seconds until parts are gone that were sent but never put in force."""
 PART = 1024 * 1024

@@ -1,7 +1,7 @@
 """Notes from every replica to the linker: streams of a tenant, bounded in bytes.
 
 A stream keeps what the links' kept state has not seen yet, so that a linker that takes over reads on from there. Where
-that is more than there is room for, the oldest entries go; whoever reads counts what it never got.
+that is more than there is room for, the oldest entries go; the reader counts the entries that it missed.
 """
 
 from reputation.stores.contract import MOST_NOTES
@@ -11,7 +11,7 @@ from reputation.stores.shared_values import READ_AT_ONCE, NoteEntry
 
 MOST_ENTRIES = 100_000
 KEPT = 7 * 86_400
-"""Seconds until a stream that nobody appends to is gone."""
+"""Seconds until an unused stream is gone."""
 SCRIPT = Script("append.lua")
 
 

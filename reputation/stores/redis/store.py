@@ -39,7 +39,7 @@ MOST_DAMAGED = 100
 class RedisStore:
     """Every tenant's state, one client for all of it, and the heartbeats to keep the copies current.
 
-    turns: what else is to be done again and again beside checks.
+    turns: work to repeat in the background of checks.
     """
 
     def __init__(self, place: str, make: Callable[[], TenantState], log: Any, clock: Callable[[], float]) -> None:

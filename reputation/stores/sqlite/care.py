@@ -56,7 +56,7 @@ def look(path: Path) -> Findings:
 def copy(path: Path, to: Path) -> int:
     """Copy a file as it is at one moment; a running sidecar may write it. Return the copy's bytes.
 
-    Raises ConfigError, and leaves no half of a copy. A copy made beside a running sidecar is one of an unclean stop:
+    Raises ConfigError, and leaves no half of a copy. A copy of a file in use is one of an unclean stop:
     put in its place, no bucket earns for the time since.
     """
     if to.exists():

@@ -2,7 +2,7 @@
 
 A transaction is worked out at once, in the order in which they come, over those that wait before it. While one batch is
 written the next one gathers. A batch that cannot be written changes nothing, and neither does the one that was worked
-out over it. Nobody is told of a conflict before what it conflicts with is durable.
+out over it. A conflict is reported once the change that it conflicts with is durable.
 """
 
 import asyncio

@@ -25,7 +25,7 @@ HEADER = b"SQLite format 3\0"
 RUN = 4096
 """Names that are sorted at a time."""
 BUSY = 5.0
-"""Seconds to wait for `headcount state backup` or somebody's sqlite3 shell."""
+"""Seconds to wait for `headcount state backup` or an operator's sqlite3 shell."""
 LOST = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED"})
 """Errors after which nothing in the file is to be relied on."""
 
@@ -86,7 +86,7 @@ def is_lost(error: Exception) -> bool:
 class StateFile:
     """An open state file. The lock is on the file itself, so two sidecars never write one file under two names.
 
-    A lock beside it, by the path without links, says whose it is while the file is being replaced.
+    A lock file next to it, by the path without links, says whose it is while the file is being replaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -114,7 +114,7 @@ class StateFile:
         return self._connection
 
     def _connect(self) -> None:
-        # the hash key may be in it, so it is nobody else's; open as long as the connection is, because closing any
+        # the hash key may be in it, so no other user may read it; open as long as the connection, because closing any
         # descriptor of a file lets go of all of this process's locks on it
         self._look = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         _lock_whole(self._look, self.path)

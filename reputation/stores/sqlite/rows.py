@@ -21,7 +21,7 @@ CROWDS = ("known", "met", "strangers")
 """An account's crowd; its index is the second byte of what is written, so that it is read without decoding."""
 
 Gap = tuple[float, float]
-"""From the last durable write before an unclean stop until the start after it: nobody earned anything then."""
+"""From the last durable write before an unclean stop until the start after it: no bucket earns for that time."""
 MOST_GAPS = 64
 """Gaps kept of a file."""
 KeptBucket = tuple[float, float, float, float]

@@ -1,6 +1,6 @@
 """Memory in front of a SQLite file: a check only notes names, and background work does the rest.
 
-Facts, marks and documents are written before whoever changes them is answered. Of what checks change, four times a
+Facts, marks and documents are written before the change is answered. Of what checks change, four times a
 second what is new is encoded on the event loop in short slices and written by a thread in one transaction. A bucket is
 written as it is after what was spent. After an unclean stop buckets go on from what they had earned at the last write:
 the time from then until the start earns nothing.
@@ -41,7 +41,7 @@ SLICE = 0.001
 WAKE_EVERY = 0.005
 """Seconds between two slices in which sleeping accounts are decoded after a start."""
 AT_ONCE = 50_000
-"""Changes in one transaction, give or take one part; more come when everything is written anew."""
+"""Changes in one transaction, give or take one part; more come when everything is written again."""
 ORDERED = ("accounts", "owners")
 """Parts whose names sort as their keys do in the file."""
 CLOCKS_DIFFER = 1.0
@@ -56,7 +56,7 @@ UNWRITABLE = (TypeError, ValueError, OverflowError, msgspec.MsgspecError)
 Taken = tuple[KeptTenant, StateTable, set[Hashable]]
 """Names of one part of a tenant that are to be written."""
 
-NOBODYS = TenantState(1, 1)
+NO_ACCOUNTS = TenantState(1, 1)
 """In the place of a tenant's state where a transaction has documents alone."""
 
 _gaps = msgspec.msgpack.Decoder(list[Gap])
@@ -82,7 +82,7 @@ class SqliteStore:
         self._file = StateFile(path)
         self._writer = ThreadPoolExecutor(1, "state-writer")
         self._tenants: dict[str, KeptTenant] = {}
-        self._lost = False  # the file is to be put aside, and everything to be written anew
+        self._lost = False  # the file is to be put aside, and everything to be written again
         self._pause = FLUSH_EVERY
         self._written, self._flush_seconds, self._held = 0, 0.0, 0.0
         self._started = self._last = clock()
@@ -146,11 +146,11 @@ class SqliteStore:
 
     async def commit(self, tenant: str, asked: Transaction) -> Committed:
         """Carry out a transaction; it is in the file before this returns. Raises Conflict, Stale and Unavailable."""
-        state = self.tenant(tenant) if asked.account else NOBODYS
+        state = self.tenant(tenant) if asked.account else NO_ACCOUNTS
         return await self._commits.commit(tenant, state, asked)
 
     async def _write_plan(self, plan: Plan) -> bool:
-        if self.degraded:  # whoever writes behind finds out when it is back
+        if self.degraded:  # the task that writes behind finds out when it is back
             return False
         hot = [change for name in plan.states for change in self._tenants[name].changes(plan)]
         records = [
