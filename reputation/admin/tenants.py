@@ -10,6 +10,7 @@ from reputation.admin.answers import json_answer, whole
 from reputation.admin.context import Context, Route
 from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant, in_force
+from reputation.engine.entry import newcomers_of
 from reputation.engine.limiter import TenantLimiter
 from reputation.sidecar.in_force import Tuning
 from reputation.state.transactions import Transaction
@@ -62,6 +63,10 @@ async def get_tenant(context: Context, request: web.Request) -> web.Response:
         "settings": sparse(tenant.tenant.settings),
         "in_force": in_force(tenant.tenant),
         "trial": None if trial is None else trial.view(),
+        "newcomers": {
+            plan: {"day": units, "voters": voters}
+            for plan, (units, voters) in newcomers_of(tenant.tenant, tenant.links).items()
+        },
         "unknown_plans": tenant.state.unknown_plans.names,
     }
     return json_answer(found, etag=_etag(version, history[-1]))

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from geoip.terminal import console
 from reputation.commands.options import config_option, ends_well, json_option
+from reputation.engine.entry import newcomers_of
 from reputation.engine.limiter import Limiter
 from reputation.engine.replay import BadLine, Replay, Summary
 from reputation.linking.process import LinkerDiedError
@@ -190,7 +191,7 @@ def _tell(summary: Summary, limiter: Limiter, seconds: float, *, as_json: bool, 
     """Print the summary. aside: on standard error, for people or if verdicts go to standard output."""
     clusters = sum(len(tenant.links.clusters) for tenant in limiter.tenants.values())
     if as_json:
-        click.echo(_summary_json(summary, clusters, seconds), err=aside)
+        click.echo(_summary_json(summary, limiter, clusters, seconds), err=aside)
         return
     decisions = ", ".join(f"{n:,} {word}" for word, n in sorted(summary.decisions.items())) or "none"
     rate = summary.lines / seconds if seconds else 0.0
@@ -202,7 +203,15 @@ def _tell(summary: Summary, limiter: Limiter, seconds: float, *, as_json: bool, 
     )
 
 
-def _summary_json(summary: Summary, clusters: int, seconds: float) -> str:
+def _summary_json(summary: Summary, limiter: Limiter, clusters: int, seconds: float) -> str:
     import msgspec  # noqa: PLC0415 - only for this form
 
-    return msgspec.json.encode({**msgspec.to_builtins(summary), "clusters": clusters, "seconds": seconds}).decode()
+    newcomers = {
+        name: {
+            plan: {"day": units, "voters": voters}
+            for plan, (units, voters) in newcomers_of(tenant.tenant, tenant.links).items()
+        }
+        for name, tenant in limiter.tenants.items()
+    }
+    found = {**msgspec.to_builtins(summary), "clusters": clusters, "newcomers": newcomers, "seconds": seconds}
+    return msgspec.json.encode(found).decode()

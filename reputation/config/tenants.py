@@ -198,9 +198,7 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
 
 def ladder(settings: TenantSettings, day: float, request_cost: float) -> Ladder:
     """Make the ladder of a plan with this newcomer's day."""
-    reserve = settings.newcomers
-    per_usd = per_usd_of(settings, request_cost)
-    return Ladder(day, settings.entry, per_usd, reserve.reserve, reserve.part, request_cost)
+    return Ladder(day, settings.entry, settings.newcomers, per_usd_of(settings, request_cost), request_cost)
 
 
 def per_usd_of(settings: TenantSettings, request_cost: float) -> float:

@@ -5,6 +5,7 @@ from typing import Final
 
 from reputation.config.tenants import Tenant
 from reputation.engine.identity import Who
+from reputation.hydra.links import Links
 from reputation.limits.bucket import Limit, settled
 from reputation.limits.take import Charge, Taken
 from reputation.scoring.ladder import Rung
@@ -33,7 +34,7 @@ class Entry:
         self.above: Final = above
 
 
-def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, now: float) -> Entry | None:
+def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, now: float) -> Entry | None:
     """Find the entry allowance of an account; None if its limits are those of its tier.
 
     That is so for a proven account, for one of which no fact is known, where the plan says `off`, and where the tier
@@ -42,11 +43,21 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, now: float) ->
     ladder = tenant.entry[plan]
     if ladder is None or who.proven or who.row.shared or who.facts is NOTHING or who.facts == NOTHING:
         return None
+    ladder = ladder.at(links.newcomers.get(plan))
     rung = ladder.rung(who.facts, limits.burst.burst, now)
     above = limits.daily.burst - rung.limit.burst
     if above <= 0.0:
         return None
     return Entry(rung, f"{plan}/{rung.name}", ladder.reserve, ladder.part, above if ladder.has_reserve else 0.0)
+
+
+def newcomers_of(tenant: Tenant, links: Links) -> dict[str, tuple[float, int]]:
+    """Return each plan's newcomer's day in force, in units, and the number of accounts that it is learnt from."""
+    return {
+        plan: (ladder.at(links.newcomers.get(plan)).newcomer, links.voters.get(plan, 0))
+        for plan, ladder in tenant.entry.items()
+        if ladder is not None
+    }
 
 
 def reserve_charges(

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from reputation.config.tenants import Tenant
+from reputation.engine.entry import newcomers_of
 from reputation.engine.verdicts import Counts
+from reputation.hydra.links import Links
 
 
 def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
@@ -27,6 +30,20 @@ def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
     yield verdicts
     yield stops
     yield jwts
+
+
+def newcomer_metrics(tenants: Iterable[tuple[str, Tenant, Links]]) -> Iterator[Metric]:
+    """Turn each plan's newcomer's day, and the number of accounts that it is learnt from, into metric families."""
+    days = GaugeMetricFamily("headcount_newcomer_day", "Newcomer's day of a plan, in units.", labels=["tenant", "plan"])
+    voters = GaugeMetricFamily(
+        "headcount_newcomer_voters", "Accounts that a newcomer's day is learnt from.", labels=["tenant", "plan"]
+    )
+    for name, tenant, links in tenants:
+        for plan, (units, count) in newcomers_of(tenant, links).items():
+            days.add_metric([name, plan], units)
+            voters.add_metric([name, plan], count)
+    yield days
+    yield voters
 
 
 def gauge(name: str, words: str, value: float) -> Metric:

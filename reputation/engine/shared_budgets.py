@@ -42,7 +42,7 @@ class Drawn(NamedTuple):
 def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float) -> Drawn:
     """Name the buckets of a check: alternatives, the milder one first. The tier is the one on the account's row."""
     plan, limits = limits_of(tenant, who)
-    entry = entry_of(tenant, plan, who, limits, now)
+    entry = entry_of(tenant, plan, who, limits, links, now)
     own = own_charges(who, limits.burst, limits.daily if entry is None else entry.day, now)
     if cluster is not None and cluster.standing == "blessed":
         cluster = None

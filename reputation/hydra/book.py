@@ -30,6 +30,17 @@ class Floor(msgspec.Struct, array_like=True, gc=False):
     linked: float
 
 
+class LearntDay(msgspec.Struct, array_like=True, gc=False):
+    """A plan's newcomer's day as it was learnt, when it last moved, and how many voters there were last.
+
+    units: 0 until there were enough voters.
+    """
+
+    units: float = 0.0
+    moved: float = 0.0
+    voters: int = 0
+
+
 class Split(msgspec.Struct, array_like=True):
     """What was one cluster until an operator split it: its members then, and until when they are not linked again."""
 
@@ -42,7 +53,8 @@ class Book(msgspec.Struct, array_like=True):
     """All clusters of a tenant. Ids come from a counter, so the same input gives the same ids.
 
     levels: of the newcomers' reserves, found on the day (UTC) `leveled`. floors: what linked accounts
-    had earned before they were linked. _: the place of what version 0.1 had once.
+    had earned before they were linked. days: newcomer's days by plan, for which votes were counted on the
+    day `voted`. _: the place of what version 0.1 had once.
     """
 
     clusters: dict[str, Kept] = msgspec.field(default_factory=dict)
@@ -53,6 +65,8 @@ class Book(msgspec.Struct, array_like=True):
     levels: dict[str, float] = msgspec.field(default_factory=dict)
     leveled: int = -1
     floors: dict[str, Floor] = msgspec.field(default_factory=dict)
+    days: dict[str, LearntDay] = msgspec.field(default_factory=dict)
+    voted: int = -1
 
     def home(self) -> dict[str, str]:
         """Which cluster each linked account is in."""

@@ -39,14 +39,16 @@ class Days:
     """What was let through of each account: KEPT days in a ring, and the day that runs."""
 
     def __init__(self) -> None:
-        self.day = -1
+        self.day = self.begun = -1  # the day that runs, and the first one of which all is known
         self.kept = np.zeros((1024, KEPT), np.uint8)
         self.today = np.zeros(1024, np.float64)
+        self.best = np.zeros(1024, np.uint8)  # the busiest day of an account's first fortnight, see `newcomers`
 
     def grow(self) -> None:
         """Double the room."""
         self.kept = np.concatenate([self.kept, np.zeros_like(self.kept)])
         self.today = np.concatenate([self.today, np.zeros_like(self.today)])
+        self.best = np.concatenate([self.best, np.zeros_like(self.best)])
 
     def add(self, accounts: np.ndarray, at: Floats, units: Floats) -> None:
         """Add units that were let through; what is older than the day that runs counts for it too."""
@@ -59,7 +61,7 @@ class Days:
     def turn(self, day: int) -> None:
         """Keep the day that ran, if another has begun; days between were days without use."""
         if self.day < 0:
-            self.day = day
+            self.day = self.begun = day
         if day <= self.day:
             return
         self.kept[:, self.day % KEPT] = scaled(self.today)
@@ -70,7 +72,7 @@ class Days:
 
     def release(self, numbers: np.ndarray) -> None:
         """Forget accounts."""
-        self.kept[numbers], self.today[numbers] = 0, 0.0
+        self.kept[numbers], self.today[numbers], self.best[numbers] = 0, 0.0, 0
 
     def usual(self, number: int) -> float:
         """Return the 90th percentile of an account's days with use, of the day that runs if there is no other."""

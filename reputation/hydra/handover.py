@@ -14,7 +14,7 @@ from reputation.hydra.columns import LOW, Interner, Ints, PairTable
 from reputation.hydra.families import SEEN
 from reputation.hydra.ledger import NAMED, Ledger
 
-FORMAT = 4
+FORMAT = 5
 LEAST = 64
 """Fewer accounts than this are not worth handing over."""
 HOURS = ("recent", "refused", "by_hour")
@@ -27,6 +27,7 @@ class Packed(Struct, array_like=True):
     format: int
     hour: int
     day: int
+    begun: int
     accounts: list[Any]
     arrays: dict[str, bytes]
     names: dict[str, list[Any]]
@@ -69,7 +70,7 @@ def unpack(data: bytes, ledger: Ledger) -> None:
     for kind in ledger.lived_in:
         told = np.frombuffer(packed.arrays[f"lived_in.{kind}"], np.int16)
         ledger.lived_in[kind] = np.append(told, np.zeros(1024, np.int16))
-    ledger.days.day = packed.day
+    ledger.days.day, ledger.days.begun = packed.day, packed.begun
     ledger.recount(packed.hour)
 
 
@@ -81,6 +82,7 @@ def _columns(ledger: Ledger) -> dict[str, np.ndarray]:
         **{name: getattr(ledger, name) for name in (*PLAIN, *HOURS)},
         "days": ledger.days.kept,
         "today": ledger.days.today,
+        "best": ledger.days.best,
     }
 
 
@@ -109,8 +111,9 @@ def _packed(ledger: Ledger, kept: Ints) -> Packed:
     for kind, lived_in in ledger.lived_in.items():
         arrays[f"lived_in.{kind}"] = lived_in[ledger.names[kind].numbers(names[kind])].tobytes()
     return Packed(
-        FORMAT, ledger.hour, ledger.days.day, [str(ledger.accounts.names[n]) for n in kept.tolist()], arrays, names
-    )
+        FORMAT, ledger.hour, ledger.days.day, ledger.days.begun,
+        [str(ledger.accounts.names[n]) for n in kept.tolist()], arrays, names,
+    )  # fmt: skip
 
 
 def _renamed(values: Ints, names: Interner) -> tuple[Ints, list[Any]]:

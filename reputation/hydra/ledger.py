@@ -31,8 +31,8 @@ CERTAIN = 100
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
 _FLOATS = dict.fromkeys(("created", "first", "last", "settled", "settled_30d", "told", "accused", "cleared"), np.nan)
-_INTS = {"card": -1, "iin": -1, "issuer": -1, "funding": -1, "organisation": -1, "plan": -1, "disputes": 0, "given": 0}
-NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan")
+NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan", "joined")
+_INTS = {**dict.fromkeys(NAMED, -1), "disputes": 0, "given": 0}
 
 
 class Ledger:

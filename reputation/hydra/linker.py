@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 import numpy as np
 
-from reputation.hydra import clusters, cores, counting, graph, growth, handover, reserves, set_back, surprise
+from reputation.hydra import clusters, cores, counting, graph, growth, handover, newcomers, reserves, set_back, surprise
 from reputation.hydra.background import Background, habits
 from reputation.hydra.book import Book, Floor, Kept
 from reputation.hydra.clusters import Found
@@ -21,7 +21,7 @@ from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
-from reputation.hydra.linker_settings import LinkerSettings
+from reputation.hydra.linker_settings import LinkerSettings, Plans
 from reputation.hydra.links import Cluster, Evidence, Links, Standing
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
 from reputation.hydra.purse import Purses
@@ -235,31 +235,34 @@ class Linker:
         use = ledger.use()
         used = use[pools.trusted & (use > 0)] if len(pools.trusted) else use
         typical = typical_use(used, self.settings.prior_use)
-        purses = Purses(ledger, self.settings, places, typical, None if known is None else known.items, now)
+        settings = newcomers.learn(ledger, book, self.settings, now)
+        purses = Purses(ledger, settings, places, typical, None if known is None else known.items, now)
         kept = {name: self._cluster(name, now, known, demand, purses) for name in book.clusters}
         members = {
             account: (name, round(member.confidence, 3))
             for name, cluster in book.clusters.items()
             for account, member in cluster.members.items()
         }
-        earned = self._earned(now)
+        earned = self._earned(settings.plans, now)
         if ledger.trials.is_free(now):
             members, earned = {}, {}
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
-        levels = reserves.share(ledger.draws, book, self.settings.reserves, now)
-        return Links(now, members, kept, typical, shared, levels, earned)
+        levels = reserves.share(ledger.draws, book, settings.reserves, now)
+        days = newcomers.learnt(book, self.settings.plans)
+        voters = {plan: day.voters for plan, day in book.days.items() if plan in self.settings.plans.newcomer}
+        return Links(now, members, kept, typical, shared, levels, earned, days, voters)
 
-    def _earned(self, now: float) -> dict[str, float]:
+    def _earned(self, plans: Plans, now: float) -> dict[str, float]:
         """Return what each linked account has earned: by its use before it was first linked, and by its money."""
-        ledger, book, plans = self.ledger, self.book, self.settings.plans
+        ledger, book = self.ledger, self.book
         home = book.home()
         book.floors = kept_floors(book.floors, set(home), now)
         found: dict[str, float] = {}
         for account in home:
             floor = book.floors.get(account)
             if floor is None:
-                floor = book.floors[account] = Floor(self._earned_by_use(account), now)
+                floor = book.floors[account] = Floor(self._earned_by_use(account, plans), now)
             floor.linked = now
             number = self._number(account)
             money = 0.0
@@ -272,8 +275,8 @@ class Linker:
                 found[account] = round(units, 3)
         return found
 
-    def _earned_by_use(self, account: str) -> float:
-        ledger, plans, number = self.ledger, self.settings.plans, self._number(account)
+    def _earned_by_use(self, account: str, plans: Plans) -> float:
+        ledger, number = self.ledger, self._number(account)
         if number < 0 or not ledger.flags[number] & (PROVEN | PAYER):
             return 0.0
         plan = int(ledger.ints["plan"][number])

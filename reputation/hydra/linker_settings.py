@@ -16,6 +16,8 @@ class Plans(Struct, frozen=True, array_like=True):
     """A newcomer's day by plan, in units; that of accounts whose plan is not known; and units for a settled dollar.
 
     entry: entry allowances by plan and rung, in units a day; entry_default: those where the plan is not known.
+    default_plan: the plan of accounts whose plan is not known. least, most: bounds of a learnt newcomer's day, as
+    parts of the configured one.
     """
 
     newcomer: dict[str, float] = {}
@@ -23,6 +25,9 @@ class Plans(Struct, frozen=True, array_like=True):
     per_usd: float = 0.0
     entry: dict[str, dict[str, float]] = {}
     entry_default: dict[str, float] = {}
+    default_plan: str = ""
+    least: float = 1.0
+    most: float = 1.0
 
 
 class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -53,6 +53,8 @@ class Links(Struct, frozen=True, gc=False):
     invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota;
     levels the newcomers' reserves to what one account may draw of them, in units a day;
     earned the linked accounts to what they have earned, in units a day.
+    newcomers maps plans to their newcomer's day in units, as far as it was learnt, voters to the number of accounts
+    that it is learnt from.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """
 
@@ -63,6 +65,8 @@ class Links(Struct, frozen=True, gc=False):
     invoices: dict[str, str] = {}
     levels: dict[str, float] = {}
     earned: dict[str, float] = {}
+    newcomers: dict[str, float] = {}
+    voters: dict[str, int] = {}
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
@@ -80,10 +84,12 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
     __: list[Any] = []
     levels: list[tuple[str, float | None]] = []
     earned: list[tuple[str, float | None]] = []
+    newcomers: list[tuple[str, float | None]] = []
+    voters: list[tuple[str, int | None]] = []
 
 
 NOTHING = Links(0.0, {}, {}, 0.0)
-_MAPS = ("members", "clusters", "invoices", "levels", "earned")
+_MAPS = ("members", "clusters", "invoices", "levels", "earned", "newcomers", "voters")
 
 
 def difference(old: Links, new: Links) -> Delta:

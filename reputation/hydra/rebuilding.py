@@ -2,7 +2,7 @@
 
 import msgspec
 
-from reputation.hydra.book import Book, Kept, Member
+from reputation.hydra.book import Book, Kept, LearntDay, Member
 from reputation.hydra.links import Links
 from reputation.hydra.sightings import Order
 
@@ -13,7 +13,8 @@ STEP, NAMES = 40503, 65536
 def rebuilt(links: Links) -> bytes:
     """Return a book as `Linker.restore` takes it: clusters under their ids, members, and who is blessed.
 
-    Members count as found when the links were made. Orders to release or split are not in the links, and are lost.
+    Members count as found, and newcomer's days as moved, when the links were made.
+    Orders to release or split are not in the links, and are lost.
     """
     book = Book(made=max(map(_number, links.clusters), default=0))
     for name, cluster in links.clusters.items():
@@ -23,6 +24,8 @@ def rebuilt(links: Links) -> bytes:
     for account, (name, confidence) in links.members.items():
         if name in book.clusters:
             book.clusters[name].members[account] = Member(confidence, links.at)
+    for plan, units in links.newcomers.items():
+        book.days[plan] = LearntDay(units, links.at, links.voters.get(plan, 0))
     return msgspec.msgpack.encode(book)
 
 

@@ -19,12 +19,15 @@ def ledger_until(ledger: Ledger, now: float) -> None:
     ledger.sat = np.minimum(ledger.sat, int(now // reaction.SITTING))
     ledger.hour = min(ledger.hour, int(now // HOUR))
     ledger.days.day = min(ledger.days.day, int(now // DAY))
+    ledger.days.begun = min(ledger.days.begun, ledger.days.day)
 
 
 def book_until(book: Book, now: float) -> None:
     """Let nothing have been found later than `now`."""
     for floor in book.floors.values():
         floor.linked = min(floor.linked, now)
+    for day in book.days.values():
+        day.moved = min(day.moved, now)
     for kept in book.clusters.values():
         if max(kept.found, kept.apart) > now:
             kept.since, kept.found, kept.apart = (min(at, now) for at in (kept.since, kept.found, kept.apart))

@@ -29,7 +29,11 @@ def plans_of(tenant: Tenant) -> Plans:
     }
     entry = {plan: entry_of(ladder, days[plan]) for plan, ladder in tenant.entry.items()}
     default = tenant.policy.default_plan
-    return Plans(days, days[default], per_usd_of(tenant.settings, tenant.request_cost), entry, entry[default])
+    bounds = tenant.settings.newcomers
+    return Plans(
+        days, days[default], per_usd_of(tenant.settings, tenant.request_cost), entry, entry[default], default,
+        bounds.least, bounds.most,
+    )  # fmt: skip
 
 
 def entry_of(ladder: Ladder | None, day: float) -> dict[str, float]:

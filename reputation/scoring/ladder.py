@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from reputation.limits.bucket import Limit
-from reputation.scoring.tiers import EntrySettings
+from reputation.scoring.tiers import EntrySettings, NewcomersSettings
 from reputation.wire.known import Facts
 from reputation.wire.messages import Payment
 
@@ -39,11 +39,17 @@ class Ladder:
     reserve: the limit that the accounts of one rung share above their allowances; part: one account's most of it a day.
     """
 
-    __slots__ = ("has_reserve", "least", "newcomer", "part", "per_usd", "reserve", "rungs")
+    __slots__ = (
+        "_learnt", "_parts", "_settings", "has_reserve", "least", "newcomer", "part", "per_usd", "reserve", "rungs",
+    )  # fmt: skip
 
     def __init__(
-        self, newcomer: float, parts: EntrySettings, per_usd: float, reserve: float, part: float, least: float
+        self, newcomer: float, parts: EntrySettings, settings: NewcomersSettings, per_usd: float, least: float
     ) -> None:  # fmt: skip
+        reserve, part = settings.reserve, settings.part
+        self._parts: Final = parts
+        self._settings: Final = settings
+        self._learnt: Ladder | None = None
         self.newcomer: Final = newcomer
         self.per_usd: Final = per_usd
         self.least: Final = least
@@ -56,6 +62,16 @@ class Ladder:
             PREPAID: max(parts.prepaid * newcomer, least),
             CARD: max(parts.card * newcomer, least),
         }
+
+    def at(self, newcomer: float | None) -> "Ladder":
+        """Return this ladder with a learnt newcomer's day, within the bounds of the settings; None: none was learnt."""
+        if newcomer is None:
+            return self
+        units = min(max(newcomer, self._settings.least * self.newcomer), self._settings.most * self.newcomer)
+        found = self._learnt
+        if found is None or found.newcomer != units:
+            found = self._learnt = Ladder(units, self._parts, self._settings, self.per_usd, self.least)
+        return found
 
     def rung(self, facts: Facts, burst: float, now: float) -> Rung:
         """Find the best rung of an account; burst: what it may use at once, with which its first day begins."""

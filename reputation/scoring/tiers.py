@@ -29,7 +29,10 @@ class EntrySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The newcomers' reserve: one for each plan and rung, so that cheap accounts cannot use that of dear ones."""
+    """What newcomers have above their allowances, and how far their day may move.
+
+    There is one reserve for each plan and rung, so that cheap accounts cannot use that of dear ones.
+    """
 
     reserve: Annotated[
         float, Meta(ge=0, le=1e6, description="Size of each reserve a day, in newcomer's days of the plan; 0: none.")
@@ -37,6 +40,12 @@ class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):
     part: Annotated[
         float, Meta(gt=0, le=1, description="Maximum share of a reserve for one account on the first day.")
     ] = 0.05
+    least: Annotated[
+        float, Meta(gt=0, le=1, description="Minimum of a learnt newcomer's day, as a part of the plan's configured.")
+    ] = 0.5
+    most: Annotated[
+        float, Meta(ge=1, le=1000, description="Maximum of a learnt newcomer's day, in the plan's configured.")
+    ] = 5.0
 
 
 class EarnedSettings(Struct, frozen=True, forbid_unknown_fields=True):

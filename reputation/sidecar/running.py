@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
 from reputation.config.file import Settings
-from reputation.engine.metrics import counter, gauge, verdict_metrics
+from reputation.engine.metrics import counter, gauge, newcomer_metrics, verdict_metrics
 from reputation.sidecar.build import Parts, load_databases, read_settings, rebuild
 from reputation.sidecar.crowding import Crowding
 from reputation.sidecar.decision_log import DecisionLog
@@ -125,6 +125,7 @@ class Serving:
         """Gather the metrics; called by prometheus_client at each scrape."""
         tenants = sorted(self.limiter.tenants.items())
         yield from verdict_metrics((name, tenant.counts) for name, tenant in tenants)
+        yield from newcomer_metrics((name, tenant.tenant, tenant.links) for name, tenant in tenants)
         yield counter("headcount_decisions_logged", "Decision log lines written.", self.decisions.written)
         yield counter("headcount_decisions_dropped", "Decision log lines dropped.", self.decisions.dropped)
         yield counter("headcount_clock_steps", "Times that the machine's clock was set.", self.clock.steps)

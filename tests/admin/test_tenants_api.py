@@ -197,3 +197,11 @@ class TestCommands:
     )
     def test_what_goes_wrong_says_what_to_do(self, run, arguments, code, said):
         assert said in run(*arguments, code=code)
+
+
+def test_a_tenant_and_its_metrics_show_the_newcomers_day(own):
+    days = {"free": {"day": 200.0, "voters": 0}, "paid": {"day": 1000.0, "voters": 0}}
+    assert own.tell("GET", "/v1/tenants/filed").json["newcomers"] == days
+    text = own.tell("GET", "/metrics").body.decode()
+    assert 'headcount_newcomer_day{plan="free",tenant="filed"} 200.0' in text
+    assert 'headcount_newcomer_voters{plan="paid",tenant="filed"} 0.0' in text

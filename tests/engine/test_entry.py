@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from small_engine import DAY, HOUR, NOW, PROVEN, ask, check, drain, push, tenant
 
+from reputation.engine.entry import newcomers_of
 from reputation.hydra.links import NOTHING
 from reputation.limits.bucket import refund
 
@@ -113,6 +114,26 @@ def test_a_linked_account_has_its_purse_and_no_reserve(addresses):
     engine.state.row("a")
     assert drain(engine, "a") == 20
     assert "newcomers" not in {limit.scope for limit in ask(engine, "a").limits}
+
+
+def test_a_learnt_day_of_newcomers_moves_allowance_and_reserve(addresses):
+    engine = tenant(addresses)
+    engine.links = structs.replace(NOTHING, newcomers={"free": 500.0}, voters={"free": 60})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert day_of(ask(engine, "a")).burst == 125.0
+    assert used_up(engine, "a") == 124 + 500
+    assert newcomers_of(engine.tenant, engine.links) == {"free": (500.0, 60), "paid": (1000.0, 0)}
+    engine.links = NOTHING
+    assert day_of(ask(engine, "a")).burst == 50.0
+
+
+@settings(max_examples=30)
+@given(st.floats(0.001, 1e9))
+def test_no_published_day_leaves_the_operators_bounds(addresses, units):
+    engine = tenant(addresses, newcomers={"least": 0.5, "most": 2.0})
+    engine.links = structs.replace(NOTHING, newcomers={"free": units})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert 25.0 <= day_of(ask(engine, "a")).burst <= 100.0
 
 
 @settings(max_examples=30)

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import structs
 
-from reputation.hydra.book import Book
+from reputation.hydra.book import Book, LearntDay
 from reputation.hydra.clusters import Found, update
 from reputation.hydra.links import NOTHING, Cluster
 from reputation.hydra.rebuilding import rebuilt
@@ -44,6 +44,13 @@ def test_a_blessed_cluster_stays_blessed():
     blessed = structs.replace(links, clusters={name: structs.replace(links.clusters[name], standing="blessed")})
     (order,) = msgspec.msgpack.decode(rebuilt(blessed), type=Book).orders
     assert (order.ruling, order.cluster, order.until) == ("bless", name, None)
+
+
+def test_newcomers_days_go_on_from_what_is_published():
+    again = msgspec.msgpack.decode(
+        rebuilt(structs.replace(NOTHING, at=NOW, newcomers={"free": 500.0}, voters={"free": 60, "paid": 9})), type=Book
+    )
+    assert again.days == {"free": LearntDay(500.0, NOW, 60)}
 
 
 def test_no_links_make_an_empty_book():

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from reputation.hydra.earned import by_money
 from reputation.scoring.ladder import DAY, RUNGS, Ladder, settled_a_day
-from reputation.scoring.tiers import EntrySettings
+from reputation.scoring.tiers import EntrySettings, NewcomersSettings
 from reputation.wire.known import Facts
 from reputation.wire.messages import Payment
 
 NOW = 1_790_812_800.0
-LADDER = Ladder(200.0, EntrySettings(), 1000.0, 20.0, 0.05, 1.0)
+LADDER = Ladder(200.0, EntrySettings(), NewcomersSettings(), 1000.0, 1.0)
 OLD = NOW - 90 * DAY
 
 
@@ -65,7 +65,7 @@ def test_the_allowance_and_the_earned_floor_count_money_alike(settled, lately, a
 
 def test_each_rung_has_a_reserve_and_one_account_a_twentieth_of_it():
     assert (LADDER.reserve.burst, LADDER.part, LADDER.has_reserve) == (4000.0, 200.0, True)
-    assert not Ladder(200.0, EntrySettings(), 1000.0, 0.0, 0.05, 1.0).has_reserve
+    assert not Ladder(200.0, EntrySettings(), NewcomersSettings(reserve=0.0), 1000.0, 1.0).has_reserve
     assert RUNGS == ("email", "phone", "prepaid", "card", "money")
 
 
