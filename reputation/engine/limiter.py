@@ -23,7 +23,7 @@ from reputation.engine.unknown_names import Strays
 from reputation.engine.verdicts import Counts, RecentVerdicts
 from reputation.hydra.links import NOTHING as NO_LINKS
 from reputation.hydra.links import Cluster, Links
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 from reputation.limits.take import Ask, Taken, binding_limit, take
 from reputation.scoring.risk import STANDARD, TIERS, risk
 from reputation.signals.seen import Seen
@@ -279,7 +279,7 @@ class TenantLimiter:
         learn_networks(self.state, outcome, now)
         self.outbox.hear(outcome, now)
 
-    def check_ruling(self, ruling: Order) -> None:
+    def check_ruling(self, ruling: OperatorRuling) -> None:
         """Raise Conflict for an operator's ruling while linking is off, NotFound for one about no cluster."""
         if not self.tenant.settings.linking.enabled:
             raise Conflict("linking is off for this tenant, so there are no clusters", "/ruling")

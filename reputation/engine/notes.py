@@ -6,7 +6,7 @@ Notes for the linker are appended to a batch, without a wait.
 from geoip.facts import host_text_of, network_of, network_text_of
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster
-from reputation.hydra.sightings import Known, Order, Sighting, Told
+from reputation.hydra.sightings import Known, OperatorRuling, OutcomeNote, Sighting
 from reputation.scoring.ladder import given
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
@@ -20,7 +20,7 @@ MOST_WAITING = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
 
 PAYER, PROVEN, CONFIRMED = 1, 2, 4
-Note = Sighting | Known | Told | Order
+Note = Sighting | Known | OutcomeNote | OperatorRuling
 
 
 def observe(
@@ -122,9 +122,9 @@ class Outbox:
     def hear(self, outcome: Outcome, now: float) -> None:
         """Note an outcome."""
         if self.listening:
-            self._note(Told(outcome.account, outcome.outcome, now))
+            self._note(OutcomeNote(outcome.account, outcome.outcome, now))
 
-    def rule(self, ruling: Order) -> None:
+    def rule(self, ruling: OperatorRuling) -> None:
         """Note an operator's ruling; it is never dropped for lack of room."""
         self._notes.append(ruling)
 

@@ -46,7 +46,7 @@ class Background(NamedTuple):
     partitions: tuple[Partition, ...]
     known: Mask
     family: Ints
-    told_by: Ints
+    pool_of: Ints
 
     def expected(self, accounts: Ints, items: Ints) -> Floats:
         """The share of an item among accounts like this one: the highest of all partitions."""
@@ -55,7 +55,7 @@ class Background(NamedTuple):
         for partition in self.partitions:
             klass = partition.of[accounts]
             holders = partition.holders(items, klass)
-            among = (holders + LEAN * general) / (partition.sizes[self.told_by[items], klass] + LEAN)
+            among = (holders + LEAN * general) / (partition.sizes[self.pool_of[items], klass] + LEAN)
             share = np.maximum(share, among)
         return share
 
@@ -77,13 +77,13 @@ class Habits(NamedTuple):
         """Count `base`, and for handshakes the `trusted` of them if there are ENOUGH."""
         items, width = self.items, len(self.items.kind)
         trusted = trusted & base
-        told_by = (np.isin(items.kind, HANDSHAKES) & bool(trusted.sum() >= ENOUGH)).astype(np.int64)
-        rows = np.where(told_by[items.items], trusted[items.accounts], base[items.accounts])
+        pool_of = (np.isin(items.kind, HANDSHAKES) & bool(trusted.sum() >= ENOUGH)).astype(np.int64)
+        rows = np.where(pool_of[items.items], trusted[items.accounts], base[items.accounts])
         held, who = items.items[rows], items.accounts[rows]
         totals = np.array([base.sum(), trusted.sum()])
-        general = (np.bincount(held, minlength=width) + 0.5) / (totals[told_by] + 1.0)
+        general = (np.bincount(held, minlength=width) + 0.5) / (totals[pool_of] + 1.0)
         partitions = tuple(_partition(of, who, held, (base, trusted)) for of in self.of)
-        return Background(items, self.order, self.start, general, partitions, items.known, items.family(), told_by)
+        return Background(items, self.order, self.start, general, partitions, items.known, items.family(), pool_of)
 
 
 def _partition(of: Ints, who: Ints, held: Ints, pools: tuple[Mask, Mask]) -> Partition:

@@ -4,22 +4,22 @@ from typing import Any
 
 import msgspec
 
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 
 
-class Member(msgspec.Struct, array_like=True, gc=False):
+class ClusterMember(msgspec.Struct, array_like=True, gc=False):
     confidence: float
     found: float
 
 
-class Kept(msgspec.Struct, array_like=True):
+class KeptCluster(msgspec.Struct, array_like=True):
     """A cluster as it is remembered: members, since when, which families showed it, when it was last found."""
 
     id: str
     since: float
     found: float
     families: tuple[str, ...] = ()
-    members: dict[str, Member] = msgspec.field(default_factory=dict)
+    members: dict[str, ClusterMember] = msgspec.field(default_factory=dict)
     apart: float = 0.0
 
 
@@ -57,8 +57,8 @@ class Book(msgspec.Struct, array_like=True):
     day `voted`. _: the place of what version 0.1 had once.
     """
 
-    clusters: dict[str, Kept] = msgspec.field(default_factory=dict)
-    orders: list[Order] = msgspec.field(default_factory=list)
+    clusters: dict[str, KeptCluster] = msgspec.field(default_factory=dict)
+    rulings: list[OperatorRuling] = msgspec.field(default_factory=list)
     made: int = 0
     splits: list[Split] = msgspec.field(default_factory=list)
     _: dict[str, Any] = msgspec.field(default_factory=dict)

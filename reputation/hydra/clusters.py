@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.book import Book, Kept, Member, Split
+from reputation.hydra.book import Book, ClusterMember, KeptCluster, Split
 from reputation.hydra.families import DAY, HOUR
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 
 JOIN = 0.95
 STAY = 2 * DAY
-"""A member whom no epoch has found for so long, though it was active, is free again."""
+"""A member that no epoch has found for so long, though it was active, is free again."""
 SPLIT_AFTER = 6 * HOUR
 
 
@@ -34,7 +34,7 @@ def update(book: Book, groups: list[Found], active: set[str], now: float) -> Non
 
 
 def extend(book: Book, groups: list[Found], now: float) -> None:
-    """Fold in groups that were found beside the clusters: who is in one joins, nobody is moved, renewed or let go."""
+    """Add groups found outside the clusters: their accounts join one; no member is moved, renewed or let go."""
     home = book.home()
     taken: set[str] = set()
     for group in sorted(groups, key=lambda found: -len(found.members)):
@@ -47,23 +47,23 @@ def extend(book: Book, groups: list[Found], now: float) -> None:
 
 
 def dissolve(book: Book, names: list[str]) -> None:
-    """Let the members of these clusters go, but for clusters that an operator blessed or pinned somebody to."""
-    ruled = {ruling.cluster for ruling in book.orders if ruling.ruling in ("bless", "pin")}
+    """Let the members of these clusters go, except those that an operator allow-listed or pinned an account to."""
+    ruled = {ruling.cluster for ruling in book.rulings if ruling.ruling in ("bless", "pin")}
     for name in names:
         if name not in ruled:
             del book.clusters[name]
 
 
 def _tidy(book: Book, now: float) -> None:
-    _obey(book, now)
+    _apply_rulings(book, now)
     for name in [name for name, kept in book.clusters.items() if len(kept.members) < 2]:
         del book.clusters[name]
 
 
-def order(book: Book, ruling: Order, now: float) -> None:
+def apply_ruling(book: Book, ruling: OperatorRuling, now: float) -> None:
     """Take an operator's decision; it works at once and in every epoch until it runs out."""
     if ruling.ruling == "forget":
-        book.orders = [old for old in book.orders if (old.account, old.cluster) != (ruling.account, ruling.cluster)]
+        book.rulings = [old for old in book.rulings if (old.account, old.cluster) != (ruling.account, ruling.cluster)]
         if ruling.account is None:
             book.splits = [split for split in book.splits if split.cluster != ruling.cluster]
         return
@@ -72,25 +72,25 @@ def order(book: Book, ruling: Order, now: float) -> None:
             members = sorted(book.clusters[ruling.cluster].members)
             book.splits.append(Split(ruling.cluster, ruling.until, members))
     else:
-        book.orders.append(ruling)
-    _obey(book, now)
+        book.rulings.append(ruling)
+    _apply_rulings(book, now)
 
 
-def blessed(book: Book, now: float) -> set[str]:
-    return {o.cluster for o in book.orders if o.ruling == "bless" and o.cluster and _stands(o, now)}
+def allow_listed(book: Book, now: float) -> set[str]:
+    return {o.cluster for o in book.rulings if o.ruling == "bless" and o.cluster and _in_force(o, now)}
 
 
 def released(book: Book, now: float) -> set[str]:
     """Accounts that an operator let go, or whose cluster was split."""
-    free = {o.account for o in book.orders if o.ruling == "release" and o.account and _stands(o, now)}
-    return free.union(*(split.members for split in book.splits if _stands(split, now)))
+    free = {o.account for o in book.rulings if o.ruling == "release" and o.account and _in_force(o, now)}
+    return free.union(*(split.members for split in book.splits if _in_force(split, now)))
 
 
-def _stands(ruling: Order | Split, now: float) -> bool:
+def _in_force(ruling: OperatorRuling | Split, now: float) -> bool:
     return ruling.until is None or ruling.until > now
 
 
-def _cluster_of(book: Book, group: Found, home: dict[str, str], taken: set[str], now: float) -> Kept:
+def _cluster_of(book: Book, group: Found, home: dict[str, str], taken: set[str], now: float) -> KeptCluster:
     """The cluster that this group continues: the one that most of its members are in, unless another group has it."""
     votes: dict[str, int] = {}
     for account in group.members:
@@ -104,7 +104,7 @@ def _cluster_of(book: Book, group: Found, home: dict[str, str], taken: set[str],
     return _new(book, now)
 
 
-def _split_or_stay(book: Book, name: str, now: float) -> Kept:
+def _split_or_stay(book: Book, name: str, now: float) -> KeptCluster:
     """A second group inside one cluster gets a cluster of its own only once that has lasted."""
     kept = book.clusters[name]
     if kept.apart == 0.0:
@@ -115,15 +115,15 @@ def _split_or_stay(book: Book, name: str, now: float) -> Kept:
     return _new(book, now)
 
 
-def _new(book: Book, now: float) -> Kept:
+def _new(book: Book, now: float) -> KeptCluster:
     book.made += 1
     number = book.made * 40503 % 65536 if book.made < 65536 else book.made
-    kept = Kept(f"h-{number:04x}", now, now)
+    kept = KeptCluster(f"h-{number:04x}", now, now)
     book.clusters[kept.id] = kept
     return kept
 
 
-def _join(book: Book, cluster: Kept, group: Found, home: dict[str, str], now: float) -> None:
+def _join(book: Book, cluster: KeptCluster, group: Found, home: dict[str, str], now: float) -> None:
     cluster.found = now
     cluster.families = tuple(sorted({*cluster.families, *group.families}))
     for account, confidence in group.members.items():
@@ -133,7 +133,7 @@ def _join(book: Book, cluster: Kept, group: Found, home: dict[str, str], now: fl
         if old is not None and old != cluster.id:
             book.clusters[old].members.pop(account, None)
         home[account] = cluster.id
-        cluster.members[account] = Member(confidence, now)
+        cluster.members[account] = ClusterMember(confidence, now)
 
 
 def _leave(book: Book, active: set[str], now: float) -> None:
@@ -143,19 +143,19 @@ def _leave(book: Book, active: set[str], now: float) -> None:
                 del kept.members[account]
 
 
-def _obey(book: Book, now: float) -> None:
-    book.orders = [ruling for ruling in book.orders if _stands(ruling, now)]
-    book.splits = [split for split in book.splits if _stands(split, now)]
+def _apply_rulings(book: Book, now: float) -> None:
+    book.rulings = [ruling for ruling in book.rulings if _in_force(ruling, now)]
+    book.splits = [split for split in book.splits if _in_force(split, now)]
     free = released(book, now)
     for kept in book.clusters.values():
         for account in free & kept.members.keys():
             del kept.members[account]
-    for ruling in book.orders:
+    for ruling in book.rulings:
         home = book.clusters.get(ruling.cluster or "")
         if ruling.ruling == "pin" and home is not None and ruling.account:
-            home.members[ruling.account] = Member(1.0, now)
+            home.members[ruling.account] = ClusterMember(1.0, now)
 
 
-def confidence(kept: Kept) -> float:
+def confidence(kept: KeptCluster) -> float:
     """The members' mean."""
     return float(np.mean([member.confidence for member in kept.members.values()]))

@@ -1,4 +1,4 @@
-"""Max-min fairness: nobody gets more than the level, who wants less gets what it wants."""
+"""Max-min fairness: no account gets more than the level; one that wants less gets what it wants."""
 
 import numpy as np
 

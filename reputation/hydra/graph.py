@@ -1,7 +1,7 @@
 """Graphs of accounts that share what strangers do not: a session, a device, a card, several rare addresses, or a
-handshake that nobody else has.
+handshake that no other account has.
 
-A component is a candidate only; it needs other families beside the one that drew its edges (see `cores`).
+A component is a candidate only; it needs other families besides the one that drew its edges (see `cores`).
 """
 
 from collections.abc import Collection
@@ -24,13 +24,13 @@ by couples and colleagues, but then work is a crowded address."""
 class Identity(NamedTuple):
     """A kind whose values identify one machine, person or purse; a value on more than `most` accounts identifies none.
 
-    anybody: it links proven accounts too; part: what these rings are called where they are switched off.
+    links_proven: whether it links proven accounts too; part: what these rings are called where they are switched off.
     """
 
     part: Part
     kind: str
     most: int
-    anybody: bool
+    links_proven: bool
 
 
 SOFTWARE = FAMILIES.index("software")
@@ -47,14 +47,14 @@ def candidates(
 ) -> list[tuple[int, Ints]]:
     """All components of FEWEST accounts or more, each with the family that drew it.
 
-    pools: the suspects; whom a session or a device may link; who is trusted. without: parts that are switched off.
+    pools: suspects; accounts that a session or a device may link; trusted accounts. without: parts switched off.
     """
-    suspects, anybody, trusted = pools
+    suspects, linkable, trusted = pools
     found = [
         (FAMILY[INDEX[identity.kind]], component)
         for identity in IDENTITIES
         if identity.part not in without
-        for component in identity_components(items, anybody if identity.anybody else suspects, identity)
+        for component in identity_components(items, linkable if identity.links_proven else suspects, identity)
     ]
     if "fingerprints" not in without:
         found += [(SOFTWARE, component) for component in fingerprint_components(items, suspects, trusted)]

@@ -107,7 +107,7 @@ def _paired(looks: Likeness) -> Mask:
 def passing(looks: Likeness, size: int, suspects: Mask, sure: float = SURE) -> tuple[Ints, Floats]:
     """Accounts who pass as a core's of that size, with the log odds that they are.
 
-    A suspect needs three families, or two of which one identifies or is a disguise; anybody else an identifying one.
+    A suspect needs three families, or two of which one identifies or is a disguise; other accounts an identifying one.
     """
     prior = np.log(max(size, 1) / max(int(suspects.sum()) - size, size, 1))
     odds = looks.nats + prior

@@ -21,7 +21,7 @@ HOURS = ("recent", "refused", "by_hour")
 PLAIN = ("flags", "requests")
 
 
-class Packed(Struct, array_like=True):
+class PackedLedger(Struct, array_like=True):
     """arrays: the bytes of each column, little-endian as the machine has them; names: what numbers stand for."""
 
     format: int
@@ -50,7 +50,7 @@ def pack(ledger: Ledger, most_bytes: int) -> bytes:
 def unpack(data: bytes, ledger: Ledger) -> None:
     """Put what was packed into an empty ledger. Raises ValueError if it cannot be read."""
     try:
-        packed = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=Packed)
+        packed = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=PackedLedger)
     except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise ValueError("this is no ledger that a linker packed") from error
     if packed.format != FORMAT:
@@ -68,8 +68,8 @@ def unpack(data: bytes, ledger: Ledger) -> None:
             was = getattr(table, part)
             setattr(table, part, np.frombuffer(packed.arrays[f"{name}.{part}"], was.dtype).copy())
     for kind in ledger.lived_in:
-        told = np.frombuffer(packed.arrays[f"lived_in.{kind}"], np.int16)
-        ledger.lived_in[kind] = np.append(told, np.zeros(1024, np.int16))
+        column = np.frombuffer(packed.arrays[f"lived_in.{kind}"], np.int16)
+        ledger.lived_in[kind] = np.append(column, np.zeros(1024, np.int16))
     ledger.days.day, ledger.days.begun = packed.day, packed.begun
     ledger.recount(packed.hour)
 
@@ -91,7 +91,7 @@ def _tables(ledger: Ledger) -> dict[str, tuple[PairTable, Interner]]:
     return {**seen, "worn": (ledger.worn, ledger.clients)}
 
 
-def _packed(ledger: Ledger, kept: Ints) -> Packed:
+def _packed(ledger: Ledger, kept: Ints) -> PackedLedger:
     """Everything about these accounts, with numbers of accounts and of names that begin at 0."""
     number = np.full(ledger.size, -1)
     number[kept] = np.arange(len(kept))
@@ -110,7 +110,7 @@ def _packed(ledger: Ledger, kept: Ints) -> Packed:
             arrays[f"{name}.{part}"] = getattr(table, part)[rows].tobytes()
     for kind, lived_in in ledger.lived_in.items():
         arrays[f"lived_in.{kind}"] = lived_in[ledger.names[kind].numbers(names[kind])].tobytes()
-    return Packed(
+    return PackedLedger(
         FORMAT, ledger.hour, ledger.days.day, ledger.days.begun,
         [str(ledger.accounts.names[n]) for n in kept.tolist()], arrays, names,
     )  # fmt: skip

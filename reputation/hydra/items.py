@@ -32,7 +32,7 @@ _PLATFORMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux")
 class Items(NamedTuple):
     """Rows (account, item) sorted by account; an item's kind and value are looked up in `kind` and `value`.
 
-    Values that one account alone has are left out, they link nobody; known: (families, accounts), which families
+    Values that one account alone has are left out, since they link none; known: (families, accounts), which families
     say anything about which accounts, those values included.
     """
 
@@ -130,7 +130,7 @@ def _held(kind: str, column: Ints) -> Rows:
 
 
 def _times(ledger: Ledger, now: float) -> list[Rows]:
-    """When accounts were made, as told: a first sighting may be an old customer's, and says nothing.
+    """When accounts were made, by their facts: a first sighting may be an old customer's, and says nothing.
 
     Bins overlap by half, so that a wave is never cut in two.
     """

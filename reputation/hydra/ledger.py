@@ -23,7 +23,7 @@ IDLE = 30 * DAY
 """An account unseen for so long is forgotten, and an unconfirmed one after UNCONFIRMED_IDLE."""
 UNCONFIRMED_IDLE = 2 * DAY
 MOST_NAMES = 1.25
-"""Names of values for each pair from which on those that nobody has are let go: a name takes as much as seven pairs."""
+"""Names of values for each pair from which on unused ones are let go: a name takes as much as seven pairs."""
 OUTCOME_STANDS = 90 * DAY
 """How long an outcome counts: card networks take disputes for up to 120 days, most come within 90."""
 CERTAIN = 100
@@ -94,8 +94,8 @@ class Ledger:
         for name, value in _named(known).items():
             self.ints[name][number] = self.names[name].number(value)
         kept = self.flags[number] & CONFIRMED
-        told = PROVEN * known.proven | PAYER * known.payer | ORGANISED * known.organisation_verified
-        self.flags[number] = kept | told
+        flags_now = PROVEN * known.proven | PAYER * known.payer | ORGANISED * known.organisation_verified
+        self.flags[number] = kept | flags_now
 
     def mark(self, account: str, column: str | None, at: float) -> None:
         """Note when an outcome ("accused", "cleared", or neither) came back for an account; that also confirms it."""
@@ -171,14 +171,14 @@ class Ledger:
     def accused(self, now: float) -> Mask:
         """Accounts with an outcome against them that still counts, and no better one since."""
         accused, cleared = self.column("accused"), self.column("cleared")
-        standing: Mask = (accused >= now - OUTCOME_STANDS) & ~(cleared > accused)
-        return standing
+        in_force: Mask = (accused >= now - OUTCOME_STANDS) & ~(cleared > accused)
+        return in_force
 
     def cleared(self, now: float) -> Mask:
         """Accounts with a good outcome that still counts, and no worse one since."""
         accused, cleared = self.column("accused"), self.column("cleared")
-        standing: Mask = (cleared >= now - OUTCOME_STANDS) & ~(accused >= cleared)
-        return standing
+        in_force: Mask = (cleared >= now - OUTCOME_STANDS) & ~(accused >= cleared)
+        return in_force
 
     def name_of(self, kind: str, value: int) -> str:
         return str(self.names[kind].names[value])
@@ -297,9 +297,9 @@ class Ledger:
 
     def _idle(self, now: float) -> Mask:
         confirmed = self.flagged(CONFIRMED)
-        told = self.column("told")
-        told[told == 0.0] = now
-        known_at = np.fmax(self.column("last"), told)
+        noted_at = self.column("told")
+        noted_at[noted_at == 0.0] = now
+        known_at = np.fmax(self.column("last"), noted_at)
         quiet: Mask = ~(known_at >= now - np.where(confirmed, IDLE, UNCONFIRMED_IDLE))
         there = np.array([name is not None for name in self.accounts.names], bool)
         quiet &= there

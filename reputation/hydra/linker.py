@@ -11,7 +11,7 @@ import numpy as np
 
 from reputation.hydra import clusters, cores, counting, graph, growth, handover, newcomers, reserves, set_back, surprise
 from reputation.hydra.background import Background, habits
-from reputation.hydra.book import Book, Floor, Kept
+from reputation.hydra.book import Book, Floor, KeptCluster
 from reputation.hydra.clusters import Found
 from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.cores import Group
@@ -22,11 +22,11 @@ from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings, Plans
-from reputation.hydra.links import Cluster, Evidence, Links, Standing
+from reputation.hydra.links import Cluster, ClusterStatus, LinkEvidence, Links
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
 from reputation.hydra.purse import Purses
 from reputation.hydra.reaction import Trials
-from reputation.hydra.sightings import Known, Order, Sighting
+from reputation.hydra.sightings import Known, OperatorRuling, Sighting
 from reputation.hydra.surprise import Cell, Pools
 
 OUTCOMES = {"chargeback": "accused", "abuse": "accused", "challenge_failed": "accused", "good": "cleared"}
@@ -43,9 +43,9 @@ MOST_CELLS = 4000
 of more."""
 SESSION = FAMILIES.index("session")
 HANDED = 20
-"""Accounts in corroborated rings of sessions from which on nobody with a handed session counts as normal."""
-ANEW = 3 * HOUR
-"""How often all links are found anew, as if there were none; between, only who is not linked yet is looked at."""
+"""Accounts in corroborated rings of sessions from which on no account with a handed session counts as normal."""
+FULL_SEARCH_EVERY = 3 * HOUR
+"""How often all links are searched for, as if there were none; between, only accounts not linked yet are."""
 
 
 class Linker:
@@ -69,14 +69,14 @@ class Linker:
         """An outcome came back; any confirms the account."""
         self.ledger.mark(account, OUTCOMES.get(kind), at)
 
-    def order(self, order: Order, now: float) -> None:
-        clusters.order(self.book, order, now)
+    def apply_ruling(self, ruling: OperatorRuling, now: float) -> None:
+        clusters.apply_ruling(self.book, ruling, now)
 
     def epoch(self, now: float) -> Links:
-        """Link what was seen until now; the snapshot is complete, and stands until the next.
+        """Link what was seen until now; the snapshot is complete, and in force until the next.
 
-        Every ANEW seconds all links are found anew, which is what keeps members linked; in between those who are not
-        linked yet are searched for cells and compared with the clusters there are.
+        Every FULL_SEARCH_EVERY seconds all links are searched for, which keeps members linked. In between, accounts
+        not linked yet are searched for cells and compared with the clusters there are.
         """
         ledger = self.ledger
         ledger.trials = Trials(self.settings.key, self.settings.trials)
@@ -95,11 +95,11 @@ class Linker:
         if whole.sum() < counting.FEWEST:
             return self._snapshot(now, bills, None, pools, places)
         items = collect(ledger, whole, now, self.settings.without)
-        anew = now - self.searched >= ANEW
-        anybody = pools.suspects | pools.base & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
-        groups, known = self._groups(items, pools, anybody, [] if anew else self._standing_groups(), places)
+        full_search = now - self.searched >= FULL_SEARCH_EVERY
+        linkable = pools.suspects | pools.base & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
+        groups, known = self._groups(items, pools, linkable, [] if full_search else self._cluster_groups(), places)
         found = [self._found(group) for group in groups]
-        if anew:
+        if full_search:
             self.searched = now
             clusters.update(self.book, found, self._awake(now), now)
         else:
@@ -107,7 +107,7 @@ class Linker:
         return self._snapshot(now, bills, known, pools, places)
 
     def export(self) -> bytes:
-        """Clusters and orders, to be restored after a restart; sightings are seen again soon enough."""
+        """Clusters and rulings, to be restored after a restart; sightings are seen again soon enough."""
         return msgspec.msgpack.encode(self.book)
 
     def restore(self, data: bytes) -> None:
@@ -150,12 +150,12 @@ class Linker:
         names = self.ledger.accounts.names
         return {str(names[n]) for n in np.flatnonzero(self.ledger.column("last") >= now - DAY)}
 
-    def _at_home(self, kept: Kept, places: Places) -> bool:
-        """Whether a cluster turned out to be people in one place, whom nothing of their own hands links."""
+    def _at_home(self, kept: KeptCluster, places: Places) -> bool:
+        """Whether a cluster turned out to be people in one place, linked by nothing that they handed over."""
         members = np.array(self._numbers(sorted(kept.members)), np.int64)
-        return "session" not in kept.families and places.told(members, len(kept.members)) and places.one(members)
+        return "session" not in kept.families and places.seen_enough(members, len(kept.members)) and places.one(members)
 
-    def _standing_groups(self) -> list[Group]:
+    def _cluster_groups(self) -> list[Group]:
         """The clusters there are, as groups that others may join."""
         groups = []
         for kept in self.book.clusters.values():
@@ -167,17 +167,17 @@ class Linker:
         return [group for group in groups if len(group.members)]
 
     def _groups(
-        self, items: Items, pools: Pools, anybody: Mask, standing: list[Group], places: Places
+        self, items: Items, pools: Pools, linkable: Mask, remembered: list[Group], places: Places
     ) -> tuple[list[Group], Background]:
-        """Groups of this epoch; nobody who is in one, or is a candidate for one, counts as normal beside it.
+        """Groups of this epoch; no member of one, or candidate for one, counts as normal.
 
-        anybody: whom a session or a device may link; standing: groups that are not searched for again.
+        linkable: accounts that a session or a device may link; remembered: groups that are not searched for again.
         """
         classes = (most_seen(self.ledger, "network"), most_seen(self.ledger, "country"))
-        linked = self._mask(group.members for group in standing)
+        linked = self._mask(group.members for group in remembered)
         searched = pools._replace(suspects=pools.suspects & ~linked)
         groups = cores.from_cells(self._cells(items, searched, places), items.family(), self.ledger.size)
-        among = (pools.suspects, anybody, pools.trusted)
+        among = (pools.suspects, linkable, pools.trusted)
         components = graph.candidates(items, self.ledger, among, self.settings.without)
         # who wears a rare handshake is normal until shown otherwise: it may be that of all newcomers
         apart = self._mask(component for by, component in components if by != graph.SOFTWARE)
@@ -187,12 +187,12 @@ class Linker:
         rings = [group for by, group in drawn if group and not self._innocent(by, group, places)]
         groups += rings
         held = self._mask(group.members for group in groups)
-        identified = [group for group in [*standing, *rings] if group.families & set(growth.IDENTIFYING)]
+        identified = [group for group in [*remembered, *rings] if group.families & set(growth.IDENTIFYING)]
         if sum(len(group.members) for group in identified) >= HANDED:
             held[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
         known = everybody.among(pools.base & ~held, pools.trusted)
-        rounds = 0 if "growth" in self.settings.without else 1 if standing else cores.ROUNDS
-        grown = cores.grown(cores.merged([*standing, *groups]), known, pools.suspects, rounds)
+        rounds = 0 if "growth" in self.settings.without else 1 if remembered else cores.ROUNDS
+        grown = cores.grown(cores.merged([*remembered, *groups]), known, pools.suspects, rounds)
         return [group for group in grown if SESSION in group.families or not places.one(group.members)], known
 
     def _innocent(self, by: int, ring: Group, places: Places) -> bool:
@@ -295,18 +295,18 @@ class Linker:
         evidence = self._evidence(numbers, drawn, known) if known is not None else ()
         return Cluster(
             name, kept.since, len(kept.members), confidence, kept.families,
-            self._standing(name, numbers, confidence, now), evidence, float(wanted.sum()), level,
+            self._status(name, numbers, confidence, now), evidence, float(wanted.sum()), level,
             tuple(str(self.ledger.accounts.names[n]) for n in drawn), purse,
         )  # fmt: skip
 
-    def _standing(self, name: str, numbers: Ints, confidence: float, now: float) -> Standing:
-        if name in clusters.blessed(self.book, now):
+    def _status(self, name: str, numbers: Ints, confidence: float, now: float) -> ClusterStatus:
+        if name in clusters.allow_listed(self.book, now):
             return "blessed"
         if self.ledger.accused(now)[numbers].mean() >= 0.05 if len(numbers) else False:
             return "challenged"
         return "restricted" if confidence >= RESTRICTED else "shared"
 
-    def _evidence(self, numbers: Ints, drawn: Ints, known: Background, most: int = 12) -> tuple[Evidence, ...]:
+    def _evidence(self, numbers: Ints, drawn: Ints, known: Background, most: int = 12) -> tuple[LinkEvidence, ...]:
         """The values that link the members, the most surprising first, and which members to draw hold them."""
         inside = np.zeros(known.known.shape[1], bool)
         inside[numbers] = True
@@ -323,11 +323,11 @@ class Linker:
             if nats[i] > 3.0 and count[i] >= 2
         )  # fmt: skip
 
-    def _worded(self, items: Items, item: int, weight: tuple[int, float, float], holders: Ints) -> Evidence:
+    def _worded(self, items: Items, item: int, weight: tuple[int, float, float], holders: Ints) -> LinkEvidence:
         """weight: members who hold it, share of others who do, nats."""
         kind = KINDS[items.kind[item]]
         words = describe(self.ledger, kind.name, int(items.value[item]))
-        return Evidence(kind.name, words, kind.family, *weight, tuple(map(int, holders)))
+        return LinkEvidence(kind.name, words, kind.family, *weight, tuple(map(int, holders)))
 
 
 def _log_odds(confidence: float) -> float:

@@ -1,11 +1,11 @@
-"""What a linker is told of its tenant. Without the linker itself: whoever only feeds one needs no numpy."""
+"""The settings of a tenant that its linker needs. Apart from the linker: code that only feeds one needs no numpy."""
 
 from msgspec import Struct
 
 from reputation.hydra.sightings import Part
 
 LIFT = 2.0
-"""How much more frequent each value must be than expected: an effect, not noise; each member is asked beside it."""
+"""How much more frequent each value must be than expected: an effect, not noise; each member is also asked."""
 PRIOR_USE = 10.0
 """Ordinary requests a day of a typical account, before any is known."""
 NATS = 25.0

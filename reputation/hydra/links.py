@@ -5,12 +5,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-Standing = Literal["shared", "restricted", "challenged", "blessed"]
+ClusterStatus = Literal["shared", "restricted", "challenged", "blessed"]
 Membership = tuple[str, float]
 """A cluster's id, and how sure it is that this account belongs to it, 0 to 1."""
 
 
-class Evidence(Struct, frozen=True, array_like=True, gc=False):
+class LinkEvidence(Struct, frozen=True, array_like=True, gc=False):
     """One value that links members. share: of accounts outside who have it too; nats: surprise at meeting so many.
 
     holders: which of the cluster's `drawn` members have it, by their places there.
@@ -28,9 +28,9 @@ class Evidence(Struct, frozen=True, array_like=True, gc=False):
 class Cluster(Struct, frozen=True, array_like=True, gc=False):
     """Accounts that evidently belong to one actor. since: seconds since 1970; demand, level: units a day.
 
-    level is the max-min fair share: a member who wants less gets what it wants, nobody gets more, and all together
+    level is the max-min fair share: a member who wants less gets what it wants, none gets more, and all together
     no more than the purse. standing: "shared" and "restricted" follow from confidence; "challenged" needs evidence
-    of another kind beside links (labels, disputes); "blessed" is an operator's word. drawn: members for a picture.
+    of another kind than links (labels, disputes); "blessed" is an operator's ruling. drawn: members for a picture.
     purse: units a day for all members together, see `purse`; 0 in links that an earlier version stored.
     """
 
@@ -39,8 +39,8 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
     size: int
     confidence: float
     families: tuple[str, ...]
-    standing: Standing
-    evidence: tuple[Evidence, ...]
+    standing: ClusterStatus
+    evidence: tuple[LinkEvidence, ...]
     demand: float
     level: float
     drawn: tuple[str, ...] = ()

@@ -66,9 +66,9 @@ class Places:
     """Where accounts have been: at which /24s or /48s on whose operators people live, work or learn.
 
     A group in one such place is a neighbourhood, not an actor who hides: its accounts keep their own limits.
-    Whoever shares a card with people who are in one place belongs there too: those of a firm who work at home. The
+    An account that shares a card with people in one place belongs there too: those of a firm who work at home. The
     place is what they share most: a room whose people go on in a cloud's notebooks, each in one of its own, is one; a
-    few data centres and a network of which nobody knows what it is for are none.
+    few data centres and a network of unknown use are none.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -94,7 +94,7 @@ class Places:
         left_alone: Mask = self.together(groups) | unseen
         return left_alone
 
-    def told(self, members: Ints, count: int) -> bool:
+    def seen_enough(self, members: Ints, count: int) -> bool:
         """Whether enough of a cluster of so many, of whom these are known, were seen to tell where it is."""
         return int(self._seen[members].sum()) >= max(TOGETHER * count, FEWEST)
 
@@ -154,13 +154,13 @@ def _seats(card: Ints, accounts: Ints, nets: Ints) -> Ints:
 
 
 def most_seen(ledger: Ledger, kind: str) -> Ints:
-    """Each account's most frequent value of a kind, counted from 1; 0 where nobody knows."""
+    """Each account's most frequent value of a kind, counted from 1; 0 where it is unknown."""
     table = ledger.pairs[kind]
     of = np.zeros(ledger.size, np.int64)
     accounts = table.accounts
     starts = run_starts(accounts)
     if len(starts):
         most = np.repeat(np.maximum.reduceat(table.count, starts), run_lengths(starts, len(accounts)))
-        often = table.count == most  # of several that are, the last one stands
+        often = table.count == most  # of several that are, the last one counts
         of[accounts[often]] = table.values[often] + 1
     return of

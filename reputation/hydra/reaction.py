@@ -2,7 +2,7 @@
 
 Correlation alone could be made up, or be the time of day, so it is a trial with a control group. Time is cut into
 blocks of three hours. A share of the blocks, drawn with a key that no client knows, is a trial: in one of its hours,
-drawn too, clusters are let go as if nobody was linked, and in the two others they are held as always. People do not
+drawn too, clusters are let go as if no account was linked, and in the two others they are held as always. People do not
 know which hour that is, so of their requests in trials a third falls into the free hour, whatever their habits. A
 sibling that takes over what was stopped is busier in the two others.
 
@@ -22,7 +22,7 @@ BLOCK = 3 * HOUR
 HELD = 2 / 3
 """Share of a trial's hours in which clusters are held."""
 NATS = 12.0
-"""As for any other family beside a ring: ln(10^4 accounts looked at) + 3."""
+"""As for any other family besides a ring: ln(10^4 accounts looked at) + 3."""
 FEWEST = 12
 """Requests in trials before an account says anything."""
 KEPT_AN_HOUR = float(np.exp(-1 / 72))

@@ -2,28 +2,28 @@
 
 import msgspec
 
-from reputation.hydra.book import Book, Kept, LearntDay, Member
+from reputation.hydra.book import Book, ClusterMember, KeptCluster, LearntDay
 from reputation.hydra.links import Links
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 
 STEP, NAMES = 40503, 65536
 """How a book makes the ids of its first clusters of its counter; see `clusters`."""
 
 
 def rebuilt(links: Links) -> bytes:
-    """Return a book as `Linker.restore` takes it: clusters under their ids, members, and who is blessed.
+    """Return a book as `Linker.restore` takes it: clusters under their ids, members, and allow-listed clusters.
 
     Members count as found, and newcomer's days as moved, when the links were made.
-    Orders to release or split are not in the links, and are lost.
+    Rulings to release or split are not in the links, and are lost.
     """
     book = Book(made=max(map(_number, links.clusters), default=0))
     for name, cluster in links.clusters.items():
-        book.clusters[name] = Kept(name, cluster.since, links.at, cluster.families)
+        book.clusters[name] = KeptCluster(name, cluster.since, links.at, cluster.families)
         if cluster.standing == "blessed":
-            book.orders.append(Order("bless", cluster=name, reason="known from the links in force"))
+            book.rulings.append(OperatorRuling("bless", cluster=name, reason="known from the links in force"))
     for account, (name, confidence) in links.members.items():
         if name in book.clusters:
-            book.clusters[name].members[account] = Member(confidence, links.at)
+            book.clusters[name].members[account] = ClusterMember(confidence, links.at)
     for plan, units in links.newcomers.items():
         book.days[plan] = LearntDay(units, links.at, links.voters.get(plan, 0))
     return msgspec.msgpack.encode(book)

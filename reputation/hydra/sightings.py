@@ -1,4 +1,4 @@
-"""What the linker is told: one line a check, facts when they change, outcomes, and what operators decided.
+"""The linker's input: one line a check, facts when they change, outcomes, and what operators decided.
 
 Everything is a compact array on the wire (`msgspec.msgpack`), because it crosses a pipe in batches.
 None is "not known", and never evidence.
@@ -18,7 +18,7 @@ Part = Literal[
 ]  # fmt: skip
 """What linking can do without: a detector (the first two lines), or a family of evidence."""
 GIVEN = ("phone", "prepaid", "card")
-"""Rungs of the entry allowance that an account can have beside those of an e-mail address and of money."""
+"""Rungs of the entry allowance that an account can have besides those of an e-mail address and of money."""
 
 
 class Sighting(Struct, frozen=True, array_like=True, gc=False):
@@ -75,8 +75,8 @@ class Known(Struct, frozen=True, array_like=True, gc=False):
     given: tuple[str, ...] = ()
 
 
-class Order(Struct, frozen=True, array_like=True, gc=False):
-    """An operator's decision, which stands until `until` (None: until it is taken back with "forget").
+class OperatorRuling(Struct, frozen=True, array_like=True, gc=False):
+    """An operator's decision, in force until `until` (None: until it is taken back with "forget").
 
     split: the cluster's present members are never linked with each other again; pin: the account stays in the
     cluster; release: the account is in no cluster; bless: the cluster stays known and is never restrained.
@@ -89,7 +89,7 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     reason: str = ""
 
 
-class Told(Struct, frozen=True, array_like=True, gc=False, tag=True):
+class OutcomeNote(Struct, frozen=True, array_like=True, gc=False, tag="Told"):
     """An outcome that came back for an account, such as "chargeback" or "good"."""
 
     account: str

@@ -23,7 +23,7 @@ from reputation.hydra.items import Items, mined
 from reputation.hydra.linker_settings import LIFT, NATS
 
 COMMON = 1 / 3
-"""A value that more than a third of those above suspicion have is nobody's mark."""
+"""A value that more than a third of those above suspicion have marks no account."""
 TRUSTED_ENOUGH = 30
 PRIOR_WEIGHT = 10.0
 """Accounts' worth of the general share mixed into a share among few trusted ones."""
@@ -32,7 +32,7 @@ PRIOR_WEIGHT = 10.0
 class Pools(NamedTuple):
     """Whose accounts count for what, as masks over accounts.
 
-    suspects may be linked; base is everybody who counts as normal (nobody linked); fresh the unproven of them;
+    suspects may be linked; base is every account that counts as normal (none linked); fresh the unproven of them;
     trusted the proven ones.
     """
 

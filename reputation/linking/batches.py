@@ -8,7 +8,7 @@ from msgspec import Struct
 from reputation.engine.notes import Note
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Delta
-from reputation.hydra.sightings import Known, Order, Sighting, Told
+from reputation.hydra.sightings import Known, OperatorRuling, OutcomeNote, Sighting
 
 
 class Batch(Struct, array_like=True, gc=False):
@@ -23,8 +23,8 @@ class Batch(Struct, array_like=True, gc=False):
     settings: LinkerSettings
     known: list[Known] = []
     sightings: list[Sighting] = []
-    outcomes: list[Told] = []
-    rulings: list[Order] = []
+    outcomes: list[OutcomeNote] = []
+    rulings: list[OperatorRuling] = []
     at: float = 0.0
     epoch: float | None = None
     fresh: bool = False
@@ -51,8 +51,8 @@ def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: floa
     places: dict[type, list[Any]] = {
         Known: batch.known,
         Sighting: batch.sightings,
-        Told: batch.outcomes,
-        Order: batch.rulings,
+        OutcomeNote: batch.outcomes,
+        OperatorRuling: batch.rulings,
     }
     for note in notes:
         places[type(note)].append(note)

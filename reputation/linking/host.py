@@ -35,7 +35,7 @@ class LinkerHost:
         for outcome in batch.outcomes:
             linker.outcome(outcome.account, outcome.outcome, outcome.at)
         for ruling in batch.rulings:
-            linker.order(ruling, batch.at)
+            linker.apply_ruling(ruling, batch.at)
         if batch.epoch is None:
             return None
         links = linker.epoch(batch.epoch)

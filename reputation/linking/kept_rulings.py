@@ -5,15 +5,15 @@ from collections.abc import Iterable
 import msgspec
 
 from reputation.engine.limiter import TenantLimiter
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 from reputation.state.records import ABSENT, Records
 from reputation.state.transactions import Document
 
 KIND = "order"
-_rulings = msgspec.msgpack.Decoder(Order)
+_rulings = msgspec.msgpack.Decoder(OperatorRuling)
 
 
-def ruling_document(id_: str, ruling: Order) -> Document:
+def ruling_document(id_: str, ruling: OperatorRuling) -> Document:
     """Keep a ruling under a ULID, so that rulings come in the order of their time."""
     return Document(KIND, id_, msgspec.msgpack.encode(ruling), ABSENT)
 
@@ -23,9 +23,9 @@ class KeptRulings:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._given: dict[str, dict[str, Order]] = {}
+        self._given: dict[str, dict[str, OperatorRuling]] = {}
 
-    def give(self, tenant: TenantLimiter, id_: str, ruling: Order) -> None:
+    def give(self, tenant: TenantLimiter, id_: str, ruling: OperatorRuling) -> None:
         """Pass a kept ruling on to the linker."""
         self._given.setdefault(tenant.tenant.name, {})[id_] = ruling
         tenant.outbox.rule(ruling)
@@ -39,7 +39,7 @@ class KeptRulings:
                 except msgspec.DecodeError:
                     self._records.unreadable(tenant.tenant.name, KIND, record.id)
 
-    def given(self, tenant: str) -> dict[str, Order]:
+    def given(self, tenant: str) -> dict[str, OperatorRuling]:
         """What was passed on and is not settled, as it is now."""
         return dict(self._given.get(tenant, {}))
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 from reputation.linking.batches import Answer, Batch, batch_of
 from reputation.linking.exchange import BATCH_EVERY, Log, pause, watched
 from reputation.linking.kept_rulings import KeptRulings
@@ -144,7 +144,7 @@ class LiveLinking:
             self._follow(tenants, answers, now, time.monotonic() - started)
             await self._keep(tenants, rulings)
 
-    async def _keep(self, tenants: Tenants, rulings: dict[str, dict[str, Order]]) -> None:
+    async def _keep(self, tenants: Tenants, rulings: dict[str, dict[str, OperatorRuling]]) -> None:
         """Keep clusters and links, so that a restart neither releases anybody nor waits for the first epoch."""
         for name, tenant in tenants:
             if self._records is not None:

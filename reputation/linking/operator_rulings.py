@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from reputation.hydra.sightings import Order, Ruling
+from reputation.hydra.sightings import OperatorRuling, Ruling
 from reputation.wire.errors import Invalid
 from reputation.wire.messages import Text
 
@@ -22,7 +22,7 @@ class OrderBody(Struct, frozen=True):
     expires_in: Annotated[float, Meta(gt=0, le=3650 * DAY)] = 30 * DAY
 
 
-def ruling_of(body: OrderBody, now: float) -> Order:
+def ruling_of(body: OrderBody, now: float) -> OperatorRuling:
     """Check what a ruling needs and turn it into what the linker takes. Raises Invalid."""
     needs = NEEDS[body.ruling]
     if needs in ("cluster", "both") and body.cluster is None:
@@ -31,4 +31,4 @@ def ruling_of(body: OrderBody, now: float) -> Order:
         raise Invalid(f"{body.ruling} needs the account's id", "/account")
     if needs == "either" and body.cluster is None and body.account is None:
         raise Invalid("forget needs the cluster or the account of the ruling to withdraw", "/cluster")
-    return Order(body.ruling, body.cluster, body.account, now + body.expires_in, body.reason)
+    return OperatorRuling(body.ruling, body.cluster, body.account, now + body.expires_in, body.reason)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from reputation.engine.notes import Note, Outbox
-from reputation.hydra.sightings import Known, Order, Sighting, Told
+from reputation.hydra.sightings import Known, OperatorRuling, OutcomeNote, Sighting
 from reputation.linking.batches import Batch
 from reputation.replicas.packing import compressed, decompressed
 from reputation.stores.contract import NoteStream, SharedStore
@@ -31,8 +31,8 @@ class Notes(Struct, array_like=True, gc=False):
 
     known: list[Known] = []
     sightings: list[Sighting] = []
-    outcomes: list[Told] = []
-    rulings: list[Order] = []
+    outcomes: list[OutcomeNote] = []
+    rulings: list[OperatorRuling] = []
 
 
 class Parcel(NamedTuple):
@@ -45,7 +45,7 @@ class Parcel(NamedTuple):
 
 
 _decoder = msgspec.msgpack.Decoder(Notes)
-_PLACES = {Known: "known", Sighting: "sightings", Told: "outcomes", Order: "rulings"}
+_PLACES = {Known: "known", Sighting: "sightings", OutcomeNote: "outcomes", OperatorRuling: "rulings"}
 
 
 def packed(notes: list[Note]) -> list[tuple[int, bytes]]:
@@ -111,8 +111,8 @@ class TenantNotes:
 
     async def _collect(self, outbox: Outbox) -> None:
         noted = outbox.collect()
-        rulings: list[Note] = [note for note in noted if isinstance(note, Order)]
-        others: list[Note] = [note for note in noted if not isinstance(note, Order)]
+        rulings: list[Note] = [note for note in noted if isinstance(note, OperatorRuling)]
+        others: list[Note] = [note for note in noted if not isinstance(note, OperatorRuling)]
         for stream, notes in ((self.ruling_stream, rulings), (self.stream, others)):
             entries = await asyncio.to_thread(packed, notes) if notes else []
             self.dropped += len(notes) - sum(count for count, _ in entries)

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import expect
 from sidecar_process import running_sidecar
 
-from reputation.hydra.book import Book, Kept, Member
-from reputation.hydra.links import NOTHING, Cluster, Evidence, Links, difference
+from reputation.hydra.book import Book, ClusterMember, KeptCluster
+from reputation.hydra.links import NOTHING, Cluster, LinkEvidence, Links, difference
 from reputation.linking.live import BOOK, LINKS, KeptLinks
 from reputation.state.tenant import TenantState
 from reputation.stores.sqlite.store import SqliteStore
@@ -30,9 +30,9 @@ def members_of(n):
 def kept(now):
     """What a linker keeps of a thousand clusters, and the links that were in force."""
     found = {f"h-{n:04x}": members_of(n) for n in range(CLUSTERS)}
-    book = Book({id_: Kept(id_, now - 9e4, now, FAMILIES, {m: Member(0.99, now) for m in members})
+    book = Book({id_: KeptCluster(id_, now - 9e4, now, FAMILIES, {m: ClusterMember(0.99, now) for m in members})
                  for id_, members in found.items()}, made=CLUSTERS)  # fmt: skip
-    evidence = (Evidence("iin", "533333", "payment", 5, 0.01, 42.0, (0, 1, 2)),)
+    evidence = (LinkEvidence("iin", "533333", "payment", 5, 0.01, 42.0, (0, 1, 2)),)
     clusters = {id_: Cluster(id_, now - 9e4, len(members), 0.99, FAMILIES, "restricted", evidence, 50.0, 1.0,
                              tuple(members[:60])) for id_, members in found.items()}  # fmt: skip
     owners = {member: (id_, 0.99) for id_, members in found.items() for member in members}

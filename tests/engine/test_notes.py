@@ -7,7 +7,7 @@ import pytest
 from small_engine import NOW, PAYER, PROVEN, ask, check, limiter, push, report, tenant
 
 from reputation.engine.notes import MOST_WAITING
-from reputation.hydra.sightings import Known, Sighting, Told
+from reputation.hydra.sightings import Known, OutcomeNote, Sighting
 from reputation.linking.live import LiveLinking
 from reputation.wire.messages import Outcome
 
@@ -78,7 +78,7 @@ def test_made_up_accounts_have_no_facts_to_tell(engine):
 
 def test_outcomes_are_told(engine):
     report(engine, "a", "chargeback")
-    assert of_kind(engine, Told) == [Told("a", "chargeback", NOW)]
+    assert of_kind(engine, OutcomeNote) == [OutcomeNote("a", "chargeback", NOW)]
 
 
 def fill(engine):

@@ -14,14 +14,14 @@ from reputation.hydra.clusters import (
     SPLIT_AFTER,
     STAY,
     Found,
+    apply_ruling,
     confidence,
     dissolve,
     extend,
-    order,
     released,
     update,
 )
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 
 NOW, HOUR = 1_790_000_000.0, 3600.0
 GROUPS = st.lists(st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0, 1), min_size=1), max_size=4)
@@ -101,7 +101,7 @@ def test_between_searches_accounts_join_but_nobody_is_renewed_or_moved():
 def test_a_split_cluster_stays_apart_until_the_order_runs_out():
     made = book("a", "b", "c")
     (name,) = made.clusters
-    order(made, Order("split", name, until=NOW + 10 * HOUR), NOW)
+    apply_ruling(made, OperatorRuling("split", name, until=NOW + 10 * HOUR), NOW)
     assert made.clusters == {} or made.home() == {}
     assert released(made, NOW + HOUR) == set("abc")
     assert released(made, NOW + 10 * HOUR) == set()
@@ -113,22 +113,22 @@ def test_a_split_cluster_stays_apart_until_the_order_runs_out():
 def test_a_split_can_be_taken_back():
     made = book("a", "b", "c")
     (name,) = made.clusters
-    order(made, Order("split", name), NOW)
-    order(made, Order("forget", name), NOW)
+    apply_ruling(made, OperatorRuling("split", name), NOW)
+    apply_ruling(made, OperatorRuling("forget", name), NOW)
     assert released(made, NOW) == set()
 
 
 def test_orders_run_out():
     made = book("a", "b", "c")
     (name,) = made.clusters
-    order(made, Order("release", account="a", until=NOW + HOUR), NOW)
-    order(made, Order("bless", name, until=NOW + HOUR), NOW)
+    apply_ruling(made, OperatorRuling("release", account="a", until=NOW + HOUR), NOW)
+    apply_ruling(made, OperatorRuling("bless", name, until=NOW + HOUR), NOW)
     assert "a" not in made.home()
-    assert clusters.blessed(made, NOW) == {name}
+    assert clusters.allow_listed(made, NOW) == {name}
     update(made, [found("a", "b", "c")], set(), NOW + HOUR)
     assert "a" in made.home()
-    assert clusters.blessed(made, NOW + HOUR) == set()
-    assert made.orders == []
+    assert clusters.allow_listed(made, NOW + HOUR) == set()
+    assert made.rulings == []
 
 
 def test_who_is_just_sure_enough_joins_and_a_member_may_be_less_sure():
@@ -214,9 +214,9 @@ def test_a_dissolved_cluster_is_gone_unless_an_operator_ruled_on_it():
     made = Book()
     update(made, [found("a", "b"), found("c", "d"), found("e", "f")], set(), NOW)
     plain, pinned, blest = (made.home()[name] for name in ("a", "c", "e"))
-    order(made, Order("pin", pinned, "c"), NOW)
-    order(made, Order("bless", blest), NOW)
-    order(made, Order("release", account="nobody"), NOW)
+    apply_ruling(made, OperatorRuling("pin", pinned, "c"), NOW)
+    apply_ruling(made, OperatorRuling("bless", blest), NOW)
+    apply_ruling(made, OperatorRuling("release", account="nobody"), NOW)
     dissolve(made, [plain, pinned, blest])
     assert set(made.clusters) == {pinned, blest}
 
@@ -224,41 +224,41 @@ def test_a_dissolved_cluster_is_gone_unless_an_operator_ruled_on_it():
 def test_pinning_puts_an_account_in_and_keeps_it_there():
     made = book("a", "b")
     (name,) = made.clusters
-    order(made, Order("pin", name, "z"), NOW + HOUR)
+    apply_ruling(made, OperatorRuling("pin", name, "z"), NOW + HOUR)
     assert members(made)[name] == ["a", "b", "z"]
     assert made.clusters[name].members["z"].confidence == 1.0
     update(made, [found("a", "b")], {"z"}, NOW + HOUR + 2 * STAY)
     assert members(made)[name] == ["a", "b", "z"]
-    order(made, Order("pin", "no such cluster", "z"), NOW)
+    apply_ruling(made, OperatorRuling("pin", "no such cluster", "z"), NOW)
 
 
 def test_forgetting_takes_back_what_was_said_of_that_account_or_cluster_alone():
     made = book("a", "b", "c", "d")
     (name,) = made.clusters
-    order(made, Order("release", account="a"), NOW)
-    order(made, Order("release", account="b"), NOW)
-    order(made, Order("bless", name), NOW)
-    order(made, Order("forget", account="a"), NOW)
+    apply_ruling(made, OperatorRuling("release", account="a"), NOW)
+    apply_ruling(made, OperatorRuling("release", account="b"), NOW)
+    apply_ruling(made, OperatorRuling("bless", name), NOW)
+    apply_ruling(made, OperatorRuling("forget", account="a"), NOW)
     assert released(made, NOW) == {"b"}
-    assert clusters.blessed(made, NOW) == {name}
-    order(made, Order("split", name), NOW)
-    order(made, Order("forget", name, "b"), NOW)
+    assert clusters.allow_listed(made, NOW) == {name}
+    apply_ruling(made, OperatorRuling("split", name), NOW)
+    apply_ruling(made, OperatorRuling("forget", name, "b"), NOW)
     assert released(made, NOW) == set("bcd")
-    order(made, Order("forget", name), NOW)
+    apply_ruling(made, OperatorRuling("forget", name), NOW)
     assert released(made, NOW) == {"b"}
-    assert clusters.blessed(made, NOW) == set()
+    assert clusters.allow_listed(made, NOW) == set()
 
 
 def test_a_word_holds_until_its_time_and_not_at_it():
     made = book("a", "b", "c")
-    order(made, Order("release", account="a", until=NOW + HOUR), NOW)
+    apply_ruling(made, OperatorRuling("release", account="a", until=NOW + HOUR), NOW)
     assert released(made, math.nextafter(NOW + HOUR, 0.0)) == {"a"}
     assert released(made, NOW + HOUR) == set()
 
 
 def test_splitting_a_cluster_that_is_gone_is_nothing():
     made = book("a", "b")
-    order(made, Order("split", "h-none"), NOW)
+    apply_ruling(made, OperatorRuling("split", "h-none"), NOW)
     assert (made.splits, sorted(made.home())) == ([], ["a", "b"])
 
 
@@ -285,7 +285,7 @@ def test_taking_back_a_split_leaves_those_of_other_clusters():
     made = Book()
     update(made, [found("a", "b"), found("x", "y")], set(), NOW)
     one, other = made.home()["a"], made.home()["x"]
-    order(made, Order("split", one), NOW)
-    order(made, Order("split", other), NOW)
-    order(made, Order("forget", one), NOW)
+    apply_ruling(made, OperatorRuling("split", one), NOW)
+    apply_ruling(made, OperatorRuling("split", other), NOW)
+    apply_ruling(made, OperatorRuling("forget", one), NOW)
     assert released(made, NOW) == {"x", "y"}

@@ -7,7 +7,7 @@ import sys
 from reputation.hydra.linker import Linker
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import NOTHING, decode, difference, encode, follow
-from reputation.hydra.sightings import Known, Order, Sighting
+from reputation.hydra.sightings import Known, OperatorRuling, Sighting
 from tests.hydra.crowd import DAY, HOUR, NOW, application, classroom, company, honest, hydra, room, sightings
 
 
@@ -199,14 +199,14 @@ def test_operators_release_pin_bless_and_split():
     honest(linker)
     heads = hydra(linker)
     (cluster,) = linker.epoch(NOW).clusters
-    linker.order(Order("release", account=heads[0], until=NOW + DAY), NOW)
-    linker.order(Order("pin", cluster, "h3"), NOW)
-    linker.order(Order("bless", cluster), NOW)
+    linker.apply_ruling(OperatorRuling("release", account=heads[0], until=NOW + DAY), NOW)
+    linker.apply_ruling(OperatorRuling("pin", cluster, "h3"), NOW)
+    linker.apply_ruling(OperatorRuling("bless", cluster), NOW)
     links = linker.epoch(NOW + 900)
     assert heads[0] not in links.members
     assert links.members["h3"] == (cluster, 1.0)
     assert links.clusters[cluster].standing == "blessed"
-    linker.order(Order("split", cluster), NOW + 900)
+    linker.apply_ruling(OperatorRuling("split", cluster), NOW + 900)
     assert not linked(linker.epoch(NOW + 1800), heads)
 
 

@@ -41,9 +41,9 @@ def test_members_ids_and_the_counter_are_those_of_the_book_that_was_lost():
 def test_a_blessed_cluster_stays_blessed():
     links = links_of(book_of(1))
     (name,) = links.clusters
-    blessed = structs.replace(links, clusters={name: structs.replace(links.clusters[name], standing="blessed")})
-    (order,) = msgspec.msgpack.decode(rebuilt(blessed), type=Book).orders
-    assert (order.ruling, order.cluster, order.until) == ("bless", name, None)
+    allow_listed = structs.replace(links, clusters={name: structs.replace(links.clusters[name], standing="blessed")})
+    (ruling,) = msgspec.msgpack.decode(rebuilt(allow_listed), type=Book).rulings
+    assert (ruling.ruling, ruling.cluster, ruling.until) == ("bless", name, None)
 
 
 def test_newcomers_days_go_on_from_what_is_published():

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from reputation.hydra.book import Book
 from reputation.hydra.links import NOTHING, difference
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 from reputation.linking.kept_rulings import ruling_document
 from reputation.linking.live import KeptLinks, LiveLinking
 from reputation.state.records import MemoryRecords
@@ -70,7 +70,7 @@ async def test_what_an_epoch_found_is_kept(live: LiveLinking) -> None:
 
 async def test_an_order_that_no_linker_was_given_yet_is_given_to_the_next(live: LiveLinking) -> None:
     """It is kept until clusters are kept that know it; a linker that died with it is no loss either."""
-    records, order = MemoryRecords(), Order("release", account="head_3", reason="a test")
+    records, order = MemoryRecords(), OperatorRuling("release", account="head_3", reason="a test")
     document = ruling_document("01", order)
     await records.put("default", document.kind, document.id, document.written(None, None))
     second = LiveLinking(limiter(), lambda *_args, **_kwargs: None, records=records)
@@ -80,4 +80,4 @@ async def test_an_order_that_no_linker_was_given_yet_is_given_to_the_next(live: 
     second.close()
     assert await records.all("default", document.kind) == []
     kept = msgspec.msgpack.decode((await records.get("default", "book", "links")).body, type=KeptLinks)
-    assert [one.account for one in msgspec.msgpack.decode(kept.book, type=Book).orders] == ["head_3"]
+    assert [one.account for one in msgspec.msgpack.decode(kept.book, type=Book).rulings] == ["head_3"]

@@ -9,7 +9,7 @@ from redis_process import becomes
 from test_checks import BURST, Log, Replica
 
 from reputation.engine.changes import marking
-from reputation.hydra.sightings import Order
+from reputation.hydra.sightings import OperatorRuling
 from reputation.linking.host import LinkerHost
 from reputation.replicas.tenant_links import TenantLinking
 from reputation.stores.redis.names import Names
@@ -75,7 +75,7 @@ class Whole:
         return verdict.decision
 
     async def link(self):
-        self.tenant.limiter.outbox.rule(Order("bless", cluster="h-1", reason="x"))
+        self.tenant.limiter.outbox.rule(OperatorRuling("bless", cluster="h-1", reason="x"))
         await self.linking.notes.send(self.tenant.limiter.outbox)
         await becomes(self._seated, expected=True)
         answer = self.host.take(await self.linking.batch(time.time(), epoch=True))

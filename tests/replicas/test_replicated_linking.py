@@ -16,7 +16,7 @@ from geoip.book import AddressBook
 from reputation.config.file import DEFAULT
 from reputation.config.tenants import TenantSettings
 from reputation.hydra.links import NOTHING
-from reputation.hydra.sightings import Order, Told
+from reputation.hydra.sightings import OperatorRuling, OutcomeNote
 from reputation.linking.host import LinkerHost
 from reputation.replicas.linking import ReplicatedLinking
 from reputation.replicas.tenant_links import TenantLinking
@@ -148,7 +148,7 @@ async def test_the_next_linker_reads_again_what_was_too_little_to_hand_over(redi
     async with replicas(redis_server, 2) as (one, other):
         await leading(one)
         meet(one, "a", "b")
-        one.limiter.outbox.rule(Order("release", account="b", reason="a test"))
+        one.limiter.outbox.rule(OperatorRuling("release", account="b", reason="a test"))
         await one.notes.send(one.limiter.outbox)
         assert await epoch(one, LinkerHost())
         await one.leave()
@@ -165,7 +165,7 @@ async def test_a_flood_that_no_linker_reads_drops_the_oldest_notes_counts_them_a
     """The stream is bounded; what the linker never got is known to the note."""
     async with replicas(redis_server, 1) as (one,):
         one.notes.stream = opened(redis_server.url).notes("default", "notes", most_bytes=2000)
-        one.limiter.outbox.rule(Order("release", account="b", reason="a test"))
+        one.limiter.outbox.rule(OperatorRuling("release", account="b", reason="a test"))
         for _ in range(30):
             meet(one, *[secrets.token_hex(8) for _ in range(5)])
             await one.notes.send(one.limiter.outbox)
@@ -324,7 +324,7 @@ async def test_notes_wait_where_they_are_while_redis_is_away():
 
 def test_notes_come_out_of_their_entries_as_they_went_in():
     """Many are spread over entries, and their order stays."""
-    outcomes = [Told(f"a{n}", "good", NOW + n) for n in range(2500)]
+    outcomes = [OutcomeNote(f"a{n}", "good", NOW + n) for n in range(2500)]
     entries = packed([*outcomes])
     assert [count for count, _ in entries] == [1000, 1000, 500]
     assert [outcome for _, data in entries for outcome in unpacked(data).outcomes] == outcomes
@@ -335,7 +335,7 @@ def test_notes_come_out_of_their_entries_as_they_went_in():
 def test_an_entry_is_halved_until_it_fits_and_a_note_that_never_does_is_left_out(monkeypatch):
     """So no client can make an entry larger than Redis and the linker are ready for."""
     monkeypatch.setattr("reputation.replicas.tenant_notes.MOST_PACKED", 3000)
-    notes = [Told(secrets.token_hex(500), "good", NOW) for _ in range(10)]
-    entries = packed([*notes, Told(secrets.token_hex(5000), "good", NOW)])
+    notes = [OutcomeNote(secrets.token_hex(500), "good", NOW) for _ in range(10)]
+    entries = packed([*notes, OutcomeNote(secrets.token_hex(5000), "good", NOW)])
     assert sum(count for count, _ in entries) == 10
     assert max(len(data) for _, data in entries) <= 3000
