@@ -17,7 +17,7 @@ from benchmarks.hydra.recorded import Recorded, play
 from benchmarks.hydra.world import Spec
 from reputation.config.tenants import TenantSettings
 from reputation.recordings.columns import read_all
-from reputation.recordings.decisions import Packed, pack, unpack
+from reputation.recordings.decisions import PackedSegment, pack, unpack
 from reputation.recordings.effects import Effects
 from reputation.recordings.preview_process import MOST_DECISIONS, PreviewProcess, newest
 from reputation.recordings.report import report
@@ -27,10 +27,10 @@ DRAFT = Revision(2, 1, "", "", 0.0, {"weights": {"velocity": 1.5, "asn": 0.5}, "
 ROUNDS = 15
 
 
-def repeated(recorded: Recorded, count: int) -> list[Packed]:
+def repeated(recorded: Recorded, count: int) -> list[PackedSegment]:
     """Segments with at least `count` decisions: the world's own, then the same again, later and of others."""
     length = recorded.segments[-1].last - recorded.segments[0].first + 1.0
-    found: list[Packed] = []
+    found: list[PackedSegment] = []
     turn, made = 0, 0
     while made < count:
         for packed in recorded.segments if turn == 0 else _again(recorded.segments, turn, length * turn):
@@ -42,7 +42,7 @@ def repeated(recorded: Recorded, count: int) -> list[Packed]:
     return found
 
 
-def _again(segments: list[Packed], turn: int, later: float) -> Iterator[Packed]:
+def _again(segments: list[PackedSegment], turn: int, later: float) -> Iterator[PackedSegment]:
     for packed in segments:
         segment = unpack(packed.read())
         columns = dict(segment.columns)
@@ -53,7 +53,7 @@ def _again(segments: list[Packed], turn: int, later: float) -> Iterator[Packed]:
         yield pack(msgspec.structs.replace(segment, **named, **times))
 
 
-def replayed(recorded: Recorded, segments: list[Packed]) -> float:
+def replayed(recorded: Recorded, segments: list[PackedSegment]) -> float:
     """Seconds that a replay takes; it must find no difference."""
     began = time.perf_counter()
     effects = Effects(recorded.tenant, compiled("default", DRAFT, TenantSettings()))
@@ -65,7 +65,7 @@ def replayed(recorded: Recorded, segments: list[Packed]) -> float:
     return time.perf_counter() - began
 
 
-async def previewed(recorded: Recorded, segments: list[Packed]) -> list[float]:
+async def previewed(recorded: Recorded, segments: list[PackedSegment]) -> list[float]:
     """Seconds that a preview over the newest decisions takes, from asking to its answer, once the process is up."""
     process, spent = PreviewProcess(), []
     live = Revision(1, None, "", "", 0.0, {})

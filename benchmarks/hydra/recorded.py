@@ -12,7 +12,7 @@ from reputation.config.file import RecordingSettings, load
 from reputation.config.tenants import Tenant
 from reputation.engine.replay import Replay
 from reputation.linking.recorded import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
-from reputation.recordings.decisions import Packed, Recorder
+from reputation.recordings.decisions import PackedSegment, Recorder
 from reputation.sidecar.build import build, open_addresses
 from reputation.tuning.labels import LabelWord
 from reputation.wire.ids import Ulids, pseudonym
@@ -24,7 +24,7 @@ EVERYTHING = RecordingSettings(payers=1.0, others=1.0, per_second=100_000, most=
 class Recorded(Struct, frozen=True):
     """What a world left: its decisions, who was what by keyed hash, who of them pays, and the revision that judged."""
 
-    segments: list[Packed]
+    segments: list[PackedSegment]
     labels: dict[int, LabelWord]
     payers: frozenset[int]
     tenant: Tenant

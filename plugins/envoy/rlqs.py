@@ -26,7 +26,7 @@ Bucket = tuple[tuple[str, str], ...]
 Kept = tuple[str, Bucket]
 
 
-class Held(Struct):
+class BucketHold(Struct):
     """A stream's hold on a bucket: when it last reported it, and when it last saw a request."""
 
     reported: float
@@ -58,7 +58,7 @@ class Quotas:
 
     def __init__(self) -> None:
         self.refused = 0  # buckets above MOST_BUCKETS
-        self._holders: dict[Kept, dict[int, Held]] = {}
+        self._holders: dict[Kept, dict[int, BucketHold]] = {}
         self._streams: dict[int, dict[Kept, None]] = {}
         self._settings: dict[str, EnvoySettings] = {}
 
@@ -102,7 +102,7 @@ class Quotas:
             self._release(other, kept)
         held = holders.get(stream)
         if held is None:
-            holders[stream] = Held(now, now)
+            holders[stream] = BucketHold(now, now)
             self._streams[stream][kept] = None
             return True
         held.reported = now

@@ -53,7 +53,7 @@ class SpoeLimits(Struct, frozen=True):
     write: float = 20.0
 
 
-class Connection(asyncio.Protocol):
+class SpoeConnection(asyncio.Protocol):
     """One connection of HAProxy's."""
 
     __slots__ = ("_agent", "_held", "_peer", "_server", "_stalled", "_transport", "_waiting", "since")
@@ -217,7 +217,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
 
-class SpoeServer(Lifetime[Connection]):
+class SpoeServer(Lifetime[SpoeConnection]):
     """All connections: their shared state, and counters for /metrics."""
 
     def __init__(
@@ -232,7 +232,7 @@ class SpoeServer(Lifetime[Connection]):
         self._log = log
 
     async def listen(self, sock: socket.socket) -> None:
-        await self.serve(sock, lambda _loop: Connection(self))
+        await self.serve(sock, lambda _loop: SpoeConnection(self))
         shortest = min(self.limits.hello, self.limits.idle, self.limits.write)
         self.every(min(1.0, shortest / 4), lambda: self.sweep(self._clock()))
 
@@ -242,7 +242,7 @@ class SpoeServer(Lifetime[Connection]):
         for connection in [*self.connections]:
             connection.expire(now)
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, connection: SpoeConnection) -> bool:
         if not self.accepting or len(self.connections) >= self.limits.connections:
             self.refused += 1
             return False

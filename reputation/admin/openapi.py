@@ -176,7 +176,7 @@ def _console_paths() -> dict[str, Any]:
     }
 
 
-_PARTS = openapi_tuning.Parts(_operation, _answer, _ref, (_ID, _TENANT))
+_PARTS = openapi_tuning.DocumentParts(_operation, _answer, _ref, (_ID, _TENANT))
 
 
 @cache

@@ -31,7 +31,7 @@ def _query(name: str, *, required: bool = False, shortest: int = 0) -> dict[str,
 _WHY = _query("reason", required=True, shortest=1)
 
 
-class Parts:
+class DocumentParts:
     """Functions of openapi.py for the description of all routes."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Parts:
         self.id, self.tenant = parameters
 
 
-def paths(parts: Parts) -> dict[str, Any]:
+def paths(parts: DocumentParts) -> dict[str, Any]:
     """Describe every route of tuning."""
     described = (
         _tenant_paths,
@@ -68,7 +68,7 @@ def _match(*, required: bool) -> dict[str, Any]:
     return {"name": "If-Match", "in": "header", "required": required, "schema": schema}
 
 
-def _tenant_paths(parts: Parts) -> dict[str, Any]:
+def _tenant_paths(parts: DocumentParts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
     one = answer("The live revision and any trial.", OBJECT, *GUARDED, 404)
     all_ = answer("All entries that the caller may read.", OBJECT, *GUARDED)
@@ -84,7 +84,7 @@ def _tenant_paths(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _revision_paths(parts: Parts) -> dict[str, Any]:
+def _revision_paths(parts: DocumentParts) -> dict[str, Any]:
     operation, answer, body = parts.operation, parts.answer, parts.ref("RevisionBody")
     many = answer("The newest first.", OBJECT, *GUARDED, 404)
     one = answer("The revision, or the differences.", OBJECT, *GUARDED, 404)
@@ -102,7 +102,7 @@ def _revision_paths(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _recorded_paths(parts: Parts) -> dict[str, Any]:
+def _recorded_paths(parts: DocumentParts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
     known = answer("The stored segments.", OBJECT, *GUARDED, 404)
     looked = answer("The effects.", OBJECT, *GUARDED, 404, 413, 422)
@@ -123,7 +123,7 @@ def _recorded_paths(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _label_paths(parts: Parts) -> dict[str, Any]:
+def _label_paths(parts: DocumentParts) -> dict[str, Any]:
     operation, answer = parts.operation, parts.answer
     listed = answer("By account.", OBJECT, *GUARDED, 404)
     kept = answer("Stored.", parts.ref("Label"), *GUARDED, 404, 413, 422)
@@ -138,7 +138,7 @@ def _label_paths(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _appeal_paths(parts: Parts) -> dict[str, Any]:
+def _appeal_paths(parts: DocumentParts) -> dict[str, Any]:
     operation, answer, tenant = parts.operation, parts.answer, parts.tenant
     listed = answer("The newest first.", OBJECT, *GUARDED, 404)
     lifted = answer("Lifted.", parts.ref("Appeal"), *GUARDED, 404, 409, 413, 422, status=201)
@@ -154,7 +154,7 @@ def _appeal_paths(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _allow_paths(parts: Parts) -> dict[str, Any]:
+def _allow_paths(parts: DocumentParts) -> dict[str, Any]:
     operation, answer, ref = parts.operation, parts.answer, parts.ref
     listed = answer("The active exceptions.", OBJECT, *GUARDED, 404)
     added = answer("Active.", ref("Allow"), *GUARDED, 404, 409, 413, 422, status=201)
@@ -168,7 +168,7 @@ def _allow_paths(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _audit_paths(parts: Parts) -> dict[str, Any]:
+def _audit_paths(parts: DocumentParts) -> dict[str, Any]:
     query = (parts.tenant, _limit(1000, 100), _query("before"), _query("after"))
     lines = parts.answer("Entries of the log.", OBJECT, *GUARDED, 404)
     return {"/v1/audit": {"get": parts.operation("Who changed what, and why", lines, None, query)}}

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from reputation.admin.answers import json_answer, moment_of
 from reputation.admin.context import Context, Route
 from reputation.engine.limiter import TenantLimiter
-from reputation.recordings.decisions import Packed
+from reputation.recordings.decisions import PackedSegment
 from reputation.recordings.preview_process import MOST_DECISIONS, newest
 from reputation.recordings.recorder import is_open
 from reputation.tuning.labels import LabelWord
@@ -86,7 +86,7 @@ async def post_replay(context: Context, request: web.Request) -> web.Response:
 async def get_quality(context: Context, request: web.Request) -> web.Response:
     """Return precision and recall on labelled accounts, for each revision among the newest decisions."""
     tenant, tuning = context.named(request), context.serving.tuning
-    segments: list[Packed] = newest(await tuning.recording.segments(tenant.tenant.name, 0.0), MOST_DECISIONS)
+    segments: list[PackedSegment] = newest(await tuning.recording.segments(tenant.tenant.name, 0.0), MOST_DECISIONS)
     found = await tuning.preview_process.ask("quality", segments, await labels_of(context, tenant))
     return json_answer({"tenant": tenant.tenant.name, "revisions": found})
 

@@ -23,7 +23,7 @@ from reputation.commands.gateway_listeners import gateway_addresses, gateway_opt
 from reputation.commands.options import config_option, ends_well
 from reputation.config.file import Settings
 from reputation.config.retired import retired
-from reputation.listeners.grammar import Limits
+from reputation.listeners.grammar import HttpLimits
 from reputation.listeners.sockets import UNIX, AddressError, SocketAccess, bind, octal, owner
 from reputation.recordings.recorder import recordings_directory
 from reputation.sidecar.build import build, collect_seldom, empty_state, open_addresses, parts_of, read_settings
@@ -264,9 +264,9 @@ def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serv
     return Serving(settings, parts, addresses, decisions, log)
 
 
-def _limits(settings: Settings) -> Limits:
+def _limits(settings: Settings) -> HttpLimits:
     http = settings.http
-    return Limits(
+    return HttpLimits(
         connections=http.connections,
         head_time=http.header_timeout,
         body_time=http.body_timeout,

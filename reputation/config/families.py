@@ -31,14 +31,14 @@ DECLARATIONS = Declared.__struct_encode_fields__
 """The names of the constants that a module may have."""
 
 
-class Loaded(NamedTuple):
+class LoadedFamily(NamedTuple):
     """A family's function, and what its module says of it."""
 
     evidence: FindEvidence
     declared: Declared
 
 
-def load_signal(tenant: str, family: str) -> Loaded:
+def load_signal(tenant: str, family: str) -> LoadedFamily:
     """Load a family: a built-in module by its name, any other module by its dotted name. Raises SettingError."""
     path = ("tenants", tenant, "weights", family)
     ours = "." not in family
@@ -49,7 +49,7 @@ def load_signal(tenant: str, family: str) -> Loaded:
         raise SettingError(path, _unusable(family, error)) from None
     if not ours and not _takes_two(evidence):
         raise SettingError(path, f"`evidence` of module {family!r} must take two arguments, seen and now")
-    return Loaded(evidence, _declared(path, vars(signal)))
+    return LoadedFamily(evidence, _declared(path, vars(signal)))
 
 
 def _unusable(family: str, error: Exception) -> str:
@@ -82,7 +82,7 @@ def _declared(path: tuple[str, ...], names: Mapping[str, object]) -> Declared:
     return found
 
 
-def family_of(loaded: Loaded, weight: float, cap: float | None) -> Family:
+def family_of(loaded: LoadedFamily, weight: float, cap: float | None) -> Family:
     """Return how much a family counts; cap: the tenant's own, or None for the module's."""
     said = loaded.declared
     return Family(weight, said.cap if cap is None else cap, own=said.own, hard=said.hard)

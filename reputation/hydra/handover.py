@@ -37,7 +37,7 @@ def pack(ledger: Ledger, most_bytes: int) -> bytes:
     """Pack the accounts seen last, as many as there is room for; empty if there is room for none."""
     ledger.absorb()
     there = np.flatnonzero([name is not None for name in ledger.accounts.names])
-    known_at = np.fmax(ledger.column("last"), ledger.column("told"))[there]
+    known_at = np.fmax(ledger.column("last"), ledger.column("noted"))[there]
     newest = there[np.argsort(-np.nan_to_num(known_at), kind="stable")]
     while len(newest) >= LEAST:
         data = zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(_packed(ledger, np.sort(newest))))

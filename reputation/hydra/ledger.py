@@ -30,7 +30,7 @@ CERTAIN = 100
 """Sightings that make sure whether people are at an address; as many others make it doubtful again."""
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
-_FLOATS = dict.fromkeys(("created", "first", "last", "settled", "settled_30d", "told", "accused", "cleared"), np.nan)
+_FLOATS = dict.fromkeys(("created", "first", "last", "settled", "settled_30d", "noted", "accused", "cleared"), np.nan)
 NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan", "joined")
 _INTS = {**dict.fromkeys(NAMED, -1), "disputes": 0, "given": 0}
 
@@ -85,7 +85,7 @@ class Ledger:
         if number < 0:
             return
         self._confirm(number, confirmed=known.confirmed)
-        self.floats["told"][number] = self.hour * HOUR
+        self.floats["noted"][number] = self.hour * HOUR
         self.floats["created"][number] = np.nan if known.created_at is None else known.created_at
         self.floats["settled"][number] = np.nan if known.settled_usd is None else known.settled_usd
         self.floats["settled_30d"][number] = np.nan if known.settled_30d_usd is None else known.settled_30d_usd
@@ -297,7 +297,7 @@ class Ledger:
 
     def _idle(self, now: float) -> Mask:
         confirmed = self.flagged(CONFIRMED)
-        noted_at = self.column("told")
+        noted_at = self.column("noted")
         noted_at[noted_at == 0.0] = now
         known_at = np.fmax(self.column("last"), noted_at)
         quiet: Mask = ~(known_at >= now - np.where(confirmed, IDLE, UNCONFIRMED_IDLE))

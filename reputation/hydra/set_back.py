@@ -12,7 +12,7 @@ def ledger_until(ledger: Ledger, now: float) -> None:
     """Let nothing have been seen later than `now`."""
     if ledger.hour <= now // HOUR and not (ledger.column("last") > now).any():
         return
-    for name in ("first", "last", "told", "accused", "cleared"):
+    for name in ("first", "last", "noted", "accused", "cleared"):
         ledger.floats[name] = np.minimum(ledger.floats[name], now)
     for pairs in (*ledger.pairs.values(), ledger.worn):
         pairs.first, pairs.last = np.minimum(pairs.first, now), np.minimum(pairs.last, now)

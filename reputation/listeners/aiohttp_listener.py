@@ -14,7 +14,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from reputation.listeners.draining import let_last_in
-from reputation.listeners.grammar import CLOSE, REFUSALS, BadRequestError, Limits
+from reputation.listeners.grammar import CLOSE, REFUSALS, BadRequestError, HttpLimits
 from reputation.listeners.lean import Application, BodyLimit, Log
 from reputation.listeners.lifetime import FIRST_WORDS
 from reputation.listeners.sockets import BACKLOG
@@ -47,7 +47,7 @@ class _Handler(web.RequestHandler):
 class _Connections(web.Server):
     """aiohttp's table of connections, with a cap and a signal at the end of the last connection."""
 
-    def __init__(self, server: "Server", limits: Limits) -> None:
+    def __init__(self, server: "AiohttpServer", limits: HttpLimits) -> None:
         super().__init__(server.answer)
         self._server = server
         self._limits = limits
@@ -87,10 +87,10 @@ class _Connections(web.Server):
             self.empty.set()
 
 
-class Server:
-    """The server of this listener, with the interface of listener.Server."""
+class AiohttpServer:
+    """The server of this listener, with the interface of LeanServer."""
 
-    def __init__(self, application: Application, limits: Limits, body_limit: BodyLimit, log: Log | None) -> None:
+    def __init__(self, application: Application, limits: HttpLimits, body_limit: BodyLimit, log: Log | None) -> None:
         self.sockets: tuple[socket.socket, ...] = ()
         self.accepted = self.refused = self.requests = self.failures = 0
         self.bad_requests: Counter[str] = Counter()
@@ -113,7 +113,7 @@ class Server:
         self.sockets = (sock,)
 
     async def drain(self, within: float) -> int:
-        """As listener.Server.drain."""
+        """As LeanServer.drain."""
         end, self._draining = time.monotonic() + within, True
         if self._listening is not None:
             await let_last_in(self.sockets[0], within)
@@ -203,12 +203,12 @@ async def start(
     application: Application,
     sock: socket.socket,
     *,
-    limits: Limits | None = None,
+    limits: HttpLimits | None = None,
     body_limit: BodyLimit | None = None,
     log: Log | None = None,
-) -> Server:
+) -> AiohttpServer:
     """As listener.start. aiohttp has no time-out of its own for a head."""
-    limits = limits or Limits()
-    server = Server(application, limits, body_limit or (lambda _target: limits.body), log)
+    limits = limits or HttpLimits()
+    server = AiohttpServer(application, limits, body_limit or (lambda _target: limits.body), log)
     await server.listen(sock)
     return server

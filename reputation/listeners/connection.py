@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
-from reputation.listeners.grammar import CLOSE, BadRequestError, Limits
+from reputation.listeners.grammar import CLOSE, BadRequestError, HttpLimits
 from reputation.listeners.reader import Reader
 from reputation.listeners.writer import CONTINUE, FULL, refuse
 from reputation.wire.gateway import HttpMessage, Reply
@@ -21,7 +21,7 @@ class ConnectionServer(Protocol):
     """What a connection needs of its server: the application, the limits and clock of all connections, and counters."""
 
     application: Callable[[HttpMessage], Reply | Awaitable[Reply]]
-    limits: Limits
+    limits: HttpLimits
     now: float
     requests: int
 

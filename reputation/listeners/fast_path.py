@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import httptools
 
-from reputation.listeners.grammar import CRLF, VISIBLE, Limits, is_host
+from reputation.listeners.grammar import CRLF, VISIBLE, HttpLimits, is_host
 from reputation.wire.gateway import HttpMessage
 
 HEAD_END = b"\r\n\r\n"
@@ -34,7 +34,7 @@ class PlainMessages:
     Reader would answer these messages in the same way; Reader also decides about all other messages.
     """
 
-    def __init__(self, limits: Limits, body_limit: Callable[[bytes], int]) -> None:
+    def __init__(self, limits: HttpLimits, body_limit: Callable[[bytes], int]) -> None:
         """body_limit: bytes allowed for a target."""
         self.known: dict[bytes, Plain] = {}
         self._seen: set[int] = set()

@@ -22,7 +22,7 @@ _FIELD = re.compile(rb"(" + _TOKEN + rb"):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n").ful
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})(?:;[\t -~]*)?\r\n").fullmatch
 
 
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of one connection and of all connections. Sizes in bytes, times in seconds.
 
     A time-out is noticed up to a quarter of the shortest one late, since one sweep serves all connections.

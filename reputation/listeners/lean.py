@@ -8,11 +8,10 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from reputation.listeners.connection import BODY, CLOSING, HEAD, IDLE, STALLED, Connection
 from reputation.listeners.fast_path import PlainMessages
-from reputation.listeners.grammar import Limits
+from reputation.listeners.grammar import HttpLimits
 from reputation.listeners.lifetime import Lifetime
 from reputation.listeners.writer import FAILED, Answers
 from reputation.wire.gateway import HttpMessage, Reply
@@ -22,32 +21,14 @@ BodyLimit = Callable[[bytes], int]
 Log = Callable[[str, BaseException], None]
 
 
-class Listener(Protocol):
-    """The interface of both listeners: counters for /metrics, and the drain."""
-
-    sockets: tuple[socket.socket, ...]
-    accepted: int
-    refused: int
-    requests: int
-    failures: int
-    bad_requests: Counter[str]
-
-    @property
-    def open(self) -> int:
-        """Connections open now."""
-
-    async def drain(self, within: float) -> int:
-        """Stop accepting, let answers in flight finish within so many seconds; return how many were cut."""
-
-
-class Server(Lifetime[Connection]):
+class LeanServer(Lifetime[Connection]):
     """All connections of one listener: their shared state, and counters for /metrics."""
 
     def __init__(
         self,
         application: Application,
         *,
-        limits: Limits,
+        limits: HttpLimits,
         body_limit: BodyLimit | None = None,
         log: Log | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -120,16 +101,16 @@ async def start(
     application: Application,
     sock: socket.socket,
     *,
-    limits: Limits | None = None,
+    limits: HttpLimits | None = None,
     body_limit: BodyLimit | None = None,
     log: Log | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> Server:
+) -> LeanServer:
     """Serve the application on a bound socket (see listener_sockets.bind), on the running loop.
 
     body_limit: bytes allowed for a request target, else limits.body. log is called with an event's name and
     the exception behind it. clock: seconds, of which only differences count.
     """
-    server = Server(application, limits=limits or Limits(), body_limit=body_limit, log=log, clock=clock)
+    server = LeanServer(application, limits=limits or HttpLimits(), body_limit=body_limit, log=log, clock=clock)
     await server.listen(sock)
     return server

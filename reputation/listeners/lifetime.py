@@ -14,7 +14,7 @@ FIRST_WORDS = 1.0
 """Seconds in which a connection that has asked nothing yet may do so, once its listener ends."""
 
 
-class Held(Protocol):
+class ClosableConnection(Protocol):
     """A connection, as far as its listener's end needs it."""
 
     @property
@@ -28,7 +28,7 @@ class Held(Protocol):
         """Close at once."""
 
 
-C = TypeVar("C", bound=Held)
+C = TypeVar("C", bound=ClosableConnection)
 
 
 class Lifetime(Generic[C]):

@@ -12,7 +12,7 @@ from reputation.listeners.grammar import (
     CRLF,
     NO_START,
     BadRequestError,
-    Limits,
+    HttpLimits,
     check_host,
     chunk_size,
     connection,
@@ -35,7 +35,7 @@ class Reader:
     one body within its limit and what was fed since.
     """
 
-    def __init__(self, limits: Limits, body_limit: Callable[[bytes], int], peer: str = "") -> None:
+    def __init__(self, limits: HttpLimits, body_limit: Callable[[bytes], int], peer: str = "") -> None:
         """body_limit: bytes allowed for a target."""
         self.peer = peer
         self.connection = b""  # the Connection line that the answer to the message taken last needs

@@ -73,7 +73,7 @@ class Segment(Struct, frozen=True):
     columns: dict[str, bytes]
 
 
-class Packed(NamedTuple):
+class PackedSegment(NamedTuple):
     """A segment as stored and sent, zstandard over MessagePack: its bytes, or the file with its bytes."""
 
     id: str
@@ -90,9 +90,9 @@ class Packed(NamedTuple):
 _segments = msgspec.msgpack.Decoder(Segment)
 
 
-def pack(segment: Segment) -> Packed:
+def pack(segment: Segment) -> PackedSegment:
     data = zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(segment))
-    return Packed(segment.id, segment.decisions, segment.first, segment.last, data)
+    return PackedSegment(segment.id, segment.decisions, segment.first, segment.last, data)
 
 
 def unpack(data: bytes) -> Segment:
@@ -161,7 +161,7 @@ class Recorder:
         self._new_id = new_id
         self._name = tenant.name
         self._waiting: deque[Open] = deque()
-        self._kept: deque[Packed] = deque()
+        self._kept: deque[PackedSegment] = deque()
         self._kept_count = 0
         self._second, self._in_second = -1, 0
         self._families: list[str] = []
@@ -244,7 +244,7 @@ class Recorder:
             column.append(value)
         self.written += 1
 
-    def pack_waiting(self) -> list[Packed]:
+    def pack_waiting(self) -> list[PackedSegment]:
         """Pack the full segments; may run in a thread. Returns the new segments, the oldest first."""
         made = []
         while self._waiting:
@@ -252,7 +252,7 @@ class Recorder:
             self._waiting.popleft()
         return made
 
-    def pack_one(self, columns: Open) -> Packed:
+    def pack_one(self, columns: Open) -> PackedSegment:
         return pack(columns.segment(self._new_id(columns.numbers["at"][-1]), self._name))
 
     def open_segment(self) -> Segment | None:
@@ -260,7 +260,7 @@ class Recorder:
         now = self._open
         return now.segment(f"{OPEN}-{now.numbers['at'][0]:.3f}-{len(now)}", self._name) if len(now) else None
 
-    def keep(self, segments: list[Packed], now: float) -> list[Packed]:
+    def keep(self, segments: list[PackedSegment], now: float) -> list[PackedSegment]:
         """Keep segments; returns the segments dropped for space or for age."""
         self._kept.extend(segments)
         self._kept_count += sum(segment.decisions for segment in segments)
@@ -270,7 +270,7 @@ class Recorder:
             self._kept_count -= gone[-1].decisions
         return gone
 
-    def segments(self, since: float) -> list[Packed]:
+    def segments(self, since: float) -> list[PackedSegment]:
         """Return the stored segments with decisions since a time, the oldest first."""
         return [segment for segment in self._kept if segment.last >= since]
 

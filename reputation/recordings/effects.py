@@ -9,7 +9,7 @@ from reputation.config.tenants import Tenant
 from reputation.recordings.columns import ABSENT, Decisions, FamilyColumns, Ints
 from reputation.recordings.decisions import CONDEMNED
 from reputation.recordings.rescore import weighed
-from reputation.recordings.variants import Judged, Variant
+from reputation.recordings.variants import JudgedDecisions, Variant
 from reputation.scoring.risk import TIERS
 
 CAUGHT = TIERS.index("limited")
@@ -17,7 +17,7 @@ CAUGHT = TIERS.index("limited")
 MOST_MOVERS = 10
 
 
-class Account(Struct):
+class AccountEffect(Struct):
     """The running values of one account. before, after: its last tiers; worst_*: its strictest ones."""
 
     payer: bool = False
@@ -56,7 +56,7 @@ class Effects:
 
     def __init__(self, live: Tenant, draft: Tenant) -> None:
         self.before, self.after = Variant(live), Variant(draft)
-        self.accounts: dict[int, Account] = {}
+        self.accounts: dict[int, AccountEffect] = {}
         self.by_decision = np.zeros((len(TIERS), len(TIERS)), dtype=np.int64)
         self.money = Money()
         self.movers: list[Mover] = []
@@ -76,7 +76,7 @@ class Effects:
         self._add_money(decisions, before, after)
         self._add_movers(decisions, before, after)
 
-    def _check(self, decisions: Decisions, live: Judged) -> None:
+    def _check(self, decisions: Decisions, live: JudgedDecisions) -> None:
         """Compare the live revision's replay of its own decisions with the recording.
 
         The tier before is the recorded one: it may be that of a canary, or of the revision that was live before.
@@ -88,14 +88,14 @@ class Effects:
         self.checked += int(own.sum())
         self.differences += int((own & ~same).sum())
 
-    def _add_accounts(self, decisions: Decisions, before: Ints, after: Ints, judged: Judged) -> None:
+    def _add_accounts(self, decisions: Decisions, before: Ints, after: Ints, judged: JudgedDecisions) -> None:
         rows = zip(decisions.numbers["account"].tolist(), before.tolist(), after.tolist(), judged.scored.payer.tolist(),
                    strict=True)  # fmt: skip
         accounts = self.accounts
         for name, one, other, payer in rows:
             known = accounts.get(name)
             if known is None:
-                known = accounts[name] = Account()
+                known = accounts[name] = AccountEffect()
             known.payer = known.payer or payer
             known.decisions += 1
             known.before, known.after = one, other
@@ -106,7 +106,7 @@ class Effects:
                 if other - one > known.tightened_to - known.tightened_from:
                     known.tightened_from, known.tightened_to = one, other
 
-    def _add_money(self, decisions: Decisions, before: Judged, after: Judged) -> None:
+    def _add_money(self, decisions: Decisions, before: JudgedDecisions, after: JudgedDecisions) -> None:
         one, other, money = np.array(before.stopped), np.array(after.stopped), self.money
         weight = 1.0 / decisions.numbers["share"]
         units, payer = weight * decisions.numbers["cost"], after.scored.payer
@@ -115,7 +115,7 @@ class Effects:
                 member = f"{part}_{name}"
                 setattr(money, member, getattr(money, member) + float(amount[rows].sum()))
 
-    def _add_movers(self, decisions: Decisions, before: Judged, after: Judged) -> None:
+    def _add_movers(self, decisions: Decisions, before: JudgedDecisions, after: JudgedDecisions) -> None:
         moved = np.abs(after.scored.log_odds - before.scored.log_odds)
         moved[decisions.flag(CONDEMNED)] = 0.0  # a person's mark is no evidence that a draft weighs
         order = np.argsort(-moved, kind="stable")
@@ -132,7 +132,7 @@ class Effects:
                 taken += 1
         self.movers = nlargest(MOST_MOVERS, known.values(), key=lambda m: abs(m.after - m.before))
 
-    def _mover(self, decisions: Decisions, row: int, before: Judged, after: Judged) -> Mover:
+    def _mover(self, decisions: Decisions, row: int, before: JudgedDecisions, after: JudgedDecisions) -> Mover:
         one, other = (points_of(decisions, row, variant.tenant) for variant in (self.before, self.after))
         signals = [(name, one.get(name, 0.0), other.get(name, 0.0)) for name in dict.fromkeys([*one, *other])]
         signals.sort(key=lambda s: -abs(s[2] - s[1]))

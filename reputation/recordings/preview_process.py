@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
-from reputation.recordings.decisions import Packed, unpack
+from reputation.recordings.decisions import PackedSegment, unpack
 from reputation.tuning.labels import LabelWord
 from reputation.wire.errors import Unavailable
 
@@ -30,7 +30,9 @@ class PreviewProcess:
         self._sent: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
 
-    async def ask(self, what: str, segments: Sequence[Packed], labels: Mapping[int, LabelWord], *tenants: Any) -> Any:
+    async def ask(
+        self, what: str, segments: Sequence[PackedSegment], labels: Mapping[int, LabelWord], *tenants: Any
+    ) -> Any:
         """Ask for a `preview` or for the `quality` over segments. Raises Unavailable if the process died of it."""
         async with self._one_at_a_time:
             ids = [segment.id for segment in segments]
@@ -49,9 +51,9 @@ class PreviewProcess:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def newest(segments: Sequence[Packed], most: int) -> list[Packed]:
+def newest(segments: Sequence[PackedSegment], most: int) -> list[PackedSegment]:
     """The newest segments with `most` decisions together, the oldest of them first."""
-    chosen: list[Packed] = []
+    chosen: list[PackedSegment] = []
     for segment in reversed(segments):
         if most <= 0:
             break

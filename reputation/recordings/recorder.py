@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 
 from reputation.config.file import RecordingSettings
 from reputation.engine.limiter import TenantLimiter
-from reputation.recordings.decisions import OPEN, Packed, Recorder, pack
+from reputation.recordings.decisions import OPEN, PackedSegment, Recorder, pack
 from reputation.stores.places import MEMORY, default_place
 from reputation.wire.ids import Ulids
 
@@ -63,10 +63,10 @@ class Recording:
                 gone = recorder.keep(made, self._clock())
                 await asyncio.to_thread(_delete, gone)
 
-    def _packed(self, name: str, recorder: Recorder) -> list[Packed]:
+    def _packed(self, name: str, recorder: Recorder) -> list[PackedSegment]:
         return [self._written(name, packed) for packed in recorder.pack_waiting()]
 
-    def _written(self, name: str, packed: Packed) -> Packed:
+    def _written(self, name: str, packed: PackedSegment) -> PackedSegment:
         """Move a segment's bytes to a file; after a failure they stay in memory."""
         id_, decisions, first, last, data = packed
         if self.directory is None or isinstance(data, Path):
@@ -86,14 +86,14 @@ class Recording:
         assert self.directory is not None  # noqa: S101 - asked by both callers
         return self.directory / tenant.encode().hex()  # a tenant's name may have slashes
 
-    def _load(self, tenant: str) -> list[Packed]:
+    def _load(self, tenant: str) -> list[PackedSegment]:
         """Return the segments of an earlier process, the oldest first."""
         if self.directory is None or not self._folder(tenant).is_dir():
             return []
         found = ((_NAME.fullmatch(path.name), path) for path in sorted(self._folder(tenant).iterdir()))
-        return [Packed(m[1], int(m[2]), float(m[3]), float(m[4]), path) for m, path in found if m]
+        return [PackedSegment(m[1], int(m[2]), float(m[3]), float(m[4]), path) for m, path in found if m]
 
-    async def segments(self, tenant: str, since: float) -> list[Packed]:
+    async def segments(self, tenant: str, since: float) -> list[PackedSegment]:
         """All decisions since a time, the last ones too, the oldest segment first."""
         recorder = self.recorders.get(tenant)
         if recorder is None:
@@ -116,7 +116,7 @@ class Recording:
         yield from (written, dropped, kept)
 
 
-def _delete(gone: list[Packed]) -> None:
+def _delete(gone: list[PackedSegment]) -> None:
     for packed in gone:
         if isinstance(packed.data, Path):
             packed.data.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from reputation.config.tenant_parts import PriceSettings
 from reputation.config.tenants import Tenant
-from reputation.recordings.effects import CAUGHT, Account, Effects
+from reputation.recordings.effects import CAUGHT, AccountEffect, Effects
 from reputation.scoring.risk import TIERS
 from reputation.tuning.labels import LabelWord
 
@@ -128,7 +128,7 @@ def report(effects: Effects, labels: Mapping[int, LabelWord]) -> Report:
     )
 
 
-def _moved(name: int, account: Account) -> Moved:
+def _moved(name: int, account: AccountEffect) -> Moved:
     return Moved(hexed(name), TIERS[account.tightened_from], TIERS[account.tightened_to], account.tightened)
 
 

@@ -17,7 +17,7 @@ CHALLENGED = STANDINGS.index("challenged")
 THROTTLE, OWN = DECISIONS.index("throttle"), SCOPES.index("account")
 
 
-class Judged(Struct, frozen=True):
+class JudgedDecisions(Struct, frozen=True):
     """A revision's results, one row for each decision: score, tier, and whether the request is stopped.
 
     next_tiers: the tier that it would give after the recorded one, by any revision; tiers: after its own.
@@ -67,12 +67,12 @@ class Variant:
         self._last: dict[int, tuple[int, int]] = {}
         self._buckets: dict[int, OwnBuckets] = {}
 
-    def judge(self, decisions: Decisions) -> Judged:
+    def judge(self, decisions: Decisions) -> JudgedDecisions:
         """Judge the next decisions."""
         found = scored(decisions, self.tenant)
         after: list[int] = tiers(found, self.tenant, decisions.numbers["previous"]).tolist()
         own = self._tiers(decisions, found, after)
-        return Judged(found, after, own, self._stops(decisions, found, own))
+        return JudgedDecisions(found, after, own, self._stops(decisions, found, own))
 
     def _tiers(self, decisions: Decisions, found: Scored, after: list[int]) -> list[int]:
         numbers, last, chosen = decisions.numbers, self._last, [*after]

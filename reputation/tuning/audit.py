@@ -22,7 +22,7 @@ MOST_PUSHED = 10_000
 MOST_TEXT = 4096
 
 
-class Entry(Struct, frozen=True, omit_defaults=True):
+class AuditEntry(Struct, frozen=True, omit_defaults=True):
     """One line. id: a ULID, so ids sort by time; at: seconds since 1970; who: the token's name."""
 
     id: str
@@ -62,11 +62,11 @@ def _line(
     change: Change, id_: str, who: str, now: float, sides: Sides | None, before: Facts | None, after: Facts | None
 ) -> bytes:
     shown = (change.before, change.after) if sides is None else (sides(before), sides(after))
-    entry = Entry(id_, now, change.tenant, who, change.what, change.subject, *shown, change.why)
+    entry = AuditEntry(id_, now, change.tenant, who, change.what, change.subject, *shown, change.why)
     return msgspec.json.encode(entry, enc_hook=float)  # the wire's own type of time is a float too
 
 
-_entries = msgspec.json.Decoder(Entry)
+_entries = msgspec.json.Decoder(AuditEntry)
 _id = attrgetter("id")
 
 
@@ -96,9 +96,9 @@ class Audit:
         while len(ids) > MOST_PUSHED:
             await self._records.delete(tenant, PUSHED, ids.popleft())
 
-    async def entries(self, tenant: str, most: int, *, before: str = "", after: str | None = None) -> list[Entry]:
+    async def entries(self, tenant: str, most: int, *, before: str = "", after: str | None = None) -> list[AuditEntry]:
         """Up to `most` lines: the newest first, from before an id; or with `after` the oldest first, from after it."""
-        found: list[Entry] = []
+        found: list[AuditEntry] = []
         while len(found) < most:
             wanted = most - len(found)
             pages = [
@@ -114,7 +114,7 @@ class Audit:
                 after = records[-1].id
         return found
 
-    def _read(self, tenant: str, record: Record) -> Entry | None:
+    def _read(self, tenant: str, record: Record) -> AuditEntry | None:
         """Read a line; a damaged line is left out, and reported."""
         try:
             return _entries.decode(record.body)

@@ -9,12 +9,12 @@ import h11
 
 from reputation.listeners import aiohttp_listener
 from reputation.listeners import lean as listener
-from reputation.listeners.grammar import Limits
+from reputation.listeners.grammar import HttpLimits
 from reputation.wire.gateway import HttpMessage, Reply
 
 LISTENERS = {"lean": listener.start, "aiohttp": aiohttp_listener.start}
 # short enough that a test which waits for a time-out is quick
-BRIEF = Limits(idle=1.0, body_time=1.0, linger=0.2)
+BRIEF = HttpLimits(idle=1.0, body_time=1.0, linger=0.2)
 TEXT = ((b"Content-Type", b"text/plain"),)
 END = b"GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 

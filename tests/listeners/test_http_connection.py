@@ -8,21 +8,21 @@ import pytest
 from http_exchange import TEXT, Answer, MemoryTransport, answers, echo, outcome
 
 from reputation.listeners.connection import HELD, TURN, Connection
-from reputation.listeners.grammar import Limits
-from reputation.listeners.lean import Application, Server
+from reputation.listeners.grammar import HttpLimits
+from reputation.listeners.lean import Application, LeanServer
 from reputation.wire.gateway import HttpMessage, Reply
 
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
-LIMITS = Limits(idle=30, head_time=10, body_time=20, write_time=15, linger=2, connections=16)
+LIMITS = HttpLimits(idle=30, head_time=10, body_time=20, write_time=15, linger=2, connections=16)
 
 
 class Bench:
     """A server with one connection, at a time that the test sets."""
 
-    def __init__(self, application: Application = echo, limits: Limits = LIMITS) -> None:
+    def __init__(self, application: Application = echo, limits: HttpLimits = LIMITS) -> None:
         self.errors: list[tuple[str, str]] = []
-        self.server = Server(application, limits=limits, log=self._note, clock=lambda: 0.0)
+        self.server = LeanServer(application, limits=limits, log=self._note, clock=lambda: 0.0)
         self.transport = self.connect()
 
     def _note(self, event: str, error: BaseException) -> None:

@@ -10,8 +10,8 @@ from http_differences import DIFFERENCES, table, under_aiohttp
 from http_exchange import END, MemoryTransport, echo, outcome, talk
 
 from reputation.listeners.connection import Connection
-from reputation.listeners.grammar import REFUSALS, Limits
-from reputation.listeners.lean import Server
+from reputation.listeners.grammar import REFUSALS, HttpLimits
+from reputation.listeners.lean import LeanServer
 
 PAGE = Path(__file__).parents[2] / "docs" / "listener.md"
 BYTEWISE = 2000  # longer cases would take minutes byte by byte
@@ -35,7 +35,7 @@ async def test_outcome(case: str, served: tuple[str, Any]) -> None:
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if len(case.raw) < BYTEWISE])
 async def test_outcome_byte_by_byte(case: str) -> None:
     """The check listener gives the same outcome when every byte comes alone."""
-    server = Server(echo, limits=Limits())
+    server = LeanServer(echo, limits=HttpLimits())
     transport = MemoryTransport(Connection(server, asyncio.get_running_loop()))
     for byte in CASES[case].raw + END:
         if not transport.closed:
@@ -60,8 +60,8 @@ def test_page_has_the_refusals_and_limits() -> None:
     page = PAGE.read_text()
     for refusal in REFUSALS.values():
         assert f"| {refusal.reason} | {refusal.status} | {refusal.title} |" in page
-    for name in Limits.__struct_fields__:
-        assert f"| {name} | {getattr(Limits(), name)} |".replace(".0 |", " |") in page, name
+    for name in HttpLimits.__struct_fields__:
+        assert f"| {name} | {getattr(HttpLimits(), name)} |".replace(".0 |", " |") in page, name
 
 
 def test_corpus_is_large_enough() -> None:

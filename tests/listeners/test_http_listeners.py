@@ -9,7 +9,7 @@ import h11
 import pytest
 from http_exchange import BRIEF, LISTENERS, Answer, answers, echo, outcome, talk
 
-from reputation.listeners.grammar import Limits
+from reputation.listeners.grammar import HttpLimits
 from reputation.listeners.sockets import bind
 from reputation.wire.gateway import HttpMessage, Reply
 
@@ -175,7 +175,7 @@ async def test_reply_cannot_be_split(name: str) -> None:
 @pytest.mark.parametrize("name", LISTENERS)
 async def test_cap_on_sockets(name: str) -> None:
     """A connection over the cap reads 503, and those within it are served."""
-    server = await LISTENERS[name](echo, bind("127.0.0.1:0"), limits=Limits(connections=8, linger=0.2))
+    server = await LISTENERS[name](echo, bind("127.0.0.1:0"), limits=HttpLimits(connections=8, linger=0.2))
     address = server.sockets[0].getsockname()
     inside = [await asyncio.open_connection(*address) for _ in range(8)]
     for reader, writer in inside:
@@ -230,7 +230,7 @@ async def test_half_closed_client_on_a_socket() -> None:
 
 async def test_sweep_runs_by_itself() -> None:
     """The lean listener's own timer ends what takes too long."""
-    limits = Limits(idle=0.2, head_time=0.1, linger=0.1)
+    limits = HttpLimits(idle=0.2, head_time=0.1, linger=0.1)
     server = await LISTENERS["lean"](echo, bind("127.0.0.1:0"), limits=limits)
     address = server.sockets[0].getsockname()
     assert await talk(address, []) == b""

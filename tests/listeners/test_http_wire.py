@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reputation.listeners.fast_path import CREDENTIALS, KNOWN_HEADS, PlainMessages
-from reputation.listeners.grammar import CLOSE, REFUSALS, BadRequestError, Limits
+from reputation.listeners.grammar import CLOSE, REFUSALS, BadRequestError, HttpLimits
 from reputation.listeners.reader import Reader
 from reputation.wire.gateway import HttpMessage
 
-LIMITS = Limits(request_line=200, head=600, fields=12, body=300)
+LIMITS = HttpLimits(request_line=200, head=600, fields=12, body=300)
 SEVERAL = [
     b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /a HTTP/1.1\r\nhost: a\r\nConnection: keep-alive\r\nX: \xe4 \r\n\r\n",
