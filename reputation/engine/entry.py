@@ -44,7 +44,7 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
     if ladder is None or who.proven or who.row.shared or who.facts is NOTHING or who.facts == NOTHING:
         return None
     ladder = ladder.at(links.newcomers.get(plan))
-    rung = ladder.rung(who.facts, limits.burst.burst, now)
+    rung = ladder.rung(who.facts, limits.burst.burst, now, links.active.get(who.name, 0.0))
     above = limits.daily.burst - rung.limit.burst
     if above <= 0.0:
         return None

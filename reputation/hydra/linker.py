@@ -28,6 +28,7 @@ from reputation.hydra.purse import Purses
 from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, OperatorRuling, Sighting
 from reputation.hydra.surprise import Cell, Pools
+from reputation.hydra.tenure import Tenure
 
 OUTCOMES = {"chargeback": "accused", "abuse": "accused", "challenge_failed": "accused", "good": "cleared"}
 WATCHED = 7 * DAY
@@ -53,6 +54,7 @@ class Linker:
         self.settings = settings or LinkerSettings()
         self.ledger = Ledger(self.settings.most_accounts, self.settings.most_unconfirmed)
         self.book = Book()
+        self.tenure = Tenure()
         self.tidied = 0.0
         self.searched = 0.0
 
@@ -251,7 +253,8 @@ class Linker:
         levels = reserves.share(ledger.draws, book, settings.reserves, now)
         days = newcomers.learnt(book, self.settings.plans)
         voters = {plan: day.voters for plan, day in book.days.items() if plan in self.settings.plans.newcomer}
-        return Links(now, members, kept, typical, shared, levels, earned, days, voters)
+        active = self.tenure.of(ledger, settings.plans, now)
+        return Links(now, members, kept, typical, shared, levels, earned, days, voters, active)
 
     def _earned(self, plans: Plans, now: float) -> dict[str, float]:
         """Return what each linked account has earned: by its use before it was first linked, and by its money."""

@@ -17,7 +17,7 @@ class Plans(Struct, frozen=True, array_like=True):
 
     entry: entry allowances by plan and rung, in units a day; entry_default: those where the plan is not known.
     default_plan: the plan of accounts whose plan is not known. least, most: bounds of a learnt newcomer's day, as
-    parts of the configured one.
+    parts of the configured one; active: what 30 days of use are worth, as a part of the day.
     """
 
     newcomer: dict[str, float] = {}
@@ -28,6 +28,7 @@ class Plans(Struct, frozen=True, array_like=True):
     default_plan: str = ""
     least: float = 1.0
     most: float = 1.0
+    active: float = 0.5
 
 
 class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):

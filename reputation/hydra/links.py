@@ -54,7 +54,7 @@ class Links(Struct, frozen=True, gc=False):
     levels the newcomers' reserves to what one account may draw of them, in units a day;
     earned the linked accounts to what they have earned, in units a day.
     newcomers maps plans to their newcomer's day in units, as far as it was learnt, voters to the number of accounts
-    that it is learnt from.
+    that it is learnt from; active maps unproven accounts to what their days of use are worth, in units a day.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """
 
@@ -67,6 +67,7 @@ class Links(Struct, frozen=True, gc=False):
     earned: dict[str, float] = {}
     newcomers: dict[str, float] = {}
     voters: dict[str, int] = {}
+    active: dict[str, float] = {}
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
@@ -86,10 +87,11 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
     earned: list[tuple[str, float | None]] = []
     newcomers: list[tuple[str, float | None]] = []
     voters: list[tuple[str, int | None]] = []
+    active: list[tuple[str, float | None]] = []
 
 
 NOTHING = Links(0.0, {}, {}, 0.0)
-_MAPS = ("members", "clusters", "invoices", "levels", "earned", "newcomers", "voters")
+_MAPS = ("members", "clusters", "invoices", "levels", "earned", "newcomers", "voters", "active")
 
 
 def difference(old: Links, new: Links) -> Delta:

@@ -17,7 +17,7 @@ from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import SHARE, Places
 from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, Shape, like_people, shape_of
-from reputation.hydra.sightings import GIVEN
+from reputation.hydra.tenure import allowance
 
 DISGUISED = 0.2
 """Share of members in disguise up to which a cluster may be overt: a proxy of a company disguises some."""
@@ -95,13 +95,8 @@ class Purses:
         """Return the largest entry allowance of a member, without what its money buys: that is earned."""
         plans, names = self._settings.plans, self._ledger.names["plan"].names
         given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
-        best = 0.0
-        for number, bits in np.unique(np.stack([plan, given], axis=1), axis=0).tolist():
-            name = str(names[number]) if number >= 0 else ""
-            rungs = plans.entry.get(name, plans.entry_default)
-            known = ["email", *(rung for bit, rung in enumerate(GIVEN) if bits >> bit & 1)]
-            best = max(best, *(rungs.get(rung, 0.0) for rung in known))
-        return best
+        kinds = np.unique(np.stack([plan, given], axis=1), axis=0).tolist()
+        return max(allowance(plans, str(names[number]) if number >= 0 else "", bits) for number, bits in kinds)
 
 
 def _alike(values: Ints) -> bool:

@@ -32,7 +32,7 @@ def plans_of(tenant: Tenant) -> Plans:
     bounds = tenant.settings.newcomers
     return Plans(
         days, days[default], per_usd_of(tenant.settings, tenant.request_cost), entry, entry[default], default,
-        bounds.least, bounds.most,
+        bounds.least, bounds.most, tenant.settings.entry.active,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The daily allowance of an unproven account: what its facts are worth, in units of a newcomer's day. Pure.
 
-An account stands on the best of its rungs: an e-mail address, a phone, a card, money that settled. Each rung has a part
-of the newcomers' reserve, from which its accounts draw what lies above their allowance.
+An account stands on the best of its rungs: an e-mail address, a phone, a card, days of use, money that settled. Each
+rung has a part of the newcomers' reserve, from which its accounts draw what lies above their allowance.
 """
 
 import math
@@ -15,8 +15,8 @@ from reputation.wire.messages import Payment
 
 DAY, HOUR = 86_400.0, 3600.0
 MONTH = 30.0
-EMAIL, PHONE, PREPAID, CARD, MONEY = RUNGS = ("email", "phone", "prepaid", "card", "money")
-"""What an account gave, from the cheapest to the dearest."""
+EMAIL, PHONE, PREPAID, CARD, ACTIVE, MONEY = RUNGS = ("email", "phone", "prepaid", "card", "active", "money")
+"""What an account gave, from the cheapest to the dearest; active: days of use, which it gave here."""
 MOST_LIMITS = 4096
 
 _limits: dict[tuple[float, float], Limit] = {}
@@ -73,12 +73,17 @@ class Ladder:
             found = self._learnt = Ladder(units, self._parts, self._settings, self.per_usd, self.least)
         return found
 
-    def rung(self, facts: Facts, burst: float, now: float) -> Rung:
-        """Find the best rung of an account; burst: what it may use at once, with which its first day begins."""
+    def rung(self, facts: Facts, burst: float, now: float, active: float = 0.0) -> Rung:
+        """Find the best rung of an account.
+
+        burst: what it may use at once, with which its first day begins; active: what its days of use are worth.
+        """
         name, units = EMAIL, self.rungs[EMAIL]
         for other in given(facts):
             if self.rungs[other] > units:
                 name, units = other, self.rungs[other]
+        if active > units:
+            name, units = ACTIVE, active
         money = settled_a_day(facts.payment, facts.created_at, now) * self.per_usd
         if money > 0.0:
             name, units = MONEY, max(units, money)

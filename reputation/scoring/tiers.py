@@ -26,6 +26,15 @@ class EntrySettings(Struct, frozen=True, forbid_unknown_fields=True):
     phone: Annotated[float, Meta(gt=0, le=1000, description="Part for a verified phone.")] = 0.5
     prepaid: Annotated[float, Meta(gt=0, le=1000, description="Part for a prepaid card.")] = 0.5
     card: Annotated[float, Meta(gt=0, le=1000, description="Part for any other card, or a verified identity.")] = 1.0
+    active: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1000,
+            description="Part for use on each of the last 30 days; fewer days count in proportion, "
+            "and no account gets more than twice its own usual day.",
+        ),
+    ] = 0.5
 
 
 class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -127,6 +127,15 @@ def test_a_learnt_day_of_newcomers_moves_allowance_and_reserve(addresses):
     assert day_of(ask(engine, "a")).burst == 50.0
 
 
+def test_days_of_use_are_a_rung_with_a_part_of_its_own(addresses):
+    engine = tenant(addresses)
+    engine.links = structs.replace(NOTHING, active={"a": 80.0, "card": 80.0}, levels={"free/active": 5.0})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert used_up(engine, "a") == 80 + 5
+    push(engine, "card", created_at=NOW - 40 * DAY, plan="free", payment={"status": "ok", "fingerprint": "fp"})
+    assert day_of(ask(engine, "card")).burst == 200.0
+
+
 @settings(max_examples=30)
 @given(st.floats(0.001, 1e9))
 def test_no_published_day_leaves_the_operators_bounds(addresses, units):

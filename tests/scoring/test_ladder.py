@@ -66,7 +66,7 @@ def test_the_allowance_and_the_earned_floor_count_money_alike(settled, lately, a
 def test_each_rung_has_a_reserve_and_one_account_a_twentieth_of_it():
     assert (LADDER.reserve.burst, LADDER.part, LADDER.has_reserve) == (4000.0, 200.0, True)
     assert not Ladder(200.0, EntrySettings(), NewcomersSettings(reserve=0.0), 1000.0, 1.0).has_reserve
-    assert RUNGS == ("email", "phone", "prepaid", "card", "money")
+    assert RUNGS == ("email", "phone", "prepaid", "card", "active", "money")
 
 
 @given(st.floats(0, 3 * DAY), st.floats(1, 500), st.sampled_from([(), ("phone",), ("identity",)]))

@@ -1,0 +1,76 @@
+"""What steady use is worth to unproven accounts: a rung of the entry allowance for days of use.
+
+A day counts if it used at least a twentieth of a newcomer's day. The rung gives at most twice the 90th percentile of
+the account's own days with use, so an account that only passes the time gains nothing by it.
+"""
+
+import math
+
+import numpy as np
+
+from reputation.hydra.columns import Floats, Ints
+from reputation.hydra.earned import KEPT, QUANTILE, STEPS, scaled
+from reputation.hydra.families import DAY
+from reputation.hydra.ledger import CONFIRMED, PROVEN, Ledger
+from reputation.hydra.linker_settings import Plans
+from reputation.hydra.sightings import GIVEN
+
+LEAST_USE = 1 / 20
+"""Part of a newcomer's day that a day must have used to count."""
+TIMES = 2.0
+MOST = 200_000
+"""Accounts for which a rung is published at most: those with the most days that count."""
+
+
+class Tenure:
+    """Rungs as they were found for one day (UTC)."""
+
+    def __init__(self) -> None:
+        self.day = -1
+        self.rungs: dict[str, float] = {}
+
+    def of(self, ledger: Ledger, plans: Plans, now: float) -> dict[str, float]:
+        """Return the rungs of today, in units a day, found once a day from the days before."""
+        today = math.floor(now / DAY)
+        if self.day != today:
+            self.day, self.rungs = today, rungs(ledger, plans)
+        return self.rungs
+
+
+def rungs(ledger: Ledger, plans: Plans) -> dict[str, float]:
+    """Return units a day for each account to which its days of use are worth more than the facts known of it."""
+    chosen = np.flatnonzero(ledger.flagged(CONFIRMED) & ~ledger.flagged(PROVEN))
+    plan, given = (ledger.number_column(name)[chosen] for name in ("plan", "given"))
+    newcomer, best = np.zeros(len(chosen)), np.zeros(len(chosen))
+    names = ledger.names["plan"].names
+    for number, bits in np.unique(np.stack([plan, given], axis=1), axis=0).tolist():
+        name = str(names[number]) if number >= 0 else ""
+        alike = (plan == number) & (given == bits)
+        newcomer[alike] = plans.newcomer.get(name, plans.default)
+        best[alike] = allowance(plans, name, bits)
+    kept = ledger.days.kept
+    counts = (kept[chosen] >= np.maximum(scaled(LEAST_USE * newcomer), 1)[:, None]).sum(axis=1)
+    worth = plans.active * newcomer * counts / KEPT
+    gains = np.flatnonzero(worth > best)
+    gains = gains[np.argsort(-counts[gains], kind="stable")[: 2 * MOST]]
+    units = np.minimum(worth[gains], TIMES * usual(kept[chosen[gains]]))
+    more = np.flatnonzero(units > best[gains])[:MOST]
+    accounts = ledger.accounts.names
+    return {str(accounts[chosen[gains[one]]]): round(float(units[one]), 3) for one in more.tolist()}
+
+
+def usual(days: np.ndarray) -> Floats:
+    """Return the 90th percentile of each row's days with use, never more than was used; each row has some."""
+    active = (days > 0).sum(axis=1)
+    rank: Ints = days.shape[1] - active + np.ceil(QUANTILE * active).astype(np.int64) - 1
+    steps = np.take_along_axis(np.sort(days, axis=1), rank[:, None], axis=1)[:, 0].astype(np.float64)
+    units: Floats = np.expm1((steps - 1.0) / STEPS)
+    return units
+
+
+def allowance(plans: Plans, plan: str, given: int) -> float:
+    """Return the entry allowance for facts alone, in units a day; given: bits of GIVEN."""
+    known = plans.entry.get(plan, plans.entry_default)
+    return max(
+        known.get("email", 0.0), *(known.get(rung, 0.0) for bit, rung in enumerate(GIVEN) if given >> bit & 1), 0.0
+    )
