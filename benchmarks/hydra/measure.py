@@ -5,7 +5,8 @@ python -m benchmarks.hydra.measure --worlds L3,charity,throw_away --honest 3000 
 
 A world is a level or strategy of a hydra, or a population of honest look-alikes without a hydra, or both with a +, such
 as drain_ja4+rare_client. *Beyond* is the leak beyond one allowance: (let through - what one new free account may take
-in those days - what the heads' settled money pays for) / wanted.
+in those days - what the heads' settled money pays for) / wanted. *Day* is the newcomer's day of each plan at the end,
+with the accounts that it is learnt from: a week has none, so try --days 45 --honest 200 --heads 40.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from msgspec import Struct
 from benchmarks.hydra import scoring, truth, worlds
 from benchmarks.hydra.attackers import LADDER, STRATEGIES
 from benchmarks.hydra.honest import LOOKALIKES
-from benchmarks.hydra.runs import NO_HYDRA, System, default_system, verdicts_of
+from benchmarks.hydra.runs import NO_HYDRA, PRODUCT, System, default_system, verdicts_of
 from benchmarks.hydra.scoring import Report
 from benchmarks.hydra.table import percent, plain
 from benchmarks.hydra.world import Spec, make, stream
@@ -67,6 +68,27 @@ class Beyond(Struct, frozen=True):
         return max(self.passed - ALLOWANCE * self.days - self.paid, 0.0) / self.asked
 
 
+class Day(Struct, frozen=True):
+    """A plan's newcomer's day in units, and the number of accounts that it is learnt from."""
+
+    day: float
+    voters: int
+
+
+class _Summary(Struct):
+    """Of a replay: what it says at the end."""
+
+    newcomers: dict[str, dict[str, Day]]
+
+
+class Measured(Struct, frozen=True):
+    """A world's report, the leak beyond one allowance if it has a hydra, and the newcomer's days by plan."""
+
+    report: Report
+    beyond: Beyond | None
+    days: dict[str, Day]
+
+
 _facts = msgspec.json.Decoder(_Facts)
 
 
@@ -93,8 +115,8 @@ def spec_of(name: str, like: Spec) -> Spec:
     return msgspec.structs.replace(like, levels=levels, populations=populations, heads=heads)
 
 
-def measured(spec: Spec, system: System) -> tuple[Report, Beyond | None]:
-    """Play one world. Raises Failed if the command does."""
+def measured(spec: Spec, system: System) -> Measured:
+    """Play one world; the system prints its summary as JSON. Raises Failed if the command does."""
     with tempfile.TemporaryDirectory(prefix="measure-") as folder:
         lines = Path(folder) / "world.jsonl"
         world = make(spec)
@@ -104,20 +126,30 @@ def measured(spec: Spec, system: System) -> tuple[Report, Beyond | None]:
         verdicts, _ = verdicts_of(system, lines)
         with lines.open("rb") as asked, verdicts.open("rb") as answered:
             report = scoring.score(truth.read(truth.beside(lines)), asked, answered)
+        days = learnt_days(verdicts.with_suffix(".log"))
         if report.leak is None:
-            return report, None
+            return Measured(report, None, days)
         with lines.open("rb") as asked:
             money = settled(asked, heads)
     paid = money * PER_USD * min(spec.days / 30, 1.0)
-    return report, Beyond(report.hydra_checks, report.leak * report.hydra_checks, paid, spec.days)
+    beyond = Beyond(report.hydra_checks, report.leak * report.hydra_checks, paid, spec.days)
+    return Measured(report, beyond, days)
 
 
-def row(name: str, report: Report, beyond: Beyond | None) -> str:
+def learnt_days(log: Path) -> dict[str, Day]:
+    """Return the newcomer's days at the end of a replay, from the summary in the last line that it printed."""
+    summary = msgspec.json.decode(log.read_bytes().splitlines()[-1], type=_Summary)
+    return summary.newcomers["default"]
+
+
+def row(name: str, found: Measured) -> str:
     """One line of the table, and the classes that were stopped."""
+    report, beyond = found.report, found.beyond
     cells = [
         name, percent(report.leak), percent(None if beyond is None else beyond.leak), percent(report.heads_linked),
         plain(report.dollars_per_million), finely(report.honest_stopped), finely(report.payers_stopped),
         finely(report.newcomers_stopped), finely(report.victims_stopped), percent(report.honest_linked),
+        ", ".join(f"{plan} {one.day:g} ({one.voters})" for plan, one in found.days.items()),
         ", ".join(f"{klass} {percent(share)}" for klass, share in _worst(report)) or "-",
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
@@ -134,7 +166,7 @@ def _worst(report: Report) -> list[tuple[str, float]]:
 
 HEAD = (
     "| world | leak | beyond | heads linked | $ a million | honest stopped | payers | newcomers | victims "
-    "| honest linked | classes |\n|" + " --- |" * 11
+    "| honest linked | day (voters) | classes |\n|" + " --- |" * 12
 )
 
 
@@ -157,8 +189,9 @@ def main(arguments: list[str] | None = None) -> None:
     like = Spec(chosen.seed, chosen.honest, chosen.heads, days=chosen.days, view=chosen.view)
     named = [(name, spec_of(name, like)) for name in chosen.worlds.split(",")]
     print(HEAD, flush=True)
+    system = System(PRODUCT, default_system(chosen.config).command + " --json")
     for name, spec in named:
-        print(row(name, *measured(spec, default_system(chosen.config))), flush=True)
+        print(row(name, measured(spec, system)), flush=True)
 
 
 if __name__ == "__main__":

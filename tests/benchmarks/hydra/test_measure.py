@@ -35,3 +35,4 @@ def test_a_line_says_what_a_small_world_comes_to(capsys):
     head, _, line = capsys.readouterr().out.splitlines()
     assert [cell.strip() for cell in head.split("|")][1:4] == ["world", "leak", "beyond"]
     assert line.startswith("| L0 | ")
+    assert "| free 200 (0), paid 1000 (0) |" in line
