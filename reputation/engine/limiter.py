@@ -63,7 +63,7 @@ class TenantLimiter:
         self.state = state
         state.charge_in(tenant.settings.mode)
         self.links: Links = NO_LINKS
-        self.outbox = Outbox(tenant.settings.standards)
+        self.outbox = Outbox(tenant.settings.standards, addresses.lookup)
         self.leases = Leases(self.outbox, self.names)
         self.leases.reserved.tell(state.mark_bucket)
         self.counts = Counts()

@@ -3,10 +3,12 @@
 Notes for the linker are appended to a batch, without a wait.
 """
 
-from geoip.facts import host_text_of, network_of, network_text_of
+from collections.abc import Callable
+
+from geoip.facts import AddressFacts, host_text_of, network_of, network_text_of
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster
-from reputation.hydra.sightings import Known, OperatorRuling, OutcomeNote, Sighting
+from reputation.hydra.sightings import Known, OperatorRuling, Origin, OutcomeNote, Sighting
 from reputation.scoring.ladder import given
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
@@ -14,13 +16,14 @@ from reputation.state.facts import Facts, Standards, is_payer, is_proven
 from reputation.state.history import Marks, visit
 from reputation.state.tenant import TenantState
 from reputation.state.windows import name_of
-from reputation.wire.messages import Outcome, Request, Verdict
+from reputation.wire.messages import Outcome, Request, Signup, Verdict
 
 MOST_WAITING = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
 
 PAYER, PROVEN, CONFIRMED = 1, 2, 4
 Note = Sighting | Known | OutcomeNote | OperatorRuling
+Lookup = Callable[[str], AddressFacts]
 
 
 def observe(
@@ -72,8 +75,10 @@ def observe(
 class Outbox:
     """Notes for the linker, in the order of their time."""
 
-    def __init__(self, standards: Standards, listening: bool = False) -> None:  # noqa: FBT001, FBT002 - a plain switch
-        self.listening = listening
+    def __init__(self, standards: Standards, lookup: Lookup) -> None:
+        """lookup: returns what is known of the address of a sign-up."""
+        self.listening = False
+        self._lookup = lookup
         self.dropped = 0
         self.standards = standards
         self._notes: list[Note] = []
@@ -133,7 +138,7 @@ class Outbox:
         return payer * PAYER + proven * PROVEN + CONFIRMED + self._telling * 8
 
     def _tell(self, account: str, row: Row, facts: Facts, status: int) -> None:
-        if self._note(known(account, facts, status)):
+        if self._note(known(account, facts, status, self._lookup)):
             row.reported_status, row.reported_hash = status, hash(facts)
 
     def _note(self, note: Note) -> bool:
@@ -157,7 +162,7 @@ def sighting_of(who: Who, request: Request, now: float, part: str | None = None,
     )  # fmt: skip
 
 
-def known(account: str, facts: Facts, status: int) -> Known:
+def known(account: str, facts: Facts, status: int, lookup: Lookup) -> Known:
     """Flatten facts for the linker."""
     payment, organisation = facts.payment, facts.organisation
     money = (None,) * 7 if payment is None else (
@@ -168,6 +173,15 @@ def known(account: str, facts: Facts, status: int) -> Known:
         account, facts.created_at, facts.plan, facts.verified, None if organisation is None else organisation.id,
         organisation is not None and organisation.verified, *money,
         confirmed=bool(status & CONFIRMED), proven=bool(status & PROVEN), payer=bool(status & PAYER),
-        email_domain=facts.email_domain, signup=facts.signup,
+        email_domain=facts.email_domain, signup=None if facts.signup is None else origin_of(facts.signup, lookup),
         settled_30d_usd=None if payment is None else payment.settled_30d_usd, given=tuple(given(facts)),
     )  # fmt: skip
+
+
+def origin_of(signup: Signup, lookup: Lookup) -> Origin:
+    """Flatten a sign-up for the linker."""
+    net = asn = country = kind = None
+    if signup.ip is not None:
+        address = lookup(signup.ip)
+        net, asn, country, kind = network_text_of(address), address.asn, address.country, address.kind
+    return Origin(net, asn, country, kind, signup.ja4, signup.user_agent, signup.email_kind)

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,14 @@ LOW = 32
 """A pair's key is account << LOW | value: both stay below 2^31."""
 
 _NEW = -2
+
+
+class Rows(NamedTuple):
+    """Accounts and the value of one kind that each holds."""
+
+    kind: str
+    accounts: Ints
+    values: Ints
 
 
 class Interner:

@@ -61,6 +61,16 @@ KINDS = (
     Kind("foreign", "geography", "addresses elsewhere than the card, of {}", mined=1),
     Kind("abroad", "geography", "addresses elsewhere than the card", mined=1),
     Kind("reaction", "reaction", "more use whenever the hydra is held back", mined=1),
+    Kind("elsewhere", "geography", "addresses elsewhere than the sign-up", mined=1),
+    Kind("native", "geography", "addresses in the country of the sign-up", mined=0),
+    Kind("signup_net", "origin", "sign-up from the network {}", mined=1),
+    Kind("signup_asn", "origin", "sign-up from the network operator AS{}", mined=1),
+    Kind("signup_network", "origin", "sign-up from a network of kind {}", mined=1),
+    Kind("signup_product", "origin", "sign-up with {}, which is not used", mined=1),
+    Kind("signup_ja4", "origin", "sign-up with the TLS fingerprint {}", mined=1),
+    Kind("mail", "origin", "an e-mail address at {}", mined=1),
+    Kind("mail_kind", "origin", "an e-mail address of kind {}", mined=1),
+    Kind("as_signed_up", "origin", "use where and with what it signed up", mined=0),
     Kind("organisation", "organisation", "the unverified organisation {}", mined=1),
 )
 HIDING = frozenset({"hosting", "vpn", "relay", "proxy", "residential_proxy", "tor", "mobile"})

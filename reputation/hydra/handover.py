@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from reputation.hydra.columns import LOW, Interner, Ints, PairTable
 from reputation.hydra.families import SEEN
-from reputation.hydra.ledger import NAMED, Ledger
+from reputation.hydra.ledger import Ledger
+from reputation.hydra.named import NAMED
 
-FORMAT = 5
+FORMAT = 6
 LEAST = 64
 """Fewer accounts than this are not worth handing over."""
 HOURS = ("recent", "refused", "by_hour")

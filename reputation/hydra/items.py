@@ -1,16 +1,16 @@
 """Accounts and the values they hold, as one sparse table that all detectors read."""
 
-import re
 from collections.abc import Callable, Collection
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from reputation.hydra import reaction
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, distinct, rank_in_group, stable_order
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, Rows, distinct, rank_in_group, stable_order
 from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
+from reputation.hydra.origin import origins
+from reputation.hydra.software import is_browser, software
 
 RUNGS = (1, 2, 3)
 """Network operators in 24 hours, as powers of two, that an account of a rotating pool passes one after the other. Many
@@ -25,8 +25,6 @@ UNHEARD_OF = 1 / 50
 theirs (of a browser's users: it is not that browser's). Fewer than 48 cannot say so of any."""
 FIRM = 12
 """Requests before the hours of an account say anything."""
-_BROWSERS = ("Edg", "OPR", "Firefox", "CriOS", "Chrome", "Safari")
-_PLATFORMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux")
 
 
 class Items(NamedTuple):
@@ -51,17 +49,12 @@ class Items(NamedTuple):
         return np.bincount(self.items[among[self.accounts]], minlength=len(self.kind))
 
 
-class Rows(NamedTuple):
-    kind: str
-    accounts: Ints
-    values: Ints
-
-
 def collect(ledger: Ledger, among: Mask, now: float, without: Collection[str] = ()) -> Items:
     """All values of the accounts `among` at the time `now`, of no family in `without`; each at most once."""
     known = np.zeros((len(FAMILIES), len(among)), bool)
     parts, width = [], 0
-    for rows in [*_seen(ledger, now), *_facts(ledger), *_times(ledger, now), *_derived(ledger, now)]:
+    signups = [] if "origin" in without else origins(ledger, among)
+    for rows in [*_seen(ledger, now), *_facts(ledger), *_times(ledger, now), *_derived(ledger, now), *signups]:
         if KINDS[INDEX[rows.kind]].family in without:
             continue
         inside = among[rows.accounts]
@@ -98,16 +91,6 @@ def describe(ledger: Ledger, kind: str, value: int) -> str:
     if kind in ledger.names:
         return ledger.name_of(kind, value)
     return _SAID[kind](ledger, value)
-
-
-@lru_cache(maxsize=65536)
-def software(user_agent: str) -> str:
-    """The product behind a user agent, without its version: "Chrome Windows", "python-requests"."""
-    if not user_agent.startswith("Mozilla/"):
-        return re.split(r"[/ ;(]", user_agent, maxsplit=1)[0][:64]
-    browser = next((word for word in _BROWSERS if word + "/" in user_agent), "other")
-    platform = next((word for word in _PLATFORMS if word in user_agent), "other")
-    return f"{browser} {platform}"
 
 
 def _seen(ledger: Ledger, now: float) -> list[Rows]:
@@ -245,7 +228,7 @@ def _disguises(ledger: Ledger, worn: Rows, products: list[str]) -> Mask:
     """Which pairs claim a browser whose established users have that fingerprint less than once in fifty."""
     numbers: dict[str, int] = {}
     product = np.array([numbers.setdefault(name, len(numbers)) for name in products], np.int64)
-    browser = np.array([name.partition(" ")[0] in _BROWSERS for name in products], bool)
+    browser = np.array([is_browser(name) for name in products], bool)
     established = ledger.flagged(PROVEN | PAYER)[worn.accounts]
     users = distinct(worn.accounts[established] << LOW | product[worn.values[established]])
     of_product = np.bincount(users & ((1 << LOW) - 1), minlength=len(numbers))[product]
@@ -304,6 +287,9 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "roaming": lambda *_: "",
     "stays": lambda *_: "",
     "reaction": lambda *_: "",
+    "as_signed_up": lambda *_: "",
+    "elsewhere": lambda *_: "",
+    "native": lambda *_: "",
 }
 
 

@@ -1,6 +1,6 @@
 """Everything the linker remembers, in columns: what accounts are, and what they were seen with.
 
-Bounds: `most_accounts` known accounts (about 200 bytes each), `most_unconfirmed` others, which are kept apart so that
+Bounds: `most_accounts` known accounts (about 230 bytes each), `most_unconfirmed` others, which are kept apart so that
 made-up accounts push out only made-up accounts; pairs are bounded by families.KINDS, names of values by four times
 the accounts. When there is no room, what arrives is left out and counted in `dropped`.
 """
@@ -15,6 +15,7 @@ from reputation.hydra import reaction
 from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable
 from reputation.hydra.earned import Days
 from reputation.hydra.families import DAY, HIDING, HOUR, SEEN
+from reputation.hydra.named import NAMED, named
 from reputation.hydra.reserves import Draws
 from reputation.hydra.sightings import GIVEN, Known, Sighting
 
@@ -31,7 +32,6 @@ CERTAIN = 100
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
 _FLOATS = dict.fromkeys(("created", "first", "last", "settled", "settled_30d", "noted", "accused", "cleared"), np.nan)
-NAMED = ("card", "iin", "issuer", "funding", "organisation", "plan", "joined")
 _INTS = {**dict.fromkeys(NAMED, -1), "disputes": 0, "given": 0}
 
 
@@ -91,7 +91,7 @@ class Ledger:
         self.floats["settled_30d"][number] = np.nan if known.settled_30d_usd is None else known.settled_30d_usd
         self.ints["disputes"][number] = min(known.disputes or 0, 30000) + (known.payment_status == "disputed")
         self.ints["given"][number] = sum((rung in known.given) << bit for bit, rung in enumerate(GIVEN))
-        for name, value in _named(known).items():
+        for name, value in named(known).items():
             self.ints[name][number] = self.names[name].number(value)
         kept = self.flags[number] & CONFIRMED
         flags_now = PROVEN * known.proven | PAYER * known.payer | ORGANISED * known.organisation_verified
@@ -322,17 +322,6 @@ class Ledger:
         for kind in SEEN:
             _thin(self.names[kind.name], self.pairs[kind.name])
         _thin(self.clients, self.worn)
-
-
-def _named(known: Known) -> dict[str, Hashable]:
-    return {
-        "card": known.card,
-        "iin": known.iin,
-        "issuer": known.issuer_country,
-        "funding": known.funding,
-        "organisation": known.organisation,
-        "plan": known.plan,
-    }
 
 
 def _thin(names: Interner, pairs: PairTable) -> None:

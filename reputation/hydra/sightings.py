@@ -8,13 +8,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from reputation.wire.messages import Signup
-
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[
     "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "growth",
     "network", "geography", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
-    "reaction", "organisation",
+    "reaction", "organisation", "origin",
 ]  # fmt: skip
 """What linking can do without: a detector (the first two lines), or a family of evidence."""
 GIVEN = ("phone", "prepaid", "card")
@@ -47,6 +45,18 @@ class Sighting(Struct, frozen=True, array_like=True, gc=False):
     part: str | None = None
 
 
+class Origin(Struct, frozen=True, array_like=True, gc=False):
+    """What the sign-up of an account showed. net is a /24 or /48, network the kind of network, as in a sighting."""
+
+    net: str | None = None
+    asn: int | None = None
+    country: str | None = None
+    network: str | None = None
+    ja4: str | None = None
+    user_agent: str | None = None
+    email_kind: str | None = None
+
+
 class Known(Struct, frozen=True, array_like=True, gc=False):
     """What is known of an account; the newest replaces the one before. created_at: seconds since 1970.
 
@@ -70,7 +80,7 @@ class Known(Struct, frozen=True, array_like=True, gc=False):
     proven: bool = False
     payer: bool = False
     email_domain: str | None = None
-    signup: Signup | None = None
+    signup: Origin | None = None
     settled_30d_usd: float | None = None
     given: tuple[str, ...] = ()
 

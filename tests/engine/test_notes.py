@@ -3,12 +3,15 @@
 import os
 import signal
 
+import msgspec
 import pytest
 from small_engine import NOW, PAYER, PROVEN, ask, check, limiter, push, report, tenant
 
 from reputation.engine.notes import MOST_WAITING
-from reputation.hydra.sightings import Known, OutcomeNote, Sighting
+from reputation.hydra.sightings import Known, Origin, OutcomeNote, Sighting
+from reputation.linking.batches import Batch, batch_of, packed
 from reputation.linking.live import LiveLinking
+from reputation.linking.tenants import linker_settings
 from reputation.wire.messages import Outcome
 
 
@@ -55,6 +58,16 @@ def test_facts_are_told_when_they_are_news_and_not_with_every_check(engine):
         ask(engine, "a")
     told = of_kind(engine, Known)
     assert [(known.payer, known.proven) for known in told] == [(True, False), (True, True)]
+
+
+def test_a_sign_up_is_told_with_what_is_known_of_its_address_and_crosses_the_pipe(engine):
+    signup = {"at": NOW, "ip": "2a01:100::7", "ja4": "t13d", "user_agent": "curl", "email_kind": "free"}
+    push(engine, "a", signup=signup, email_domain="mail.example")
+    (known,) = notes = of_kind(engine, Known)
+    assert known.email_domain == "mail.example"
+    assert known.signup == Origin("2a01:100::/48", 64506, "NL", "residential", "t13d", "curl", "free")
+    data = packed(batch_of("t", linker_settings(engine), notes, NOW))
+    assert msgspec.msgpack.decode(data, type=Batch).known == notes
 
 
 def test_facts_in_checks_are_told_once_too(engine):

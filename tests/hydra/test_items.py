@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from reputation.hydra.families import FAMILIES, KINDS
-from reputation.hydra.items import collect, describe, mined, software
+from reputation.hydra.items import collect, describe, mined
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.sightings import Known, Sighting
+from reputation.hydra.software import software
 
 NOW, DAY, HOUR = 1_790_000_000.0, 86_400.0, 3600.0
 

@@ -3,12 +3,13 @@
 import msgspec
 import pytest
 
-from reputation.hydra.sightings import Known, OperatorRuling, OutcomeNote, Sighting
+from reputation.hydra.sightings import Known, OperatorRuling, Origin, OutcomeNote, Sighting
 
 NOW = 1_790_000_000.0
 NOTES = (
     Sighting(NOW, "a", "192.0.2.1", asn=7, content=("00ff00ff00ff00ff",)),
     Known("a", NOW, "free", ("email",), payment_status="ok", settled_usd=3.0),
+    Known("b", signup=Origin("192.0.2.0/24", 7, "US", "residential", "t13d", "Chrome", "free")),
     OperatorRuling("split", "h-1", until=NOW, reason="two shops"),
     OutcomeNote("a", "chargeback", NOW),
 )

@@ -1,0 +1,100 @@
+"""What a sign-up showed that later use does not: evidence of the families `origin` and `geography`.
+
+People sign up where they live or work, with a browser that they use. Such a sign-up says nothing here. Accounts made in
+bulk are signed up from rented addresses or a proxy pool, with one automated browser, and used from elsewhere.
+"""
+
+import numpy as np
+
+from reputation.hydra.columns import Ints, Mask, Rows
+from reputation.hydra.families import HIDING
+from reputation.hydra.ledger import Ledger
+from reputation.hydra.overt import COLLEAGUES, most_seen
+from reputation.hydra.software import is_browser, software
+
+ENOUGH = 2 / 3
+"""Share of the accounts in use whose sign-up must be known. Below it, newcomers may be the only ones who show any, and
+what they share would look rarer than it is."""
+FOR_HIRE = HIDING - {"mobile"}
+"""Networks whose country is not that of their users."""
+
+
+def origins(ledger: Ledger, among: Mask) -> list[Rows]:
+    """Return what sign-ups of the accounts `among` showed and their use does not; nothing if few sign-ups are known.
+
+    Accounts used from networks for hire are left out: a server is not where its owner signs up. So are members of an
+    organisation and of a shared card: a firm signs its people up in one place.
+    """
+    products = ledger.number_column("signup_product")
+    told = among & ((ledger.number_column("signup_asn") >= 0) | (products >= 0))
+    used = among & np.isfinite(ledger.column("last"))
+    if not told.any() or told[used].mean() < ENOUGH:
+        return []
+    told &= used & ~_employed(ledger) & ~np.isin(most_seen(ledger, "network"), _numbers(ledger, "network", 1))
+    by_people = ~np.isin(ledger.number_column("signup_network"), _numbers(ledger, "signup_network"))
+    moved = told & _differs(ledger, "signup_asn", "asn")
+    hired = told & ~by_people & _differs(ledger, "signup_network", "network")
+    switched = told & _switched(ledger, told)
+    travelled = told & by_people
+    elsewhere = travelled & _differs(ledger, "signup_country", "country")
+    odd = moved | hired | switched
+    chosen = (
+        ("signup_net", moved), ("signup_asn", moved), ("signup_network", hired), ("signup_product", switched),
+        ("signup_ja4", switched), ("mail", odd), ("mail_kind", odd),
+    )  # fmt: skip
+    rows = [_of_column(ledger, kind, who) for kind, who in chosen]
+    signs = (("as_signed_up", told & ~odd), ("elsewhere", elsewhere), ("native", travelled & ~elsewhere))
+    return [*rows, *(_sign(kind, who) for kind, who in signs)]
+
+
+def _employed(ledger: Ledger) -> Mask:
+    card = ledger.number_column("card")
+    shared = np.bincount(card[card >= 0], minlength=1) >= COLLEAGUES
+    firm: Mask = (card >= 0) & shared[card] | (ledger.number_column("organisation") >= 0)
+    return firm
+
+
+def _numbers(ledger: Ledger, names: str, first: int = 0) -> list[int]:
+    """Numbers, counted from `first`, of the kinds of network that are for hire."""
+    return [number for number, name in enumerate(ledger.names[names].names, first) if name in FOR_HIRE]
+
+
+def _differs(ledger: Ledger, column: str, kind: str) -> Mask:
+    """Which accounts were seen with values of a kind, and never with that of their sign-up."""
+    table, signed = ledger.pairs[kind], ledger.number_column(column)
+    ids = ledger.names[column].ids
+    same = np.array([ids.get(name, -2) for name in ledger.names[kind].names], np.int64)
+    seen, found = np.zeros((2, ledger.size), bool)
+    seen[table.accounts] = True
+    found[table.accounts[same[table.values] == signed[table.accounts]]] = True
+    differing: Mask = seen & ~found & (signed >= 0)
+    return differing
+
+
+def _switched(ledger: Ledger, told: Mask) -> Mask:
+    """Which accounts use browsers, and none of their products is that of their sign-up."""
+    table, signed = ledger.pairs["user_agent"], ledger.number_column("signup_product")
+    rows = told[table.accounts]
+    accounts, agents = table.accounts[rows], table.values[rows]
+    worn = np.unique(agents)
+    products = [software(ledger.name_of("user_agent", agent)) for agent in worn.tolist()]
+    ids = ledger.names["signup_product"].ids
+    spot = np.searchsorted(worn, agents)
+    same = np.array([ids.get(product, -2) for product in products], np.int64)[spot]
+    browser = np.array([is_browser(product) for product in products], bool)[spot]
+    browsing, found = np.zeros((2, ledger.size), bool)
+    browsing[accounts[browser]] = True
+    found[accounts[same == signed[accounts]]] = True
+    switched: Mask = browsing & ~found & (signed >= 0)
+    return switched
+
+
+def _of_column(ledger: Ledger, kind: str, who: Mask) -> Rows:
+    values: Ints = ledger.number_column(kind)
+    accounts = np.flatnonzero(who & (values >= 0))
+    return Rows(kind, accounts, values[accounts])
+
+
+def _sign(kind: str, who: Mask) -> Rows:
+    accounts = np.flatnonzero(who)
+    return Rows(kind, accounts, np.zeros(len(accounts), np.int64))
