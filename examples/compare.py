@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Say what a change of configuration changed: two replays of the same events, account by account.
+"""Show the effect of a change of configuration: two replays of the same events, account by account.
 
     python examples/compare.py EVENTS BEFORE AFTER
 
@@ -55,7 +55,7 @@ def checks(events: Path, payers: dict[Key, float]) -> Iterator[Key]:
 
 
 def gather(keys: Iterator[Key], before: Path, after: Path) -> Accounts:
-    """Join the checks with both their verdicts, which stand in the same order."""
+    """Join the checks with both their verdicts; the order is the same."""
     found: Accounts = {}
     for key, was, now in zip(keys, lines(before), lines(after), strict=True):
         known = found.get(key, Account(0, 0))
@@ -71,7 +71,7 @@ def gather(keys: Iterator[Key], before: Path, after: Path) -> Accounts:
 
 
 def changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
-    """Tell which signals count more against an account than before, the largest change first."""
+    """Name the signals with more points against an account than before, the largest change first."""
     old = {reason["signal"]: reason["points"] for reason in before}
     new = {reason["signal"]: reason["points"] for reason in after}
     moves = {signal: new.get(signal, 0.0) - old.get(signal, 0.0) for signal in {**old, **new}}
@@ -80,7 +80,7 @@ def changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
 
 
 def matrix(tenant: str, accounts: Accounts) -> str:
-    """Tell how many accounts went from which tier to which."""
+    """Count the accounts for each pair of tiers, before and after."""
     moves = Counter((known.before, known.after) for (owner, _), known in accounts.items() if owner == tenant)
     columns = range(len(TIERS))
     head = f"{'':<12}" + "".join(f"{tier:>12}" for tier in TIERS)
@@ -89,7 +89,7 @@ def matrix(tenant: str, accounts: Accounts) -> str:
 
 
 def stops(accounts: Accounts) -> str:
-    """Tell the share of requests that were stopped, by tenant and by the part of the id before the underscore."""
+    """Return the share of stopped requests, by tenant and by the part of the id before the underscore."""
     asked: Counter[Key] = Counter()
     before: Counter[Key] = Counter()
     after: Counter[Key] = Counter()
@@ -106,7 +106,7 @@ def stops(accounts: Accounts) -> str:
 
 
 def tightened(accounts: Accounts, payers: dict[Key, float]) -> str:
-    """Tell which payers have a stricter tier than before."""
+    """Name the payers with a stricter tier than before."""
     stricter = [
         f"  {' '.join(key)}: {TIERS[known.before]} -> {TIERS[known.after]}, {payers[key]:.0f} USD settled; {known.why}"
         for key, known in sorted(accounts.items())

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Make the recorded day that this folder replays: 1 October 2026, two tenants, 20,000 lines, the same every time.
+"""Make the recorded day of this folder: 1 October 2026, two tenants, 20,000 lines, the same every time.
 
     python examples/generate.py examples/day.jsonl.gz
 
@@ -41,7 +41,7 @@ ISSUERS = {"US": "424631", "DE": "402360", "GB": "446291", "FR": "497010"}
 
 
 class Actor(NamedTuple):
-    """One account: its facts, where and with what it comes, its share of the day's requests, when it is awake."""
+    """One account: its facts, its places and clients, its share of the day's requests, its waking hours."""
 
     tenant: str
     id: str

@@ -85,7 +85,7 @@ def published(verdict: Verdict) -> list[LimitState]:
 
 
 def rate_limits(verdict: Verdict) -> Headers:
-    """Return the headers RateLimit-Policy and RateLimit with the limits that a client may see."""
+    """Return the headers RateLimit-Policy and RateLimit with the limits visible to clients."""
     own = published(verdict)
     if not own:
         return ()

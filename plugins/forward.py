@@ -1,4 +1,4 @@
-"""The answer for gateways that forward every status except 200 to the client: Envoy, Caddy, Traefik, APISIX."""
+"""The answer for gateways forwarding every status except 200 to the client: Envoy, Caddy, Traefik, APISIX."""
 
 from reputation.wire.gateway import Reply
 from reputation.wire.messages import Verdict

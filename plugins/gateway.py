@@ -1,4 +1,4 @@
-"""What a gateway's folder offers the sidecar, and what the sidecar gives it.
+"""The interface between a gateway's folder and the sidecar.
 
 A folder's module has two functions, `read` and `answer`. A gateway that needs more than its route has `GATEWAY` too.
 """
@@ -44,11 +44,11 @@ class Tenants(Protocol):
         """List all tenants, in the order of the configuration."""
 
     def unknown(self, kind: str, name: str, fix: str) -> None:
-        """Count a name that belongs to no tenant; the log shows it, with the fix."""
+        """Count a name without a tenant; the log shows it, with the fix."""
 
 
 class Engine(NamedTuple):
-    """What a gateway's own routes may ask. Answers come at once, or later if the state is shared.
+    """The sidecar, as a gateway's own routes may ask it. Answers come at once, or later if the state is shared.
 
     judge: returns the verdict on one check. judge_all: on one request of several accounts; all of them pay, or none.
     settle: settles a hold.
@@ -61,7 +61,7 @@ class Engine(NamedTuple):
 
 
 class Listening(NamedTuple):
-    """What a listener is started with.
+    """The arguments of a listener.
 
     address: HOST:PORT or unix:PATH; `reputation.listeners.sockets.bind` binds it. access: rights of a Unix socket.
     application: answers `/gateway/NAME/TENANT` of this gateway, by its `read` and `answer`, and its own routes.
@@ -80,10 +80,10 @@ class Served(Protocol):
     """A running listener."""
 
     async def drain(self, within: float) -> int:
-        """Accept nothing new, finish within so many seconds, and return the number of connections that were cut."""
+        """Accept nothing new, finish within so many seconds, and return the number of cut connections."""
 
     def metrics(self) -> "Iterator[Metric]":
-        """Return what /metrics shows of this listener."""
+        """Return the metrics of this listener."""
 
 
 class Listener(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The gateways that ship, and how a gateway's module is loaded."""
+"""The shipped gateways, and the loading of a gateway's module."""
 
 import importlib
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def load(modules: Mapping[str, str]) -> dict[str, Gateway]:
 
 
 def _offered(module: ModuleType) -> Gateway | None:
-    """Take what a module offers; one that has `read` and `answer` alone is whole."""
+    """Return the gateway of a module; `read` and `answer` alone are enough."""
     gateway = getattr(module, "GATEWAY", None)
     if isinstance(gateway, Gateway):
         return gateway

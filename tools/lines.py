@@ -21,14 +21,14 @@ _SILENT = {
 
 
 def code_lines(text: str) -> int:
-    """Count the lines of a file that hold code."""
+    """Count the lines of code in a file."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     held = {line for token in tokens if token.type not in _SILENT for line in range(token.start[0], token.end[0] + 1)}
     return len(held - _prose(text))
 
 
 def _prose(text: str) -> set[int]:
-    """Find the lines of strings that stand alone: docstrings, and what is said of a constant below it."""
+    """Find the lines of strings as statements: docstrings, also those below a constant."""
     alone = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr))
     strings = (node for node in alone if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str))
     return {line for node in strings for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}

@@ -19,7 +19,7 @@ def within(name: str, package: str) -> bool:
 
 
 def room_of(name: str) -> str | None:
-    """Return the room of a module, by its name; None for what starts the program."""
+    """Return the room of a module, by its name; None for the program's start."""
     return max((room for room in ROOMS if within(name, room)), key=len, default=None)
 
 

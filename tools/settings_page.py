@@ -118,7 +118,7 @@ def _explained(info: inspect.LiteralType, description: str, place: str) -> str:
 
 
 def _description(info: inspect.Type) -> str:
-    """Return a setting's description from its annotation, also for a setting that may be absent."""
+    """Return a setting's description from its annotation, also for an optional setting."""
     if isinstance(info, inspect.UnionType):
         return next((text for part in info.types if (text := _description(part))), "")
     extra = info.extra_json_schema if isinstance(info, inspect.Metadata) else None
@@ -126,7 +126,7 @@ def _description(info: inspect.Type) -> str:
 
 
 def _bare(info: inspect.Type) -> inspect.Type:
-    """Remove the description, and the None of a setting that may be absent."""
+    """Remove the description, and the None of an optional setting."""
     if isinstance(info, inspect.Metadata):
         return _bare(info.type)
     if isinstance(info, inspect.UnionType):
@@ -233,7 +233,7 @@ def _forced(unit: Unit) -> dict[str, TenantSettings]:
 
 
 def _amounts(unit: Unit, cost: float) -> Iterator[str]:
-    """Yield what presets have where a unit is counted."""
+    """Yield the amounts of presets in a unit."""
     forced = _forced(unit)
     yield f"With `unit: {unit}` `request_cost` is {_number(cost)}, and the limits are:\n"
     yield table(("preset", "plan", "tier", *_PARTS.values()), [row for name in forced for row in _limits(name, forced)])

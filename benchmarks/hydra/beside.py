@@ -92,7 +92,7 @@ async def paced(session: aiohttp.ClientSession, accounts: int, rate: float, seco
 
 
 async def watched(sidecar: int, looks: list[Look]) -> None:
-    """Note what a sidecar's linker has used: beside it the sidecar starts nothing that works."""
+    """Note the use of a sidecar's linker: the sidecar starts no other process that works."""
     while True:
         looks.append(Look(time.perf_counter(), processor_time(sidecar) - cpu_seconds(sidecar)))
         await asyncio.sleep(LOOK)

@@ -41,7 +41,7 @@ def _same(addresses: list[str]) -> Callable[[int], Place]:
 
 
 def _rotating(ground: Ground, rng: Rng, heads: int) -> Callable[[int], Place]:
-    """A pool of three addresses for two heads; each is up for a day; drawn anew for every request."""
+    """A pool of three addresses for two heads; each is up for a day; drawn again for every request."""
     width = max(20, heads * 3 // 2)
     pool = Churning(_exits(ground, rng, width * 8), width, DAY)
     return lambda _: pool
@@ -96,7 +96,7 @@ def _sdk(_rng: Rng) -> Client:
 
 
 def _rare(rng: Rng) -> Client:
-    """One relay build for all heads: a common user agent over a handshake that nobody else has."""
+    """One relay build for all heads: a common user agent over a handshake that no other client has."""
     agent = fingerprints.DESKTOP[0].user_agent
     ja4 = fingerprints.odd_ja4(100_000)
     return Client(agent, ja4, ja4, f"dv-{fingerprints.hexes(rng, 16)}", sessions=True)
@@ -142,7 +142,7 @@ def _cards(row: Attacker, rng: Rng) -> Iterator[Facts]:
 
 
 def _bought(rng: Rng, at: float) -> tuple[float, Facts]:
-    """(created, facts) of an account that somebody else opened months ago; three in ten have paid."""
+    """(created, facts) of an account that another person opened months ago; three in ten have paid."""
     created = at - float(rng.uniform(60, 700)) * DAY
     where = people.country(rng)
     paid = bool(rng.random() < 0.3)

@@ -333,7 +333,7 @@ def newcomers(ground: Ground, seed: int, count: int, *, gathered: bool, week: in
 
 
 def beside(ground: Ground, seed: int, count: int, names: Sequence[str]) -> Population:
-    """The named populations beside `count` other honest accounts, each with random numbers of its own."""
+    """The named populations next to `count` other honest accounts, each with random numbers of its own."""
     made = Population()
     for number, (name, row) in enumerate(LOOKALIKES.items()):
         rng = np.random.default_rng([seed, 4, number])

@@ -173,7 +173,7 @@ def front_page(_ground: Ground, rng: Rng, count: int) -> Made:
 
 
 def rare_client(_ground: Ground, rng: Rng, count: int) -> Made:
-    """30 paying subscribers, at home in many countries, of one client that nobody else uses: 150 requests a day."""
+    """30 paying subscribers, at home in many countries, of one client of their own: 150 requests a day."""
     for size in _blocks(count, 30):
         ja4 = fingerprints.odd_ja4(int(rng.integers(1000, 90_000)))
         row = Build(1.0, f"client-{fingerprints.hexes(rng, 6)}/2.4", ja4)

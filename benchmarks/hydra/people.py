@@ -128,7 +128,7 @@ def sender(
 
 
 def machine(rng: np.random.Generator) -> str:
-    """What somebody at a desk uses: the site, a terminal or editor, or a program of their own."""
+    """The client of a person at a desk: the site, a terminal or editor, or a program of their own."""
     return str(rng.choice(["desktop", "terminal", "sdk"], p=[0.58, 0.27, 0.15]))
 
 

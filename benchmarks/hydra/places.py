@@ -26,7 +26,7 @@ class Fixed(Struct, frozen=True):
 
 
 class Pool(Struct, frozen=True):
-    """Any of the addresses, drawn anew for each session: carrier NAT, commercial VPN, rotating proxies."""
+    """Any of the addresses, drawn again for each session: carrier NAT, commercial VPN, rotating proxies."""
 
     addresses: Sequence[str]
 
@@ -96,7 +96,7 @@ class Journey(Struct, frozen=True):
 
 
 def home(rng: np.random.Generator, country: str) -> Place:
-    """A fixed line: one address all week for most, a new one each day for some, IPv6 beside it for some."""
+    """A fixed line: one address all week for most, a new one each day for some, also IPv6 for some."""
     source = networks.network(rng, "home", country)
     renewed = rng.random() < (0.5 if country == "DE" else 0.12)
     count = 8 if renewed else 1

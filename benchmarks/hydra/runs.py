@@ -107,7 +107,7 @@ def _spawn(command: str, log: Path) -> tuple[int, float]:
 
 
 def verdicts_of(system: System, lines: Path) -> tuple[Path, float]:
-    """Let a system judge a file of lines: its verdicts beside it, and its peak memory in MB. Raises Failed."""
+    """Let a system judge a file of lines: its verdicts in the same folder, and its peak memory in MB. Raises Failed."""
     verdicts, log = lines.with_suffix(".verdicts"), lines.with_suffix(".log")
     command = system.command.format(world=shlex.quote(str(lines)), verdicts=shlex.quote(str(verdicts)))
     status, peak = _spawn(command, log)

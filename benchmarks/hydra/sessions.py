@@ -18,7 +18,7 @@ def mixed(*parts: int) -> int:
 
 
 def salt(seed: int, part: int) -> int:
-    """What the names of one part of a world (1: the honest, 2: the hydra, 3: populations beside) are mixed with."""
+    """What the names of one part of a world (1: the honest, 2: the hydra, 3: further populations) are mixed with."""
     return (seed << 8) + part
 
 

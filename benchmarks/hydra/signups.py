@@ -80,7 +80,7 @@ def _is_program(account: Account, sender: Sender) -> bool:
 
 
 def _person(rng: Rng, account: Account, senders: Sequence[Sender]) -> Origin:
-    """Somebody who signs up where they live or work, or at home where only a machine sends."""
+    """A person who signs up where they live or work, or at home where only a machine sends."""
     sender = next((s for s in senders if s.clients and s.clients[0].device), senders[0])
     if _is_program(account, sender):
         where = account.facts["payment"].get("issuer_country") or people.country(rng)

@@ -1,4 +1,4 @@
-"""Hydras that want to harm somebody: whose device, session, looks or neighbourhood their heads take on.
+"""Hydras that want to harm a person: whose device, session, looks or neighbourhood their heads take on.
 
 Each aim changes a pool of fresh free heads and says which honest accounts it is meant for.
 """
@@ -31,7 +31,7 @@ class NoTarget(Exception):
 
 
 class Scene(Struct, frozen=True):
-    """Whom there is to aim at. first: how many of the senders, from the first on, are those of ordinary classes."""
+    """The possible targets. first: how many of the senders, from the first on, are those of ordinary classes."""
 
     people: Population
     first: int
@@ -187,7 +187,7 @@ AIMS: dict[str, Callable[[Population, Scene, Rng], list[Account]]] = {
 
 
 def aim(what: str, made: Population, scene: Scene, actor: str) -> None:
-    """Turn a pool of heads against somebody, and mark those whom it is meant for. NoTarget: there is nobody."""
+    """Turn a pool of heads against targets, and mark the targets. NoTarget: there are none."""
     rng = np.random.default_rng([scene.seed, 5, *actor.encode()])
     victims = AIMS[what](made, scene, rng)
     if made.accounts and not victims:

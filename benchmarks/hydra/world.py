@@ -145,7 +145,7 @@ class Renderer:
 
 
 def content(sender: Sender, salt: int, at: float) -> str:
-    """The SimHash of one prompt: a template with up to three bits flipped, or a shape nobody else has."""
+    """The SimHash of one prompt: a template with up to three bits flipped, or a shape of its own."""
     noise = mixed(salt, int(at * 1000), sender.serial)
     if sender.shapes and (noise & 0xFFFF) / 65536 < sender.templated:
         shape = sender.shapes[(noise >> 16) % len(sender.shapes)]
@@ -172,7 +172,7 @@ def traffic(world: World, population: Population, salt: int) -> tuple[Arrivals, 
 
 
 def stream(world: World, *, attack: bool = True) -> Iterator[Entry]:
-    """(time, line) in time order; `attack=False` leaves the hydra's checks to somebody else to send."""
+    """(time, line) in time order; `attack=False` leaves the hydra's checks for another sender."""
     spec = world.spec
     until = START + spec.days * DAY
     parts = [traffic(world, world.honest, 1)]

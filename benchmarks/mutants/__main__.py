@@ -57,7 +57,7 @@ def harmless() -> dict[str, dict[str, str]]:
 
 
 class Copy:
-    """A copy of the tree in which one change at a time is made and undone."""
+    """A copy of the tree, to make and undo one change at a time."""
 
     def __init__(self, place: Path, of: Path = ROOT) -> None:
         self.root = place
@@ -70,7 +70,7 @@ class Copy:
                 shutil.copy2(of / name, place / name)
 
     def result(self, mutant: Mutant, within: float) -> int:
-        """Run the tests with a change; 0: none of them notices it, -1: they take too long, which is noticed too."""
+        """Run the tests with a change; 0: none of them notices it, -1: they take too long, and count as noticed."""
         path = self.root / mutant.module
         source = path.read_bytes()
         kept = path.stat()
@@ -99,7 +99,7 @@ class Copy:
         return -1
 
     def _be_pytest(self, module: str, *, cached: bool) -> None:
-        """Run in the child; the parent has imported what is not ours, so that it need not be imported again."""
+        """Run in the child; the parent has imported third-party modules already."""
         os.setpgid(0, 0)
         os.chdir(self.root)
         with (self.root / "output.txt").open("wb") as out:
@@ -117,7 +117,7 @@ class Copy:
 
 
 def warm() -> None:
-    """Import what every test imports and is not ours."""
+    """Import the third-party modules of every test."""
     import hypothesis  # noqa: F401, PLC0415
     import msgspec  # noqa: F401, PLC0415
     import numpy as np  # noqa: F401, PLC0415
@@ -126,7 +126,7 @@ def warm() -> None:
 
 
 def baselines(copy: Copy, modules: Sequence[str]) -> dict[str, float]:
-    """Seconds that the tests of each module take without a change, where what they import is compiled meanwhile."""
+    """Seconds of each module's tests without a change; their imports are compiled meanwhile."""
     found = {}
     for module in modules:
         begun = time.monotonic()
@@ -161,7 +161,7 @@ def judge(mutants: Sequence[Mutant], copies: Sequence[Copy], within: dict[str, f
 
 
 def report(mutants: Sequence[Mutant], results: Sequence[int]) -> None:
-    """Print the share noticed by module and in all, and each change that was not."""
+    """Print the share noticed by module and in all, and each unnoticed change."""
     noticed = [result != 0 for result in results]
     print(f"\n{results.count(-1)} of those noticed took too long")
     print("\n| module | changes | noticed |\n| --- | --- | --- |")

@@ -52,7 +52,7 @@ class Change(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The change in words that outlive other edits of the file."""
+        """The change in words, stable under other edits of the file."""
         change = f"{' '.join(self.before.split())} -> {' '.join(self.after.split())}"
         return f"{self.where}: {change}  |  {self.context}"
 
@@ -107,7 +107,7 @@ def _is_left_alone(node: ast.AST) -> bool:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """What may be changed below a node: no annotation, decorator or base."""
+    """The changeable children of a node: no annotation, decorator or base."""
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "bases", "type_comment"):
             continue

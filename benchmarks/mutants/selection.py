@@ -1,4 +1,4 @@
-"""Which tests could notice a change to a module: its own first, then those that see what it does from outside."""
+"""Tests able to notice a change to a module: its own first, then those from outside."""
 
 from collections.abc import Mapping
 

@@ -67,7 +67,7 @@ def whole(value: float) -> int:
 
 
 def most_in(limit: LimitState, window: float) -> int:
-    """The most requests that a full bucket passes in so many seconds: HAProxy counts in windows, without buckets."""
+    """The most requests of a full bucket in so many seconds: HAProxy counts in windows, without buckets."""
     return whole(limit.burst + limit.rate * window)
 
 

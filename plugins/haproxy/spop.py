@@ -107,7 +107,7 @@ class Agent:
             self._buffer += data
 
     def next_event(self) -> Event | None:
-        """Return the next event, None until more is fed. Raises SpopError, after which no event follows."""
+        """Return the next event, None until more is fed. Raises SpopError; no event follows it."""
         try:
             while (frame := self._next_frame()) is not None:
                 event = self._event(frame)

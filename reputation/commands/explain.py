@@ -17,7 +17,7 @@ from reputation.commands.options import admin_option, json_option, token_option
 @token_option
 @json_option
 def explain(verdict: str, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
-    """Print the reasons of VERDICT, the id of a recent verdict, and the signals without which it would be milder."""
+    """Print the reasons of VERDICT, the id of a recent verdict, and the signals that make it stricter."""
     found = call(admin, token, "GET", f"/v1/decisions/{part(verdict)}?tenant={part(tenant)}")
     if as_json:
         click.echo(json.dumps(found, indent=2))

@@ -236,7 +236,7 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
 
 
 def _started(serving: Serving) -> list[asyncio.Task[None]]:
-    """Start the background tasks until the end; a task that ends early says so in the log."""
+    """Start the background tasks until the end; an early end of a task is logged."""
     works = {
         "linking_failed": serving.linking.run(),
         "ageing_failed": serving.watch_addresses(),

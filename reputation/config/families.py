@@ -20,7 +20,7 @@ FindEvidence = Callable[[Seen, float], Sequence[Reason]]
 
 
 class Declared(Struct, frozen=True):
-    """What a module says of its evidence, as `Signal` explains it; a module that says nothing has these defaults."""
+    """The constants of a module of evidence, see `Signal`, and their defaults."""
 
     cap: Cap = field(default=1.0, name="CAP")
     own: bool = field(default=False, name="OWN_EVIDENCE")
@@ -32,7 +32,7 @@ DECLARATIONS = Declared.__struct_encode_fields__
 
 
 class LoadedFamily(NamedTuple):
-    """A family's function, and what its module says of it."""
+    """A family's function, and its module's constants."""
 
     evidence: FindEvidence
     declared: Declared

@@ -38,7 +38,7 @@ def _rows(
 def newcomers(
     tenant: str, given: Mapping[str, PlanSettings], preset: Mapping[str, float], names: Iterable[str]
 ) -> dict[str, float | None]:
-    """Return every plan's newcomer's day; None: it is off. Raises SettingError for `true`, which is no number."""
+    """Return every plan's newcomer's day; None: it is off. Raises SettingError for `true`."""
     return {name: _newcomer(tenant, name, given, preset) for name in names}
 
 

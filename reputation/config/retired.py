@@ -1,4 +1,4 @@
-"""Settings that older files may have and that have no effect any more: accepted, ignored, and named in a warning."""
+"""Settings of older files without effect today: accepted, ignored, and named in a warning."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +8,7 @@ NEIGHBOURHOODS = "neighbourhoods"
 
 
 def retired(tenants: Mapping[str, TenantSettings]) -> Iterator[str]:
-    """Say of each setting without effect what it is and what to do."""
+    """Describe each setting without effect, with the fix."""
     for name, tenant in tenants.items():
         linking, path = tenant.linking, f"tenants.{name}.linking"
         if linking.floor is not None:

@@ -202,7 +202,7 @@ def ladder(settings: TenantSettings, day: float, request_cost: float) -> Ladder:
 
 
 def per_usd_of(settings: TenantSettings, request_cost: float) -> float:
-    """Return the units that a settled dollar buys."""
+    """Return the units per settled dollar."""
     per_usd = settings.earned.per_usd
     return PER_USD * request_cost if per_usd is None else per_usd
 

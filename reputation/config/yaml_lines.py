@@ -98,7 +98,7 @@ def _walk(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], i
 
 
 def _check_text(node: yaml.ScalarNode, name: str) -> None:
-    """Refuse half of a surrogate pair, which is invalid text, and values that only some readers take as numbers."""
+    """Refuse half of a surrogate pair (invalid text), and values read as numbers by some readers alone."""
     if node.style is None and _READ_DIFFERENTLY.fullmatch(node.value):
         raise ConfigError(
             f"{name}, line {node.start_mark.line + 1}: {node.value} is one number in YAML 1.1 and another, or a text, "

@@ -31,7 +31,7 @@ def deleting(account: str) -> Transaction:
 
 
 def learn_networks(state: TenantState, outcome: Outcome, now: float) -> None:
-    """Let an outcome that says what its account is count for the networks that the account came from."""
+    """Count an outcome about its account for the networks of the account."""
     against, in_favour = MARKS[outcome.outcome]
     row = state.row(outcome.account, now)
     if row is None or max(against, in_favour) < 2:

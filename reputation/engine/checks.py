@@ -1,4 +1,4 @@
-"""What the program asks of checks, on one process's own state or on state that replicas share.
+"""The interface of checks, on one process's own state or on state shared by replicas.
 
 `sidecar/embedded.py` and `replicas/checks.py` offer it. Embedded checks answer at once; shared ones may answer later.
 """
@@ -46,7 +46,7 @@ class Checks(Protocol):
         """Find the stored row of an account. Raises Unavailable while shared state is unavailable."""
 
     def move(self, seconds: float) -> None:
-        """Follow a step of this machine's clock, so that limits are as if the clock had not been set."""
+        """Follow a step of this machine's clock, so limits stay as without the step."""
 
     def readiness(self) -> dict[str, Any]:
         """Return members for the body of /readyz."""

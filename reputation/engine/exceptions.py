@@ -1,4 +1,4 @@
-"""Exceptions: accounts and networks that pass despite the evidence, for a stated time and reason. Pure.
+"""Exceptions: accounts and networks allowed despite the evidence, for a stated time and reason. Pure.
 
 An allow wins over everything. It names an account, a network, an ASN or a verified organisation, is named in every
 verdict that it touched, and ends by itself.
@@ -64,8 +64,7 @@ def allow_of(body: AllowBody, id_: str, by: str, now: float) -> Allow:
 
 
 def made_by_now(allow: Allow, now: float) -> Allow:
-    """Return the exception as one made now if it was made later, by a clock that was ahead; it lasts as long as it was
-    meant to."""
+    """Return the exception as made now if a clock ahead made it later; its duration stays."""
     if allow.at <= now + CLOCKS_DIFFER:
         return allow
     return structs.replace(allow, at=now, expires=now + allow.expires - allow.at)

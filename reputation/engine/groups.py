@@ -26,7 +26,7 @@ class JudgedAccount(NamedTuple):
 
 
 class CheckedTenant(Protocol):
-    """What checks in several names need of a tenant's limiter."""
+    """The part of a tenant's limiter for checks in several names."""
 
     @property
     def leases(self) -> Leases:
@@ -38,25 +38,25 @@ class CheckedTenant(Protocol):
 
     @property
     def state(self) -> TenantState:
-        """What is known of the tenant's accounts."""
+        """The state of the tenant's accounts."""
 
     def who(self, request: Request, now: float) -> Who:
-        """Find whose request it is. Raises Invalid."""
+        """Find the account of a request. Raises Invalid."""
 
     def check_one(self, request: Request, now: float, new_id: NewId) -> Verdict:
         """Judge a request with one account."""
 
     def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
-        """Do what comes before the take."""
+        """Do the part before the take."""
 
     def ask(self, assessed: Assessed, id_: str) -> Ask:
-        """Say what a check takes."""
+        """Return the ask of a check."""
 
     def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
-        """Answer by what the buckets said, and note it."""
+        """Answer by the result of the buckets, and note it."""
 
     def answer(self, id_: str, assessed: Assessed, taken: Taken) -> Verdict:
-        """Make a verdict that is noted nowhere."""
+        """Make a verdict without a note of it."""
 
 
 class CheckedTenants(Protocol):
@@ -104,7 +104,7 @@ def each_account(tenant: CheckedTenant, request: Request) -> list[Request]:
 def check_each(
     tenant: CheckedTenant, accounts: Sequence[Sequence[Request]], now: float, new_id: NewId
 ) -> list[JudgedAccount]:
-    """Judge a request on this process's own buckets; accounts: those that each of its checks may be judged as."""
+    """Judge a request on this process's own buckets; accounts: the possible accounts of each of its checks."""
     found = assess_all(tenant, accounts, now)
     group = group_of(tenant, found, now, new_id)
     return conclude_all(tenant, found, group, take_group(group, tenant.leases.reserved, now))
@@ -116,7 +116,7 @@ def assess_all(tenant: CheckedTenant, accounts: Sequence[Sequence[Request]], now
 
 
 def group_of(tenant: CheckedTenant, found: list[list[Assessed]], now: float, new_id: NewId) -> AskGroup:
-    """Return what all the accounts take from their buckets, as one group.
+    """Return the asks of all accounts, as one group.
 
     The group is marked as stopped, and takes nothing, if the tier or cluster of one account stops it."""
     asks = [ask for several in found for ask in _asks(tenant, several, now, new_id)]

@@ -85,7 +85,7 @@ def _of_address(address: AddressFacts) -> str:
 
 
 def digests_of(credential: Credential, secret: bytes) -> list[bytes]:
-    """Return the hashes under which a credential may be known, in the order in which they count."""
+    """Return the possible hashes of a credential, in order of precedence."""
     return [of_text(key, secret) for key in (credential.key, credential.full) if key is not None]
 
 

@@ -171,7 +171,7 @@ class Leases:
     def hear(
         self, reports: Iterable[LeaseReport], settlements: Iterable[Settlement], settings: LeaseSettings, now: float
     ) -> None:
-        """Tell the linker of each second in which a lease was used, once; of a lease that is not known nothing."""
+        """Note each second of use of a lease for the linker, once; nothing for an unknown lease."""
         for report, settlement in zip(reports, settlements, strict=True):
             given = self._out.get(report.id)
             if given is None or (settlement.holders and given.holder not in settlement.holders):

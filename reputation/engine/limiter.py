@@ -56,7 +56,7 @@ VerdictHook = Callable[[Assessed, Verdict], None]
 
 
 class TenantLimiter:
-    """One tenant's checks. `links` is replaced whole when the linker has news; `outbox` notes what was seen."""
+    """One tenant's checks. `links` is replaced whole when the linker has news; `outbox` notes sightings."""
 
     def __init__(self, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes) -> None:
         self.tenant = tenant
@@ -147,7 +147,7 @@ class TenantLimiter:
         )  # fmt: skip
 
     def ask(self, assessed: Assessed, id_: str) -> Ask:
-        """Say what a check takes; what stops by its tier or its cluster gets no lease, unless it is only tried."""
+        """Return the ask of a check; a request stopped by tier or cluster gets no lease, unless it is only tried."""
         request, tenant, cluster = assessed.request, self.tenant, assessed.cluster
         if not (request.lease or request.leases or request.request.hold):
             return Ask(assessed.draws, request.request.cost, token=id_)
@@ -160,7 +160,7 @@ class TenantLimiter:
         )  # fmt: skip
 
     def conclude(self, assessed: Assessed, taken: Taken, id_: str) -> Verdict:
-        """Answer by what the buckets said, and note it for the linker, for explanations and for repeats."""
+        """Answer by the result of the buckets, and note it for the linker, for explanations and for repeats."""
         who, request, now = assessed.who, assessed.request, assessed.at
         if not who.row.shared:
             self.state.dirty.add(who.name)
@@ -176,7 +176,7 @@ class TenantLimiter:
         return verdict
 
     def _with_lease(self, verdict: Verdict, assessed: Assessed, taken: Taken) -> Verdict:
-        """Add the lease that was taken, or in shadow mode the one of an account without limits."""
+        """Add the granted lease, or in shadow mode the one of an account without limits."""
         who, request, now, settings = assessed.who, assessed.request, assessed.at, self.tenant.settings.leases
         tried = verdict.mode == "shadow" and request.lease and not request.request.hold
         if verdict.decision != "allow" or not (tried or taken.granted):
@@ -253,7 +253,7 @@ class TenantLimiter:
         self.outbox.know(account, row, facts, now)
 
     def take_in(self, account: str, data: AccountData, now: float) -> None:
-        """Take in what is kept elsewhere of an account, in the place of what was known."""
+        """Replace the data of an account by the data of another store."""
         put_in_force(self.state, account, data, now)
         self.heed(account, data, now)
 

@@ -1,4 +1,4 @@
-"""What each check notes: its sighting in the tenant's windows, whose counts are evidence, and notes for the linker.
+"""The notes of each check: its sighting in the tenant's windows (their counts are evidence), and notes for the linker.
 
 Notes for the linker are appended to a batch, without a wait.
 """
@@ -85,7 +85,7 @@ class Outbox:
         self._telling = 1
 
     def tell_again(self) -> None:
-        """Tell every account's facts again: there is a new linker, which knows none of them."""
+        """Send every account's facts again, to a new linker."""
         self._telling += 1
 
     @property
@@ -134,7 +134,7 @@ class Outbox:
         self._notes.append(ruling)
 
     def _status(self, *, payer: bool, proven: bool) -> int:
-        """Return the row's bits about the notes sent to the linker, and the number of that linker."""
+        """Return the row's bits about the notes sent to the linker, and the number of the linker."""
         return payer * PAYER + proven * PROVEN + CONFIRMED + self._telling * 8
 
     def _tell(self, account: str, row: Row, facts: Facts, status: int) -> None:

@@ -40,7 +40,7 @@ class Print:
         )
 
     def text(self) -> str:
-        """Write it so that no two different requests are written alike; an account's name may hold anything."""
+        """Write the request so that no two requests are alike; an account's name may be any text."""
         route = "-" if self.route is None else "+" + self.route
         return f"{self.cost!r} {self.hold} {len(self.account)} {self.account}{route}"
 

@@ -29,7 +29,7 @@ Pair = tuple[Limit, Limit]
 
 
 class Drawn(NamedTuple):
-    """The buckets of a check, as alternatives. entry: the allowance that an unproven account's day follows.
+    """The buckets of a check, as alternatives. entry: the allowance of an unproven account's day.
 
     roomy: how many of the first draws may lease more than one token; the others are shared by many accounts.
     """
@@ -63,7 +63,7 @@ def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: 
 def entry_charges(
     tenant: Tenant, budgets: Budgets, links: Links, who: Who, entry: Entry, own: list[Charge], now: float
 ) -> list[Charge]:
-    """Charge the newcomers' reserve for what lies above an allowance; a linked account has its purse instead."""
+    """Charge the newcomers' reserve for requests above an allowance; a linked account has its purse instead."""
     if not may_need_more(own, own[0].bucket.limit.burst, now):
         return []
     return reserve_charges(who.name, entry, links.levels, tenant.request_cost, budgets, now)
@@ -72,7 +72,7 @@ def entry_charges(
 def linked_charges(
     tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster, now: float
 ) -> list[list[Charge]]:
-    """Charge what a linked account shares, as alternatives; what it has earned is the milder one."""
+    """Charge the shared purse of a linked account, as alternatives; its earned bucket is the milder one."""
     settings, least = tenant.settings.linking, tenant.request_cost
     shared = daily(cluster.purse or links.typical_daily_use, least)
     charges = cluster_charges(who.name, cluster, shared, least, budgets, now)
@@ -82,7 +82,7 @@ def linked_charges(
 
 
 def organisation_of(who: Who, links: Links) -> str | None:
-    """Name the open owner of the account: a verified organisation, else a card that pays for several accounts."""
+    """Name the open owner of the account: a verified organisation, else the card of several accounts."""
     organisation = who.facts.organisation
     if organisation is not None and organisation.verified:
         return organisation.id
@@ -91,7 +91,7 @@ def organisation_of(who: Who, links: Links) -> str | None:
 
 
 def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, limited: bool, now: float) -> Drawn:
-    """Name the buckets of a check under an exception: the limits of its tier, or a bucket that never empties."""
+    """Name the buckets of a check under an exception: the limits of its tier, or a never-empty bucket."""
     if limited:
         _, limits = limits_of(tenant, who)
         return Drawn([own_charges(who, limits.burst, limits.daily, now)])
@@ -105,7 +105,7 @@ def limits_of(tenant: Tenant, who: Who) -> tuple[str, Limits]:
 
 
 def own_charges(who: Who, at_once: Limit, a_day: Limit, now: float) -> list[Charge]:
-    """Charge the account's own limits: what it may use at once, and in a day."""
+    """Charge the account's own limits: at once, and in a day."""
     row = who.row
     burst, daily = row.burst, row.daily
     if burst is None or daily is None:
@@ -125,7 +125,7 @@ def own_charges(who: Who, at_once: Limit, a_day: Limit, now: float) -> list[Char
 
 
 def unconfirmed_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) -> list[list[Charge]]:
-    """Charge the budgets that unconfirmed accounts share: one an address, and a few times it for an IPv6 /48.
+    """Charge the shared budgets of unconfirmed accounts: one an address, and a few times it for an IPv6 /48.
 
     Those whose address cannot be read share one. Accounts that were here on LASTING days have a part of it apart as an
     alternative, which newcomers cannot empty. A gateway that sends no address at all has none: one for all of its
@@ -161,7 +161,7 @@ def daily(units: float, least: float) -> Limit:
 def cluster_charges(
     name: str, cluster: Cluster, shared: Limit, least: float, budgets: Budgets, now: float
 ) -> list[Charge]:
-    """Charge the purse that all members share, and this member's max-min fair part of it, if that is any less."""
+    """Charge the purse of all members, and this member's max-min fair part of it, if the part is less."""
     charges = [budgets.charge("purse", "cluster", ("purse", cluster.id), shared, now)]
     if cluster.level < shared.burst:  # infinite while there is enough for all
         part = daily(cluster.level, least)
@@ -170,5 +170,5 @@ def cluster_charges(
 
 
 def earned_charge(name: str, units: float, least: float, budgets: Budgets, now: float) -> Charge | None:
-    """Charge what the account has earned, which no evidence about others can take; nothing earned is none."""
+    """Charge the earned bucket of an account: no evidence about others takes it; none without earnings."""
     return budgets.charge("earned", "account", ("floor", name), daily(units, least), now) if units else None

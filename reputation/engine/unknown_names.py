@@ -1,4 +1,4 @@
-"""Requests that name a tenant, or a domain of Envoy's, that no configuration knows. Bounded."""
+"""Requests for an unknown tenant, or an unknown domain of Envoy. Bounded."""
 
 from typing import Protocol
 
@@ -22,7 +22,7 @@ class Strays:
         self._reported: set[tuple[str, str]] = set()
 
     def note(self, kind: str, name: str, fix: str) -> None:
-        """Note one request. kind: what the name is, such as `tenant`; fix: what the operator can do."""
+        """Note one request. kind: the kind of name, such as `tenant`; fix: advice for the operator."""
         self.count += 1
         report = (kind, name[:LONGEST_REPORTED])
         if self.tell is None or report in self._reported or len(self._reported) >= MOST_REPORTED:

@@ -1,4 +1,4 @@
-"""What is kept of verdicts: counts, and those of the last hour, for explanations and appeals, in bounded memory.
+"""Kept verdicts: counts, and the verdicts of the last hour, for explanations and appeals, in bounded memory.
 
 Verdicts are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn
 free, memory that fell out of the processor's caches long ago.
@@ -26,7 +26,7 @@ class Counts:
         self.jwts = 0
 
     def add(self, verdict: Verdict) -> None:
-        """Count a verdict (in shadow mode the verdict that would be enforced), and a throttle by its limit."""
+        """Count a verdict (in shadow mode the shadow verdict), and a throttle by its limit."""
         judged = verdict.shadow or verdict
         self.verdicts[verdict.mode, verdict.tier, judged.decision] += 1
         if judged.decision == "throttle":
@@ -55,13 +55,13 @@ _unpack = msgpack.Decoder(tuple[tuple[str | None, str | None, str | None, float]
 
 
 def read_packed(kept: bytes) -> tuple[StoredRequest, Verdict]:
-    """Read what is kept of one verdict. Raises msgspec.DecodeError or ValidationError for what is none."""
+    """Read one kept verdict. Raises msgspec.DecodeError or ValidationError for other bytes."""
     asked, verdict = _unpack(kept)
     return StoredRequest(*asked), verdict
 
 
 class Stopped:
-    """Stops that wait to be kept for longer: few of one account, and fewer of strangers, so that a flood is bounded.
+    """Stops on their way to the store: few of one account, fewer of unconfirmed ones, so a flood is bounded.
 
     What there is no room for is counted in `lost`.
     """
@@ -98,7 +98,7 @@ def _at(stop: Stop) -> float:
 
 
 class ExpiringMap(Generic[V]):
-    """Values that stay for at least `window` seconds and at most twice that, unless more than `most` come.
+    """Values kept for one to two times `window` seconds, unless more than `most` come.
 
     Two generations of a dict: the older one is dropped whole, so nothing is paid for each value. What a flood
     pushes out early is counted in `lost`. After a step of the clock, either way, what is a window away is forgotten.
@@ -136,7 +136,7 @@ class ExpiringMap(Generic[V]):
 
 
 class RecentVerdicts:
-    """Verdicts by their id, each with what it was asked; of 0 at most none is packed."""
+    """Verdicts by their id, each with its request; with `most` 0 none is packed."""
 
     def __init__(self, window: float, most: int) -> None:
         self.stopped = Stopped()

@@ -95,7 +95,7 @@ class Places:
         return left_alone
 
     def seen_enough(self, members: Ints, count: int) -> bool:
-        """Whether enough of a cluster of so many, of whom these are known, were seen to tell where it is."""
+        """Whether enough members of a cluster were seen to place it. members: the known ones; count: all."""
         return int(self._seen[members].sum()) >= max(TOGETHER * count, FEWEST)
 
     def one(self, members: Ints) -> bool:

@@ -81,7 +81,7 @@ def change_limit(bucket: Bucket, limit: Limit, now: float) -> None:
 
 
 def spend(bucket: Bucket, cost: float, now: float) -> float:
-    """Take `cost` from a bucket that is known to hold it (or must go into debt) and say what remains."""
+    """Take `cost` from a bucket (checked before, or into debt) and return the remaining tokens."""
     tokens = settled(bucket, now) - cost
     bucket.tokens = tokens
     bucket.at = now
@@ -95,7 +95,7 @@ def refund(bucket: Bucket, amount: float, now: float) -> None:
 
 
 def move(bucket: Bucket | None, seconds: float) -> None:
-    """Let a bucket follow a step of the clock, so that it earned what it would have without it."""
+    """Let a bucket follow a step of the clock, so that the step changes nothing that it earned."""
     if bucket is not None:
         bucket.at += seconds
 
@@ -118,7 +118,7 @@ def retry_after(bucket: Bucket, cost: float, now: float) -> float:
 
 
 def _first_time(bucket: Bucket, cost: float, start: float, guess: float) -> float:
-    """Find the first float time after `start` at which the bucket holds `cost`; `guess` is it but for rounding.
+    """Find the first float time after `start` when the bucket holds `cost`; `guess` is it but for rounding.
 
     The arithmetic of `_held` rounds, but never falls as time goes on, so the two are bracketed in doubling steps
     and then halved: one float of the clock may be as fine as 1e-16 of a float of the tokens, or the other way round.

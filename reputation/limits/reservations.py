@@ -30,7 +30,7 @@ class Reserve:
 
 
 class Settlement:
-    """What became of a lease, as its gateway tells it: `used` of its tokens, by one of `holders`; () is anybody."""
+    """The use of a lease, as its gateway reports it: `used` of its tokens, by one of `holders`; () is anybody."""
 
     __slots__ = ("holders", "id", "used")
 
@@ -41,7 +41,7 @@ class Settlement:
 
 
 class Reservation:
-    """`amount` that each of `buckets` paid; `charged` is what it came to in the end, -1 while it is open."""
+    """`amount` paid by each of `buckets`; `charged` is the final amount, -1 while the charge is open."""
 
     __slots__ = ("amount", "buckets", "charged", "holder", "keys", "until")
 
@@ -91,7 +91,7 @@ class Reservations:
         return len(self._kept) < self._most
 
     def _sweep(self, now: float) -> None:
-        """Remove expired or settled entries behind an entry that stays longer."""
+        """Remove expired or settled entries behind a longer one."""
         self._swept = now
         gone = [id_ for id_, found in self._kept.items() if found.until < now or found.charged >= 0.0]
         for id_ in gone:
@@ -100,7 +100,7 @@ class Reservations:
     def open(
         self, reserve: Reserve, buckets: Sequence[Bucket], amount: float, now: float, keys: Sequence[Hashable] = ()
     ) -> bool:
-        """Store a charge, or say that there is no room for it."""
+        """Store a charge; False if there is no room for it."""
         if not self.has_room(now):
             self.refused += 1
             return False
@@ -108,7 +108,7 @@ class Reservations:
         return True
 
     def move(self, seconds: float) -> None:
-        """Let all of them follow a step of the clock, so that each stays open for as long as was said."""
+        """Let all charges follow a step of the clock, so that each stays open for its whole time."""
         for found in self._kept.values():
             found.until += seconds
 
@@ -144,7 +144,7 @@ class Reservations:
 
 
 class ReservedCharges:
-    """A tenant's charges ahead of use. Two kinds, so that neither can crowd the other out."""
+    """A tenant's charges ahead of use. Two kinds in tables of their own: neither can crowd the other out."""
 
     def __init__(self, most: int = MOST_OPEN) -> None:
         self.leases = Reservations(most)

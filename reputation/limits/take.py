@@ -31,7 +31,7 @@ Draw = Sequence[Charge]
 
 
 class Ask:
-    """One atomic step of a check: settle earlier leases, take `cost` from the first draw that holds it, lease more.
+    """One atomic step of a check: settle earlier leases, take `cost` from the first sufficient draw, lease more.
 
     want: most tokens of a lease beyond the cost, 0 for none; share: most of the least remaining that one lease takes.
     reserve: what the lease is settled by, or without a lease the cost itself, which is then a hold; None: neither.
@@ -140,7 +140,7 @@ def take_group(group: AskGroup, reserved: ReservedCharges, now: float) -> TakenA
 
 
 def take_all(group: AskGroup, now: float) -> TakenAll:
-    """Take each ask's cost, or nothing at all. Those that only look (cost 0) see the buckets before the others take."""
+    """Take each ask's cost, or nothing at all. Asks of cost 0 see the buckets before the other asks take."""
     asks = group.asks
     charges = [charge for ask in asks for draw in ask.draws for charge in draw]
     before = [(charge.bucket, charge.bucket.tokens, min(charge.bucket.at, now)) for charge in charges]
@@ -226,5 +226,5 @@ def _denied(draw: Draw, cost: float, now: float) -> Taken:
 
 
 def binding_limit(unit: str, state: LimitState) -> BindingLimit:
-    """Return the limit that binds, as the answer's `limit`."""
+    """Return the binding limit, as the answer's `limit`."""
     return BindingLimit(unit, state.rate, state.burst, state.remaining, state.scope)

@@ -1,4 +1,4 @@
-"""What goes to a linker and what comes back, as messages between processes."""
+"""Batches to a linker and its answers, as messages between processes."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from reputation.hydra.sightings import Known, OperatorRuling, OutcomeNote, Sight
 
 
 class Batch(Struct, array_like=True, gc=False):
-    """What one tenant saw since the last batch; `epoch` asks for links as of that time.
+    """Notes of one tenant since the last batch; `epoch` asks for links as of that time.
 
-    fresh: what was sent of this tenant before is void, and so are the links that came of it; book: the clusters that
-    the linker before this one kept; ledger: what it had seen, if that was handed over. hand_over: the answer shall have
-    that of this linker, in at most so many bytes.
+    fresh: earlier batches of this tenant are void, and so are their links; book: the clusters of the previous linker;
+    ledger: its sightings, if it handed them over. hand_over: asks for the sightings of this linker, in at most so many
+    bytes.
     """
 
     tenant: str
@@ -34,9 +34,9 @@ class Batch(Struct, array_like=True, gc=False):
 
 
 class Answer(Struct, array_like=True, gc=False):
-    """What came of an epoch: what changed in the links, and the clusters as a linker can take them up again.
+    """The result of an epoch: the changed links, and the clusters for the next linker.
 
-    ledger: what the linker saw, if it was asked for. crowded: sightings of accounts that found no place in it.
+    ledger: the linker's sightings, if asked for. crowded: sightings of accounts without a place in it.
     """
 
     delta: Delta
@@ -46,7 +46,7 @@ class Answer(Struct, array_like=True, gc=False):
 
 
 def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: float, *, epoch: bool = False) -> Batch:
-    """Sort notes by what they are; their order within each kind stays."""
+    """Sort notes by kind; their order within each kind stays."""
     batch = Batch(tenant, settings, at=now, epoch=now if epoch else None)
     places: dict[type, list[Any]] = {
         Known: batch.known,

@@ -1,4 +1,4 @@
-"""What the program asks of linking alongside live checks, by a linker of its own or one that replicas share.
+"""The interface of linking alongside live checks, by an own linker or one shared by replicas.
 
 `linking/live.py` and `replicas/linking.py` offer it. A replay has no use for it: `linking/recorded.py` goes by the time
 of the recorded lines, which it is called with.
@@ -11,7 +11,7 @@ from reputation.linking.kept_rulings import KeptRulings
 
 
 class Linking(Protocol):
-    """Feeds the linker with notes and puts its links in force, for every tenant that wants linking.
+    """Feeds the linker with notes and puts its links in force, for every tenant with linking.
 
     A linker that dies means stale links and figures that show it, never a failed check.
     """
@@ -30,11 +30,11 @@ class Linking(Protocol):
 
     @property
     def restarts(self) -> int:
-        """Linkers here that died and were started again."""
+        """Linkers started again here after they died."""
 
     @property
     def epochs(self) -> int:
-        """Epochs that were linked here."""
+        """Epochs linked here."""
 
     @property
     def epoch_seconds(self) -> float:
@@ -46,18 +46,18 @@ class Linking(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Notes that were lost on their way from the outbox to a linker here."""
+        """Notes lost on their way from the outbox to a linker here."""
 
     @property
     def unread(self) -> int:
-        """Entries of notes that a linker here could not read."""
+        """Entries of notes unreadable for a linker here."""
 
     @property
     def crowded(self) -> Mapping[str, int]:
-        """Sightings of accounts that found no place in a linker here, by tenant."""
+        """Sightings of accounts without a place in a linker here, by tenant."""
 
     async def take_up(self) -> None:
-        """Activate the links that an earlier process stored."""
+        """Activate the links of an earlier process."""
 
     async def run(self) -> None:
         """Feed the linker and follow its links until cancelled."""

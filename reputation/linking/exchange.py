@@ -20,12 +20,12 @@ Log = Callable[..., None]
 
 
 def pause(every: float, took: float) -> float:
-    """Return the seconds until the next epoch: `every` at least, and more after an epoch that took long."""
+    """Return the seconds until the next epoch: `every` at least, and more after a long epoch."""
     return max(every, took / SHARE_OF_CORE)
 
 
 async def watched(process: LinkerProcess, batches: list[Batch]) -> list[Answer]:
-    """Give a linker batches and wait for its answers; one that hangs is ended, which raises EOFError or OSError."""
+    """Give a linker batches and wait for its answers. A hanging linker is ended; raises EOFError or OSError."""
     work = asyncio.ensure_future(asyncio.to_thread(exchange, process, batches))
     work.add_done_callback(lambda done: done.cancelled() or done.exception())  # unread if this is cancelled
     end = time.monotonic() + LONGEST_EPOCH

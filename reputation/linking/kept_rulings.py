@@ -1,4 +1,4 @@
-"""Operators' rulings on their way to the linker: documents, until what the linker made of them is kept."""
+"""Operators' rulings on their way to the linker: documents, until their effect is stored."""
 
 from collections.abc import Iterable
 
@@ -14,12 +14,12 @@ _rulings = msgspec.msgpack.Decoder(OperatorRuling)
 
 
 def ruling_document(id_: str, ruling: OperatorRuling) -> Document:
-    """Keep a ruling under a ULID, so that rulings come in the order of their time."""
+    """Keep a ruling under a ULID, so rulings come in the order of their time."""
     return Document(KIND, id_, msgspec.msgpack.encode(ruling), ABSENT)
 
 
 class KeptRulings:
-    """Rulings that a linker was given here, and that may be lost with it. A ruling that comes twice counts once."""
+    """Rulings given to a linker here, which could be lost with it. A repeated ruling counts once."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
@@ -31,7 +31,7 @@ class KeptRulings:
         tenant.outbox.rule(ruling)
 
     async def take_up(self, tenant: TenantLimiter) -> None:
-        """Pass on what was kept and perhaps never reached a linker. Raises Unavailable."""
+        """Pass on stored rulings, in case they never reached a linker. Raises Unavailable."""
         for record in await self._records.all(tenant.tenant.name, KIND):
             if record.id not in self._given.get(tenant.tenant.name, {}):
                 try:
@@ -40,11 +40,11 @@ class KeptRulings:
                     self._records.unreadable(tenant.tenant.name, KIND, record.id)
 
     def given(self, tenant: str) -> dict[str, OperatorRuling]:
-        """What was passed on and is not settled, as it is now."""
+        """The rulings passed on and not settled yet."""
         return dict(self._given.get(tenant, {}))
 
     async def settle(self, tenant: str, ids: Iterable[str]) -> None:
-        """Forget rulings whose effect is kept elsewhere by now. Raises Unavailable."""
+        """Delete rulings once their effect is stored. Raises Unavailable."""
         for id_ in ids:
             await self._records.delete(tenant, KIND, id_)
             self._given.get(tenant, {}).pop(id_, None)

@@ -28,7 +28,7 @@ BOOK, LINKS, LEDGER = "book", "links", "ledger"
 
 
 class KeptLinks(Struct, array_like=True, gc=False):
-    """What outlives a process: the clusters as a linker can take them up, and the links in force."""
+    """Stored beyond a process: the clusters for the next linker, and the links in force."""
 
     book: bytes
     links: Delta
@@ -62,7 +62,7 @@ class LiveLinking:
         self._known_to_linker: dict[str, TenantLimiter] = {}  # tenants of which the running linker has the notes
         self._void: set[str] = set()  # tenants whose next links do not follow from those in force
         self._books: dict[str, bytes] = {}
-        self._ledgers: dict[str, bytes] = {}  # what the linker had seen when it last handed that over
+        self._ledgers: dict[str, bytes] = {}  # the sightings that the linker last handed over
         self._handed: set[str] = set()  # tenants of which the last epoch did
         self._next_hand_over = 0.0
         self.rulings = KeptRulings(records or MemoryRecords())
@@ -76,7 +76,7 @@ class LiveLinking:
 
     @property
     def there(self) -> bool:
-        """Whether there is a linker that runs: neither dead nor stopped."""
+        """Whether a linker runs: neither dead nor stopped."""
         return self._process is not None and self._process.alive
 
     async def run(self) -> None:
@@ -95,7 +95,7 @@ class LiveLinking:
         self._process = None
 
     async def take_up(self) -> None:
-        """Put the links in force that the last process left, of every tenant that has not been asked for yet."""
+        """Put the links of the last process in force, for every tenant not asked for yet."""
         for name, tenant in linked(self._limiter):
             if name in self._taken_up or self._records is None:
                 continue
@@ -122,7 +122,7 @@ class LiveLinking:
         return b""
 
     async def turn(self) -> None:
-        """Send what was noted, with an epoch if one is due; start the linker if it is not there."""
+        """Send the notes, with an epoch if one is due; start the linker if none runs."""
         await self.take_up()
         tenants = linked(self._limiter)
         self._known_to_linker = {name: tenant for name, tenant in tenants if self._known_to_linker.get(name) is tenant}
@@ -145,7 +145,7 @@ class LiveLinking:
             await self._keep(tenants, rulings)
 
     async def _keep(self, tenants: Tenants, rulings: dict[str, dict[str, OperatorRuling]]) -> None:
-        """Keep clusters and links, so that a restart neither releases anybody nor waits for the first epoch."""
+        """Store clusters and links, so a restart releases no account and needs no first epoch."""
         for name, tenant in tenants:
             if self._records is not None:
                 body = await asyncio.to_thread(_encoded, self._books[name], tenant.links)
@@ -167,7 +167,7 @@ class LiveLinking:
         return batch
 
     def _ask_for_ledgers(self, batches: list[Batch]) -> None:
-        """Have what was seen handed over once in a while, or the next linker does not know what accounts used."""
+        """Ask for the sightings once in a while; without them the next linker does not know the use of accounts."""
         if self._records is None or batches[0].epoch is None or time.monotonic() < self._next_hand_over:
             return
         self._next_hand_over = time.monotonic() + HAND_OVER_EVERY

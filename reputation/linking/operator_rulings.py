@@ -13,7 +13,7 @@ DAY = 86_400.0
 
 
 class OrderBody(Struct, frozen=True):
-    """The body of POST /v1/orders. expires_in: seconds; none for `forget`, which withdraws a ruling."""
+    """The body of POST /v1/orders. expires_in: seconds; none for `forget`, the withdrawal of a ruling."""
 
     ruling: Ruling
     reason: Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -23,7 +23,7 @@ class OrderBody(Struct, frozen=True):
 
 
 def ruling_of(body: OrderBody, now: float) -> OperatorRuling:
-    """Check what a ruling needs and turn it into what the linker takes. Raises Invalid."""
+    """Check the ids of a ruling and convert it for the linker. Raises Invalid."""
     needs = NEEDS[body.ruling]
     if needs in ("cluster", "both") and body.cluster is None:
         raise Invalid(f"{body.ruling} needs the cluster's id", "/cluster")

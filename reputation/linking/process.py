@@ -27,7 +27,7 @@ BEHIND_CHECKS = 10
 
 
 class LinkerDiedError(Exception):
-    """The linker ended in the middle of a replay, which cannot go on without it."""
+    """The linker ended in the middle of a replay; the replay cannot go on without it."""
 
 
 _batches = msgspec.msgpack.Decoder(Batch)
@@ -52,7 +52,7 @@ def work(connection: Connection, niceness: int, heartbeat: Any) -> None:
 
 
 def _beat(heartbeat: Any) -> None:
-    """Note again and again that this process lives, also while it links: a stopped or starved one does not."""
+    """Note regularly that this process lives, also while it links: a stopped or starved one does not."""
     while True:
         heartbeat.value = time.monotonic()
         time.sleep(BEAT)
@@ -77,7 +77,7 @@ class LinkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs and gives signs of life: one that was stopped is there and does nothing."""
+        """Whether it runs and gives signs of life: a stopped process exists and does nothing."""
         return self._process.is_alive() and self._heartbeat.value > 0.0 and self.silence < LATE
 
     @property
@@ -89,7 +89,7 @@ class LinkerProcess:
         self.send_packed(packed(batch))
 
     def send_packed(self, data: bytes) -> None:
-        """Send a batch that `packed` made: a quarter of the memory of its notes, for who must wait."""
+        """Send a batch made by `packed`: it takes a quarter of the memory of its notes while it waits."""
         self._connection.send_bytes(data)
 
     @property
@@ -98,11 +98,11 @@ class LinkerProcess:
         return self._connection.poll()
 
     def receive(self) -> Answer:
-        """Wait for the answer to the oldest epoch that was asked for."""
+        """Wait for the answer to the oldest open epoch."""
         return _answers.decode(self._connection.recv_bytes())
 
     def kill(self) -> None:
-        """End a process that hangs; who waits for its answer gets EOFError."""
+        """End a hanging process; waiting for its answer raises EOFError."""
         self._process.kill()
 
     def close(self) -> None:

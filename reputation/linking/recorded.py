@@ -1,4 +1,4 @@
-"""Linking in step with recorded time, for a replay: what it decides depends on the recorded lines alone."""
+"""Linking in step with recorded time, for a replay: its results depend on the recorded lines alone."""
 
 from math import inf
 
@@ -81,12 +81,12 @@ class RecordedLinking:
         self._kept.clear()
 
     def _receive(self, process: LinkerProcess) -> None:
-        """Take the answers that are there."""
+        """Take the available answers."""
         while len(self._answers) < len(self._tenants) and process.answered:
             self._answers.append(process.receive())
 
     def _ask(self, process: LinkerProcess, now: float) -> None:
-        """Ask for epochs once all notes are sent: a linker that answers reads nothing, so no sender may wait."""
+        """Ask for epochs once all notes are sent: an answering linker reads nothing, so no sender may wait."""
         if self._due is not None:
             self._follow(process)
         self._feed(process, now)

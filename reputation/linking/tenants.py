@@ -1,4 +1,4 @@
-"""The linked tenants, and the settings of each that its linker needs."""
+"""The linked tenants, and their settings for the linker."""
 
 from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, per_usd_of
@@ -21,7 +21,7 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
 
 
 def plans_of(tenant: Tenant) -> Plans:
-    """Return what accounts can have earned; a plan without entry allowances has the preset's newcomer's day."""
+    """Return the settings of plans for earning; a plan without entry allowances has the preset's newcomer's day."""
     preset = PRESETS[tenant.settings.preset].amounts[tenant.settings.unit].entry
     days = {
         plan: preset.get(plan, preset["free"]) if ladder is None else ladder.newcomer
@@ -48,7 +48,7 @@ def reserves_of(tenant: Tenant) -> dict[str, float]:
 
 
 def linked(limiter: Limiter) -> Tenants:
-    """Return the tenants that want linking, and let them take notes."""
+    """Return the tenants with linking, and let them take notes."""
     found = [(name, t) for name, t in limiter.tenants.items() if t.tenant.settings.linking.enabled]
     for _, tenant in found:
         tenant.outbox.listening = True

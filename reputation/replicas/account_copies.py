@@ -68,7 +68,7 @@ class LookedUp:
 
 
 class AccountCopies:
-    """One tenant's. `take_in` is given what look-ups find: accounts, and keys that no account has."""
+    """One tenant's. `take_in` gets the results of look-ups: accounts, and keys without an account."""
 
     def __init__(self, accounts: SharedAccounts, within: float, take_in: Callable[[KeptAccount | bytes], None]) -> None:
         self.looked_up = LookedUp()
@@ -79,7 +79,7 @@ class AccountCopies:
         self._loading: asyncio.Task[bool] | None = None
 
     def load(self, key: AccountOrKey) -> "asyncio.Task[bool]":
-        """Look an account up, with all that are wanted in this turn; False if the store is away."""
+        """Look an account up, together with all others of this turn; False if the store is away."""
         self._wanted[key] = None
         if self._loading is None:
             self._loading = asyncio.get_running_loop().create_task(self._load())

@@ -23,7 +23,7 @@ class Breaker:
         self._probing = False
 
     def failed(self, now: float) -> bool:
-        """Note a failure; True if it opened the breaker. Once it is open, failures are those that were on their way."""
+        """Note a failure; True if it opened the breaker. An open breaker still sees failures of earlier calls."""
         if not self.closed:
             return False
         self.closed, self.since = False, now

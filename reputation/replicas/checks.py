@@ -55,7 +55,7 @@ class SharedChecks:
         return found
 
     def move(self, seconds: float) -> None:
-        """Let this machine's clock have been set: Redis's, by which buckets fill, was not."""
+        """Follow a step of this machine's clock; the clock of Redis fills the buckets and made no step."""
         for tenant in self.tenants.values():
             tenant.takes.clock_offset -= seconds
             tenant.accounts.looked_up.clear()  # it goes by this clock
@@ -66,7 +66,7 @@ class SharedChecks:
         await asyncio.gather(*[tenant.turn() for tenant in away])
 
     def readiness(self) -> dict[str, Any]:
-        """Return the policy by which Redis may evict debts; None if it may not."""
+        """Return the policy that lets Redis evict debts; None if it may not."""
         return {"eviction": self._store.eviction or None}
 
     def metrics(self) -> Iterator[Metric]:

@@ -50,7 +50,7 @@ class ReplicatedLinking:
 
     @property
     def there(self) -> bool:
-        """Whether some replica links every tenant that wants it: as last heard, and here with a linker that runs."""
+        """Whether some replica links each tenant with linking: as last heard, and here with a running linker."""
         works = self._process is not None and self._process.alive
         leads = [(tenant.lead.holder, tenant.is_ours) for tenant in self.tenants.values()]
         return bool(leads) and all(holder and (works or not ours) for holder, ours in leads)
@@ -98,7 +98,7 @@ class ReplicatedLinking:
         await self.look()
 
     async def look(self) -> None:
-        """Hear of every tenant who links it, and follow its links."""
+        """Read which replica links each tenant, and follow its links."""
         wanted = dict(linked(self._limiter))
         self.tenants = {name: tenant for name, tenant in self.tenants.items() if wanted.get(name) is tenant.limiter}
         for name, limiter in wanted.items():
@@ -117,7 +117,7 @@ class ReplicatedLinking:
                 await self.rulings.settle(name, rulings)
 
     async def link(self) -> None:
-        """Feed the linker with what all replicas noted, if it is here, with an epoch if one is due."""
+        """Feed a linker here with the notes of all replicas, with an epoch if one is due."""
         ours = [tenant for tenant in self.tenants.values() if tenant.is_ours]
         if not ours:
             await asyncio.to_thread(self.close)

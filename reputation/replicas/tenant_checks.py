@@ -210,7 +210,7 @@ class TenantChecks:
         return choice == "local"
 
     async def _once(self, id_: str, assessed: Assessed, ask: Ask, verdict: str) -> Verdict:
-        """Let a request that is asked again while it is being answered have the same answer. Raises Conflict."""
+        """Give a request repeated before its answer the same answer. Raises Conflict."""
         print_ = Print(assessed.who.name, assessed.request.request)
         running = self._running.get(id_)
         if running is None:
@@ -223,7 +223,7 @@ class TenantChecks:
         return await asyncio.shield(running[1])
 
     async def settle(self, body: Settle, now: float) -> Settled:
-        """Settle a hold, leases, or both; while Redis is away it is done later, and what they came to is not known.
+        """Settle a hold, leases, or both; while Redis is away it is done later, and the final amounts are not known.
 
         Raises Invalid, and NotFound for no open hold.
         """

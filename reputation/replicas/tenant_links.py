@@ -28,7 +28,7 @@ HAND_OVER = 16 * 1024 * 1024
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What a linker needs to go on from an epoch: clusters, what was seen, and where to read on."""
+    """The state of a linker after an epoch: clusters, sightings, and its place in the notes."""
 
     book: bytes = b""
     ledger: bytes = b""
@@ -76,7 +76,7 @@ class TenantLinking:
         return 0 if self._version == self._state[0] else 1
 
     async def look(self) -> None:
-        """Hear who links, take the lead if no replica has it, and follow new links. Raises AwayError."""
+        """Read which replica links, take the lead if none has it, and follow new links. Raises AwayError."""
         self.lead = await self._shared.lead(wanted=self._empty >= self._patience)
         self._empty = 0 if self.lead.holder else self._empty + 1
         if self.lead.holder not in (b"", self._heard):
@@ -92,7 +92,7 @@ class TenantLinking:
             await self._shared.leave()
 
     async def _follow(self) -> None:
-        """Put the newest links in force; where Redis has lost them, those that are in force stay. Raises AwayError."""
+        """Put the newest links in force; where Redis has lost them, the active ones stay. Raises AwayError."""
         async with self._changing:
             if self.lead.version in (0, self._version, self._damaged):
                 return
@@ -104,7 +104,7 @@ class TenantLinking:
             self._log("links_damaged", tenant=self.limiter.tenant.name, version=self.lead.version)
 
     async def _stepped(self) -> tuple[Links, int]:
-        """Follow the steps from the links that are in force here. Raises AwayError, ValueError."""
+        """Follow the steps from the active links here. Raises AwayError, ValueError."""
         steps, version = await self._shared.steps(self._version)
         if version < self.lead.version:
             raise ValueError("the steps from these links are not there")
@@ -133,7 +133,7 @@ class TenantLinking:
         return batch
 
     async def _take_up(self) -> State:
-        """Go on from the last epoch that anybody put in force. Raises AwayError."""
+        """Go on from the last epoch put in force by any replica. Raises AwayError."""
         await self._follow()
         state = await self._kept()
         self._began = self._cursor = state.cursor
@@ -159,7 +159,7 @@ class TenantLinking:
         return State(book=await asyncio.to_thread(rebuilt, self.limiter.links)) if self._version else State()
 
     def void(self) -> Batch:
-        """Return what makes the linker here forget this tenant, which another replica links now."""
+        """Return the batch that makes the linker here forget this tenant: another replica links it now."""
         self.linking = b""
         return Batch(self.limiter.tenant.name, linker_settings(self.limiter, self.limiter.secret), fresh=True)
 

@@ -1,4 +1,4 @@
-"""A replica's notes on their way to the linker that replicas share: packed, kept while Redis is away, appended once."""
+"""A replica's notes on their way to the shared linker: packed, kept while Redis is away, appended once."""
 
 import asyncio
 from collections import deque
@@ -36,7 +36,7 @@ class Notes(Struct, array_like=True, gc=False):
 
 
 class Parcel(NamedTuple):
-    """An entry that has still to be appended."""
+    """An entry not appended yet."""
 
     stream: NoteStream
     number: int
@@ -49,7 +49,7 @@ _PLACES = {Known: "known", Sighting: "sightings", OutcomeNote: "outcomes", Opera
 
 
 def packed(notes: list[Note]) -> list[tuple[int, bytes]]:
-    """Pack notes as entries: how many, and their bytes. What is left out had no room in any entry."""
+    """Pack notes as entries: how many, and their bytes. Notes without room in any entry are left out."""
     return [entry for at in range(0, len(notes), AN_ENTRY) for entry in _fitting(notes[at : at + AN_ENTRY])]
 
 
@@ -97,7 +97,7 @@ class TenantNotes:
         self._waiting: deque[Parcel] = deque()
 
     async def send(self, outbox: Outbox) -> None:
-        """Append all that was noted, rulings first. Raises AwayError; what was collected is sent the next time then."""
+        """Append all notes, rulings first. Raises AwayError; the next call sends the collected notes then."""
         await self._send_waiting()
         if outbox.waiting:
             await self._collect(outbox)
@@ -121,7 +121,7 @@ class TenantNotes:
                 self._waiting.append(Parcel(stream, self._number, count, data))
 
     async def read(self, cursor: Cursor, batch: Batch) -> Cursor:
-        """Put what came after a cursor into a batch; return the cursor after it. Raises AwayError."""
+        """Put the notes after a cursor into a batch; return the cursor after them. Raises AwayError."""
         for _ in range(A_TURN):
             notes = await self.stream.read(cursor.notes)
             rulings = await self.ruling_stream.read(cursor.rulings)

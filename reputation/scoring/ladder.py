@@ -1,4 +1,4 @@
-"""The daily allowance of an unproven account: what its facts are worth, in units of a newcomer's day. Pure.
+"""The daily allowance of an unproven account: the worth of its facts, in units of a newcomer's day. Pure.
 
 An account stands on the best of its rungs: an e-mail address, a phone, a card, days of use, money that settled. Each
 rung has a part of the newcomers' reserve, from which its accounts draw what lies above their allowance.

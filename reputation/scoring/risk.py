@@ -42,7 +42,7 @@ class Family:
 
 
 class Score:
-    """`log_odds` is the sum of the reasons' points; `own` is the sum without families that others can cause.
+    """`log_odds` is the sum of the reasons' points; `own` is the sum without families caused by others.
 
     hard: whether hard evidence is among the own reasons.
     """
@@ -95,14 +95,14 @@ def add_up(prior: float, found: Sequence[tuple[Family, Sequence[Reason]]]) -> Sc
 
 
 def counterfactual(reasons: Sequence[Reason], bound: float) -> list[tuple[str, float]]:
-    """Which single signals, were they silent, would bring the log-odds below `bound`: (signal, log-odds then)."""
+    """The single signals that, if silent, would bring the log-odds below `bound`: (signal, log-odds then)."""
     total = sum(reason.points for reason in reasons)
     without = ((r.signal, total - r.points) for r in reasons if r.signal != "prior" and r.points > 0)
     return sorted((pair for pair in without if pair[1] < bound <= total), key=lambda pair: pair[1])
 
 
 class Limits:
-    """An allowance as the two buckets that enforce it; made once a configuration, shared by all accounts."""
+    """An allowance as its two buckets; made once a configuration, shared by all accounts."""
 
     __slots__ = ("burst", "daily")
 
@@ -118,7 +118,7 @@ class Limits:
 
 
 class Policy:
-    """Compiled tables. bounds[i] is the log-odds at which tier i begins; tier 0 begins at minus infinity.
+    """Compiled tables. bounds[i] is the log-odds where tier i begins; tier 0 begins at minus infinity.
 
     strictest_allowing: the last tier before any that challenges or denies.
     """

@@ -1,4 +1,4 @@
-"""Account: how old it is, what was verified, and what its outcomes said."""
+"""Account: its age, its verifications, and its outcomes."""
 
 import math
 from functools import lru_cache
@@ -43,7 +43,7 @@ def age_points(age: float) -> float:
 
 
 def ago(seconds: float) -> str:
-    """Say an age in the largest unit that fits."""
+    """Say an age in its largest whole unit."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return _created(int(seconds // size), unit)

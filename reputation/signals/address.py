@@ -1,4 +1,4 @@
-"""Address: what became of other accounts in the same /24 or /48."""
+"""Address: outcomes of other accounts in the same /24 or /48."""
 
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason

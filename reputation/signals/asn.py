@@ -1,4 +1,4 @@
-"""ASN: what became of other accounts there, and whether it hosts servers, which is weak evidence."""
+"""ASN: outcomes of other accounts there, and whether it hosts servers (weak evidence)."""
 
 from reputation.signals.believed import believed
 from reputation.signals.seen import Seen

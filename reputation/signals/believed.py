@@ -7,7 +7,7 @@ from reputation.wire.messages import Reason
 
 
 def believed(signal: str, points: float, words: str, confidence: float | None, freshness: float) -> Reason:
-    """Return a reason whose points are full where the source is as sure as a list is, and not stale.
+    """Return a reason with full points for a source as sure as a list, and not stale; else with fewer.
 
     confidence: 0 to 1, None: as sure as a list; freshness: as in `AddressFacts`.
     """

@@ -1,4 +1,4 @@
-"""Hydra: the account is linked with others that evidently belong to one actor."""
+"""Hydra: the account is linked with others of one evident actor."""
 
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason

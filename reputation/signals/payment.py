@@ -1,4 +1,4 @@
-"""Payment: what settled, how, and what went wrong."""
+"""Payment: settled amounts, the kind of card, and failures."""
 
 import math
 from functools import cache, lru_cache

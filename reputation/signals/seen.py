@@ -1,4 +1,4 @@
-"""What a check tells every signal: the facts, the request and the counts at one instant."""
+"""The input of every signal: the facts, the request and the counts at one instant."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""A family of evidence: a module with the function `evidence`, and what the module says of itself."""
+"""A family of evidence: a module with the function `evidence`, and its constants."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol

@@ -33,7 +33,7 @@ DisputeStatus = Literal["open", "won", "lost"]
 
 
 class News(Struct, frozen=True):
-    """What one event says of an account. at: when it happened, 0 until its reader has put that in; cents: US money.
+    """One event about an account. at: its time, 0 until its reader sets it; cents: US money.
 
     names: ids of one payment. paid: what it came to. back: the id of a charge or credit note, and all that was given
     back by it until then, or of a refund that failed, and less than nothing. dispute_status: of the dispute `dispute`.
@@ -55,7 +55,7 @@ class News(Struct, frozen=True):
 
 
 class AfterNews(NamedTuple):
-    """Facts after an event, and what became of the account at a time: an outcome, or one that was none after all."""
+    """Facts after an event, and an outcome of the account at a time, or an outcome taken back."""
 
     facts: Facts
     outcome: OutcomeKind | None
@@ -64,7 +64,7 @@ class AfterNews(NamedTuple):
 
 
 class Back(Struct, frozen=True, array_like=True, gc=False):
-    """Money given back under one id, newest word; note: by a credit note, whose refund may come as a charge's too."""
+    """Money given back under one id, newest word; note: by a credit note; its refund may come as a charge's too."""
 
     name: int
     cents: int
@@ -268,7 +268,7 @@ def _joined(one: Paid, other: Paid) -> Paid:
 
 
 def _backs(words: Iterable[Back]) -> tuple[Back, ...]:
-    """The newest word of each id; of two in one second the larger. A refund that failed is in later sums already."""
+    """The newest word of each id; of two in one second the larger. Later sums already contain a failed refund."""
     newest: dict[int, Back] = {}
     for word in words:
         before = newest.get(word.name)
@@ -296,7 +296,7 @@ def _newest_disputes(words: Iterable[Dispute]) -> tuple[Dispute, ...]:
 
 
 def _net(paid: Paid) -> int:
-    """What is left of a payment. One that was never counted cannot be less than nothing."""
+    """The rest of a payment. A payment never counted cannot be below 0."""
     charges = sum(word.cents for word in paid.back if not word.note)
     notes = sum(word.cents for word in paid.back if word.note)
     left = paid.cents - max(charges, notes, 0) - sum(one.cents for one in paid.disputes if one.status != "won")

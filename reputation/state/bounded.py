@@ -50,7 +50,7 @@ class BoundedTable(Generic[K, V]):
         return list(seen)
 
     def make_place(self, may_leave: Callable[[V, float], bool], now: float) -> list[K]:
-        """Remove the entries next in turn that may leave, and return their keys."""
+        """Remove the next removable entries in turn, and return their keys."""
         gone = [key for key in self.look() if may_leave(self.rows[key], now)]
         for key in gone:
             del self.rows[key]

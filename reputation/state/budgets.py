@@ -93,7 +93,7 @@ class Budgets:
 
 
 def _group(key: BudgetKey) -> int:
-    """Return a number that is the same for all addresses of a network, and the same in each run."""
+    """Return a network's number: the same for all its addresses, and in each run."""
     second = key[1]
     if isinstance(second, int):
         host = abs(second)

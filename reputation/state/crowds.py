@@ -124,7 +124,7 @@ class Crowd:
         return found
 
     def meet(self, name: str, now: float, row: Row | None = None, network: int = 0) -> Row:
-        """Find or make the row of an account; `row` is one that it has from another crowd."""
+        """Find or make the row of an account; `row` is its row in another crowd."""
         found = self.come_again(name, now)
         if found is not None:
             return found

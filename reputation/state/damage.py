@@ -16,7 +16,7 @@ class Damage:
         self._named: set[bytes] = set()
 
     def note(self, what: bytes) -> None:
-        """Count an unreadable value; `what` is its key, which the log names once."""
+        """Count an unreadable value; `what` is its key, named once in the log."""
         self.count += 1
         if self._log is None or what in self._named or len(self._named) >= MOST_NAMED:
             return

@@ -35,6 +35,6 @@ class DirtySet(Generic[K]):
         return taken
 
     def add_all(self, names: Iterable[K]) -> None:
-        """Note many, such as those that could not be written."""
+        """Note many, such as those of a failed write."""
         if self.add is not _ignore:
             self._names.update(names)

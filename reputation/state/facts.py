@@ -49,7 +49,7 @@ def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def merged(pushed: Facts, check: Facts) -> Facts:
-    """Pushed facts win, member by member; a check's fill what was never pushed."""
+    """Pushed facts win, member by member; a check's facts fill the gaps."""
     fill: dict[str, Any] = {}
     for name in PROFILE:
         theirs = getattr(check, name)
@@ -64,7 +64,7 @@ def merged(pushed: Facts, check: Facts) -> Facts:
 
 
 def _filled(mine: Any, theirs: Any) -> Any:
-    """Fill the members that are not known of a nested fact; one with a member that it must have stays whole."""
+    """Fill unknown members of a nested fact; a fact with a required member stays whole."""
     if not isinstance(mine, Struct) or mine.__struct_defaults__ != (None,) * len(mine.__struct_fields__):
         return mine
     fill = {
@@ -89,7 +89,7 @@ def is_payer(facts: Facts, standards: Standards, now: float) -> bool:
 
 
 def is_proven(facts: Facts, standards: Standards, now: float, active_days: int) -> bool:
-    """Say whether the account is proven, a status that no neighbour can take away.
+    """Say whether the account is proven, a status safe from neighbours.
 
     `active_days`: on how many different days it was seen, which is what "steady use" can mean to a limiter.
     """

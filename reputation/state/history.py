@@ -1,4 +1,4 @@
-"""What the past says: where an account was, what came of it, and what came of accounts in the same networks.
+"""The past: the places and outcomes of an account, and outcomes of accounts in the same networks.
 
 An account's visits and outcomes are short packed lists. Marks fade with a half-life; declines count for 30 days, and
 weigh as an outcome only so far as payment does not count them already.
@@ -155,7 +155,7 @@ def is_heavy(kept: bytes, now: float) -> bool:
 
 
 def _records(kept: bytes) -> Iterator[tuple[int, int]]:
-    """Kind and time of each; one that a newer version knows alone is left."""
+    """Kind and time of each; kinds of a newer version are skipped."""
     whole = len(kept) - len(kept) % _RECORD.size
     return (one for one in _RECORD.iter_unpack(kept[:whole]) if one[0] < len(KINDS))
 

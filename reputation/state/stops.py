@@ -19,7 +19,7 @@ OVERHEAD = 400
 
 
 class Stop(NamedTuple):
-    """One stop. account: the actor that was stopped; unconfirmed: it was unconfirmed; at: seconds since 1970."""
+    """One stop. account: the stopped actor; unconfirmed: it was unconfirmed; at: seconds since 1970."""
 
     id: str
     account: str
@@ -82,7 +82,7 @@ class Pool:
         return next(iter(pool.values()))
 
     def expire(self, oldest: float) -> None:
-        """Forget what is older."""
+        """Forget older stops."""
         for pool in self._kept:
             while pool and (first := next(iter(pool.values()))).at < oldest:
                 self._drop(first)

@@ -61,11 +61,11 @@ class TenantState:
             self._wake(name, body, now)
 
     def wake_one(self, now: float) -> None:
-        """Decode any account that is asleep. Raises KeyError if none is."""
+        """Decode any sleeping account. Raises KeyError if none is asleep."""
         self._wake(*self.asleep.popitem(), now)
 
     def _wake(self, name: str, body: bytes, now: float) -> None:
-        """Put an account back where it was, and count it again in the windows that its row tells of."""
+        """Put an account back in its place, and count it again in the windows of its row."""
         if self._decode is None:
             return
         crowd, row = self._decode(body)
@@ -149,7 +149,7 @@ class TenantState:
         self.dirty_owners.add_all(row.facts.keys)
 
     def refill(self) -> None:
-        """Delete every bucket, so that the next verdicts start a new series."""
+        """Delete every bucket, so the next verdicts start a new series."""
         self.series += 1
         self.budgets.clear()
         for rows in (self.registered, self.traffic, self.unconfirmed):

@@ -32,7 +32,7 @@ Tells = Callable[[Facts | None, Facts | None], bytes]
 
 
 class Document(NamedTuple):
-    """A document to put, or without a body to delete, if the version that is there is the one expected."""
+    """A document to put, or without a body to delete, if the stored version is the expected one."""
 
     kind: str
     id: str
@@ -40,7 +40,7 @@ class Document(NamedTuple):
     expect: int = ANY
 
     def written(self, before: Facts | None, after: Facts | None) -> bytes | None:
-        """What is kept of it."""
+        """The stored part of it."""
         return self.body(before, after) if callable(self.body) else self.body
 
 
@@ -82,7 +82,7 @@ def put_in_force(state: TenantState, account: str, data: AccountData, now: float
 
 
 class Plan:
-    """Transactions computed one after another over the active data; only `apply` changes that data.
+    """Transactions computed one after another over the active data; only `apply` changes the data.
 
     under: a plan that comes into force before this one.
     """

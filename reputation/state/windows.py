@@ -72,7 +72,7 @@ class CompactMap:
         return place if place < len(self._slots) else spread & (self._half - 1)
 
     def _find(self, slot: bytes, key: bytes) -> int:
-        """Offset of a key's entry, or -1; a match that is not on an entry's edge is looked past."""
+        """Offset of a key's entry, or -1; matches across an entry's edge are skipped."""
         at = slot.find(key)
         while at >= 0 and at % self._entry:
             at = slot.find(key, at + 1)
@@ -86,7 +86,7 @@ class CompactMap:
         return slot[:at] + slot[at + self._entry :]
 
     def _split(self) -> None:
-        """Move the keys of the next page in turn whose hash says so to a new page at the end."""
+        """Move keys of the next page in turn, chosen by their hash, to a new page at the end."""
         turn = len(self._slots) - self._half
         stay: list[bytes] = []
         go: list[bytes] = []
@@ -130,7 +130,7 @@ class FanIn:
         return self._rotations + self._single.lost
 
     def see(self, key: int, member: bytes, now: float) -> int:
-        """Note that `member` (see `name_of`) was seen with `key`, and count the key's members within the window."""
+        """Note a sighting of `member` (see `name_of`) with `key`, and count the key's members within the window."""
         if now < self._newest - RESOLUTION:
             self._forget()
         self._newest = now
@@ -213,7 +213,7 @@ def name_of(member: str) -> bytes:
 
 
 def _find(members: bytes, name: bytes) -> int:
-    """Offset of a member's record, or -1; a match that is not on a record's edge is looked past."""
+    """Offset of a member's record, or -1; matches across a record's edge are skipped."""
     at = members.find(name)
     while at >= 0 and at % RECORD:
         at = members.find(name, at + 1)
