@@ -77,11 +77,18 @@ class Days:
     def usual(self, number: int) -> float:
         """Return the 90th percentile of an account's days with use, of the day that runs if there is no other."""
         days = self.kept[number]
-        active = np.sort(days[days > 0])
-        if not len(active):
-            return float(self.today[number])
-        rank = math.ceil(QUANTILE * len(active)) - 1
-        return float(unscaled(active[rank : rank + 1])[0])
+        return _usual(days[days > 0]) if days.any() else float(self.today[number])
+
+    def usual_before(self, number: int, day: int) -> float:
+        """Return the 90th percentile of an account's days with use before a day; 0 without any."""
+        dates = self.day - 1 - (self.day - 1 - np.arange(KEPT)) % KEPT
+        days = self.kept[number][dates < day]
+        return _usual(days[days > 0]) if days.any() else 0.0
+
+
+def _usual(active: np.ndarray) -> float:
+    rank = math.ceil(QUANTILE * len(active)) - 1
+    return float(unscaled(np.sort(active)[rank : rank + 1])[0])
 
 
 def by_money(settled: float, settled_30d: float, age: float, per_usd: float) -> float:

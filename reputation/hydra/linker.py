@@ -11,17 +11,17 @@ import numpy as np
 
 from reputation.hydra import clusters, cores, counting, graph, growth, handover, newcomers, reserves, set_back, surprise
 from reputation.hydra.background import Background, habits
-from reputation.hydra.book import Book, Floor, KeptCluster
+from reputation.hydra.book import Book, KeptCluster
 from reputation.hydra.clusters import Found
 from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.cores import Group
 from reputation.hydra.divergence import divergence
-from reputation.hydra.earned import by_money, by_use, kept_floors
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
+from reputation.hydra.floors import earned_floors
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
-from reputation.hydra.linker_settings import LinkerSettings, Plans
+from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Cluster, ClusterStatus, LinkEvidence, Links
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
 from reputation.hydra.purse import Purses
@@ -245,7 +245,7 @@ class Linker:
             for name, cluster in book.clusters.items()
             for account, member in cluster.members.items()
         }
-        earned = self._earned(settings.plans, now)
+        earned = earned_floors(ledger, book, settings.plans, now)
         if ledger.trials.is_free(now):
             members, earned = {}, {}
         names = ledger.accounts.names
@@ -255,37 +255,6 @@ class Linker:
         voters = {plan: day.voters for plan, day in book.days.items() if plan in self.settings.plans.newcomer}
         active = self.tenure.of(ledger, settings.plans, now)
         return Links(now, members, kept, typical, shared, levels, earned, days, voters, active)
-
-    def _earned(self, plans: Plans, now: float) -> dict[str, float]:
-        """Return what each linked account has earned: by its use before it was first linked, and by its money."""
-        ledger, book = self.ledger, self.book
-        home = book.home()
-        book.floors = kept_floors(book.floors, set(home), now)
-        found: dict[str, float] = {}
-        for account in home:
-            floor = book.floors.get(account)
-            if floor is None:
-                floor = book.floors[account] = Floor(self._earned_by_use(account, plans), now)
-            floor.linked = now
-            number = self._number(account)
-            money = 0.0
-            if number >= 0 and ledger.ints["disputes"][number] == 0:
-                settled, lately, created = (
-                    float(ledger.floats[name][number]) for name in ("settled", "settled_30d", "created")
-                )
-                money = by_money(settled, lately, now - created, plans.per_usd)
-            if (units := max(floor.units, money)) > 0.0:
-                found[account] = round(units, 3)
-        return found
-
-    def _earned_by_use(self, account: str, plans: Plans) -> float:
-        ledger, number = self.ledger, self._number(account)
-        if number < 0 or not ledger.flags[number] & (PROVEN | PAYER):
-            return 0.0
-        plan = int(ledger.ints["plan"][number])
-        newcomer = plans.newcomer.get(ledger.name_of("plan", plan) if plan >= 0 else "", plans.default)
-        settled = float(ledger.floats["settled"][number])
-        return by_use(ledger.days.usual(number), settled, newcomer, plans.per_usd)
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, purses: Purses) -> Cluster:
         kept = self.book.clusters[name]
