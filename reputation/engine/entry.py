@@ -1,5 +1,6 @@
 """The entry allowance of an unproven account, and its part of the newcomers' reserve above that."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -8,19 +9,25 @@ from reputation.engine.identity import Who
 from reputation.hydra.links import Links
 from reputation.limits.bucket import Limit, settled
 from reputation.limits.take import Charge, Taken
-from reputation.scoring.ladder import Rung
+from reputation.scoring.ladder import Rung, is_recent, limit_of, part_of
 from reputation.scoring.risk import Limits
 from reputation.state.budgets import Budgets
 from reputation.state.facts import NOTHING
-from reputation.state.history import DAY
 from reputation.wire.messages import LimitState
+
+OPEN = 0.5
+"""Part of a reserve that is there for whoever asks first."""
+SHARE = 0.05
+"""Part of what is left of the rest that one account may draw. Of n accounts that draw all they can, each has an n-th of
+the reserve a day, and what stays in it is a share for twenty more."""
+MOST_STEPS = 20
 
 
 class Entry:
     """An unproven account's place. day: its bucket now; published: its limit once it is a day old.
 
-    part: the name of its reserve, `PLAN/RUNG`; first: units a day that it may use of it until the linker has a level
-    for it; above: units a day by which its tier allows more than its own day.
+    part: the name of its reserve, see `part_of`; first: units that it may draw of it until the linker has a level
+    for it; above: units a day by which its tier allows more than its own day, 0 without a reserve.
     """
 
     __slots__ = ("above", "day", "first", "part", "published", "reserve")
@@ -48,7 +55,8 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
     above = limits.daily.burst - rung.limit.burst
     if above <= 0.0:
         return None
-    return Entry(rung, f"{plan}/{rung.name}", ladder.reserve, ladder.part, above if ladder.has_reserve else 0.0)
+    part = part_of(plan, rung.name, recent=is_recent(who.facts, now))
+    return Entry(rung, part, ladder.reserve, ladder.part, above if ladder.has_reserve else 0.0)
 
 
 def newcomers_of(tenant: Tenant, links: Links) -> dict[str, tuple[float, int]]:
@@ -63,16 +71,30 @@ def newcomers_of(tenant: Tenant, links: Links) -> dict[str, tuple[float, int]]:
 def reserve_charges(
     name: str, entry: Entry, levels: Mapping[str, float], least: float, budgets: Budgets, now: float
 ) -> list[Charge]:
-    """Charge the reserve of the account's rung, and its own part of it; nothing where there is none for it."""
-    most = min(levels.get(entry.part, entry.first), entry.above)
-    if most <= 0.0:
+    """Charge the reserve of the account's rung, and count what it draws; nothing once it has drawn its part.
+
+    An account may draw its level of what lies above half of the reserve, and `SHARE` of what is left below.
+    So accounts that draw all they can leave as much for each that comes later. What an account has drawn fades as
+    its part comes back; the bucket that counts it is as large as the reserve.
+    """
+    if entry.above <= 0.0:
         return []
-    key = ("reserve", entry.part)
-    part = Limit(most / DAY, max(most, least))
-    return [
-        budgets.charge("reserve", "newcomers", key, entry.reserve, now),
-        budgets.charge("part", "newcomers", (*key, name), part, now),
-    ]
+    key, size = ("reserve", entry.part), entry.reserve.burst
+    reserve = budgets.charge("reserve", "newcomers", key, entry.reserve, now)
+    left = settled(reserve.bucket, now)
+    part = min(levels.get(entry.part, entry.first), entry.above, max(left * SHARE, left - OPEN * size))
+    if part < least:
+        return []
+    drawn = budgets.charge("part", "newcomers", (*key, name), _fading(part, size), now)
+    if size - settled(drawn.bucket, now) + least > part:
+        return []
+    return [reserve, drawn]
+
+
+def _fading(part: float, size: float) -> Limit:
+    """Make the limit of a bucket that counts what was drawn: half of a part to a whole one comes back in a day."""
+    steps = min(math.floor(math.log2(size / part)) + 1, MOST_STEPS)
+    return limit_of(size / 2.0**steps, size)
 
 
 def may_need_more(own: list[Charge], burst: float, now: float) -> bool:
@@ -81,14 +103,17 @@ def may_need_more(own: list[Charge], burst: float, now: float) -> bool:
 
 
 def drew_on(taken: Taken, entry: Entry) -> str | None:
-    """Name the reserve that a check drew on, or was refused by; None if it did neither."""
-    return entry.part if any(charge.scope == "newcomers" for charge in taken.draw) else None
+    """Name the reserve that a check drew on, or that had nothing for it; None if it needed none."""
+    if any(charge.scope == "newcomers" for charge in taken.draw):
+        return entry.part
+    binds = taken.states[taken.binding]
+    return entry.part if taken.wait > 0.0 and (binds.name, binds.scope) == ("daily", "account") else None
 
 
 def published(taken: Taken, own: Charge, limit: Limit, now: float) -> tuple[LimitState, ...]:
-    """Show the account's day as it is published: with its full size, and also where the reserve paid."""
+    """Show the account's day as it is published: with its full size and rate, and also where the reserve paid."""
     states = tuple(
-        LimitState(one.name, one.rate, limit.burst, one.remaining, one.scope)
+        LimitState(one.name, limit.rate, limit.burst, one.remaining, one.scope)
         if one.name == own.name and one.scope == own.scope
         else one
         for one in taken.states

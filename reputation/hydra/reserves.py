@@ -1,4 +1,4 @@
-"""How the newcomers' reserves are shared: one max-min level a day for each, from what was asked of it the day before.
+"""How the newcomers' reserves are shared: a max-min level for each, from what was asked of it today and the day before.
 
 Nobody gets more of a reserve in a day than its level, and an account that wants less gets what it wants.
 """
@@ -44,10 +44,9 @@ class Draws:
 
 
 def share(draws: Draws, book: Book, reserves: Mapping[str, float], now: float) -> dict[str, float]:
-    """Return the levels of today, in units a day; those of a new day follow from the draws of the last.
+    """Return the levels of now, in units a day: what the draws of the last day allow, and those of today so far.
 
-    The level of a reserve that had enough for all is its size. There are none until a day was seen. reserves: size of
-    each, in units a day.
+    The level of a reserve that had enough for all is its size. reserves: size of each, in units a day.
     """
     today = math.floor(now / DAY)
     if draws.day < 0:  # a linker that has just begun did not see the day before
@@ -57,7 +56,10 @@ def share(draws: Draws, book: Book, reserves: Mapping[str, float], now: float) -
         if book.leveled != today:
             book.levels = {part: _level(asked.get(part, {}), size) for part, size in reserves.items()}
             book.leveled = today
-    return {part: level for part, level in book.levels.items() if part in reserves}
+    return {
+        part: min(book.levels.get(part, size), _level(draws.asked.get(part, {}), size))
+        for part, size in reserves.items()
+    }
 
 
 def _level(asked: Mapping[str, float], size: float) -> float:

@@ -4,7 +4,7 @@ from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, per_usd_of
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings, Plans
-from reputation.scoring.ladder import RUNGS, Ladder
+from reputation.scoring.ladder import RUNGS, Ladder, part_of
 
 Tenants = list[tuple[str, TenantLimiter]]
 
@@ -42,9 +42,14 @@ def entry_of(ladder: Ladder | None, day: float) -> dict[str, float]:
 
 
 def reserves_of(tenant: Tenant) -> dict[str, float]:
-    """Return the size of each newcomers' reserve, in units a day, by `PLAN/RUNG`."""
+    """Return the size of each newcomers' reserve, in units a day, by its name."""
     ladders = [(plan, ladder) for plan, ladder in tenant.entry.items() if ladder is not None and ladder.has_reserve]
-    return {f"{plan}/{rung}": ladder.reserve.burst for plan, ladder in ladders for rung in RUNGS}
+    return {
+        part_of(plan, rung, recent=recent): ladder.reserve.burst
+        for plan, ladder in ladders
+        for rung in RUNGS
+        for recent in (True, False)
+    }
 
 
 def linked(limiter: Limiter) -> Tenants:

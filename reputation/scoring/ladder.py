@@ -13,17 +13,19 @@ from reputation.scoring.tiers import EntrySettings, NewcomersSettings
 from reputation.wire.known import Facts
 from reputation.wire.messages import Payment
 
-DAY, HOUR = 86_400.0, 3600.0
+DAY = 86_400.0
 MONTH = 30.0
 EMAIL, PHONE, PREPAID, CARD, ACTIVE, MONEY = RUNGS = ("email", "phone", "prepaid", "card", "active", "money")
 """What an account gave, from the cheapest to the dearest; active: days of use, which it gave here."""
+RECENT = 14 * DAY
+"""Age up to which an account is a newcomer: its use until then is what votes for a newcomer's day."""
 MOST_LIMITS = 4096
 
 _limits: dict[tuple[float, float], Limit] = {}
 
 
 class Rung:
-    """Where an account stands. limit: its published day; now: the bucket of its day, which grows over the first one."""
+    """Where an account stands. limit: its published day; now: the bucket of its day, which refills less at first."""
 
     __slots__ = ("limit", "name", "now")
 
@@ -76,7 +78,8 @@ class Ladder:
     def rung(self, facts: Facts, burst: float, now: float, active: float = 0.0) -> Rung:
         """Find the best rung of an account.
 
-        burst: what it may use at once, with which its first day begins; active: what its days of use are worth.
+        burst: what it may use at once, and what its first day refills: the first 24 hours give at most the allowance
+        and one burst, and a lesson of an hour fits into them. active: what its days of use are worth.
         """
         name, units = EMAIL, self.rungs[EMAIL]
         for other in given(facts):
@@ -87,12 +90,19 @@ class Ladder:
         money = settled_a_day(facts.payment, facts.created_at, now) * self.per_usd
         if money > 0.0:
             name, units = MONEY, max(units, money)
-        age = math.inf if facts.created_at is None else now - facts.created_at
-        if age >= DAY:
-            limit = limit_of(units, units)
-            return Rung(name, limit, limit)
-        hours = max(math.floor(age / HOUR), 0)
-        return Rung(name, limit_of(units, units), limit_of(units, min(units, burst + units * hours / 24)))
+        limit = limit_of(units, units)
+        is_new = facts.created_at is not None and now - facts.created_at < DAY
+        return Rung(name, limit, limit_of(min(burst, units), units) if is_new else limit)
+
+
+def part_of(plan: str, rung: str, *, recent: bool) -> str:
+    """Name a reserve: accounts that sign up today cannot use up what those of a month ago draw on."""
+    return f"{plan}/{rung}" if recent else f"{plan}/{rung}-older"
+
+
+def is_recent(facts: Facts, now: float) -> bool:
+    """Say whether an account is a newcomer, as one of unknown age is."""
+    return facts.created_at is None or now - facts.created_at < RECENT
 
 
 def given(facts: Facts) -> list[str]:

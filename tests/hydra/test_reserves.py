@@ -1,4 +1,4 @@
-"""A newcomers' reserve is shared max-min by what was asked of it the day before."""
+"""A newcomers' reserve is shared max-min by what was asked of it today and the day before."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ def drew(draws, account, units, part=PART):
 
 def begun():
     draws, book = Draws(), Book()
-    assert share(draws, book, {PART: 100.0}, DAY + 1) == {}
+    assert share(draws, book, {PART: 100.0}, DAY + 1) == {PART: 100.0}
     return draws, book
 
 
@@ -30,13 +30,14 @@ def test_who_wants_little_gets_it_and_the_rest_is_divided():
     assert share(draws, book, {PART: 100.0}, 2 * DAY) == {PART: 45.0}
 
 
-def test_a_level_stands_for_its_day_and_is_gone_with_the_demand():
+def test_a_level_follows_what_is_asked_at_once_and_is_gone_a_day_after_the_demand():
     draws, book = begun()
     drew(draws, "greedy", 500.0)
     assert share(draws, book, {PART: 100.0}, 2 * DAY) == {PART: 100.0}
     drew(draws, "a", 60.0)
+    assert share(draws, book, {PART: 100.0}, 3 * DAY - 2) == {PART: 100.0}
     drew(draws, "b", 60.0)
-    assert share(draws, book, {PART: 100.0}, 3 * DAY - 1) == {PART: 100.0}
+    assert share(draws, book, {PART: 100.0}, 3 * DAY - 1) == {PART: 50.0}
     assert share(draws, book, {PART: 100.0}, 3 * DAY) == {PART: 50.0}
     assert share(draws, book, {PART: 100.0}, 4 * DAY) == {PART: 100.0}
 

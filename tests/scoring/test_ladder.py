@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.hydra.earned import by_money
-from reputation.scoring.ladder import DAY, RUNGS, Ladder, settled_a_day
+from reputation.scoring.ladder import DAY, RUNGS, Ladder, is_recent, part_of, settled_a_day
 from reputation.scoring.tiers import EntrySettings, NewcomersSettings
 from reputation.wire.known import Facts
 from reputation.wire.messages import Payment
@@ -70,8 +70,13 @@ def test_each_rung_has_a_reserve_and_one_account_a_twentieth_of_it():
 
 
 @given(st.floats(0, 3 * DAY), st.floats(1, 500), st.sampled_from([(), ("phone",), ("identity",)]))
-def test_a_new_accounts_bucket_holds_one_burst_and_what_its_age_refilled(age, burst, verified):
+def test_a_new_accounts_bucket_holds_its_day_and_gets_one_burst_back_until_that_is_over(age, burst, verified):
     rung = LADDER.rung(Facts(created_at=NOW - age, verified=verified), burst, NOW)
-    assert rung.now.rate == rung.limit.rate == rung.limit.burst / DAY
-    assert rung.now.burst <= min(rung.limit.burst, burst + rung.limit.rate * age) + 1e-6
-    assert age < DAY or rung.now == rung.limit
+    assert rung.now.burst == rung.limit.burst
+    assert rung.now.rate == (min(burst, rung.limit.burst) / DAY if NOW - (NOW - age) < DAY else rung.limit.rate)
+
+
+def test_an_account_is_a_newcomer_for_a_fortnight_or_if_its_age_is_not_known():
+    ages = (None, NOW, NOW - 14 * DAY + 1, NOW - 14 * DAY)
+    assert [is_recent(Facts(created_at=created), NOW) for created in ages] == [True, True, True, False]
+    assert part_of("free", "card", recent=True) != part_of("free", "card", recent=False)
