@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from reputation.wire.errors import ConfigError
+
 # command: (module, attribute, one line for --help)
 COMMANDS = {
     "serve": ("reputation.commands.serve", "serve", "Run the sidecar."),
@@ -46,7 +48,10 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ConfigError as error:  # a gateway's folder is incomplete
+            raise click.ClickException(str(error)) from None
         _name_in_environment(command)
         return command
 

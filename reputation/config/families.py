@@ -11,12 +11,16 @@ from msgspec import Meta, Struct, field
 from reputation.config.faults import nearest
 from reputation.scoring.risk import Family
 from reputation.signals.seen import Seen
-from reputation.signals.signal import BUILT_IN, Signal
+from reputation.signals.signal import BUILT_IN, Signal, no_list
+from reputation.state.facts import NOTHING
 from reputation.wire.errors import SettingError
 from reputation.wire.messages import Reason
 
 Cap = Annotated[float, Meta(ge=0, le=10)]
 FindEvidence = Callable[[Seen, float], Sequence[Reason]]
+A_TIME = 1_790_812_800.0
+"""Seconds since 1970 of the check that a family is tried with."""
+MISTAKES = (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError)
 
 
 class Declared(Struct, frozen=True):
@@ -49,7 +53,19 @@ def load_signal(tenant: str, family: str) -> LoadedFamily:
         raise SettingError(path, _unusable(family, error)) from None
     if not ours and not _takes_two(evidence):
         raise SettingError(path, f"`evidence` of module {family!r} must take two arguments, seen and now")
+    _try_out(path, family, evidence)
     return LoadedFamily(evidence, _declared(path, vars(signal)))
+
+
+def _try_out(path: tuple[str, ...], family: str, evidence: FindEvidence) -> None:
+    """Ask for evidence about a check without facts. Raises SettingError for an error, and for no list."""
+    try:
+        found: object = evidence(Seen(NOTHING), A_TIME)
+    except MISTAKES as error:
+        fault = f"{type(error).__name__}: {error}"
+        raise SettingError(path, f"`evidence` of {family!r} fails for a check without facts: {fault}") from None
+    if not isinstance(found, list):
+        raise SettingError(path, no_list(family, found))
 
 
 def _unusable(family: str, error: Exception) -> str:

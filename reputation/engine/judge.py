@@ -10,6 +10,7 @@ from reputation.hydra.links import Cluster
 from reputation.limits.take import Draw, Taken
 from reputation.scoring.risk import TIERS, Score, add_up, deserved_tier
 from reputation.signals.seen import Seen
+from reputation.signals.signal import no_list
 from reputation.state.facts import Facts
 from reputation.wire.messages import BindingLimit, Decision, Reason, Request, Shadow, Verdict
 
@@ -51,10 +52,12 @@ class Assessed(NamedTuple):
 
 
 def scored(tenant: Tenant, seen: Seen, now: float) -> Score:
-    """Ask each family for evidence and add it up by a tenant's weights."""
+    """Ask each family for evidence and add it up by a tenant's weights. Raises TypeError for no list."""
     found = []
     for evidence, family in tenant.signals:
-        raw = evidence(seen, now)
+        raw: object = evidence(seen, now)
+        if not isinstance(raw, list):
+            raise TypeError(no_list(evidence.__module__, raw))
         if raw:
             found.append((family, raw))
     score = add_up(tenant.prior, found)

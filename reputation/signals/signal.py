@@ -21,3 +21,8 @@ class Signal(Protocol):
     def evidence(self, seen: Seen, now: float, /) -> Sequence[Reason]:
         """Return raw points, before weight and cap. `now`: seconds since 1970. Pure; must not raise or wait."""
         ...
+
+
+def no_list(family: str, found: object) -> str:
+    """Explain that a family returned something else than a list of reasons."""
+    return f"`evidence` of {family!r} returned {type(found).__name__}; return a list of Reason, empty without evidence"

@@ -55,6 +55,9 @@ def test_a_module_says_its_cap_and_what_its_evidence_is(addresses, module):
         ("this is no Python\n", "a function `evidence`"),
         ("import no_such_thing\n" + EVIDENCE, "must be importable.*no_such_thing"),
         ("def evidence(seen):\n    return []\n", "must take two arguments, seen and now"),
+        ("def evidence(seen, now):\n    pass\n", r"outside\d+\.signal' returned NoneType; return a list of Reason"),
+        ("def evidence(seen, now):\n    return ()\n", r"outside\d+\.signal' returned tuple; return a list of Reason"),
+        ("def evidence(seen, now):\n    return seen.address.asn\n", "fails for a check without facts: AttributeError"),
     ],
 )
 def test_a_module_that_cannot_work_is_an_error_at_its_weight(module, text, said):
@@ -96,3 +99,18 @@ def test_a_module_sees_the_request_and_the_facts(addresses, module):
     assert verdict.reasons[-1].detail == "t13d1516h2_8daaf6152771_d8a2da3f94cd curl/8 /v1/messages m mail.example"
     _, explained = engine.verdicts.get(verdict.id, NOW)
     assert explained.reasons == verdict.reasons
+
+
+@pytest.mark.parametrize(("found", "word"), [("None", "NoneType"), ("('scripted', 0.5)", "tuple")])
+def test_a_module_that_returns_no_list_for_some_checks_is_named_at_the_first_of_them(addresses, module, found, word):
+    name = module(f"def evidence(seen, now):\n    return [] if seen.client.user_agent is None else {found}\n")
+    engine = tenant(addresses, weights={name: 1})
+    check(engine, account={"id": "a"})
+    with pytest.raises(TypeError, match=f"{name}' returned {word}; return a list of Reason, empty without evidence"):
+        check(engine, account={"id": "a"}, client={"user_agent": "curl/8"})
+
+
+def test_a_family_of_the_package_that_returns_no_list_is_an_error_too(monkeypatch):
+    monkeypatch.setattr("reputation.signals.velocity.evidence", lambda _seen, _now: None)
+    with pytest.raises(SettingError, match="'velocity' returned NoneType; return a list of Reason"):
+        load_signal("t", "velocity")
