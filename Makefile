@@ -11,7 +11,7 @@ APT_RUN := python3-venv
 APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime
 
 # one file's tests stay together, because they share the servers that the file starts
-PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup interpreted run test test-fast test-hydra test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:

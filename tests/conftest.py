@@ -20,6 +20,16 @@ settings.register_profile("wide", deadline=None, max_examples=2000, suppress_hea
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many processes again as there are cores: the tests wait for servers a good part of their time."""
+    return (os.cpu_count() or 1) * 3 // 2 or 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that start gateways and servers, so that no process waits for one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("gateway") is None)
+
+
 @pytest.fixture(scope="session")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> AddressBook:
     """The tests' own address database, written once."""

@@ -1,0 +1,113 @@
+"""What a million requests cost an attacker under a tenant's settings, for each credential an account can be made of.
+
+The figures are those of accounts that nothing links: evidence raises them, and proxies and addresses come on top.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from reputation.config.tenants import Tenant, per_usd_of
+from reputation.limits.bucket import Limit
+from reputation.scoring.ladder import DAY, MONTH, Ladder
+from reputation.scoring.risk import STANDARD, Limits
+from reputation.wire.known import Facts
+from reputation.wire.messages import Funding, Payment
+
+MILLION = 1e6
+
+
+class Credential(Struct, frozen=True):
+    """One way to make an account. bought: names of `prices.credentials`; words: for people."""
+
+    name: str
+    words: str
+    bought: tuple[str, ...]
+    facts: Facts
+
+
+def _card(funding: Funding) -> Payment:
+    return Payment(status="ok", fingerprint="card", funding=funding)
+
+
+CREDENTIALS = (
+    Credential("mailbox", "a mailbox", ("mailbox",), Facts(created_at=0.0)),
+    Credential("phone", "a mailbox and a phone", ("mailbox", "phone"), Facts(created_at=0.0, verified=("phone",))),
+    Credential(
+        "prepaid_card", "a mailbox and a prepaid card", ("mailbox", "prepaid_card"),
+        Facts(created_at=0.0, payment=_card("prepaid")),
+    ),
+    Credential(
+        "virtual_card", "a mailbox and a virtual card", ("mailbox", "virtual_card"),
+        Facts(created_at=0.0, payment=_card("debit")),
+    ),
+    Credential(
+        "ordinary_card", "a mailbox and an ordinary card", ("mailbox", "ordinary_card"),
+        Facts(created_at=0.0, payment=_card("credit")),
+    ),
+)  # fmt: skip
+"""Credentials of accounts that are not proven."""
+
+
+class Price(Struct, frozen=True):
+    """What one credential buys on one plan.
+
+    usd: for one account. first_day, month: ordinary requests that one account may make in its first 24 hours, and in
+    its first 30 days. first_day_million, million: US dollars for a million requests, if every account is thrown away
+    after a day, and if every account is used for 30 days; None where nothing gets through.
+    """
+
+    plan: str
+    credential: str
+    words: str
+    usd: float
+    first_day: float
+    month: float
+    first_day_million: float | None
+    million: float | None
+
+
+def prices(tenant: Tenant) -> list[Price]:
+    """Return the prices of every plan and credential, the cheapest million requests first."""
+    found = [price for plan in tenant.policy.limits for price in _of_plan(tenant, plan)]
+    return sorted(found, key=lambda price: (price.million is None, price.million or 0.0, price.plan, price.usd))
+
+
+def _of_plan(tenant: Tenant, plan: str) -> Iterator[Price]:
+    costs: Mapping[str, float] = MappingProxyType(
+        {name: getattr(tenant.settings.prices.credentials, name) for name in _BOUGHT}
+    )
+    limits, ladder, request = tenant.policy.limits[plan][STANDARD], tenant.entry[plan], tenant.request_cost
+    for one in CREDENTIALS:
+        usd = sum(costs[name] for name in one.bought)
+        yield _price(plan, one.name, one.words, usd, *_amounts(limits, ladder, one.facts, request))
+    if ladder is not None and (dollar := per_usd_of(tenant.settings, request) / request):
+        yield _price(plan, "settled_dollar", "a dollar settled", 1.0, dollar / MONTH, dollar)
+    aged = _daily(limits.burst, limits.daily.burst, limits.daily.burst, request)
+    yield _price(plan, "aged_account", "a proven account, bought", costs["aged_account"], *aged)
+
+
+def _amounts(limits: Limits, ladder: Ladder | None, facts: Facts, request: float) -> tuple[float, float]:
+    """Return what an account that is not proven may make in a day and in a month, in the tier of most accounts."""
+    full = limits.daily.burst
+    if ladder is None:
+        return _daily(limits.burst, full, full, request)
+    units = min(ladder.rung(facts, limits.burst.burst, DAY).limit.burst, full)
+    return _daily(limits.burst, units, min(units, limits.burst.burst), request)
+
+
+def _daily(burst: Limit, units: float, at_first: float, request: float) -> tuple[float, float]:
+    """Return requests of the first day and of a month, for so many units a day and so many at once."""
+    first = min(at_first + units, burst.burst + burst.rate * DAY)
+    return first / request, (first + min(units, burst.rate * DAY) * (MONTH - 1)) / request
+
+
+def _price(plan: str, name: str, words: str, usd: float, first_day: float, month: float) -> Price:
+    return Price(
+        plan, name, words, round(usd, 4), round(first_day, 3), round(month, 3),
+        *(round(usd / amount * MILLION, 2) if amount > 0.0 else None for amount in (first_day, month)),
+    )  # fmt: skip
+
+
+_BOUGHT = ("mailbox", "phone", "prepaid_card", "virtual_card", "ordinary_card", "aged_account")
