@@ -78,6 +78,7 @@ def _tenant_paths(parts: DocumentParts) -> dict[str, Any]:
         "/v1/presets": {"get": operation("Presets with all values", all_)},
         "/v1/tenants": {"get": operation("Tenants", all_)},
         "/v1/tenants/{tenant}": {"get": operation("One tenant", one, None, (_TENANT,))},
+        "/v1/tenants/{tenant}/prices": {"get": operation("Prices of a million requests", one, None, (_TENANT,))},
         "/v1/tenants/{tenant}/rollout": {
             "post": operation("Shadow, promote, roll back, stop", stepped, body, (_TENANT, _match(required=True)))
         },

@@ -15,6 +15,7 @@ from reputation.engine.limiter import TenantLimiter
 from reputation.sidecar.in_force import Tuning
 from reputation.state.transactions import Transaction
 from reputation.tuning.audit import Change
+from reputation.tuning.prices import prices
 from reputation.tuning.revisions import Revision, RevisionBody, check_floor, compiled, differences, sparse
 from reputation.tuning.rollout import Rollout, RolloutBody, stepped
 from reputation.wire.codec import read
@@ -75,6 +76,14 @@ async def get_tenant(context: Context, request: web.Request) -> web.Response:
 def _etag(version: int, latest: Revision) -> str:
     """Return the ETag of the values just read; every revision and every step changes it, so no change is lost."""
     return f"{version}.{latest.number}"
+
+
+async def get_prices(context: Context, request: web.Request) -> web.Response:
+    """Return what a million requests cost an attacker under the live revision, the cheapest way first."""
+    limiter = context.named(request)
+    tenant = limiter.tenant
+    found = prices(tenant, limiter.links.newcomers)
+    return json_answer({"tenant": tenant.name, "revision": tenant.revision, "prices": found})
 
 
 async def get_revisions(context: Context, request: web.Request) -> web.Response:
@@ -186,6 +195,7 @@ ROUTES = (
     Route("GET", "/v1/presets", get_presets, "reader"),
     Route("GET", "/v1/tenants", get_tenants, "reader"),
     Route("GET", "/v1/tenants/{tenant}", get_tenant, "reader"),
+    Route("GET", "/v1/tenants/{tenant}/prices", get_prices, "reader"),
     Route("GET", "/v1/tenants/{tenant}/revisions", get_revisions, "reader"),
     Route("POST", "/v1/tenants/{tenant}/revisions", post_revision, "admin"),
     Route("GET", "/v1/tenants/{tenant}/revisions/{number}", get_revision, "reader"),

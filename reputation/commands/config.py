@@ -60,7 +60,7 @@ def validate(
         for tenant, plans in unknown.items()
         for plan, count in plans.items()
     ]
-    say(found, "\n".join(lines), as_json=as_json)
+    say(found, *lines, as_json=as_json)
 
 
 def _unknown_plans(tenants: Mapping[str, Tenant], state: Path) -> dict[str, dict[str, int]]:

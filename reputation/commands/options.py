@@ -57,9 +57,9 @@ class Span(click.ParamType[float, Any]):
         return float(int(match[1]) * _UNITS[match[2]])
 
 
-def say(found: Any, words: str, *, as_json: bool) -> None:
-    """Print the result of a command: JSON for programs, else text for people."""
-    click.echo(json.dumps(found, indent=2) if as_json else plain(words))
+def say(found: Any, *lines: str, as_json: bool) -> None:
+    """Print the result of a command: JSON for programs, else lines for people, without control characters."""
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(plain, lines)))
 
 
 def moment(at: float) -> str:

@@ -38,7 +38,7 @@ def prices(config: Path | None, tenant: str, admin: str, token: str | None, *, a
     counted.
     """
     found = _of_file(config, tenant) if config else call(admin, token, "GET", f"/v1/tenants/{part(tenant)}/prices")
-    say(found, _table(found["prices"]), as_json=as_json)
+    say(found, *_table(found["prices"]), as_json=as_json)
 
 
 def _of_file(config: Path, tenant: str) -> dict[str, Any]:
@@ -48,10 +48,10 @@ def _of_file(config: Path, tenant: str) -> dict[str, Any]:
     return {"tenant": tenant, "prices": msgspec.to_builtins(prices_of(tenants[tenant]))}
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]]) -> list[str]:
     cells = [HEAD, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(_aligned(line, widths)).rstrip() for line in cells)
+    return ["  ".join(_aligned(line, widths)).rstrip() for line in cells]
 
 
 def _aligned(line: tuple[str, ...], widths: list[int]) -> list[str]:

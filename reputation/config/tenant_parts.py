@@ -15,11 +15,28 @@ class OutcomeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 90.0
 
 
+Dollars = Annotated[float, Meta(ge=0, le=1e6)]
+
+
+class CredentialPrices(Struct, frozen=True, forbid_unknown_fields=True):
+    """Assumed prices of what an account is made of, in US dollars for one; the defaults are those of docs/worlds.md."""
+
+    mailbox: Annotated[Dollars, Meta(description="A mailbox, with which an account is signed up.")] = 0.02
+    phone: Annotated[Dollars, Meta(description="A verification by phone.")] = 0.26
+    prepaid_card: Annotated[Dollars, Meta(description="A prepaid card.")] = 5.0
+    virtual_card: Annotated[Dollars, Meta(description="A virtual card that does not say that it is prepaid.")] = 3.0
+    ordinary_card: Annotated[Dollars, Meta(description="An ordinary card.")] = 15.0
+    aged_account: Annotated[Dollars, Meta(description="A proven account, bought from its owner.")] = 8.0
+
+
 class PriceSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Prices for the report of a replay, in US dollars for one unit of cost."""
+    """Prices in US dollars: of one unit, for the report of a replay, and of what an attacker buys."""
 
     cost_usd: Annotated[float, Meta(ge=0, description="Your cost of serving one unit.")] = 0.0
     price_usd: Annotated[float, Meta(ge=0, description="Price of one unit for a paying account.")] = 0.0
+    credentials: Annotated[
+        CredentialPrices, Meta(description="What an attacker pays; `headcount prices` computes with it.")
+    ] = CredentialPrices()
 
 
 class PurseSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -128,7 +128,7 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     earned: Annotated[EarnedSettings, Meta(description="What settled money buys.")] = EarnedSettings()
     leases: Annotated[LeaseSettings, Meta(description="Leases and holds.")] = LeaseSettings()
     gateway: Annotated[GatewaySettings, Meta(description="Messages from the tenant's gateway.")] = GatewaySettings()
-    prices: Annotated[PriceSettings, Meta(description="Prices for the report of a replay.")] = PriceSettings()
+    prices: Annotated[PriceSettings, Meta(description="Prices of units and of credentials.")] = PriceSettings()
     on_state_loss: Annotated[
         Literal["local", "open", "closed"],
         Meta(description="While shared state is down. `local`: own share of limits; `open`: no limits; `closed`: 503."),

@@ -9,6 +9,7 @@ import { askToken } from "./dialogs.js";
 import { anchor, button, element, fill } from "./elements.js";
 import * as exceptions from "./exceptions.js";
 import * as overview from "./overview.js";
+import * as prices from "./prices.js";
 import { here, to } from "./route.js";
 import * as tenants from "./tenants.js";
 import * as tuning from "./tuning.js";
@@ -22,6 +23,7 @@ const PAGES = {
     accounts: ["Accounts", accounts, account],
     clusters: ["Clusters", clusters, cluster],
     tuning: ["Tuning", tuning],
+    prices: ["Prices", prices],
     exceptions: ["Exceptions", exceptions],
     audit: ["Audit", audit],
     tenants: ["Tenants", tenants],

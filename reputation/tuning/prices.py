@@ -6,16 +6,17 @@ The figures are those of accounts that nothing links: evidence raises them, and 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from reputation.config.tenants import Tenant, per_usd_of
 from reputation.limits.bucket import Limit
 from reputation.scoring.ladder import DAY, MONTH, Ladder
 from reputation.scoring.risk import STANDARD, Limits
 from reputation.wire.known import Facts
-from reputation.wire.messages import Funding, Payment
+from reputation.wire.messages import Funding, Payment, Seconds
 
 MILLION = 1e6
+SIGNED_UP = Seconds(0.0)
 
 
 class Credential(Struct, frozen=True):
@@ -27,26 +28,20 @@ class Credential(Struct, frozen=True):
     facts: Facts
 
 
-def _card(funding: Funding) -> Payment:
-    return Payment(status="ok", fingerprint="card", funding=funding)
+def _with_card(name: str, words: str, funding: Funding) -> Credential:
+    payment = Payment(status="ok", fingerprint="card", funding=funding)
+    return Credential(name, words, ("mailbox", name), Facts(created_at=SIGNED_UP, payment=payment))
 
 
 CREDENTIALS = (
-    Credential("mailbox", "a mailbox", ("mailbox",), Facts(created_at=0.0)),
-    Credential("phone", "a mailbox and a phone", ("mailbox", "phone"), Facts(created_at=0.0, verified=("phone",))),
+    Credential("mailbox", "a mailbox", ("mailbox",), Facts(created_at=SIGNED_UP)),
     Credential(
-        "prepaid_card", "a mailbox and a prepaid card", ("mailbox", "prepaid_card"),
-        Facts(created_at=0.0, payment=_card("prepaid")),
+        "phone", "a mailbox and a phone", ("mailbox", "phone"), Facts(created_at=SIGNED_UP, verified=("phone",))
     ),
-    Credential(
-        "virtual_card", "a mailbox and a virtual card", ("mailbox", "virtual_card"),
-        Facts(created_at=0.0, payment=_card("debit")),
-    ),
-    Credential(
-        "ordinary_card", "a mailbox and an ordinary card", ("mailbox", "ordinary_card"),
-        Facts(created_at=0.0, payment=_card("credit")),
-    ),
-)  # fmt: skip
+    _with_card("prepaid_card", "a mailbox and a prepaid card", "prepaid"),
+    _with_card("virtual_card", "a mailbox and a virtual card", "debit"),
+    _with_card("ordinary_card", "a mailbox and an ordinary card", "credit"),
+)
 """Credentials of accounts that are not proven."""
 
 
@@ -68,23 +63,26 @@ class Price(Struct, frozen=True):
     million: float | None
 
 
-def prices(tenant: Tenant) -> list[Price]:
-    """Return the prices of every plan and credential, the cheapest million requests first."""
-    found = [price for plan in tenant.policy.limits for price in _of_plan(tenant, plan)]
+def prices(tenant: Tenant, newcomers: Mapping[str, float] = MappingProxyType({})) -> list[Price]:
+    """Return the prices of every plan and credential, the cheapest million requests first.
+
+    newcomers: the learnt newcomer's day of each plan, in units a day.
+    """
+    found = [price for plan in tenant.policy.limits for price in _of_plan(tenant, plan, newcomers.get(plan))]
     return sorted(found, key=lambda price: (price.million is None, price.million or 0.0, price.plan, price.usd))
 
 
-def _of_plan(tenant: Tenant, plan: str) -> Iterator[Price]:
-    costs: Mapping[str, float] = MappingProxyType(
-        {name: getattr(tenant.settings.prices.credentials, name) for name in _BOUGHT}
-    )
+def _of_plan(tenant: Tenant, plan: str, newcomer: float | None) -> Iterator[Price]:
+    costs = structs.asdict(tenant.settings.prices.credentials)
     limits, ladder, request = tenant.policy.limits[plan][STANDARD], tenant.entry[plan], tenant.request_cost
+    ladder = None if ladder is None else ladder.at(newcomer)
     for one in CREDENTIALS:
         usd = sum(costs[name] for name in one.bought)
         yield _price(plan, one.name, one.words, usd, *_amounts(limits, ladder, one.facts, request))
     if ladder is not None and (dollar := per_usd_of(tenant.settings, request) / request):
         yield _price(plan, "settled_dollar", "a dollar settled", 1.0, dollar / MONTH, dollar)
-    aged = _daily(limits.burst, limits.daily.burst, limits.daily.burst, request)
+    full = limits.daily.burst
+    aged = _daily(limits.burst, full, full, request)
     yield _price(plan, "aged_account", "a proven account, bought", costs["aged_account"], *aged)
 
 
@@ -108,6 +106,3 @@ def _price(plan: str, name: str, words: str, usd: float, first_day: float, month
         plan, name, words, round(usd, 4), round(first_day, 3), round(month, 3),
         *(round(usd / amount * MILLION, 2) if amount > 0.0 else None for amount in (first_day, month)),
     )  # fmt: skip
-
-
-_BOUGHT = ("mailbox", "phone", "prepaid_card", "virtual_card", "ordinary_card", "aged_account")

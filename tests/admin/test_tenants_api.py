@@ -157,6 +157,13 @@ class TestWhoseTenantItIs:
         owners = {one["name"]: one["owner"] for one in own.tell("GET", "/v1/tenants").json["tenants"]}
         assert owners == {"default": "api", "filed": "file", "other": "api"}
 
+    def test_prices_are_those_of_the_live_revision_and_the_command_prints_them(self, own):
+        found = own.tell("GET", "/v1/tenants/default/prices").json
+        assert {"mailbox", "settled_dollar", "aged_account"} <= {row["credential"] for row in found["prices"]}
+        done = headcount("prices", "--admin", own.admin_listen)
+        assert f"{found['prices'][0]['million']:,.0f}".encode() in done.stdout.splitlines()[1]
+        assert own.tell("GET", "/v1/tenants/nobody/prices").status == 404
+
     def test_presets_are_laid_out_to_start_from(self, own):
         assert set(own.tell("GET", "/v1/presets").json["presets"]) == {"lenient", "balanced", "strict"}
 

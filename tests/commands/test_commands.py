@@ -24,6 +24,11 @@ def answer_once(server):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>")
 
 
+def _mailbox(prices):
+    """The row of a mailbox on the plan `free`."""
+    return next(row for row in prices if (row["plan"], row["credential"]) == ("free", "mailbox"))
+
+
 class TestCheck:
     def test_a_verdict_with_its_reasons_for_people_and_for_programs(self):
         shown = command("check", json.dumps(CHECK)).words
@@ -85,6 +90,24 @@ class TestConfig:
         run = command("config", "validate", str(bad))
         assert run.code == 1
         assert f"{bad}, line 3: tenants.acme.weigths: unknown key; did you mean weights?" in run.words
+
+    def test_each_warning_of_validate_has_a_line_of_its_own(self, tmp_path):
+        path = tmp_path / "old.yaml"
+        path.write_text("tenants: {acme: {linking: {floor: 1}}}")
+        lines = command("config", "validate", str(path)).words.splitlines()
+        assert lines[0].endswith("acme")
+        assert "floor" in lines[1]
+
+    def test_prices_of_a_file_need_no_sidecar(self, tmp_path):
+        path = tmp_path / "headcount.yaml"
+        path.write_text("tenants: {acme: {entry: {email: 0.05}}}")
+        dear = json.loads(command("prices", "--json", "--tenant", "acme", "--config", str(path)).words)["prices"]
+        path.write_text("tenants: {acme: {}}")
+        cheap = json.loads(command("prices", "--json", "--tenant", "acme", "--config", str(path)).words)["prices"]
+        assert _mailbox(dear)["million"] > 4 * _mailbox(cheap)["million"]
+        run = command("prices", "--tenant", "other", "--config", str(path))
+        assert run.code == 1
+        assert "there are: acme" in run.words
 
     def test_show_is_yaml_that_can_be_validated_and_json_for_programs(self, tmp_path):
         shown = command("config", "show").words

@@ -97,7 +97,7 @@ def test_markup_in_every_field_is_text_on_every_page(browser, hacked):
     cluster = linked(hacked)
     recent = hacked.tell("GET", "/v1/recent?limit=1").json["recent"][0]["verdict"]["id"]
     one = [f"verdicts/{recent}", f"accounts/{account}", f"clusters/{cluster}"]
-    pages = [*one, "overview", "verdicts", "accounts", "clusters", "tuning", "exceptions", "audit", "tenants"]
+    pages = [*one, "overview", "verdicts", "accounts", "clusters", "tuning", "prices", "exceptions", "audit", "tenants"]
     with watched(browser, hacked) as open_page:
         for name in pages:
             page = open_page(name)

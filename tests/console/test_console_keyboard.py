@@ -15,7 +15,18 @@ FOCUSED = """() => {
     return { tag: at.tagName, words: words.trim(), outlined, shown: box.width > 0 && box.height > 0 };
 }"""
 MOST_STOPS = 80
-PAGES = ["accounts/payer-1", "overview", "verdicts", "accounts", "clusters", "tuning", "exceptions", "audit", "tenants"]
+PAGES = [
+    "accounts/payer-1",
+    "overview",
+    "verdicts",
+    "accounts",
+    "clusters",
+    "tuning",
+    "prices",
+    "exceptions",
+    "audit",
+    "tenants",
+]
 
 
 def walk(page, key="Tab"):

@@ -11,7 +11,7 @@ from sidecar_process import running_sidecar
 from tests.console.conftest import linked, watched
 
 pytestmark = pytest.mark.gateway
-LISTS = ["overview", "verdicts", "accounts", "clusters", "tuning", "exceptions", "audit", "tenants"]
+LISTS = ["overview", "verdicts", "accounts", "clusters", "tuning", "prices", "exceptions", "audit", "tenants"]
 
 
 def rows(page, table):
