@@ -53,7 +53,7 @@ def client_address(message: HttpMessage, trusted_hops: int) -> str | None:
     Every trusted proxy appends the address that it was called from, so the client is that many places from
     the right, and all that stands left of it was written by the client. A list shorter than that was written
     by trusted proxies alone: its leftmost. No list, or no address in that place: not known (None); the peer
-    is a proxy, and to count its address would make one client of everybody. With 0 trusted hops it is the
+    is a proxy, and to count its address would make one client of all. With 0 trusted hops it is the
     peer that is the client.
     """
     if trusted_hops == 0:

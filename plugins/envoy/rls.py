@@ -45,7 +45,7 @@ def decode(body: bytes) -> RateLimitRequest:
 
 
 def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> list[Asked]:
-    """The checks for Envoy's message, none if no descriptor names anybody.
+    """The checks for Envoy's message, none if no descriptor names an account or address.
 
     Raises ValueError for a key that is two, Invalid for too many accounts.
     """

@@ -8,8 +8,8 @@ import { poll } from "./poll.js";
 import { Recent } from "./recent.js";
 import { verdictTable } from "./verdicts.js";
 
-// what the API tells of an account beside facts
-const BESIDE = new Set(["id", "tenant", "payer", "proven", "tier", "buckets", "cluster"]);
+// what the API returns of an account besides facts
+const NOT_FACTS = new Set(["id", "tenant", "payer", "proven", "tier", "buckets", "cluster"]);
 const words = (name) => name.replaceAll("_", " ");
 
 export const title = (id) => `Account ${id}`;
@@ -92,7 +92,7 @@ function labelForm(context) {
 
 function known({ created_at: created, plan, verified, organisation, payment, keys, external, ...others }) {
     const members = (fact) => Object.entries(fact ?? {}).filter(([, value]) => value !== null);
-    const rest = members(others).filter(([name]) => !BESIDE.has(name));
+    const rest = members(others).filter(([name]) => !NOT_FACTS.has(name));
     const more = rest.flatMap(([name, value]) =>
         typeof value === "object" ? members(value).map(([member, one]) => [`${name} ${member}`, one]) : [[name, value]],
     );

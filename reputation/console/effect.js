@@ -15,7 +15,7 @@ export class Effect {
         this.payers = element("div");
         this.figures = element("div");
         this.matrix = element("div", { class: "scroll" });
-        this.changes = element("div", { class: "scroll" }); // shown beside the draft
+        this.changes = element("div", { class: "scroll" }); // shown next to the draft
         this.fault = element("p", { role: "alert", class: "danger" });
         this.logarithmic = element("input", { type: "checkbox", on: { change: () => this.draw() } });
         this.node = element(

@@ -1,4 +1,4 @@
-// A form by which an operator acts: closed to everybody else, and what came of it is said.
+// A form for an operator's action: closed to other roles; it shows the result.
 import { element } from "./elements.js";
 
 /** send acts and gives the words to say; what it throws is said in their place. controls stand in one line. */

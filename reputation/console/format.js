@@ -50,9 +50,9 @@ export function timeOfId(id) {
 export const tier = (name) => (name ? element("span", { class: `tier tier-${TIERS.indexOf(name)}` }, name) : "–");
 
 export function decision(verdict) {
-    const told = verdict.shadow ?? verdict;
-    const words = verdict.shadow && told.decision !== "allow" ? `would ${told.decision}` : told.decision;
-    return element("span", { class: `decision ${told.decision === "allow" ? "" : "stopped"}` }, words);
+    const shown = verdict.shadow ?? verdict;
+    const words = verdict.shadow && shown.decision !== "allow" ? `would ${shown.decision}` : shown.decision;
+    return element("span", { class: `decision ${shown.decision === "allow" ? "" : "stopped"}` }, words);
 }
 
 export const json = (value) => (typeof value === "string" ? value : JSON.stringify(value ?? null));

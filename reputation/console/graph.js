@@ -2,7 +2,7 @@
 import { colour } from "./charts.js";
 
 const MOST_MEMBERS = 60;
-const ROW = 10; // members beside each other in a group
+const ROW = 10; // members side by side in a group
 const STEP = 17; // pixels from one member to the next
 const GAP = 34; // between two groups
 const LINE = 32; // between two values

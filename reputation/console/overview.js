@@ -39,7 +39,7 @@ export async function show(context) {
     ];
 }
 
-/** While the state is away nobody knows what is on trial; all else goes on. */
+/** While the state is away the trial is unknown; all else goes on. */
 function unlessAway(error) {
     if (error.status !== 503) throw error;
     return null;

@@ -1,6 +1,6 @@
 // Asking again and again while a page is shown, and not while its tab is hidden.
 
-/** Run `work` every `seconds` until the signal; a failure is told and tried again. */
+/** Run `work` every `seconds` until the signal; a failure is shown and tried again. */
 export function poll(context, seconds, work) {
     let timer = null;
     const turn = async () => {

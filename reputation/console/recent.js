@@ -6,7 +6,7 @@ export class Recent {
         Object.assign(this, { context, most, rows: [], newest: null, turn: 0 });
     }
 
-    /** Begin anew with another choice: members of ?account=, ?decision=, ?tier=, ?cluster=. */
+    /** Start again with another choice: members of ?account=, ?decision=, ?tier=, ?cluster=. */
     async choose(chosen) {
         Object.assign(this, { chosen, rows: [], newest: null, turn: this.turn + 1 });
         return this.follow();
@@ -18,7 +18,7 @@ export class Recent {
         const query = { tenant: this.context.tenant, limit: this.most, after: this.newest, ...this.chosen };
         const found = await read(path(["recent"], query), this.context.signal);
         if (turn === this.turn) {
-            this.turn += 1; // whoever asked at the same time gets the same rows again
+            this.turn += 1; // a request at the same time gets the same rows again
             this.rows = [...found.recent, ...this.rows].slice(0, this.most);
             this.newest = found.newest ?? this.newest;
         }

@@ -19,7 +19,7 @@ export function revisionTable(context, tenant, revisions, load) {
             found.changes.length ? changeTable(found.changes) : element("p", { class: "quiet" }, "no difference"),
         );
     };
-    const told = (work) => () => work().catch((error) => context.say(error.message));
+    const reporting = (work) => () => work().catch((error) => context.say(error.message));
     const table = new Table(
         "Revisions",
         [
@@ -45,13 +45,13 @@ export function revisionTable(context, tenant, revisions, load) {
                 cell: (row) => [
                     button(
                         "Diff",
-                        told(() => compare(row.number)),
+                        reporting(() => compare(row.number)),
                         { "aria-label": `Diff of revision ${row.number}` },
                     ),
                     " ",
                     button(
                         "New draft from it",
-                        told(() => load(row.number)),
+                        reporting(() => load(row.number)),
                         { "aria-label": `Draft from revision ${row.number}` },
                     ),
                 ],

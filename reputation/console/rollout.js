@@ -19,7 +19,7 @@ export function refusal(context, tenant) {
     return context.may("admin") ? null : "You need a token with the role admin.";
 }
 
-/** What is live and on trial, with what the trial has counted so far; `set` keeps the table that somebody reads. */
+/** What is live and on trial, with what the trial has counted so far; `set` keeps the open table. */
 export class Standing {
     constructor(context) {
         this.figures = element("div");
@@ -49,7 +49,7 @@ export class Standing {
         const { trial, rollout } = tenant;
         fill(
             this.figures,
-            figures(told(tenant)),
+            figures(counted(tenant)),
             rollout.stopped
                 ? element("p", { class: "danger" }, `The last trial was stopped automatically: ${rollout.stopped}`)
                 : null,
@@ -59,7 +59,7 @@ export class Standing {
     }
 }
 
-function told(tenant) {
+function counted(tenant) {
     const { trial } = tenant;
     const stage =
         tenant.candidate === null

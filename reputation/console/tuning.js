@@ -1,4 +1,4 @@
-// Weights of a tenant: a draft with its effect on recorded decisions beside it, and the steps that put it in force.
+// Weights of a tenant: a draft next to its effect on recorded decisions, and the steps that put it in force.
 import { call, path, read } from "./api.js";
 import { dials } from "./dials.js";
 import { Draft } from "./draft.js";
@@ -45,7 +45,7 @@ class Tuning {
         return read(path(["tenants", this.context.tenant, ...parts]), this.context.signal);
     }
 
-    /** Read everything anew; `chosen` is the revision that a step is offered for. */
+    /** Read everything again; `chosen` is the revision that a step is offered for. */
     async load(chosen = null, from = null, words = "") {
         const { value: tenant, etag } = await call("GET", path(["tenants", this.context.tenant]), {
             signal: this.context.signal,
@@ -115,17 +115,17 @@ class Tuning {
             spellcheck: "false",
             "aria-label": "The draft's settings as JSON",
         });
-        const told = () => {
+        const show = () => {
             text.value = JSON.stringify(this.draft.settings, null, 1);
         };
         const reason = element("input", { type: "text", id: "draft-reason", required: true, maxlength: 1024 });
         const fault = element("p", { role: "alert", class: "danger" });
-        told();
+        show();
         fill(
             this.controls,
             field("From", presets),
             dials(this.draft, () => {
-                told();
+                show();
                 this.replay();
             }),
             element(
@@ -190,7 +190,7 @@ class Tuning {
         }
     }
 
-    /** What the trial has counted by now; a change by somebody else is taken up. */
+    /** What the trial has counted by now; a change by another person is taken up. */
     async follow() {
         const { value: tenant, etag } = await call("GET", path(["tenants", this.context.tenant]), {
             signal: this.context.signal,

@@ -7,7 +7,7 @@ import { Table } from "./table.js";
 
 const MOST = 500;
 const EVERY = 2;
-const LEAST = 0.005; // points that are told: less is written as nothing
+const LEAST = 0.005; // points that are shown: less is written as nothing
 
 export async function show(context) {
     const table = verdictTable(context, "Recent verdicts");

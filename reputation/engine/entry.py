@@ -16,7 +16,7 @@ from reputation.state.facts import NOTHING
 from reputation.wire.messages import LimitState
 
 OPEN = 0.5
-"""Part of a reserve that is there for whoever asks first."""
+"""Part of a reserve for the first requests."""
 SHARE = 0.05
 """Part of what is left of the rest that one account may draw. Of n accounts that draw all they can, each has an n-th of
 the reserve a day, and what stays in it is a share for twenty more."""

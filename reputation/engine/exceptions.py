@@ -137,7 +137,7 @@ class Exceptions:
         """Return the active exception for a check, the most specific first; None without one."""
         found = _in_force(self._accounts.get(name, ()), now)
         organisation = facts.organisation
-        if found is None and organisation is not None and organisation.verified:  # else anybody could claim its name
+        if found is None and organisation is not None and organisation.verified:  # else any could claim its name
             found = _in_force(self._organisations.get(organisation.id, ()), now)
         if found is None and address is not None:
             found = self._of_network(address, now)

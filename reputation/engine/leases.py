@@ -27,7 +27,7 @@ LASTING = 64.0
 GROWTH = 2.0
 """A lease has so many times what its key should use until it ends: growth doubles, and waste is half."""
 FIRST = 2
-"""Tokens beside those, so that a key which begins need not ask about its every request."""
+"""Further tokens, so that a new key need not ask about its every request."""
 MOST_KEYS = 131_072
 """Keys of which recent use is remembered, and leases whose use can be reported; 25 MB each when full."""
 NO_LEASE = "no lease of this id is open for this tenant, account and gateway key"

@@ -1,4 +1,4 @@
-"""From strict cores to whole hydras: an account joins when it looks like the core and not like everybody.
+"""From strict cores to whole hydras: an account joins when it looks like the core and not like all others.
 
 For each family the core's signature is the set of values that its members have far more often than others. An account's
 likelihood ratio is a naive Bayes sum over families, one value a family, and a family in which it has other values than

@@ -1,6 +1,6 @@
 """How the newcomers' reserves are shared: a max-min level for each, from what was asked of it today and the day before.
 
-Nobody gets more of a reserve in a day than its level, and an account that wants less gets what it wants.
+No account gets more of a reserve in a day than its level, and an account that wants less gets what it wants.
 """
 
 import math

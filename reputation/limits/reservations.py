@@ -30,7 +30,7 @@ class Reserve:
 
 
 class Settlement:
-    """The use of a lease, as its gateway reports it: `used` of its tokens, by one of `holders`; () is anybody."""
+    """The use of a lease, as its gateway reports it: `used` of its tokens, by one of `holders`; (): any holder."""
 
     __slots__ = ("holders", "id", "used")
 

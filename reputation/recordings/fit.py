@@ -63,7 +63,7 @@ def suggest(evidence: Evidence, tenant: Tenant) -> Suggestion:
 def fitted(evidence: Evidence, tenant: Tenant, live: Weighting) -> Weighting:
     """Fit weights, scaled so scores keep their present spread, and the prior at equal false alarms.
 
-    A family that says the same of everybody keeps its weight: nothing is known against it.
+    A family with the same points for all accounts keeps its weight: nothing is known against it.
     """
     rows = _examples(evidence)
     points, abusive = evidence.points[rows], evidence.abusive[evidence.account[rows]]

@@ -1,7 +1,7 @@
 """One tenant's links where replicas share state, as each replica follows them and the linker host makes them.
 
 Links in force stay in force, here and in Redis, until a linker that took up the clusters says otherwise; so neither a
-dead linker nor an absent Redis lets anybody go.
+dead linker nor an absent Redis releases an account.
 """
 
 import asyncio

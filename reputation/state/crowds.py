@@ -91,7 +91,7 @@ class SharedRows:
 class Crowd:
     """At most `most` rows of unconfirmed accounts: newcomers and established ones, in separate tables.
 
-    When it is full, newcomers whose buckets have filled up again and of whom nothing bad was reported are forgotten,
+    When it is full, newcomers whose buckets have filled up again and without a bad report are forgotten,
     which gives no account an advantage. One that comes back after A_WHILE stays: only one seen on more days takes its
     place. An account that finds no place shares a row with its network (counted in `crowded`).
     """

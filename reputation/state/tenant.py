@@ -1,6 +1,6 @@
 """Embedded state of one tenant: accounts, keys, windows and budgets in memory, each of them bounded.
 
-An account that billing pushed is kept until it is deleted. Everybody else comes from traffic, so they live in
+An account that billing pushed is kept until it is deleted. All other accounts come from traffic, so they live in
 crowds with a bound: one for accounts of which a check carried facts, a small one for made-up keys.
 """
 

@@ -1,7 +1,7 @@
 -- Headcount's leases in nginx: a gate decides about each request, in shared memory while it can, else by asking.
 -- Used by plugins/nginx, plugins/kong and plugins/apisix. Nothing here blocks, and one check a key is out at a time.
 --
--- In the shared dict, beside what headcount/ledger.lua has there:
+-- In the shared dict, besides the entries of headcount/ledger.lua:
 --   k<name>   what the newest verdict says, as JSON       c<name>   a check is out
 --   r<name>   a renewal brought nothing; not again yet    down      Headcount could not be asked; not again yet
 -- Each worker keeps what it read, so that a request which passes costs one operation on the dict. A lease that another
@@ -11,7 +11,7 @@ local caller = require "headcount.caller"
 local cjson = require "cjson.safe"
 local ledger = require "headcount.ledger"
 local sidecar = require "headcount.sidecar"
-local told = require "headcount.told"
+local verdicts = require "headcount.verdicts"
 
 local max, min = math.max, math.min
 
@@ -24,7 +24,7 @@ local MOST_KEPT = 16384 -- verdicts that a worker keeps of its own, and as many 
 local REPORTS_A_CHECK = 16
 local REPORTS_A_SETTLE = 64
 local SETTLES_A_SWEEP = 100
-local WAIT = 0.002 -- seconds between two looks at a check that somebody else sent
+local WAIT = 0.002 -- seconds between two looks at a check that another request sent
 local SET_BACK = 0.5 -- seconds from which on the clock was set back; a smaller step is not waited out for longer either
 local LEAST_DENIAL = 1 -- seconds for which a denial by tier is not asked about again
 local REFUSED = { [400] = true, [413] = true, [422] = true } -- a client's doing, so it never passes
@@ -105,7 +105,7 @@ function Gate:keep_here(key, kept)
 end
 
 -- How many tokens are used if the request passes on a lease, 0 if it is stopped, nil if neither is known: also of what
--- was told at a time to come, before the clock was set back.
+-- was given at a future time, before the clock was set back.
 function Gate:allows(kept, now)
   if kept.at > now + SET_BACK then return nil end
   if kept.lease then return self.ledger:spend(kept, now) end
@@ -126,7 +126,7 @@ function Gate:known(key, now)
   return kept, used, kept.lease and (used >= kept.high or now >= kept.soon)
 end
 
--- What everybody knows of the key: as above, or what was known but does not decide any more.
+-- What all workers know of the key: as above, or what was known but does not decide any more.
 function Gate:look(who, now)
   local raw = self.dict:get("k" .. who.name)
   local kept = raw and cjson.decode(raw)
@@ -205,8 +205,8 @@ function Gate:check(who, user_agent, now)
   if reports[1] then body = body:sub(1, -2) .. ',"leases":[' .. table.concat(reports, ",") .. "]}" end
   self.ledger:count "checks"
   local status, verdict = sidecar.post(self.endpoint, "/v1/check", body)
-  if status == 200 and told.is_verdict(verdict) then
-    local kept = told.kept(verdict, now)
+  if status == 200 and verdicts.is_verdict(verdict) then
+    local kept = verdicts.kept(verdict, now)
     kept.wait, kept.grant = verdict.retry_after, verdict.lease
     return kept
   end
@@ -225,8 +225,8 @@ local function holder(who)
   }
 end
 
--- Keep a stop until its wait is over, or a lease until it ends. `spare`: tokens beside those of the lease, for a
--- renewal, whose own cost nobody used.
+-- Keep a stop until its wait is over, or a lease until it ends. `spare`: tokens besides those of the lease, for a
+-- renewal, whose own cost is unused.
 function Gate:keep(who, kept, now, spare)
   local grant, wait, key = kept.grant, kept.wait, who.key_here or who.name
   kept.grant, kept.wait = nil, nil
@@ -274,7 +274,7 @@ function Gate:renew(who, user_agent, before)
   end
 end
 
--- Close leases that are over, report what no check came to report, add this worker's counts to everybody's.
+-- Close leases that are over, report what no check came to report, add this worker's counts to the shared ones.
 function Gate:sweep()
   self.ledger:tell_counts()
   local mine = "sweeping " .. self.options.tenant

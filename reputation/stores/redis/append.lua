@@ -1,7 +1,7 @@
 -- Append an entry of notes, and drop the oldest entries where all of them would be too much.
 --
 -- KEYS: stream, totals, number of the last entry that this replica appended. ARGV: number of this entry, notes in it,
--- most bytes, most entries, seconds until what nobody touches is gone, data. Answers 1; 0 for an entry that is there.
+-- most bytes, most entries, seconds until unused data is gone, data. Answers 1; 0 for an entry that is there.
 --
 -- Each entry says how many notes and bytes were ever appended until it, itself included: so who reads can tell what was
 -- dropped, and here the size of the whole stream is known without counting.

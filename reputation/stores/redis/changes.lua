@@ -1,7 +1,7 @@
--- What changed, for whoever keeps copies. The scripts that change something begin with this.
+-- What changed, for replicas with copies. The scripts that change something begin with this.
 --
 -- A sorted set has each changed thing once, by the number of its last change, so a reader that knows a number asks for
--- what is above it. Only the newest MOST are kept; who is further behind than `floor` reads everything anew.
+-- what is above it. Only the newest MOST are kept; a replica further behind than `floor` reads everything again.
 
 local MOST = 50000
 

@@ -3,7 +3,7 @@
 -- KEYS: account, owners, changes, clock, and then one hash of documents for each document.
 -- ARGV: account (empty: none), what to note, seconds that outcomes alone are kept, the number of the account's last
 -- change that this was made from (-1: nothing of it changes), what becomes of the facts ('keep', 'put', 'forget'),
--- facts, keyed hashes of its keys in one string, outcomes, the server's time after which nobody waits for this any more,
+-- facts, keyed hashes of its keys in one string, outcomes, the server's time after which no caller waits for this,
 -- and then for each document: id, expected version (-1: any), what to note, 'put' or 'delete', body.
 -- Answers {'done', what is kept of the account, versions of the documents}, or, with nothing changed, {'moved', what is
 -- kept}, {'taken', place of the key}, {'stale', place of the document}, {'late'}. What is kept: {number, facts, outcomes}.

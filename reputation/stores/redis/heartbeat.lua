@@ -14,7 +14,7 @@ redis.call('EXPIRE', KEYS[1], 3600)
 local clock = redis.call('HMGET', KEYS[3], 'number', 'floor')
 local number, floor = tonumber(clock[1] or 0), tonumber(clock[2] or 0)
 local function is_whole(value) return value and value >= 0 and value < 2 ^ 53 and value == math.floor(value) end
-if not is_whole(number) or not is_whole(floor) or floor > number then -- everybody reads everything anew
+if not is_whole(number) or not is_whole(floor) or floor > number then -- all replicas read everything again
   damage(KEYS[3])
   redis.call('DEL', KEYS[3])
   number, floor = 0, 0

@@ -3,7 +3,7 @@
 --
 -- KEYS: lease, links, deltas, notes, rulings, parts that were sent, parts of the links before. ARGV: the holder, the
 -- version before, the delta (empty: too large), entries of notes and of rulings up to which the state goes, name of the
--- parts, how many are links, how many are state, seconds until what nobody touches is gone.
+-- parts, how many are links, how many are state, seconds until unused data is gone.
 -- Answers the new version as text; an empty string if nothing changed.
 --
 -- Versions are times in milliseconds, so that none is ever used twice, whatever a failover forgets.

@@ -1,7 +1,7 @@
 -- What is kept of accounts, and of the owners of keys.
 --
 -- KEYS: owners, then accounts. ARGV: keyed hashes of keys. Answers {number, facts, outcomes} of every account,
--- then {name, number, facts, outcomes} of every key's owner; {false} where nobody owns it. number: that of
+-- then {name, number, facts, outcomes} of every key's owner; {false} where no account owns it. number: that of
 -- the account's last change.
 
 local tenant = string.match(KEYS[1], '^hc%d+:{[^}]*}:')

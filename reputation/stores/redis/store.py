@@ -1,6 +1,6 @@
 """The store for replicas in Redis or Valkey.
 
-What a replica notices for itself stays with it, in memory: windows of who was seen with whom, learnt densities, the
+What a replica notices for itself stays with it, in memory: windows of accounts seen together, learnt densities, the
 tier that an account had last. Each replica sees its part of the traffic, so the first two are as much weaker.
 """
 

@@ -3,7 +3,7 @@
 -- KEYS[1]  receipt of the caller's lane: the number of its last batch and what was answered
 -- KEYS[2…] buckets, then leases and holds, as the asks number them from 1
 -- ARGV[1]  number of this batch; a lane's numbers only grow
--- ARGV[2]  msgpack: {clock or -1, slack, asks}; absent: void a batch that nobody waits for any more
+-- ARGV[2]  msgpack: {clock or -1, slack, asks}; absent: void a batch that no caller waits for
 --
 -- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
 -- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, holder, once,
@@ -21,7 +21,7 @@ local NOT_OPEN, TOO_MUCH, FOREIGN = -1, -2, -3
 local WHOLE = 2 ^ 53  -- every whole number below is exact
 local MOST, LATEST = 1e15, 1e11
 
--- the same batch again, because its answer was lost on the way: it is told, not carried out
+-- the same batch again, because its answer was lost on the way: it is answered again, not carried out
 local last = redis.call('GETRANGE', KEYS[1], 0, 7)
 if #last > 0 then
   local done = #last == 8 and struct.unpack('<d', last) or -1
@@ -66,7 +66,7 @@ local function refund(bucket, amount)
   put(bucket, least(settled(bucket) + amount, bucket.burst))
 end
 
--- A bucket that cannot be read is empty: nobody may gain by damage. NaN fails each comparison.
+-- A bucket that cannot be read is empty: damage gives no advantage. NaN fails each comparison.
 local function read(key, value)
   if value and #value == 32 then
     local tokens, at, rate, burst = struct.unpack('<dddd', value)
@@ -78,7 +78,7 @@ local function read(key, value)
   return {tokens = 0, at = now, rate = 0, burst = 0, changed = true}
 end
 
--- a bucket that is kept, or nil: nobody drew on it for as long as it takes to fill
+-- a bucket that is kept, or nil: unused for as long as it takes to fill
 local function kept(key)
   local bucket = buckets[key]
   if bucket == nil then
@@ -282,7 +282,7 @@ local function carry_out(ask, stopped)
       return
     end
   end
-  for _, bucket in ipairs(mine) do settled(bucket) end -- as whoever reads the answer does to say how long to wait
+  for _, bucket in ipairs(mine) do settled(bucket) end -- as the reader of the answer does, to compute the wait
 end
 
 local last, stopped = 0, false

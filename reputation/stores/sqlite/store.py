@@ -37,7 +37,7 @@ IDLE_EVERY = 1.0
 RETRY_WITHIN = 5.0
 """Longest pause between two attempts while the file is away; the first ones follow faster."""
 SLICE = 0.001
-"""Seconds for which encoding or decoding holds the event loop before everybody else has a turn."""
+"""Seconds for which encoding or decoding holds the event loop before other tasks have a turn."""
 WAKE_EVERY = 0.005
 """Seconds between two slices in which sleeping accounts are decoded after a start."""
 AT_ONCE = 50_000

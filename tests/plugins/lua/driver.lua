@@ -4,7 +4,7 @@
 require "fake_nginx"
 local cjson = require "cjson"
 local caller = require "headcount.caller"
-local told = require "headcount.told"
+local verdicts = require "headcount.verdicts"
 
 local function unhex(text) return (text:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end)) end
 
@@ -18,7 +18,7 @@ local function read(line)
 end
 
 local function tell(line)
-  local kept = told.kept(line.verdict, line.at)
+  local kept = verdicts.kept(line.verdict, line.at)
   return {
     status = kept.status,
     verdict = kept.verdict,
@@ -27,9 +27,9 @@ local function tell(line)
     cluster = kept.cluster,
     actions = kept.actions,
     policy = kept.policy,
-    left = told.left(kept, 0, line.at),
-    retry_after = kept.status and told.whole(line.verdict.retry_after),
-    problem = kept.status and told.problem(kept.status),
+    left = verdicts.left(kept, 0, line.at),
+    retry_after = kept.status and verdicts.whole(line.verdict.retry_after),
+    problem = kept.status and verdicts.problem(kept.status),
   }
 end
 

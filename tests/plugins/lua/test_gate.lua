@@ -2,7 +2,7 @@
 
 local nginx = require "fake_nginx"
 local cjson = require "cjson"
-local told = require "headcount.told"
+local verdicts = require "headcount.verdicts"
 local headcount = require "headcount"
 
 local tests = {}
@@ -76,7 +76,7 @@ local function ask(g, who)
   local decision
   nginx.spawn(function()
     local kept, used = g:decide(who or WHO, "curl/8")
-    local left, wait = told.left(kept, used, nginx.now), told.retry_after(kept, nginx.now)
+    local left, wait = verdicts.left(kept, used, nginx.now), verdicts.retry_after(kept, nginx.now)
     decision = { status = kept.status, verdict = kept.verdict, tier = kept.tier, policy = kept.policy, left = left, retry_after = wait }
   end)
   for _ = 1, 2000 do

@@ -8,7 +8,7 @@ local M = {}
 
 local LONGEST_KEY = 256
 local QUOTES = { ['"'] = true, ["'"] = true, ["`"] = true }
--- control characters, and what somebody's `\s`, `split` or `trim` takes for a blank; a tab is one in HTTP too
+-- control characters, and blanks of `\s`, `split` or `trim` in any language; a tab is one in HTTP too
 local UNREADABLE = {
   "[%z\1-\8\10-\31\127]", "\194[\128-\160]", "\225\154\128", "\225\160\142", "\226\128[\128-\143\168-\175]",
   "\226\129[\159-\175]", "\227\128\128", "\239\187\191",

@@ -1,4 +1,4 @@
--- Leases in shared memory: tokens taken one by one, use told by slices of time, each lease closed and reported once.
+-- Leases in shared memory: tokens taken one by one, use reported by slices of time, each lease closed and reported once.
 --
 --   t<lease>        tokens left; below 0 they are gone      open <second>   leases that end then and are to be closed
 --   u<lease>.<n>    tokens used when its slice n began      reports         what was used of closed leases, to be sent
@@ -7,7 +7,7 @@
 -- counts as used.
 --
 -- A lease is a flat table, so that a worker can keep ten thousand of them at little cost to its garbage collector:
--- lease (its id), counter (the dict's key), granted, spare (tokens beside those of the sidecar's lease), begun and ends
+-- lease (its id), counter (the dict's key), granted, spare (tokens besides those of the sidecar's lease), begun and ends
 -- (seconds), width (seconds of a slice), slice (the one that this worker noted last). A worker draws several tokens of a
 -- large lease at once, because finding its counter is what a request that passes costs most: draw (how many), mine (how
 -- many are left of them), upto (tokens of the lease that are used when those are).
@@ -21,11 +21,11 @@ Ledger.__index = Ledger
 
 local M = {}
 
-local CLOSED = 2 ^ 40 -- taken from a counter of tokens so that nobody can pass on it any more
-local KEPT_AFTER = 30 -- seconds that counters outlive their lease, for whoever closes it
+local CLOSED = 2 ^ 40 -- taken from a counter of tokens so that no request can pass on it any more
+local KEPT_AFTER = 30 -- seconds that counters outlive their lease, for the worker that closes it
 local LONGEST = 90 -- seconds that a slice is kept; a lease lasts 60 at most
 local DRAWN, MOST_DRAWN = 16, 32 -- a worker draws a sixteenth of a lease at once; what it does not use counts as used
-local SLICES = 5 -- a lease's use is told in so many slices, of whole seconds
+local SLICES = 5 -- a lease's use is reported in so many slices, of whole seconds
 local MOST_REPORTS = 10000
 local SECONDS_A_SWEEP = 120
 
@@ -40,7 +40,7 @@ end
 
 function Ledger:count(name, by) self.counts[name] = (self.counts[name] or 0) + (by or 1) end
 
--- Add this worker's counts to everybody's.
+-- Add this worker's counts to the shared ones.
 function Ledger:tell_counts()
   for name, count in pairs(self.counts) do self.dict:incr("n " .. name, count, 0) end
   self.counts = {}
@@ -93,12 +93,12 @@ function Ledger:note_slice(kept, slice, used)
   if forcible then self:count "evicted" end
 end
 
--- Close a lease, once, and queue what was used of it. What nobody reports counts as used.
+-- Close a lease, once, and queue what was used of it. Unreported tokens count as used.
 function Ledger:close(kept)
   local left = self.dict:incr(kept.counter, -CLOSED)
-  if not left then return end -- closed by somebody else, or evicted
+  if not left then return end -- closed by another worker, or evicted
   self.dict:delete(kept.counter)
-  if left < -CLOSED * 1.5 then return end -- somebody else is just closing it
+  if left < -CLOSED * 1.5 then return end -- another worker is closing it
   local used = kept.granted - max(left + CLOSED, 0) - (kept.mine or 0)
   kept.mine = 0
   local report = { id = kept.lease, used = max(used - kept.spare, 0), slices = self:slices(kept, used) }

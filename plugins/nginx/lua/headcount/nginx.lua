@@ -1,14 +1,14 @@
--- The gate in nginx's own phases: variables in, variables out; nginx.conf beside it says where they go.
+-- The gate in nginx's own phases: variables in, variables out; nginx.conf says where they go.
 
 local caller = require "headcount.caller"
-local told = require "headcount.told"
+local verdicts = require "headcount.verdicts"
 
 local M = {}
 
 local function variable_of(header) return header and "http_" .. header:lower():gsub("-", "_") end
 
 local function stop(status, retry_after)
-  local body = told.problem(status)
+  local body = verdicts.problem(status)
   ngx.status = status
   ngx.header["Content-Type"] = "application/problem+json"
   ngx.header["Content-Length"] = #body
@@ -26,7 +26,7 @@ local function tell(var, kept, used, now)
   if kept.actions then var.headcount_actions = kept.actions end
   if kept.policy then
     var.headcount_policy = kept.policy
-    var.headcount_left = told.left(kept, used, now)
+    var.headcount_left = verdicts.left(kept, used, now)
   end
 end
 
@@ -70,7 +70,7 @@ function M.access(gate)
     if not readable then return stop(400) end
     local now = ngx.now()
     tell(var, kept, used, now)
-    if kept.status then return stop(kept.status, told.retry_after(kept, now)) end
+    if kept.status then return stop(kept.status, verdicts.retry_after(kept, now)) end
   end
 end
 

@@ -3,13 +3,13 @@
 
 local caller = require "headcount.caller"
 local headcount = require "headcount"
-local told = require "headcount.told"
+local verdicts = require "headcount.verdicts"
 
 local M = {}
 
 local gates = {}
 
--- One gate a worker for the same settings, however often a gateway makes its configuration anew.
+-- One gate a worker for the same settings, however often a gateway makes its configuration again.
 function M.gate(options)
   local names = {}
   for name in pairs(options) do names[#names + 1] = name end
@@ -58,7 +58,7 @@ function M.decide(gate, account)
   if not who then return { status = 400 } end
   local kept, used = gate:decide(who, ngx.var.http_user_agent)
   local now = ngx.now()
-  return { kept = kept, status = kept.status, left = told.left(kept, used, now), retry_after = told.retry_after(kept, now) }
+  return { kept = kept, status = kept.status, left = verdicts.left(kept, used, now), retry_after = verdicts.retry_after(kept, now) }
 end
 
 -- Header lines for the API, of a request that passes.
@@ -90,6 +90,6 @@ M.HIDDEN = {
   "X-Headcount-Tier", "X-Headcount-Risk", "X-Headcount-Cluster", "X-Headcount-Actions", "X-Headcount-Status",
   "X-Headcount-JA4",
 }
-M.problem = told.problem
+M.problem = verdicts.problem
 
 return M

@@ -1,4 +1,4 @@
--- Bytes of headers as text that JSON can hold, and how long text is told. Pure.
+-- Bytes of headers as text that JSON can hold, and digests of long text. Pure.
 
 local ffi = require "ffi"
 

@@ -59,7 +59,7 @@ function M.retry_after(kept, now) return M.whole((kept.retry_at or now) - now) e
 local SHAPE = { id = "string", mode = "string", decision = "string", tier = "string", risk = "number" }
 SHAPE.retry_after, SHAPE.limits = "number", "table"
 
--- Whether an answer is a verdict; whoever else answers there must not look like one that lets everything pass.
+-- Whether an answer is a verdict; another server there must not look like one that lets everything pass.
 function M.is_verdict(answer)
   if type(answer) ~= "table" then return false end
   for name, kind in pairs(SHAPE) do
