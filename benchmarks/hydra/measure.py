@@ -1,25 +1,30 @@
 """Print what the default configuration costs honest accounts and lets through of hydras, on a few small worlds.
 
 python -m benchmarks.hydra.measure --quick
-python -m benchmarks.hydra.measure --worlds L3,charity,throw_away --honest 3000 --heads 600 --days 7
+python -m benchmarks.hydra.measure --worlds L3,charity,throw_away --honest 3000 --heads 600 --days 7 --seeds 1,2,3
 
 A world is a level or strategy of a hydra, or a population of honest look-alikes without a hydra, or both with a +, such
-as drain_ja4+rare_client. *Beyond* is the leak beyond one allowance: (let through - what one new free account may take
-in those days - what the heads' settled money pays for) / wanted. *Day* is the newcomer's day of each plan at the end,
-with the accounts that it is learnt from: a week has none, so try --days 45 --honest 200 --heads 40.
+as drain_ja4+rare_client. A variant of the hydra is a part too, such as L4+slow, and so is `gatherings`. With several
+seeds the leak, the heads linked and the price are means; what honest accounts lose is that of the worst seed.
+
+*Beyond* is the leak beyond one allowance: (let through - what one new free account may take in those days - what the
+heads' settled money pays for) / wanted. *Day* is the newcomer's day of each plan at the end, with the accounts that it
+is learnt from: a week has none, so try --days 45 --honest 200 --heads 40.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 from msgspec import Struct
 
 from benchmarks.hydra import scoring, truth, worlds
-from benchmarks.hydra.attackers import LADDER, STRATEGIES
+from benchmarks.hydra.attackers import LADDER, STRATEGIES, VARIANTS
 from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.runs import NO_HYDRA, PRODUCT, System, default_system, verdicts_of
 from benchmarks.hydra.scoring import Report
@@ -30,6 +35,7 @@ WORLDS = (
     NO_HYDRA, "L3", "remote_company", "charity", "course", "agency", "rare_client", "throw_away", "paid_unsettled",
     "framing_device", "framing_lookalikes", "drain_ja4+rare_client",
 )  # fmt: skip
+GATHERINGS = "gatherings"
 ALIASES = {"agency": "freelancer"}
 """The population of one person with many clients' accounts; `agency` is a gathering of the ordinary classes."""
 QUICK = ("--honest", "600", "--heads", "120", "--days", "4")
@@ -109,10 +115,15 @@ def spec_of(name: str, like: Spec) -> Spec:
     parts = [ALIASES.get(part, part) for part in name.split("+") if part != NO_HYDRA]
     levels = tuple(part for part in parts if part in LADDER or part in STRATEGIES)
     populations = tuple(part for part in parts if part in LOOKALIKES)
-    if len(levels) + len(populations) < len(parts):
-        raise argparse.ArgumentTypeError(f"{name!r} is no world; parts are levels, strategies and populations")
-    heads = like.heads if levels else 0
-    return msgspec.structs.replace(like, levels=levels, populations=populations, heads=heads)
+    variants = tuple(part for part in parts if part in VARIANTS)
+    if len(levels) + len(populations) + len(variants) + parts.count(GATHERINGS) < len(parts):
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is no world; parts are levels, strategies, variants, populations and {GATHERINGS}"
+        )
+    return msgspec.structs.replace(
+        like, levels=levels, populations=populations, variants=variants, heads=like.heads if levels else 0,
+        gatherings=GATHERINGS in parts,
+    )  # fmt: skip
 
 
 def measured(spec: Spec, system: System) -> Measured:
@@ -142,15 +153,21 @@ def learnt_days(log: Path) -> dict[str, Day]:
     return summary.newcomers["default"]
 
 
-def row(name: str, found: Measured) -> str:
-    """One line of the table, and the classes that were stopped."""
-    report, beyond = found.report, found.beyond
+def row(name: str, found: Sequence[Measured]) -> str:
+    """One line of the table for a world's seeds, and the classes that were stopped."""
+    reports = [one.report for one in found]
     cells = [
-        name, percent(report.leak), percent(None if beyond is None else beyond.leak), percent(report.heads_linked),
-        plain(report.dollars_per_million), finely(report.honest_stopped), finely(report.payers_stopped),
-        finely(report.newcomers_stopped), finely(report.victims_stopped), percent(report.honest_linked),
-        ", ".join(f"{plan} {one.day:g} ({one.voters})" for plan, one in found.days.items()),
-        ", ".join(f"{klass} {percent(share)}" for klass, share in _worst(report)) or "-",
+        name, percent(_mean(report.leak for report in reports)),
+        percent(_mean(None if one.beyond is None else one.beyond.leak for one in found)),
+        percent(_mean(report.heads_linked for report in reports)),
+        plain(_mean(report.dollars_per_million for report in reports)),
+        finely(_worst(report.honest_stopped for report in reports)),
+        finely(_worst(report.payers_stopped for report in reports)),
+        finely(_worst(report.newcomers_stopped for report in reports)),
+        finely(_worst(report.victims_stopped for report in reports)),
+        percent(_worst(report.honest_linked for report in reports)),
+        ", ".join(f"{plan} {one.day:g} ({one.voters})" for plan, one in found[-1].days.items()),
+        ", ".join(f"{klass} {percent(share)}" for klass, share in _classes(reports)) or "-",
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 
@@ -159,9 +176,21 @@ def finely(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.3f}%"
 
 
-def _worst(report: Report) -> list[tuple[str, float]]:
-    stopped = [(klass, share) for klass, share in report.stopped_by_class.items() if share >= WORTH_A_LINE]
-    return sorted(stopped, key=lambda entry: -entry[1])
+def _mean(values: Iterable[float | None]) -> float | None:
+    """The mean of what is known; None if nothing is."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _worst(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _classes(reports: Sequence[Report]) -> list[tuple[str, float]]:
+    """Classes that were stopped, each in its worst seed; the worst class first."""
+    names = dict.fromkeys(klass for report in reports for klass in report.stopped_by_class)
+    worst = {klass: max(report.stopped_by_class.get(klass, 0.0) for report in reports) for klass in names}
+    return sorted(((k, share) for k, share in worst.items() if share >= WORTH_A_LINE), key=lambda entry: -entry[1])
 
 
 HEAD = (
@@ -176,7 +205,8 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--honest", type=int, default=3000)
     options.add_argument("--heads", type=int, default=600)
     options.add_argument("--days", type=int, default=7)
-    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--seeds", default="1", help="comma-separated")
+    options.add_argument("--jobs", type=int, default=1, help="worlds at a time, each in two processes")
     options.add_argument("--view", default="full")
     options.add_argument("--config", type=Path, help="a configuration; else the default one")
     options.add_argument("--quick", action="store_true", help=f"as {' '.join(QUICK)}")
@@ -186,12 +216,24 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     chosen = parser().parse_args([*QUICK, *given] if "--quick" in given else given)
-    like = Spec(chosen.seed, chosen.honest, chosen.heads, days=chosen.days, view=chosen.view)
+    like = Spec(honest=chosen.honest, heads=chosen.heads, days=chosen.days, view=chosen.view)
     named = [(name, spec_of(name, like)) for name in chosen.worlds.split(",")]
+    seeds = [int(seed) for seed in chosen.seeds.split(",")]
     print(HEAD, flush=True)
     system = System(PRODUCT, default_system(chosen.config).command + " --json")
-    for name, spec in named:
-        print(row(name, measured(spec, system)), flush=True)
+    specs = [msgspec.structs.replace(spec, seed=seed) for _, spec in named for seed in seeds]
+    found = _all(specs, system, chosen.jobs)
+    for name, _ in named:
+        print(row(name, [next(found) for _ in seeds]), flush=True)
+
+
+def _all(specs: Sequence[Spec], system: System, jobs: int) -> Iterator[Measured]:
+    """Play worlds, in order."""
+    if jobs == 1:
+        yield from (measured(spec, system) for spec in specs)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(measured, specs, [system] * len(specs))
 
 
 if __name__ == "__main__":

@@ -26,8 +26,21 @@ def test_a_world_is_named_by_its_hydra_and_its_populations():
     assert spec_of("none", LIKE).heads == 0
     both = spec_of("drain_ja4+rare_client", LIKE)
     assert (both.levels, both.populations, both.heads) == (("drain_ja4",), ("rare_client",), 12)
+    slow = spec_of("L4+slow+gatherings", LIKE)
+    assert (slow.levels, slow.variants, slow.gatherings) == (("L4",), ("slow",), True)
     with pytest.raises(argparse.ArgumentTypeError, match="no world"):
         spec_of("L99", LIKE)
+
+
+def test_honest_accounts_lose_what_they_lose_in_the_worst_seed_and_the_leak_is_a_mean(capsys):
+    options = ["--worlds", "L0", "--honest", "60", "--heads", "12", "--days", "1"]
+    lines = []
+    for seeds in ("1", "2", "1,2"):
+        main([*options, "--seeds", seeds, "--jobs", "2"])
+        lines.append([cell.strip(" %") for cell in capsys.readouterr().out.splitlines()[-1].split("|")])
+    one, two, both = lines
+    assert float(both[2]) == pytest.approx((float(one[2]) + float(two[2])) / 2, abs=0.06)
+    assert float(both[6]) == max(float(one[6]), float(two[6]))
 
 
 def test_a_line_says_what_a_small_world_comes_to(capsys):
