@@ -55,6 +55,25 @@ def _newcomer(tenant: str, name: str, given: Mapping[str, PlanSettings], preset:
     return preset.get(name, preset["free"])
 
 
+def unsettled(given: Mapping[str, PlanSettings], days: Mapping[str, float | None], default: str) -> dict[str, str]:
+    """Return for each plan the one whose newcomer's day counts until money has settled: itself, or `default`.
+
+    It is the default plan where that has a smaller day, and no `entry` says otherwise: a plan's name costs nothing.
+    """
+    least = days[default]
+    return {
+        plan: default
+        if day is not None and least is not None and least < day and not _says_entry(plan, given)
+        else plan
+        for plan, day in days.items()
+    }
+
+
+def _says_entry(plan: str, given: Mapping[str, PlanSettings]) -> bool:
+    own = given.get(plan, NOTHING)
+    return own.entry is not None or (own.like is not None and _says_entry(own.like, given))
+
+
 def check_newcomers(tenant: str, cost: float, days: Mapping[str, float | None], entry: EntrySettings) -> None:
     """Raise SettingError for an allowance that can never hold one request of `cost` units."""
     for plan, day in days.items():

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, structs
 from reputation.config.families import Cap, FindEvidence, family_names, family_of, load_signal
 from reputation.config.faults import nearest
 from reputation.config.gateways import GatewaySettings
-from reputation.config.plans import check_amounts, check_newcomers, laid_out, newcomers
+from reputation.config.plans import check_amounts, check_newcomers, laid_out, newcomers, unsettled
 from reputation.config.presets import ORDINARY, PRESETS, Preset, Unit, times
 from reputation.config.tenant_parts import LinkingSettings, OutcomeSettings, PriceSettings, PurseSettings
 from reputation.limits.bucket import Limit
@@ -157,6 +157,8 @@ class Tenant(Struct, frozen=True):
     organisation: tuple[Limit, Limit] | None
     entry: Mapping[str, Ladder | None]
     """By plan; None where a plan has no allowances for newcomers."""
+    unsettled: Mapping[str, str]
+    """By plan; the plan whose ladder an account stands on until it has settled money."""
 
 
 def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
@@ -178,6 +180,7 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     check_amounts(name, request_cost, plans, {"unconfirmed": unconfirmed, "organisation": settings.organisation})
     days = newcomers(name, settings.plans, amounts.entry, plans)
     check_newcomers(name, request_cost, days, settings.entry)
+    policy = compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan)
     return Tenant(
         name=name,
         revision=revision,
@@ -186,13 +189,14 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
         prior=prior,
         signals=tuple((one.evidence, families[n]) for n, one in loaded.items() if families[n].weight),
         families=families,
-        policy=compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan),
+        policy=policy,
         unconfirmed=limits_of(unconfirmed),
         unconfirmed_network=limits_of(times(unconfirmed, UNCONFIRMED_NETWORK)),
         lasting=limits_of(times(unconfirmed, UNCONFIRMED_LASTING)),
         lasting_network=limits_of(times(unconfirmed, UNCONFIRMED_LASTING * UNCONFIRMED_NETWORK)),
         organisation=limits_of(settings.organisation) if settings.organisation else None,
         entry={plan: None if day is None else ladder(settings, day, request_cost) for plan, day in days.items()},
+        unsettled=unsettled(settings.plans, days, policy.default_plan),
     )
 
 

@@ -9,7 +9,7 @@ from reputation.engine.identity import Who
 from reputation.hydra.links import Links
 from reputation.limits.bucket import Limit, settled
 from reputation.limits.take import Charge, Taken
-from reputation.scoring.ladder import Rung, is_recent, limit_of, part_of
+from reputation.scoring.ladder import Rung, has_settled, is_recent, limit_of, part_of
 from reputation.scoring.risk import Limits
 from reputation.state.budgets import Budgets
 from reputation.state.facts import NOTHING
@@ -44,9 +44,12 @@ class Entry:
 def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, now: float) -> Entry | None:
     """Find the entry allowance of an account; None if its limits are those of its tier.
 
-    That is so for a proven account, for one of which no fact is known, where the plan says `off`, and where the tier
+    Until it has settled money, its day and reserve are those of the plan for accounts without one. It has no allowance:
+    that is so for a proven account, for one of which no fact is known, where the plan says `off`, and where the tier
     allows less.
     """
+    if not has_settled(who.facts.payment):
+        plan = tenant.unsettled[plan]
     ladder = tenant.entry[plan]
     if ladder is None or who.proven or who.row.shared or who.facts is NOTHING or who.facts == NOTHING:
         return None

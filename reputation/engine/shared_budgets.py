@@ -46,7 +46,7 @@ def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: 
     own = own_charges(who, limits.burst, limits.daily if entry is None else entry.day, now)
     if cluster is not None and cluster.standing == "blessed":
         cluster = None
-    more = [] if entry is None or cluster is not None else entry_charges(tenant, budgets, links, who, entry, own, now)
+    more = [] if entry is None else entry_charges(tenant, budgets, links, who, entry, own, now)
     if tenant.organisation and (together := organisation_of(who, links)) is not None:
         own += [
             budgets.charge(name, "organisation", (name, together), limit, now)
@@ -55,15 +55,16 @@ def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: 
     by_address = [[]] if who.confirmed else unconfirmed_charges(tenant, who, budgets, now)
     by_links = [[]] if cluster is None else linked_charges(tenant, budgets, links, who, cluster, now)
     draws: list[Draw] = [[*own, *shared, *linked] for shared in by_address for linked in by_links]
+    roomy = len(draws) if cluster is None else len(by_links) - 1
     if more:
-        draws.append([own[0], *own[2:], *more])
-    return Drawn(draws, entry, len(draws) - bool(more) if cluster is None else len(by_links) - 1)
+        draws += [[own[0], *own[2:], *linked, *more] for linked in by_links]
+    return Drawn(draws, entry, roomy)
 
 
 def entry_charges(
     tenant: Tenant, budgets: Budgets, links: Links, who: Who, entry: Entry, own: list[Charge], now: float
 ) -> list[Charge]:
-    """Charge the newcomers' reserve for requests above an allowance; a linked account has its purse instead."""
+    """Charge the newcomers' reserve for requests above an allowance; a linked account draws on its purse as well."""
     if not may_need_more(own, own[0].bucket.limit.burst, now):
         return []
     return reserve_charges(who.name, entry, links.levels, tenant.request_cost, budgets, now)

@@ -12,6 +12,7 @@ import numpy as np
 from reputation.hydra.book import Floor
 from reputation.hydra.columns import Floats
 from reputation.hydra.families import DAY
+from reputation.limits.money import dollars_a_day
 
 KEPT = 30
 """Days of use that are kept of each account."""
@@ -20,7 +21,6 @@ STEPS = 8.0
 QUANTILE = 0.9
 STANDS = 30
 """Days for which a floor stands as it was found, after its account was last linked."""
-MONTH = 30.0
 
 
 def scaled(units: Floats) -> np.ndarray:
@@ -92,17 +92,9 @@ def _usual(active: np.ndarray) -> float:
 
 
 def by_money(settled: float, settled_30d: float, age: float, per_usd: float) -> float:
-    """Return units a day for the dollars of 30 days; NaN is not known, age is in seconds.
-
-    Without the dollars of 30 days they are a share of all, by the age in whole days, and all of them where that is not
-    known.
-    """
-    if not math.isnan(settled_30d):
-        return per_usd * settled_30d / MONTH
-    if math.isnan(settled):
-        return 0.0
-    days = MONTH if math.isnan(age) else max(math.floor(age / DAY), MONTH)
-    return per_usd * settled / days
+    """Return units a day for settled dollars; NaN is not known, age is in seconds."""
+    dollars, lately, seconds = (None if math.isnan(one) else one for one in (settled, settled_30d, age))
+    return per_usd * dollars_a_day(dollars, lately, seconds)
 
 
 def by_use(usual: float, settled: float, newcomer: float, per_usd: float) -> float:

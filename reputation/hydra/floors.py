@@ -91,7 +91,7 @@ def _by_use(ledger: Ledger, number: int, began: float, plans: Plans) -> float:
 
 def _by_money(ledger: Ledger, account: str, plans: Plans, now: float) -> float:
     number = ledger.accounts.ids.get(account, -1)
-    if number < 0 or ledger.ints["disputes"][number]:
+    if number < 0 or ledger.ints["disputed"][number]:
         return 0.0
     settled, lately, created = (float(ledger.floats[name][number]) for name in ("settled", "settled_30d", "created"))
     return by_money(settled, lately, now - created, plans.per_usd)

@@ -32,7 +32,7 @@ CERTAIN = 100
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
 _FLOATS = dict.fromkeys(("created", "first", "last", "settled", "settled_30d", "noted", "accused", "cleared"), np.nan)
-_INTS = {**dict.fromkeys(NAMED, -1), "disputes": 0, "given": 0}
+_INTS = {**dict.fromkeys(NAMED, -1), "disputes": 0, "disputed": 0, "given": 0}
 
 
 class Ledger:
@@ -89,6 +89,7 @@ class Ledger:
         self.floats["created"][number] = np.nan if known.created_at is None else known.created_at
         self.floats["settled"][number] = np.nan if known.settled_usd is None else known.settled_usd
         self.floats["settled_30d"][number] = np.nan if known.settled_30d_usd is None else known.settled_30d_usd
+        self.ints["disputed"][number] = known.payment_status == "disputed"
         self.ints["disputes"][number] = min(known.disputes or 0, 30000) + (known.payment_status == "disputed")
         self.ints["given"][number] = sum((rung in known.given) << bit for bit, rung in enumerate(GIVEN))
         for name, value in named(known).items():

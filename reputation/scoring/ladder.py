@@ -4,21 +4,22 @@ An account stands on the best of its rungs: an e-mail address, a phone, a card, 
 rung has a part of the newcomers' reserve, from which its accounts draw what lies above their allowance.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
 from reputation.limits.bucket import Limit
+from reputation.limits.money import dollars_a_day
 from reputation.scoring.tiers import EntrySettings, NewcomersSettings
 from reputation.wire.known import Facts
 from reputation.wire.messages import Payment
 
 DAY = 86_400.0
-MONTH = 30.0
 EMAIL, PHONE, PREPAID, CARD, ACTIVE, MONEY = RUNGS = ("email", "phone", "prepaid", "card", "active", "money")
 """What an account gave, from the cheapest to the dearest; active: days of use, which it gave here."""
 RECENT = 14 * DAY
 """Age up to which an account is a newcomer: its use until then is what votes for a newcomer's day."""
+LEAST_USD = 1.0
+"""US dollars from which on money has settled: a card that was only tried with cents costs its owner nothing."""
 MOST_LIMITS = 4096
 
 _limits: dict[tuple[float, float], Limit] = {}
@@ -105,6 +106,13 @@ def is_recent(facts: Facts, now: float) -> bool:
     return facts.created_at is None or now - facts.created_at < RECENT
 
 
+def has_settled(payment: Payment | None) -> bool:
+    """Say whether an account has settled money, at least a dollar, and no dispute is open."""
+    if payment is None or payment.status == "disputed":
+        return False
+    return (payment.settled_usd or 0.0) >= LEAST_USD or (payment.settled_30d_usd or 0.0) >= LEAST_USD
+
+
 def given(facts: Facts) -> list[str]:
     """Name the facts of an account besides an e-mail address and money; a card that failed or is disputed is none."""
     found = []
@@ -122,18 +130,14 @@ def given(facts: Facts) -> list[str]:
 
 
 def settled_a_day(payment: Payment | None, created_at: float | None, now: float) -> float:
-    """US dollars a day that an account settled lately: those of 30 days where they are known, else a share by its age.
+    """Return US dollars a day that an account settled lately; nothing while a dispute is open.
 
-    Whole days of age, so that a limit which follows from it changes once a day. Nothing while a dispute is open.
+    A dispute that is over takes nothing more: `settled_usd` is what was paid and not given back.
     """
     if payment is None or payment.status == "disputed":
         return 0.0
-    if payment.settled_30d_usd is not None:
-        return payment.settled_30d_usd / MONTH
-    if payment.settled_usd is None:
-        return 0.0
-    days = MONTH if created_at is None else max(math.floor((now - created_at) / DAY), MONTH)
-    return payment.settled_usd / days
+    age = None if created_at is None else now - created_at
+    return dollars_a_day(payment.settled_usd, payment.settled_30d_usd, age)
 
 
 def limit_of(daily: float, burst: float) -> Limit:

@@ -89,7 +89,8 @@ class PlanSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_default
             Entry,
             Meta(
                 description="Newcomer's day: units a day of an unproven account with a card; see `entry`. "
-                "`off`: the tier's limit alone; none: `off` if the plan states limits, else that of `like`."
+                "`off`: the tier's limit alone; none: `off` if the plan states limits, else that of `like`, "
+                "and until a dollar has settled that of accounts without a plan if it is lower."
             ),
         ]
         | None

@@ -10,7 +10,8 @@ from msgspec import Struct, structs
 
 from reputation.config.tenants import Tenant, per_usd_of
 from reputation.limits.bucket import Limit
-from reputation.scoring.ladder import DAY, MONTH, Ladder
+from reputation.limits.money import DAY, MONTH
+from reputation.scoring.ladder import LEAST_USD, Ladder
 from reputation.scoring.risk import STANDARD, Limits
 from reputation.wire.known import Facts
 from reputation.wire.messages import Funding, Payment, Seconds
@@ -68,22 +69,38 @@ def prices(tenant: Tenant, newcomers: Mapping[str, float] = MappingProxyType({})
 
     newcomers: the learnt newcomer's day of each plan, in units a day.
     """
-    found = [price for plan in tenant.policy.limits for price in _of_plan(tenant, plan, newcomers.get(plan))]
+    found = [price for plan in tenant.policy.limits for price in _of_plan(tenant, plan, newcomers)]
     return sorted(found, key=lambda price: (price.million is None, price.million or 0.0, price.plan, price.usd))
 
 
-def _of_plan(tenant: Tenant, plan: str, newcomer: float | None) -> Iterator[Price]:
+def _of_plan(tenant: Tenant, plan: str, newcomers: Mapping[str, float]) -> Iterator[Price]:
     costs = structs.asdict(tenant.settings.prices.credentials)
-    limits, ladder, request = tenant.policy.limits[plan][STANDARD], tenant.entry[plan], tenant.request_cost
-    ladder = None if ladder is None else ladder.at(newcomer)
+    limits, request, unsettled = tenant.policy.limits[plan][STANDARD], tenant.request_cost, tenant.unsettled[plan]
+    ladder, before = (_ladder(tenant, name, newcomers) for name in (plan, unsettled))
     for one in CREDENTIALS:
         usd = sum(costs[name] for name in one.bought)
-        yield _price(plan, one.name, one.words, usd, *_amounts(limits, ladder, one.facts, request))
+        yield _price(plan, one.name, one.words, usd, *_amounts(limits, before, one.facts, request))
+        if unsettled != plan:
+            amounts, words = (
+                _amounts(limits, ladder, _settled(one.facts), request),
+                f"{one.words}, and a dollar settled",
+            )
+            yield _price(plan, f"{one.name}_settled", words, usd + LEAST_USD, *amounts)
     if ladder is not None and (dollar := per_usd_of(tenant.settings, request) / request):
         yield _price(plan, "settled_dollar", "a dollar settled", 1.0, dollar / MONTH, dollar)
     full = limits.daily.burst
     aged = _daily(limits.burst, full, full, request)
     yield _price(plan, "aged_account", "a proven account, bought", costs["aged_account"], *aged)
+
+
+def _ladder(tenant: Tenant, plan: str, newcomers: Mapping[str, float]) -> Ladder | None:
+    found = tenant.entry[plan]
+    return None if found is None else found.at(newcomers.get(plan))
+
+
+def _settled(facts: Facts) -> Facts:
+    payment = structs.replace(facts.payment or Payment(status="ok"), settled_usd=LEAST_USD)
+    return structs.replace(facts, payment=payment)
 
 
 def _amounts(limits: Limits, ladder: Ladder | None, facts: Facts, request: float) -> tuple[float, float]:

@@ -1,13 +1,15 @@
 """An unproven account has a day of its own, then a part of a reserve; the proven and bare keys have neither."""
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from small_engine import DAY, HOUR, NOW, PROVEN, ask, check, drain, push, tenant
+from small_engine import DAY, HOUR, NOW, PROVEN, ask, check, push, tenant
 
 from reputation.engine.entry import newcomers_of
-from reputation.hydra.links import NOTHING
+from reputation.hydra.links import NOTHING, Cluster
 from reputation.limits.bucket import refund
 
 NO_RESERVE = {"newcomers": {"reserve": 0}}
@@ -146,12 +148,53 @@ def test_a_tier_that_allows_less_is_not_widened(addresses):
     assert day_of(ask(engine, "a")).burst == 30.0
 
 
-def test_a_linked_account_has_its_purse_and_no_reserve(addresses):
+def test_a_linked_account_draws_what_lies_above_its_day_on_the_reserve_and_on_its_purse(addresses):
     engine = tenant(addresses)
-    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
-    engine.state.row("a")
-    assert drain(engine, "a") == 20
-    assert "newcomers" not in {limit.scope for limit in ask(engine, "a").limits}
+    ring = Cluster("h-1", NOW, 2, 0.9, (), "shared", (), 0.0, math.inf, purse=70.0)
+    engine.links = structs.replace(NOTHING, members={"a": ("h-1", 0.9)}, clusters={"h-1": ring})
+    push(engine, "a", created_at=NOW - 20 * DAY, plan="free")
+    assert used_up(engine, "a") == 70
+    engine.links = structs.replace(engine.links, levels={"free/email-older": 5.0})
+    push(engine, "b", created_at=NOW - 20 * DAY, plan="free")
+    engine.links = structs.replace(
+        engine.links, members={"b": ("h-2", 0.9)}, clusters={"h-2": structs.replace(ring, id="h-2", purse=1000.0)}
+    )
+    assert used_up(engine, "b") == 50 + 5
+
+
+CARD = {"status": "ok", "fingerprint": "fp", "funding": "credit"}
+
+
+@pytest.mark.parametrize(
+    ("plans", "payment", "day"),
+    [
+        ({}, CARD, 200.0),
+        ({}, None, 50.0),
+        ({}, CARD | {"settled_usd": 0.5}, 200.0),
+        ({}, CARD | {"settled_usd": 1.0}, 1000.0),
+        ({}, CARD | {"settled_30d_usd": 1.0}, 1000.0),
+        ({}, CARD | {"settled_usd": 20.0, "status": "disputed"}, 50.0),
+        ({"free": {"entry": "off"}}, CARD, 1000.0),
+        ({"free": {"entry": 5000}}, CARD, 1000.0),
+        ({"paid": {"entry": 800}}, CARD, 800.0),
+        ({"paid": {"like": "pro"}, "pro": {"like": "free", "entry": 700}}, CARD, 700.0),
+    ],
+)
+def test_until_a_dollar_settled_a_dear_plan_has_the_day_of_a_cheap_one(addresses, plans, payment, day):
+    engine = tenant(addresses, plans=plans)
+    push(engine, "a", created_at=NOW - 20 * DAY, plan="paid", **({"payment": payment} if payment else {}))
+    assert day_of(ask(engine, "a")).burst == day
+
+
+def test_accounts_on_a_dear_plan_draw_on_the_cheap_reserve_until_a_dollar_settled(addresses):
+    engine = tenant(addresses)
+    for number in range(40):
+        push(engine, f"paid-{number}", created_at=NOW - DAY, plan="paid")
+        used_up(engine, f"paid-{number}")
+    push(engine, "free", created_at=NOW - DAY, plan="free")
+    assert used_up(engine, "free") < 50 + 100
+    push(engine, "settled", created_at=NOW - DAY, plan="paid", payment={"settled_usd": 1.0})
+    assert used_up(engine, "settled") == 250 + 1000
 
 
 def test_a_learnt_day_of_newcomers_moves_allowance_and_reserve(addresses):

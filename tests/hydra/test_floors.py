@@ -13,6 +13,8 @@ from reputation.hydra.floors import HOLDERS, beginnings, earned_floors
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker_settings import Plans
 from reputation.hydra.sightings import Known, Sighting
+from reputation.scoring.ladder import settled_a_day
+from reputation.wire.messages import Payment
 
 DAY, HOUR = 86_400.0, 3600.0
 FIRST = 20_000
@@ -122,3 +124,16 @@ def test_use_from_the_beginning_on_never_counts(units, began):
         usual = sorted(active)[math.ceil(0.9 * len(active)) - 1]
         assert usual <= found <= (usual + 1) * math.exp(1 / 8)
         assert found in unscaled(np.arange(256))
+
+
+@pytest.mark.parametrize(
+    ("status", "disputes", "floor"),
+    [("ok", None, 1000.0), ("ok", 2, 1000.0), ("disputed", None, 0.0), ("disputed", 1, 0.0)],
+)
+def test_an_open_dispute_takes_the_money_of_a_linked_account_and_of_an_allowance_alike(status, disputes, floor):
+    ledger, book = Ledger(), Book()
+    ledger.know(Known("a", payment_status=status, settled_usd=30.0, disputes=disputes))
+    book.clusters = linked("a")
+    assert earned_floors(ledger, book, Plans(per_usd=1000.0), 40 * DAY).get("a", 0.0) == floor
+    payment = Payment(status=status, settled_usd=30.0, disputes=disputes)
+    assert settled_a_day(payment, None, 40 * DAY) * 1000.0 == floor

@@ -55,3 +55,12 @@ def test_tokens_are_counted_as_ordinary_requests():
 def test_the_cheapest_million_is_first():
     millions = [price.million for price in prices(compile_tenant("t", TenantSettings())) if price.million is not None]
     assert millions == sorted(millions)
+
+
+def test_a_dear_plan_is_no_cheaper_than_a_cheap_one_until_a_dollar_settled():
+    found = priced(TenantSettings())
+    assert found["paid", "mailbox"].month < found["free", "mailbox"].month + 60
+    settled = found["paid", "virtual_card_settled"]
+    assert settled.usd == pytest.approx(4.02)
+    assert settled.month > 29 * 1000
+    assert ("free", "mailbox_settled") not in found
