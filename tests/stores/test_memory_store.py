@@ -9,7 +9,7 @@ from small_engine import DAY, HOUR, NOW, PROVEN, SECRET, ask, check, drain, limi
 from reputation.config.file import DEFAULT, from_text
 from reputation.limits.bucket import Bucket, Limit, settled, take
 from reputation.sidecar.build import build, empty_state
-from reputation.state.budgets import Budgets
+from reputation.state.budgets import MOST_LIMITS, Budgets
 from reputation.state.crowds import A_WHILE, MOST_NETWORKS, SLOTS, Crowd, Row, SharedRows, lasting_days
 from reputation.state.facts import Facts
 from reputation.state.history import visit
@@ -422,6 +422,14 @@ class TestBudgets:
             passed += draw(budgets, ("burst", 0x0B000001)) == 0.0
             draw(budgets, ("burst", 0x0B000002), Limit(1.0, 10.0 + i))
         assert passed <= 2 * LIMIT.burst
+
+    def test_a_flood_of_limits_shares_a_bounded_number_of_buckets(self):
+        budgets = Budgets(4)
+        for i in range(3):
+            draw(budgets, ("burst", i << 20))
+        for i in range(1000):
+            draw(budgets, ("burst", 0x0B000002), Limit(1.0, 10.0 + i))
+        assert len([*budgets.values()]) == 3 + MOST_LIMITS
 
     def test_a_bucket_in_debt_is_not_forgotten(self):
         budgets = Budgets(100)
