@@ -158,7 +158,7 @@ class Tenant(Struct, frozen=True):
     entry: Mapping[str, Ladder | None]
     """By plan; None where a plan has no allowances for newcomers."""
     unsettled: Mapping[str, str]
-    """By plan; the plan whose ladder an account stands on until it has settled money."""
+    """By plan; the plan whose ladder an account stands on until it has settled `earned.plan_usd`."""
 
 
 def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
@@ -268,5 +268,5 @@ def in_force(tenant: Tenant) -> TenantSettings:
         tiers=dict(zip(TIERS, policy.rules, strict=True)),
         plans=plans,
         unconfirmed=Allowance(burst.rate, burst.burst, daily.burst),
-        earned=EarnedSettings(per_usd_of(tenant.settings, tenant.request_cost)),
+        earned=structs.replace(tenant.settings.earned, per_usd=per_usd_of(tenant.settings, tenant.request_cost)),
     )

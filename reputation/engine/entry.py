@@ -44,11 +44,10 @@ class Entry:
 def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, now: float) -> Entry | None:
     """Find the entry allowance of an account; None if its limits are those of its tier.
 
-    Until it has settled money, its day and reserve are those of the plan for accounts without one. It has no allowance:
-    that is so for a proven account, for one of which no fact is known, where the plan says `off`, and where the tier
-    allows less.
+    Until it has settled `earned.plan_usd`, its day and reserve are those of the plan for accounts without one. A proven
+    account has no allowance, nor has one of which no fact is known, nor where the plan says `off` or the tier allows less.
     """
-    if not has_settled(who.facts.payment):
+    if not has_settled(who.facts.payment, tenant.settings.earned.plan_usd):
         plan = tenant.unsettled[plan]
     ladder = tenant.entry[plan]
     if ladder is None or who.proven or who.row.shared or who.facts is NOTHING or who.facts == NOTHING:

@@ -18,8 +18,6 @@ EMAIL, PHONE, PREPAID, CARD, ACTIVE, MONEY = RUNGS = ("email", "phone", "prepaid
 """What an account gave, from the cheapest to the dearest; active: days of use, which it gave here."""
 RECENT = 14 * DAY
 """Age up to which an account is a newcomer: its use until then is what votes for a newcomer's day."""
-LEAST_USD = 1.0
-"""US dollars from which on money has settled: a card that was only tried with cents costs its owner nothing."""
 MOST_LIMITS = 4096
 
 _limits: dict[tuple[float, float], Limit] = {}
@@ -106,11 +104,11 @@ def is_recent(facts: Facts, now: float) -> bool:
     return facts.created_at is None or now - facts.created_at < RECENT
 
 
-def has_settled(payment: Payment | None) -> bool:
-    """Say whether an account has settled money, at least a dollar, and no dispute is open."""
+def has_settled(payment: Payment | None, usd: float) -> bool:
+    """Say whether an account has settled so many US dollars, and no dispute is open."""
     if payment is None or payment.status == "disputed":
         return False
-    return (payment.settled_usd or 0.0) >= LEAST_USD or (payment.settled_30d_usd or 0.0) >= LEAST_USD
+    return (payment.settled_usd or 0.0) >= usd or (payment.settled_30d_usd or 0.0) >= usd
 
 
 def given(facts: Facts) -> list[str]:

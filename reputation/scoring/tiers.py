@@ -66,6 +66,15 @@ class EarnedSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    plan_usd: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e12,
+            description="US dollars that an account must have settled before its plan's own newcomer's day counts; "
+            "until then it is that of accounts without a plan, if that is lower.",
+        ),
+    ] = 5.0
 
 
 Entry = Annotated[float, Meta(gt=0, le=1e12)] | Literal["off"] | bool
@@ -90,7 +99,7 @@ class PlanSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_default
             Meta(
                 description="Newcomer's day: units a day of an unproven account with a card; see `entry`. "
                 "`off`: the tier's limit alone; none: `off` if the plan states limits, else that of `like`, "
-                "and until a dollar has settled that of accounts without a plan if it is lower."
+                "see also `earned.plan_usd`."
             ),
         ]
         | None

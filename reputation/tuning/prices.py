@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from reputation.config.tenants import Tenant, per_usd_of
 from reputation.limits.bucket import Limit
 from reputation.limits.money import DAY, MONTH
-from reputation.scoring.ladder import LEAST_USD, Ladder
+from reputation.scoring.ladder import Ladder
 from reputation.scoring.risk import STANDARD, Limits
 from reputation.wire.known import Facts
 from reputation.wire.messages import Funding, Payment, Seconds
@@ -80,12 +80,11 @@ def _of_plan(tenant: Tenant, plan: str, newcomers: Mapping[str, float]) -> Itera
     for one in CREDENTIALS:
         usd = sum(costs[name] for name in one.bought)
         yield _price(plan, one.name, one.words, usd, *_amounts(limits, before, one.facts, request))
-        if unsettled != plan:
-            amounts, words = (
-                _amounts(limits, ladder, _settled(one.facts), request),
-                f"{one.words}, and a dollar settled",
+        if unsettled != plan and (settled := tenant.settings.earned.plan_usd):
+            amounts = _amounts(limits, ladder, _settled(one.facts, settled), request)
+            yield _price(
+                plan, f"{one.name}_settled", f"{one.words}, and {settled:g} USD settled", usd + settled, *amounts
             )
-            yield _price(plan, f"{one.name}_settled", words, usd + LEAST_USD, *amounts)
     if ladder is not None and (dollar := per_usd_of(tenant.settings, request) / request):
         yield _price(plan, "settled_dollar", "a dollar settled", 1.0, dollar / MONTH, dollar)
     full = limits.daily.burst
@@ -98,8 +97,8 @@ def _ladder(tenant: Tenant, plan: str, newcomers: Mapping[str, float]) -> Ladder
     return None if found is None else found.at(newcomers.get(plan))
 
 
-def _settled(facts: Facts) -> Facts:
-    payment = structs.replace(facts.payment or Payment(status="ok"), settled_usd=LEAST_USD)
+def _settled(facts: Facts, usd: float) -> Facts:
+    payment = structs.replace(facts.payment or Payment(status="ok"), settled_usd=usd)
     return structs.replace(facts, payment=payment)
 
 

@@ -170,9 +170,9 @@ CARD = {"status": "ok", "fingerprint": "fp", "funding": "credit"}
     [
         ({}, CARD, 200.0),
         ({}, None, 50.0),
-        ({}, CARD | {"settled_usd": 0.5}, 200.0),
-        ({}, CARD | {"settled_usd": 1.0}, 1000.0),
-        ({}, CARD | {"settled_30d_usd": 1.0}, 1000.0),
+        ({}, CARD | {"settled_usd": 4.0}, 200.0),
+        ({}, CARD | {"settled_usd": 5.0}, 1000.0),
+        ({}, CARD | {"settled_30d_usd": 5.0}, 1000.0),
         ({}, CARD | {"settled_usd": 20.0, "status": "disputed"}, 50.0),
         ({"free": {"entry": "off"}}, CARD, 1000.0),
         ({"free": {"entry": 5000}}, CARD, 1000.0),
@@ -180,20 +180,20 @@ CARD = {"status": "ok", "fingerprint": "fp", "funding": "credit"}
         ({"paid": {"like": "pro"}, "pro": {"like": "free", "entry": 700}}, CARD, 700.0),
     ],
 )
-def test_until_a_dollar_settled_a_dear_plan_has_the_day_of_a_cheap_one(addresses, plans, payment, day):
+def test_until_money_settled_a_dear_plan_has_the_day_of_a_cheap_one(addresses, plans, payment, day):
     engine = tenant(addresses, plans=plans)
     push(engine, "a", created_at=NOW - 20 * DAY, plan="paid", **({"payment": payment} if payment else {}))
     assert day_of(ask(engine, "a")).burst == day
 
 
-def test_accounts_on_a_dear_plan_draw_on_the_cheap_reserve_until_a_dollar_settled(addresses):
+def test_accounts_on_a_dear_plan_draw_on_the_cheap_reserve_until_money_settled(addresses):
     engine = tenant(addresses)
     for number in range(40):
         push(engine, f"paid-{number}", created_at=NOW - DAY, plan="paid")
         used_up(engine, f"paid-{number}")
     push(engine, "free", created_at=NOW - DAY, plan="free")
     assert used_up(engine, "free") < 50 + 100
-    push(engine, "settled", created_at=NOW - DAY, plan="paid", payment={"settled_usd": 1.0})
+    push(engine, "settled", created_at=NOW - DAY, plan="paid", payment={"settled_usd": 5.0})
     assert used_up(engine, "settled") == 250 + 1000
 
 
