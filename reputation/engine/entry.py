@@ -45,7 +45,8 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
     """Find the entry allowance of an account; None if its limits are those of its tier.
 
     Until it has settled `earned.plan_usd`, its day and reserve are those of the plan for accounts without one. A proven
-    account has no allowance, nor has one of which no fact is known, nor where the plan says `off` or the tier allows less.
+    account has no allowance, nor has one of which no fact is known, one whose plan says `off`, or one whose tier allows
+    less.
     """
     if not has_settled(who.facts.payment, tenant.settings.earned.plan_usd):
         plan = tenant.unsettled[plan]
