@@ -1,7 +1,8 @@
 """What steady use is worth to unproven accounts: a rung of the entry allowance for days of use.
 
-A day counts if it used at least a twentieth of a newcomer's day. The rung gives at most twice the 90th percentile of
-the account's own days with use, so an account that only passes the time gains nothing by it.
+A day counts if it used at least a twentieth of a newcomer's day, and half of what the rung gives. The rung gives at
+most twice the 90th percentile of the account's own days with use. So an account that only passes the time with a few
+requests a day gains nothing, and nothing soon after it begins to use more.
 """
 
 import math
@@ -50,21 +51,25 @@ def rungs(ledger: Ledger, plans: Plans) -> dict[str, float]:
         best[alike] = allowance(plans, name, bits)
     kept = ledger.days.kept
     counts = (kept[chosen] >= np.maximum(scaled(LEAST_USE * newcomer), 1)[:, None]).sum(axis=1)
-    worth = plans.active * newcomer * counts / KEPT
-    gains = np.flatnonzero(worth > best)
-    gains = gains[np.argsort(-counts[gains], kind="stable")[: 2 * MOST]]
-    units = np.minimum(worth[gains], TIMES * usual(kept[chosen[gains]]))
-    more = np.flatnonzero(units > best[gains])[:MOST]
+    gains = np.flatnonzero(plans.active * newcomer * counts / KEPT > best)
+    units = worth(kept[chosen[gains]], counts[gains], plans.active * newcomer[gains])
+    more = np.flatnonzero(units > best[gains])
+    more = more[np.argsort(-counts[gains[more]], kind="stable")[:MOST]]
     accounts = ledger.accounts.names
     return {str(accounts[chosen[gains[one]]]): round(float(units[one]), 3) for one in more.tolist()}
 
 
-def usual(days: np.ndarray) -> Floats:
-    """Return the 90th percentile of each row's days with use, never more than was used; each row has some."""
+def worth(days: np.ndarray, counts: Ints, month: Floats) -> Floats:
+    """Return units a day for the days of each row, never more than the rows' bytes are sure of.
+
+    counts: days of each row that may count, one at least; month: what as many as are kept give.
+    """
+    used = np.expm1((np.sort(days, axis=1)[:, ::-1].astype(np.float64) - 1.0) / STEPS)
+    number = np.arange(1, KEPT + 1)
+    gives = np.where(number <= counts[:, None], np.minimum(month[:, None] * number / KEPT, TIMES * used), 0.0)
     active = (days > 0).sum(axis=1)
-    rank: Ints = days.shape[1] - active + np.ceil(QUANTILE * active).astype(np.int64) - 1
-    steps = np.take_along_axis(np.sort(days, axis=1), rank[:, None], axis=1)[:, 0].astype(np.float64)
-    units: Floats = np.expm1((steps - 1.0) / STEPS)
+    usual = np.take_along_axis(used, (active - np.ceil(QUANTILE * active).astype(np.int64))[:, None], axis=1)[:, 0]
+    units: Floats = np.minimum(gives.max(axis=1), TIMES * usual)
     return units
 
 

@@ -53,7 +53,13 @@ def test_farmers_of_a_few_requests_a_day_gain_nothing():
 
 def test_days_of_less_than_a_twentieth_do_not_count():
     assert rung_of([LEAST_USE * NEWCOMER - 3.0] * 26 + [400.0] * 4) == 0.0
-    assert rung_of([LEAST_USE * NEWCOMER] * 24 + [400.0] * 6) == ACTIVE * NEWCOMER
+    assert rung_of([0.0] * 5 + [EMAIL * 2] * 25) == pytest.approx(ACTIVE * NEWCOMER * 25 / KEPT, abs=0.001)
+
+
+def test_cheap_days_do_not_count_once_the_account_uses_more():
+    cheap = [LEAST_USE * NEWCOMER + 2.0]
+    assert rung_of(cheap * 22 + [400.0] * 8) == 0.0
+    assert rung_of(cheap * 14 + [400.0] * 16) == pytest.approx(ACTIVE * NEWCOMER * 16 / KEPT, abs=0.001)
 
 
 def test_the_proven_and_the_unconfirmed_have_none():
@@ -69,7 +75,7 @@ def test_no_rung_is_above_twice_the_usual_day_or_the_setting(units):
     found = rung_of(units)
     usual = active[math.ceil(0.9 * len(active)) - 1] if active else 0.0
     assert found <= TIMES * usual + 1e-3
-    assert found <= ACTIVE * NEWCOMER * len(active) / KEPT + 1e-3
+    assert found <= ACTIVE * NEWCOMER * sum(one >= found / TIMES for one in active) / KEPT + 1e-3
     assert found == 0.0 or found > EMAIL
 
 
