@@ -208,6 +208,13 @@ def test_a_learnt_day_of_newcomers_moves_allowance_and_reserve(addresses):
     assert day_of(ask(engine, "a")).burst == 50.0
 
 
+def test_days_of_use_are_worth_no_more_than_a_month_of_them_on_the_plan_in_force(addresses):
+    engine = tenant(addresses)
+    engine.links = structs.replace(NOTHING, active={"a": 450.0})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="paid")
+    assert day_of(ask(engine, "a")).burst == 100.0
+
+
 def test_days_of_use_are_a_rung_with_a_part_of_its_own(addresses):
     engine = tenant(addresses)
     engine.links = structs.replace(NOTHING, active={"a": 80.0, "card": 80.0}, levels={"free/active-older": 5.0})
