@@ -6,7 +6,7 @@ Two live sidecars get the same facts and, at the same recorded times, the same r
 through a real nginx as plugins/nginx/nginx-leases.conf has it. What nginx cannot carry (device, session, model) is left
 out of both. All three live by one clock (recorded_clock.py) that goes from second to second of the world, and is never
 set forward by more than STEP, so that nginx closes and reports leases as it would. Every --link-every recorded seconds
-the world waits until both sidecars have linked anew. Needs nginx with Lua, and Debian's faketime.
+the world waits until both sidecars have linked again. Needs nginx with Lua, and Debian's faketime.
 """
 
 import argparse

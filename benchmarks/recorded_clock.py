@@ -1,4 +1,4 @@
-"""A clock for other programs that whoever drives them sets forward: libfaketime between them and the machine's.
+"""A clock for other programs that their driver sets forward: libfaketime between them and the machine's.
 
 It flows as the machine's does and is set forward by an offset, wall clock and monotonic clock alike, so that timers,
 time-outs and leases of the programs follow it. Needs Debian's `faketime`.

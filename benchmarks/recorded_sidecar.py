@@ -2,7 +2,7 @@
 
     python -m benchmarks.recorded_sidecar 900 serve --state :memory:
 
-A live one links every 20 seconds, which nobody could wait for on a recorded clock; a replay links every 900.
+A live one links every 20 seconds, too long to wait for on a recorded clock; a replay links every 900.
 """
 
 import sys

@@ -35,8 +35,8 @@ def speed(world: Path, config: Path | None) -> float:
     command = [sys.executable, "-m", "reputation", "replay", str(world), "--out", "/dev/null", "--json"]
     if config is not None:
         command += ["--config", str(config)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    summary = json.loads(told.splitlines()[-1])
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    summary = json.loads(printed.splitlines()[-1])
     return float(summary["lines"] / summary["seconds"])
 
 

@@ -40,7 +40,7 @@ class Costs(NamedTuple):
     members: tuple[int, int]
 
 
-def told(number: int, accounts: int, now: float) -> tuple[Known, Sighting]:
+def notes_of(number: int, accounts: int, now: float) -> tuple[Known, Sighting]:
     """An account's facts and one check of it."""
     if number < accounts * HEADS:
         created, card, funding, iin = now - 3600 + number % 3600, f"fp_{number // 20}", "prepaid", "499999"
@@ -98,7 +98,7 @@ async def measure(url: str, accounts: int) -> Costs:
     for start in range(0, accounts, AT_ONCE):
         batch = await one.batch(now, epoch=False)
         for number in range(start, min(start + AT_ONCE, accounts)):
-            known, sighting = told(number, accounts, now)
+            known, sighting = notes_of(number, accounts, now)
             batch.known.append(known)
             batch.sightings.append(sighting)
         await asyncio.to_thread(host.take, batch)

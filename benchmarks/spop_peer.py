@@ -28,7 +28,7 @@ from plugins.haproxy.spop_data import (
 )
 
 MOST = 16_380
-"""What HAProxy announces where nobody changed tune.bufsize."""
+"""What HAProxy announces with the default tune.bufsize."""
 
 # as HAProxy 2.6.12 sent them with the shipped configuration
 HELLO_26 = (

@@ -93,7 +93,7 @@ def stage_write(path: Path, accounts: int) -> None:
         kept.mark_all()
     took = timed(lambda: asyncio.run(store.flush()))
     asyncio.run(store.close())
-    print(f"all written anew: {took:,.1f} s, file {path.stat().st_size / 1e6:,.0f} MB")
+    print(f"all written again: {took:,.1f} s, file {path.stat().st_size / 1e6:,.0f} MB")
 
 
 def stage_start(path: Path, accounts: int) -> None:
@@ -145,18 +145,18 @@ def stage_flush(path: Path, accounts: int) -> None:
                 if found is not None:
                     state.dirty.add(name)
             ended = asyncio.Event()
-            beside = asyncio.create_task(ticking(ended))
+            ticks = asyncio.create_task(ticking(ended))
             started = time.perf_counter()
             await store.flush()
             flushes.append(time.perf_counter() - started)
             ended.set()
-            await beside
+            await ticks
 
     asyncio.run(rounds())
     waits.sort()
     encoding = _encoding(store, [f"acct_{number:08d}" for number in range(CHANGED)])
     print(
-        f"write of {CHANGED:,} changed accounts: {median(flushes) * 1e3:.0f} ms beside checks, of which encoding took "
+        f"write of {CHANGED:,} changed accounts: {median(flushes) * 1e3:.0f} ms during checks, of which encoding took "
         f"{encoding * 1e3:.0f} ms; a turn of the loop took {waits[len(waits) * 99 // 100] * 1e3:.2f} ms (p99), "
         f"{waits[len(waits) * 999 // 1000] * 1e3:.2f} ms (p99.9)"
     )

@@ -8,7 +8,7 @@ FIRST, EACH, WORKERS = 10_240, 2_700, 8
 """The first port, ports for each process of pytest-xdist, and how many processes `make test` starts at most."""
 
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
-_next = count(os.getpid())  # runs beside this one begin elsewhere
+_next = count(os.getpid())  # parallel runs begin elsewhere
 
 
 def free_ports(number: int) -> list[int]:

@@ -151,8 +151,8 @@ def judge(mutants: Sequence[Mutant], copies: Sequence[Copy], within: dict[str, f
             result = copy.result(mutant, within[mutant.module])
         finally:
             free.put(copy)
-        told = f"\n{mutant.module}:{mutant.change.line} {mutant.change.name}\n"
-        mark = "." if result > 0 else "t" if result < 0 else told
+        shown = f"\n{mutant.module}:{mutant.change.line} {mutant.change.name}\n"
+        mark = "." if result > 0 else "t" if result < 0 else shown
         print(mark, end="", file=sys.stderr, flush=True)
         return result
 
@@ -166,8 +166,8 @@ def report(mutants: Sequence[Mutant], results: Sequence[int]) -> None:
     print(f"\n{results.count(-1)} of those noticed took too long")
     print("\n| module | changes | noticed |\n| --- | --- | --- |")
     for module in sorted({mutant.module for mutant in mutants}):
-        told = [one for mutant, one in zip(mutants, noticed, strict=True) if mutant.module == module]
-        print(f"| {module} | {len(told)} | {sum(told)} |")
+        shown = [one for mutant, one in zip(mutants, noticed, strict=True) if mutant.module == module]
+        print(f"| {module} | {len(shown)} | {sum(shown)} |")
     print(f"| all | {len(mutants)} | {sum(noticed)}, {sum(noticed) / max(len(mutants), 1):.1%} |\n")
     for mutant, one in zip(mutants, noticed, strict=True):
         if not one:

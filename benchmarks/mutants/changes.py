@@ -30,7 +30,7 @@ OPERATORS: Mapping[type[ast.operator], type[ast.operator]] = {
     ast.RShift: ast.LShift,
 }
 LEFT_OUT = (ast.Assign, ast.AugAssign, ast.Raise, ast.Continue, ast.Break, ast.Delete, ast.Return)
-"""Statements that are left out one at a time, beside plain calls."""
+"""Statements that are left out one at a time, besides plain calls."""
 
 
 class Change(NamedTuple):

@@ -1,4 +1,4 @@
-"""Clusters and what operators order about them, on the admin listener."""
+"""Clusters and operator rulings about them, on the admin listener."""
 
 import msgspec
 from aiohttp import web

@@ -18,13 +18,13 @@ UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were n
 MARKED = "marked"
 MARGIN = 1e-6  # log-odds, so that no rounding leaves a sum just below its bound
 
-STANDING_TIERS = {
+STATUS_TIERS = {
     "blessed": 0,
     "shared": 0,
     "restricted": TIERS.index("restricted"),
     "challenged": TIERS.index("restricted"),
 }
-"""The mildest tier that a member can have by its cluster's standing; a payer's floor stands above it."""
+"""The mildest tier of a member by its cluster's status; a payer's floor is above it."""
 
 
 class Assessed(NamedTuple):
@@ -73,7 +73,7 @@ def condemned(score: Score, bound: float) -> Score:
 
 def tier_by(tenant: Tenant, who: Who, score: Score, cluster: Cluster | None, previous: int) -> int:
     """Choose the tier: never below a payer's floor, and milder than a stop without hard evidence."""
-    policy, least = tenant.policy, 0 if cluster is None else STANDING_TIERS[cluster.standing]
+    policy, least = tenant.policy, 0 if cluster is None else STATUS_TIERS[cluster.standing]
     tier = deserved_tier(policy, score.log_odds, score.own, previous, least=least, payer=who.payer)
     if tier > policy.strictest_allowing and not has_hard_evidence(score, who.facts):
         return policy.strictest_allowing

@@ -99,7 +99,7 @@ class Outbox:
         return notes
 
     def see(self, who: Who, request: Request, verdict: Verdict, now: float, part: str | None = None) -> None:
-        """Note one check, and before it the account's facts if they or its standing are news.
+        """Note one check, and before it the account's facts if they or its status are news.
 
         part: the newcomers' reserve that it drew on.
         """

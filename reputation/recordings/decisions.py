@@ -29,7 +29,7 @@ MOST_REASONS = 255
 DAY = 86_400.0
 _STEPS = 1 << 16
 
-STANDINGS = ("none", "blessed", "shared", "restricted", "challenged")
+STATUSES = ("none", "blessed", "shared", "restricted", "challenged")
 DECISIONS = ("allow", "throttle", "challenge", "deny")
 SCOPES = ("account", "cluster", "organisation", "neighbourhood", "address", "newcomers")
 PAYER, DISPUTED, HARD, EXCEPTED, WITHIN, CONDEMNED = 1, 2, 4, 8, 16, 32
@@ -234,7 +234,7 @@ class Recorder:
             columns.plans(facts.plan or "", 65_536),
             assessed.previous,
             assessed.tier,
-            0 if cluster is None else STANDINGS.index(cluster.standing),
+            0 if cluster is None else STATUSES.index(cluster.standing),
             DECISIONS.index(effective.decision),
             SCOPES.index(_scope(assessed, effective.limit)),
             flags,

@@ -16,7 +16,7 @@ from reputation.tuning.labels import LabelWord
 class Evidence(Struct, frozen=True):
     """Decisions of labelled accounts. points: decisions x families, raw sums; account: a decision's row in `abusive`.
 
-    payer, linked: whether evidence of others cannot break a floor here, and whether a cluster's standing catches alone.
+    payer, linked: whether evidence of others cannot break a floor here, and whether a cluster's status catches alone.
     own: the families whose evidence no other account can cause.
     An account that is caught early weighs more than one that is caught at last, so decisions are what is counted.
     """
@@ -82,7 +82,7 @@ def _part(
 
 
 def judged(evidence: Evidence, weighting: Weighting) -> Floats:
-    """Each decision's log-odds without the prior, as far as they count; infinite where a cluster's standing catches."""
+    """Each decision's log-odds without the prior, as far as they count; infinite where a cluster's status catches."""
     caps = weighting.caps
     parts = np.clip(evidence.points * weighting.weights, -caps, caps)
     own = parts[:, [name in evidence.own for name in evidence.families]].sum(axis=1)

@@ -1,6 +1,6 @@
 """Weights fitted to labels: regularised logistic regression, judged by cross-validation, never applied.
 
-Examples are decisions, every account weighing the same, but those that a cluster's standing decides in any case.
+Examples are decisions, every account weighing the same, except those decided by a cluster's status in any case.
 What comes out is a draft like any other; its prior is chosen so that as much of what good accounts ask is caught as the
 live revision catches, and its gain is what it catches more of abusers that it was not fitted to. Needs [suggest].
 """

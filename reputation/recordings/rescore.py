@@ -11,13 +11,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from reputation.config.tenants import Tenant
-from reputation.engine.judge import MARGIN, STANDING_TIERS
+from reputation.engine.judge import MARGIN, STATUS_TIERS
 from reputation.recordings.columns import Decisions, FamilyColumns, Floats, Ints, Mask
-from reputation.recordings.decisions import CONDEMNED, DAY, DISPUTED, EXCEPTED, HARD, STANDINGS
+from reputation.recordings.decisions import CONDEMNED, DAY, DISPUTED, EXCEPTED, HARD, STATUSES
 from reputation.scoring.risk import STANDARD, Family
 from reputation.wire.errors import Invalid
 
-LEAST = np.array([STANDING_TIERS.get(standing, 0) for standing in STANDINGS])
+LEAST = np.array([STATUS_TIERS.get(status, 0) for status in STATUSES])
 
 
 class Scored(Struct, frozen=True):

@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from reputation.config.tenants import Tenant
 from reputation.recordings.columns import Decisions
-from reputation.recordings.decisions import DECISIONS, SCOPES, STANDINGS, WITHIN
+from reputation.recordings.decisions import DECISIONS, SCOPES, STATUSES, WITHIN
 from reputation.recordings.rescore import Scored, scored, tiers
 from reputation.scoring.risk import Limits, plan_of, tier_of
 
-CHALLENGED = STANDINGS.index("challenged")
+CHALLENGED = STATUSES.index("challenged")
 THROTTLE, OWN = DECISIONS.index("throttle"), SCOPES.index("account")
 
 
@@ -100,10 +100,10 @@ class Variant:
         free = (found.excepted & ~decisions.flag(WITHIN)).tolist()
         rules = [rule.decision != "allow" for rule in self.tenant.policy.rules]
         stopped, buckets = [], self._buckets
-        for row, (tier, payer, at, account, cost, plan, standing, decision, scope) in enumerate(rows):
+        for row, (tier, payer, at, account, cost, plan, status, decision, scope) in enumerate(rows):
             if free[row]:
                 stopped.append(False)
-            elif rules[tier] or (standing == CHALLENGED and not payer) or (decision == THROTTLE and scope != OWN):
+            elif rules[tier] or (status == CHALLENGED and not payer) or (decision == THROTTLE and scope != OWN):
                 stopped.append(True)
             else:
                 limits = table[plan, payer][tier]

@@ -179,7 +179,7 @@ def tier_of(policy: Policy, log_odds_: float, previous: int) -> int:
 def deserved_tier(policy: Policy, log_odds_: float, own: float, previous: int, *, least: int, payer: bool) -> int:
     """Choose a tier by all the evidence, but never below a payer's floor.
 
-    own: log-odds without what others can cause. least: the mildest tier that a cluster's standing leaves.
+    own: log-odds without what others can cause. least: the mildest tier under a cluster's status.
     """
     tier = max(tier_of(policy, log_odds_, previous), least)
     if tier > STANDARD and payer:

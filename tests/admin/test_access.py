@@ -221,7 +221,7 @@ class TestWithTokens:
 
 
 def test_an_outcome_is_of_the_tenant_that_body_or_query_names(tmp_path):
-    """On every other route the query names it, so there nobody's outcome may fall to `default` without a word."""
+    """On every other route the query names it, so no outcome may fall to `default` without a word there."""
     with running_sidecar(tmp_path, {"tenants": {"default": {}, "acme": {}}}) as found:
 
         def report(query, **body):

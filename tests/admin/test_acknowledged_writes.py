@@ -24,24 +24,24 @@ USD = 10.0
 
 
 class Writer(threading.Thread):
-    """Writes without a pause until nobody answers; `kept` has what was acknowledged, by kind."""
+    """Writes without a pause until no answer comes; `kept` has what was acknowledged, by kind."""
 
-    def __init__(self, journal, number, seed):
+    def __init__(self, writes, number, seed):
         super().__init__()
-        self.journal, self.number, self.random = journal, number, random.Random(seed)
+        self.writes, self.number, self.random = writes, number, random.Random(seed)
         self.kept, self.lost = defaultdict(list), []
 
     def run(self):
         kinds = [self.put, self.delete, self.outcome, self.label, self.allow, self.revision, self.event, self.event]
         for turn in range(1_000_000):
-            name = f"{self.journal.life}_{self.number}_{turn}"
+            name = f"{self.writes.life}_{self.number}_{turn}"
             try:
                 self.random.choice(kinds)(name)
             except (OSError, http.client.HTTPException):
                 return
 
     def tell(self, method, path, body=None, status=204):
-        answer = call(self.journal.admin, method, path, body)
+        answer = call(self.writes.admin, method, path, body)
         assert answer.status in (status, 409), answer
         return answer.status == status
 
@@ -74,14 +74,14 @@ class Writer(threading.Thread):
 
     def event(self, name):
         try:
-            assert self.journal.send(name) == "counted"
+            assert self.writes.send(name) == "counted"
         except (OSError, http.client.HTTPException):
             self.lost.append(name)
             raise
         self.kept["event"].append(name)
 
 
-class Journal:
+class Writes:
     """All that was acknowledged over all lives, and where the sidecar of this life answers."""
 
     def __init__(self):
@@ -134,32 +134,32 @@ class Journal:
 
 
 def survive(directory, kills, seed, by=signal.SIGKILL):
-    rng, journal = random.Random(seed), Journal()
+    rng, writes = random.Random(seed), Writes()
     (directory / "secret").write_text(SECRET)
     settings = {
         "webhooks": {"stripe": {"default": f"@{directory / 'secret'}"}},
         "tenants": {"default": {}, "tuned": {"owner": "api"}},
     }
-    for journal.life in range(kills + 1):
-        (journal.hooks,) = free_ports(1)
+    for writes.life in range(kills + 1):
+        (writes.hooks,) = free_ports(1)
         extra = {
             "HEADCOUNT_STATE": str(directory / "state.sqlite3"),
-            "HEADCOUNT_WEBHOOKS": f"127.0.0.1:{journal.hooks}",
+            "HEADCOUNT_WEBHOOKS": f"127.0.0.1:{writes.hooks}",
         }
         with running_sidecar(directory, settings, extra=extra) as sidecar:
-            journal.admin, journal.check = sidecar.admin, sidecar.check
-            if not journal.life:
+            writes.admin, writes.check = sidecar.admin, sidecar.check
+            if not writes.life:
                 assert sidecar.tell("PUT", "/v1/accounts/payer", {"external": {"stripe": "cus_1"}}).status == 204
-            journal.resend(sidecar)
-            last = journal.life == kills
-            journal.check_all(sidecar, (lambda names: names) if last else (lambda names: names[-100:]))
+            writes.resend(sidecar)
+            last = writes.life == kills
+            writes.check_all(sidecar, (lambda names: names) if last else (lambda names: names[-100:]))
             if not last:
-                journal.write_and_stop(sidecar, rng, by)
+                writes.write_and_stop(sidecar, rng, by)
     sys.stdout.write(
-        f"{kills} stops by {by.name}, {sum(map(len, journal.kept.values())):,} acknowledged writes, none lost\n"
+        f"{kills} stops by {by.name}, {sum(map(len, writes.kept.values())):,} acknowledged writes, none lost\n"
     )
     if kills > 2:
-        assert all(journal.kept[kind] for kind in ("put", "delete", "outcome", "label", "allow", "revision", "event"))
+        assert all(writes.kept[kind] for kind in ("put", "delete", "outcome", "label", "allow", "revision", "event"))
 
 
 def test_four_kills_lose_nothing_that_was_acknowledged_and_count_each_event_once(tmp_path):

@@ -1,4 +1,4 @@
-"""What the console asks for beside the rest of the API, and the files that it is made of."""
+"""The console's own part of the API, and the files that it is made of."""
 
 import re
 from pathlib import Path

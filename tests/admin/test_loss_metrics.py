@@ -1,4 +1,4 @@
-"""What bounds and damage cost is told: each counter that the program keeps of a loss has a metric, and its page."""
+"""The cost of bounds and damage is shown: each counter that the program keeps of a loss has a metric, and its page."""
 
 import sys
 from pathlib import Path
@@ -20,14 +20,14 @@ LOSSES = (
 )  # fmt: skip
 
 
-class Journal:
+class EventLog:
     def __getattr__(self, level):
         return lambda event, **_: None
 
 
 @pytest.fixture
 def serving(tmp_path):
-    log = Journal()
+    log = EventLog()
     store = SqliteStore(tmp_path / "state.sqlite3", lambda: empty_state(DEFAULT), log, lambda: 1.79e9)
     addresses = AddressBook()
     limiter = build(DEFAULT, addresses, b"a key of sixteen bytes or more", store.tenant)

@@ -1,4 +1,4 @@
-"""A kept connection reads answers of every form, and connects anew where the server closed it."""
+"""A kept connection reads answers of every form, and connects again where the server closed it."""
 
 import socket
 import threading

@@ -36,7 +36,7 @@ def refused(key, state):
 
 
 def owner_is_found(directory, key, state):
-    """Whether a sidecar with this hash key tells a pushed key from one that nobody pushed."""
+    """Whether a sidecar with this hash key tells a pushed key from one that was never pushed."""
     with running_sidecar(directory, extra=with_key(key, state)) as sidecar:
         answers = [sidecar.ask({"account": {"key": key}}).json for key in ("sk-1", "nobody's")]
     pushed, unknown = [[limit["burst"] for limit in answer["limits"]] for answer in answers]

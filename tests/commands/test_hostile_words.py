@@ -1,4 +1,4 @@
-"""What others wrote is printed as it is written and steers nothing; a pipe that is closed blames nobody."""
+"""What others wrote is printed as it is written and steers nothing; a closed pipe is no fault."""
 
 import json
 import os
@@ -184,7 +184,7 @@ def read_one_line(*words, extra=None):
 
 
 class TestPipesThatAreClosed:
-    """Whoever reads has read enough: nobody is blamed, least of all the input."""
+    """The reader has read enough: no error, and no fault of the input."""
 
     def test_a_replay(self, tmp_path):
         events = tmp_path / "events.jsonl"

@@ -1,4 +1,4 @@
-"""SIGTERM under load: whoever has a connection has an answer, and nobody's connection is reset."""
+"""SIGTERM under load: every connection has an answer, and none is reset."""
 
 import http.client
 import json
@@ -44,7 +44,7 @@ def answer_of(connection):
 
 
 class Load:
-    """So many threads that ask without a pause, each on new connections, until nobody listens."""
+    """So many threads that ask without a pause, each on new connections, until the listener is gone."""
 
     def __init__(self, address, threads=24):
         self.ends = Counter()

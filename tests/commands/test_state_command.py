@@ -1,4 +1,4 @@
-"""`headcount state` and what reads a state file beside a sidecar: copies, checks, shrinking, the kept hash key."""
+"""`headcount state` and commands that read the file of a running sidecar: copies, checks, shrinking, the hash key."""
 
 import json
 import sqlite3
@@ -65,8 +65,8 @@ def test_plans_that_no_setting_knows_are_counted_logged_and_named(tmp_path, path
         told = [line for line in sidecar.log.read_text().splitlines() if '"unknown_plan"' in line]
         assert [json.loads(line)["plan"] for line in told] == ["gold"]
         arguments = ("config", "validate", str(tmp_path / "headcount.yaml"))
-        beside = headcount(*arguments, "--state", str(path), "--json")
-        assert json.loads(beside.stdout)["unknown_plans"] == {"acme": {"gold": 2, "silver": 1}}
+        again = headcount(*arguments, "--state", str(path), "--json")
+        assert json.loads(again.stdout)["unknown_plans"] == {"acme": {"gold": 2, "silver": 1}}
     words = headcount(*arguments, "--state", str(path)).stdout.decode()
     assert "'gold' of 2 accounts" in words
     assert "pro" not in words

@@ -1,4 +1,4 @@
-"""The configuration file: strict, with the line, the key and the mend in every error."""
+"""The configuration file: strict, with the line, the key and the fix in every error."""
 
 import json
 

@@ -20,7 +20,7 @@ ROUNDS = 45
 
 
 def main() -> int:
-    """Take every picture anew."""
+    """Take every picture again."""
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         with running_sidecar(Path(directory), {"tenants": {"default": {"owner": "api"}}}) as sidecar:

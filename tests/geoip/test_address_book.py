@@ -165,7 +165,7 @@ def test_lists_of_addresses_go_stale_long_before_facts_about_networks(database):
 
 
 def test_a_book_that_runs_for_long_notices_that_it_is_stale(database):
-    """`age` judges anew without a reload; a database from the future is not stale."""
+    """`age` judges again without a reload; a database from the future is not stale."""
     path = database("GeoIP2-Anonymous-IP", {"1.0.0.0/24": anonymous(anonymous_vpn=1)}, NOW)
     book = AddressBook.open([path], NOW - DAY, embedded=None)
     assert not book.lookup("1.0.0.1").stale

@@ -105,7 +105,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
 def test_what_is_no_plain_file_is_refused_at_once(tmp_path, make):
-    """A folder is no database, and nobody may ever write into a pipe."""
+    """A folder is no database, and a pipe may never be written to."""
     make(tmp_path / "odd")
     with pytest.raises(DatabaseError, match="not a regular file"):
         open_database(tmp_path / "odd")

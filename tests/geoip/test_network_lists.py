@@ -39,7 +39,7 @@ def test_a_bad_line_is_named_with_its_number(text, line):
 
 
 def test_a_compiled_list_answers_like_any_database(text, tmp_path):
-    """The kind of the list, with the list's confidence, for IPv4 and IPv6, beside what others know."""
+    """The kind of the list, with the list's confidence, for IPv4 and IPv6, in addition to other sources."""
     out = tmp_path / "lists.mmdb"
     done = compile_lists([("vpn", text("8.8.0.0/16", "2001:db8::/32"))], out, NOW, confidence=75)
     assert done == (2, 2, [])

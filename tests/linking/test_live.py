@@ -1,4 +1,4 @@
-"""Linking beside live checks: a linker that dies is never in a check's way, and links outlive it."""
+"""Linking during live checks: a linker that dies is never in a check's way, and links outlive it."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ async def test_a_dead_linker_is_started_again_and_no_check_notices(live: LiveLin
 
 
 async def test_links_and_their_book_are_back_before_the_first_epoch() -> None:
-    """A restart releases nobody: members are known at once, and the next linker takes the clusters up."""
+    """A restart releases no account: members are known at once, and the next linker takes the clusters up."""
     records = MemoryRecords()
     first = LiveLinking(limiter(), lambda *_args, **_kwargs: None, records=records)
     links = structs.replace(NOTHING, at=START, members={"head_1": ("h-1", 0.9)}, invoices={"a": "card"})

@@ -40,7 +40,7 @@ def test_what_is_kept_does_not_leak() -> None:
 
 
 def test_date_follows_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Date is made anew after a refresh, and not for every answer."""
+    """The Date is made again after a refresh, and not for every answer."""
     times = iter(["first", "second"])
     monkeypatch.setattr("email.utils.formatdate", lambda usegmt: next(times))
     answers_ = Answers()

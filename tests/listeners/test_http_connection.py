@@ -254,7 +254,7 @@ async def test_trickle_does_not_extend_the_time() -> None:
 
 
 async def test_requests_extend_the_idle_time() -> None:
-    """Each request starts the idle time anew, also where it came in pieces."""
+    """Each request starts the idle time again, also where it came in pieces."""
     bench = Bench()
     for second in range(0, 200, 20):
         bench.server.sweep(float(second))

@@ -74,7 +74,7 @@ def split(data: bytes, cuts: Iterable[int]) -> list[bytes]:
 @example([b"\r\n" + SEVERAL[0], b"\r\n" + SEVERAL[0]], [2, 30, 32])
 @example([SEVERAL[7], SEVERAL[0]], [])
 def test_any_split_reads_the_same(parts: Sequence[bytes], cuts: list[int]) -> None:
-    """Where the network cuts the stream is nobody's business."""
+    """The place where the network cuts the stream changes nothing."""
     data = b"".join(parts)
     assert read(split(data, cuts)) == read([data])
 

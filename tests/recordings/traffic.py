@@ -16,7 +16,7 @@ from reputation.wire.messages import Account, Call, Client, Organisation, Paymen
 
 ALL = RecordingSettings(payers=1.0, others=1.0, per_second=100_000, most=10_000_000)
 OUTCOMES = ("chargeback", "declined", "abuse", "good", "challenge_passed", "challenge_failed")
-STANDINGS = ("shared", "restricted", "challenged", "blessed")
+STATUSES = ("shared", "restricted", "challenged", "blessed")
 HOSTS = ("11.0", "12.0", "13.0", "14.0", "15.0", "16.0")
 
 
@@ -56,7 +56,7 @@ def _pushed(rng):
 
 def _links(rng, accounts, now):
     clusters, members = {}, {}
-    for number, standing in enumerate(STANDINGS):
+    for number, standing in enumerate(STATUSES):
         clusters[f"h-{number}"] = Cluster(f"h-{number}", now, 20, 0.9, ("net",), standing, (), 100.0, 10.0)
         for _ in range(20):
             members[f"a{rng.randrange(accounts)}"] = f"h-{number}", rng.random()

@@ -1,4 +1,4 @@
-"""Facts and marks that replicas share: looked up once, and again when somebody changes them."""
+"""Facts and marks that replicas share: looked up once, and again when a replica changes them."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The circuit breaker: open after a failure, closed after a probe, and nobody waits in between."""
+"""The circuit breaker: open after a failure, closed after a probe, and no check waits in between."""
 
 import pytest
 

@@ -120,7 +120,7 @@ async def test_a_check_that_was_answered_before_is_answered_the_same_and_charged
 
 
 async def test_a_check_that_another_replica_answered_is_charged_once(port, addresses):
-    """A gateway that tries again may come to another sidecar; what was denied is judged anew, for it cost nothing."""
+    """A gateway that tries again may come to another sidecar; a denied request is judged again, for it cost nothing."""
     async with replicas(port, addresses, 2) as (one, other):
         call = {"id": "r1", "cost": 15}
         assert (await one.ask(call=call)).decision == "allow"
@@ -160,7 +160,7 @@ async def test_the_id_of_another_request_is_a_conflict_at_every_replica_and_char
 
 
 async def test_a_stop_is_judged_again_at_every_replica_when_its_wait_is_over(port, addresses):
-    """Within its wait the replica that gave it repeats it; another judges anew, which charges nothing."""
+    """Within its wait the replica that gave it repeats it; another judges again, which charges nothing."""
     fast = {tier: {"burst": 1, "rate": 5, "daily": 100_000} for tier in TIERS}
     async with replicas(port, addresses, 2, plans={"free": fast}) as (one, other):
         assert (await one.ask()).decision == "allow"
@@ -325,7 +325,7 @@ async def test_a_pause_of_the_server_is_bridged_and_what_it_ran_late_is_charged_
 
 
 async def test_connection_resets_are_not_noticed(port, addresses):
-    """The take goes out again on a new connection; nobody falls back to a share."""
+    """The take goes out again on a new connection; no check falls back to a share."""
     async with proxy_to(port) as proxy, replicas(proxy.port, addresses) as (one,):
         for round_ in range(5):
             assert await one.passes(2) == 2

@@ -91,7 +91,7 @@ class Whole:
 
 @asynccontextmanager
 async def whole(port, addresses):
-    """One that has used everything; it fails where anything was raised that nobody waited for."""
+    """One that has used everything; it fails where anything was raised that no caller waited for."""
     faults = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     found = Whole(port, addresses)
@@ -177,7 +177,7 @@ def bucket_of(client, account):
 
 @pytest.mark.parametrize("value", [["a"], {"a"}, *GARBAGE.values()], ids=["a list", "a set", *GARBAGE])
 async def test_a_damaged_bucket_is_an_empty_one_and_its_neighbours_are_full(port, redis_server, addresses, value):
-    """Nobody gains by damage; the bucket fills again like any other, and the metric and the log tell of it."""
+    """Damage gives no advantage; the bucket fills again like any other, and the metric and the log tell of it."""
     async with whole(port, addresses) as found:
         ask = found.replica.ask
         with redis_server.client() as client:
@@ -210,7 +210,7 @@ async def test_damage_is_counted_each_time_and_named_once(port, redis_server, ad
 
 
 async def test_links_whose_parts_are_gone_are_made_anew_by_a_replica_that_starts(port, redis_server, addresses):
-    """It cannot read them and nobody else has them, so they must not keep it from linking."""
+    """It cannot read them and no other replica has them, so they must not keep it from linking."""
     async with whole(port, addresses) as found:
         await found.linking.leave()
     with redis_server.client() as client:

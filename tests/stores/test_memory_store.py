@@ -64,7 +64,7 @@ class TestFloods:
         assert check(small, NOW, account={"key": "sk-1"}).decision == "throttle"
 
     def test_an_account_in_debt_is_not_forgotten(self, small):
-        """Nobody gets a new burst by pushing their own name out."""
+        """No account gets a new burst by pushing its own name out."""
         assert drain(small, "greedy") == 20
         check(small, account={"id": "known", "plan": "free"}, request={"cost": 20})
         for i in range(3000):
@@ -243,7 +243,7 @@ class TestSharedRows:
         assert rows.row(256, NOW) is rows.row(256, NOW) is not rows.row(512, NOW)
 
     def test_bounded_however_many_networks_there_are(self):
-        """Those that spent nothing make place; beside those that did the others share by a checksum."""
+        """Those that spent nothing make place; besides those that did the others share by a checksum."""
         rows = SharedRows(100)
         for i in range(5000):
             rows.row(i << 8, NOW)

@@ -76,7 +76,7 @@ class Log:
 
 
 async def test_it_is_asked_again_when_the_server_is_back(tmp_path):
-    """A server that was replaced may have other settings; so may one that somebody set anew."""
+    """A server that was replaced may have other settings; so may one that was configured again."""
     log = Log()
     with running_redis(tmp_path) as server:
         store = RedisStore(server.url, TenantState, log, time.time)

@@ -1,4 +1,4 @@
-"""The way to Redis, against real servers: a URL for each kind, its options, and errors that name the mend."""
+"""The way to Redis, against real servers: a URL for each kind, its options, and errors that name the fix."""
 
 import asyncio
 import subprocess
@@ -106,7 +106,7 @@ def make_certificate(directory):
 
 @pytest.mark.gateway
 async def test_tls_with_an_authority_of_ones_own(tmp_path):
-    """And a certificate of nobody one knows is refused."""
+    """And a certificate of an unknown authority is refused."""
     make_certificate(tmp_path)
     (port,) = free_ports(1)
     options = ("--tls-port", str(port), "--tls-cert-file", "cert.pem", "--tls-key-file", "key.pem")

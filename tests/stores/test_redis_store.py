@@ -30,7 +30,7 @@ class Log:
 
 @asynccontextmanager
 async def running(url, count=1):
-    """Stores of as many replicas, which do what they do beside checks."""
+    """Stores of as many replicas, with their background work."""
     stores = [open_store(url, Opening(TenantState, Log(), time.time)) for _ in range(count)]
     for store in stores:
         store.tenant("acme")

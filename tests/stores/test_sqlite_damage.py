@@ -142,7 +142,7 @@ def test_one_bad_row_is_left_out_counted_and_named(sound, tmp_path, table, body)
     run = Run(path)
     asyncio.run(use(run))
     assert run.store.damage.count == 1
-    assert "state_damaged" in run.journal.events
+    assert "state_damaged" in run.event_log.events
     assert run.state.row("account_8").facts.plan == "free"
     run.die()
 

@@ -112,17 +112,17 @@ class TestWhileRunning:
         run.flush()
         return run
 
-    def fails_and_recovers(self, run, mend):
-        """Degraded in store, state and verdict after a failed write; well again, and all written, after the mend."""
+    def fails_and_recovers(self, run, repair):
+        """Degraded in store, state and verdict after a failed write; OK again, and all written, after the repair."""
         run.tenant.push("b", AccountFacts(plan="paid"), START)
         run.flush()
         assert run.store.degraded
         assert run.check("c").degraded
-        mend()
+        repair()
         run.flush()
         assert not run.store.degraded
         assert not run.check("c").degraded
-        assert run.journal.events == ["state_away", "state_back"]
+        assert run.event_log.events == ["state_away", "state_back"]
         run.stop()
         again = Run(run.store._file.path)
         assert [again.state.row(name).facts.plan for name in "abc"] == [None, "paid", None]
@@ -154,7 +154,7 @@ class TestWhileRunning:
         assert run.store.failures == 3
         assert run.store.degraded
         run.flush()
-        assert run.journal.events == ["state_away", "state_back"]
+        assert run.event_log.events == ["state_away", "state_back"]
         run.die()
         assert Run(run.store._file.path).state.row("b").facts.plan == "paid"
 
@@ -164,7 +164,7 @@ class TestWhileRunning:
         self.fails_and_recovers(run, lambda: None)
 
     def test_a_damaged_file_is_put_aside_and_everything_written_anew(self, run, path):
-        """Documents too; and what was asleep, which nobody has looked at since the start."""
+        """Documents too; and what was asleep, unread since the start."""
         asyncio.run(run.store.records.put("default", "label", "1", b"x"))
         run.stop()
         run = Run(path)

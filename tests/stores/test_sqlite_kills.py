@@ -152,7 +152,7 @@ class Rounds:
         return False
 
     def _last_write(self):
-        """Read from a copy: opening the file itself would mend it before the sidecar has to."""
+        """Read from a copy: opening the file itself would repair it before the sidecar has to."""
         copy = self.path.with_name("copy.sqlite3")
         for end in ("", "-wal"):
             if (there := self.path.with_name(self.path.name + end)).exists():

@@ -23,7 +23,7 @@ CARD = AccountFacts(
 )
 
 
-class Journal:
+class EventLog:
     """Log lines, by their event."""
 
     def __init__(self):
@@ -39,8 +39,8 @@ class Run:
     def __init__(self, path, now=START, mode="enforce"):
         settings = from_text(f"tenants: {{default: {{mode: {mode}}}}}")
         self.now = now
-        self.journal = Journal()
-        self.store = SqliteStore(path, lambda: empty_state(settings), self.journal, lambda: self.now)
+        self.event_log = EventLog()
+        self.store = SqliteStore(path, lambda: empty_state(settings), self.event_log, lambda: self.now)
         self.tenant = build(settings, AddressBook(), SECRET, self.store.tenant).tenant("default")
         self.state = self.tenant.state
         self._ids = Ulids()
@@ -60,7 +60,7 @@ class Run:
         asyncio.run(self.store.close())
 
     def die(self):
-        """End as kill -9 does: what was not written is lost, and nobody says goodbye."""
+        """End as kill -9 does: unwritten data is lost, without a goodbye."""
         self.store._writer.shutdown()
         self.store._file.close()
 
@@ -82,7 +82,7 @@ def test_a_clean_restart_forgets_nothing_and_the_time_between_earns(path):
     assert second.state.row("b").outcomes == noted(b"", "chargeback", START)
     assert second.state.owners == first.state.owners
     assert second.remaining(cost=1) == pytest.approx([499.0, 899.02], abs=0.01)
-    assert second.journal.events == []
+    assert second.event_log.events == []
 
 
 def test_after_an_unclean_stop_a_bucket_holds_what_it_had_earned_at_the_last_write(path):
@@ -94,7 +94,7 @@ def test_after_an_unclean_stop_a_bucket_holds_what_it_had_earned_at_the_last_wri
     first.check(cost=5)  # never written
     first.die()
     second = Run(path, START + 3600)
-    assert second.journal.events == ["unclean_stop"]
+    assert second.event_log.events == ["unclean_stop"]
     assert second.remaining(cost=1)[0] == pytest.approx(9.0)
     second.now += 1
     assert second.remaining(cost=1)[0] == pytest.approx(10.0)
@@ -300,7 +300,7 @@ def test_one_value_that_cannot_be_written_keeps_nothing_else_from_being_written(
     first.state.budgets.dirty.add(("no key", 1j))
     first.state.dirty_owners.add_all([b"x" * 16])
     first.flush()
-    assert (first.store.left_out, first.journal.events) == (1, ["state_unwritable"])
+    assert (first.store.left_out, first.event_log.events) == (1, ["state_unwritable"])
     first.die()
     assert Run(path).state.row("a") is not None
 

@@ -79,7 +79,7 @@ class Place:
 
 @asynccontextmanager
 async def running(*stores: Store) -> AsyncIterator[None]:
-    """Let stores do their work beside checks."""
+    """Let stores do their background work."""
     work = [asyncio.create_task(store.run()) for store in stores]
     try:
         yield

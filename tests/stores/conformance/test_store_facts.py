@@ -27,7 +27,7 @@ ABUSE = noted(b"", "abuse", 1.6e9)
 
 
 def is_(facts, *outcomes):
-    """These facts, whatever they were, and outcomes beside those before."""
+    """These facts, whatever they were, in addition to earlier outcomes."""
 
     def change(before):
         kept = before.outcomes

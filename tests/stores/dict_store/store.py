@@ -25,7 +25,7 @@ LISTENED = 2.0
 
 
 class Tenant:
-    """What all replicas know of a tenant's accounts, and what is shared beside them."""
+    """What all replicas know of a tenant's accounts, and other shared data."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, KeptAccount] = {}
