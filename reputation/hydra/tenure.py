@@ -42,13 +42,11 @@ def rungs(ledger: Ledger, plans: Plans) -> dict[str, float]:
     """Return units a day for each account to which its days of use are worth more than the facts known of it."""
     chosen = np.flatnonzero(ledger.flagged(CONFIRMED) & ~ledger.flagged(PROVEN))
     plan, given = (ledger.number_column(name)[chosen] for name in ("plan", "given"))
-    newcomer, best = np.zeros(len(chosen)), np.zeros(len(chosen))
+    kinds, kind = np.unique(plan << len(GIVEN) | given, return_inverse=True)
     names = ledger.names["plan"].names
-    for number, bits in np.unique(np.stack([plan, given], axis=1), axis=0).tolist():
-        name = str(names[number]) if number >= 0 else ""
-        alike = (plan == number) & (given == bits)
-        newcomer[alike] = plans.newcomer.get(name, plans.default)
-        best[alike] = allowance(plans, name, bits)
+    known = [(str(names[k >> len(GIVEN)]) if k >= 0 else "", k & (1 << len(GIVEN)) - 1) for k in kinds.tolist()]
+    newcomer = np.array([plans.newcomer.get(name, plans.default) for name, _ in known])[kind]
+    best = np.array([allowance(plans, name, bits) for name, bits in known])[kind]
     kept = ledger.days.kept
     counts = (kept[chosen] >= np.maximum(scaled(LEAST_USE * newcomer), 1)[:, None]).sum(axis=1)
     gains = np.flatnonzero(plans.active * newcomer * counts / KEPT > best)

@@ -15,7 +15,7 @@ LINKS = st.builds(
     Links, st.floats(0, 9), st.dictionaries(NAMES, st.tuples(NAMES, st.floats(0, 1))), st.dictionaries(NAMES, CLUSTERS),
     st.floats(0, 9), st.dictionaries(NAMES, NAMES), st.dictionaries(NAMES, st.floats(0, 9)),
     st.dictionaries(NAMES, st.floats(0, 9)), st.dictionaries(NAMES, st.floats(0, 9)),
-    st.dictionaries(NAMES, st.integers(0, 9)),
+    st.dictionaries(NAMES, st.integers(0, 9)), st.dictionaries(NAMES, st.floats(0, 9)),
 )  # fmt: skip
 
 
