@@ -43,6 +43,10 @@ def _line(tenant: TenantLimiter, rollout: Rollout) -> dict[str, Any]:
         "candidate": rollout.candidate,
         "stage": rollout.stage,
         "percent": rollout.percent,
+        "newcomers": {
+            plan: {"day": units, "voters": voters}
+            for plan, (units, voters) in newcomers_of(tenant.tenant, tenant.links).items()
+        },
     }
 
 
@@ -64,10 +68,6 @@ async def get_tenant(context: Context, request: web.Request) -> web.Response:
         "settings": sparse(tenant.tenant.settings),
         "in_force": in_force(tenant.tenant),
         "trial": None if trial is None else trial.view(),
-        "newcomers": {
-            plan: {"day": units, "voters": voters}
-            for plan, (units, voters) in newcomers_of(tenant.tenant, tenant.links).items()
-        },
         "unknown_plans": tenant.state.unknown_plans.names,
     }
     return json_answer(found, etag=_etag(version, history[-1]))

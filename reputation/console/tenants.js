@@ -24,6 +24,11 @@ export async function show(context) {
                 value: (row) => row.stage,
                 cell: (row) => (row.stage === "canary" ? `canary ${number(row.percent)}%` : row.stage),
             },
+            {
+                title: "Newcomer's day",
+                value: (row) => Math.max(0, ...Object.values(row.newcomers).map((one) => one.day)),
+                cell: (row) => Object.entries(row.newcomers).map(([plan, one]) => `${plan} ${number(one.day)}`).join(", "),
+            },
         ],
         { words: (row) => row.name },
     );

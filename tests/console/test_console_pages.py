@@ -165,6 +165,7 @@ def test_an_order_on_a_cluster_is_taken_and_is_in_the_audit_log(open_page, peopl
 
 def test_tenants_of_a_file_are_shown_and_not_tuned(open_page):
     page = open_page("tenants")
+    expect(rows(page, "Tenants")).to_contain_text(["free 200, paid 1,000"] * 2)
     rows(page, "Tenants").get_by_role("link", name="filed").click()
     expect(page.get_by_label("Tenant")).to_have_value("filed")
     expect(page.get_by_text("The configuration file owns this tenant").first).to_be_visible()
