@@ -37,7 +37,8 @@ class Partition(NamedTuple):
 
 class Background(NamedTuple):
     """Everybody's habits. order, start: rows of `items` sorted by item, and where each item's begin; general: items'
-    shares in all; partitions: by what accounts are compared with their like; known: (families, accounts)."""
+    shares in all; partitions: by what accounts are compared with their like; known: (families, accounts); coverage: of
+    partial families, see `Items.coverage`."""
 
     items: Items
     order: Ints
@@ -47,6 +48,7 @@ class Background(NamedTuple):
     known: Mask
     family: Ints
     pool_of: Ints
+    coverage: Floats
 
     def expected(self, accounts: Ints, items: Ints) -> Floats:
         """The share of an item among accounts like this one: the highest of all partitions."""
@@ -54,7 +56,7 @@ class Background(NamedTuple):
         share = general
         for partition in self.partitions:
             klass = partition.of[accounts]
-            holders = partition.holders(items, klass)
+            holders = partition.holders(items, klass) / self.coverage[items]
             among = (holders + LEAN * general) / (partition.sizes[self.pool_of[items], klass] + LEAN)
             share = np.maximum(share, among)
         return share
@@ -81,9 +83,12 @@ class Habits(NamedTuple):
         rows = np.where(pool_of[items.items], trusted[items.accounts], base[items.accounts])
         held, who = items.items[rows], items.accounts[rows]
         totals = np.array([base.sum(), trusted.sum()])
-        general = (np.bincount(held, minlength=width) + 0.5) / (totals[pool_of] + 1.0)
+        coverage = items.coverage(base)
+        general = (np.bincount(held, minlength=width) + 0.5) / (totals[pool_of] * coverage + 1.0)
         partitions = tuple(_partition(of, who, held, (base, trusted)) for of in self.of)
-        return Background(items, self.order, self.start, general, partitions, items.known, items.family(), pool_of)
+        return Background(
+            items, self.order, self.start, general, partitions, items.known, items.family(), pool_of, coverage
+        )
 
 
 def _partition(of: Ints, who: Ints, held: Ints, pools: tuple[Mask, Mask]) -> Partition:

@@ -20,6 +20,9 @@ COMPONENT_ODDS = float(np.log(200.0))
 SAMPLED = 64
 LOYAL = 7.0
 """Nats, ln(1000), by which a core's own member must look like the core; newcomers must overcome a prior besides."""
+LOYAL_TO_A_WAVE = 5.0
+"""Nats, ln(150), of time and rhythm: a member's use is also near the median of the wave, see `waves`."""
+LOAD = FAMILIES.index("load")
 ROUNDS = 3
 
 
@@ -98,7 +101,10 @@ def _taken(group: Group, known: Background, suspects: Mask) -> Group:
     """The group with those who look like it, without those of its own who do not look like the rest of it."""
     core = growth.signature(group.members, known)
     looks = growth.likeness(core, known)
-    strangers = np.setdiff1d(group.members, looks.accounts[growth.several(looks) & (looks.nats >= LOYAL)])
+    loyal = growth.several(looks) & (looks.nats >= LOYAL)
+    if LOAD in group.families:  # use more even than people's is the third family of who does not sleep
+        loyal |= (looks.families >= growth.FEW_FAMILIES - 1) & looks.sleepless & (looks.nats >= LOYAL_TO_A_WAVE)
+    strangers = np.setdiff1d(group.members, looks.accounts[loyal])
     accounts, odds = growth.passing(looks, core.size, suspects)
     members = np.setdiff1d(np.union1d(group.members, accounts), strangers)
     best = np.full(len(members), -np.inf)

@@ -71,12 +71,19 @@ KINDS = (
     Kind("mail", "origin", "an e-mail address at {}", mined=1),
     Kind("mail_kind", "origin", "an e-mail address of kind {}", mined=1),
     Kind("as_signed_up", "origin", "use where and with what it signed up", mined=0),
+    Kind("sleepless", "rhythm", "use around the clock where people live", mined=1),
+    Kind("sleeps", "rhythm", "use that pauses every day", mined=0),
+    Kind("load", "load", "{} requests a day", mined=0),
     Kind("organisation", "organisation", "the unverified organisation {}", mined=1),
 )
 HIDING = frozenset({"hosting", "vpn", "relay", "proxy", "residential_proxy", "tor", "mobile"})
 """Networks on which an address says nothing about where people are: those for hire, and carriers' shared ones."""
+FOR_HIRE = HIDING - {"mobile"}
+"""Networks whose country is not that of their users, and where programs run."""
 INDEX = {kind.name: number for number, kind in enumerate(KINDS)}
 FAMILIES = tuple(dict.fromkeys(kind.family for kind in KINDS))
+PARTIAL = frozenset(map(FAMILIES.index, ("origin", "rhythm", "load")))
+"""Families that say something about some accounts alone, those in use where people are: shares are among these."""
 MINED = tuple(kind.mined for kind in KINDS)
 FAMILY = tuple(FAMILIES.index(kind.family) for kind in KINDS)
 SEEN = tuple(kind for kind in KINDS if kind.keep)

@@ -7,9 +7,10 @@ import numpy as np
 
 from reputation.hydra import reaction
 from reputation.hydra.columns import LOW, Floats, Ints, Mask, Rows, distinct, rank_in_group, stable_order
-from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
+from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, PARTIAL, SEEN
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.origin import origins
+from reputation.hydra.rhythm import OCTAVE, rhythms
 from reputation.hydra.software import is_browser, software
 
 RUNGS = (1, 2, 3)
@@ -47,6 +48,17 @@ class Items(NamedTuple):
     def counts(self, among: Mask) -> Ints:
         """How many of the accounts `among` hold each item."""
         return np.bincount(self.items[among[self.accounts]], minlength=len(self.kind))
+
+    def partial(self) -> Mask:
+        """Which items are of a family that says something about some accounts alone."""
+        return np.isin(self.family(), list(PARTIAL))
+
+    def coverage(self, among: Mask) -> Floats:
+        """By item: the share of the accounts `among` about which a partial family says something; 1 for other items."""
+        share = np.ones(len(FAMILIES))
+        for family in PARTIAL:
+            share[family] = (int((self.known[family] & among).sum()) + 1.0) / (int(among.sum()) + 1.0)
+        return share[self.family()]
 
 
 def collect(ledger: Ledger, among: Mask, now: float, without: Collection[str] = ()) -> Items:
@@ -141,6 +153,7 @@ def _derived(ledger: Ledger, now: float) -> list[Rows]:
         *_client(ledger),
         _handoff(ledger, now),
         _reaction(ledger),
+        *rhythms(ledger),
     ]
 
 
@@ -290,6 +303,9 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "as_signed_up": lambda *_: "",
     "elsewhere": lambda *_: "",
     "native": lambda *_: "",
+    "sleepless": lambda *_: "",
+    "sleeps": lambda *_: "",
+    "load": lambda _, value: f"{2 ** (value / OCTAVE):.0f} to {2 ** (value / OCTAVE + 1):.0f}",
 }
 
 

@@ -29,6 +29,7 @@ from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, OperatorRuling, Sighting
 from reputation.hydra.surprise import Cell, Pools
 from reputation.hydra.tenure import Tenure
+from reputation.hydra.waves import waves
 
 OUTCOMES = {"chargeback": "accused", "abuse": "accused", "challenge_failed": "accused", "good": "cleared"}
 WATCHED = 7 * DAY
@@ -180,6 +181,7 @@ class Linker:
         searched = pools._replace(suspects=pools.suspects & ~linked)
         groups = cores.from_cells(self._cells(items, searched, places), items.family(), self.ledger.size)
         among = (pools.suspects, linkable, pools.trusted)
+        groups += waves(items, self.ledger, searched, places, self.settings)
         components = graph.candidates(items, self.ledger, among, self.settings.without)
         # who wears a rare handshake is normal until shown otherwise: it may be that of all newcomers
         apart = self._mask(component for by, component in components if by != graph.SOFTWARE)

@@ -7,16 +7,14 @@ bulk are signed up from rented addresses or a proxy pool, with one automated bro
 import numpy as np
 
 from reputation.hydra.columns import Ints, Mask, Rows
-from reputation.hydra.families import HIDING
+from reputation.hydra.families import FOR_HIRE
 from reputation.hydra.ledger import Ledger
-from reputation.hydra.overt import COLLEAGUES, most_seen
+from reputation.hydra.overt import COLLEAGUES, hired
 from reputation.hydra.software import is_browser, software
 
 ENOUGH = 2 / 3
 """Share of the accounts in use whose sign-up must be known. Below it, newcomers may be the only ones who show any, and
 what they share would look rarer than it is."""
-FOR_HIRE = HIDING - {"mobile"}
-"""Networks whose country is not that of their users."""
 
 
 def origins(ledger: Ledger, among: Mask) -> list[Rows]:
@@ -30,16 +28,17 @@ def origins(ledger: Ledger, among: Mask) -> list[Rows]:
     used = among & np.isfinite(ledger.column("last"))
     if not told.any() or told[used].mean() < ENOUGH:
         return []
-    told &= used & ~_employed(ledger) & ~np.isin(most_seen(ledger, "network"), _numbers(ledger, "network", 1))
-    by_people = ~np.isin(ledger.number_column("signup_network"), _numbers(ledger, "signup_network"))
+    told &= used & ~_employed(ledger) & ~hired(ledger)
+    kinds = [number for number, name in enumerate(ledger.names["signup_network"].names) if name in FOR_HIRE]
+    by_people = ~np.isin(ledger.number_column("signup_network"), kinds)
     moved = told & _differs(ledger, "signup_asn", "asn")
-    hired = told & ~by_people & _differs(ledger, "signup_network", "network")
+    rented = told & ~by_people & _differs(ledger, "signup_network", "network")
     switched = told & _switched(ledger, told)
     travelled = told & by_people
     elsewhere = travelled & _differs(ledger, "signup_country", "country")
-    odd = moved | hired | switched
+    odd = moved | rented | switched
     chosen = (
-        ("signup_net", moved), ("signup_asn", moved), ("signup_network", hired), ("signup_product", switched),
+        ("signup_net", moved), ("signup_asn", moved), ("signup_network", rented), ("signup_product", switched),
         ("signup_ja4", switched), ("mail", odd), ("mail_kind", odd),
     )  # fmt: skip
     rows = [_of_column(ledger, kind, who) for kind, who in chosen]
@@ -52,11 +51,6 @@ def _employed(ledger: Ledger) -> Mask:
     shared = np.bincount(card[card >= 0], minlength=1) >= COLLEAGUES
     firm: Mask = (card >= 0) & shared[card] | (ledger.number_column("organisation") >= 0)
     return firm
-
-
-def _numbers(ledger: Ledger, names: str, first: int = 0) -> list[int]:
-    """Numbers, counted from `first`, of the kinds of network that are for hire."""
-    return [number for number, name in enumerate(ledger.names[names].names, first) if name in FOR_HIRE]
 
 
 def _differs(ledger: Ledger, column: str, kind: str) -> Mask:

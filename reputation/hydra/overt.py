@@ -5,6 +5,7 @@ starter kit, a company on its first day, a family) share address, hour, software
 application shares its client library, its model, its prompts, and the day when everybody heard of it.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -12,8 +13,9 @@ import numpy as np
 
 from reputation.hydra.columns import LOW, Ints, Mask, joined, run_lengths, run_starts, spans
 from reputation.hydra.counting import FEWEST
-from reputation.hydra.families import FAMILIES, INDEX
+from reputation.hydra.families import FAMILIES, FOR_HIRE, INDEX
 from reputation.hydra.ledger import Ledger
+from reputation.hydra.software import is_browser, software
 
 SETTLED = 20.0
 """US dollars that an account must have settled: what makes a payer, without the wait. A hydra that pays this for every
@@ -34,7 +36,7 @@ AT_ONCE = 128
 COLLEAGUES = 5
 """Accounts on one card from which on it may be a firm's."""
 DISGUISE = INDEX["disguise"]
-OF_AN_APPLICATION = frozenset(map(FAMILIES.index, ("software", "model", "content", "pivot", "time")))
+OF_AN_APPLICATION = frozenset(map(FAMILIES.index, ("software", "model", "content", "pivot", "time", "rhythm", "load")))
 
 
 def invoiced(ledger: Ledger) -> dict[int, int]:
@@ -55,6 +57,17 @@ def invoiced(ledger: Ledger) -> dict[int, int]:
 def applied(families: frozenset[int], kinds: frozenset[int]) -> bool:
     """Whether evidence is no more than what the users of one application have in common; it says what it is."""
     return families <= OF_AN_APPLICATION and DISGUISE not in kinds
+
+
+def one_program(ledger: Ledger, members: Ints) -> bool:
+    """Whether half of these accounts or more use one program that is no browser."""
+    table = ledger.pairs["user_agent"]
+    begin, end = (np.searchsorted(table.keys, some << LOW) for some in (members, members + 1))
+    rows = spans(begin, end - begin)
+    products = [software(ledger.name_of("user_agent", agent)) for agent in table.values[rows].tolist()]
+    users = {pair for pair in zip(table.accounts[rows].tolist(), products, strict=True) if not is_browser(pair[1])}
+    most = max(Counter(product for _, product in users).values(), default=0)
+    return 2 * most >= len(members)
 
 
 def launched(families: frozenset[int]) -> bool:
@@ -151,6 +164,13 @@ def _seats(card: Ints, accounts: Ints, nets: Ints) -> Ints:
     order = np.argsort(count[firm], kind="stable")
     seat[of[firm][order]] = (pairs & ((1 << LOW) - 1))[firm][order]
     return seat
+
+
+def hired(ledger: Ledger) -> Mask:
+    """Which accounts are used from networks for hire, more than from any other kind."""
+    kinds = [number for number, name in enumerate(ledger.names["network"].names, 1) if name in FOR_HIRE]
+    often: Mask = np.isin(most_seen(ledger, "network"), kinds)
+    return often
 
 
 def most_seen(ledger: Ledger, kind: str) -> Ints:

@@ -41,10 +41,21 @@ def shape_of(by_hour: Floats, days: Floats, fewest: int) -> Shape | None:
     if enough.sum() < fewest:
         return None
     by_hour, count, days = by_hour[enough], count[enough], days[enough]
-    low, high = np.quantile(np.log(count / np.maximum(days, 1.0)), [0.25, 0.75])
+    return Shape(spread_of(count / np.maximum(days, 1.0), count), max(float(np.mean(sleep_of(by_hour))), 0.0))
+
+
+def spread_of(daily: Floats, count: Floats) -> float:
+    """Return the spread of so many requests a day, counted of so many requests, less what chance adds."""
+    low, high = np.quantile(np.log(daily), [0.25, 0.75])
     chance = QUARTILES**2 * float(np.mean(1.0 / count))
-    together = (np.abs(by_hour @ _HOURS) ** 2 - count) / (count * (count - 1.0))
-    return Shape(float(np.sqrt(max((high - low) ** 2 - chance, 0.0))), max(float(np.mean(together)), 0.0))
+    return float(np.sqrt(max((high - low) ** 2 - chance, 0.0)))
+
+
+def sleep_of(by_hour: Floats) -> Floats:
+    """Return the sleep of each account with two requests or more; chance alone gives 0 on average, or a little less."""
+    count = by_hour.sum(axis=1)
+    together: Floats = (np.abs(by_hour @ _HOURS) ** 2 - count) / (count * (count - 1.0))
+    return together
 
 
 def like_people(group: Shape, people: Shape) -> bool:

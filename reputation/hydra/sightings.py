@@ -10,9 +10,9 @@ from msgspec import Struct
 
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[
-    "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "growth",
+    "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "waves", "growth",
     "network", "geography", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
-    "reaction", "organisation", "origin",
+    "reaction", "organisation", "origin", "rhythm", "load",
 ]  # fmt: skip
 """What linking can do without: a detector (the first two lines), or a family of evidence."""
 GIVEN = ("phone", "prepaid", "card")

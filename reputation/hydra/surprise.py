@@ -42,6 +42,16 @@ class Pools(NamedTuple):
     trusted: Mask
 
 
+class Counted(NamedTuple):
+    """By pool: how many hold each item, how many accounts there are, and the coverage of each item; and which items
+    are of partial families."""
+
+    single: Floats
+    sizes: Floats
+    coverage: Floats
+    partial: Mask
+
+
 class Cell(NamedTuple):
     """items: three item numbers; members: accounts; lift, nats: the least of the three directions; shares: expected."""
 
@@ -63,7 +73,9 @@ def surprising(items: Items, pools: Pools, lift: float = LIFT, nats: float = NAT
     if not len(triples.holders):
         return
     single = np.stack([items.counts(pool) for pool in pools]).astype(float)
-    shares, lifts, weights = _judge(triples, pairs, single, np.array([float(pool.sum()) for pool in pools]))
+    sizes = np.array([float(pool.sum()) for pool in pools])
+    known = Counted(single, sizes, np.stack([items.coverage(pool) for pool in pools]), items.partial())
+    shares, lifts, weights = _judge(triples, pairs, known)
     found = np.flatnonzero((lifts.min(axis=0) >= lift) & (weights.min(axis=0) >= nats))
     yield from _distinct(triples, found, shares, lifts.min(axis=0), weights.min(axis=0))
 
@@ -79,14 +91,14 @@ def _worth_looking(items: Items, pools: Pools) -> Mask:
     return rows
 
 
-def _judge(triples: Triples, pairs: Pairs, single: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats]:
+def _judge(triples: Triples, pairs: Pairs, known: Counted) -> tuple[Floats, Floats, Floats]:
     """Expected shares, lifts and nats of each triple in its three directions, each shaped (3, triples)."""
     shares, lifts, weights = [], [], []
     opposite = [pairs.at(triples.items[(turn + 1) % 3], triples.items[(turn + 2) % 3]) for turn in range(3)]
     for turn in range(3):
         value, left, right = (triples.items[(turn + step) % 3] for step in range(3))
         between, with_right, with_left = (pairs.counts[:, opposite[(turn + step) % 3]] for step in range(3))
-        expected = _expected((value, left, right), (with_left, with_right, between), (single, sizes), triples.unlinked)
+        expected = _expected((value, left, right), (with_left, with_right, between), known, triples.unlinked)
         share = triples.holders / between[0]
         shares.append(expected)
         lifts.append(share / expected)
@@ -95,18 +107,19 @@ def _judge(triples: Triples, pairs: Pairs, single: Floats, sizes: Floats) -> tup
 
 
 def _expected(
-    three: tuple[Ints, Ints, Ints], pairs: tuple[Floats, Floats, Floats], known: tuple[Floats, Floats], inside: Ints
+    three: tuple[Ints, Ints, Ints], pairs: tuple[Floats, Floats, Floats], known: Counted, inside: Ints
 ) -> Floats:
     """pairs: how many in each pool hold the value with the left one, with the right one, and those two."""
-    (value, left, right), (with_left, with_right, between), (single, sizes) = three, pairs, known
+    (value, left, right), (with_left, with_right, between), (single, sizes, coverage, partial) = three, pairs, known
     neither = single[:, value] - with_left - with_right + inside
     outside = sizes[:, None] - single[:, left] - single[:, right] + between
-    apart = (np.maximum(neither, 0) + 0.5) / (np.maximum(outside, 0) + 1.0)
+    apart = (np.maximum(neither, 0) + 0.5) / (np.maximum(outside, 0) * coverage[:, value] + 1.0)
     expected = np.maximum(apart[1], apart[2])
     if sizes[3] >= TRUSTED_ENOUGH:
-        general = (single[3, value] + 0.5) / (sizes[3] + 1.0)
+        general = (single[3, value] + 0.5) / (sizes[3] * coverage[3, value] + 1.0)
         for other, both in ((left, with_left), (right, with_right)):
-            among = (both[3] + PRIOR_WEIGHT * general) / (single[3, other] + PRIOR_WEIGHT)
+            covered = np.where(partial[other], 1.0, coverage[3, value])
+            among = (both[3] + PRIOR_WEIGHT * general) / (single[3, other] * covered + PRIOR_WEIGHT)
             expected = np.maximum(expected, among)
     limited: Floats = np.minimum(expected, 1.0)
     return limited

@@ -1,6 +1,7 @@
 """What is normal, and who says so."""
 
 import numpy as np
+import pytest
 
 from reputation.hydra.background import LEAN
 from reputation.hydra.families import INDEX
@@ -42,3 +43,12 @@ def test_all_rows_of_some_items_are_found():
     wanted = np.array([item(known, "iin", 3), item(known, "asn", 30)])
     rows = known.rows_of(wanted)
     assert sorted(rows.tolist()) == np.flatnonzero(np.isin(known.items.items, wanted)).tolist()
+
+
+def test_a_family_that_says_something_about_some_alone_has_shares_among_these():
+    """Every tenth account is sleepless, and as many are known to sleep: one in two, not one in ten."""
+    held = {n: [*HELD[n], ("sleepless" if n % 2 else "sleeps", 0)] if n % 5 == 0 else HELD[n] for n in range(SIZE)}
+    known = background(held)
+    value = item(known, "sleepless", 0)
+    assert known.general[value] == pytest.approx(0.5, abs=0.05)
+    assert known.expected(np.array([1]), np.array([value]))[0] == pytest.approx(0.5, abs=0.1)

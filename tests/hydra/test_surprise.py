@@ -38,6 +38,14 @@ def test_a_room_shares_a_network_and_a_day_but_its_browsers_are_everybodys():
     assert list(surprising(*population(room))) == []
 
 
+@pytest.mark.parametrize(("share", "surprising_"), [(1 / 8, True), (7 / 8, False)])
+def test_what_is_known_of_few_is_compared_among_these(share, surprising_):
+    """Of one account in four is known whether it sleeps. That all of a group do not is news only if the others do."""
+    heads = {n: [("asn", 91), ("signup_day", 92), ("sleepless", 0)] for n in range(20)}
+    heads |= {n: [("sleepless" if n % 32 < 32 * share else "sleeps", 0)] for n in range(20, 400, 4)}
+    assert bool(list(surprising(*population(heads)))) is surprising_
+
+
 def test_what_a_third_of_those_above_suspicion_have_is_nobodys_mark():
     heads = {n: [("asn", 91), ("iin", 92)] for n in range(20)}
     assert list(surprising(*population(heads, browsers=2))) == []
