@@ -101,10 +101,7 @@ def _taken(group: Group, known: Background, suspects: Mask) -> Group:
     """The group with those who look like it, without those of its own who do not look like the rest of it."""
     core = growth.signature(group.members, known)
     looks = growth.likeness(core, known)
-    loyal = growth.several(looks) & (looks.nats >= LOYAL)
-    if LOAD in group.families:  # use more even than people's is the third family of who does not sleep
-        loyal |= (looks.families >= growth.FEW_FAMILIES - 1) & looks.sleepless & (looks.nats >= LOYAL_TO_A_WAVE)
-    strangers = np.setdiff1d(group.members, looks.accounts[loyal])
+    strangers = np.setdiff1d(group.members, looks.accounts[loyal(looks, wave=LOAD in group.families)])
     accounts, odds = growth.passing(looks, core.size, suspects)
     members = np.setdiff1d(np.union1d(group.members, accounts), strangers)
     best = np.full(len(members), -np.inf)
@@ -113,6 +110,14 @@ def _taken(group: Group, known: Background, suspects: Mask) -> Group:
         spots = np.searchsorted(members, some[there])
         best[spots] = np.maximum(best[spots], theirs[there])
     return Group(members, best, group.families)
+
+
+def loyal(looks: growth.Likeness, *, wave: bool) -> Mask:
+    """Which accounts look enough like their group. In a wave, even use is the third family of a sleepless member."""
+    enough: Mask = growth.several(looks) & (looks.nats >= LOYAL)
+    if wave:
+        enough |= (looks.families >= growth.FEW_FAMILIES - 1) & looks.sleepless & (looks.nats >= LOYAL_TO_A_WAVE)
+    return enough
 
 
 def merged(groups: list[Group]) -> list[Group]:

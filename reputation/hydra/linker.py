@@ -20,6 +20,7 @@ from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.floors import earned_floors
 from reputation.hydra.items import Items, collect, describe
+from reputation.hydra.launches import without_launches
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Cluster, ClusterStatus, LinkEvidence, Links
@@ -180,6 +181,7 @@ class Linker:
         linked = self._mask(group.members for group in remembered)
         searched = pools._replace(suspects=pools.suspects & ~linked)
         groups = cores.from_cells(self._cells(items, searched, places), items.family(), self.ledger.size)
+        groups = without_launches(groups, self.ledger, pools.trusted)
         among = (pools.suspects, linkable, pools.trusted)
         groups += waves(items, self.ledger, searched, places, self.settings)
         components = graph.candidates(items, self.ledger, among, self.settings.without)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reputation.hydra.background import DISGUISE, habits
+from reputation.hydra.cores import LOYAL, LOYAL_TO_A_WAVE, loyal
 from reputation.hydra.families import FAMILIES, FAMILY, MINED
 from reputation.hydra.growth import (
     CEILING,
@@ -162,10 +163,10 @@ def test_a_mark_identifies_from_a_ratio_of_thirty_on(kind, which):
     assert not getattr(likeness(less, known), which).any()
 
 
-def looks(families=(3,), nats=10.0, identified=False, disguised=False):
+def looks(families=(3,), nats=10.0, identified=False, disguised=False, sleepless=False):
     """How one account looks, by its families, or several accounts."""
     count = len(families)
-    ways = [np.full(count, way) for way in (identified, disguised)]
+    ways = [np.full(count, way) for way in (identified, disguised, sleepless)]
     return Likeness(np.arange(count), np.full(count, nats), np.array(families), *ways)
 
 
@@ -180,6 +181,20 @@ def looks(families=(3,), nats=10.0, identified=False, disguised=False):
 )
 def test_three_families_or_two_with_a_mark_of_their_own(given, enough):
     assert several(looks((0, 1, 2, 3, 4), **given)).tolist() == enough
+
+
+@pytest.mark.parametrize(
+    ("given", "wave", "enough"),
+    [
+        ({"nats": LOYAL}, False, [False, False, True]),
+        ({"nats": LOYAL - 0.1}, True, [False, False, False]),
+        ({"nats": LOYAL, "sleepless": True}, False, [False, False, True]),
+        ({"nats": LOYAL_TO_A_WAVE, "sleepless": True}, True, [False, True, True]),
+        ({"nats": LOYAL_TO_A_WAVE - 0.1, "sleepless": True}, True, [False, False, False]),
+    ],
+)
+def test_sleepless_members_of_a_wave_need_less(given, wave, enough):
+    assert loyal(looks((1, 2, 3), **given), wave=wave).tolist() == enough
 
 
 def passes(found, size=10, suspects=(True,) * 20, sure=SURE):
