@@ -20,7 +20,7 @@ MILLION = 1e6
 SIGNED_UP = Seconds(0.0)
 
 
-class Credential(Struct, frozen=True):
+class Purchase(Struct, frozen=True):
     """One way to make an account. bought: names of `prices.credentials`; words: for people."""
 
     name: str
@@ -29,16 +29,14 @@ class Credential(Struct, frozen=True):
     facts: Facts
 
 
-def _with_card(name: str, words: str, funding: Funding) -> Credential:
+def _with_card(name: str, words: str, funding: Funding) -> Purchase:
     payment = Payment(status="ok", fingerprint="card", funding=funding)
-    return Credential(name, words, ("mailbox", name), Facts(created_at=SIGNED_UP, payment=payment))
+    return Purchase(name, words, ("mailbox", name), Facts(created_at=SIGNED_UP, payment=payment))
 
 
 CREDENTIALS = (
-    Credential("mailbox", "a mailbox", ("mailbox",), Facts(created_at=SIGNED_UP)),
-    Credential(
-        "phone", "a mailbox and a phone", ("mailbox", "phone"), Facts(created_at=SIGNED_UP, verified=("phone",))
-    ),
+    Purchase("mailbox", "a mailbox", ("mailbox",), Facts(created_at=SIGNED_UP)),
+    Purchase("phone", "a mailbox and a phone", ("mailbox", "phone"), Facts(created_at=SIGNED_UP, verified=("phone",))),
     _with_card("prepaid_card", "a mailbox and a prepaid card", "prepaid"),
     _with_card("virtual_card", "a mailbox and a virtual card", "debit"),
     _with_card("ordinary_card", "a mailbox and an ordinary card", "credit"),
