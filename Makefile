@@ -32,9 +32,9 @@ test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy 
 	$(PYTEST) --ignore=tests/benchmarks/hydra
 	@echo 'All tests passed. Next: make run, or make lint before a commit.'
 
-# For the inner loop: no server but our own, no simulator.
+# For the inner loop: no server but our own, no simulator, and no file that takes long.
 test-fast: $(VENV)/.test
-	$(PYTEST) -m "not gateway and not long" --ignore=tests/benchmarks --ignore=tests/examples
+	$(PYTEST) -m "not gateway and not slow and not long" --ignore=tests/benchmarks --ignore=tests/examples
 
 # The simulator of benchmarks/hydra, which changes seldom.
 test-hydra: $(VENV)/.test

@@ -10,6 +10,8 @@ from sidecar_process import JSON, running_sidecar
 from reputation.admin.access import ROLES, Caller, authorise, check_local, is_loopback
 from reputation.wire.errors import BadRequest, NotAllowed
 
+pytestmark = pytest.mark.slow
+
 FACTS = {"plan": "free"}
 FORM = "application/x-www-form-urlencoded"
 

@@ -7,6 +7,8 @@ import time
 import pytest
 from sidecar_process import headcount, running_sidecar, wait_for
 
+pytestmark = pytest.mark.slow
+
 EVERYBODY = {"recording": {"others": 1.0}, "tenants": {"default": {"owner": "api"}}}
 DAY = 86_400.0
 

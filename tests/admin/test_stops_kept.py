@@ -6,6 +6,8 @@ import pytest
 from redis_process import running_redis
 from sidecar_process import running_sidecar, wait_for
 
+pytestmark = pytest.mark.slow
+
 TINY = {tier: {"rate": 0.001, "burst": 1, "daily": 10} for tier in ("trusted", "standard", "limited", "restricted")}
 SETTINGS = {"tenants": {"default": {"plans": {"tiny": TINY}}}}
 

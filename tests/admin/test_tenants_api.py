@@ -6,6 +6,8 @@ import time
 import pytest
 from sidecar_process import JSON, headcount, running_sidecar
 
+pytestmark = pytest.mark.slow
+
 DRAFT = {"settings": {"prior": -4.0}, "reason": "too many false alarms"}
 
 

@@ -8,6 +8,8 @@ import pytest
 from redis_process import running_redis
 from sidecar_process import JSON, headcount, running_sidecar, wait_for
 
+pytestmark = pytest.mark.slow
+
 API = {"tenants": {"default": {"owner": "api"}, "filed": {}}, "recording": {"others": 1.0}}
 
 

@@ -11,6 +11,8 @@ from sidecar_process import call, headcount, running_sidecar
 
 from reputation.admin.webhooks import MOST_BODY
 
+pytestmark = pytest.mark.slow
+
 SECRET = "whsec_of_the_tests"
 
 

@@ -7,6 +7,8 @@ from ports import free_ports
 from redis_process import RedisServer, running_redis, until
 from sidecar_process import HEADCOUNT, environment, running_sidecar
 
+pytestmark = pytest.mark.slow
+
 ONE, OTHER = "one hash key of these tests", "another hash key of these tests"
 KEPT = {"keys": ["sk-1"], "plan": "paid"}
 

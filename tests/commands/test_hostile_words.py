@@ -16,6 +16,8 @@ from sidecar_process import HEADCOUNT, environment, running_sidecar
 
 from geoip.plain import plain
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = (
     "[/x]",
     "team[eu]",

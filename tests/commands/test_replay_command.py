@@ -10,6 +10,8 @@ import zstandard
 from commands import command
 from sidecar_process import HEADCOUNT, environment, headcount
 
+pytestmark = pytest.mark.slow
+
 START = 1_790_812_800
 UNLINKED = "tenants: {default: {linking: {enabled: false}}}\n"
 

@@ -9,6 +9,8 @@ import pytest
 from ports import free_ports
 from sidecar_process import call, headcount, running_sidecar, wait_for
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"http": {"drain": 5}}
 
 

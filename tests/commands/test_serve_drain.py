@@ -11,6 +11,8 @@ from collections import Counter
 import pytest
 from sidecar_process import running_sidecar, wait_for
 
+pytestmark = pytest.mark.slow
+
 BODY = json.dumps({"account": {"id": "a", "created_at": 1.5e9}})
 CHECK = f"POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}".encode()
 QUICK = {"http": {"drain": 10}}

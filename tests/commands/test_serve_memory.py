@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sidecar_process import running_sidecar, wait_for
 
 from geoip.lists import compile_lists
+
+pytestmark = pytest.mark.slow
 
 CARRIED = """
 import sys

@@ -10,6 +10,8 @@ from sidecar_process import headcount, running_sidecar
 from benchmarks import spop_peer as peer
 from plugins.haproxy.spop import ACK, AGENT_DISCONNECT, AGENT_HELLO
 
+pytestmark = pytest.mark.slow
+
 ASK = peer.put_notify(3, 1, [("tenant", "default"), ("x-api-key", "k"), ("x-forwarded-for", "203.0.113.9")])
 
 

@@ -6,6 +6,8 @@ import sqlite3
 import pytest
 from sidecar_process import headcount, running_sidecar
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path):

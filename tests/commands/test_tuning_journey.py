@@ -15,6 +15,8 @@ from sidecar_process import call, running_sidecar
 
 from reputation.tuning.rollout import is_in_canary
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(encoding="utf-8")
 SETTINGS = {"recording": {"others": 1.0}, "tenants": {"default": {"owner": "api"}}}
 DAY = 86_400.0

@@ -16,6 +16,8 @@ from sidecar_process import headcount
 
 from reputation.config.file import load
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "headcount"

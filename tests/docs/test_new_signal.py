@@ -12,6 +12,8 @@ from msgspec import structs
 from reputation.config.families import DECLARATIONS
 from reputation.signals.seen import Seen
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 SECTION = re.search(r"^## Add a family of evidence\n(.*?)^## ", PAGE, re.DOTALL | re.MULTILINE)[1]

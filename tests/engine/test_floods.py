@@ -8,6 +8,8 @@ from reputation.config.file import from_text
 from reputation.limits.bucket import settled
 from reputation.sidecar.build import build
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = 0.02
 KEYS_OF_500_NETWORKS = FLOODS[0]
 

@@ -12,6 +12,8 @@ from reputation.linking.process import LinkerDiedError, LinkerProcess
 from reputation.linking.recorded import RecordedLinking
 from reputation.wire.ids import Ulids
 
+pytestmark = pytest.mark.slow
+
 
 def replayed(hours: int) -> tuple[list[str], Limiter]:
     """What a replay of those checks decides, and the limiter afterwards."""

@@ -19,6 +19,8 @@ from reputation.wire.codec import verdict_bytes
 from reputation.wire.gateway import GatewaySettings, HttpMessage
 from reputation.wire.messages import ClusterRef, LimitState
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LUA = ROOT / "tests" / "plugins" / "lua"
 SCRIPTS = sorted(path.name for path in LUA.glob("test_*.lua"))

@@ -11,6 +11,8 @@ import pytest
 from ports import free_ports
 from sidecar_process import call, headcount, running_sidecar
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "gateways.md"
 TWO = {"rate": 0.01, "burst": 2, "daily": 100}
 SETTINGS = {"gateways": {"lines": "acme.lines"}, "tenants": {"default": {"unconfirmed": TWO}}}

@@ -11,6 +11,8 @@ from reputation.recordings.fit import FEWEST, suggest
 from reputation.tuning.revisions import Revision, check_floor, compiled
 from reputation.wire.errors import Invalid
 
+pytestmark = pytest.mark.slow
+
 TENANT = compile_tenant("default", TenantSettings())
 FAMILIES = tuple(TENANT.families)
 OWN = frozenset({"account", "payment"})

@@ -10,6 +10,8 @@ from reputation.config.tenants import TenantSettings, compile_tenant
 from reputation.recordings.rescore import scored, tiers
 from reputation.scoring.risk import TIERS, risk
 
+pytestmark = pytest.mark.slow
+
 # drafts that touch everything that a score or tier is made of
 DRAFTS = {
     "weights": {"weights": {"account": 1.37, "velocity": 0.61, "asn": 2.9, "hydra": 0.3}},

@@ -20,6 +20,8 @@ from reputation.tuning.documents import Documents
 from reputation.wire.errors import ConfigError
 from reputation.wire.messages import AccountFacts, Outcome
 
+pytestmark = pytest.mark.slow
+
 ACCOUNTS = 120
 
 
