@@ -33,12 +33,14 @@ class Floor(msgspec.Struct, array_like=True, gc=False):
 class LearntDay(msgspec.Struct, array_like=True, gc=False):
     """A plan's newcomer's day as it was learnt, when it last moved, and how many voters there were last.
 
-    units: 0 until there were enough voters.
+    units: 0 until there were enough voters. start: the configured day then; another one is where learning begins again;
+    0 is not known.
     """
 
     units: float = 0.0
     moved: float = 0.0
     voters: int = 0
+    start: float = 0.0
 
 
 class Split(msgspec.Struct, array_like=True):

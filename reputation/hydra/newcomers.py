@@ -44,7 +44,7 @@ def learnt(book: Book, plans: Plans) -> dict[str, float]:
     return {
         plan: bounded(day.units, plans.newcomer[plan], plans)
         for plan, day in book.days.items()
-        if plan in plans.newcomer and day.units
+        if plan in plans.newcomer and _units(day, plans.newcomer[plan])
     }
 
 
@@ -139,13 +139,19 @@ def _count(book: Book, plan: str, votes: Floats, plans: Plans, now: float) -> No
             return
         day = book.days[plan] = LearntDay()
     day.voters = len(votes)
-    if len(votes) < ENOUGH or (day.units and now - day.moved < STEP_EVERY):
-        return
     start = plans.newcomer[plan]
-    units = bounded(day.units or start, start, plans)
-    following = bounded(moved(units, quantile(votes)), start, plans)
-    if following != units or not day.units:
-        day.units, day.moved = following, now
+    units = _units(day, start)
+    if len(votes) < ENOUGH or (units and now - day.moved < STEP_EVERY):
+        return
+    before = bounded(units or start, start, plans)
+    following = bounded(moved(before, quantile(votes)), start, plans)
+    if following != before or not units:
+        day.units, day.moved, day.start = following, now, start
+
+
+def _units(day: LearntDay, start: float) -> float:
+    """Return a learnt day; 0 without one, also if it was learnt from another configured day."""
+    return day.units if day.start in (0.0, start) else 0.0
 
 
 def _born(ledger: Ledger) -> Ints:

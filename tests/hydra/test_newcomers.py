@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reputation.hydra.book import Book, Floor, LearntDay
 from reputation.hydra.earned import KEPT
@@ -136,6 +137,16 @@ def test_a_day_moves_once_a_week_by_one_step_and_within_bounds():
     days = [learnt_day(ledger, book, day=day)[0] for day in range(15, 45)]
     assert sorted(set(days)) == [500.0, 1000.0]
     assert days == [500.0] * 7 + [1000.0] * 23
+
+
+def test_another_configured_day_is_where_learning_begins_again():
+    ledger, book = grown(ENOUGH, busiest=20.0), Book()
+    assert learnt_day(ledger, book) == (100.0, ENOUGH)
+    raised = structs.replace(PLANS, newcomer={"free": 1000.0, "paid": 1000.0})
+    assert learnt(book, raised) == {}
+    later = (FIRST + 3 + FORTNIGHT) * DAY
+    assert learn(ledger, book, structs.replace(SETTINGS, plans=raised), later).plans.newcomer["free"] == 500.0
+    assert learnt(book, PLANS) == {}
 
 
 def test_votes_are_counted_once_a_day():
