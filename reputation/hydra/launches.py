@@ -4,35 +4,46 @@ The users of an application that became known today share its software and the h
 those who run it on a server. A dispatcher's heads share that too, but their work is even.
 """
 
+from functools import cached_property
+
 import numpy as np
 
-from reputation.hydra.columns import Ints, Mask
+from reputation.hydra.columns import Ints
 from reputation.hydra.cores import Group
 from reputation.hydra.families import DAY, HOUR
-from reputation.hydra.ledger import Ledger
+from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.overt import launched
 from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, SHARE, spread_of
 
 
-def without_launches(groups: list[Group], ledger: Ledger, trusted: Mask) -> list[Group]:
-    """Return the groups that are no launches."""
-    suspected = [group for group in groups if launched(group.families)]
-    usual = _spread(ledger, np.flatnonzero(trusted), FEWEST_PEOPLE) if suspected else None
-    if usual is None:
-        return groups
-    return [group for group in groups if not launched(group.families) or not _uneven(ledger, group, usual)]
+class Launches:
+    """Tells launches, in one epoch. Where accounts above suspicion are even themselves, or few, nothing is one."""
 
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
-def _uneven(ledger: Ledger, group: Group, usual: float) -> bool:
-    spread = _spread(ledger, group.members, FEWEST_MEMBERS)
-    return spread is not None and spread > SHARE * usual
+    def without(self, groups: list[Group]) -> list[Group]:
+        """Return the groups that are no launches."""
+        return [group for group in groups if not launched(group.families) or not self._uneven(group.members)]
 
+    def explain(self, members: Ints, families: frozenset[int]) -> bool:
+        """Whether a cluster that was linked earlier is a launch, or what is left of one."""
+        return launched(families) and (len(members) < FEWEST_MEMBERS or self._uneven(members))
 
-def _spread(ledger: Ledger, accounts: Ints, fewest: int) -> float | None:
-    """Return how uneven the use of these accounts is, each since it was first seen; None if too few made requests."""
-    count = ledger.requests[accounts].astype(np.float64)
-    enough = count >= FEWEST_REQUESTS
-    if enough.sum() < fewest:
-        return None
-    used = np.maximum((ledger.hour + 1) * HOUR - ledger.column("first")[accounts], HOUR)
-    return spread_of(count[enough] / (used[enough] / DAY), count[enough])
+    @cached_property
+    def _usual(self) -> float | None:
+        return self._spread(np.flatnonzero(self._ledger.flagged(PROVEN | PAYER)), FEWEST_PEOPLE)
+
+    def _uneven(self, members: Ints) -> bool:
+        spread = self._spread(members, FEWEST_MEMBERS)
+        return spread is not None and self._usual is not None and spread > SHARE * self._usual
+
+    def _spread(self, accounts: Ints, fewest: int) -> float | None:
+        """Return how uneven use is, each account since it was first seen; None if too few made requests."""
+        ledger = self._ledger
+        count = ledger.requests[accounts].astype(np.float64)
+        enough = count >= FEWEST_REQUESTS
+        if enough.sum() < fewest:
+            return None
+        used = np.maximum((ledger.hour + 1) * HOUR - ledger.column("first")[accounts], HOUR)
+        return spread_of(count[enough] / (used[enough] / DAY), count[enough])

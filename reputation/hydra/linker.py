@@ -20,7 +20,7 @@ from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.floors import earned_floors
 from reputation.hydra.items import Items, collect, describe
-from reputation.hydra.launches import without_launches
+from reputation.hydra.launches import Launches
 from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Cluster, ClusterStatus, LinkEvidence, Links
@@ -94,7 +94,7 @@ class Linker:
             self.tidied = now
         bills = invoiced(ledger)
         places = Places(ledger)
-        clusters.dissolve(self.book, [name for name, kept in self.book.clusters.items() if self._at_home(kept, places)])
+        clusters.dissolve(self.book, self._innocent_clusters(places))
         pools, whole = self._pools(now, bills)
         if whole.sum() < counting.FEWEST:
             return self._snapshot(now, bills, None, pools, places)
@@ -154,6 +154,16 @@ class Linker:
         names = self.ledger.accounts.names
         return {str(names[n]) for n in np.flatnonzero(self.ledger.column("last") >= now - DAY)}
 
+    def _innocent_clusters(self, places: Places) -> list[str]:
+        """Name the clusters that turned out to be people in one place, or a launch."""
+        launches, found = Launches(self.ledger), []
+        for name, kept in self.book.clusters.items():
+            families = frozenset(FAMILIES.index(family) for family in kept.families if family in FAMILIES)
+            members = np.array(self._numbers(sorted(kept.members)), np.int64)
+            if self._at_home(kept, places) or launches.explain(members, families):
+                found.append(name)
+        return found
+
     def _at_home(self, kept: KeptCluster, places: Places) -> bool:
         """Whether a cluster turned out to be people in one place, linked by nothing that they handed over."""
         members = np.array(self._numbers(sorted(kept.members)), np.int64)
@@ -180,8 +190,8 @@ class Linker:
         classes = (most_seen(self.ledger, "network"), most_seen(self.ledger, "country"))
         linked = self._mask(group.members for group in remembered)
         searched = pools._replace(suspects=pools.suspects & ~linked)
-        groups = cores.from_cells(self._cells(items, searched, places), items.family(), self.ledger.size)
-        groups = without_launches(groups, self.ledger, pools.trusted)
+        cells = self._cells(items, searched, places)
+        groups = Launches(self.ledger).without(cores.from_cells(cells, items.family(), self.ledger.size))
         among = (pools.suspects, linkable, pools.trusted)
         groups += waves(items, self.ledger, searched, places, self.settings)
         components = graph.candidates(items, self.ledger, among, self.settings.without)

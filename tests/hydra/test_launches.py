@@ -6,8 +6,7 @@ import numpy as np
 
 from reputation.hydra.cores import Group
 from reputation.hydra.families import FAMILIES
-from reputation.hydra.launches import without_launches
-from reputation.hydra.ledger import PROVEN
+from reputation.hydra.launches import Launches
 from reputation.hydra.linker import Linker
 from reputation.hydra.sightings import Known, Sighting
 from tests.hydra.crowd import HOUR, NOW, honest
@@ -61,6 +60,22 @@ def test_uneven_use_of_one_application_on_one_cloud_is_left_alone_and_even_work_
         assert (len(linked(linker, names)) > 0.9 * len(names)) is found
 
 
+def test_what_turns_out_to_be_a_launch_is_let_go():
+    """Five requests each, then as people use it."""
+    linker = Linker()
+    people(linker)
+    names = users(linker, lambda _: 5)
+    assert len(linked(linker, names)) > 0.9 * len(names)
+    rng = random.Random(3)
+    for n, name in enumerate(names):
+        net = f"172.16.{n}.0/24"
+        linker.see_many(
+            Sighting(NOW + 60, name, net[:-4] + "7", net, 64500, "DE", "hosting", "ja4-sdk", "sdk/1.0", model="m-1")
+            for _ in range(heavy(rng))
+        )
+    assert not linker.epoch(NOW + 120).members
+
+
 def test_uneven_use_excuses_nothing_that_an_application_does_not_explain():
     linker = Linker()
     people(linker)
@@ -78,4 +93,4 @@ def test_heads_of_unequal_age_at_one_rate_are_even():
     linker.ledger.turn(NOW)
     members = np.array(sorted(linker.ledger.accounts.ids[f"x{n}"] for n in range(len(ages))))
     group = Group(members, np.zeros(len(members)), frozenset(map(FAMILIES.index, ("network", "software", "time"))))
-    assert without_launches([group], linker.ledger, linker.ledger.flagged(PROVEN)) == [group]
+    assert Launches(linker.ledger).without([group]) == [group]
