@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
+from reputation.engine.identity import is_established
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.verdicts import StoredRequest
-from reputation.hydra.links import Cluster
+from reputation.hydra.links import Cluster, organisations_of
 from reputation.limits.bucket import Bucket, settled
 from reputation.scoring.risk import TIERS, counterfactual
 from reputation.state.crowds import Row
@@ -20,14 +21,14 @@ from reputation.wire.messages import Verdict
 def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> dict[str, Any]:
     """Everything known of an account; keys in their stored form."""
     facts, standards = row.facts, tenant.tenant.settings.standards
-    membership = tenant.links.members.get(account)
+    membership, organisations = tenant.links.members.get(account), organisations_of(tenant.links)
     return {
         "id": account,
         "tenant": tenant.tenant.name,
         **(facts_view(facts) or {}),
         "payment": _payment_view(row, now),
         "payer": is_payer(facts, standards, now),
-        "proven": is_proven(facts, standards, now, row.days),
+        "proven": is_proven(facts, standards, now, row.days, organised=is_established(facts, organisations)),
         "tier": TIERS[row.tier] if row.tier >= 0 else None,
         "buckets": {name: _bucket(b, now) for name, b in (("burst", row.burst), ("daily", row.daily)) if b},
         "cluster": None if membership is None else {"id": membership[0], "confidence": membership[1]},

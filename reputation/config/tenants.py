@@ -111,7 +111,7 @@ class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     organisation: (
         Annotated[
             Allowance,
-            Meta(description="Limit shared by the members of one verified organisation; none: no limit."),
+            Meta(description="Limit shared by the members of a verified organisation; none: the linker sets a quota."),
         ]
         | None
     ) = None

@@ -6,6 +6,7 @@ from typing import Final
 from geoip.book import AddressBook
 from geoip.facts import AddressFacts, host_text_of
 from reputation.config.tenants import Tenant
+from reputation.hydra.links import Organisation
 from reputation.state.crowds import Row
 from reputation.state.facts import NOTHING, Facts, Standards, carried, is_payer, is_proven, merged
 from reputation.state.tenant import TenantState
@@ -90,9 +91,13 @@ def digests_of(credential: Credential, secret: bytes) -> list[bytes]:
 
 
 def identify(
-    request: Request, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes, now: float
-) -> Who:
-    """Find the account and merge its facts; create a row for a new account."""
+    request: Request, tenant: Tenant, state: TenantState, addresses: AddressBook, secret: bytes, now: float,
+    organisations: Mapping[str, Organisation] | None = None,
+) -> Who:  # fmt: skip
+    """Find the account and merge its facts; create a row for a new account.
+
+    organisations: those that the linker knows; None, while it has not looked, takes each verified one for established.
+    """
     ip = request.client.ip
     address = addresses.lookup(ip) if ip is not None else None
     name = _name(request, address, state, secret)
@@ -111,14 +116,25 @@ def identify(
         state.unknown_plans.note(facts.plan)
     standards = tenant.settings.standards
     payer = is_payer(facts, standards, now)
-    proven = is_proven(facts, standards, now, row.days)
+    proven = is_proven(facts, standards, now, row.days, organised=is_established(facts, organisations))
     return Who(name, row, facts, address, confirmed=confirmed, payer=payer, proven=proven)
+
+
+def is_established(facts: Facts, organisations: Mapping[str, Organisation] | None) -> bool:
+    """Say whether an account's organisation is verified, and old enough and paid enough to count."""
+    organisation = facts.organisation
+    if organisation is None or not organisation.verified:
+        return False
+    if organisations is None:
+        return True
+    found = organisations.get(organisation.id)
+    return found is not None and found[1]
 
 
 def judged_by(who: Who, standards: Standards, now: float) -> Who:
     """The same account under other rules for payers and proven accounts."""
     payer = is_payer(who.facts, standards, now)
-    proven = is_proven(who.facts, standards, now, who.row.days)
+    proven = is_proven(who.facts, standards, now, who.row.days, organised=who.proven)
     return Who(who.name, who.row, who.facts, who.address, confirmed=who.confirmed, payer=payer, proven=proven)
 
 

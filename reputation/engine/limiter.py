@@ -22,7 +22,7 @@ from reputation.engine.shared_budgets import Drawn, draws_of, excepted_draws
 from reputation.engine.unknown_names import Strays
 from reputation.engine.verdicts import Counts, RecentVerdicts
 from reputation.hydra.links import NOTHING as NO_LINKS
-from reputation.hydra.links import Cluster, Links
+from reputation.hydra.links import Cluster, Links, organisations_of
 from reputation.hydra.sightings import OperatorRuling
 from reputation.limits.take import Ask, Taken, binding_limit, take
 from reputation.scoring.risk import STANDARD, TIERS, risk
@@ -122,7 +122,9 @@ class TenantLimiter:
 
     def who(self, request: Request, now: float) -> Who:
         """Find the account of the request. Raises Invalid if no account is named."""
-        return identify(request, self.tenant, self.state, self._addresses, self.secret, now)
+        return identify(
+            request, self.tenant, self.state, self._addresses, self.secret, now, organisations_of(self.links)
+        )
 
     def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
         """Do the part before the take, for a new request."""

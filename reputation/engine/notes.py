@@ -107,7 +107,7 @@ class Outbox:
         if not self.listening:
             return
         if who.confirmed:
-            status = self._status(payer=who.payer, proven=who.proven)
+            status = self._status(payer=who.payer, proven=who.proven and self._is_proven_itself(who, now))
             if row.reported_status != status or (who.facts is not row.facts and row.reported_hash != hash(who.facts)):
                 self._tell(who.name, row, who.facts, status)
         self._note(sighting_of(who, request, now, part, stopped=verdict.decision != "allow"))
@@ -121,8 +121,15 @@ class Outbox:
         """Note a push from billing."""
         if self.listening:
             payer = is_payer(facts, self.standards, now)
-            proven = is_proven(facts, self.standards, now, row.days)
+            proven = is_proven(facts, self.standards, now, row.days, organised=False)
             self._tell(account, row, facts, self._status(payer=payer, proven=proven))
+
+    def _is_proven_itself(self, who: Who, now: float) -> bool:
+        """Whether an account is proven without its organisation: which of these count, the linker finds."""
+        organisation = who.facts.organisation
+        if organisation is None or not organisation.verified:
+            return True
+        return is_proven(who.facts, self.standards, now, who.row.days, organised=False)
 
     def hear(self, outcome: Outcome, now: float) -> None:
         """Note an outcome."""

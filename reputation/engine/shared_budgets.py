@@ -53,7 +53,10 @@ def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: 
             for name, limit in zip(NAMES, tenant.organisation, strict=True)
         ]
     by_address = [[]] if who.confirmed else unconfirmed_charges(tenant, who, budgets, now)
-    by_links = [[]] if cluster is None else linked_charges(tenant, budgets, links, who, cluster, now)
+    if cluster is not None:
+        by_links = linked_charges(tenant, budgets, links, who, cluster, now)
+    else:
+        by_links = quota_charges(tenant, budgets, links, who, now)
     draws: list[Draw] = [[*own, *shared, *linked] for shared in by_address for linked in by_links]
     roomy = len(draws) if cluster is None else len(by_links) - 1
     if more:
@@ -79,6 +82,18 @@ def linked_charges(
     charges = cluster_charges(who.name, cluster, shared, least, budgets, now)
     units = settings.payer_floor_units * links.typical_daily_use if who.payer else 0.0
     earned = earned_charge(who.name, max(units, links.earned.get(who.name, 0.0)), least, budgets, now)
+    return [charges] if earned is None else [[earned], charges]
+
+
+def quota_charges(tenant: Tenant, budgets: Budgets, links: Links, who: Who, now: float) -> list[list[Charge]]:
+    """Charge the quota of an account's organisation, as alternatives; an operator's own limit takes its place."""
+    together = None if tenant.organisation else organisation_of(who, links)
+    units = 0.0 if together is None else links.organisations.get(together, (0.0, False))[0]
+    if units <= 0.0:
+        return [[]]
+    least, key = tenant.request_cost, ("purse", "organisation", str(together))
+    charges = [budgets.charge("purse", "organisation", key, daily(units, least), now)]
+    earned = earned_charge(who.name, links.earned.get(who.name, 0.0), least, budgets, now)
     return [charges] if earned is None else [[earned], charges]
 
 

@@ -66,6 +66,12 @@ def _find_new(ledger: Ledger, book: Book, home: dict[str, str], plans: Plans, no
             book.floors[account] = Floor(_by_use(ledger, number, began.get(number, np.nan), plans), now)
 
 
+def standing_floor(ledger: Ledger, number: int, plans: Plans, now: float) -> float:
+    """Return what an account that nothing links has earned until now."""
+    name = str(ledger.accounts.names[number])
+    return max(_by_use(ledger, number, np.nan, plans), _by_money(ledger, name, plans, now))
+
+
 def _rows(table: PairTable, members: Ints) -> Ints:
     begin, end = (np.searchsorted(table.keys, some << LOW) for some in (members, members + 1))
     return spans(begin, end - begin)

@@ -21,9 +21,10 @@ from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.floors import earned_floors
 from reputation.hydra.items import Items, collect, describe
 from reputation.hydra.launches import Launches
-from reputation.hydra.ledger import CONFIRMED, ORGANISED, PAYER, PROVEN, Ledger
+from reputation.hydra.ledger import CONFIRMED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Cluster, ClusterStatus, LinkEvidence, Links
+from reputation.hydra.organisations import Quotas, established
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
 from reputation.hydra.purse import Purses
 from reputation.hydra.reaction import Trials
@@ -100,7 +101,8 @@ class Linker:
             return self._snapshot(now, bills, None, pools, places)
         items = collect(ledger, whole, now, self.settings.without)
         full_search = now - self.searched >= FULL_SEARCH_EVERY
-        linkable = pools.suspects | pools.base & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
+        old = established(ledger, self.settings, now)
+        linkable = pools.suspects | pools.base & ~old & ~ledger.cleared(now)
         groups, known = self._groups(items, pools, linkable, [] if full_search else self._cluster_groups(), places)
         found = [self._found(group) for group in groups]
         if full_search:
@@ -136,8 +138,9 @@ class Linker:
         whole = (confirmed & (seen | (ledger.column("created") >= now - 3 * DAY))) | (
             settled & seen if (confirmed & seen).sum() < BARE * max(seen.sum(), 1) else False
         )
-        trusted = whole & ledger.flagged(PROVEN | PAYER)
-        suspects = whole & ~trusted & ~ledger.flagged(ORGANISED) & ~ledger.cleared(now)
+        old = established(ledger, self.settings, now)
+        trusted = whole & (ledger.flagged(PROVEN | PAYER) | old)
+        suspects = whole & ~trusted & ~ledger.cleared(now)
         suspects[list(bills)] = False
         suspects[self._numbers(clusters.released(self.book, now))] = False
         linked = np.zeros(ledger.size, bool)
@@ -260,6 +263,8 @@ class Linker:
             for account, member in cluster.members.items()
         }
         earned = earned_floors(ledger, book, settings.plans, now)
+        quotas = Quotas(ledger, purses, settings, bills, established(ledger, settings, now))
+        organisations, of_members = quotas.find(demand, now)
         if ledger.trials.is_free(now):
             members, earned = {}, {}
         names = ledger.accounts.names
@@ -268,7 +273,9 @@ class Linker:
         days = newcomers.learnt(book, self.settings.plans)
         voters = {plan: day.voters for plan, day in book.days.items() if plan in self.settings.plans.newcomer}
         active = self.tenure.of(ledger, settings.plans, now)
-        return Links(now, members, kept, typical, shared, levels, earned, days, voters, active)
+        return Links(
+            now, members, kept, typical, shared, levels, of_members | earned, days, voters, active, organisations
+        )  # fmt: skip
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, purses: Purses) -> Cluster:
         kept = self.book.clusters[name]

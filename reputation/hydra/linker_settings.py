@@ -18,6 +18,7 @@ class Plans(Struct, frozen=True, array_like=True):
     entry: entry allowances by plan and rung, in units a day; entry_default: those where the plan is not known.
     default_plan: the plan of accounts whose plan is not known. least, most: bounds of a learnt newcomer's day, as
     parts of the configured one; active: what 30 days of use are worth, as a part of the day.
+    full: what a proven account may use in a day, by plan.
     """
 
     newcomer: dict[str, float] = {}
@@ -29,6 +30,7 @@ class Plans(Struct, frozen=True, array_like=True):
     least: float = 1.0
     most: float = 1.0
     active: float = 0.5
+    full: dict[str, float] = {}
 
 
 class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +39,7 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     prior_use: units a day of a typical account before any is known; without: detectors and families of evidence that
     are not used; trials: share of three-hour blocks that are trials of how accounts react (see `reaction`), drawn with
     `key`; reserves: units a day of each newcomers' reserve; plans: what accounts can have earned, and their allowances.
+    organisation_days, organisation_usd: age and settled dollars from which on a verified organisation is established.
     """
 
     purse: float = 1.0
@@ -51,3 +54,5 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     reserves: dict[str, float] = {}
     plans: Plans = Plans()
     seats: int = 500
+    organisation_days: float = 30.0
+    organisation_usd: float = 100.0

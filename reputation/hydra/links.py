@@ -10,6 +10,10 @@ Membership = tuple[str, float]
 """A cluster's id, and how sure it is that this account belongs to it, 0 to 1."""
 
 
+Organisation = tuple[float, bool]
+"""What its members may use together in units a day, 0 for no limit; and whether it is established."""
+
+
 class LinkEvidence(Struct, frozen=True, array_like=True, gc=False):
     """One value that links members. share: of accounts outside who have it too; nats: surprise at meeting so many.
 
@@ -52,9 +56,10 @@ class Links(Struct, frozen=True, gc=False):
 
     invoices maps accounts that overtly share (one paid card) to the card they share: one organisation's quota;
     levels the newcomers' reserves to what one account may draw of them, in units a day;
-    earned the linked accounts to what they have earned, in units a day.
+    earned the linked accounts, and members of organisations near their quota, to what they have earned, in units a day.
     newcomers maps plans to their newcomer's day in units, as far as it was learnt, voters to the number of accounts
     that it is learnt from; active maps unproven accounts to what their days of use are worth, in units a day.
+    organisations: verified ones by id, and cards in `invoices` as `card:FINGERPRINT`.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """
 
@@ -68,6 +73,7 @@ class Links(Struct, frozen=True, gc=False):
     newcomers: dict[str, float] = {}
     voters: dict[str, int] = {}
     active: dict[str, float] = {}
+    organisations: dict[str, Organisation] = {}
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
@@ -88,10 +94,18 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
     newcomers: list[tuple[str, float | None]] = []
     voters: list[tuple[str, int | None]] = []
     active: list[tuple[str, float | None]] = []
+    organisations: list[tuple[str, Organisation | None]] = []
 
 
 NOTHING = Links(0.0, {}, {}, 0.0)
-_MAPS = ("members", "clusters", "invoices", "levels", "earned", "newcomers", "voters", "active")
+
+
+def organisations_of(links: Links) -> dict[str, Organisation] | None:
+    """Return the organisations that the linker knows; None if it has not looked yet."""
+    return None if links is NOTHING else links.organisations
+
+
+_MAPS = ("members", "clusters", "invoices", "levels", "earned", "newcomers", "voters", "active", "organisations")
 
 
 def difference(old: Links, new: Links) -> Delta:

@@ -40,7 +40,7 @@ OF_AN_APPLICATION = frozenset(map(FAMILIES.index, ("software", "model", "content
 
 
 def invoiced(ledger: Ledger) -> dict[int, int]:
-    """Accounts, by number, that share a card which paid for four fifths of them and was never disputed; and it."""
+    """Accounts, by number, that paid with a card which paid for four fifths of its accounts, undisputed; and it."""
     card = ledger.number_column("card")
     there = np.flatnonzero(card >= 0)
     if not len(there):
@@ -51,7 +51,7 @@ def invoiced(ledger: Ledger) -> dict[int, int]:
     good = np.bincount(card[there], weights=paid) >= SHARE * total
     bad = np.bincount(card[there], weights=ledger.number_column("disputes")[there]) > 0
     overt = good & ~bad & (total >= 2)
-    return {int(n): int(card[n]) for n in there[overt[card[there]]]}
+    return {int(n): int(card[n]) for n in there[overt[card[there]] & paid]}
 
 
 def applied(families: frozenset[int], kinds: frozenset[int]) -> bool:

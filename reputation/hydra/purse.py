@@ -56,6 +56,19 @@ class Purses:
         seats = min(self._seats(members), self._settings.seats) if company else 0
         return max(self._best(members), typical) + seats * self._typical
 
+    def quota(self, members: Ints) -> float:
+        """Return the allowance of an organisation, whatever links its members."""
+        seats = min(self._seats(members), self._settings.seats)
+        return max(self._best(members), self._settings.purse * self._typical) + seats * self._typical
+
+    def proven(self, members: Ints) -> float:
+        """Return the allowance of an established organisation: a proven account's limit; 0 where none is known."""
+        names, full = self._ledger.names["plan"].names, self._settings.plans.full
+        plans = {
+            str(names[n]) if n >= 0 else "" for n in np.unique(self._ledger.number_column("plan")[members]).tolist()
+        }
+        return max(full.get(plan, full.get(self._settings.plans.default_plan, 0.0)) for plan in plans)
+
     def _one_company(self, members: Ints) -> bool:
         """Whether one undisputed credit card or one organisation holds four fifths of the members."""
         if (self._ledger.number_column("disputes")[members] > 0).any():

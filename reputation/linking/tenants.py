@@ -5,6 +5,7 @@ from reputation.config.tenants import Tenant, per_usd_of
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings, Plans
 from reputation.scoring.ladder import RUNGS, Ladder, part_of
+from reputation.scoring.risk import STANDARD
 
 Tenants = list[tuple[str, TenantLimiter]]
 
@@ -13,10 +14,12 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
     """Return a tenant's configuration for the linker. key: draws trials; a replay's key is no secret."""
     linking, prior = tenant.tenant.settings.linking, PRIOR_USE * tenant.tenant.request_cost
     without = tuple(part for part in linking.without if part != "neighbourhoods")
+    standards = tenant.tenant.settings.standards
     reserves, plans = reserves_of(tenant.tenant), plans_of(tenant.tenant)
     return LinkerSettings(
         linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64], reserves=reserves,
-        plans=plans, seats=tenant.tenant.settings.purse.seats,
+        plans=plans, seats=tenant.tenant.settings.purse.seats, organisation_days=standards.proven_days,
+        organisation_usd=standards.proven_usd,
     )  # fmt: skip
 
 
@@ -33,6 +36,7 @@ def plans_of(tenant: Tenant) -> Plans:
     return Plans(
         days, days[default], per_usd_of(tenant.settings, tenant.request_cost), entry, entry[default], default,
         bounds.least, bounds.most, tenant.settings.entry.active,
+        {plan: rows[STANDARD].daily.burst for plan, rows in tenant.policy.limits.items()},
     )  # fmt: skip
 
 

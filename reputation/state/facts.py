@@ -88,12 +88,12 @@ def is_payer(facts: Facts, standards: Standards, now: float) -> bool:
     )
 
 
-def is_proven(facts: Facts, standards: Standards, now: float, active_days: int) -> bool:
+def is_proven(facts: Facts, standards: Standards, now: float, active_days: int, *, organised: bool = True) -> bool:
     """Say whether the account is proven, a status safe from neighbours.
 
     `active_days`: on how many different days it was seen, which is what "steady use" can mean to a limiter.
     """
-    if facts.organisation is not None and facts.organisation.verified:
+    if organised and facts.organisation is not None and facts.organisation.verified:
         return True
     if facts.created_at is None:
         return False

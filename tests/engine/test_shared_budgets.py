@@ -117,6 +117,44 @@ def test_accounts_on_one_invoice_share_the_organisations_quota(addresses):
     assert ask(engine, "somebody else").decision == "allow"
 
 
+def members_of(engine, count, **facts):
+    names = [f"member-{number}" for number in range(count)]
+    for name in names:
+        push(engine, name, created_at=NOW - 5 * DAY, organisation={"id": "corp", "verified": True}, **facts)
+    return names
+
+
+def test_members_of_a_verified_organisation_share_a_quota_after_what_each_has_earned(addresses):
+    engine = tenant(addresses)
+    names = members_of(engine, 5)
+    organisations = {"corp": (30.0, False), "other": (1.0, False)}
+    engine.links = Links(NOW, {}, {}, TYPICAL, earned={names[0]: 4.0}, organisations=organisations)
+    assert sum(passed(engine, names, 10).values()) == 30 + 4
+    verdict = ask(engine, names[1])
+    assert (verdict.limit.scope, verdict.limit.burst) == ("organisation", 30.0)
+    assert [limit.name for limit in verdict.limits if limit.scope == "organisation"] == ["purse"]
+
+
+def test_an_operators_limit_of_organisations_takes_the_place_of_the_quota(addresses):
+    engine = tenant(addresses, organisation={"rate": 0.001, "burst": 20, "daily": 10_000})
+    names = members_of(engine, 5)
+    engine.links = Links(NOW, {}, {}, TYPICAL, organisations={"corp": (5.0, False)})
+    assert sum(passed(engine, names, 10).values()) == 20
+
+
+@pytest.mark.parametrize(
+    ("organisations", "proven"),
+    [(None, True), ({}, False), ({"corp": (0.0, False)}, False), ({"corp": (0.0, True)}, True)],
+)
+def test_members_are_proven_once_their_organisation_is_established(addresses, organisations, proven):
+    engine = tenant(addresses)
+    (name,) = members_of(engine, 1)
+    if organisations is not None:
+        engine.links = Links(NOW, {}, {}, TYPICAL, organisations=organisations)
+    assert engine.who(request({"account": {"id": name}}), NOW).proven is proven
+    assert (ask(engine, name).limits[1].burst == 50.0) is not proven
+
+
 @settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(0, 3600), st.integers(0, 5), st.floats(0.1, 5)), max_size=60),

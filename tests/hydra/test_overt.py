@@ -19,8 +19,8 @@ def shared(*settled, funding="credit", disputes=0):
     return invoiced(ledger)
 
 
-def test_one_paid_card_explains_all_accounts_on_it():
-    assert shared(25.0, 30.0, 20.0, 40.0, 0.0) == dict.fromkeys(range(5), 0)
+def test_one_paid_card_explains_all_accounts_that_paid_with_it():
+    assert shared(25.0, 30.0, 20.0, 40.0, 0.0) == dict.fromkeys(range(4), 0)
 
 
 def test_cards_that_did_not_pay_for_four_fifths_explain_nobody():

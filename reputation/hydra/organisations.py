@@ -1,0 +1,89 @@
+"""Organisations: which are established, and what the members of each may use together.
+
+A verified organisation counts as verified evidence for its members once it is itself old enough and has paid enough.
+All of its members have one quota, as the accounts on one paid card have: what one account of its best status would get,
+and a typical day more for each seat of people. What each has earned comes before that.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.families import DAY
+from reputation.hydra.floors import standing_floor
+from reputation.hydra.ledger import ORGANISED, Ledger
+from reputation.hydra.linker_settings import LinkerSettings
+from reputation.hydra.links import Organisation
+from reputation.hydra.purse import Purses
+
+FEWEST = 2
+"""Members from which on there is a quota: one account has its own limits."""
+NEAR = 0.5
+"""Part of a quota from which on its members' earned floors are published: below it no member needs one."""
+
+
+def established(ledger: Ledger, settings: LinkerSettings, now: float) -> Mask:
+    """Return the members of verified organisations whose oldest member and settled money make them established."""
+    organisation = ledger.number_column("organisation")
+    members = np.flatnonzero(ledger.flagged(ORGANISED) & (organisation >= 0))
+    found: Mask = np.zeros(ledger.size, bool)
+    if not len(members):
+        return found
+    of = organisation[members]
+    undisputed = ledger.number_column("disputed")[members] == 0
+    settled = np.bincount(of, weights=np.nan_to_num(ledger.column("settled")[members]) * undisputed)
+    oldest = np.full(len(settled), np.inf)
+    np.fmin.at(oldest, of, ledger.column("created")[members])
+    good = (settled >= settings.organisation_usd) & (now - oldest >= settings.organisation_days * DAY)
+    found[members] = good[of]
+    return found
+
+
+class Quotas:
+    """The quotas of one epoch. bills: the card of each account on a paid invoice; old: members of established ones."""
+
+    def __init__(
+        self, ledger: Ledger, purses: Purses, settings: LinkerSettings, bills: dict[int, int], old: Mask
+    ) -> None:
+        self._ledger, self._purses, self._settings = ledger, purses, settings
+        self._bills, self._old = bills, old
+
+    def find(self, demand: Floats, now: float) -> tuple[dict[str, Organisation], dict[str, float]]:
+        """Return each organisation, and what members have earned of those that want much of their quota."""
+        found: dict[str, Organisation] = {}
+        earned: dict[str, float] = {}
+        for name, members in self._groups():
+            is_old = bool(self._old[members].any())
+            units = self._units(members, old=is_old) if len(members) >= FEWEST else 0.0
+            found[name] = (round(units, 3), is_old)
+            if demand[members].sum() > NEAR * units > 0.0:
+                earned.update(self._floors(members, now))
+        return found, earned
+
+    def _groups(self) -> Iterator[tuple[str, Ints]]:
+        organisation = self._ledger.number_column("organisation")
+        verified = np.flatnonzero(self._ledger.flagged(ORGANISED) & (organisation >= 0))
+        for number, members in _split(organisation[verified], verified):
+            yield self._ledger.name_of("organisation", number), members
+        billed = np.array(sorted(self._bills), np.int64)
+        cards = np.array([self._bills[n] for n in billed.tolist()], np.int64)
+        for number, members in _split(cards, billed):
+            yield "card:" + self._ledger.name_of("card", number), members
+
+    def _units(self, members: Ints, *, old: bool) -> float:
+        return self._purses.proven(members) if old else self._purses.quota(members)
+
+    def _floors(self, members: Ints, now: float) -> Iterator[tuple[str, float]]:
+        for number in members.tolist():
+            if (units := standing_floor(self._ledger, number, self._settings.plans, now)) > 0.0:
+                yield str(self._ledger.accounts.names[number]), round(units, 3)
+
+
+def _split(of: Ints, members: Ints) -> Iterator[tuple[int, Ints]]:
+    """Return the members of each group."""
+    order = np.argsort(of, kind="stable")
+    of, members = of[order], members[order]
+    starts = np.flatnonzero(np.r_[True, of[1:] != of[:-1]]) if len(of) else np.zeros(0, np.int64)
+    for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(of)], strict=False):
+        yield int(of[begin]), members[begin:end]
