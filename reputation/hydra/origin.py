@@ -39,7 +39,7 @@ def origins(ledger: Ledger, among: Mask) -> list[Rows]:
     odd = moved | rented | switched
     chosen = (
         ("signup_net", moved), ("signup_asn", moved), ("signup_network", rented), ("signup_product", switched),
-        ("signup_ja4", switched), ("mail", odd), ("mail_kind", odd),
+        ("signup_ja4", told & _differs(ledger, "signup_ja4", "ja4")), ("mail", odd), ("mail_kind", odd),
     )  # fmt: skip
     rows = [_of_column(ledger, kind, who) for kind, who in chosen]
     signs = (("as_signed_up", told & ~odd), ("elsewhere", elsewhere), ("native", travelled & ~elsewhere))

@@ -76,6 +76,12 @@ def test_one_use_where_it_signed_up_is_enough():
     assert {kind for kind, _ in shown(POOL, there)} == {"as_signed_up", "native"}
 
 
+def test_a_handshake_that_is_never_shown_again_shows():
+    automated = Origin("192.0.2.0/24", 7, "US", "residential", "t13x", CHROME, "free")
+    assert ("signup_ja4", "t13x") in shown(automated, [at_home])
+    assert ("signup_ja4", "t13d") not in shown(HOME, [at_home])
+
+
 def test_a_program_is_no_other_browser():
     script = [lambda name: at_home(name, "python-requests/2.32")]
     assert shown(HOME, script) == {("as_signed_up", ""), ("native", "")}
