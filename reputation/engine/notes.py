@@ -69,6 +69,7 @@ def observe(
         asn_odds=asn_odds,
         cluster_confidence=0.0 if cluster is None else linked[1],
         cluster_size=0 if cluster is None else cluster.size,
+        organised=who.proven,
     )
 
 

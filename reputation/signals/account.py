@@ -70,7 +70,7 @@ def evidence(seen: Seen, now: float) -> list[Reason]:
     if facts.verified:
         found.append(_verification(facts.verified))
     organisation = facts.organisation
-    if organisation is not None and organisation.verified:
+    if seen.organised and organisation is not None and organisation.verified:
         found.append(Reason("organisation", -1.0, "member of a verified organisation"))
     marks = seen.marks
     if marks.against:

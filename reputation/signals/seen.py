@@ -33,3 +33,4 @@ class Seen(Struct, frozen=True, gc=False):
     asn_odds: float = 0.0
     cluster_confidence: float = 0.0
     cluster_size: int = 0
+    organised: bool = True

@@ -153,6 +153,7 @@ def test_members_are_proven_once_their_organisation_is_established(addresses, or
         engine.links = Links(NOW, {}, {}, TYPICAL, organisations=organisations)
     assert engine.who(request({"account": {"id": name}}), NOW).proven is proven
     assert (ask(engine, name).limits[1].burst == 50.0) is not proven
+    assert ("organisation" in {reason.signal for reason in ask(engine, name).reasons}) is proven
 
 
 @settings(max_examples=40)
