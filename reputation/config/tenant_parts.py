@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from reputation.hydra.sightings import Part
+from reputation.hydra.sightings import Bound, Part
 
 
 class OutcomeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,6 +77,13 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description="Detectors and families of evidence that linking does not use. `neighbourhoods` has no effect."
         ),
     ] = ()
+    bound: Annotated[
+        tuple[Bound, ...],
+        Meta(
+            description="What you bind to one account, as by a signed cookie. A client can copy what is not bound, "
+            "so it links unproven accounts only."
+        ),
+    ] = ("device", "session")
     trials: Annotated[
         float,
         Meta(

@@ -61,7 +61,16 @@ class Items(NamedTuple):
         return share[self.family()]
 
 
-def collect(ledger: Ledger, among: Mask, now: float, without: Collection[str] = ()) -> Items:
+class Unbound(NamedTuple):
+    """Kinds of value that a client can copy, and the accounts for which they are no evidence: the proven."""
+
+    kinds: Collection[str]
+    proven: Mask
+
+
+def collect(
+    ledger: Ledger, among: Mask, now: float, without: Collection[str] = (), unbound: Unbound | None = None
+) -> Items:
     """All values of the accounts `among` at the time `now`, of no family in `without`; each at most once."""
     known = np.zeros((len(FAMILIES), len(among)), bool)
     parts, width = [], 0
@@ -70,6 +79,8 @@ def collect(ledger: Ledger, among: Mask, now: float, without: Collection[str] = 
         if KINDS[INDEX[rows.kind]].family in without:
             continue
         inside = among[rows.accounts]
+        if unbound is not None and KINDS[INDEX[rows.kind]].family in unbound.kinds:
+            inside &= ~unbound.proven[rows.accounts]
         accounts, values = rows.accounts[inside], rows.values[inside]
         known[FAMILY[INDEX[rows.kind]], accounts] = True
         parts.append(_shared(rows.kind, accounts, values, width))

@@ -19,7 +19,7 @@ from reputation.hydra.divergence import divergence
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
 from reputation.hydra.floors import earned_floors
-from reputation.hydra.items import Items, collect, describe
+from reputation.hydra.items import Items, Unbound, collect, describe
 from reputation.hydra.launches import Launches
 from reputation.hydra.ledger import CONFIRMED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
@@ -99,9 +99,10 @@ class Linker:
         pools, whole = self._pools(now, bills)
         if whole.sum() < counting.FEWEST:
             return self._snapshot(now, bills, None, pools, places)
-        items = collect(ledger, whole, now, self.settings.without)
-        full_search = now - self.searched >= FULL_SEARCH_EVERY
         old = established(ledger, self.settings, now)
+        unbound = Unbound({"device", "session"} - set(self.settings.bound), ledger.flagged(PROVEN | PAYER) | old)
+        items = collect(ledger, whole, now, self.settings.without, unbound)
+        full_search = now - self.searched >= FULL_SEARCH_EVERY
         linkable = pools.suspects | pools.base & ~old & ~ledger.cleared(now)
         groups, known = self._groups(items, pools, linkable, [] if full_search else self._cluster_groups(), places)
         found = [self._found(group) for group in groups]

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from reputation.hydra.sightings import Part
+from reputation.hydra.sightings import Bound, Part
 
 LIFT = 2.0
 """How much more frequent each value must be than expected: an effect, not noise; each member is also asked."""
@@ -36,6 +36,7 @@ class Plans(Struct, frozen=True, array_like=True):
 class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """purse: typical daily uses that a covert cluster may draw; seats: most seats of one company's purse.
 
+    bound: what an account cannot copy from another; what is not in it links unproven accounts only.
     prior_use: units a day of a typical account before any is known; without: detectors and families of evidence that
     are not used; trials: share of three-hour blocks that are trials of how accounts react (see `reaction`), drawn with
     `key`; reserves: units a day of each newcomers' reserve; plans: what accounts can have earned, and their allowances.
@@ -54,5 +55,6 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     reserves: dict[str, float] = {}
     plans: Plans = Plans()
     seats: int = 500
+    bound: tuple[Bound, ...] = ("device", "session")
     organisation_days: float = 30.0
     organisation_usd: float = 100.0

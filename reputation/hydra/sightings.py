@@ -15,6 +15,8 @@ Part = Literal[
     "reaction", "organisation", "origin", "rhythm", "load",
 ]  # fmt: skip
 """What linking can do without: a detector (the first two lines), or a family of evidence."""
+Bound = Literal["device", "session"]
+"""What an operator can bind to one account, as by a signed cookie."""
 GIVEN = ("phone", "prepaid", "card")
 """Rungs of the entry allowance that an account can have besides those of an e-mail address and of money."""
 

@@ -19,7 +19,7 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
     return LinkerSettings(
         linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64], reserves=reserves,
         plans=plans, seats=tenant.tenant.settings.purse.seats, organisation_days=standards.proven_days,
-        organisation_usd=standards.proven_usd,
+        organisation_usd=standards.proven_usd, bound=linking.bound,
     )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ import random
 import subprocess
 import sys
 
+import pytest
+
 from reputation.hydra.linker import Linker
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import NOTHING, decode, difference, encode, follow
@@ -143,14 +145,31 @@ def test_proven_accounts_and_payers_are_not_linked_by_network_and_software_alone
     assert not linked(linker.epoch(NOW), heads[:20])
 
 
+@pytest.mark.parametrize("kind", ["session", "device"])
+def test_what_is_not_bound_links_unproven_accounts_only(kind):
+    for bound, proven, count in (((kind,), 2, 30), ((), 2, 0), ((), 31, 29)):
+        linker = Linker(LinkerSettings(bound=bound))
+        honest(linker)
+        heads = relayed(linker, kind, proven)
+        assert len(linked(linker.epoch(NOW), heads)) == count
+
+
 def test_sessions_that_go_from_account_to_account_link_even_proven_ones():
-    rng = random.Random(5)
     linker = Linker()
     people = honest(linker)
+    heads = relayed(linker)
+    links = linker.epoch(NOW)
+    assert len(linked(links, heads)) == 30
+    assert not linked(links, people)
+
+
+def relayed(linker, kind="session", proven=2):
+    """Aged accounts on a relay, every so many-th one proven; each shares a session or device with the two after it."""
+    rng = random.Random(5)
     heads = [f"r{n}" for n in range(30)]
     for n, name in enumerate(heads):
-        linker.know(Known(name, NOW - (100 + n) * DAY, "paid", proven=n % 2 == 0))
-        for peer in (n, (n + 1) % 30):
+        linker.know(Known(name, NOW - (100 + n) * DAY, "paid", proven=n % proven == 0))
+        for peer in (n, (n + 1) % 30, (n + 2) % 30):
             linker.see_many(
                 sightings(
                     name,
@@ -161,12 +180,10 @@ def test_sessions_that_go_from_account_to_account_link_even_proven_ones():
                     asn=200 + n,
                     ja4="go",
                     user_agent="Mozilla/5.0 (X11; Linux) Chrome/1.0",
-                    session=f"s{peer}",
+                    **{kind: f"s{peer}"},
                 )
             )
-    links = linker.epoch(NOW)
-    assert len(linked(links, heads)) == 30
-    assert not linked(links, people)
+    return heads
 
 
 def test_ids_stay_while_a_cluster_grows_and_its_members_go_on():
