@@ -9,7 +9,8 @@ seeds the leak, the heads linked and the price are means; what honest accounts l
 
 *Beyond* is the leak beyond one allowance: (let through - what one new free account may take in those days - what the
 heads' settled money pays for) / wanted. *Day* is the newcomer's day of each plan at the end, with the accounts that it
-is learnt from: a week has none, so try --days 45 --honest 200 --heads 40.
+is learnt from: a week has none, so try --days 45 --honest 200 --heads 40. *Plain* is what a limit of 200 requests a day
+for each account does in the same world: the leak, the price of a million, and the honest requests stopped.
 """
 
 import argparse
@@ -25,19 +26,19 @@ from msgspec import Struct
 
 from benchmarks.hydra import scoring, truth, worlds
 from benchmarks.hydra.attackers import LADDER, STRATEGIES, VARIANTS
+from benchmarks.hydra.baselines import BASELINES, replay
 from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.runs import NO_HYDRA, PRODUCT, System, default_system, verdicts_of
 from benchmarks.hydra.scoring import Report
 from benchmarks.hydra.table import percent, plain
 from benchmarks.hydra.world import Spec, make, stream
 
-WORLDS = (
-    NO_HYDRA, "L3", "remote_company", "charity", "course", "agency", "rare_client", "throw_away", "paid_unsettled",
-    "framing_device", "framing_lookalikes", "drain_ja4+rare_client",
-)  # fmt: skip
 GATHERINGS = "gatherings"
+PLAIN = "account 200/day"
+"""The limit of today that hydras are compared with."""
 ALIASES = {"agency": "freelancer"}
 """The population of one person with many clients' accounts; `agency` is a gathering of the ordinary classes."""
+WORLDS = (NO_HYDRA, GATHERINGS, *LOOKALIKES, *LADDER, *STRATEGIES)
 QUICK = ("--honest", "600", "--heads", "120", "--days", "4")
 ALLOWANCE = 200.0
 """Requests a day of a new free account, before any voters."""
@@ -88,10 +89,12 @@ class _Summary(Struct):
 
 
 class Measured(Struct, frozen=True):
-    """A world's report, the leak beyond one allowance if it has a hydra, and the newcomer's days by plan."""
+    """A world's report, the leak beyond one allowance and a plain limit's report if it has a hydra, and the
+    newcomer's days by plan."""
 
     report: Report
     beyond: Beyond | None
+    plain: Report | None
     days: dict[str, Day]
 
 
@@ -139,12 +142,15 @@ def measured(spec: Spec, system: System) -> Measured:
             report = scoring.score(truth.read(truth.beside(lines)), asked, answered)
         days = learnt_days(verdicts.with_suffix(".log"))
         if report.leak is None:
-            return Measured(report, None, days)
+            return Measured(report, None, None, days)
         with lines.open("rb") as asked:
             money = settled(asked, heads)
+        with lines.open("rb") as asked:
+            judged = replay(map(msgspec.json.decode, asked), BASELINES[PLAIN]())
+            limited = scoring.judge(truth.read(truth.beside(lines)), judged)
     paid = money * PER_USD * min(spec.days / 30, 1.0)
     beyond = Beyond(report.hydra_checks, report.leak * report.hydra_checks, paid, spec.days)
-    return Measured(report, beyond, days)
+    return Measured(report, beyond, limited, days)
 
 
 def learnt_days(log: Path) -> dict[str, Day]:
@@ -168,8 +174,17 @@ def row(name: str, found: Sequence[Measured]) -> str:
         percent(_worst(report.honest_linked for report in reports)),
         ", ".join(f"{plan} {one.day:g} ({one.voters})" for plan, one in found[-1].days.items()),
         ", ".join(f"{klass} {percent(share)}" for klass, share in _classes(reports)) or "-",
+        _limited([one.plain for one in found if one.plain is not None]),
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
+
+
+def _limited(reports: Sequence[Report]) -> str:
+    """Say what a plain limit does."""
+    if not reports:
+        return "-"
+    leak, price = (_mean(getattr(one, name) for one in reports) for name in ("leak", "dollars_per_million"))
+    return f"{percent(leak)}, {plain(price)} $, {percent(_worst(one.honest_stopped for one in reports))}"
 
 
 def finely(share: float | None) -> str:
@@ -195,7 +210,7 @@ def _classes(reports: Sequence[Report]) -> list[tuple[str, float]]:
 
 HEAD = (
     "| world | leak | beyond | heads linked | $ a million | honest stopped | payers | newcomers | victims "
-    "| honest linked | day (voters) | classes |\n|" + " --- |" * 12
+    "| honest linked | day (voters) | classes | plain |\n|" + " --- |" * 13
 )
 
 
