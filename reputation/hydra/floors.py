@@ -78,9 +78,10 @@ def _rows(table: PairTable, members: Ints) -> Ints:
 
 
 def _by_use(ledger: Ledger, number: int, began: float, plans: Plans) -> float:
-    """Return units a day for the use of a proven account or a payer; began: of the evidence, NaN is not known.
+    """Return units a day for the use of a proven account or a payer; began: when the evidence began, NaN if that
+    is not known.
 
-    Nothing is known of the days before, of an account that is older than the count: then all days count.
+    If the account is older than the count and no day before the evidence is known, all days count.
     """
     if number < 0 or not ledger.flags[number] & (PROVEN | PAYER):
         return 0.0

@@ -17,8 +17,8 @@ from reputation.hydra.ledger import Ledger
 from reputation.hydra.sightings import Part
 
 MEETINGS = 3
-"""Rare addresses, on as many network operators, on which two accounts must meet: a home, a phone and work are shared
-by couples and colleagues, but then work is a crowded address."""
+"""Rare addresses, each in a different /16 (IPv6: /32), on which two accounts must meet: a home, a phone and work are
+shared by couples and colleagues, but then work is a crowded address."""
 
 
 class Identity(NamedTuple):

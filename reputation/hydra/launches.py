@@ -17,7 +17,8 @@ from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUEST
 
 
 class Launches:
-    """Tells launches, in one epoch. Where accounts above suspicion are even themselves, or few, nothing is one."""
+    """Recognises launches, in one epoch. No group is a launch if fewer than 20 proven accounts and payers made
+    three requests."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

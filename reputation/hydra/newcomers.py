@@ -1,8 +1,8 @@
 """A newcomer's day of each plan, learnt from the first fortnight of accounts that became proven.
 
-A voter votes its busiest day of that fortnight, which is the 95th percentile of fourteen days. A card and an
-organisation have one vote each, linked accounts have none. The day of a plan moves by one 1-2-5 step a week at most,
-within the operator's bounds.
+The vote of an account is its busiest day of the first 14. Accounts that share a card or an organisation have one vote
+together; linked accounts have none. The day of a plan moves by one 1-2-5 step a week at most, within the operator's
+bounds.
 """
 
 import math

@@ -1,8 +1,9 @@
 """Organisations: which are established, and what the members of each may use together.
 
 A verified organisation counts as verified evidence for its members once it is itself old enough and has paid enough.
-All of its members have one quota, as the accounts on one paid card have: what one account of its best status would get,
-and a typical day more for each seat of people. What each has earned comes before that.
+All members of an organisation share one quota, and so do the accounts on one paid card. The quota of an established
+organisation is the limit of one proven account. Any other quota is the best entry allowance of a member, and a typical
+day for each seat. Each member uses what it has earned first.
 """
 
 from collections.abc import Iterator

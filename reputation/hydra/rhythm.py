@@ -1,8 +1,8 @@
 """Use that does not sleep, and how much use: evidence of the families `rhythm` and `load`.
 
-People sleep, and their use is uneven. A dispatcher gives its heads even work around the clock. What sleep is, accounts
-above suspicion show. Servers do not sleep either, so accounts used from networks for hire are left out. Neither family
-links without a third: a wave of sign-ups, where no program explains it, or what else is shared.
+People sleep, and their use is uneven. A dispatcher gives its heads even work around the clock. Sleep is learnt from
+proven accounts and payers. Servers do not sleep either, so accounts used from networks for hire are left out. These
+two families link only with a third one: a wave of sign-ups that no program explains, or another shared value.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """The daily allowance of an unproven account: the worth of its facts, in units of a newcomer's day. Pure.
 
 An account stands on the best of its rungs: an e-mail address, a phone, a card, days of use, money that settled. Each
-rung has a part of the newcomers' reserve, from which its accounts draw what lies above their allowance.
+rung has two newcomers' reserves, one for accounts of up to 14 days and one for older ones. Use above the allowance is
+drawn from them.
 """
 
 from collections.abc import Mapping

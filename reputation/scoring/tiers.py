@@ -16,9 +16,9 @@ class Allowance(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EntrySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Daily allowance of an unproven account by what is known of it, in parts of its plan's newcomer's day.
+    """Daily allowance of an unproven account by the facts known about it, as multiples of its plan's newcomer's day.
 
-    An account has the best of these. Settled money counts too, by `earned.per_usd`. What an account uses above its
+    The largest one that applies counts. Settled money counts too, by `earned.per_usd`. What an account uses above its
     allowance comes out of the newcomers' reserve.
     """
 
@@ -38,22 +38,32 @@ class EntrySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What newcomers have above their allowances, and how far their day may move.
+    """Reserves for use above the entry allowances, and bounds of the learnt newcomer's day.
 
-    There is one reserve for each plan and rung, so that cheap accounts cannot use that of dear ones.
+    Each plan has two reserves for each kind of evidence: one for accounts of up to 14 days, one for older
+    accounts. Cheap accounts cannot use the reserve of expensive ones.
     """
 
     reserve: Annotated[
         float, Meta(ge=0, le=1e6, description="Size of each reserve a day, in newcomer's days of the plan; 0: none.")
     ] = 20.0
     part: Annotated[
-        float, Meta(gt=0, le=1, description="Maximum share of a reserve for one account on the first day.")
+        float,
+        Meta(
+            gt=0,
+            le=1,
+            description="Maximum share of a reserve for one account until the linker has published its level.",
+        ),
     ] = 0.05
     least: Annotated[
-        float, Meta(gt=0, le=1, description="Minimum of a learnt newcomer's day, as a part of the plan's configured.")
+        float,
+        Meta(gt=0, le=1, description="Minimum of a learnt newcomer's day, as a part of the plan's configured day."),
     ] = 0.5
     most: Annotated[
-        float, Meta(ge=1, le=1000, description="Maximum of a learnt newcomer's day, in the plan's configured.")
+        float,
+        Meta(
+            ge=1, le=1000, description="Maximum of a learnt newcomer's day, as a multiple of the plan's configured day."
+        ),
     ] = 5.0
 
 
