@@ -265,7 +265,8 @@ class Linker:
         }
         earned = earned_floors(ledger, book, settings.plans, now)
         quotas = Quotas(ledger, purses, settings, bills, established(ledger, settings, now))
-        organisations, of_members = quotas.find(demand, now)
+        active = self.tenure.of(ledger, settings.plans, now)
+        organisations, of_members = quotas.find(demand, active, now)
         if ledger.trials.is_free(now):
             members, earned = {}, {}
         names = ledger.accounts.names
@@ -273,7 +274,6 @@ class Linker:
         levels = reserves.share(ledger.draws, book, settings.reserves, now)
         days = newcomers.learnt(book, self.settings.plans)
         voters = {plan: day.voters for plan, day in book.days.items() if plan in self.settings.plans.newcomer}
-        active = self.tenure.of(ledger, settings.plans, now)
         return Links(
             now, members, kept, typical, shared, levels, of_members | earned, days, voters, active, organisations
         )  # fmt: skip

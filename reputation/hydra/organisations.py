@@ -1,9 +1,9 @@
 """Organisations: which are established, and what the members of each may use together.
 
 A verified organisation counts as verified evidence for its members once it is itself old enough and has paid enough.
-All members of an organisation share one quota, and so do the accounts on one paid card. The quota of an established
-organisation is the limit of one proven account. Any other quota is the best entry allowance of a member, and a typical
-day for each seat. Each member uses what it has earned first.
+All members of an organisation share one quota, and so do the accounts on one paid card: what they would have without
+it, and a typical day more for each seat. Use without the shape of people has what its best member would have alone.
+Each member uses what it has earned first.
 """
 
 from collections.abc import Iterator
@@ -50,13 +50,18 @@ class Quotas:
         self._ledger, self._purses, self._settings = ledger, purses, settings
         self._bills, self._old = bills, old
 
-    def find(self, demand: Floats, now: float) -> tuple[dict[str, Organisation], dict[str, float]]:
-        """Return each organisation, and what members have earned of those that want much of their quota."""
+    def find(
+        self, demand: Floats, active: dict[str, float], now: float
+    ) -> tuple[dict[str, Organisation], dict[str, float]]:
+        """Return each organisation, and what members have earned of those that want much of their quota.
+
+        active: what days of use are worth to accounts, in units a day.
+        """
         found: dict[str, Organisation] = {}
         earned: dict[str, float] = {}
         for name, members in self._groups():
             is_old = bool(self._old[members].any())
-            units = self._units(members, old=is_old) if len(members) >= FEWEST else 0.0
+            units = self._units(members, active, old=is_old) if len(members) >= FEWEST else 0.0
             found[name] = (round(units, 3), is_old)
             if demand[members].sum() > NEAR * units > 0.0:
                 earned.update(self._floors(members, now))
@@ -72,8 +77,10 @@ class Quotas:
         for number, members in _split(cards, billed):
             yield "card:" + self._ledger.name_of("card", number), members
 
-    def _units(self, members: Ints, *, old: bool) -> float:
-        return self._purses.proven(members) if old else self._purses.quota(members)
+    def _units(self, members: Ints, active: dict[str, float], *, old: bool) -> float:
+        names = self._ledger.accounts.names
+        by_use = np.array([active.get(str(names[number]), 0.0) for number in members.tolist()])
+        return self._purses.quota(members, np.fmax(self._purses.alone(members), by_use), old=old)
 
     def _floors(self, members: Ints, now: float) -> Iterator[tuple[str, float]]:
         for number in members.tolist():

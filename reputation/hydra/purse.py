@@ -56,18 +56,37 @@ class Purses:
         seats = min(self._seats(members), self._settings.seats) if company else 0
         return max(self._best(members), typical) + seats * self._typical
 
-    def quota(self, members: Ints) -> float:
-        """Return the allowance of an organisation, whatever links its members."""
-        seats = min(self._seats(members), self._settings.seats)
-        return max(self._best(members), self._settings.purse * self._typical) + seats * self._typical
+    def quota(self, members: Ints, alone: Floats, *, old: bool) -> float:
+        """Return the allowance of an organisation, whatever links its members; 0 for none.
 
-    def proven(self, members: Ints) -> float:
-        """Return the allowance of an established organisation: a proven account's limit; 0 where none is known."""
-        names, full = self._ledger.names["plan"].names, self._settings.plans.full
-        plans = {
-            str(names[n]) if n >= 0 else "" for n in np.unique(self._ledger.number_column("plan")[members]).tolist()
-        }
-        return max(full.get(plan, full.get(self._settings.plans.default_plan, 0.0)) for plan in plans)
+        alone: units a day that each member would have without it; old: whether the organisation is established.
+        """
+        if self._people is None and not old:
+            return 0.0
+        active = self._active(members)
+        units = max(self._best(members), self._settings.purse * self._typical, float(alone.max()))
+        units = max(units, float(self._full(members).max())) if old else units
+        if self._people is None or self._of_people(active):
+            units = max(units, float(alone.sum()) + min(len(active), self._settings.seats) * self._typical)
+        return units if np.isfinite(units) else 0.0
+
+    def alone(self, members: Ints) -> Floats:
+        """Return what facts give each member by itself, in units a day; infinite where a proven one's is not known."""
+        given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
+        kinds, kind = np.unique(np.stack([plan, given], axis=1), axis=0, return_inverse=True)
+        plans, names = self._settings.plans, self._ledger.names["plan"].names
+        entry = [allowance(plans, str(names[number]) if number >= 0 else "", bits) for number, bits in kinds.tolist()]
+        proven = self._ledger.flagged(PROVEN)[members]
+        units: Floats = np.where(proven, self._full(members), np.array(entry)[kind.ravel()])
+        return units
+
+    def _full(self, members: Ints) -> Floats:
+        """Return what each member would have if it were proven, in units a day; infinite where it is not known."""
+        names, plans = self._ledger.names["plan"].names, self._settings.plans
+        kinds, kind = np.unique(self._ledger.number_column("plan")[members], return_inverse=True)
+        other = plans.full.get(plans.default_plan, np.inf)
+        full: Floats = np.array([plans.full.get(str(names[n]) if n >= 0 else "", other) for n in kinds.tolist()])
+        return full[kind]
 
     def _one_company(self, members: Ints) -> bool:
         """Whether one undisputed credit card or one organisation holds four fifths of the members."""
@@ -86,14 +105,21 @@ class Purses:
 
     def _seats(self, members: Ints) -> int:
         """Count the members in use, if their use has the shape of people's."""
+        active = self._active(members)
+        return len(active) if self._of_people(active) else 0
+
+    def _active(self, members: Ints) -> Ints:
         ledger = self._ledger
-        active = members[
+        return members[
             (ledger.column("last")[members] >= self._now - ACTIVE) & (ledger.requests[members] >= FEWEST_REQUESTS)
         ]
+
+    def _of_people(self, active: Ints) -> bool:
+        """Whether use has the shape of people's; that of a few is too little to judge."""
         if len(active) < FEWEST_MEMBERS:
-            return len(active)
+            return True
         shape, people = self._shape(active, FEWEST_MEMBERS), self._people
-        return len(active) if shape is not None and people is not None and like_people(shape, people) else 0
+        return shape is not None and people is not None and like_people(shape, people)
 
     @cached_property
     def _people(self) -> Shape | None:

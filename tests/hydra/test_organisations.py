@@ -49,25 +49,52 @@ def test_an_organisation_that_nobody_verified_never_counts_and_none_is_none():
     assert established(Ledger(), SETTINGS, NOW).tolist() == []
 
 
-def quotas_of(ledger, bills=None):
+def quotas_of(ledger, bills=None, active=None):
     ledger.absorb()
     purses = Purses(ledger, SETTINGS, Places(ledger), TYPICAL, None, NOW)
     quotas = Quotas(ledger, purses, SETTINGS, bills or {}, established(ledger, SETTINGS, NOW))
-    return quotas.find(ledger.demand(), NOW)
+    return quotas.find(ledger.demand(), active or {}, NOW)
 
 
-def test_members_have_the_allowance_of_the_best_of_them_and_a_typical_day_for_each_seat():
+CORP = {"plan": "free", "organisation": "corp", "organisation_verified": True}
+
+
+def staffed(*members, people=60, requests=heavy, hours=9):
+    """Members with these facts in one verified organisation, next to so many proven accounts."""
     ledger, dice = Ledger(), np.random.default_rng(3)
-    for number in range(60):
+    for number in range(people):
         put(ledger, f"k{number}", heavy(dice), 9, dice, plan="paid", proven=True, settled_usd=300.0)
-    for number in range(40):
-        given = ("phone",) if number == 7 else ()
-        put(
-            ledger, f"m{number}", heavy(dice), 9, dice, plan="free", organisation="corp", organisation_verified=True,
-            given=given,
-        )  # fmt: skip
-    found, _ = quotas_of(ledger)
-    assert found == {"corp": (RUNGS["phone"] + 40 * TYPICAL, False)}
+    for number, facts in enumerate(members):
+        put(ledger, f"m{number}", requests(dice), hours, dice, **CORP | facts)
+    return ledger
+
+
+def test_people_keep_their_own_allowances_and_have_a_typical_day_for_each_seat():
+    ledger = staffed(*[{}] * 39, {"given": ("phone",)})
+    alone = 39 * RUNGS["email"] + RUNGS["phone"]
+    assert quotas_of(ledger)[0] == {"corp": (alone + 40 * TYPICAL, False)}
+    assert quotas_of(ledger, active={"m0": 80.0})[0] == {"corp": (alone + 30.0 + 40 * TYPICAL, False)}
+
+
+def test_proven_people_keep_their_own_limits_in_an_organisation():
+    assert quotas_of(staffed({"proven": True}, *[{}] * 39))[0] == {
+        "corp": (FULL["free"] + 39 * RUNGS["email"] + 40 * TYPICAL, False)
+    }
+    established_too = [{"proven": True, "settled_usd": 30.0}] * 40
+    assert quotas_of(staffed(*established_too))[0] == {"corp": (40 * FULL["free"] + 40 * TYPICAL, True)}
+
+
+@pytest.mark.parametrize("given", [(), ("phone",)])
+def test_use_without_the_shape_of_people_has_what_the_best_member_has_alone(given):
+    even = staffed(*[{}] * 39, {"given": given}, requests=lambda _: 88, hours=24)
+    assert quotas_of(even)[0] == {"corp": (RUNGS["phone" if given else "email"], False)}
+    proven = staffed(*[{}] * 39, {"proven": True}, requests=lambda _: 88, hours=24)
+    assert quotas_of(proven)[0] == {"corp": (FULL["free"], False)}
+
+
+def test_there_is_no_quota_while_no_shape_of_people_can_be_learnt():
+    assert quotas_of(staffed(*[{}] * 40, people=19))[0] == {"corp": (0.0, False)}
+    assert quotas_of(staffed(*[{}] * 40, people=20))[0]["corp"][0] > 0.0
 
 
 def test_an_established_organisation_has_what_a_proven_account_may_use_and_one_member_alone_has_no_quota():
@@ -76,15 +103,18 @@ def test_an_established_organisation_has_what_a_proven_account_may_use_and_one_m
 
 
 def test_accounts_on_one_invoice_have_a_quota_too():
-    ledger = Ledger()
+    ledger = staffed()
     for number in range(3):
         ledger.know(Known(f"m{number}", NOW - DAY, "free", card="fp", funding="credit", settled_usd=25.0))
-    assert quotas_of(ledger, {0: 0, 1: 0, 2: 0})[0] == {"card:fp": (50.0, False)}
+    bills = dict.fromkeys(range(60, 63), 0)
+    assert quotas_of(ledger, bills)[0] == {"card:fp": (150.0, False)}
 
 
 def test_what_members_have_earned_is_published_once_they_want_much_of_their_quota():
-    quiet, busy = told((2, 30.0, "ok"), (2, None, None)), told((2, 30.0, "ok"), (2, None, None))
-    busy.see_many(Sighting(NOW - 60.0, f"m{number % 2}") for number in range(40))
-    busy.turn(NOW)
-    assert quotas_of(quiet)[1] == {}
-    assert quotas_of(busy)[1] == {"m0": 1000.0}
+    for requests, earned in ((40, {}), (80, {"m0": 1000.0})):
+        ledger = staffed({"settled_usd": 30.0}, {}, requests=lambda _: 1)
+        ledger.know(Known("m0", NOW - 2 * DAY, **CORP, settled_usd=30.0))
+        ledger.absorb()
+        ledger.turn(NOW)
+        ledger.see_many(Sighting(NOW - 60.0, f"m{number % 2}") for number in range(requests))
+        assert quotas_of(ledger)[1] == earned
