@@ -13,7 +13,7 @@ import numpy as np
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.families import DAY
 from reputation.hydra.floors import standing_floor
-from reputation.hydra.ledger import ORGANISED, Ledger
+from reputation.hydra.ledger import ORGANISED, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Organisation
 from reputation.hydra.purse import Purses
@@ -32,13 +32,18 @@ def established(ledger: Ledger, settings: LinkerSettings, now: float) -> Mask:
     if not len(members):
         return found
     of = organisation[members]
+    found[members] = _meets_standards(ledger, members, of, settings, now)[of]
+    return found
+
+
+def _meets_standards(ledger: Ledger, members: Ints, of: Ints, settings: LinkerSettings, now: float) -> Mask:
+    """Return which groups are old enough and have paid enough; of: the number of each member's group."""
     undisputed = ledger.number_column("disputed")[members] == 0
     settled = np.bincount(of, weights=np.nan_to_num(ledger.column("settled")[members]) * undisputed)
     oldest = np.full(len(settled), np.inf)
     np.fmin.at(oldest, of, ledger.column("created")[members])
-    good = (settled >= settings.organisation_usd) & (now - oldest >= settings.organisation_days * DAY)
-    found[members] = good[of]
-    return found
+    good: Mask = (settled >= settings.organisation_usd) & (now - oldest >= settings.organisation_days * DAY)
+    return good
 
 
 class Quotas:
@@ -59,23 +64,30 @@ class Quotas:
         """
         found: dict[str, Organisation] = {}
         earned: dict[str, float] = {}
-        for name, members in self._groups():
-            is_old = bool(self._old[members].any())
+        for name, members, is_old in self._groups(now):
             units = self._units(members, active, old=is_old) if len(members) >= FEWEST else 0.0
             found[name] = (round(units, 3), is_old)
             if demand[members].sum() > NEAR * units > 0.0:
                 earned.update(self._floors(members, now))
         return found, earned
 
-    def _groups(self) -> Iterator[tuple[str, Ints]]:
+    def _groups(self, now: float) -> Iterator[tuple[str, Ints, bool]]:
+        """Return the name and members of each organisation and shared card, and whether it is established."""
         organisation = self._ledger.number_column("organisation")
         verified = np.flatnonzero(self._ledger.flagged(ORGANISED) & (organisation >= 0))
         for number, members in _split(organisation[verified], verified):
-            yield self._ledger.name_of("organisation", number), members
+            yield self._ledger.name_of("organisation", number), members, bool(self._old[members].any())
         billed = np.array(sorted(self._bills), np.int64)
         cards = np.array([self._bills[n] for n in billed.tolist()], np.int64)
         for number, members in _split(cards, billed):
-            yield "card:" + self._ledger.name_of("card", number), members
+            yield "card:" + self._ledger.name_of("card", number), members, self._customer(members, now)
+
+    def _customer(self, members: Ints, now: float) -> bool:
+        """Whether accounts on one card have a proven one, or together the age and money of an organisation."""
+        if self._ledger.flagged(PROVEN)[members].any():
+            return True
+        one = np.zeros(len(members), np.int64)
+        return bool(_meets_standards(self._ledger, members, one, self._settings, now)[0])
 
     def _units(self, members: Ints, active: dict[str, float], *, old: bool) -> float:
         names = self._ledger.accounts.names

@@ -110,6 +110,31 @@ def test_accounts_on_one_invoice_have_a_quota_too():
     assert quotas_of(ledger, bills)[0] == {"card:fp": (150.0, False)}
 
 
+@pytest.mark.parametrize(
+    ("facts", "people", "quota"),
+    [
+        ({"proven": True, "settled_usd": 5000.0}, 60, 2 * FULL["paid"] + 2 * TYPICAL),
+        ({"proven": True, "settled_usd": 5000.0}, 0, 2 * FULL["paid"] + 2 * TYPICAL),
+        ({"settled_usd": 50.0}, 60, FULL["paid"]),
+        ({"settled_usd": 49.0}, 60, 2 * PAID["email"] + 2 * TYPICAL),
+    ],
+)
+def test_customers_on_one_card_have_at_least_the_plan_of_one(facts, people, quota):
+    ledger, dice = staffed(people=people), np.random.default_rng(4)
+    for name in ("a", "b"):
+        put(ledger, name, 30, 9, dice, plan="paid", card="fp", funding="credit", **facts)
+    bills = dict.fromkeys(range(people, people + 2), 0)
+    assert quotas_of(ledger, bills)[0]["card:fp"][0] == quota
+
+
+def test_one_customer_among_even_work_on_one_card_keeps_its_plan():
+    ledger, dice = staffed(), np.random.default_rng(4)
+    for number in range(40):
+        facts = {"proven": True, "settled_usd": 5000.0} if number == 0 else {"settled_usd": 1.0}
+        put(ledger, f"a{number}", 88, 24, dice, plan="paid", card="fp", funding="credit", **facts)
+    assert quotas_of(ledger, dict.fromkeys(range(60, 100), 0))[0] == {"card:fp": (FULL["paid"], True)}
+
+
 def test_what_members_have_earned_is_published_once_they_want_much_of_their_quota():
     for requests, earned in ((40, {}), (80, {"m0": 1000.0})):
         ledger = staffed({"settled_usd": 30.0}, {}, requests=lambda _: 1)
