@@ -12,7 +12,7 @@ from reputation.limits.take import Charge, Taken
 from reputation.scoring.ladder import Rung, has_settled, is_recent, limit_of, part_of
 from reputation.scoring.risk import Limits
 from reputation.state.budgets import Budgets
-from reputation.state.facts import NOTHING
+from reputation.state.facts import has_profile
 from reputation.wire.messages import LimitState
 
 OPEN = 0.5
@@ -51,7 +51,7 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
     if not has_settled(who.facts.payment, tenant.settings.earned.plan_usd):
         plan = tenant.unsettled[plan]
     ladder = tenant.entry[plan]
-    if ladder is None or who.proven or who.row.shared or who.facts is NOTHING or who.facts == NOTHING:
+    if ladder is None or who.proven or who.row.shared or not has_profile(who.facts):
         return None
     ladder = ladder.at(links.newcomers.get(plan))
     rung = ladder.rung(who.facts, limits.burst.burst, now, links.active.get(who.name, 0.0))

@@ -9,7 +9,8 @@ from reputation.wire.known import NOTHING, Facts, Standards
 from reputation.wire.messages import Account, AccountFacts, IpAddress, Profile, Seconds
 
 __all__ = [
-    "NOTHING", "PROFILE", "Facts", "Standards", "carried", "from_push", "is_payer", "is_proven", "merged", "plain",
+    "NOTHING", "PROFILE", "Facts", "Standards", "carried", "from_push", "has_profile", "is_payer", "is_proven",
+    "merged", "plain",
 ]  # fmt: skip
 
 DAY = 86_400.0
@@ -42,6 +43,11 @@ def carried(account: Account) -> Facts | None:
     """Return the facts in a check, or None without any."""
     brought = _profile_of(account)
     return None if brought == _NONE else Facts(**_kept(brought))
+
+
+def has_profile(facts: Facts) -> bool:
+    """Say whether any fact of the account itself is known; its keys and its ids at other systems are none."""
+    return facts is not NOTHING and bool(_profile_of(facts) != _NONE)
 
 
 def _kept(values: tuple[Any, ...]) -> dict[str, Any]:

@@ -50,6 +50,15 @@ def test_bare_keys_and_the_proven_keep_the_limits_of_their_tier(addresses):
     assert day_of(ask(engine, "proven")).burst >= 5000.0
 
 
+@pytest.mark.parametrize("known", [{"keys": ["sk-1"]}, {"external": {"stripe": "cus_1"}}])
+def test_a_push_without_a_fact_of_the_account_itself_keeps_the_limits_of_the_tier(addresses, known):
+    engine = tenant(addresses)
+    push(engine, "a", **known)
+    assert day_of(ask(engine, "a")).burst == 5000.0
+    push(engine, "a", **known, email_domain="example.com")
+    assert day_of(ask(engine, "a")).burst == 50.0
+
+
 def test_a_plan_may_have_none(addresses):
     for off in ("off", False):
         engine = tenant(addresses, plans={"free": {"entry": off}, "pro": {"like": "free"}})
