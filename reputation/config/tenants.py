@@ -158,7 +158,7 @@ class Tenant(Struct, frozen=True):
     entry: Mapping[str, Ladder | None]
     """By plan; None where a plan has no allowances for newcomers."""
     unsettled: Mapping[str, str]
-    """By plan; the plan whose ladder an account stands on until it has settled `earned.plan_usd`."""
+    """By plan; the plan whose ladder counts for accounts known to have settled less than `earned.plan_usd`."""
 
 
 def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:

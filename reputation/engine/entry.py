@@ -9,7 +9,7 @@ from reputation.engine.identity import Who
 from reputation.hydra.links import Links
 from reputation.limits.bucket import Limit, settled
 from reputation.limits.take import Charge, Taken
-from reputation.scoring.ladder import Rung, has_settled, is_recent, limit_of, part_of
+from reputation.scoring.ladder import Rung, is_recent, is_unsettled, limit_of, part_of
 from reputation.scoring.risk import Limits
 from reputation.state.budgets import Budgets
 from reputation.state.facts import has_profile
@@ -44,11 +44,11 @@ class Entry:
 def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, now: float) -> Entry | None:
     """Find the entry allowance of an account; None if its limits are those of its tier.
 
-    Until it has settled `earned.plan_usd`, its day and reserve are those of the plan for accounts without one. A proven
-    account has no allowance, nor has one of which no fact is known, one whose plan says `off`, or one whose tier allows
-    less.
+    While it is known to have settled less than `earned.plan_usd`, its day and reserve are those of the plan for
+    accounts without one. A proven account has no allowance, nor has one of which no fact is known, one whose plan says
+    `off`, or one whose tier allows less.
     """
-    if not has_settled(who.facts.payment, tenant.settings.earned.plan_usd):
+    if is_unsettled(who.facts.payment, tenant.settings.earned.plan_usd):
         plan = tenant.unsettled[plan]
     ladder = tenant.entry[plan]
     if ladder is None or who.proven or who.row.shared or not has_profile(who.facts):

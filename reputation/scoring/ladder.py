@@ -106,11 +106,20 @@ def is_recent(facts: Facts, now: float) -> bool:
     return facts.created_at is None or now - facts.created_at < RECENT
 
 
-def has_settled(payment: Payment | None, usd: float) -> bool:
-    """Say whether an account has settled so many US dollars, and no dispute is open."""
-    if payment is None or payment.status == "disputed":
-        return False
-    return (payment.settled_usd or 0.0) >= usd or (payment.settled_30d_usd or 0.0) >= usd
+def known_usd(payment: Payment | None) -> float | None:
+    """Return the US dollars that an account is known to have settled, 0 in an open dispute; None: not known."""
+    if payment is None:
+        return None
+    if payment.status == "disputed":
+        return 0.0
+    settled, lately = payment.settled_usd, payment.settled_30d_usd
+    return lately if settled is None else max(settled, lately or 0.0)
+
+
+def is_unsettled(payment: Payment | None, usd: float) -> bool:
+    """Say whether an account is known to have settled less than so many US dollars."""
+    known = known_usd(payment)
+    return known is not None and known < usd
 
 
 def given(facts: Facts) -> list[str]:

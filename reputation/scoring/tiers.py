@@ -81,8 +81,8 @@ class EarnedSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=0,
             le=1e12,
-            description="US dollars that an account must have settled before its plan's own newcomer's day counts; "
-            "until then it is that of accounts without a plan, if that is lower.",
+            description="An account that is known to have settled fewer US dollars has the newcomer's day of accounts "
+            "without a plan, if that is lower; 0: never.",
         ),
     ] = 5.0
 

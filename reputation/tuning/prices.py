@@ -73,12 +73,14 @@ def prices(tenant: Tenant, newcomers: Mapping[str, float] = MappingProxyType({})
 
 def _of_plan(tenant: Tenant, plan: str, newcomers: Mapping[str, float]) -> Iterator[Price]:
     costs = structs.asdict(tenant.settings.prices.credentials)
-    limits, request, unsettled = tenant.policy.limits[plan][STANDARD], tenant.request_cost, tenant.unsettled[plan]
+    limits, request = tenant.policy.limits[plan][STANDARD], tenant.request_cost
+    unsettled = tenant.unsettled[plan] if tenant.settings.earned.plan_usd > 0.0 else plan
     ladder, before = (_ladder(tenant, name, newcomers) for name in (plan, unsettled))
     for one in CREDENTIALS:
         usd = sum(costs[name] for name in one.bought)
         yield _price(plan, one.name, one.words, usd, *_amounts(limits, before, one.facts, request))
-        if unsettled != plan and (settled := tenant.settings.earned.plan_usd):
+        if unsettled != plan:
+            settled = tenant.settings.earned.plan_usd
             amounts = _amounts(limits, ladder, _settled(one.facts, settled), request)
             yield _price(
                 plan, f"{one.name}_settled", f"{one.words}, and {settled:g} USD settled", usd + settled, *amounts

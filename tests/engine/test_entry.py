@@ -177,14 +177,17 @@ CARD = {"status": "ok", "fingerprint": "fp", "funding": "credit"}
 @pytest.mark.parametrize(
     ("plans", "payment", "day"),
     [
-        ({}, CARD, 200.0),
-        ({}, None, 50.0),
+        ({}, CARD | {"settled_usd": 0.0}, 200.0),
+        ({}, CARD | {"settled_30d_usd": 0.0}, 200.0),
+        ({}, {"status": "none", "settled_usd": 0.0}, 50.0),
+        ({}, CARD, 1000.0),
+        ({}, None, 250.0),
         ({}, CARD | {"settled_usd": 4.0}, 200.0),
         ({}, CARD | {"settled_usd": 5.0}, 1000.0),
         ({}, CARD | {"settled_30d_usd": 5.0}, 1000.0),
         ({}, CARD | {"settled_usd": 20.0, "status": "disputed"}, 50.0),
-        ({"free": {"entry": "off"}}, CARD, 1000.0),
-        ({"free": {"entry": 5000}}, CARD, 1000.0),
+        ({"free": {"entry": "off"}}, CARD | {"settled_usd": 0.0}, 1000.0),
+        ({"free": {"entry": 5000}}, CARD | {"settled_usd": 0.0}, 1000.0),
         ({"paid": {"entry": 800}}, CARD, 800.0),
         ({"paid": {"like": "pro"}, "pro": {"like": "free", "entry": 700}}, CARD, 700.0),
     ],
@@ -195,10 +198,18 @@ def test_until_money_settled_a_dear_plan_has_the_day_of_a_cheap_one(addresses, p
     assert day_of(ask(engine, "a")).burst == day
 
 
+def test_with_plan_usd_0_a_plan_has_its_own_day_from_the_beginning(addresses):
+    engine = tenant(addresses, earned={"plan_usd": 0})
+    for status, day in (("ok", 1000.0), ("disputed", 250.0)):
+        payment = CARD | {"status": status, "settled_usd": 0}
+        push(engine, status, created_at=NOW - 20 * DAY, plan="paid", payment=payment)
+        assert day_of(ask(engine, status)).burst == day
+
+
 def test_accounts_on_a_dear_plan_draw_on_the_cheap_reserve_until_money_settled(addresses):
     engine = tenant(addresses)
     for number in range(40):
-        push(engine, f"paid-{number}", created_at=NOW - DAY, plan="paid")
+        push(engine, f"paid-{number}", created_at=NOW - DAY, plan="paid", payment={"settled_usd": 0.0})
         used_up(engine, f"paid-{number}")
     push(engine, "free", created_at=NOW - DAY, plan="free")
     assert used_up(engine, "free") < 50 + 100
@@ -220,7 +231,7 @@ def test_a_learnt_day_of_newcomers_moves_allowance_and_reserve(addresses):
 def test_days_of_use_are_worth_no_more_than_a_month_of_them_on_the_plan_in_force(addresses):
     engine = tenant(addresses)
     engine.links = structs.replace(NOTHING, active={"a": 450.0})
-    push(engine, "a", created_at=NOW - 40 * DAY, plan="paid")
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="paid", payment={"settled_usd": 0})
     assert day_of(ask(engine, "a")).burst == 100.0
 
 

@@ -64,3 +64,9 @@ def test_a_dear_plan_is_no_cheaper_than_a_cheap_one_until_money_settled():
     assert settled.usd == pytest.approx(8.02)
     assert settled.month > 29 * 1000
     assert ("free", "mailbox_settled") not in found
+
+
+def test_with_plan_usd_0_a_dear_plan_has_its_own_day_from_the_beginning():
+    found = priced(TenantSettings(earned=EarnedSettings(plan_usd=0.0)))
+    assert found["paid", "mailbox"].month > 29 * 250
+    assert ("paid", "mailbox_settled") not in found
