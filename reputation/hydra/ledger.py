@@ -24,7 +24,7 @@ IDLE = 30 * DAY
 """An account unseen for so long is forgotten, and an unconfirmed one after UNCONFIRMED_IDLE."""
 UNCONFIRMED_IDLE = 2 * DAY
 MOST_NAMES = 1.25
-"""Names of values for each pair from which on unused ones are let go: a name takes as much as seven pairs."""
+"""Names for each pair or account from which on unused ones are let go: a name takes as much as seven pairs."""
 OUTCOME_STANDS = 90 * DAY
 """How long an outcome counts: card networks take disputes for up to 120 days, most come within 90."""
 CERTAIN = 100
@@ -321,13 +321,16 @@ class Ledger:
 
     def _forget_names(self) -> None:
         for kind in SEEN:
-            _thin(self.names[kind.name], self.pairs[kind.name])
-        _thin(self.clients, self.worn)
+            _thin(self.names[kind.name], self.pairs[kind.name].values)
+        for name in NAMED:
+            held = self.number_column(name)
+            _thin(self.names[name], held[held >= 0])
+        _thin(self.clients, self.worn.values)
 
 
-def _thin(names: Interner, pairs: PairTable) -> None:
-    if len(names) > MOST_NAMES * len(pairs) + 1024:
-        names.keep_only(pairs.values)
+def _thin(names: Interner, used: Ints) -> None:
+    if len(names) > MOST_NAMES * len(used) + 1024:
+        names.keep_only(used)
 
 
 def _doubled(column: np.ndarray, empty: float) -> np.ndarray:

@@ -140,3 +140,15 @@ def test_sightings_that_come_together_are_taken_in_as_one_by_one(seen, cut):
         assert together.waiting == one_by_one.waiting
         assert together.accounts.names == one_by_one.accounts.names
         assert together.pairs["host"].keys.tolist() == one_by_one.pairs["host"].keys.tolist()
+
+
+def test_cards_and_mail_domains_of_forgotten_accounts_make_room_for_new_ones():
+    made = ledger(most_accounts=4000)
+    for month in range(3):
+        for i in range(3000):
+            made.know(Known(f"a{month}-{i}", card=f"card-{month}-{i}", email_domain=f"{month}-{i}.example"))
+        last = int(made.ints["card"][made.accounts.ids[f"a{month}-2999"]])
+        assert made.name_of("card", last) == f"card-{month}-2999"
+        made.forget(NOW + month * 3 * IDLE)
+        made.forget(NOW + month * 3 * IDLE + IDLE + 1)
+        assert len([name for name in made.names["mail"].names if name is not None]) <= 1024
