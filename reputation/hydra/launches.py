@@ -15,6 +15,9 @@ from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.overt import launched
 from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, SHARE, spread_of
 
+SEEN = 0.5
+"""Share of a cluster's members whose use must be known to judge it. After a restart few are known at first."""
+
 
 class Launches:
     """Recognises launches, in one epoch. No group is a launch if fewer than 20 proven accounts and payers made
@@ -27,9 +30,15 @@ class Launches:
         """Return the groups that are no launches."""
         return [group for group in groups if not launched(group.families) or not self._uneven(group.members)]
 
-    def explain(self, members: Ints, families: frozenset[int]) -> bool:
-        """Whether a cluster that was linked earlier is a launch, or what is left of one."""
-        return launched(families) and (len(members) < FEWEST_MEMBERS or self._uneven(members))
+    def explain(self, members: Ints, count: int, families: frozenset[int]) -> bool:
+        """Whether a cluster that was linked earlier is a launch, or what is left of one.
+
+        members: those in the ledger; count: all of them.
+        """
+        if not launched(families):
+            return False
+        seen = int((self._ledger.requests[members] > 0).sum())
+        return count < FEWEST_MEMBERS or (seen >= SEEN * count and self._uneven(members))
 
     @cached_property
     def _usual(self) -> float | None:

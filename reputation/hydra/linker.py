@@ -164,7 +164,7 @@ class Linker:
         for name, kept in self.book.clusters.items():
             families = frozenset(FAMILIES.index(family) for family in kept.families if family in FAMILIES)
             members = np.array(self._numbers(sorted(kept.members)), np.int64)
-            if self._at_home(kept, places) or launches.explain(members, families):
+            if self._at_home(kept, places) or launches.explain(members, len(kept.members), families):
                 found.append(name)
         return found
 

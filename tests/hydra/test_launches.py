@@ -3,6 +3,7 @@
 import random
 
 import numpy as np
+import pytest
 
 from reputation.hydra.cores import Group
 from reputation.hydra.families import FAMILIES
@@ -74,6 +75,30 @@ def test_what_turns_out_to_be_a_launch_is_let_go():
             for _ in range(heavy(rng))
         )
     assert not linker.epoch(NOW + 120).members
+
+
+@pytest.mark.parametrize("seen", [0, 4, 20])
+def test_a_restored_cluster_is_kept_while_the_use_of_few_members_is_known(seen):
+    linker, after = Linker(), Linker()
+    people(linker)
+    names = users(linker, even)
+    found = linked(linker, names)
+    after.restore(linker.export())
+    people(after)
+    rng = random.Random(3)
+    for name in found[:seen]:
+        after.see_many(Sighting(NOW - 60.0, name, model="m-1") for _ in range(heavy(rng)))
+    assert linked(after, names) == found
+
+
+def test_a_restored_cluster_is_kept_by_an_epoch_on_an_empty_ledger():
+    linker, after = Linker(), Linker()
+    people(linker)
+    names = users(linker, even)
+    found = linked(linker, names)
+    after.restore(linker.export())
+    assert found
+    assert linked(after, names) == found
 
 
 def test_uneven_use_excuses_nothing_that_an_application_does_not_explain():
