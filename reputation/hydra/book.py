@@ -43,6 +43,13 @@ class LearntDay(msgspec.Struct, array_like=True, gc=False):
     start: float = 0.0
 
 
+class Standing(msgspec.Struct, array_like=True):
+    """When a verified organisation was last found established, and US dollars that its largest payers had settled."""
+
+    at: float
+    payers: dict[str, float]
+
+
 class Split(msgspec.Struct, array_like=True):
     """What was one cluster until an operator split it: its members then, and until when they are not linked again."""
 
@@ -56,7 +63,8 @@ class Book(msgspec.Struct, array_like=True):
 
     levels: of the newcomers' reserves, found on the day (UTC) `leveled`. floors: what linked accounts
     had earned before they were linked. days: newcomer's days by plan, for which votes were counted on the
-    day `voted`. _: the place of what version 0.1 had once.
+    day `voted`. established: organisations, also after the ledger forgot who paid. _: the place of what
+    version 0.1 had once.
     """
 
     clusters: dict[str, KeptCluster] = msgspec.field(default_factory=dict)
@@ -69,6 +77,7 @@ class Book(msgspec.Struct, array_like=True):
     floors: dict[str, Floor] = msgspec.field(default_factory=dict)
     days: dict[str, LearntDay] = msgspec.field(default_factory=dict)
     voted: int = -1
+    established: dict[str, Standing] = msgspec.field(default_factory=dict)
 
     def home(self) -> dict[str, str]:
         """Which cluster each linked account is in."""

@@ -96,10 +96,10 @@ class Linker:
         bills = invoiced(ledger)
         places = Places(ledger)
         clusters.dissolve(self.book, self._innocent_clusters(places))
-        pools, whole = self._pools(now, bills)
+        old = established(ledger, self.settings, self.book.established, now)
+        pools, whole = self._pools(now, bills, old)
         if whole.sum() < counting.FEWEST:
-            return self._snapshot(now, bills, None, pools, places)
-        old = established(ledger, self.settings, now)
+            return self._snapshot(now, bills, old, None, pools, places)
         unbound = Unbound({"device", "session"} - set(self.settings.bound), ledger.flagged(PROVEN | PAYER) | old)
         items = collect(ledger, whole, now, self.settings.without, unbound)
         full_search = now - self.searched >= FULL_SEARCH_EVERY
@@ -111,7 +111,7 @@ class Linker:
             clusters.update(self.book, found, self._awake(now), now)
         else:
             clusters.extend(self.book, found, now)
-        return self._snapshot(now, bills, known, pools, places)
+        return self._snapshot(now, bills, old, known, pools, places)
 
     def export(self) -> bytes:
         """Clusters and rulings, to be restored after a restart; sightings are seen again soon enough."""
@@ -130,7 +130,7 @@ class Linker:
         handover.unpack(data, ledger)
         self.ledger = ledger
 
-    def _pools(self, now: float, bills: dict[int, int]) -> tuple[Pools, Mask]:
+    def _pools(self, now: float, bills: dict[int, int], old: Mask) -> tuple[Pools, Mask]:
         """Whose accounts count for what, and all of them together."""
         ledger = self.ledger
         seen = ledger.column("last") >= now - WATCHED
@@ -139,7 +139,6 @@ class Linker:
         whole = (confirmed & (seen | (ledger.column("created") >= now - 3 * DAY))) | (
             settled & seen if (confirmed & seen).sum() < BARE * max(seen.sum(), 1) else False
         )
-        old = established(ledger, self.settings, now)
         trusted = whole & (ledger.flagged(PROVEN | PAYER) | old)
         suspects = whole & ~trusted & ~ledger.cleared(now)
         suspects[list(bills)] = False
@@ -248,7 +247,7 @@ class Linker:
         return Found(members, cores.family_names(group.families))
 
     def _snapshot(
-        self, now: float, bills: dict[int, int], known: Background | None, pools: Pools, places: Places
+        self, now: float, bills: dict[int, int], old: Mask, known: Background | None, pools: Pools, places: Places
     ) -> Links:
         ledger, book = self.ledger, self.book
         demand = ledger.demand()
@@ -264,7 +263,7 @@ class Linker:
             for account, member in cluster.members.items()
         }
         earned = earned_floors(ledger, book, settings.plans, now)
-        quotas = Quotas(ledger, purses, settings, bills, established(ledger, settings, now))
+        quotas = Quotas(ledger, purses, settings, bills, old)
         active = self.tenure.of(ledger, settings.plans, now)
         organisations, of_members = quotas.find(demand, active, now)
         if ledger.trials.is_free(now):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from reputation.hydra.book import Standing
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.families import DAY
 from reputation.hydra.floors import standing_floor
@@ -20,20 +21,68 @@ from reputation.hydra.purse import Purses
 
 FEWEST = 2
 """Members from which on there is a quota: one account has its own limits."""
+LAPSES = 400 * DAY
+"""How long an organisation stays established after its payers were forgotten: a year's invoice, and some weeks."""
+MOST_KEPT, MOST_PAYERS = 20_000, 8
+"""Organisations that the book keeps, those found last, and the payers of each."""
 NEAR = 0.5
 """Part of a quota from which on its members' earned floors are published: below it no member needs one."""
 
 
-def established(ledger: Ledger, settings: LinkerSettings, now: float) -> Mask:
-    """Return the members of verified organisations whose oldest member and settled money make them established."""
+def established(ledger: Ledger, settings: LinkerSettings, kept: dict[str, Standing], now: float) -> Mask:
+    """Return the members of verified organisations whose oldest member and settled money make them established.
+
+    kept: what earlier epochs found, by organisation; this one brings it up to date.
+    """
     organisation = ledger.number_column("organisation")
     members = np.flatnonzero(ledger.flagged(ORGANISED) & (organisation >= 0))
     found: Mask = np.zeros(ledger.size, bool)
+    _let_go(kept, now)
     if not len(members):
         return found
     of = organisation[members]
-    found[members] = _meets_standards(ledger, members, of, settings, now)[of]
+    good = _meets_standards(ledger, members, of, settings, now)
+    for number, some in _split(of[good[of]], members[good[of]]):
+        name = ledger.name_of("organisation", number)
+        if name not in kept or now - kept[name].at >= DAY:
+            kept[name] = Standing(now, _payers(ledger, some, settings))
+    for name in list(kept):
+        number = ledger.names["organisation"].ids.get(name, -1)
+        if 0 <= number < len(good) and not good[number]:
+            good[number] = _still_stands(ledger, kept[name], number)
+            if not good[number]:
+                del kept[name]
+    found[members] = good[of]
     return found
+
+
+def _let_go(kept: dict[str, Standing], now: float) -> None:
+    """Forget what lapsed, and the oldest of what is too much."""
+    newest = sorted(kept, key=lambda name: -kept[name].at)[:MOST_KEPT]
+    stays = {name for name in newest if now - kept[name].at <= LAPSES}
+    for name in kept.keys() - stays:
+        del kept[name]
+
+
+def _payers(ledger: Ledger, members: Ints, settings: LinkerSettings) -> dict[str, float]:
+    """Return what the largest payers settled, as few as the standard needs."""
+    undisputed = members[ledger.number_column("disputed")[members] == 0]
+    settled = np.nan_to_num(ledger.column("settled")[undisputed])
+    order = np.argsort(-settled, kind="stable")[:MOST_PAYERS]
+    few = order[np.cumsum(settled[order]) - settled[order] < settings.organisation_usd]
+    return {str(ledger.accounts.names[undisputed[one]]): float(settled[one]) for one in few.tolist()}
+
+
+def _still_stands(ledger: Ledger, standing: Standing, organisation: int) -> bool:
+    """Whether none of the payers is known to have left, or to have a dispute or less money than before."""
+    for name, usd in standing.payers.items():
+        number = ledger.accounts.ids.get(name, -1)
+        if number < 0:
+            continue
+        left = int(ledger.ints["organisation"][number]) not in (-1, organisation)
+        if left or ledger.ints["disputed"][number] or ledger.floats["settled"][number] < usd:
+            return False
+    return True
 
 
 def _meets_standards(ledger: Ledger, members: Ints, of: Ints, settings: LinkerSettings, now: float) -> Mask:

@@ -1,11 +1,14 @@
 """A verified organisation counts once it is old enough and has paid enough; its members share one quota before that."""
 
+import msgspec
 import numpy as np
 import pytest
 
+from reputation.hydra.book import Standing
 from reputation.hydra.ledger import Ledger
+from reputation.hydra.linker import Linker
 from reputation.hydra.linker_settings import LinkerSettings, Plans
-from reputation.hydra.organisations import Quotas, established
+from reputation.hydra.organisations import MOST_KEPT, Quotas, established
 from reputation.hydra.overt import Places
 from reputation.hydra.purse import Purses
 from reputation.hydra.sightings import Known, Sighting
@@ -41,18 +44,87 @@ def told(*members, verified=True):
     ],
 )
 def test_an_organisation_counts_once_its_oldest_member_and_its_money_do(members, counts):
-    assert established(told(*members), SETTINGS, NOW).tolist() == [counts] * len(members)
+    assert established(told(*members), SETTINGS, {}, NOW).tolist() == [counts] * len(members)
 
 
 def test_an_organisation_that_nobody_verified_never_counts_and_none_is_none():
-    assert not established(told((90, 500.0, "ok"), verified=False), SETTINGS, NOW).any()
-    assert established(Ledger(), SETTINGS, NOW).tolist() == []
+    assert not established(told((90, 500.0, "ok"), verified=False), SETTINGS, {}, NOW).any()
+    assert established(Ledger(), SETTINGS, {}, NOW).tolist() == []
+
+
+def owned(usd=150.0, status="ok", organisation="corp"):
+    """An owner that pays, who makes no requests."""
+    return Known(
+        "owner", NOW - 90 * DAY, "free", organisation=organisation, organisation_verified=True, settled_usd=usd,
+        payment_status=status,
+    )  # fmt: skip
+
+
+def employee(later):
+    """What is pushed and seen of a member that is in use."""
+    known = Known("m", NOW - 60 * DAY, "free", organisation="corp", organisation_verified=True)
+    return known, Sighting(NOW + later, "m")
+
+
+def is_old(linker, later):
+    known, seen = employee(later)
+    linker.know(known)
+    linker.see(seen)
+    return linker.epoch(NOW + later).organisations["corp"][1]
+
+
+def restarted(linker):
+    after = Linker(SETTINGS)
+    after.restore(linker.export())
+    return after
+
+
+def paid():
+    linker = Linker(SETTINGS)
+    linker.know(owned())
+    assert is_old(linker, 60.0)
+    return linker
+
+
+def test_an_organisation_stays_established_after_its_owner_was_forgotten():
+    linker = paid()
+    for day in range(1, 60, 3):
+        assert is_old(linker, day * DAY)
+    assert "owner" not in linker.ledger.accounts.ids
+
+
+def test_an_organisation_stays_established_after_a_restart_for_400_days():
+    assert is_old(restarted(paid()), 399 * DAY)
+    assert not is_old(restarted(paid()), 401 * DAY)
+
+
+@pytest.mark.parametrize("owner", [owned(usd=50.0), owned(status="disputed"), owned(organisation="other")])
+def test_what_was_established_ends_with_the_money_of_its_payer(owner):
+    after = restarted(paid())
+    after.know(owner)
+    assert not is_old(after, DAY)
+    assert not is_old(restarted(after), 2 * DAY)
+
+
+def test_a_book_without_established_organisations_loads():
+    book = msgspec.msgpack.decode(paid().export())
+    assert list(book[-1]) == ["corp"]
+    after = Linker(SETTINGS)
+    after.restore(msgspec.msgpack.encode(book[:-1]))
+    assert not is_old(after, DAY)
+
+
+def test_the_book_keeps_the_organisations_found_last():
+    kept = {f"o{n}": Standing(NOW - n, {}) for n in range(MOST_KEPT + 5)}
+    established(Ledger(), SETTINGS, kept, NOW)
+    assert len(kept) == MOST_KEPT
+    assert "o0" in kept
 
 
 def quotas_of(ledger, bills=None, active=None):
     ledger.absorb()
     purses = Purses(ledger, SETTINGS, Places(ledger), TYPICAL, None, NOW)
-    quotas = Quotas(ledger, purses, SETTINGS, bills or {}, established(ledger, SETTINGS, NOW))
+    quotas = Quotas(ledger, purses, SETTINGS, bills or {}, established(ledger, SETTINGS, {}, NOW))
     return quotas.find(ledger.demand(), active or {}, NOW)
 
 
