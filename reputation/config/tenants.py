@@ -202,7 +202,8 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
 
 def ladder(settings: TenantSettings, day: float, request_cost: float) -> Ladder:
     """Make the ladder of a plan with this newcomer's day."""
-    return Ladder(day, settings.entry, settings.newcomers, per_usd_of(settings, request_cost), request_cost)
+    per_usd = per_usd_of(settings, request_cost)
+    return Ladder(day, settings.entry, settings.newcomers, request_cost, per_usd, settings.earned.plan_usd)
 
 
 def per_usd_of(settings: TenantSettings, request_cost: float) -> float:

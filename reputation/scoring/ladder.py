@@ -37,16 +37,19 @@ class Rung:
 
 class Ladder:
     """One plan's ladder, in the tenant's unit. newcomer: a newcomer's day; least: the cost of an ordinary request.
+    per_usd: units for a settled US dollar; plan_usd: settled US dollars that give at least what a card gives.
 
     reserve: the limit that the accounts of one rung share above their allowances; part: one account's most of it a day.
     """
 
     __slots__ = (
-        "_learnt", "_parts", "_settings", "has_reserve", "least", "newcomer", "part", "per_usd", "reserve", "rungs",
+        "_learnt", "_parts", "_settings", "has_reserve", "least", "newcomer", "part", "per_usd", "plan_usd", "reserve",
+        "rungs",
     )  # fmt: skip
 
     def __init__(
-        self, newcomer: float, parts: EntrySettings, settings: NewcomersSettings, per_usd: float, least: float
+        self, newcomer: float, parts: EntrySettings, settings: NewcomersSettings, least: float,
+        per_usd: float, plan_usd: float,
     ) -> None:  # fmt: skip
         reserve, part = settings.reserve, settings.part
         self._parts: Final = parts
@@ -54,6 +57,7 @@ class Ladder:
         self._learnt: Ladder | None = None
         self.newcomer: Final = newcomer
         self.per_usd: Final = per_usd
+        self.plan_usd: Final = plan_usd
         self.least: Final = least
         self.reserve: Final = limit_of(max(reserve * newcomer, least), max(reserve * newcomer, least))
         self.part: Final = max(reserve * newcomer * part, least)
@@ -72,7 +76,7 @@ class Ladder:
         units = min(max(newcomer, self._settings.least * self.newcomer), self._settings.most * self.newcomer)
         found = self._learnt
         if found is None or found.newcomer != units:
-            found = self._learnt = Ladder(units, self._parts, self._settings, self.per_usd, self.least)
+            found = self._learnt = Ladder(units, self._parts, self._settings, self.least, self.per_usd, self.plan_usd)
         return found
 
     def rung(self, facts: Facts, burst: float, now: float, active: float = 0.0) -> Rung:
@@ -89,8 +93,10 @@ class Ladder:
         if active > units:
             name, units = ACTIVE, active
         money = settled_a_day(facts.payment, facts.created_at, now) * self.per_usd
-        if money > 0.0:
-            name, units = MONEY, max(units, money)
+        if has_settled(facts.payment, self.plan_usd):
+            name, units = MONEY, max(units, money, self.rungs[CARD])
+        elif money > units:
+            name, units = MONEY, money
         limit = limit_of(units, units)
         is_new = facts.created_at is not None and now - facts.created_at < DAY
         return Rung(name, limit, limit_of(min(burst, units), units) if is_new else limit)
@@ -114,6 +120,12 @@ def known_usd(payment: Payment | None) -> float | None:
         return 0.0
     settled, lately = payment.settled_usd, payment.settled_30d_usd
     return lately if settled is None else max(settled, lately or 0.0)
+
+
+def has_settled(payment: Payment | None, usd: float) -> bool:
+    """Say whether an account is known to have settled so many US dollars, or with 0 any."""
+    known = known_usd(payment)
+    return known is not None and known > 0.0 and known >= usd
 
 
 def is_unsettled(payment: Payment | None, usd: float) -> bool:

@@ -214,7 +214,7 @@ def test_accounts_on_a_dear_plan_draw_on_the_cheap_reserve_until_money_settled(a
     push(engine, "free", created_at=NOW - DAY, plan="free")
     assert used_up(engine, "free") < 50 + 100
     push(engine, "settled", created_at=NOW - DAY, plan="paid", payment={"settled_usd": 5.0})
-    assert used_up(engine, "settled") == 250 + 1000
+    assert used_up(engine, "settled") == 1000 + 1000
 
 
 def test_a_learnt_day_of_newcomers_moves_allowance_and_reserve(addresses):

@@ -13,7 +13,7 @@ from reputation.wire.known import Facts
 from reputation.wire.messages import Payment
 
 NOW = 1_790_812_800.0
-LADDER = Ladder(200.0, EntrySettings(), NewcomersSettings(), 1000.0, 1.0)
+LADDER = Ladder(200.0, EntrySettings(), NewcomersSettings(), 1.0, 1000.0, 5.0)
 OLD = NOW - 90 * DAY
 
 
@@ -46,6 +46,19 @@ def test_money_that_settled_buys_by_the_dollar_and_never_less_than_the_card():
     assert stands(Facts(created_at=OLD, payment=little)) == ("money", 200.0)
 
 
+def test_a_payer_by_invoice_has_at_least_what_a_card_gives_from_plan_usd_on():
+    assert stands(Facts(created_at=OLD, payment=Payment(settled_usd=5.0))) == ("money", 200.0)
+    assert stands(Facts(created_at=OLD, payment=Payment(settled_usd=5.0, settled_30d_usd=0.0))) == ("money", 200.0)
+    assert stands(Facts(created_at=OLD, payment=Payment(settled_usd=4.9))) == ("money", pytest.approx(4.9 / 90 * 1000))
+    assert stands(Facts(created_at=OLD, payment=Payment(status="disputed", settled_usd=5.0))) == ("email", 50.0)
+
+
+def test_less_than_plan_usd_gives_the_rung_of_money_only_where_it_gives_more():
+    assert stands(Facts(created_at=OLD, payment=Payment(settled_usd=0.01))) == ("email", 50.0)
+    card = Payment(status="ok", fingerprint="fp", settled_usd=0.01)
+    assert stands(Facts(created_at=OLD, payment=card)) == ("card", 200.0)
+
+
 def test_money_is_that_of_thirty_days_else_a_share_by_age_and_none_in_a_dispute():
     assert settled_a_day(Payment(settled_usd=60.0), NOW - 10 * DAY, NOW) == 2.0
     assert settled_a_day(Payment(settled_usd=60.0), NOW - 60 * DAY, NOW) == 1.0
@@ -65,7 +78,7 @@ def test_the_allowance_and_the_earned_floor_count_money_alike(settled, lately, a
 
 def test_each_rung_has_a_reserve_and_one_account_a_twentieth_of_it():
     assert (LADDER.reserve.burst, LADDER.part, LADDER.has_reserve) == (4000.0, 200.0, True)
-    assert not Ladder(200.0, EntrySettings(), NewcomersSettings(reserve=0.0), 1000.0, 1.0).has_reserve
+    assert not Ladder(200.0, EntrySettings(), NewcomersSettings(reserve=0.0), 1.0, 1000.0, 5.0).has_reserve
     assert RUNGS == ("email", "phone", "prepaid", "card", "active", "money")
 
 
