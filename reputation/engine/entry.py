@@ -78,7 +78,8 @@ def reserve_charges(
 
     An account may draw its level of what lies above half of the reserve, and `SHARE` of what is left below.
     So accounts that draw all they can leave as much for each that comes later. What an account has drawn fades as
-    its part comes back; the bucket that counts it is as large as the reserve.
+    its part comes back; the bucket that counts it is as large as the reserve. least: units that have to fit, the cost
+    of the request or of an ordinary one, whichever is more.
     """
     if entry.above <= 0.0:
         return []

@@ -139,7 +139,7 @@ class TenantLimiter:
         allow = None if self.exceptions is None else self.exceptions.find(who.name, who.facts, who.address, now)
         then = now + self.clock_offset
         if allow is None:
-            drawn = draws_of(tenant, self.state.budgets, self.links, who, cluster, then)
+            drawn = draws_of(tenant, self.state.budgets, self.links, who, cluster, then, request.request.cost)
         else:
             tier = who.row.tier = min(tier, STANDARD)
             drawn = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=then)

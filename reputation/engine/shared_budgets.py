@@ -39,14 +39,20 @@ class Drawn(NamedTuple):
     roomy: int = 1
 
 
-def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float) -> Drawn:
-    """Name the buckets of a check: alternatives, the milder one first. The tier is the one on the account's row."""
+def draws_of(
+    tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: Cluster | None, now: float, cost: float
+) -> Drawn:
+    """Name the buckets of a check: alternatives, the milder one first. The tier is the one on the account's row.
+
+    cost: of the request, in units; the reserve serves it only if all of it fits into the account's part.
+    """
     plan, limits = limits_of(tenant, who)
     entry = entry_of(tenant, plan, who, limits, links, now)
     own = own_charges(who, limits.burst, limits.daily if entry is None else entry.day, now)
     if cluster is not None and cluster.standing == "blessed":
         cluster = None
-    more = [] if entry is None else entry_charges(tenant, budgets, links, who, entry, own, now)
+    least = max(tenant.request_cost, cost)
+    more = [] if entry is None else entry_charges(least, budgets, links, who, entry, own, now)
     if tenant.organisation and (together := organisation_of(who, links)) is not None:
         own += [
             budgets.charge(name, "organisation", (name, together), limit, now)
@@ -65,12 +71,12 @@ def draws_of(tenant: Tenant, budgets: Budgets, links: Links, who: Who, cluster: 
 
 
 def entry_charges(
-    tenant: Tenant, budgets: Budgets, links: Links, who: Who, entry: Entry, own: list[Charge], now: float
+    least: float, budgets: Budgets, links: Links, who: Who, entry: Entry, own: list[Charge], now: float
 ) -> list[Charge]:
     """Charge the newcomers' reserve for requests above an allowance; a linked account draws on its purse as well."""
     if not may_need_more(own, own[0].bucket.limit.burst, now):
         return []
-    return reserve_charges(who.name, entry, links.levels, tenant.request_cost, budgets, now)
+    return reserve_charges(who.name, entry, links.levels, least, budgets, now)
 
 
 def linked_charges(

@@ -144,6 +144,19 @@ def test_newcomers_do_not_use_up_the_reserve_of_older_accounts(addresses):
     assert used_up(engine, "older") == 50 + 200
 
 
+@pytest.mark.parametrize(("unit", "factor"), [("requests", 1), ("tokens", 2000)])
+def test_no_request_draws_more_of_a_reserve_than_what_is_left_of_the_accounts_part(addresses, unit, factor):
+    cost, level = 16 * factor, 30.0 * factor
+    engine = tenant(addresses, unit=unit)
+    engine.links = structs.replace(NOTHING, levels={"free/email-older": level})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    total = 0
+    while ask(engine, "a", cost=cost).decision == "allow":
+        refreshed(engine, "a", NOW)
+        total += cost
+    assert total == (48 + 16) * factor  # three in the day, one in the part; a second one is more than is left of it
+
+
 def test_a_lesson_of_an_hour_fits_into_the_first_day(addresses):
     engine = tenant(addresses, **NO_RESERVE)
     push(engine, "pupil", created_at=NOW, plan="free")
