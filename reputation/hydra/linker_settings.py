@@ -18,7 +18,8 @@ class Plans(Struct, frozen=True, array_like=True):
     entry: entry allowances by plan and rung, in units a day; entry_default: those where the plan is not known.
     default_plan: the plan of accounts whose plan is not known. least, most: bounds of a learnt newcomer's day, as
     parts of the configured one; active: what 30 days of use are worth, as a part of the day.
-    full: what a proven account may use in a day, by plan.
+    full: what a proven account may use in a day, by plan. unsettled: the plan whose allowances an account has that is
+    known to have settled less than plan_usd, by plan.
     """
 
     newcomer: dict[str, float] = {}
@@ -31,6 +32,8 @@ class Plans(Struct, frozen=True, array_like=True):
     most: float = 1.0
     active: float = 0.5
     full: dict[str, float] = {}
+    unsettled: dict[str, str] = {}
+    plan_usd: float = 0.0
 
 
 class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import SHARE, Places
 from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, Shape, like_people, shape_of
-from reputation.hydra.tenure import allowance
+from reputation.hydra.tenure import allowance, allowed
 
 DISGUISED = 0.2
 """Share of members in disguise up to which a cluster may be overt: a proxy of a company disguises some."""
@@ -132,10 +132,8 @@ class Purses:
 
     def _best(self, members: Ints) -> float:
         """Return the largest entry allowance of a member, without what its money buys: that is earned."""
-        plans, names = self._settings.plans, self._ledger.names["plan"].names
-        given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
-        kinds = np.unique(np.stack([plan, given], axis=1), axis=0).tolist()
-        return max(allowance(plans, str(names[number]) if number >= 0 else "", bits) for number, bits in kinds)
+        plans = self._settings.plans
+        return max(allowance(plans, plan, given) for plan, given in allowed(self._ledger, plans, members)[0])
 
 
 def _alike(values: Ints) -> bool:

@@ -41,10 +41,7 @@ class Tenure:
 def rungs(ledger: Ledger, plans: Plans) -> dict[str, float]:
     """Return units a day for each account to which its days of use are worth more than the facts known of it."""
     chosen = np.flatnonzero(ledger.flagged(CONFIRMED) & ~ledger.flagged(PROVEN))
-    plan, given = (ledger.number_column(name)[chosen] for name in ("plan", "given"))
-    kinds, kind = np.unique(plan << len(GIVEN) | given, return_inverse=True)
-    names = ledger.names["plan"].names
-    known = [(str(names[k >> len(GIVEN)]) if k >= 0 else "", k & (1 << len(GIVEN)) - 1) for k in kinds.tolist()]
+    known, kind = allowed(ledger, plans, chosen)
     newcomer = np.array([plans.newcomer.get(name, plans.default) for name, _ in known])[kind]
     best = np.array([allowance(plans, name, bits) for name, bits in known])[kind]
     kept = ledger.days.kept
@@ -69,6 +66,19 @@ def worth(days: np.ndarray, counts: Ints, month: Floats) -> Floats:
     usual = np.take_along_axis(used, (active - np.ceil(QUANTILE * active).astype(np.int64))[:, None], axis=1)[:, 0]
     units: Floats = np.minimum(gives.max(axis=1), TIMES * usual)
     return units
+
+
+def allowed(ledger: Ledger, plans: Plans, accounts: Ints) -> tuple[list[tuple[str, int]], Ints]:
+    """Return the plans with the bits of GIVEN that the allowances of accounts follow from, and which one each has."""
+    plan, given = (ledger.number_column(name)[accounts] for name in ("plan", "given"))
+    settled = np.fmax(ledger.column("settled")[accounts], ledger.column("settled_30d")[accounts])
+    kinds, kind = np.unique(np.stack([plan, settled < plans.plan_usd, given]), axis=1, return_inverse=True)
+    names = ledger.names["plan"].names
+    found = []
+    for number, unsettled, bits in kinds.T.tolist():
+        name = str(names[number]) if number >= 0 else ""
+        found.append((plans.unsettled.get(name, name) if unsettled else name, bits))
+    return found, kind.reshape(-1)
 
 
 def allowance(plans: Plans, plan: str, given: int) -> float:

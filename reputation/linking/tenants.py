@@ -37,6 +37,7 @@ def plans_of(tenant: Tenant) -> Plans:
         days, days[default], per_usd_of(tenant.settings, tenant.request_cost), entry, entry[default], default,
         bounds.least, bounds.most, tenant.settings.entry.active,
         {plan: rows[STANDARD].daily.burst for plan, rows in tenant.policy.limits.items()},
+        dict(tenant.unsettled), tenant.settings.earned.plan_usd,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from reputation.hydra.earned import KEPT
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker_settings import Plans
 from reputation.hydra.sightings import Known, Sighting
-from reputation.hydra.tenure import LEAST_USE, TIMES, Tenure, rungs
+from reputation.hydra.tenure import LEAST_USE, TIMES, Tenure, allowed, rungs
 
 DAY = 86_400.0
 FIRST = 20_000
@@ -44,6 +45,19 @@ def test_a_month_of_full_days_is_worth_the_part_of_the_setting():
 def test_it_is_told_only_where_it_is_worth_more_than_what_is_known():
     assert rung_of([EMAIL] * 15) == 0.0
     assert rung_of([EMAIL] * KEPT, given=("card",)) == 0.0
+
+
+def test_an_account_that_has_settled_nothing_stands_on_the_plan_of_those_that_do_not_pay():
+    dear = Plans(
+        {"free": NEWCOMER, "paid": 1000.0}, NEWCOMER, 1000.0, {"paid": {"email": 250.0}, "free": {"email": EMAIL}},
+        {"email": EMAIL}, active=ACTIVE, unsettled={"free": "free", "paid": "free"}, plan_usd=5.0,
+    )  # fmt: skip
+    ledger = Ledger()
+    ledger.know(Known("pays", plan="paid", settled_usd=5.0))
+    ledger.know(Known("owes", plan="paid", settled_usd=0.0))
+    ledger.know(Known("not known", plan="paid"))
+    kinds, kind = allowed(ledger, dear, np.arange(3))
+    assert [kinds[one] for one in kind.tolist()] == [("paid", 0), ("free", 0), ("paid", 0)]
 
 
 def test_farmers_of_a_few_requests_a_day_gain_nothing():
