@@ -69,12 +69,16 @@ class Unbound(NamedTuple):
 
 
 def collect(
-    ledger: Ledger, among: Mask, now: float, without: Collection[str] = (), unbound: Unbound | None = None
-) -> Items:
-    """All values of the accounts `among` at the time `now`, of no family in `without`; each at most once."""
+    ledger: Ledger, among: Mask, now: float, without: Collection[str] = (), unbound: Unbound | None = None,
+    established: Mask | None = None,
+) -> Items:  # fmt: skip
+    """All values of the accounts `among` at the time `now`, of no family in `without`; each at most once.
+
+    established: members of established organisations, whose sign-ups say nothing.
+    """
     known = np.zeros((len(FAMILIES), len(among)), bool)
     parts, width = [], 0
-    signups = [] if "origin" in without else origins(ledger, among)
+    signups = [] if "origin" in without else origins(ledger, among, established)
     for rows in [*_seen(ledger, now), *_facts(ledger), *_times(ledger, now), *_derived(ledger, now), *signups]:
         if KINDS[INDEX[rows.kind]].family in without:
             continue

@@ -101,7 +101,7 @@ class Linker:
         if whole.sum() < counting.FEWEST:
             return self._snapshot(now, bills, old, None, pools, places)
         unbound = Unbound({"device", "session"} - set(self.settings.bound), ledger.flagged(PROVEN | PAYER) | old)
-        items = collect(ledger, whole, now, self.settings.without, unbound)
+        items = collect(ledger, whole, now, self.settings.without, unbound, old)
         full_search = now - self.searched >= FULL_SEARCH_EVERY
         linkable = pools.suspects | pools.base & ~old & ~ledger.cleared(now)
         groups, known = self._groups(items, pools, linkable, [] if full_search else self._cluster_groups(), places)

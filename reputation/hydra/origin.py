@@ -8,7 +8,7 @@ import numpy as np
 
 from reputation.hydra.columns import Ints, Mask, Rows
 from reputation.hydra.families import FOR_HIRE
-from reputation.hydra.ledger import Ledger
+from reputation.hydra.ledger import ORGANISED, Ledger
 from reputation.hydra.overt import COLLEAGUES, hired
 from reputation.hydra.software import is_browser, software
 
@@ -17,11 +17,12 @@ ENOUGH = 2 / 3
 what they share would look rarer than it is."""
 
 
-def origins(ledger: Ledger, among: Mask) -> list[Rows]:
+def origins(ledger: Ledger, among: Mask, established: Mask | None = None) -> list[Rows]:
     """Return what sign-ups of the accounts `among` showed and their use does not; nothing if few sign-ups are known.
 
-    Accounts used from networks for hire are left out: a server is not where its owner signs up. So are members of an
-    organisation and of a shared card: a firm signs its people up in one place.
+    Accounts used from networks for hire are left out: a server is not where its owner signs up. So are accounts on a
+    card, or in a verified organisation, of COLLEAGUES or more, and members of organisations that are `established`: a
+    firm signs its people up in one place.
     """
     products = ledger.number_column("signup_product")
     told = among & ((ledger.number_column("signup_asn") >= 0) | (products >= 0))
@@ -29,6 +30,8 @@ def origins(ledger: Ledger, among: Mask) -> list[Rows]:
     if not told.any() or told[used].mean() < ENOUGH:
         return []
     told &= used & ~_employed(ledger) & ~hired(ledger)
+    if established is not None:
+        told &= ~established
     kinds = [number for number, name in enumerate(ledger.names["signup_network"].names) if name in FOR_HIRE]
     by_people = ~np.isin(ledger.number_column("signup_network"), kinds)
     moved = told & _differs(ledger, "signup_asn", "asn")
@@ -47,10 +50,15 @@ def origins(ledger: Ledger, among: Mask) -> list[Rows]:
 
 
 def _employed(ledger: Ledger) -> Mask:
-    card = ledger.number_column("card")
-    shared = np.bincount(card[card >= 0], minlength=1) >= COLLEAGUES
-    firm: Mask = (card >= 0) & shared[card] | (ledger.number_column("organisation") >= 0)
+    organisation = np.where(ledger.flagged(ORGANISED), ledger.number_column("organisation"), -1)
+    firm: Mask = _in_many(ledger.number_column("card")) | _in_many(organisation)
     return firm
+
+
+def _in_many(group: Ints) -> Mask:
+    """Which accounts are in a group of COLLEAGUES or more; -1 is none."""
+    many: Mask = np.bincount(group[group >= 0], minlength=1) >= COLLEAGUES
+    return (group >= 0) & many[group]
 
 
 def _differs(ledger: Ledger, column: str, kind: str) -> Mask:

@@ -10,6 +10,7 @@ from reputation.hydra.items import collect, describe
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker import Linker
 from reputation.hydra.linker_settings import LinkerSettings
+from reputation.hydra.origin import origins
 from reputation.hydra.sightings import Known, Origin, Sighting
 from tests.hydra.crowd import DAY, HOUR, NOW
 
@@ -92,16 +93,38 @@ def test_sign_ups_say_nothing_while_few_are_known():
     assert not shown(RENTED, [at_home], count=4, unknown=3)
 
 
-@pytest.mark.parametrize("facts", [{"organisation": "corp.example"}, {"card": "c1"}])
+@pytest.mark.parametrize("facts", [{"organisation": "corp.example", "organisation_verified": True}, {"card": "c1"}])
 def test_a_firm_signs_its_people_up_in_one_place(facts):
     assert not shown(RENTED, [at_home], count=5, email_domain="corp.example", **facts)
 
 
-def test_four_on_one_card_are_no_firm():
-    assert shown(RENTED, [at_home], count=4, card="c1")
+@pytest.mark.parametrize("facts", [{"organisation": "corp.example", "organisation_verified": True}, {"card": "c1"}])
+def test_four_are_no_firm(facts):
+    assert shown(RENTED, [at_home], count=4, **facts)
 
 
-def crowd(linker, count=400, age=lambda rng: rng.uniform(0, 600) * DAY, prefix="h", origin=None):
+def test_an_organisation_that_was_not_verified_is_no_firm():
+    assert shown(RENTED, [at_home], count=5, organisation="workspace")
+
+
+def test_members_of_an_established_organisation_show_no_sign_up_evidence():
+    ledger = Ledger()
+    for name in ("a", "b"):
+        ledger.know(Known(name, NOW - DAY, "free", signup=RENTED, organisation="corp", organisation_verified=True))
+        ledger.see(at_home(name))
+    ledger.absorb()
+    everyone = np.ones(ledger.size, bool)
+    assert any(len(rows.accounts) for rows in origins(ledger, everyone))
+    assert not any(len(rows.accounts) for rows in origins(ledger, everyone, established=everyone))
+
+
+def test_heads_each_with_a_workspace_of_its_own_are_found_by_their_sign_ups():
+    linker = Linker()
+    people, heads = crowd(linker), bulk(linker, workspaces=True)
+    assert linked(linker, people + heads) == heads
+
+
+def crowd(linker, count=400, age=lambda rng: rng.uniform(0, 600) * DAY, prefix="h", origin=None, workspaces=False):
     """People at home: each at an address of its own, with everybody's browsers, who signed up there or at `origin`."""
     rng = random.Random(prefix)
     names = [f"{prefix}{n}" for n in range(count)]
@@ -109,7 +132,8 @@ def crowd(linker, count=400, age=lambda rng: rng.uniform(0, 600) * DAY, prefix="
         agent, net = rng.choice((CHROME, FIREFOX)), f"10.{n // 250}.{n % 250}.0/24"
         where = Origin(net, 100 + n % 40, "US", "residential", f"ja4 of {agent}", agent, "free")
         proven = origin is None and n % 2 == 0
-        linker.know(Known(name, NOW - age(rng), "free", proven=proven, email_domain="m", signup=origin or where))
+        own = {"organisation": f"workspace of {name}"} if workspaces else {}
+        linker.know(Known(name, NOW - age(rng), "free", proven=proven, email_domain="m", signup=origin or where, **own))
         for _ in range(8):
             linker.see(
                 Sighting(
@@ -120,9 +144,9 @@ def crowd(linker, count=400, age=lambda rng: rng.uniform(0, 600) * DAY, prefix="
     return names
 
 
-def bulk(linker, count=60):
+def bulk(linker, count=60, **more):
     """Heads on clean home exits with common browsers, signed up within hours through a pool in another country."""
-    return crowd(linker, count, lambda rng: rng.uniform(5, 11) * HOUR, "x", OPERA)
+    return crowd(linker, count, lambda rng: rng.uniform(5, 11) * HOUR, "x", OPERA, **more)
 
 
 def linked(linker, names):
