@@ -1,6 +1,5 @@
 """Plans: a tenant's overrides applied to a preset, and a check of every limit against one request's cost. Pure."""
 
-import math
 from collections.abc import Iterable, Mapping
 
 from reputation.config.faults import nearest
@@ -74,14 +73,28 @@ def _says_entry(plan: str, given: Mapping[str, PlanSettings]) -> bool:
     return own.entry is not None or (own.like is not None and _says_entry(own.like, given))
 
 
-def check_newcomers(tenant: str, cost: float, days: Mapping[str, float | None], entry: EntrySettings) -> None:
-    """Raise SettingError for an allowance that can never hold one request of `cost` units."""
+def check_newcomers(
+    tenant: str, cost: float, days: Mapping[str, float | None], entry: EntrySettings, plans: Mapping[str, Rows]
+) -> None:
+    """Raise SettingError for a newcomer's day above the limit of `standard`, or an allowance below one request.
+
+    entry.active is in addition to what other facts give, so it may be small.
+    """
     for plan, day in days.items():
-        for part in entry.__struct_fields__:
-            units = math.inf if day is None else day * getattr(entry, part)
+        if day is None:
+            continue
+        path, most = ("tenants", tenant, "plans", plan, "entry"), plans[plan]["standard"].daily
+        if day > most:
+            raise SettingError(
+                path,
+                f"{day:g} units a day are more than the tier standard of the plan allows ({most:g}, daily), so this "
+                f"allowance limits nobody; lower it, raise daily, or set it to off",
+            )
+        for part in ("email", "phone", "prepaid", "card"):
+            units = day * getattr(entry, part)
             if units < cost:
                 raise SettingError(
-                    ("tenants", tenant, "plans", plan, "entry"),
+                    path,
                     f"entry.{part} of it is {units:g} units a day, fewer than one request needs ({cost:g}, "
                     f"request_cost), so no request passes; raise it, or set it to off",
                 )

@@ -68,7 +68,9 @@ class LinkingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1.0
     payer_floor_units: Annotated[
         float,
-        Meta(ge=0, description="Daily floor of each payer in a cluster, used before the purse; in the same unit."),
+        Meta(
+            ge=0, le=1e6, description="Daily floor of each payer in a cluster, used before the purse; in the same unit."
+        ),
     ] = 0.25
     floor: Annotated[float, Meta(ge=0, description="No effect: crowded neighbourhoods have no budgets.")] | None = None
     without: Annotated[

@@ -179,7 +179,7 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     request_cost = settings.request_cost or ORDINARY[settings.unit]
     check_amounts(name, request_cost, plans, {"unconfirmed": unconfirmed, "organisation": settings.organisation})
     days = newcomers(name, settings.plans, amounts.entry, plans)
-    check_newcomers(name, request_cost, days, settings.entry)
+    check_newcomers(name, request_cost, days, settings.entry, plans)
     policy = compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan)
     return Tenant(
         name=name,

@@ -39,6 +39,7 @@ WRONG = {
     "a switch for a number": ("tenants:\n  acme:\n    prior: yes\n", 3, "got `bool`"),
     "too large": ("tenants:\n  acme:\n    prior: 9\n", 3, "<= 4"),
     "not a number": ("tenants:\n  acme:\n    prior: .nan\n", 3, "tenants.acme.prior"),
+    "floor of payers": ("tenants:\n  acme:\n    linking: {payer_floor_units: .inf}\n", 3, "<= 1000000"),
     "infinite": ("tenants:\n  acme:\n    hysteresis: .inf\n", 3, "<= 3"),
     "a rate of zero": (
         "tenants:\n  a:\n    plans:\n      free:\n        standard: {rate: 0, burst: 1, daily: 1}\n",

@@ -285,10 +285,24 @@ def test_the_first_day_gives_at_most_the_published_limit_and_one_burst(addresses
     assert total <= daily.burst + burst + 1e-6
 
 
-@pytest.mark.parametrize("body", ["plans: {free: {entry: 2}}", "plans: {free: {entry: true}}", "entry: {email: 0.001}"])
-def test_an_allowance_that_no_request_fits_is_a_configuration_error(body):
+@pytest.mark.parametrize(
+    "body",
+    [
+        "plans: {free: {entry: 2}}",
+        "plans: {free: {entry: true}}",
+        "plans: {free: {entry: 5001}}",
+        "entry: {email: 0.001}",
+    ],
+)
+def test_an_allowance_that_no_request_fits_or_that_limits_nobody_is_a_configuration_error(body):
     from reputation.config.file import from_text  # noqa: PLC0415
     from reputation.wire.errors import ConfigError  # noqa: PLC0415
 
     with pytest.raises(ConfigError, match="entry"):
         from_text(f"tenants: {{acme: {{{body}}}}}")
+
+
+def test_days_of_use_may_be_worth_less_than_a_request(addresses):
+    engine = tenant(addresses, entry={"active": 0.001})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert day_of(ask(engine, "a")).burst == 50.0
