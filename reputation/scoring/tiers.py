@@ -84,7 +84,7 @@ class EarnedSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description="An account that is known to have settled fewer US dollars has the newcomer's day of accounts "
             "without a plan, if that is lower; 0: never.",
         ),
-    ] = 5.0
+    ] = 10.0
 
 
 Entry = Annotated[float, Meta(gt=0, le=1e12)] | Literal["off"] | bool

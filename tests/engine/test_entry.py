@@ -196,8 +196,8 @@ CARD = {"status": "ok", "fingerprint": "fp", "funding": "credit"}
         ({}, CARD, 1000.0),
         ({}, None, 250.0),
         ({}, CARD | {"settled_usd": 4.0}, 200.0),
-        ({}, CARD | {"settled_usd": 5.0}, 1000.0),
-        ({}, CARD | {"settled_30d_usd": 5.0}, 1000.0),
+        ({}, CARD | {"settled_usd": 10.0}, 1000.0),
+        ({}, CARD | {"settled_30d_usd": 10.0}, 1000.0),
         ({}, CARD | {"settled_usd": 20.0, "status": "disputed"}, 50.0),
         ({"free": {"entry": "off"}}, CARD | {"settled_usd": 0.0}, 1000.0),
         ({"free": {"entry": 5000}}, CARD | {"settled_usd": 0.0}, 1000.0),
@@ -226,7 +226,7 @@ def test_accounts_on_a_dear_plan_draw_on_the_cheap_reserve_until_money_settled(a
         used_up(engine, f"paid-{number}")
     push(engine, "free", created_at=NOW - DAY, plan="free")
     assert used_up(engine, "free") < 50 + 100
-    push(engine, "settled", created_at=NOW - DAY, plan="paid", payment={"settled_usd": 5.0})
+    push(engine, "settled", created_at=NOW - DAY, plan="paid", payment={"settled_usd": 10.0})
     assert used_up(engine, "settled") == 1000 + 1000
 
 

@@ -61,7 +61,7 @@ def test_a_dear_plan_is_no_cheaper_than_a_cheap_one_until_money_settled():
     found = priced(TenantSettings())
     assert found["paid", "mailbox"].month < found["free", "mailbox"].month + 60
     settled = found["paid", "virtual_card_settled"]
-    assert settled.usd == pytest.approx(8.02)
+    assert settled.usd == pytest.approx(13.02)
     assert settled.month > 29 * 1000
     assert found["paid", "mailbox_settled"].month > 29 * 1000
     assert ("free", "mailbox_settled") not in found
