@@ -17,7 +17,7 @@ from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import SHARE, Places
 from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, Shape, like_people, shape_of
-from reputation.hydra.tenure import allowance, allowed
+from reputation.hydra.tenure import allowance
 
 DISGUISED = 0.2
 """Share of members in disguise up to which a cluster may be overt: a proxy of a company disguises some."""
@@ -131,9 +131,14 @@ class Purses:
         return shape_of(ledger.by_hour[accounts].astype(np.float64), days, fewest)
 
     def _best(self, members: Ints) -> float:
-        """Return the largest entry allowance of a member, without what its money buys: that is earned."""
-        plans = self._settings.plans
-        return max(allowance(plans, plan, given) for plan, given in allowed(self._ledger, plans, members)[0])
+        """Return the largest entry allowance of a member by its plan, without what its money buys: that is earned.
+
+        The plan counts also where nothing has settled: the first invoice of a company may still be open.
+        """
+        plans, names = self._settings.plans, self._ledger.names["plan"].names
+        given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
+        kinds = np.unique(np.stack([plan, given], axis=1), axis=0).tolist()
+        return max(allowance(plans, str(names[number]) if number >= 0 else "", bits) for number, bits in kinds)
 
 
 def _alike(values: Ints) -> bool:

@@ -94,6 +94,13 @@ def test_a_card_of_fewer_than_four_fifths_is_not_shared():
     assert purse([CARD] * 32 + [{"plan": "paid"}] * 8) == PAID["email"] + 40 * TYPICAL
 
 
+def test_a_company_whose_first_invoice_is_open_has_the_purse_of_its_plan():
+    plans = msgspec.structs.replace(SETTINGS.plans, unsettled={"paid": "free"}, plan_usd=10.0)
+    owing = msgspec.structs.replace(SETTINGS, plans=plans)
+    members = [CARD | {"given": ("card",), "settled_usd": 0.0}] * 40
+    assert purse(members, settings=owing) == purse(members) == PAID["card"] + 40 * TYPICAL
+
+
 def test_one_disk_image_has_the_allowance_of_the_best_member():
     free, families = {"plan": "free"}, ("device", "software")
     assert purse([free] * 20, families, device="image") == RUNGS["email"]
