@@ -93,6 +93,35 @@ async def test_what_was_given_up_and_had_run_is_given_back(redis_server, emptied
         assert await remaining(takes) == 998
 
 
+async def test_an_ask_is_answered_at_once_while_every_lane_is_in_doubt(redis_server, emptied):
+    """Nothing that is on its way would let it go out later."""
+    async with takes_over(redis_server.port, within=0.2) as (takes, told):
+        assert await remaining(takes) == 999
+        emptied.execute_command("CLIENT", "PAUSE", 1000, "ALL")
+        given_up = []
+        for _ in range(LANES):
+            given_up.append(takes.take(ask()))
+            await asyncio.sleep(0)
+        assert await asyncio.gather(*given_up) == [None] * LANES
+        assert await asyncio.wait_for(takes.take(ask()), 30.0) is None
+        assert len(told) == LANES
+
+
+async def test_an_ask_is_answered_where_its_exchange_ends_in_an_error(redis_server, emptied):
+    async with takes_over(redis_server.port) as (takes, told):
+        assert await remaining(takes) == 999
+        emptied.execute_command("CLIENT", "PAUSE", 300, "ALL")
+        lost = takes.take(ask())
+        for _ in range(10):  # until the exchange waits for the server
+            await asyncio.sleep(0)
+        for exchange in takes._tasks:  # as an error of any kind would
+            exchange.cancel()
+        assert await asyncio.wait_for(lost, 30.0) is None
+        assert len(told) == 1
+        await takes.resume([])
+        assert await remaining(takes) in (997, 998)
+
+
 async def test_what_was_given_up_never_runs_afterwards(redis_server, emptied):
     """The server is paused, so the batch waits in its socket; it is voided before it would run."""
     async with takes_over(redis_server.port, within=0.2) as (takes, told):

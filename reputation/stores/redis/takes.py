@@ -109,6 +109,8 @@ class RedisTakes:
         while self._waiting and self._free:
             items, self._waiting = self._waiting[:MOST_IN_BATCH], self._waiting[MOST_IN_BATCH:]
             self._start(self._exchange(self._free.pop(), items))
+        if self._waiting and all(lane.doubt is not None for lane in self._lanes):
+            self._answer_away()  # no answer is on its way after which they could go out
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -119,10 +121,15 @@ class RedisTakes:
         batch = AskBatch(self._names, self.series, now := self._clock())
         for ask, _, once in items:
             batch.add(ask, once=once)
+        taken, why = None, "the exchange ended early"
         try:
             taken = batch.read(await self._call(lane, batch))
         except AwayError as away:
-            self._give_up(lane, batch, items, str(away))
+            why = str(away)
+        finally:  # a check is answered whatever ended the exchange
+            if taken is None:
+                self._give_up(lane, batch, items, why)
+        if taken is None:
             return
         self._free.append(lane)
         self.clock_offset = batch.clock - now
@@ -152,8 +159,13 @@ class RedisTakes:
     def _give_up(self, lane: Lane, batch: AskBatch, items: Sequence[Waiting], why: str) -> None:
         lane.doubt = batch
         self._failed(why)
+        self._waiting = [*items, *self._waiting]
+        self._answer_away()
+
+    def _answer_away(self) -> None:
+        """Answer everything that waits as while Redis is away."""
         waiting, self._waiting = self._waiting, []
-        for _, future, _ in (*items, *waiting):
+        for _, future, _ in waiting:
             if not future.done():
                 future.set_result(None)
 
@@ -183,6 +195,7 @@ class RedisTakes:
             await self._charge(self._ledger[0])
             self._ledger.popleft()
             self._charging.number += 1
+        self._send()
 
     def owe(self, owed: Sequence[Owed | Settling]) -> None:
         """Charge a part of the debt in the background, after Redis is back."""
