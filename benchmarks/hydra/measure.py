@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from statistics import fmean
 
 import msgspec
 from msgspec import Struct
@@ -30,7 +29,7 @@ from benchmarks.hydra.baselines import BASELINES, replay
 from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.runs import NO_HYDRA, PRODUCT, System, default_system, verdicts_of
 from benchmarks.hydra.scoring import Report
-from benchmarks.hydra.table import percent, plain
+from benchmarks.hydra.table import mean, percent, plain
 from benchmarks.hydra.world import Spec, make, stream
 
 GATHERINGS = "gatherings"
@@ -163,10 +162,10 @@ def row(name: str, found: Sequence[Measured]) -> str:
     """One line of the table for a world's seeds, and the classes that were stopped."""
     reports = [one.report for one in found]
     cells = [
-        name, percent(_mean(report.leak for report in reports)),
-        percent(_mean(None if one.beyond is None else one.beyond.leak for one in found)),
-        percent(_mean(report.heads_linked for report in reports)),
-        plain(_mean(report.dollars_per_million for report in reports)),
+        name, percent(mean(report.leak for report in reports)),
+        percent(mean(None if one.beyond is None else one.beyond.leak for one in found)),
+        percent(mean(report.heads_linked for report in reports)),
+        plain(mean(report.dollars_per_million for report in reports)),
         finely(_worst(report.honest_stopped for report in reports)),
         finely(_worst(report.payers_stopped for report in reports)),
         finely(_worst(report.newcomers_stopped for report in reports)),
@@ -183,18 +182,12 @@ def _limited(reports: Sequence[Report]) -> str:
     """Say what a plain limit does."""
     if not reports:
         return "-"
-    leak, price = (_mean(getattr(one, name) for one in reports) for name in ("leak", "dollars_per_million"))
+    leak, price = (mean(getattr(one, name) for one in reports) for name in ("leak", "dollars_per_million"))
     return f"{percent(leak)}, {plain(price)} $, {percent(_worst(one.honest_stopped for one in reports))}"
 
 
 def finely(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.3f}%"
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    """The mean of what is known; None if nothing is."""
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
 
 
 def _worst(values: Iterable[float | None]) -> float | None:

@@ -35,7 +35,7 @@ class Row(Struct, frozen=True):
     peak_mb: float
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def mean(values: Iterable[float | None]) -> float | None:
     """The mean of what is known; None if nothing is."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
@@ -53,17 +53,17 @@ def _row(results: Sequence[Result]) -> Row:
         honest=first.world.honest,
         system=first.system,
         seeds=len(results),
-        leak=_mean(r.leak for r in reports),
-        first_stop=None if None in stops else _mean(stops),
+        leak=mean(r.leak for r in reports),
+        first_stop=None if None in stops else mean(stops),
         honest_stopped=fmean(r.honest_stopped for r in reports),
         payers_stopped=fmean(r.payers_stopped for r in reports),
         worst_class=max(classes.items(), key=lambda item: item[1]),
         honest_linked=fmean(r.honest_linked for r in reports),
-        nat_against_homes=_mean(r.nat_against_homes for r in reports),
-        heads_linked=_mean(r.heads_linked for r in reports),
-        dollars_per_million=_mean(r.dollars_per_million for r in reports),
-        newcomers_stopped=_mean(r.newcomers_stopped for r in reports),
-        victims_stopped=_mean(r.victims_stopped for r in reports),
+        nat_against_homes=mean(r.nat_against_homes for r in reports),
+        heads_linked=mean(r.heads_linked for r in reports),
+        dollars_per_million=mean(r.dollars_per_million for r in reports),
+        newcomers_stopped=mean(r.newcomers_stopped for r in reports),
+        victims_stopped=mean(r.victims_stopped for r in reports),
         lines_per_second=fmean(result.lines / result.seconds for result in results),
         peak_mb=max(result.peak_mb for result in results),
     )

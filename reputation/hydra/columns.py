@@ -101,6 +101,11 @@ class PairTable:
     def values(self) -> Ints:
         return self.keys & ((1 << LOW) - 1)
 
+    def rows_of(self, accounts: Ints) -> Ints:
+        """The rows of some accounts, one account after the other."""
+        begin, end = (np.searchsorted(self.keys, some << LOW) for some in (accounts, accounts + 1))
+        return spans(begin, end - begin)
+
     def add(self, accounts: Ints, values: Ints, at: Floats) -> None:
         """Count sightings; those without an account or a value (-1) are left out."""
         there = (accounts >= 0) & (values >= 0)

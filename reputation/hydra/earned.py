@@ -30,7 +30,7 @@ def scaled(units: Floats) -> np.ndarray:
 
 
 def unscaled(kept: np.ndarray) -> Floats:
-    """Return the units that bytes stand for."""
+    """Return the units that bytes stand for, or steps between them."""
     units: Floats = np.expm1(kept.astype(np.float64) / STEPS)
     return units
 

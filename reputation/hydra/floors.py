@@ -6,7 +6,7 @@ What an account used while it already shared sessions or devices with the cluste
 import numpy as np
 
 from reputation.hydra.book import Book, Floor
-from reputation.hydra.columns import LOW, Floats, Ints, PairTable, run_lengths, run_starts, spans
+from reputation.hydra.columns import Floats, Ints, run_lengths, run_starts
 from reputation.hydra.earned import by_money, by_use, kept_floors
 from reputation.hydra.families import DAY
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
@@ -37,7 +37,7 @@ def beginnings(ledger: Ledger, members: Ints) -> Floats:
     began = np.full(len(members), np.nan)
     for kind in HANDED:
         table = ledger.pairs[kind]
-        rows = _rows(table, members)
+        rows = table.rows_of(members)
         values, first = table.values[rows], table.first[rows]
         order = np.lexsort((first, values))
         rows, values, first = rows[order], values[order], first[order]
@@ -70,11 +70,6 @@ def standing_floor(ledger: Ledger, number: int, plans: Plans, now: float) -> flo
     """Return what an account that nothing links has earned until now."""
     name = str(ledger.accounts.names[number])
     return max(_by_use(ledger, number, np.nan, plans), _by_money(ledger, name, plans, now))
-
-
-def _rows(table: PairTable, members: Ints) -> Ints:
-    begin, end = (np.searchsorted(table.keys, some << LOW) for some in (members, members + 1))
-    return spans(begin, end - begin)
 
 
 def _by_use(ledger: Ledger, number: int, began: float, plans: Plans) -> float:

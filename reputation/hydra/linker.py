@@ -95,7 +95,8 @@ class Linker:
             self.tidied = now
         bills = invoiced(ledger)
         places = Places(ledger)
-        clusters.dissolve(self.book, self._innocent_clusters(places))
+        launches = Launches(ledger)
+        clusters.dissolve(self.book, self._innocent_clusters(places, launches))
         old = established(ledger, self.settings, self.book.established, now)
         pools, whole = self._pools(now, bills, old)
         if whole.sum() < counting.FEWEST:
@@ -104,7 +105,8 @@ class Linker:
         items = collect(ledger, whole, now, self.settings.without, unbound, old)
         full_search = now - self.searched >= FULL_SEARCH_EVERY
         linkable = pools.suspects | pools.base & ~old & ~ledger.cleared(now)
-        groups, known = self._groups(items, pools, linkable, [] if full_search else self._cluster_groups(), places)
+        remembered = [] if full_search else self._cluster_groups()
+        groups, known = self._groups(items, pools, linkable, remembered, places, launches)
         found = [self._found(group) for group in groups]
         if full_search:
             self.searched = now
@@ -157,20 +159,15 @@ class Linker:
         names = self.ledger.accounts.names
         return {str(names[n]) for n in np.flatnonzero(self.ledger.column("last") >= now - DAY)}
 
-    def _innocent_clusters(self, places: Places) -> list[str]:
+    def _innocent_clusters(self, places: Places, launches: Launches) -> list[str]:
         """Name the clusters that turned out to be people in one place, or a launch."""
-        launches, found = Launches(self.ledger), []
+        found = []
         for name, kept in self.book.clusters.items():
-            families = frozenset(FAMILIES.index(family) for family in kept.families if family in FAMILIES)
             members = np.array(self._numbers(sorted(kept.members)), np.int64)
-            if self._at_home(kept, places) or launches.explain(members, len(kept.members), families):
+            at_home = _at_home(kept, members, places)
+            if at_home or launches.explain(members, len(kept.members), _families(kept)):
                 found.append(name)
         return found
-
-    def _at_home(self, kept: KeptCluster, places: Places) -> bool:
-        """Whether a cluster turned out to be people in one place, linked by nothing that they handed over."""
-        members = np.array(self._numbers(sorted(kept.members)), np.int64)
-        return "session" not in kept.families and places.seen_enough(members, len(kept.members)) and places.one(members)
 
     def _cluster_groups(self) -> list[Group]:
         """The clusters there are, as groups that others may join."""
@@ -179,12 +176,11 @@ class Linker:
             odds = {self._number(name): _log_odds(member.confidence) for name, member in kept.members.items()}
             odds.pop(-1, None)
             members = np.array(sorted(odds), np.int64)
-            families = frozenset(FAMILIES.index(name) for name in kept.families if name in FAMILIES)
-            groups.append(Group(members, np.array([odds[n] for n in members.tolist()]), families))
+            groups.append(Group(members, np.array([odds[n] for n in members.tolist()]), _families(kept)))
         return [group for group in groups if len(group.members)]
 
     def _groups(
-        self, items: Items, pools: Pools, linkable: Mask, remembered: list[Group], places: Places
+        self, items: Items, pools: Pools, linkable: Mask, remembered: list[Group], places: Places, launches: Launches
     ) -> tuple[list[Group], Background]:
         """Groups of this epoch; no member of one, or candidate for one, counts as normal.
 
@@ -194,7 +190,7 @@ class Linker:
         linked = self._mask(group.members for group in remembered)
         searched = pools._replace(suspects=pools.suspects & ~linked)
         cells = self._cells(items, searched, places)
-        groups = Launches(self.ledger).without(cores.from_cells(cells, items.family(), self.ledger.size))
+        groups = launches.without(cores.from_cells(cells, items.family(), self.ledger.size))
         among = (pools.suspects, linkable, pools.trusted)
         groups += waves(items, self.ledger, searched, places, self.settings)
         components = graph.candidates(items, self.ledger, among, self.settings.without)
@@ -321,6 +317,15 @@ class Linker:
         kind = KINDS[items.kind[item]]
         words = describe(self.ledger, kind.name, int(items.value[item]))
         return LinkEvidence(kind.name, words, kind.family, *weight, tuple(map(int, holders)))
+
+
+def _families(kept: KeptCluster) -> frozenset[int]:
+    return frozenset(FAMILIES.index(name) for name in kept.families if name in FAMILIES)
+
+
+def _at_home(kept: KeptCluster, members: Ints, places: Places) -> bool:
+    """Whether a cluster turned out to be people in one place, linked by nothing that they handed over."""
+    return "session" not in kept.families and places.seen_enough(members, len(kept.members)) and places.one(members)
 
 
 def _log_odds(confidence: float) -> float:

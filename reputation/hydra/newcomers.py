@@ -13,7 +13,7 @@ from msgspec import structs
 
 from reputation.hydra.book import Book, LearntDay
 from reputation.hydra.columns import Floats, Ints, Mask
-from reputation.hydra.earned import KEPT, STEPS
+from reputation.hydra.earned import KEPT, unscaled
 from reputation.hydra.families import DAY
 from reputation.hydra.ledger import PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings, Plans
@@ -98,7 +98,7 @@ def votes_of(ledger: Ledger, linked: Mask, plans: Plans, today: int) -> dict[str
     for number, plan in zip(chosen.tolist(), joined.tolist(), strict=True):
         name = str(names[plan]) if plan >= 0 else ""
         found[name if name in found else plans.default_plan].append(number)
-    return {plan: np.expm1((best[numbers] - 0.5) / STEPS) for plan, numbers in found.items()}
+    return {plan: unscaled(best[numbers] - 0.5) for plan, numbers in found.items()}
 
 
 def quantile(votes: Floats) -> float:

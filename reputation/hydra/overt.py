@@ -62,8 +62,7 @@ def applied(families: frozenset[int], kinds: frozenset[int]) -> bool:
 def one_program(ledger: Ledger, members: Ints) -> bool:
     """Whether half of these accounts or more use one program that is no browser."""
     table = ledger.pairs["user_agent"]
-    begin, end = (np.searchsorted(table.keys, some << LOW) for some in (members, members + 1))
-    rows = spans(begin, end - begin)
+    rows = table.rows_of(members)
     products = [software(ledger.name_of("user_agent", agent)) for agent in table.values[rows].tolist()]
     users = {pair for pair in zip(table.accounts[rows].tolist(), products, strict=True) if not is_browser(pair[1])}
     most = max(Counter(product for _, product in users).values(), default=0)

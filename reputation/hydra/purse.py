@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, spans
+from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.families import DAY, INDEX
 from reputation.hydra.items import Items
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
@@ -54,7 +54,7 @@ class Purses:
         if not explained.issuperset(families):
             return typical
         seats = min(self._seats(members), self._settings.seats) if company else 0
-        return max(self._best(members), typical) + seats * self._typical
+        return max(float(self._entry(members).max()), typical) + seats * self._typical
 
     def quota(self, members: Ints, alone: Floats, *, old: bool) -> float:
         """Return the allowance of an organisation, whatever links its members; 0 for none.
@@ -64,7 +64,7 @@ class Purses:
         if self._people is None and not old:
             return 0.0
         active = self._active(members)
-        units = max(self._best(members), self._settings.purse * self._typical, float(alone.max()))
+        units = max(float(self._entry(members).max()), self._settings.purse * self._typical, float(alone.max()))
         units = max(units, float(self._full(members).max())) if old else units
         if self._people is None or self._of_people(active):
             units = max(units, float(alone.sum()) + min(len(active), self._settings.seats) * self._typical)
@@ -72,12 +72,8 @@ class Purses:
 
     def alone(self, members: Ints) -> Floats:
         """Return what facts give each member by itself, in units a day; infinite where a proven one's is not known."""
-        given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
-        kinds, kind = np.unique(np.stack([plan, given], axis=1), axis=0, return_inverse=True)
-        plans, names = self._settings.plans, self._ledger.names["plan"].names
-        entry = [allowance(plans, str(names[number]) if number >= 0 else "", bits) for number, bits in kinds.tolist()]
         proven = self._ledger.flagged(PROVEN)[members]
-        units: Floats = np.where(proven, self._full(members), np.array(entry)[kind.ravel()])
+        units: Floats = np.where(proven, self._full(members), self._entry(members))
         return units
 
     def _full(self, members: Ints) -> Floats:
@@ -99,8 +95,7 @@ class Purses:
 
     def _one_device(self, members: Ints) -> bool:
         table = self._ledger.pairs["device"]
-        begin, end = (np.searchsorted(table.keys, some << LOW) for some in (members, members + 1))
-        devices = table.values[spans(begin, end - begin)]
+        devices = table.values[table.rows_of(members)]
         return bool(len(devices)) and int(np.bincount(devices).max()) >= SHARE * len(members)
 
     def _seats(self, members: Ints) -> int:
@@ -130,15 +125,17 @@ class Purses:
         days: Floats = (self._now - ledger.column("first")[accounts]) / DAY
         return shape_of(ledger.by_hour[accounts].astype(np.float64), days, fewest)
 
-    def _best(self, members: Ints) -> float:
-        """Return the largest entry allowance of a member by its plan, without what its money buys: that is earned.
+    def _entry(self, members: Ints) -> Floats:
+        """Return the entry allowance of each member by its plan, without what its money buys: that is earned.
 
         The plan counts also where nothing has settled: the first invoice of a company may still be open.
         """
         plans, names = self._settings.plans, self._ledger.names["plan"].names
         given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
-        kinds = np.unique(np.stack([plan, given], axis=1), axis=0).tolist()
-        return max(allowance(plans, str(names[number]) if number >= 0 else "", bits) for number, bits in kinds)
+        kinds, kind = np.unique(np.stack([plan, given], axis=1), axis=0, return_inverse=True)
+        entry = [allowance(plans, str(names[number]) if number >= 0 else "", bits) for number, bits in kinds.tolist()]
+        units: Floats = np.array(entry)[kind.ravel()]
+        return units
 
 
 def _alike(values: Ints) -> bool:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from reputation.hydra.columns import Floats, Ints
-from reputation.hydra.earned import KEPT, QUANTILE, STEPS, scaled
+from reputation.hydra.earned import KEPT, QUANTILE, scaled, unscaled
 from reputation.hydra.families import DAY
 from reputation.hydra.ledger import CONFIRMED, PROVEN, Ledger
 from reputation.hydra.linker_settings import Plans
@@ -59,7 +59,7 @@ def worth(days: np.ndarray, counts: Ints, month: Floats) -> Floats:
 
     counts: days of each row that may count, one at least; month: what as many as are kept give.
     """
-    used = np.expm1((np.sort(days, axis=1)[:, ::-1].astype(np.float64) - 1.0) / STEPS)
+    used = unscaled(np.sort(days, axis=1)[:, ::-1] - 1.0)
     number = np.arange(1, KEPT + 1)
     gives = np.where(number <= counts[:, None], np.minimum(month[:, None] * number / KEPT, TIMES * used), 0.0)
     active = (days > 0).sum(axis=1)

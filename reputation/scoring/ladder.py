@@ -89,7 +89,7 @@ class Ladder:
         for other in given(facts):
             if self.rungs[other] > units:
                 name, units = other, self.rungs[other]
-        active = min(active, self._parts.active * self.newcomer)  # the linker does not know what has settled
+        active = min(active, self._parts.active * self.newcomer)  # what has settled may be newer than the links
         if active > units:
             name, units = ACTIVE, active
         money = settled_a_day(facts.payment, facts.created_at, now) * self.per_usd
