@@ -41,7 +41,7 @@ test-hydra: $(VENV)/.test
 	$(PYTEST) tests/benchmarks/hydra
 
 # The long trials whole: kills, interleavings, floods, steps of the clock. `make test` runs a sample of each.
-test-long: $(VENV)/.test $(VENV)/.compiled
+test-long: $(VENV)/.test $(VENV)/.compiled $(EXPRESS)
 	requirements/apt $(APT_TEST)
 	$(PYTEST) -m long
 
