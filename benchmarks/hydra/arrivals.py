@@ -33,6 +33,8 @@ HOURS = {
     ),
     "flat": (1,) * 24,
     "afternoon": (0,) * 13 + (1,) * 3 + (0,) * 8,
+    "seminar": (0,) * 10 + (1, 1, 0, 1, 1, 1) + (0,) * 8,
+    "shift": (0,) * 9 + (1, 1, 1, 0, 1, 1, 1, 1) + (0,) * 7,
     "operator": (0, 0, 0, 0, 0, 0, 0, 0, 2, 8, 9, 9, 6, 8, 9, 9, 9, 8, 7, 6, 5, 4, 1, 0),
 }  # fmt: skip
 
@@ -110,7 +112,9 @@ class Arrivals:
         self._start = np.array([s.start for s in senders])
         self._end = np.array([s.end for s in senders])
         rng = np.random.default_rng([*self._seed, 0])
-        self._phase = rng.random(len(loads))
+        phases = np.array([np.nan if load.phase is None else load.phase for load in loads])
+        drawn = rng.random(len(loads))
+        self._phase = np.where(np.isnan(phases), drawn, phases)
         self._shares = _hour_shares(loads, rng, measured)
         self._day: tuple[int, np.ndarray] = (-1, np.empty(0))
 

@@ -32,7 +32,8 @@ class Attacker(Struct, frozen=True):
     active. group: heads that have a client, a card and an hour of sign-up in common, and nothing with the others.
     sessions, renames: whether session ids are sent, and whether the relay gives its users' new names on each
     head. aims: whom of the honest it wants to harm (a row of `targets.AIMS`). signs_up: how heads that are not bought
-    were signed up (a row of `signups.WAYS`).
+    were signed up (a row of `signups.WAYS`). jobs: jobs a day of a dispatcher, in which all heads
+    begin and pause together; 0: each works for itself.
     """
 
     level: str
@@ -65,6 +66,7 @@ class Attacker(Struct, frozen=True):
     renames: bool = False
     aims: Aim = ""
     signs_up: SignUps = "pool"
+    jobs: float = 0.0
 
 
 LADDER: dict[str, Attacker] = {
@@ -108,6 +110,10 @@ STRATEGIES: dict[str, Attacker] = {
         Attacker(
             "cardless_home", "free heads without a card, each on a clean home exit, common browsers", "exit",
             "browsers", signup_takes=4 * DAY,
+        ),
+        Attacker(
+            "dispatched", "cardless_home whose dispatcher hands work out in jobs and pauses all heads between", "exit",
+            "browsers", signup_takes=4 * DAY, jobs=4.0,
         ),
         Attacker(
             "rooms_of_30", "30 scripts without a card behind each clean home exit", "rooms", "script",
@@ -192,6 +198,7 @@ VARIANTS = {
     "dedicated": lambda a: replace(a, egress="dedicated"),
     "one-sdk": lambda a: replace(a, clients="sdk"),
     "no-sessions": lambda a: replace(a, sessions=False),
+    "jobs": lambda a: replace(a, jobs=4.0),
     "random-issuers": lambda a: replace(a, cards="ordinary"),
 }
 

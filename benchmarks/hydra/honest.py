@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.hydra import fingerprints, gatherings, lookalikes, networks, people, places
+from benchmarks.hydra import fingerprints, gatherings, lookalikes, networks, people, places, together
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK, offset
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import HUMAN, SERVICE, Account, Load, Made, Population, Sender, local, new_account
@@ -288,6 +288,11 @@ LOOKALIKES: dict[str, Row] = {
     "sdk_servers": Row(0.06, lookalikes.sdk_servers),
     "mislabelled_office": Row(0.038, lookalikes.mislabelled_office),
     "mislabelled_room": Row(0.013, lookalikes.mislabelled_room),
+    "cron": Row(0.05, together.cron),
+    "remote_course": Row(0.04, together.remote_course),
+    "shift": Row(0.03, together.shift),
+    "outage": Row(0.05, together.outage),
+    "followers": Row(0.03, together.followers),
 }
 """Beside the other classes; shares of their number, so that 3,000 of them have one group of each size beside them."""
 

@@ -28,7 +28,7 @@ FASTEST_SERVER = 5000.0
 FREE: Facts = {"status": "none", "settled_usd": 0.0}
 
 
-def _blocks(count: int, most: int) -> Iterator[int]:
+def blocks(count: int, most: int) -> Iterator[int]:
     """Sizes of groups of `most`; the last has what is left."""
     while count > 0:
         yield min(count, most)
@@ -43,7 +43,7 @@ def _domain(rng: Rng) -> str:
     return f"{fingerprints.hexes(rng, 8)}.example"
 
 
-def _member(rng: Rng, klass: str, created: float, payment: Facts) -> Account:
+def member(rng: Rng, klass: str, created: float, payment: Facts) -> Account:
     """An account with these payment facts, on the paid plan where there is a card."""
     paid = payment["status"] != "none"
     facts = {
@@ -76,12 +76,12 @@ def _desk(rng: Rng, owner: Account, place: places.Place, where: str, client: Cli
 
 def remote_company(_ground: Ground, rng: Rng, count: int) -> Made:
     """110 seats in a week on one credit card in arrears, everybody at home, in three countries."""
-    for size in _blocks(count, 110):
+    for size in blocks(count, 110):
         homes = [str(where) for where in rng.choice(list(people.COUNTRIES), 3, replace=False)]
         card, domain = _unsettled_card(rng, homes[0]), _domain(rng)
         for seat in range(size):
             where = homes[seat % 3]
-            owner = _member(rng, "remote_company", _working_week(rng, where), card)
+            owner = member(rng, "remote_company", _working_week(rng, where), card)
             owner.domain = domain
             yield owner, [_desk(rng, owner, places.home(rng, where), where)]
 
@@ -89,13 +89,13 @@ def remote_company(_ground: Ground, rng: Rng, count: int) -> Made:
 def charity(_ground: Ground, rng: Rng, count: int) -> Made:
     """50 laptops made from one image of a disk, so with one device id; half of the charities pay 25 USD a seat."""
     for paying, part in ((False, count - count // 2), (True, count // 2)):
-        for size in _blocks(part, 50):
+        for size in blocks(part, 50):
             where, domain = people.country(rng), _domain(rng)
             office, laptop = _line(rng, "business", where), fingerprints.client(rng, "desktop", 0.0)
             for _ in range(size):
                 age = float(rng.uniform(15, 90)) if paying else float(rng.uniform(-5, 40))
                 own = people.card_facts(cards.ordinary(rng, where), 25.0) if paying else FREE
-                owner = _member(rng, "charity", START - age * DAY, own)
+                owner = member(rng, "charity", START - age * DAY, own)
                 owner.domain = domain
                 place = Commute(office, places.home(rng, where), offset(where))
                 yield owner, [_desk(rng, owner, place, where, laptop)]
@@ -103,13 +103,13 @@ def charity(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def course(_ground: Ground, rng: Rng, count: int) -> Made:
     """200 students on two afternoons a week behind one /24 of a campus, some 60 requests each; free accounts."""
-    for size in _blocks(count, 200):
+    for size in blocks(count, 200):
         where = str(rng.choice(["US", "GB", "DE", "IN", "CA"]))
         campus = Pool(networks.v4_block(rng, networks.network(rng, "education", where), 60))
         opens, domain = START + DAY + 13 * HOUR - offset(where), _domain(rng)
         lesson = int(rng.integers(2**63))
         for _ in range(size):
-            owner = _member(rng, "course", opens + float(rng.uniform(0, 2 * HOUR)), FREE)
+            owner = member(rng, "course", opens + float(rng.uniform(0, 2 * HOUR)), FREE)
             owner.domain = domain
             load = local(CLASSROOM, people.heavy(rng, 50.0, 0.6), where)
             student = people.sender(rng, owner, campus, people.machine(rng), load)
@@ -119,14 +119,14 @@ def course(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def accelerator(_ground: Ground, rng: Rng, count: int) -> Made:
     """60 start-ups on one Wi-Fi, with cards of two issuers of one fintech and a server each on one of two clouds."""
-    for size in _blocks(count, 60):
+    for size in blocks(count, 60):
         where = str(rng.choice(["US", "GB", "DE", "IN"]))
         wifi, clouds = _line(rng, "business", where), [networks.network(rng, "hosting") for _ in range(2)]
         issuers = [cards.iin(where, cards.ISSUERS + int(n)) for n in rng.choice(1000, 2, replace=False)]
         for number in range(size):
             card = cards.Card(f"fp_{fingerprints.hexes(rng, 16)}", issuers[int(rng.integers(2))], "debit", where)
             payment = people.card_facts(card, float(rng.choice([0.0, 20.0, 30.0, 100.0], p=[0.2, 0.5, 0.2, 0.1])))
-            owner = _member(rng, "accelerator", _working_week(rng, where), payment)
+            owner = member(rng, "accelerator", _working_week(rng, where), payment)
             owner.domain = _domain(rng)
             place = Commute(wifi, places.home(rng, where), offset(where), 0.1)
             machine = Fixed(networks.v4(rng, clouds[number % 2]))
@@ -136,14 +136,14 @@ def accelerator(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def freelancer(_ground: Ground, rng: Rng, count: int) -> Made:
     """One person who keeps 25 accounts for clients, on one card and one laptop; most are months old and paid."""
-    for size in _blocks(count, 25):
+    for size in blocks(count, 25):
         where = people.country(rng)
         home, laptop = places.home(rng, where), fingerprints.client(rng, "desktop", 0.0)
         card = people.card_facts(replace(cards.ordinary(rng, where), funding="credit"), 0.0)
         for _ in range(size):
             age = float(rng.uniform(20, 400)) if rng.random() < 0.8 else float(rng.uniform(-5, 5))
             settled = 20.0 * (1 + max(0, int(age)) // 30)
-            owner = _member(rng, "freelancer", START - age * DAY, {**card, "settled_usd": settled})
+            owner = member(rng, "freelancer", START - age * DAY, {**card, "settled_usd": settled})
             load = local(EVENING, people.heavy(rng, SEAT_MEDIAN), where)
             sender = people.sender(rng, owner, home, "desktop", load)
             sender.clients = (laptop,)
@@ -152,7 +152,7 @@ def freelancer(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def front_page(_ground: Ground, rng: Rng, count: int) -> Made:
     """300 sign-ups in the 30 hours of a story, seven in ten with one SDK on machines in three clouds."""
-    for size in _blocks(count, 300):
+    for size in blocks(count, 300):
         story = START + float(rng.uniform(0.5, 4.0)) * DAY
         clouds = [networks.network(rng, "hosting") for _ in range(3)]
         row = fingerprints.build(rng, "sdk")
@@ -161,7 +161,7 @@ def front_page(_ground: Ground, rng: Rng, count: int) -> Made:
             where, created = people.country(rng), story + 30 * HOUR * float(rng.beta(1.2, 2.0))
             paid = rng.random() < 0.15
             own = people.card_facts(cards.ordinary(rng, where), 20.0) if paid else FREE
-            owner = _member(rng, "front_page", created, own)
+            owner = member(rng, "front_page", created, own)
             if rng.random() < 0.7:
                 machine = Fixed(networks.v4(rng, clouds[int(rng.integers(3))]))
                 sender = people.sender(rng, owner, machine, "sdk", local(PROGRAM, people.heavy(rng, 6.0), where))
@@ -174,14 +174,14 @@ def front_page(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def rare_client(_ground: Ground, rng: Rng, count: int) -> Made:
     """30 paying subscribers, at home in many countries, of one client of their own: 150 requests a day."""
-    for size in _blocks(count, 30):
+    for size in blocks(count, 30):
         ja4 = fingerprints.odd_ja4(int(rng.integers(1000, 90_000)))
         row = Build(1.0, f"client-{fingerprints.hexes(rng, 6)}/2.4", ja4)
         for _ in range(size):
             where, age = people.country(rng), float(rng.uniform(15, 400))
             settled = 20.0 * (1 + int(age) // 30)
             payment = people.card_facts(cards.ordinary(rng, where), settled)
-            owner = _member(rng, "rare_client", START - age * DAY, payment)
+            owner = member(rng, "rare_client", START - age * DAY, payment)
             load = local(replace(EVENING, size=8.0), people.heavy(rng, 150.0, 0.9), where)
             sender = people.sender(rng, owner, places.home(rng, where), "desktop", load)
             sender.clients = (fingerprints.copy(rng, row),)
@@ -190,12 +190,12 @@ def rare_client(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def arrears(_ground: Ground, rng: Rng, count: int) -> Made:
     """500 seats in a week at one office on one credit card whose invoice has failed; three models of laptop."""
-    for size in _blocks(count, 500):
+    for size in blocks(count, 500):
         where = people.country(rng)
         office, card, domain = _line(rng, "business", where), _unsettled_card(rng, where), _domain(rng)
         laptops = [fingerprints.build(rng, "desktop") for _ in range(3)]
         for seat in range(size):
-            owner = _member(rng, "arrears", _working_week(rng, where), card)
+            owner = member(rng, "arrears", _working_week(rng, where), card)
             owner.facts["organisation"], owner.domain = {"id": domain, "verified": False}, domain
             place = Commute(office, places.home(rng, where), offset(where), 0.1)
             yield owner, [_desk(rng, owner, place, where, fingerprints.copy(rng, laptops[seat % 3]))]
@@ -203,7 +203,7 @@ def arrears(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def sdk_servers(_ground: Ground, rng: Rng, count: int) -> Made:
     """180 programs on a rented machine each, with five handshakes of SDKs; one of them makes 5,000 a day."""
-    for size in _blocks(count, 180):
+    for size in blocks(count, 180):
         kinds = [r for r in fingerprints.SDK if "acme" in r.user_agent]
         handshakes = list(dict.fromkeys(row.ja4 for row in kinds))[:5]
         for number in range(size):
@@ -221,7 +221,7 @@ def sdk_servers(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def mislabelled_office(_ground: Ground, rng: Rng, count: int) -> Made:
     """115 people of all ages and plans behind one office line that address lists call a hosting company's."""
-    for size in _blocks(count, 115):
+    for size in blocks(count, 115):
         where = people.country(rng)
         office, domain = _line(rng, "hosting", where), _domain(rng)
         for _ in range(size):
@@ -233,12 +233,12 @@ def mislabelled_office(_ground: Ground, rng: Rng, count: int) -> Made:
 
 def mislabelled_room(_ground: Ground, rng: Rng, count: int) -> Made:
     """40 people who sign up in a room within 25 minutes, on a line that address lists call a hosting company's."""
-    for size in _blocks(count, 40):
+    for size in blocks(count, 40):
         where = str(rng.choice(["US", "DE", "FR", "NL"]))
         line, lesson = _line(rng, "hosting", where), int(rng.integers(2**63))
         opens = START + int(rng.integers(1, 5)) * DAY + 13 * HOUR - offset(where)
         for _ in range(size):
-            owner = _member(rng, "mislabelled_room", opens + float(rng.uniform(0, 1500)), FREE)
+            owner = member(rng, "mislabelled_room", opens + float(rng.uniform(0, 1500)), FREE)
             there = people.sender(rng, owner, line, people.machine(rng), WORKSHOP)
             there.start, there.end = owner.created + 120, opens + 4 * HOUR
             there.shapes, there.templated = (lesson,), 0.7

@@ -22,6 +22,7 @@ class Load(Struct, frozen=True):
     on Saturday and Sunday. weekdays: those on which anything is sent, Monday is 0. shape: of the gamma draw that
     makes days differ (large: they do not). size: mean requests in a session. gap: mean seconds between
     them. clockwork: evenly spaced, as a scheduler sends. fixed: not scaled to the world's mean.
+    phase: of clockwork, as a part of its period; None: each sender has one of its own.
     """
 
     daily: float
@@ -34,6 +35,7 @@ class Load(Struct, frozen=True):
     clockwork: bool = False
     fixed: bool = False
     weekdays: tuple[int, ...] = tuple(range(7))
+    phase: float | None = None
 
 
 HUMAN = Load(1.0)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from benchmarks.hydra import arrivals, ground, heads, honest, lines, sessions, signups, targets
+from benchmarks.hydra import arrivals, ground, heads, honest, lines, sessions, signups, spans, targets
 from benchmarks.hydra.arrivals import Arrivals, Session
 from benchmarks.hydra.attackers import attacker
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
@@ -88,6 +88,8 @@ def make(spec: Spec) -> World:
             targets.aim(row.aims, made, scene, actor)
         if origin:
             signups.of_heads(row, made, land, spec.seed, actor)
+        if row.jobs:
+            made = spans.dispatched(made, row.jobs, spec.seed, spec.days)
         hydra.accounts.extend(made.accounts)
         hydra.senders.extend(made.senders)
     _go_on(hydra, spec)

@@ -20,6 +20,7 @@ BESIDE = msgspec.structs.replace(ALONE, populations=tuple(LOOKALIKES))
 SIZES = {
     "remote_company": 110, "charity": 100, "course": 200, "accelerator": 60, "freelancer": 25, "front_page": 300,
     "rare_client": 30, "arrears": 500, "sdk_servers": 180, "mislabelled_office": 115, "mislabelled_room": 40,
+    "cron": 150, "remote_course": 120, "shift": 90, "outage": 150, "followers": 90,
 }  # fmt: skip
 
 
@@ -79,7 +80,8 @@ def test_the_same_seed_gives_the_same_populations_and_a_population_does_not_depe
 
 @pytest.mark.parametrize("klass", LOOKALIKES)
 def test_loads_are_not_cut_off(klass):
-    daily = sorted(sum(s.load.daily for s in senders if s.end == START + WEEK) for _, senders in group(klass))
+    stay = [[s for s in senders if s.end == START + WEEK] or senders for _, senders in group(klass)]
+    daily = sorted(sum(s.load.daily for s in senders) for senders in stay)
     assert daily[-1] > 3 * median(daily)
     assert all(s.load.fixed for _, senders in group(klass) for s in senders)
 
@@ -178,6 +180,54 @@ def test_a_mislabelled_room_signs_up_within_25_minutes_on_a_hosting_address():
     rooms = {there.place for _, (there, _) in group("mislabelled_room")}
     assert len(rooms) == 1
     assert is_hosting(next(iter(rooms)).address)
+
+
+def checks_of(klass, days=4, honest=300):
+    """Times of requests by account, of a class in a world, and a sender of each account."""
+    spec = Spec(honest=honest, heads=0, levels=(), days=days, populations=(klass,))
+    world, found = make(spec), defaultdict(list)
+    names = {account.id for account in world.beside.accounts}
+    for at, line in stream(world):
+        check = msgspec.json.decode(line)
+        if "kind" not in check and check["account"]["id"] in names:
+            found[check["account"]["id"]].append(at)
+    return found, {s.account.id: s for s in world.beside.senders}
+
+
+def test_a_schedule_starts_programs_on_the_quarters_of_an_hour():
+    found, senders = checks_of("cron")
+    after = [at % (HOUR / 4) for times in found.values() for at in times]
+    assert median(after) < 300
+    assert min(after) < 1
+    assert {is_hosting(sender.place(START, 0.9)) for sender in senders.values()} == {True, False}
+
+
+def test_a_remote_course_and_a_shift_pause_for_one_lunch():
+    for klass, lunch in (("remote_course", 12), ("shift", 12)):
+        found, senders = checks_of(klass)
+        hours = Counter(
+            int((at + senders[name].load.offset) % DAY // HOUR) for name, times in found.items() for at in times
+        )
+        assert hours[lunch] < 0.3 * hours[lunch + 1], klass
+        assert len({senders[name].place(START, 0.9) for name in found}) == len(found)
+
+
+def test_phones_of_a_carrier_that_is_out_of_service_are_silent_twice():
+    found, _ = checks_of("outage", honest=3000)
+    times = np.sort(np.concatenate(list(found.values())))
+    days = np.diff(times[(times - START) % DAY > 0])
+    assert np.sort(days)[-2] > 0.75 * HOUR
+    assert len({sender.place.addresses[0] for _, senders in group("outage") for sender in senders}) == 1
+
+
+def test_an_extension_reads_events_at_once_and_not_at_night():
+    found, senders = checks_of("followers", honest=1500)
+    slots = Counter(int(at // 600) for times in found.values() for at in times)
+    assert sum(count for _, count in slots.most_common(96)) > 0.95 * sum(slots.values())
+    hours = Counter(
+        int((at + senders[name].load.offset) % DAY // HOUR) for name, times in found.items() for at in times
+    )
+    assert sum(hours[hour] for hour in range(1, 7)) < 0.15 * sum(hours.values())
 
 
 def test_the_command_takes_all_populations_or_some_and_says_which_there_are(tmp_path, capsys):

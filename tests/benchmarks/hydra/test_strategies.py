@@ -77,6 +77,15 @@ def test_heads_keep_their_exit_and_share_it_with_as_many_as_their_row_says(level
     assert addresses - 2 <= len(set.union(*found)) <= addresses
 
 
+def test_heads_of_a_dispatcher_begin_and_pause_together_and_want_as_much_as_without():
+    busy = {}
+    for level in ("dispatched", "cardless_home"):
+        found = [check["at"] for _, checks in heads(level, heads=60, daily=22.0) for check in checks]
+        busy[level] = len({int(at // 600) for at in found}), len(found)
+    assert busy["dispatched"][0] < 0.6 * busy["cardless_home"][0]
+    assert busy["dispatched"][1] == pytest.approx(busy["cardless_home"][1], rel=0.4)
+
+
 def test_heads_of_one_sdk_have_one_handshake():
     spec = spec_of("cardless_home", variants=("one-sdk",))
     ways = {check["client"]["ja4"] for checks in played(spec)[1].values() for check in checks}
