@@ -37,18 +37,34 @@ class Limit:
 
 
 @mypyc_attr(acyclic=True)
+class Withheld:
+    """What a smaller limit withholds: `tokens` above its burst, which a larger one gives back.
+
+    burst: the largest burst since; tokens of the bucket and these are never more together.
+    """
+
+    __slots__ = ("burst", "tokens")
+
+    def __init__(self, tokens: float, burst: float) -> None:
+        self.tokens = tokens
+        self.burst: Final = burst
+
+
+@mypyc_attr(acyclic=True)
 class Bucket:
     """One bucket's state: it held `tokens` at the time `at`, and has been filling at `limit` since.
 
-    Mutable and 48 bytes with its floats; a million accounts have two of them each.
+    Mutable and 56 bytes with its floats; a million accounts have two of them each. withheld: None unless its limit
+    was larger before.
     """
 
-    __slots__ = ("at", "limit", "tokens")
+    __slots__ = ("at", "limit", "tokens", "withheld")
 
-    def __init__(self, tokens: float, at: float, limit: Limit) -> None:
+    def __init__(self, tokens: float, at: float, limit: Limit, withheld: Withheld | None = None) -> None:
         self.tokens = tokens
         self.at = at
         self.limit = limit
+        self.withheld = withheld
 
     def __repr__(self) -> str:
         return f"Bucket({self.tokens!r}, {self.at!r}, {self.limit!r})"
@@ -74,10 +90,40 @@ def _held(bucket: Bucket, when: float) -> float:
 
 
 def change_limit(bucket: Bucket, limit: Limit, now: float) -> None:
-    """Settle at the old rate, then use the new one; tokens above the new burst are lost."""
-    bucket.tokens = min(settled(bucket, now), limit.burst)
+    """Settle at the old rate, then use the new one; tokens above a smaller burst are withheld until it grows again.
+
+    So an account whose tier falls for a minute loses nothing of its day, and a limit that toggles gives nothing: what
+    the bucket holds and what is withheld is all that it held before.
+    """
+    tokens = in_all(bucket, now)
+    most = bucket.limit.burst if bucket.withheld is None else bucket.withheld.burst
+    bucket.tokens = min(tokens, limit.burst)
     bucket.at = now
     bucket.limit = limit
+    bucket.withheld = None
+    if most > limit.burst:
+        bucket.withheld = Withheld(min(max(tokens - limit.burst, 0.0), most - limit.burst), most)
+
+
+def in_all(bucket: Bucket, now: float) -> float:
+    """Tokens at `now`, those withheld too."""
+    tokens = settled(bucket, now)
+    return tokens if bucket.withheld is None else tokens + bucket.withheld.tokens
+
+
+def is_full(bucket: Bucket, now: float) -> bool:
+    """Say whether a bucket is worth no more than none: one under a smaller limit once the larger one would be full."""
+    held, withheld = settled(bucket, now), bucket.withheld
+    if withheld is None:
+        return held >= bucket.limit.burst
+    return bucket.tokens + (now - bucket.at) * bucket.limit.rate + withheld.tokens >= withheld.burst
+
+
+def copy_of(bucket: Bucket) -> Bucket:
+    """Copy a bucket."""
+    withheld = bucket.withheld
+    copied = None if withheld is None else Withheld(withheld.tokens, withheld.burst)
+    return Bucket(bucket.tokens, bucket.at, bucket.limit, copied)
 
 
 def spend(bucket: Bucket, cost: float, now: float) -> float:
@@ -89,8 +135,14 @@ def spend(bucket: Bucket, cost: float, now: float) -> float:
 
 
 def refund(bucket: Bucket, amount: float, now: float) -> None:
-    """Give tokens back, never above the burst; a negative amount is charged, into debt if necessary."""
-    bucket.tokens = min(settled(bucket, now) + amount, bucket.limit.burst)
+    """Give tokens back, never above the burst; a negative amount is charged, into debt if necessary.
+
+    Tokens above a burst that was larger before are withheld with the others.
+    """
+    tokens, burst, withheld = settled(bucket, now) + amount, bucket.limit.burst, bucket.withheld
+    if tokens > burst and withheld is not None:
+        withheld.tokens = min(withheld.tokens + (tokens - burst), withheld.burst - burst)
+    bucket.tokens = min(tokens, burst)
     bucket.at = now
 
 

@@ -8,6 +8,7 @@ others would have spent is not known.
 from msgspec import Struct
 
 from reputation.config.tenants import Tenant
+from reputation.limits.bucket import Bucket, Withheld, change_limit
 from reputation.recordings.columns import Decisions
 from reputation.recordings.decisions import DECISIONS, SCOPES, STATUSES, WITHIN
 from reputation.recordings.rescore import Scored, scored, tiers
@@ -32,15 +33,16 @@ class JudgedDecisions(Struct, frozen=True):
 class OwnBuckets:
     """An account's burst and daily buckets, taken together or not at all.
 
-    The arithmetic of `reputation.limits.bucket`, written out because a replay takes a million times. A property test
-    holds the two to the same numbers.
+    The arithmetic of `reputation.limits.bucket`, written out because a replay takes a million times; only changes of a
+    limit, which are rare, are carried out there. A property test holds the two to the same numbers.
     """
 
-    __slots__ = ("at", "burst", "daily", "limits")
+    __slots__ = ("at", "burst", "daily", "limits", "withheld")
 
     def __init__(self, limits: Limits, at: float) -> None:
         self.limits, self.at = limits, at
         self.burst, self.daily = limits.burst.burst, limits.daily.burst
+        self.withheld: tuple[Withheld | None, Withheld | None] = None, None
 
     def take(self, limits: Limits, cost: float, at: float) -> bool:
         """Settle at the limits until now, go on at `limits`, and take `cost` if both hold it."""
@@ -50,13 +52,21 @@ class OwnBuckets:
             self.daily = min(known.daily.burst, self.daily + elapsed * known.daily.rate)
         self.at = at
         if limits is not known:
-            self.burst, self.daily = min(self.burst, limits.burst.burst), min(self.daily, limits.daily.burst)
-            self.limits = limits
+            self._change(limits)
         if self.burst < cost or self.daily < cost:
             return False
         self.burst -= cost
         self.daily -= cost
         return True
+
+    def _change(self, limits: Limits) -> None:
+        known, at = self.limits, self.at
+        burst = Bucket(self.burst, at, known.burst, self.withheld[0])
+        daily = Bucket(self.daily, at, known.daily, self.withheld[1])
+        change_limit(burst, limits.burst, at)
+        change_limit(daily, limits.daily, at)
+        self.burst, self.daily, self.withheld = burst.tokens, daily.tokens, (burst.withheld, daily.withheld)
+        self.limits = limits
 
 
 class Variant:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 
 from msgspec import Struct
 
-from reputation.limits.bucket import Bucket, Limit, change_limit, refund, settled
+from reputation.limits.bucket import Bucket, Limit, change_limit, copy_of, in_all, is_full, refund, settled
 from reputation.limits.take import Ask, AskGroup, Charge, Draw, Taken, TakenAll, take_all, take_first
 from reputation.state.bounded import BoundedTable
 from reputation.stores.shared_values import Owed
@@ -69,10 +69,10 @@ class Shares:
         """Return the charges for the shared buckets from the takes here, and start the count again."""
         owed = []
         for share in self._shares.rows.values():
-            amount = settled(share.idle, now) - settled(share.drawn, now)
+            amount = in_all(share.idle, now) - in_all(share.drawn, now)
             if amount:
                 owed.append((share.charge, amount))
-                share.idle = Bucket(share.drawn.tokens, share.drawn.at, share.drawn.limit)
+                share.idle = copy_of(share.drawn)
         return owed
 
     def _part(self, charge: Charge, now: float) -> Charge:
@@ -111,7 +111,7 @@ def _share(charge: Charge, limit: Limit, tokens: float, now: float) -> Share:
 
 def _is_rested(share: Share, now: float) -> bool:
     """Whether a share is full again, so nothing is owed for it."""
-    return settled(share.drawn, now) >= share.drawn.limit.burst
+    return is_full(share.drawn, now)
 
 
 def _all_the_same(draw: Draw, cost: float, taken: Taken, now: float) -> Taken:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Hashable, Iterator
 from itertools import chain
 
-from reputation.limits.bucket import Bucket, Limit, change_limit, full, settled
+from reputation.limits.bucket import Bucket, Limit, change_limit, full, is_full
 from reputation.limits.take import Charge
 from reputation.state.bounded import BoundedTable
 from reputation.state.dirty_set import DirtySet
@@ -76,7 +76,7 @@ class Budgets:
         return self._addresses if isinstance(key[1], int) else self._others
 
     def _make_place(self, table: BoundedTable[Hashable, Bucket], now: float) -> bool:
-        gone = table.make_place(_is_rested, now)
+        gone = table.make_place(is_full, now)
         self.dirty.add_all(gone)
         return bool(gone)
 
@@ -99,7 +99,3 @@ def _group(key: BudgetKey) -> int:
         host = abs(second)
         return zlib.crc32((host >> (8 if host < 1 << 32 else 16)).to_bytes(8, "little"))
     return zlib.crc32(repr(key).encode("utf-8", "surrogatepass"))
-
-
-def _is_rested(bucket: Bucket, now: float) -> bool:
-    return settled(bucket, now) >= bucket.limit.burst

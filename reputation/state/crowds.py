@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from reputation.limits.bucket import Bucket, settled
+from reputation.limits.bucket import Bucket, is_full
 from reputation.state.bounded import BoundedTable
 from reputation.state.dirty_set import DirtySet
 from reputation.state.facts import NOTHING, Facts
@@ -194,7 +194,7 @@ def is_rested(row: Row, now: float) -> bool:
     """Whether nothing is lost with a row: its buckets are full, and nothing bad was reported."""
     if is_heavy(row.outcomes, now):
         return False
-    return all(b is None or settled(b, now) >= b.limit.burst for b in (row.burst, row.daily))
+    return all(b is None or is_full(b, now) for b in (row.burst, row.daily))
 
 
 def _is_forgotten(row: Row, now: float) -> bool:

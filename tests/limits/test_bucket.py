@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.limits.bucket import NEVER, Bucket, Limit, change_limit, full, retry_after, settled, spend, take
+from reputation.limits.bucket import (
+    NEVER,
+    Bucket,
+    Limit,
+    change_limit,
+    full,
+    is_full,
+    refund,
+    retry_after,
+    settled,
+    spend,
+    take,
+)
 
 NOW = 1_790_812_800.0
 nows = st.one_of(
@@ -140,12 +152,87 @@ def test_growing_limit_pays_the_time_before_at_the_old_rate():
     assert settled(bucket, NOW + 11) == 20.0
 
 
-def test_shrinking_limit_pays_the_old_rate_and_keeps_no_more_than_the_new_burst():
+def test_shrinking_limit_pays_the_old_rate_and_gives_no_more_than_the_new_burst():
     bucket = Bucket(0.0, NOW, Limit(10.0, 1000.0))
     change_limit(bucket, Limit(1.0, 30.0), NOW + 50)
     assert settled(bucket, NOW + 50) == 30.0
-    change_limit(bucket, Limit(10.0, 1000.0), NOW + 50)
-    assert settled(bucket, NOW + 50) == 30.0
+    spend(bucket, 30.0, NOW + 50)
+    assert settled(bucket, NOW + 50) == 0.0
+
+
+def test_a_limit_that_grows_back_gives_the_tokens_above_the_smaller_burst_again():
+    """An account had 900 left of its day when its tier fell for a minute, and used ten of them meanwhile."""
+    day, lower = Limit(1000.0 / 86_400, 1000.0), Limit(100.0 / 86_400, 100.0)
+    bucket = Bucket(900.0, NOW, day)
+    change_limit(bucket, lower, NOW)
+    assert settled(bucket, NOW) == 100.0
+    spend(bucket, 10.0, NOW)
+    change_limit(bucket, day, NOW + 60)
+    assert settled(bucket, NOW + 60) == pytest.approx(890.0, abs=0.1)
+
+
+def test_a_limit_that_grows_back_in_steps_gives_all_of_it_at_the_last():
+    bucket = Bucket(900.0, NOW, Limit(0.0, 1000.0))
+    for burst, held in ((100.0, 100.0), (10.0, 10.0), (300.0, 300.0), (1000.0, 900.0), (2000.0, 900.0)):
+        change_limit(bucket, Limit(0.0, burst), NOW)
+        assert settled(bucket, NOW) == held
+
+
+def test_what_a_lease_gives_back_under_a_smaller_limit_comes_back_with_the_larger_one():
+    """But never more than the larger burst in all."""
+    bucket = full(Limit(0.0, 50.0), NOW)
+    spend(bucket, 40.0, NOW)
+    change_limit(bucket, Limit(0.0, 10.0), NOW)
+    for _ in range(2):
+        refund(bucket, 40.0, NOW)
+        assert settled(bucket, NOW) == 10.0
+    change_limit(bucket, Limit(0.0, 50.0), NOW)
+    assert settled(bucket, NOW) == 50.0
+
+
+def test_a_bucket_with_a_smaller_limit_is_full_once_the_larger_one_would_be():
+    """Until then something is lost with it: a new one would be full at the larger limit."""
+    bucket = full(Limit(5.0, 50.0), NOW)
+    spend(bucket, 50.0, NOW)
+    change_limit(bucket, Limit(1.0, 10.0), NOW)
+    assert settled(bucket, NOW + 10) == 10.0
+    assert not is_full(bucket, NOW + 49)
+    assert is_full(bucket, NOW + 50)
+
+
+waits = st.tuples(st.just("jump"), st.floats(0, 1e4))
+some_limits = st.lists(st.builds(Limit, st.floats(1e-3, 1e3), st.floats(1, 1e3)), min_size=1, max_size=4)
+turns = st.lists(st.one_of(takes, waits, st.tuples(st.just("limit"), st.integers(0, 3))), max_size=60)
+
+
+@given(some_limits, turns)
+def test_limits_that_toggle_let_no_more_through_than_the_largest(among, steps):
+    """At every moment: a bucket of the largest burst, filled at the rates of the time, holds whatever is taken."""
+    bucket, now = full(among[0], NOW), NOW
+    largest = full(Limit(among[0].rate, max(limit.burst for limit in among)), now)
+    for kind, value in steps:
+        if kind == "jump":
+            now += value
+        elif kind == "limit":
+            limit = among[value % len(among)]
+            change_limit(bucket, limit, now)
+            change_limit(largest, Limit(limit.rate, largest.limit.burst), now)
+        elif take(bucket, value, now) == 0.0:
+            assert spend(largest, value, now) >= -1e-6
+
+
+@given(some_limits, turns)
+def test_limits_that_toggle_let_through_what_the_smallest_would(among, steps):
+    """A caller within the smallest of the rates and bursts is never stopped."""
+    bucket, now = full(among[0], NOW), NOW
+    smallest = full(Limit(min(limit.rate for limit in among), min(limit.burst for limit in among)), now)
+    for kind, value in steps:
+        if kind == "jump":
+            now += value
+        elif kind == "limit":
+            change_limit(bucket, among[value % len(among)], now)
+        elif (cost := value * (1 - 1e-6)) and take(smallest, value, now) == 0.0:
+            assert take(bucket, cost, now) == 0.0
 
 
 @given(limits, limits, st.floats(0, 1), nows, st.floats(-1e4, 1e4))

@@ -84,6 +84,17 @@ def test_a_limit_that_changes_changes_the_share():
     assert shares.take(Ask([[one]], 1.0), NOW).states[0].remaining == 1.0
 
 
+def test_what_was_drawn_is_owed_even_if_the_limit_is_a_smaller_one_by_then():
+    shares, one = alone(1), charge()
+    shares.take(Ask([[one]], 15.0), NOW)
+    one.bucket.limit = Limit(2.0, 4.0)
+    assert shares.take(Ask([[one]], 1.0), NOW).states[0].remaining == 3.0
+    assert [owed for _, owed in shares.hand_over(NOW)] == [16.0]
+    one.bucket.limit = Limit(2.0, 20.0)
+    assert shares.take(Ask([[one]], 1.0), NOW).states[0].remaining == 3.0
+    assert [owed for _, owed in shares.hand_over(NOW)] == [1.0]
+
+
 def test_a_flood_of_names_is_bounded_and_has_one_share_together():
     shares = alone(1, most=10)
     passed = sum(admitted(shares, charge(key=("own", f"a{i}", "burst")), [NOW]) for i in range(100))

@@ -6,6 +6,7 @@ import pytest
 
 from geoip.book import AddressBook
 from reputation.config.file import from_text
+from reputation.limits.bucket import Limit, change_limit
 from reputation.sidecar.build import build, empty_state
 from reputation.sidecar.hash_key import kept_hash_key
 from reputation.state.history import noted
@@ -148,6 +149,20 @@ def test_what_a_settlement_changes_is_written_down(path):
     second = Run(path, START + 1)
     assert second.state.row("a").burst.tokens == -20.0
     assert second.state.budgets.find(("burst", 0xCB007107)).tokens == 160.0
+
+
+def test_what_a_smaller_limit_withholds_comes_back_after_a_restart(path):
+    """A tier that falls before a restart and rises after it; burst and day of the tier `standard` are 20 and 5,000."""
+    first = Run(path)
+    first.remaining(cost=15)
+    row = first.state.row("a")
+    change_limit(row.burst, Limit(1.0, 2.0), START)
+    change_limit(row.daily, Limit(0.1, 100.0), START)
+    first.state.dirty.add("a")
+    first.stop()
+    second = Run(path)
+    assert second.remaining(cost=1) == [4.0, 4984.0]
+    second.stop()
 
 
 def test_shared_budgets_come_back_with_keys_beyond_64_bits(path):

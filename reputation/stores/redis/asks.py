@@ -84,8 +84,9 @@ class AskBatch:
         self._charges.append(charges)
         buckets: list[float] = []
         for charge in charges:
-            limit = charge.bucket.limit
-            buckets += (self._place(self._series, *charge.key), limit.rate, limit.burst)
+            limit, withheld = charge.bucket.limit, charge.bucket.withheld
+            most = limit.burst if withheld is None else withheld.burst
+            buckets += (self._place(self._series, *charge.key), limit.rate, limit.burst, most)
         settlements = self._leases(ask.settlements)
         reserve, seconds, holder = 0, 0.0, ""
         if ask.reserve is not None:

@@ -64,7 +64,7 @@ end
 -- nil for what is too short
 local struct = {
   pack = packing.pack,
-  unpack = function(format, value) return where(pcall(packing.unpack, format, value)) end,
+  unpack = function(format, value, from) return where(pcall(packing.unpack, format, value, from or 1)) end,
 }
 
 -- a whole number that is kept as text; 0 for none, and for what is no such number

@@ -6,8 +6,8 @@
 -- ARGV[2]  msgpack: {clock or -1, slack, asks}; absent: void a batch that no caller waits for
 --
 -- Numbers go both ways in msgpack and are kept packed, so that a double stays what it is to the last digit.
--- An ask is {cost, {bucket, rate, burst, …}, draws, owes, settlements, want, share, reserve, seconds, holder, once,
--- print, verdict, group, stopped, roomy}; roomy: how many of the first draws lease more than one token; group: how many asks from this one on take all or none, 0 for the others; a draw is a
+-- An ask is {cost, {bucket, rate, burst, most, …}, draws, owes, settlements, want, share, reserve, seconds, holder, once,
+-- print, verdict, group, stopped, roomy}; most: the largest burst that this replica knows of; roomy: how many of the first draws lease more than one token; group: how many asks from this one on take all or none, 0 for the others; a draw is a
 -- list of places in the ask's own buckets. The answer is flat: clock, then for every ask the draw that paid (0: none did),
 -- the tokens of its lease, (tokens, at) of each of its buckets as they were before the take, and what each settlement
 -- was charged in the end, or why it was not (NOT_OPEN, TOO_MUCH, FOREIGN).
@@ -63,19 +63,37 @@ local function least(a, b)
 end
 
 local function refund(bucket, amount)
-  put(bucket, least(settled(bucket) + amount, bucket.burst))
+  local tokens = settled(bucket) + amount
+  if tokens > bucket.burst and bucket.most > bucket.burst then
+    bucket.withheld = least(bucket.withheld + (tokens - bucket.burst), bucket.most - bucket.burst)
+  end
+  put(bucket, least(tokens, bucket.burst))
+end
+
+-- tokens above a smaller burst are withheld until it grows again; most: the largest burst until then
+local function change_limit(bucket, rate, burst)
+  local tokens = settled(bucket) + bucket.withheld
+  put(bucket, least(tokens, burst))
+  bucket.rate, bucket.burst, bucket.withheld = rate, burst, 0
+  if bucket.most <= burst then
+    bucket.most = burst
+  elseif tokens > burst then
+    bucket.withheld = least(tokens - burst, bucket.most - burst)
+  end
 end
 
 -- A bucket that cannot be read is empty: damage gives no advantage. NaN fails each comparison.
 local function read(key, value)
-  if value and #value == 32 then
+  if value and (#value == 32 or #value == 48) then
     local tokens, at, rate, burst = struct.unpack('<dddd', value)
-    if tokens <= burst and tokens > -MOST and at >= 0 and at < LATEST and rate >= 0 and rate < MOST and burst < MOST and burst > 1e-9 then
-      return {tokens = tokens, at = at, rate = rate, burst = burst}
+    local withheld, most = 0, burst
+    if #value == 48 then withheld, most = struct.unpack('<dd', value, 33) end
+    if most >= burst and most < MOST and withheld >= 0 and withheld <= most - burst and tokens <= burst and tokens > -MOST and at >= 0 and at < LATEST and rate >= 0 and rate < MOST and burst < MOST and burst > 1e-9 then
+      return {tokens = tokens, at = at, rate = rate, burst = burst, withheld = withheld, most = most}
     end
   end
   damage(key)
-  return {tokens = 0, at = now, rate = 0, burst = 0, changed = true}
+  return {tokens = 0, at = now, rate = 0, burst = 0, withheld = 0, most = 0, changed = true}
 end
 
 -- a bucket that is kept, or nil: unused for as long as it takes to fill
@@ -90,14 +108,13 @@ local function kept(key)
   return bucket
 end
 
-local function find(key, rate, burst)
+local function find(key, rate, burst, most)
   local bucket = kept(key)
   if bucket == nil then
-    bucket = {tokens = burst, at = now, rate = rate, burst = burst}
+    bucket = {tokens = burst, at = now, rate = rate, burst = burst, withheld = most - burst, most = most}
     buckets[key] = bucket
   elseif bucket.rate ~= rate or bucket.burst ~= burst then
-    put(bucket, least(settled(bucket), burst))
-    bucket.rate, bucket.burst = rate, burst
+    change_limit(bucket, rate, burst)
   end
   return bucket
 end
@@ -181,7 +198,7 @@ end
 
 local function reserve(ask, draw, amount)
   local record = {-1, amount, ask[10]}
-  for _, place in ipairs(draw) do record[#record + 1] = KEYS[ask[2][3 * place - 2] + 1] end
+  for _, place in ipairs(draw) do record[#record + 1] = KEYS[ask[2][4 * place - 3] + 1] end
   redis.call('SET', KEYS[ask[8] + 1], cmsgpack.pack(record), 'PX', math.ceil(ask[9] * 1000))
 end
 
@@ -203,7 +220,7 @@ local answer = {now}
 
 local function buckets_of(ask)
   local named, mine = ask[2], {}
-  for i = 1, #named, 3 do mine[#mine + 1] = find(KEYS[named[i] + 1], named[i + 1], named[i + 2]) end
+  for i = 1, #named, 4 do mine[#mine + 1] = find(KEYS[named[i] + 1], named[i + 1], named[i + 2], named[i + 3]) end
   return mine
 end
 
@@ -294,14 +311,16 @@ for i, ask in ipairs(asks) do
   carry_out(ask, i <= last and stopped)
 end
 
--- A bucket is kept until it is full again, and a little longer: then it is the same as none. One in debt stays.
+-- A bucket is kept until it is full again, and a little longer: then it is the same as none. One in debt stays. One with
+-- a smaller limit than before is kept until it would be full at the larger one.
 for key, bucket in pairs(buckets) do
   if bucket.changed and bucket.burst < math.huge then
     local seconds = LONGEST
     if bucket.rate > 0 then
-      seconds = least((bucket.burst - bucket.tokens) / bucket.rate + (bucket.at - now) + slack, 100 * LONGEST)
+      seconds = least((bucket.most - bucket.withheld - bucket.tokens) / bucket.rate + (bucket.at - now) + slack, 100 * LONGEST)
     end
     local value = struct.pack('<dddd', bucket.tokens, bucket.at, bucket.rate, bucket.burst)
+    if bucket.most > bucket.burst then value = value .. struct.pack('<dd', bucket.withheld, bucket.most) end
     redis.call('SET', key, value, 'PX', string.format('%.0f', math.ceil(seconds * 1000)))
   end
 end

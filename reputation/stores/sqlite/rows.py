@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from reputation.limits.bucket import Bucket, Limit
+from reputation.limits.bucket import Bucket, Limit, Withheld
 from reputation.state.crowds import Row
 from reputation.state.facts import NOTHING
 from reputation.state.history import visits
@@ -24,8 +24,8 @@ Gap = tuple[float, float]
 """From the last durable write before an unclean stop until the start after it: no bucket earns for that time."""
 MOST_GAPS = 64
 """Gaps kept of a file."""
-KeptBucket = tuple[float, float, float, float]
-"""tokens, at, rate, burst"""
+KeptBucket = Annotated[tuple[float, ...], Meta(min_length=4, max_length=6)]
+"""tokens, at, rate, burst; and of a bucket whose limit was larger before: tokens withheld, and the larger burst"""
 
 _encode = msgspec.msgpack.Encoder().encode
 _limits: dict[tuple[float, float], Limit] = {}
@@ -61,17 +61,17 @@ class Earning:
 
     def bucket(self, kept: KeptBucket) -> Bucket:
         """Restore a bucket; a time later than the clock becomes the clock's time, so the bucket keeps earning."""
-        tokens, at, rate, burst = kept
+        tokens, at, rate, burst = kept[:4]
         if not (abs(tokens) < inf and abs(at) < inf and rate >= 0.0 and burst >= 0.0):  # NaN fails each of them
             raise ValueError("this is no bucket")
-        limit = limit_of(rate, burst)
+        limit, withheld = limit_of(rate, burst), _withheld(kept)
         lost = 0.0
         for begin, end in self._gaps:
             lost += max(min(end, self._now) - max(begin, at), 0.0)
         if lost:
             earned = max(self._now - at - lost, 0.0) * rate
-            return Bucket(max(min(tokens + earned, burst), min(tokens, burst)), self._now, limit)
-        return Bucket(tokens, min(at, self._now), limit)
+            return Bucket(max(min(tokens + earned, burst), min(tokens, burst)), self._now, limit, withheld)
+        return Bucket(tokens, min(at, self._now), limit, withheld)
 
 
 def joined(gaps: list[Gap]) -> list[Gap]:
@@ -146,5 +146,17 @@ def key_of(data: bytes) -> tuple[Hashable, ...]:
 def _kept(bucket: Bucket | None) -> KeptBucket | None:
     if bucket is None:
         return None
-    limit = bucket.limit
-    return bucket.tokens, bucket.at, limit.rate, limit.burst
+    limit, withheld = bucket.limit, bucket.withheld
+    kept = bucket.tokens, bucket.at, limit.rate, limit.burst
+    return kept if withheld is None else (*kept, withheld.tokens, withheld.burst)
+
+
+def _withheld(kept: KeptBucket) -> Withheld | None:
+    """Read what is withheld of a bucket. Raises ValueError for what cannot be."""
+    burst, *larger = kept[3:]
+    if not larger:
+        return None
+    tokens, most = larger
+    if not (most > burst and 0.0 <= tokens <= most - burst):  # NaN fails each of them
+        raise ValueError("this is no bucket")
+    return Withheld(tokens, most)

@@ -118,6 +118,28 @@ async def test_a_bucket_whose_limit_changes_is_settled_at_the_old_one_first(buck
         assert result(came) == result(pure.carry_out(asked, limits, now))
 
 
+async def test_a_limit_that_shrinks_and_grows_back_gives_back_what_it_withheld(buckets):
+    """Whatever is held and leased meanwhile; the last limit is larger than any before, and gives no more."""
+    pure, held = PureBuckets(), []
+    for burst, cost in ((1000.0, 100.0), (10.0, 4.0), (2.0, 1.0), (300.0, 0.0), (1000.0, 0.0), (5000.0, 0.0)):
+        limits = {OWN: Limit(1e-9, burst)}
+        asked = Ask([[charge(OWN, limits[OWN])]], cost)
+        came, now = await buckets.take(asked, limits)
+        assert result(came) == result(pure.carry_out(asked, limits, now))
+        held.append(round(came.states[0].remaining))
+    assert held == [900, 6, 1, 300, 895, 895]
+
+
+async def test_what_a_hold_gives_back_under_a_smaller_limit_comes_back_with_the_larger_one(buckets):
+    large, small = Limit(1e-9, 50.0), Limit(1e-9, 10.0)
+    reserve = Reserve("hold", 1e12)
+    await buckets.take(Ask([[charge(OWN, large)]], 40.0, reserve=reserve), {OWN: large})
+    assert await left(buckets, limit=small) == 10
+    await buckets.settle("hold", 15.0)
+    assert await left(buckets, limit=small) == 10
+    assert await left(buckets, limit=large) == 35
+
+
 async def test_where_one_bucket_is_empty_nothing_is_taken_from_the_others(buckets):
     limits = {OWN: SLOW, DAILY: SLOW}
     assert not (await buckets.take(ask(20.0), limits))[0].wait
