@@ -9,6 +9,7 @@ from reputation.hydra.background import Background
 from reputation.hydra.columns import Floats, Ints, Mask, runs, spans
 from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES
+from reputation.hydra.items import Items
 from reputation.hydra.linker_settings import LIFT
 from reputation.hydra.surprise import Cell
 
@@ -74,6 +75,12 @@ def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     if len(families) < 2 - (by in growth.IDENTIFYING):
         return None
     return Group(component, np.full(len(component), COMPONENT_ODDS), families | {by})
+
+
+def accused(ring: Group, items: Items, by: int) -> Group:
+    """A ring without those who had first what the family draws it by."""
+    there = items.accused(by)[ring.members]
+    return ring._replace(members=ring.members[there], odds=ring.odds[there])
 
 
 def _expected(component: Ints, held: Ints, known: Background) -> Floats:

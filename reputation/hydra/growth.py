@@ -82,6 +82,8 @@ def likeness(core: Signature, known: Background) -> Likeness:
     """How much more each account looks like the core than like the others of its class of network."""
     rows = known.rows_of(core.items)
     share = np.repeat(core.share, known.start[core.items + 1] - known.start[core.items])
+    accusing = ~known.items.own[rows]
+    rows, share = rows[accusing], share[accusing]
     held, who = known.items.items[rows], known.items.accounts[rows]
     ratio = np.minimum(np.log(share / known.expected(who, held)), CEILING[known.family[held]])
     accounts, local = numbered(who)

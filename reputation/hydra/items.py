@@ -32,7 +32,8 @@ class Items(NamedTuple):
     """Rows (account, item) sorted by account; an item's kind and value are looked up in `kind` and `value`.
 
     Values that one account alone has are left out, since they link none; known: (families, accounts), which families
-    say anything about which accounts, those values included.
+    say anything about which accounts, those values included. own: rows that are no evidence against their account,
+    because it is proven and had the value before all others, see `precedence`.
     """
 
     accounts: Ints
@@ -40,6 +41,7 @@ class Items(NamedTuple):
     kind: Ints
     value: Ints
     known: Mask
+    own: Mask
 
     def family(self) -> Ints:
         """The family of each item."""
@@ -59,6 +61,12 @@ class Items(NamedTuple):
         for family in PARTIAL:
             share[family] = (int((self.known[family] & among).sum()) + 1.0) / (int(among.sum()) + 1.0)
         return share[self.family()]
+
+    def accused(self, family: int) -> Mask:
+        """Accounts against which a value of a family is evidence."""
+        accounts = np.zeros(self.known.shape[1], bool)
+        accounts[self.accounts[~self.own & (self.family()[self.items] == family)]] = True
+        return accounts
 
 
 class Unbound(NamedTuple):
@@ -91,7 +99,7 @@ def collect(
         width += len(parts[-1].value)
     accounts, items, kind, value = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = stable_order(accounts)
-    return Items(accounts[order], items[order], kind, value, known)
+    return Items(accounts[order], items[order], kind, value, known, np.zeros(len(order), bool))
 
 
 class _Part(NamedTuple):

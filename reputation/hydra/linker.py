@@ -26,6 +26,7 @@ from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Cluster, ClusterStatus, LinkEvidence, Links
 from reputation.hydra.organisations import Quotas, established
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
+from reputation.hydra.precedence import with_own
 from reputation.hydra.purse import Purses
 from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, OperatorRuling, Sighting
@@ -101,8 +102,11 @@ class Linker:
         pools, whole = self._pools(now, bills, old)
         if whole.sum() < counting.FEWEST:
             return self._snapshot(now, bills, old, None, pools, places)
-        unbound = Unbound({"device", "session"} - set(self.settings.bound), ledger.flagged(PROVEN | PAYER) | old)
+        proven = ledger.flagged(PROVEN | PAYER) | old
+        unbound = Unbound({"device", "session"} - set(self.settings.bound), proven)
         items = collect(ledger, whole, now, self.settings.without, unbound, old)
+        if "precedence" not in self.settings.without:
+            items = with_own(items, ledger, proven)
         full_search = now - self.searched >= FULL_SEARCH_EVERY
         linkable = pools.suspects | pools.base & ~old & ~ledger.cleared(now)
         remembered = [] if full_search else self._cluster_groups()
@@ -199,7 +203,9 @@ class Linker:
         everybody = habits(items, classes)
         known = everybody.among(pools.base & ~apart, pools.trusted)
         drawn = [(by, cores.corroborated(part, by, known)) for by, part in components if not linked[part].all()]
-        rings = [group for by, group in drawn if group and not self._innocent(by, group, places)]
+        rings = [
+            cores.accused(group, items, by) for by, group in drawn if group and not self._innocent(by, group, places)
+        ]
         groups += rings
         held = self._mask(group.members for group in groups)
         identified = [group for group in [*remembered, *rings] if group.families & set(growth.IDENTIFYING)]

@@ -11,10 +11,10 @@ from msgspec import Struct
 Ruling = Literal["split", "pin", "release", "bless", "forget"]
 Part = Literal[
     "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "waves", "growth",
-    "network", "geography", "software", "device", "session", "model", "content", "payment", "time", "pivot", "rotation",
-    "reaction", "organisation", "origin", "rhythm", "load",
+    "precedence", "network", "geography", "software", "device", "session", "model", "content", "payment", "time",
+    "pivot", "rotation", "reaction", "organisation", "origin", "rhythm", "load",
 ]  # fmt: skip
-"""What linking can do without: a detector (the first two lines), or a family of evidence."""
+"""What linking can do without: a detector (up to `precedence`), or a family of evidence."""
 Bound = Literal["device", "session"]
 """What an operator can bind to one account, as by a signed cookie."""
 GIVEN = ("phone", "prepaid", "card")

@@ -87,7 +87,8 @@ def _worth_looking(items: Items, pools: Pools) -> Mask:
     worth = (suspects >= FEWEST) & (items.counts(others) <= COMMON * max(int(others.sum()), TRUSTED_ENOUGH))
     ratio = suspects / (base + 10.0)
     rows = worth[items.items]
-    rows[rows] = mined(Items(items.accounts[rows], items.items[rows], items.kind, items.value, items.known), ratio)
+    chosen = items._replace(accounts=items.accounts[rows], items=items.items[rows], own=items.own[rows])
+    rows[rows] = mined(chosen, ratio)
     return rows
 
 

@@ -140,4 +140,5 @@ def items(held: dict[int, list[tuple[str, int]]], size: int) -> Items:
     kind = np.array([INDEX[name] for name, _ in pairs], np.int64)
     known = np.zeros((len(FAMILIES), size), bool)
     known[np.array(FAMILY)[kind[numbers]], accounts] = True
-    return Items(accounts, numbers, kind, np.array([value for _, value in pairs], np.int64), known)
+    values = np.array([value for _, value in pairs], np.int64)
+    return Items(accounts, numbers, kind, values, known, np.zeros(len(accounts), bool))
