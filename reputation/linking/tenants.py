@@ -1,7 +1,7 @@
 """The linked tenants, and their settings for the linker."""
 
 from reputation.config.presets import PRESETS
-from reputation.config.tenants import Tenant, per_usd_of
+from reputation.config.tenants import Tenant, TenantSettings, per_usd_of
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings, Plans
 from reputation.scoring.ladder import RUNGS, Ladder, part_of
@@ -24,26 +24,37 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
 
 
 def plans_of(tenant: Tenant) -> Plans:
-    """Return the settings of plans for earning; a plan without entry allowances has the preset's newcomer's day."""
-    preset = PRESETS[tenant.settings.preset].amounts[tenant.settings.unit].entry
+    """Return the settings of plans for earning.
+
+    Where a plan has no entry allowances, the linker bounds use by the newcomer's day of the preset, and an account of
+    it has the whole day of the tier alone.
+    """
+    full = {plan: rows[STANDARD].daily.burst for plan, rows in tenant.policy.limits.items()}
     days = {
-        plan: preset.get(plan, preset["free"]) if ladder is None else ladder.newcomer
+        plan: _preset_day(tenant.settings, plan) if ladder is None else ladder.newcomer
         for plan, ladder in tenant.entry.items()
     }
-    entry = {plan: entry_of(ladder, days[plan]) for plan, ladder in tenant.entry.items()}
+    entry = {plan: entry_of(ladder, full[plan]) for plan, ladder in tenant.entry.items()}
     default = tenant.policy.default_plan
     bounds = tenant.settings.newcomers
     return Plans(
         days, days[default], per_usd_of(tenant.settings, tenant.request_cost), entry, entry[default], default,
         bounds.least, bounds.most, tenant.settings.entry.active,
-        {plan: rows[STANDARD].daily.burst for plan, rows in tenant.policy.limits.items()},
-        dict(tenant.unsettled), tenant.settings.earned.plan_usd,
+        full, dict(tenant.unsettled), tenant.settings.earned.plan_usd,
     )  # fmt: skip
 
 
-def entry_of(ladder: Ladder | None, day: float) -> dict[str, float]:
-    """Return a plan's entry allowances by rung; a newcomer's day for each where there are none."""
-    return dict.fromkeys(RUNGS, day) if ladder is None else dict(ladder.rungs)
+def entry_of(ladder: Ladder | None, full: float) -> dict[str, float]:
+    """Return what an unproven account of a plan has by rung; without entry allowances all that its tier gives."""
+    return dict.fromkeys(RUNGS, full) if ladder is None else dict(ladder.rungs)
+
+
+def _preset_day(settings: TenantSettings, plan: str) -> float:
+    """Return the newcomer's day of the preset for a plan, or for the one that it is like."""
+    preset, given = PRESETS[settings.preset].amounts[settings.unit].entry, settings.plans
+    while plan not in preset and (own := given.get(plan)) is not None and own.like is not None:
+        plan = own.like
+    return preset.get(plan, preset["free"])
 
 
 def reserves_of(tenant: Tenant) -> dict[str, float]:
