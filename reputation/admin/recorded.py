@@ -67,10 +67,10 @@ async def post_replay(context: Context, request: web.Request) -> web.Response:
     if (body.settings is None) == (body.revision is None):
         raise Invalid("give either settings or a revision", "/settings")
     file = tuning.of_file(name)
-    draft = Revision(0, None, "", "", 0.0, body.settings or {})
+    draft, stored = Revision(0, None, "", "", 0.0, body.settings or {}), body.revision is not None
     if body.revision is not None:
         draft = await tuning.revision(name, body.revision)
-    check_floor(compiled(name, draft, file))
+    check_floor(compiled(name, draft, file, stored=stored))
     live = await tuning.revision(name, tenant.tenant.revision)
     segments = newest(await tuning.recording.segments(name, 0.0), body.decisions)
     variants = ((name, live, file), (name, draft, file))

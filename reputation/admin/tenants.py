@@ -100,7 +100,7 @@ async def get_revision(context: Context, request: web.Request) -> web.Response:
     """One revision: its sparse settings, and all of them with its preset laid out."""
     tenant = context.named(request)
     revision = await _numbered(context.serving.tuning, tenant, request.match_info["number"])
-    laid_out = in_force(_compiled(context, tenant, revision))
+    laid_out = in_force(_compiled(context, tenant, revision, stored=True))
     return json_answer({**msgspec.to_builtins(revision), "in_force": laid_out})
 
 
@@ -110,9 +110,9 @@ async def _numbered(tuning: Tuning, tenant: TenantLimiter, text: str) -> Revisio
     return await tuning.revision(tenant.tenant.name, int(text))
 
 
-def _compiled(context: Context, tenant: TenantLimiter, revision: Revision) -> Tenant:
+def _compiled(context: Context, tenant: TenantLimiter, revision: Revision, *, stored: bool = False) -> Tenant:
     name = tenant.tenant.name
-    return compiled(name, revision, context.serving.tuning.of_file(name))
+    return compiled(name, revision, context.serving.tuning.of_file(name), stored=stored)
 
 
 async def post_revision(context: Context, request: web.Request) -> web.Response:
@@ -150,7 +150,7 @@ async def get_diff(context: Context, request: web.Request) -> web.Response:
     live = str(tenant.tenant.revision)
     before = await _numbered(tuning, tenant, query.get("before", live))
     after = await _numbered(tuning, tenant, query.get("after", live))
-    found = differences(_compiled(context, tenant, before), _compiled(context, tenant, after))
+    found = differences(*[_compiled(context, tenant, one, stored=True) for one in (before, after)])
     return json_answer({"before": before.number, "after": after.number, "changes": found})
 
 
@@ -164,7 +164,8 @@ async def post_rollout(context: Context, request: web.Request) -> web.Response:
     await tuning.check_step(name, rollout, body.revision)
     stepped_ = stepped(rollout, body, request["caller"].name, context.serving.clock())
     for number in {stepped_.live, stepped_.candidate} - {None, rollout.live}:
-        check_floor(_compiled(context, tenant, await tuning.revision(name, number or 0)))
+        revision = await tuning.revision(name, number or 0)
+        check_floor(_compiled(context, tenant, revision, stored=body.step == "rollback"))
     subject = f"revision {stepped_.candidate or stepped_.live}"
     change = Change(name, f"rollout.{body.step}", subject, rollout, stepped_, body.reason)
     asked = Transaction(documents=(tuning.stepping(stepped_, version),))

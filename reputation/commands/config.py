@@ -10,7 +10,7 @@ import yaml
 
 from reputation.commands.options import FAILED, config_option, ends_well, json_option, say
 from reputation.config.file import compile_tenants, schema
-from reputation.config.retired import retired
+from reputation.config.retired import ineffective, retired
 from reputation.config.tenants import Tenant, in_force
 from reputation.sidecar.build import read_settings
 from reputation.state.unknown_plans import MOST_NAMED
@@ -51,6 +51,7 @@ def validate(
         click.echo(json.dumps({"file": str(path), "valid": False, "error": str(error)}, indent=2))
         context.exit(FAILED)
     warnings = [*retired({name: tenant.settings for name, tenant in tenants.items()})]
+    warnings += [warning for tenant in tenants.values() for warning in ineffective(tenant)]
     found = {"file": str(path), "valid": True, "tenants": sorted(tenants), "warnings": warnings}
     if state is not None:
         found["unknown_plans"] = unknown

@@ -22,7 +22,7 @@ from reputation.checkapi.routes import CheckRoutes, body_limit, over_http
 from reputation.commands.gateway_listeners import gateway_addresses, gateway_options, serve_gateways, with_listeners
 from reputation.commands.options import config_option, ends_well
 from reputation.config.file import Settings
-from reputation.config.retired import retired
+from reputation.config.retired import ineffective, retired
 from reputation.listeners.grammar import HttpLimits
 from reputation.listeners.sockets import UNIX, AddressError, SocketAccess, bind, octal, owner
 from reputation.recordings.recorder import recordings_directory
@@ -257,6 +257,9 @@ def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serv
     for warning in retired(settings.tenants):
         log.warning("retired_setting", detail=warning)
     limiter = build(settings, addresses, secret, store.tenant)
+    for tenant in limiter.tenants.values():
+        for warning in ineffective(tenant.tenant):
+            log.warning("setting_without_effect", tenant=tenant.tenant.name, detail=warning)
     decisions = DecisionLog(settings.log, secret, sys.stderr)
     decisions.start()
     collect_seldom()

@@ -76,7 +76,7 @@ def revision_of(get: Callable[[str], Any], tenant: str, word: str) -> Tenant:
         revision = Revision(0, None, "", "", 0.0, read_overrides(Path(word)))
     else:
         raise click.ClickException(f"{word!r} is neither a revision's number nor a file of overrides")
-    return compiled(tenant, revision, TenantSettings())
+    return compiled(tenant, revision, TenantSettings(), stored=word.isdigit())
 
 
 def recorded(

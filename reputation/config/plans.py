@@ -76,8 +76,9 @@ def _says_entry(plan: str, given: Mapping[str, PlanSettings]) -> bool:
 def check_newcomers(
     tenant: str, cost: float, days: Mapping[str, float | None], entry: EntrySettings, plans: Mapping[str, Rows]
 ) -> None:
-    """Raise SettingError for a newcomer's day above the limit of `standard`, or an allowance below one request.
+    """Raise SettingError for an allowance that limits no account, or that is below one request.
 
+    It limits none if the newcomer's day, or what every account has of it, is above the limit of `standard`.
     entry.active is in addition to what other facts give, so it may be small.
     """
     for plan, day in days.items():
@@ -89,6 +90,13 @@ def check_newcomers(
                 path,
                 f"{day:g} units a day are more than the tier standard of the plan allows ({most:g}, daily), so this "
                 f"allowance limits nobody; lower it, raise daily, or set it to off",
+            )
+        if day * entry.email > most:
+            raise SettingError(
+                ("tenants", tenant, "entry", "email"),
+                f"it gives each account of the plan {plan!r} {day * entry.email:g} units a day ({entry.email:g} "
+                f"newcomer's days of {day:g}), more than the tier standard of the plan allows ({most:g}, daily), so "
+                f"this allowance limits nobody; lower it to {most / day:g} at most, or set plans.{plan}.entry to off",
             )
         for part in ("email", "phone", "prepaid", "card"):
             units = day * getattr(entry, part)

@@ -161,8 +161,11 @@ class Tenant(Struct, frozen=True):
     """By plan; the plan whose ladder counts for accounts known to have settled less than `earned.plan_usd`."""
 
 
-def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Tenant:
-    """Apply a tenant's overrides to its preset. Raises SettingError for impossible settings."""
+def compile_tenant(name: str, settings: TenantSettings, revision: int = 1, *, stored: bool = False) -> Tenant:
+    """Apply a tenant's overrides to its preset. Raises SettingError for impossible settings.
+
+    stored: they were in force before, so an allowance that limits no account is left as it is.
+    """
     preset = PRESETS[settings.preset]
     names = family_names(settings.weights)
     _check_known(("tenants", name, "caps"), settings.caps, names)
@@ -179,7 +182,8 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1) -> Te
     request_cost = settings.request_cost or ORDINARY[settings.unit]
     check_amounts(name, request_cost, plans, {"unconfirmed": unconfirmed, "organisation": settings.organisation})
     days = newcomers(name, settings.plans, amounts.entry, plans)
-    check_newcomers(name, request_cost, days, settings.entry, plans)
+    if not stored:
+        check_newcomers(name, request_cost, days, settings.entry, plans)
     policy = compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan)
     return Tenant(
         name=name,

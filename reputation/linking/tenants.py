@@ -45,8 +45,13 @@ def plans_of(tenant: Tenant) -> Plans:
 
 
 def entry_of(ladder: Ladder | None, full: float) -> dict[str, float]:
-    """Return what an unproven account of a plan has by rung; without entry allowances all that its tier gives."""
-    return dict.fromkeys(RUNGS, full) if ladder is None else dict(ladder.rungs)
+    """Return what an unproven account of a plan has by rung, never more than all that its tier gives.
+
+    Without entry allowances it has that.
+    """
+    if ladder is None:
+        return dict.fromkeys(RUNGS, full)
+    return {rung: min(units, full) for rung, units in ladder.rungs.items()}
 
 
 def _preset_day(settings: TenantSettings, plan: str) -> float:

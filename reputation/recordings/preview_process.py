@@ -76,5 +76,5 @@ def _look(
     parts = [_laid_out[id_] for id_ in ids]
     if what == "quality":
         return preview.quality(parts, labels)
-    live, draft = (compiled(*tenant) for tenant in tenants)
+    live, draft = (compiled(*tenant, stored=True) for tenant in tenants)
     return preview.preview(parts, live, draft, labels)

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import structs
 
 from reputation.config.file import Settings, named_tenants
+from reputation.config.retired import ineffective
 from reputation.config.tenants import Tenant, TenantSettings
 from reputation.engine.exceptions import Allow, Exceptions, made_by_now
 from reputation.engine.limiter import Limiter, TenantLimiter
@@ -156,9 +157,16 @@ class Tuning:
         """Activate the live revision, and put the candidate on trial."""
         name, file = running.tenant.name, self.of_file(running.tenant.name)
         rollout = (await self.rollout(name))[0]
-        live = compiled(name, await self.revision(name, rollout.live), file)
+        found = await self.revision(name, rollout.live)
+        try:
+            live = compiled(name, found, file, stored=True)
+        except Invalid:
+            self.recording.attach(running)  # what runs goes on
+            raise
         if live.settings != running.tenant.settings or live.revision != running.tenant.revision:
             running.retune(live)
+            for detail in ineffective(live) if found.parent is not None else ():
+                self._warn("setting_without_effect", tenant=name, revision=live.revision, detail=detail)
         await self._tell_of_file(name, live)
         self.recording.attach(running)
         known = self.trials.get(name)
@@ -166,7 +174,7 @@ class Tuning:
             return
         self._end_trial(running)
         if rollout.candidate is not None:
-            candidate = compiled(name, await self.revision(name, rollout.candidate), file)
+            candidate = compiled(name, await self.revision(name, rollout.candidate), file, stored=True)
             trial = Trial(running.tenant, candidate, rollout, partial(self._stop, name, rollout))
             self.trials[name] = trial
             running.verdict_hooks = (*running.verdict_hooks, trial.watch)

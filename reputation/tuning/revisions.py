@@ -91,10 +91,13 @@ def settings_of(overrides: dict[str, Any], file: TenantSettings) -> TenantSettin
     return structs.replace(found, **{name: getattr(file, name) for name in OF_THE_FILE})
 
 
-def compiled(name: str, revision: Revision, file: TenantSettings) -> Tenant:
-    """Compile a revision. Raises Invalid with a pointer for impossible settings."""
+def compiled(name: str, revision: Revision, file: TenantSettings, *, stored: bool = False) -> Tenant:
+    """Compile a revision. Raises Invalid with a pointer for impossible settings.
+
+    stored: another release or another replica took it, so rules about settings without effect do not refuse it now.
+    """
     try:
-        return compile_tenant(name, settings_of(revision.settings, file), revision.number)
+        return compile_tenant(name, settings_of(revision.settings, file), revision.number, stored=stored)
     except SettingError as error:
         words = str(error).partition(": ")[2]
         raise Invalid(words, "/".join(["/settings", *error.path[2:]])) from None

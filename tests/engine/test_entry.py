@@ -292,6 +292,8 @@ def test_the_first_day_gives_at_most_the_published_limit_and_one_burst(addresses
         "plans: {free: {entry: true}}",
         "plans: {free: {entry: 5001}}",
         "entry: {email: 0.001}",
+        "entry: {email: 1000}",
+        "entry: {email: 25.1}",
     ],
 )
 def test_an_allowance_that_no_request_fits_or_that_limits_nobody_is_a_configuration_error(body):

@@ -303,6 +303,56 @@ class TestRestarts:
 
         play(story())
 
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"plans": {"free": {"entry": 900, "standard": {"rate": 1, "burst": 10, "daily": 500}}}},
+            {"entry": {"email": 1000}},
+            {"entry": {"email": 0.0001}},
+        ],
+    )
+    def test_a_revision_from_before_a_rule_about_allowances_stays_in_force(self, addresses, settings):
+        """An earlier release took it, or another replica does; a draft of the same is refused."""
+
+        async def story():
+            records = MemoryRecords()
+            first = Replica(addresses, records)
+            kept = draft(2, prior=-4.0, **settings)
+            await first.add(kept)
+            await first.tuning.rollouts.put("default", ROLLOUT, Rollout(live=2))
+            second = Replica(addresses, records)
+            await second.tuning.start()
+            assert (second.prior(), second.engine.tenant("default").tenant.revision) == (-4.0, 2)
+            assert "tuning_not_refreshed" not in second.said
+            push(second.engine.tenant("default"), "new", created_at=NOW, plan="free")
+            assert ask(second.engine.tenant("default"), "new").decision == "allow"
+            with pytest.raises(Invalid, match=r"no request passes|limits nobody"):
+                compiled("default", kept, second.tuning.of_file("default"))
+            await second.tuning.close()
+
+        play(story())
+
+    def test_a_revision_whose_rung_has_no_effect_is_named_in_the_log(self, addresses):
+        async def story():
+            replica = Replica(addresses, MemoryRecords())
+            await replica.add(draft(2, entry={"email": 1}))
+            await replica.tuning.step("default", Rollout(live=2), 0)
+            assert "setting_without_effect" in replica.said
+
+        play(story())
+
+    def test_decisions_are_recorded_although_the_live_revision_cannot_be_in_force(self, addresses):
+        async def story():
+            records = MemoryRecords()
+            replica = Replica(addresses, records)
+            await replica.add(draft(2, weights={"acme.nowhere": 1}))
+            await replica.tuning.rollouts.put("default", ROLLOUT, Rollout(live=2))
+            await replica.tuning.start()
+            assert "default" in replica.tuning.recording.recorders
+            await replica.tuning.close()
+
+        play(story())
+
 
 SAYS = {"first": {"prior": -1.0}, "later": {"prior": -4.0, "mode": "shadow"}, "latest": {"preset": "strict"}}
 DRAFT = {"prior": -3.0}
