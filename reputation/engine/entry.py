@@ -9,9 +9,10 @@ from reputation.engine.identity import Who
 from reputation.hydra.links import Links
 from reputation.limits.bucket import Limit, settled
 from reputation.limits.take import Charge, Taken
-from reputation.scoring.ladder import Rung, is_recent, is_unsettled, limit_of, part_of
+from reputation.scoring.ladder import DAY, Ladder, Rung, is_recent, is_unsettled, limit_of, part_of
 from reputation.scoring.risk import Limits
 from reputation.state.budgets import Budgets
+from reputation.state.crowds import KeptRung, kept_rung
 from reputation.state.facts import has_profile
 from reputation.wire.messages import LimitState
 
@@ -21,6 +22,8 @@ SHARE = 0.05
 """Part of what is left of the rest that one account may draw. Of n accounts that draw all they can, each has an n-th of
 the reserve a day, and what stays in it is a share for twenty more."""
 MOST_STEPS = 20
+WHOLE = 0.999
+"""Part of a bucket that a day refills at least, except on a first day; below 1 for what rounding takes."""
 
 
 class Entry:
@@ -46,20 +49,49 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
 
     While it is known to have settled less than `earned.plan_usd`, its day and reserve are those of the plan for
     accounts without one. A proven account has no allowance, nor has one of which no fact is known, one whose plan says
-    `off`, or one whose tier allows less.
+    `off`, or one whose tier allows less. In a check without facts the rung of the last check with facts counts.
     """
-    if is_unsettled(who.facts.payment, tenant.settings.earned.plan_usd):
+    row, facts = who.row, who.facts
+    if row.shared:
+        return None
+    if not has_profile(facts):
+        return None if row.rung is None else _kept_entry(tenant, plan, who, row.rung, limits, links, now)
+    if is_unsettled(facts.payment, tenant.settings.earned.plan_usd):
         plan = tenant.unsettled[plan]
     ladder = tenant.entry[plan]
-    if ladder is None or who.proven or who.row.shared or not has_profile(who.facts):
+    if ladder is None or who.proven:
+        row.rung = None
         return None
     ladder = ladder.at(links.newcomers.get(plan))
-    rung = ladder.rung(who.facts, limits.burst.burst, now, links.active.get(who.name, 0.0))
-    above = limits.daily.burst - rung.limit.burst
-    if above <= 0.0:
+    rung = ladder.rung(facts, limits.burst.burst, now, links.active.get(who.name, 0.0))
+    recent = is_recent(facts, now)
+    row.rung = None if has_profile(row.facts) else kept_rung(plan, rung.name, rung.limit.burst, recent=recent)
+    return _entry(ladder, rung, part_of(plan, rung.name, recent=recent), limits)
+
+
+def _kept_entry(
+    tenant: Tenant, plan: str, who: Who, kept: KeptRung, limits: Limits, links: Links, now: float
+) -> Entry | None:
+    """Find the allowance of an account in a check without facts.
+
+    Its first day goes on until a day after it was first seen, if its bucket refills as on a first day.
+    """
+    if kept.plan in tenant.entry:
+        plan = kept.plan
+    ladder = tenant.entry[plan]
+    if ladder is None:
         return None
-    part = part_of(plan, rung.name, recent=is_recent(who.facts, now))
-    return Entry(rung, part, ladder.reserve, ladder.part, above if ladder.has_reserve else 0.0)
+    ladder = ladder.at(links.newcomers.get(plan))
+    daily = who.row.daily
+    new = daily is not None and daily.limit.rate * DAY < daily.limit.burst * WHOLE and now - who.row.since < DAY
+    active = links.active.get(who.name, 0.0)
+    rung = ladder.kept(kept.rung, kept.units, limits.burst.burst, active, new=new)
+    return _entry(ladder, rung, part_of(plan, rung.name, recent=kept.recent), limits)
+
+
+def _entry(ladder: Ladder, rung: Rung, part: str, limits: Limits) -> Entry | None:
+    above = limits.daily.burst - rung.limit.burst
+    return Entry(rung, part, ladder.reserve, ladder.part, above if ladder.has_reserve else 0.0) if above > 0.0 else None
 
 
 def newcomers_of(tenant: Tenant, links: Links) -> dict[str, tuple[float, int]]:

@@ -97,9 +97,22 @@ class Ladder:
             name, units = MONEY, max(units, money, self.rungs[CARD])
         elif money > units:
             name, units = MONEY, money
+        return self._rung(name, units, burst, new=facts.created_at is not None and now - facts.created_at < DAY)
+
+    def kept(self, name: str, units: float, burst: float, active: float = 0.0, *, new: bool) -> Rung:
+        """Find the rung of an account whose facts came in an earlier check: by name, as far as settings give its worth.
+
+        units: its day then; new: whether this is its first day.
+        """
+        units = self.rungs.get(name, units)
+        active = min(active, self._parts.active * self.newcomer)
+        if active > units:
+            name, units = ACTIVE, active
+        return self._rung(name, units, burst, new=new)
+
+    def _rung(self, name: str, units: float, burst: float, *, new: bool) -> Rung:
         limit = limit_of(units, units)
-        is_new = facts.created_at is not None and now - facts.created_at < DAY
-        return Rung(name, limit, limit_of(min(burst, units), units) if is_new else limit)
+        return Rung(name, limit, limit_of(min(burst, units), units) if new else limit)
 
 
 def part_of(plan: str, rung: str, *, recent: bool) -> str:

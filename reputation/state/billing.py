@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import Struct, structs
 
+from reputation.state.facts import is_empty
 from reputation.wire.known import Facts
 from reputation.wire.messages import OutcomeKind, Payment
 
@@ -83,7 +84,10 @@ class Dispute(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Paid(Struct, frozen=True, array_like=True, gc=False):
-    """One payment. at: when it happened, seen: when its last event came, counted: part of an older sum already."""
+    """One payment. at: when it happened, seen: when its last event came, counted: part of an older sum already.
+
+    only_back: no event has said that it was paid, only what was given back.
+    """
 
     names: tuple[int, ...]
     at: float
@@ -93,10 +97,11 @@ class Paid(Struct, frozen=True, array_like=True, gc=False):
     counted: bool = False
     back: tuple[Back, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    only_back: bool = False
 
 
 class PaymentLedger(Struct, frozen=True, array_like=True, gc=False):
-    """All of it, and the pushed facts. folded, until: sum and newest time of payments kept no longer.
+    """All of it, and the pushed facts. folded, until: sum and newest time of older payments with money.
 
     base_cents, base_disputes: what events had said when `pushed` came, which a pushed number includes.
     """
@@ -167,8 +172,8 @@ def after_push(before: Facts, pushed: Facts, now: float) -> Facts:
     return structs.replace(pushed, payment=payment_of(ledger), payment_at=at, billing=_encode(ledger))
 
 
-def payment_of(ledger: PaymentLedger) -> Payment:
-    """Return an account's payment facts: a pushed word is valid until a newer event."""
+def payment_of(ledger: PaymentLedger) -> Payment | None:
+    """Return an account's payment facts, None without any: a pushed word is valid until a newer event."""
     pushed = ledger.pushed or Payment()
     newer = ledger.status_at >= ledger.pushed_at - PUSH_SLACK
     card = {name: word for name, word in ledger.card.items() if newer or getattr(pushed, name) is None}
@@ -176,13 +181,14 @@ def payment_of(ledger: PaymentLedger) -> Payment:
     settled, many = pushed.settled_usd, pushed.disputes
     if settled is not None:
         settled = max(settled + (cents - ledger.base_cents) / CENTS, 0.0)
-    elif ledger.folded or any(paid.cents for paid in ledger.payments):
+    elif cents > 0 or ledger.until or any(_says_money(paid) for paid in ledger.payments):
         settled = max(cents, 0) / CENTS
     if many is not None:
         many = max(many + disputes - ledger.base_disputes, 0)
     elif disputes or any(paid.disputes for paid in ledger.payments):
         many = disputes
-    return structs.replace(pushed, status=_status(ledger, pushed), settled_usd=settled, disputes=many, **card)
+    found = structs.replace(pushed, status=_status(ledger, pushed), settled_usd=settled, disputes=many, **card)
+    return None if is_empty(found) else found
 
 
 def _status(ledger: PaymentLedger, pushed: Payment) -> Any:
@@ -227,6 +233,7 @@ def _payment_heard(ledger: PaymentLedger, news: News, now: float) -> PaymentLedg
         disputes=() if news.dispute is None else (
             Dispute(name_of(news.dispute), news.dispute_status, news.disputed, news.at, news.at),
         ),
+        only_back=_goes_back(news) and news.status is None,
     )  # fmt: skip
     for paid in same:
         said = _joined(paid, said)
@@ -264,6 +271,7 @@ def _joined(one: Paid, other: Paid) -> Paid:
         tuple(sorted({*one.names, *other.names})), min(one.at, other.at), max(one.seen, other.seen),
         max(one.cents, other.cents), half, one.counted and not other.cents,
         _backs((*one.back, *other.back)), _newest_disputes((*one.disputes, *other.disputes)),
+        one.only_back and other.only_back,
     )  # fmt: skip
 
 
@@ -303,6 +311,11 @@ def _net(paid: Paid) -> int:
     return left if paid.counted else max(left, 0)
 
 
+def _says_money(paid: Paid) -> bool:
+    """Whether a payment says what has settled also if nothing is left of it; one known by its refund alone does not."""
+    return paid.cents > 0 and not paid.only_back
+
+
 def _money(ledger: PaymentLedger) -> int:
     return ledger.folded + sum(_net(paid) for paid in ledger.payments)
 
@@ -324,7 +337,7 @@ def _folded(ledger: PaymentLedger, now: float) -> PaymentLedger:
         ledger,
         payments=tuple(paid for paid in ledger.payments if paid not in gone),
         folded=ledger.folded + sum(_net(paid) for paid in gone),
-        until=max(ledger.until, *(paid.at for paid in gone)),
+        until=max([ledger.until, *(paid.at for paid in gone if _says_money(paid) or _net(paid))]),
         past_disputes=ledger.past_disputes + len(lost),
         lost=max(ledger.lost, *(one.at for one in lost), 0.0),
     )

@@ -7,6 +7,7 @@ network, so that a flood is a few accounts together and an honest newcomer of an
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Final
 
 from reputation.limits.bucket import Bucket, is_full
 from reputation.state.bounded import BoundedTable
@@ -22,6 +23,38 @@ MOST_NETWORKS = 65_536
 SLOTS = 1024
 
 
+MOST_RUNGS = 4096
+
+_rungs: dict[tuple[str, str, float, bool], "KeptRung"] = {}
+
+
+@mypyc_attr(acyclic=True)
+class KeptRung:
+    """What facts in a check gave an account, for its checks without facts: a rung of a plan's ladder.
+
+    units: its day then; recent: whether it was a newcomer. The facts themselves are not kept.
+    """
+
+    __slots__ = ("plan", "recent", "rung", "units")
+
+    def __init__(self, plan: str, rung: str, units: float, *, recent: bool) -> None:
+        self.plan: Final = plan
+        self.rung: Final = rung
+        self.units: Final = units
+        self.recent: Final = recent
+
+
+def kept_rung(plan: str, rung: str, units: float, *, recent: bool) -> KeptRung:
+    """One object for each rung, as far as there is room: accounts of a plan have a handful of them."""
+    key = (plan, rung, units, recent)
+    found = _rungs.get(key)
+    if found is None:
+        if len(_rungs) >= MOST_RUNGS:
+            _rungs.clear()
+        found = _rungs[key] = KeptRung(plan, rung, units, recent=recent)
+    return found
+
+
 @mypyc_attr(acyclic=True)
 class Row:
     """The row of one account. No garbage-collector header, no cycles: a million of them cost no pause.
@@ -29,12 +62,12 @@ class Row:
     tier: index of the last tier, -1 before the first verdict. days: different days seen; day: the last of them.
     reported_status: bits for payer and proven as last reported to the linker; reported_hash: of the facts.
     outcomes: what came back of it, packed. since: when it came, 0 for before the start. shared: which newcomers share
-    it, empty for an account's own.
+    it, empty for an account's own. rung: what facts in its last check with facts gave it; None: no allowance.
     """
 
     __slots__ = (
         "burst", "daily", "day", "days", "facts", "outcomes", "recent",
-        "reported_hash", "reported_status", "shared", "since", "tier",
+        "reported_hash", "reported_status", "rung", "shared", "since", "tier",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +86,7 @@ class Row:
         self.since = 0.0
         self.shared = ""
         self.outcomes = b""
+        self.rung: KeptRung | None = None
 
 
 class SharedRows:

@@ -42,7 +42,8 @@ def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
 def carried(account: Account) -> Facts | None:
     """Return the facts in a check, or None without any."""
     brought = _profile_of(account)
-    return None if brought == _NONE else Facts(**_kept(brought))
+    kept = {} if brought == _NONE else _kept(brought)
+    return Facts(**kept) if kept else None
 
 
 def has_profile(facts: Facts) -> bool:
@@ -51,7 +52,14 @@ def has_profile(facts: Facts) -> bool:
 
 
 def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in zip(PROFILE, values, strict=True) if value is not None}
+    return {name: plain(value) for name, value in zip(PROFILE, values, strict=True) if not is_empty(value)}
+
+
+def is_empty(value: Any) -> bool:
+    """Say whether a fact says nothing: it is missing, or an object without a member that is known."""
+    if value is None or not isinstance(value, Struct):
+        return value is None
+    return all(getattr(value, name) is None for name in value.__struct_fields__)
 
 
 def merged(pushed: Facts, check: Facts) -> Facts:

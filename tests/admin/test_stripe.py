@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from small_engine import NOW
 
 from reputation.admin.stripe import APART, TYPES, check_signature, names_of, read_event, what_it_says
+from reputation.scoring.ladder import is_unsettled
 from reputation.state.billing import after_news
-from reputation.state.facts import Facts
+from reputation.state.facts import Facts, has_profile
 from reputation.wire.errors import BadRequest, Invalid, NotAuthenticated, Problem
 from reputation.wire.messages import Organisation, Payment
 
@@ -264,7 +265,7 @@ class TestWhatEventsSay:
             ("charge.captured", {**CHARGE, "amount_captured": 1500}, None, {"status": "ok", "settled_usd": 15.0}),
             ("charge.succeeded", {**CHARGE, "captured": False}, None, {"status": "ok", "settled_usd": None}),
             ("charge.dispute.created", DISPUTE, "chargeback", {"status": "disputed", "disputes": 1}),
-            ("radar.early_fraud_warning.created", WARNING, "abuse", {"status": None}),
+            ("radar.early_fraud_warning.created", WARNING, "abuse", {}),
             ("payment_method.attached", METHOD, None, {"status": "ok", "fingerprint": "Xt5EWLLDS7FJjR1c"}),
             ("invoice.paid", INVOICE, None, {"status": "ok", "settled_usd": 20.0}),
             ("invoice.payment_succeeded", INVOICE, None, {"status": "ok", "settled_usd": 20.0}),
@@ -277,6 +278,66 @@ class TestWhatEventsSay:
         after = after_news(Facts(), what_it_says(event(kind, body), NOW), NOW)
         assert (after.outcome, after.at) == (outcome, CREATED)
         assert {name: getattr(after.facts.payment, name) for name in changes} == changes
+        assert has_profile(after.facts) is bool(changes)
+
+    @pytest.mark.parametrize(
+        "events",
+        [
+            [("customer.created", {"id": "cus_9", "object": "customer"})],
+            [("customer.subscription.created", {"id": "sub_1", "customer": "cus_9", "status": "trialing"})],
+            [("invoice.finalized", {**INVOICE, "amount_paid": 0, "status": "open"})],
+            [("payment_method.attached", METHOD)],
+            [("invoice.paid", {**INVOICE, "amount_paid": 0})],
+            [("invoice.paid", {**INVOICE, "amount_paid": 0, "payments": {"data": [{"payment": {"charge": "ch_0"}}]}})],
+            [("invoice_payment.paid", {**PART, "amount_paid": 0})],
+            [
+                (
+                    "checkout.session.completed",
+                    {**SESSION, "mode": "subscription", "payment_status": "no_payment_required"},
+                )
+            ],
+            [("charge.failed", CHARGE)],
+            [("invoice.paid", {**INVOICE, "currency": "eur"})],
+            [("charge.refunded", {**CHARGE, "status": "succeeded", "amount_refunded": 2000})],
+            [("credit_note.created", NOTE)],
+        ],
+        ids=lambda events: events[0][0],
+    )
+    def test_an_event_without_money_leaves_it_unknown_what_has_settled(self, events):
+        """A customer in a trial, with a coupon of 100% or an open first invoice keeps the newcomer's day of its plan.
+
+        So does one of whose older payments only a refund is heard: what it paid before is not known.
+        """
+        facts = Facts(plan="paid", external=(("stripe", "cus_9"),))
+        for now in (NOW, NOW + 200 * 86_400.0):
+            for number, (kind, body) in enumerate(events):
+                found = event(kind, body, f"evt_{number}")
+                news = None if found is None else what_it_says(found, now)
+                facts = facts if news is None else after_news(facts, news, now).facts
+        assert facts.payment is None or facts.payment.settled_usd is None
+        assert not is_unsettled(facts.payment, 10.0)
+
+    def test_money_that_was_paid_and_given_back_stays_known_to_be_none(self):
+        """Also once the payment is old: a customer who pays and takes it back is no newcomer of a dear plan."""
+        facts = after(Facts(plan="paid"), "charge.succeeded", {**CHARGE, "status": "succeeded"})
+        facts = after(facts, "charge.refunded", {**CHARGE, "status": "succeeded", "amount_refunded": 2000})
+        assert facts.payment.settled_usd == 0.0
+        later = NOW + 200 * 86_400.0
+        facts = after_news(
+            facts, what_it_says(event("payment_method.attached", METHOD, created=later), later), later
+        ).facts
+        assert facts.payment.settled_usd == 0.0
+        assert is_unsettled(facts.payment, 10.0)
+
+    def test_a_part_that_is_given_back_of_an_older_payment_says_what_has_settled(self):
+        facts = after(Facts(plan="paid"), "charge.refunded", {**CHARGE, "status": "succeeded", "amount_refunded": 500})
+        assert facts.payment.settled_usd == 15.0
+
+    def test_a_push_that_nothing_has_settled_stands_until_an_event_with_money(self):
+        facts = Facts(plan="paid", payment=Payment(settled_usd=0.0), payment_at=NOW - 100)
+        trial = after(facts, "invoice.paid", {**INVOICE, "amount_paid": 0})
+        assert is_unsettled(trial.payment, 10.0)
+        assert not is_unsettled(after(trial, "invoice.paid", {**INVOICE, "id": "in_2"}).payment, 10.0)
 
     @pytest.mark.parametrize(
         ("kind", "body"),

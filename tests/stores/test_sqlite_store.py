@@ -165,6 +165,22 @@ def test_what_a_smaller_limit_withholds_comes_back_after_a_restart(path):
     second.stop()
 
 
+def test_what_facts_in_a_check_gave_is_remembered_after_a_restart_and_a_push_of_keys(path):
+    """Of an account that sleeps too; 50 a day is what an e-mail address gives, 5,000 what the tier does."""
+    first = Run(path)
+    request = Request(account=Account(id="a", created_at=START - 1e7, email_domain="example.org"))
+    first.tenant.check(request, START, Ulids())
+    first.check("bare")
+    first.stop()
+    second = Run(path)
+    second.tenant.push("a", AccountFacts(keys=("sk-1",)), START)
+    second.flush()
+    second.stop()
+    third = Run(path)
+    assert [third.check(name).limits[1].burst for name in ("a", "bare")] == [50.0, 5000.0]
+    third.stop()
+
+
 def test_shared_budgets_come_back_with_keys_beyond_64_bits(path):
     first = Run(path)
     for address in ("203.0.113.7", "fe80::1", "2001:db8::1"):

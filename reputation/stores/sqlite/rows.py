@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reputation.limits.bucket import Bucket, Limit, Withheld
-from reputation.state.crowds import Row
+from reputation.state.crowds import Row, kept_rung
 from reputation.state.facts import NOTHING
 from reputation.state.history import visits
 from reputation.state.transactions import AccountData
@@ -32,6 +32,13 @@ _limits: dict[tuple[float, float], Limit] = {}
 MOST_LIMITS = 4096
 
 
+class _Rung(Struct, array_like=True, gc=False):
+    plan: str
+    rung: str
+    units: Annotated[float, Meta(gt=0, le=1e18)]
+    recent: bool
+
+
 class _Account(Struct, array_like=True, gc=False):
     crowd: Annotated[int, Meta(ge=0, le=2)]
     series: int
@@ -45,6 +52,7 @@ class _Account(Struct, array_like=True, gc=False):
     daily: KeptBucket | None
     facts: list[Any] | None = None
     outcomes: bytes = b""
+    rung: _Rung | None = None
 
 
 _accounts = msgspec.msgpack.Decoder(_Account)
@@ -93,11 +101,12 @@ def limit_of(rate: float, burst: float) -> Limit:
 
 def account_body(row: Row, crowd: int, series: int) -> bytes:
     """Encode an account; its bucket as it is, after all charges."""
-    facts = row.facts
+    facts, rung = row.facts, row.rung
     return _encode(
         (
             crowd, series, row.tier, row.days, row.day, 0, 0, row.recent,
             _kept(row.burst), _kept(row.daily), None if facts is NOTHING else facts_out(facts), row.outcomes,
+            None if rung is None else (rung.plan, rung.rung, rung.units, rung.recent),
         )
     )  # fmt: skip
 
@@ -112,13 +121,15 @@ def account_row(body: bytes, series: int, earning: Earning) -> tuple[str, Row]:
     facts = NOTHING if kept.facts is None else facts_in(kept.facts)
     row = Row(facts, burst, daily, kept.recent, kept.tier, kept.days, kept.day)
     row.outcomes = kept.outcomes
+    if kept.rung is not None:
+        row.rung = kept_rung(kept.rung.plan, kept.rung.rung, kept.rung.units, recent=kept.rung.recent)
     return CROWDS[kept.crowd], row
 
 
 def with_data(row: Row, data: AccountData) -> Row:
     """The same account with other facts and outcomes."""
     found = Row(data.facts or NOTHING, row.burst, row.daily, row.recent, row.tier, row.days, row.day)
-    found.outcomes = data.outcomes
+    found.outcomes, found.rung = data.outcomes, row.rung
     return found
 
 
