@@ -68,10 +68,11 @@ bench: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m benchmarks.weights_suggest --levels L3,L4 --honest 300 --heads 60 --days 3
 	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --state :memory: --listen {listen} --admin {admin}'
 
-# Look for bytes that the gateways' codecs and adapters cannot bear; `make fuzz SECONDS=600` looks longer at each.
+# Look for bytes that the codecs and adapters cannot bear; `make fuzz SECONDS=600` looks longer at each.
 fuzz: $(VENV)/.test
 	$(BIN)/python -m benchmarks.fuzz_spop --seconds $(or $(SECONDS),30)
 	$(BIN)/python -m benchmarks.fuzz_envoy --seconds $(or $(SECONDS),30)
+	$(BIN)/python -m benchmarks.fuzz_http2 --seconds $(or $(SECONDS),30)
 
 # What leases cost nginx, and whether they hold: docs/leases.md.
 bench-nginx: $(VENV)/.test

@@ -16,6 +16,13 @@ SIGNALS = sorted(
     for path in (ROOT / "reputation" / "signals").glob("*.py")
     if path.stem not in INTERPRETED
 )
+NOT_COMPILED = {"__init__", "methods"}
+"""Modules of listeners/http2/ without work of their own."""
+HTTP2 = sorted(
+    f"reputation/listeners/http2/{path.name}"
+    for path in (ROOT / "reputation" / "listeners" / "http2").glob("*.py")
+    if path.stem not in NOT_COMPILED
+)
 COMPILED = (
     "geoip/book.py",
     "geoip/facts.py",
@@ -27,6 +34,7 @@ COMPILED = (
     "reputation/state/history.py",
     "reputation/checkapi/routes.py",
     "reputation/listeners/writer.py",
+    *HTTP2,
     "reputation/engine/entry.py",
     "reputation/engine/identity.py",
     "reputation/wire/ids.py",

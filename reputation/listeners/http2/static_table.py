@@ -1,0 +1,78 @@
+"""The static table of HPACK (RFC 7541, appendix A)."""
+
+from typing import Final
+
+Field = tuple[bytes, bytes]
+
+# one field a line: its name, and its value if it has one
+_LINES: Final = b"""
+:authority
+:method GET
+:method POST
+:path /
+:path /index.html
+:scheme http
+:scheme https
+:status 200
+:status 204
+:status 206
+:status 304
+:status 400
+:status 404
+:status 500
+accept-charset
+accept-encoding gzip, deflate
+accept-language
+accept-ranges
+accept
+access-control-allow-origin
+age
+allow
+authorization
+cache-control
+content-disposition
+content-encoding
+content-language
+content-length
+content-location
+content-range
+content-type
+cookie
+date
+etag
+expect
+expires
+from
+host
+if-match
+if-modified-since
+if-none-match
+if-range
+if-unmodified-since
+last-modified
+link
+location
+max-forwards
+proxy-authenticate
+proxy-authorization
+range
+referer
+refresh
+retry-after
+server
+set-cookie
+strict-transport-security
+transfer-encoding
+user-agent
+vary
+via
+www-authenticate
+"""
+
+
+def _field(line: bytes) -> Field:
+    name, _, value = line.partition(b" ")
+    return name, value
+
+
+STATIC: Final[tuple[Field, ...]] = tuple(_field(line) for line in _LINES.strip().splitlines())
