@@ -16,6 +16,10 @@ NEVER = math.inf
 """The `retry_after` of a cost that no waiting makes fit: above the burst, or no refill."""
 
 
+REMEMBERED = 30 * 86_400.0
+"""Seconds without use after which a bucket under a smaller limit counts as full: at the larger one it would be."""
+
+
 @mypyc_attr(acyclic=True)
 class Limit:
     """A token bucket's shape: `rate` tokens a second up to `burst` tokens. A value."""
@@ -112,11 +116,16 @@ def in_all(bucket: Bucket, now: float) -> float:
 
 
 def is_full(bucket: Bucket, now: float) -> bool:
-    """Say whether a bucket is worth no more than none: one under a smaller limit once the larger one would be full."""
-    held, withheld = settled(bucket, now), bucket.withheld
-    if withheld is None:
-        return held >= bucket.limit.burst
-    return bucket.tokens + (now - bucket.at) * bucket.limit.rate + withheld.tokens >= withheld.burst
+    """Say whether a bucket is worth no more than none.
+
+    One under a smaller limit is, once its rate has earned what the larger limit would hold, or it was REMEMBERED.
+    """
+    if settled(bucket, now) < bucket.limit.burst:
+        return False
+    idle, withheld = now - bucket.at, bucket.withheld
+    if withheld is None or idle >= REMEMBERED:
+        return True
+    return bucket.tokens + idle * bucket.limit.rate + withheld.tokens >= withheld.burst
 
 
 def copy_of(bucket: Bucket) -> Bucket:

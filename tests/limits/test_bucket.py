@@ -200,6 +200,14 @@ def test_a_bucket_with_a_smaller_limit_is_full_once_the_larger_one_would_be():
     assert is_full(bucket, NOW + 50)
 
 
+def test_a_bucket_that_fills_slowly_is_not_kept_for_years_because_its_limit_was_larger():
+    """A dead account that is blocked at 10 a day, after it used 5,000 of a day."""
+    bucket = full(Limit(5000 / 86_400, 5000.0), NOW)
+    spend(bucket, 5000.0, NOW)
+    change_limit(bucket, Limit(10 / 86_400, 10.0), NOW)
+    assert [is_full(bucket, NOW + days * 86_400) for days in (0.9, 1.1, 29, 30)] == [False, False, False, True]
+
+
 waits = st.tuples(st.just("jump"), st.floats(0, 1e4))
 some_limits = st.lists(st.builds(Limit, st.floats(1e-3, 1e3), st.floats(1, 1e3)), min_size=1, max_size=4)
 turns = st.lists(st.one_of(takes, waits, st.tuples(st.just("limit"), st.integers(0, 3))), max_size=60)

@@ -6,7 +6,7 @@ import pytest
 from redis_process import RedisServer
 from take_story import FOREVER, NOW, PureBuckets, Story, result
 
-from reputation.limits.bucket import Bucket, Limit, change_limit
+from reputation.limits.bucket import Bucket, Limit, change_limit, full
 from reputation.limits.take import Ask, Charge
 from reputation.stores.redis.asks import AskBatch
 from reputation.stores.redis.names import Names
@@ -65,6 +65,11 @@ def test_a_bucket_with_a_smaller_limit_is_kept_until_it_would_be_full_at_the_lar
         change_limit(bucket, SMALL, NOW)
         name, _ = taken_of(client, "kept", bucket, 0.0)
         assert client.pttl(name) > 900_000
+        slow = full(LARGE, NOW)
+        taken_of(client, "slow", slow, 1000.0)
+        change_limit(slow, Limit(10 / 86_400, 10.0), NOW)
+        name, _ = taken_of(client, "slow", slow, 0.0)
+        assert 30 * 86_400 <= client.ttl(name) <= 30 * 86_400 + 60
 
 
 def test_a_bucket_that_is_not_kept_is_full_at_the_larger_limit_that_the_replica_knows_of(redis_server: RedisServer):

@@ -312,12 +312,16 @@ for i, ask in ipairs(asks) do
 end
 
 -- A bucket is kept until it is full again, and a little longer: then it is the same as none. One in debt stays. One with
--- a smaller limit than before is kept until it would be full at the larger one.
+-- a smaller limit than before is kept until it would be full at the larger one, or for LONGEST.
 for key, bucket in pairs(buckets) do
   if bucket.changed and bucket.burst < math.huge then
     local seconds = LONGEST
     if bucket.rate > 0 then
-      seconds = least((bucket.most - bucket.withheld - bucket.tokens) / bucket.rate + (bucket.at - now) + slack, 100 * LONGEST)
+      seconds = (bucket.burst - bucket.tokens) / bucket.rate
+      if bucket.most > bucket.burst and seconds < LONGEST then
+        seconds = least((bucket.most - bucket.withheld - bucket.tokens) / bucket.rate, LONGEST)
+      end
+      seconds = least(seconds + (bucket.at - now) + slack, 100 * LONGEST)
     end
     local value = struct.pack('<dddd', bucket.tokens, bucket.at, bucket.rate, bucket.burst)
     if bucket.most > bucket.burst then value = value .. struct.pack('<dd', bucket.withheld, bucket.most) end
