@@ -99,7 +99,7 @@ class Ladder:
             name, units = MONEY, money
         return self._rung(name, units, burst, new=facts.created_at is not None and now - facts.created_at < DAY)
 
-    def kept(self, name: str, units: float, burst: float, active: float = 0.0, *, new: bool) -> Rung:
+    def kept(self, name: str, units: float, burst: float, active: float, *, new: bool) -> Rung:
         """Find the rung of an account whose facts came in an earlier check: by name, as far as settings give its worth.
 
         units: its day then; new: whether this is its first day.
