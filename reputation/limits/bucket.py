@@ -99,14 +99,19 @@ def change_limit(bucket: Bucket, limit: Limit, now: float) -> None:
     So an account whose tier falls for a minute loses nothing of its day, and a limit that toggles gives nothing: what
     the bucket holds and what is withheld is all that it held before.
     """
-    tokens = in_all(bucket, now)
-    most = bucket.limit.burst if bucket.withheld is None else bucket.withheld.burst
-    bucket.tokens = min(tokens, limit.burst)
+    tokens, before, burst = settled(bucket, now), bucket.limit.burst, limit.burst
+    withheld, most = 0.0, before
+    if bucket.withheld is not None:
+        withheld, most = bucket.withheld.tokens, bucket.withheld.burst
+    if burst > before:  # so much as there is more room, and no more: what was spent under the smaller limit stays spent
+        back = min(withheld, burst - before)
+        tokens, withheld = tokens + back, withheld - back
+    elif tokens > burst:
+        withheld += tokens - burst
+    bucket.tokens = min(tokens, burst)
     bucket.at = now
     bucket.limit = limit
-    bucket.withheld = None
-    if most > limit.burst:
-        bucket.withheld = Withheld(min(max(tokens - limit.burst, 0.0), most - limit.burst), most)
+    bucket.withheld = Withheld(min(withheld, most - burst), most) if most > burst else None
 
 
 def in_all(bucket: Bucket, now: float) -> float:

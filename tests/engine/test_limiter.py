@@ -414,3 +414,22 @@ class TestLimits:
         earlier = ask(engine, "acct", now=NOW - HOUR)
         assert earlier.decision == "throttle"
         assert ask(engine, "acct", now=NOW - HOUR + earlier.retry_after).decision == "allow"
+
+
+def test_a_tier_that_falls_for_a_minute_costs_no_more_than_that_minute(addresses):
+    """Half a day of `standard` was left; `restricted` has less, and what is used there is taken from that half."""
+    engine = tenant(addresses)
+    ask(engine, "a")
+    row = engine.state.row("a")
+    row.daily.tokens = 2500.0
+    strict = tenant(addresses, preset="strict", prior=1.5)
+    before, lower = engine.tenant, strict.tenant
+    engine.retune(lower)
+    fallen = ask(engine, "a", now=NOW + 1)
+    assert (fallen.tier, row.daily.limit.burst) == ("restricted", 100.0)
+    engine.retune(before)
+    row.tier = -1
+    risen = ask(engine, "a", now=NOW + 60)
+    daily = next(limit for limit in risen.limits if limit.name == "daily")
+    assert (risen.tier, daily.burst) == ("standard", 5000.0)
+    assert 2498.0 <= daily.remaining <= 2502.0

@@ -171,6 +171,18 @@ def test_a_limit_that_grows_back_gives_the_tokens_above_the_smaller_burst_again(
     assert settled(bucket, NOW + 60) == pytest.approx(890.0, abs=0.1)
 
 
+@pytest.mark.parametrize("burst", [10.0, 5.0])
+def test_what_is_spent_under_a_smaller_limit_stays_spent_while_it_is_no_larger(burst):
+    """Also if settings are read again: the limit is then another object with the same numbers."""
+    bucket = full(Limit(0.0, 50.0), NOW)
+    change_limit(bucket, Limit(0.0, 10.0), NOW)
+    spend(bucket, 10.0, NOW)
+    change_limit(bucket, Limit(0.0, burst), NOW)
+    assert settled(bucket, NOW) == 0.0
+    change_limit(bucket, Limit(0.0, 50.0), NOW)
+    assert settled(bucket, NOW) == 40.0
+
+
 def test_a_limit_that_grows_back_in_steps_gives_all_of_it_at_the_last():
     bucket = Bucket(900.0, NOW, Limit(0.0, 1000.0))
     for burst, held in ((100.0, 100.0), (10.0, 10.0), (300.0, 300.0), (1000.0, 900.0), (2000.0, 900.0)):

@@ -72,13 +72,19 @@ end
 
 -- tokens above a smaller burst are withheld until it grows again; most: the largest burst until then
 local function change_limit(bucket, rate, burst)
-  local tokens = settled(bucket) + bucket.withheld
-  put(bucket, least(tokens, burst))
-  bucket.rate, bucket.burst, bucket.withheld = rate, burst, 0
-  if bucket.most <= burst then
-    bucket.most = burst
+  local tokens, before = settled(bucket), bucket.burst
+  if burst > before then
+    local back = least(bucket.withheld, burst - before)
+    tokens, bucket.withheld = tokens + back, bucket.withheld - back
   elseif tokens > burst then
-    bucket.withheld = least(tokens - burst, bucket.most - burst)
+    bucket.withheld = bucket.withheld + (tokens - burst)
+  end
+  put(bucket, least(tokens, burst))
+  bucket.rate, bucket.burst = rate, burst
+  if bucket.most <= burst then
+    bucket.most, bucket.withheld = burst, 0
+  else
+    bucket.withheld = least(bucket.withheld, bucket.most - burst)
   end
 end
 
