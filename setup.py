@@ -45,6 +45,7 @@ COMPILED = (
     "reputation/scoring/ladder.py",
     "reputation/scoring/risk.py",
     "reputation/engine/shared_budgets.py",
+    "reputation/engine/together.py",
     "reputation/engine/verdicts.py",
     "reputation/engine/repeats.py",
     "reputation/limits/reservations.py",

@@ -12,6 +12,7 @@ from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant, in_force
 from reputation.engine.entry import newcomers_of
 from reputation.engine.limiter import TenantLimiter
+from reputation.engine.together import together_of
 from reputation.sidecar.in_force import Tuning
 from reputation.state.transactions import Transaction
 from reputation.tuning.audit import Change
@@ -47,6 +48,7 @@ def _line(tenant: TenantLimiter, rollout: Rollout) -> dict[str, Any]:
             plan: {"day": units, "voters": voters}
             for plan, (units, voters) in newcomers_of(tenant.tenant, tenant.links).items()
         },
+        "together": together_of(tenant.tenant, tenant.links),
     }
 
 

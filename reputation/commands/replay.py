@@ -18,6 +18,7 @@ from reputation.commands.options import config_option, ends_well, json_option
 from reputation.engine.entry import newcomers_of
 from reputation.engine.limiter import Limiter
 from reputation.engine.replay import BadLine, Replay, Summary
+from reputation.engine.together import together_of
 from reputation.linking.process import LinkerDiedError
 from reputation.linking.recorded import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
 from reputation.sidecar.build import build, collect_seldom, open_addresses, read_settings
@@ -213,5 +214,9 @@ def _summary_json(summary: Summary, limiter: Limiter, clusters: int, seconds: fl
         }
         for name, tenant in limiter.tenants.items()
     }
-    found = {**msgspec.to_builtins(summary), "clusters": clusters, "newcomers": newcomers, "seconds": seconds}
+    together = {name: together_of(tenant.tenant, tenant.links) for name, tenant in limiter.tenants.items()}
+    found = {
+        **msgspec.to_builtins(summary), "clusters": clusters, "newcomers": newcomers, "together": together,
+        "seconds": seconds,
+    }  # fmt: skip
     return msgspec.json.encode(found).decode()

@@ -108,6 +108,16 @@ def check_newcomers(
                 )
 
 
+def check_together(tenant: str, cost: float, units: float | None) -> None:
+    """Raise SettingError for an amount of all newcomers together below one request."""
+    if units is not None and units < cost:
+        raise SettingError(
+            ("tenants", tenant, "newcomers", "together_units"),
+            f"{units:g} units a day are fewer than one request needs ({cost:g}, request_cost), so a cap lets no "
+            f"newcomer's request pass; raise it, or leave it out to learn it",
+        )
+
+
 def check_amounts(tenant: str, cost: float, plans: Mapping[str, Rows], shared: Mapping[str, Allowance | None]) -> None:
     """Raise SettingError for a limit too small for any request of `cost` units."""
     named = {("plans", plan, tier): one for plan, rows in plans.items() for tier, one in rows.items()}

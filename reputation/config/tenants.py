@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, structs
 from reputation.config.families import Cap, FindEvidence, family_names, family_of, load_signal
 from reputation.config.faults import nearest
 from reputation.config.gateways import GatewaySettings
-from reputation.config.plans import check_amounts, check_newcomers, laid_out, newcomers, unsettled
+from reputation.config.plans import check_amounts, check_newcomers, check_together, laid_out, newcomers, unsettled
 from reputation.config.presets import ORDINARY, PRESETS, Preset, Unit, times
 from reputation.config.tenant_parts import LinkingSettings, OutcomeSettings, PriceSettings, PurseSettings
 from reputation.limits.bucket import Limit
@@ -184,6 +184,7 @@ def compile_tenant(name: str, settings: TenantSettings, revision: int = 1, *, st
     days = newcomers(name, settings.plans, amounts.entry, plans)
     if not stored:
         check_newcomers(name, request_cost, days, settings.entry, plans)
+    check_together(name, request_cost, settings.newcomers.together_units)
     policy = compile_policy(tiers, plans, settings.hysteresis, settings.payer_plan)
     return Tenant(
         name=name,

@@ -1,9 +1,19 @@
 // Every tenant that the token may see.
 import { path, read } from "./api.js";
 import { anchor } from "./elements.js";
-import { number } from "./format.js";
+import { number, percent } from "./format.js";
 import { to } from "./route.js";
 import { Table } from "./table.js";
+
+// What newcomers were let through in the last 24 hours, of how much; in a surge, what they have in common.
+function together(found) {
+    const words = found.setting === "cap" ? "cap: " : "";
+    if (found.amount === undefined) return `${words}not known yet`;
+    const amounts = `${words}${number(found.taken)} of ${number(found.amount)} a day`;
+    if (found.since === null) return found.usual === null ? `${amounts} (usual share not known yet)` : amounts;
+    const common = found.common.map((one) => `${one.value} (${percent(one.share)})`).join(", ");
+    return `${amounts}, surge${common ? `: ${common}` : ""}`;
+}
 
 export async function show(context) {
     const table = new Table(
@@ -28,6 +38,11 @@ export async function show(context) {
                 title: "Newcomer's day",
                 value: (row) => Math.max(0, ...Object.values(row.newcomers).map((one) => one.day)),
                 cell: (row) => Object.entries(row.newcomers).map(([plan, one]) => `${plan} ${number(one.day)}`).join(", "),
+            },
+            {
+                title: "Newcomers together",
+                value: (row) => (row.together.taken ?? 0) / (row.together.amount ?? 1),
+                cell: (row) => together(row.together),
             },
         ],
         { words: (row) => row.name },

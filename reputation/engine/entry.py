@@ -140,7 +140,7 @@ def may_need_more(own: list[Charge], burst: float, now: float) -> bool:
 
 def drew_on(taken: Taken, entry: Entry) -> str | None:
     """Name the reserve that a check drew on, or that had nothing for it; None if it needed none."""
-    if any(charge.scope == "newcomers" for charge in taken.draw):
+    if any(charge.name == "reserve" for charge in taken.draw):
         return entry.part
     binds = taken.states[taken.binding]
     return entry.part if taken.wait > 0.0 and (binds.name, binds.scope) == ("daily", "account") else None

@@ -1,5 +1,6 @@
 """Metrics for /metrics: plain counters and gauges, and the counts of verdicts."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -44,6 +45,27 @@ def newcomer_metrics(tenants: Iterable[tuple[str, Tenant, Links]]) -> Iterator[M
             voters.add_metric([name, plan], count)
     yield days
     yield voters
+
+
+def together_metrics(tenants: Iterable[tuple[str, Links]]) -> Iterator[Metric]:
+    """Turn what newcomers take together into metric families; none of a tenant before its first links."""
+    families = [
+        GaugeMetricFamily(f"headcount_newcomers_{name}", words, labels=["tenant"])
+        for name, words in (
+            ("units", "Units that newcomers were let through in the last 24 hours."),
+            ("wanted_units", "Units that newcomers asked for in the last 24 hours."),
+            ("amount_units", "Units a day that newcomers may take together before it is a surge."),
+            ("usual_share", "Usual units of newcomers for each unit of other accounts; NaN until it is known."),
+            ("surge", "Whether newcomers take more than that amount: 1 or 0."),
+        )
+    ]
+    for name, links in tenants:
+        if (found := links.together) is not None:
+            usual = math.nan if found.usual is None else found.usual
+            values = (found.taken, found.wanted, found.amount, usual, float(found.since > 0.0))
+            for family, value in zip(families, values, strict=True):
+                family.add_metric([name], value)
+    yield from families
 
 
 def gauge(name: str, words: str, value: float) -> Metric:

@@ -10,6 +10,7 @@ from geoip.facts import network_of
 from reputation.config.tenants import Tenant
 from reputation.engine.entry import Entry, entry_of, may_need_more, reserve_charges
 from reputation.engine.identity import Who
+from reputation.engine.together import is_held, settled_units, together_charges
 from reputation.hydra.links import Cluster, Links
 from reputation.limits.bucket import Limit, change_limit, full
 from reputation.limits.take import Charge, Draw
@@ -63,8 +64,11 @@ def draws_of(
         by_links = linked_charges(tenant, budgets, links, who, cluster, now)
     else:
         by_links = quota_charges(tenant, budgets, links, who, now)
+    held = is_held(tenant, who, now)
+    if held:
+        by_links = held_charges(tenant, budgets, links, who, by_links, now)
     draws: list[Draw] = [[*own, *shared, *linked] for shared in by_address for linked in by_links]
-    roomy = len(draws) if cluster is None else len(by_links) - 1
+    roomy = len(draws) if cluster is None and not held else len(by_links) - 1
     if more:
         draws += [[own[0], *own[2:], *linked, *more] for linked in by_links]
     return Drawn(draws, entry, roomy)
@@ -101,6 +105,18 @@ def quota_charges(tenant: Tenant, budgets: Budgets, links: Links, who: Who, now:
     charges = [budgets.charge("purse", "organisation", key, daily(units, least), now)]
     earned = earned_charge(who.name, links.earned.get(who.name, 0.0), least, budgets, now)
     return [charges] if earned is None else [[earned], charges]
+
+
+def held_charges(
+    tenant: Tenant, budgets: Budgets, links: Links, who: Who, by_links: list[list[Charge]], now: float
+) -> list[list[Charge]]:
+    """Charge what newcomers may take together, on top of the last alternative; what is earned comes before it."""
+    *earned, shared = by_links
+    if not earned:
+        units = max(links.earned.get(who.name, 0.0), settled_units(tenant, who, now))
+        charge = earned_charge(who.name, units, tenant.request_cost, budgets, now)
+        earned = [] if charge is None else [[charge]]
+    return [*earned, [*shared, *together_charges(tenant, links, who.name, budgets, now)]]
 
 
 def organisation_of(who: Who, links: Links) -> str | None:

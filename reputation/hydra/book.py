@@ -50,6 +50,26 @@ class Standing(msgspec.Struct, array_like=True):
     payers: dict[str, float]
 
 
+class DayTogether(msgspec.Struct, array_like=True, gc=False):
+    """What newcomers and all other accounts were let through on a day (UTC), in units.
+
+    counts: whether the day teaches the usual share; a day under a cap does not.
+    """
+
+    day: int
+    newcomers: float
+    others: float
+    counts: bool = True
+
+
+class DaysLevel(msgspec.Struct, array_like=True, gc=False):
+    """The lowest level of a day (UTC), and the amount that it shares out."""
+
+    day: int = -1
+    amount: float = 0.0
+    level: float = 0.0
+
+
 class Split(msgspec.Struct, array_like=True):
     """What was one cluster until an operator split it: its members then, and until when they are not linked again."""
 
@@ -63,8 +83,9 @@ class Book(msgspec.Struct, array_like=True):
 
     levels: of the newcomers' reserves, found on the day (UTC) `leveled`. floors: what linked accounts
     had earned before they were linked. days: newcomer's days by plan, for which votes were counted on the
-    day `voted`. established: organisations, also after the ledger forgot who paid. _: the place of what
-    version 0.1 had once.
+    day `voted`. established: organisations, also after the ledger forgot who paid. together: what
+    newcomers took on the last days; surge: since when they take too much, 0 if they do not. _: the place
+    of what version 0.1 had once.
     """
 
     clusters: dict[str, KeptCluster] = msgspec.field(default_factory=dict)
@@ -78,6 +99,9 @@ class Book(msgspec.Struct, array_like=True):
     days: dict[str, LearntDay] = msgspec.field(default_factory=dict)
     voted: int = -1
     established: dict[str, Standing] = msgspec.field(default_factory=dict)
+    together: list[DayTogether] = msgspec.field(default_factory=list)
+    surge: float = 0.0
+    together_level: DaysLevel = msgspec.field(default_factory=DaysLevel)
 
     def home(self) -> dict[str, str]:
         """Which cluster each linked account is in."""

@@ -32,6 +32,7 @@ from reputation.hydra.reaction import Trials
 from reputation.hydra.sightings import Known, OperatorRuling, Sighting
 from reputation.hydra.surprise import Cell, Pools
 from reputation.hydra.tenure import Tenure
+from reputation.hydra.together import look
 from reputation.hydra.waves import waves
 
 OUTCOMES = {"chargeback": "accused", "abuse": "accused", "challenge_failed": "accused", "good": "cleared"}
@@ -276,7 +277,8 @@ class Linker:
         days = newcomers.learnt(book, self.settings.plans)
         voters = {plan: day.voters for plan, day in book.days.items() if plan in self.settings.plans.newcomer}
         return Links(
-            now, members, kept, typical, shared, levels, of_members | earned, days, voters, active, organisations
+            now, members, kept, typical, shared, levels, of_members | earned, days, voters, active, organisations,
+            look(ledger, book, settings, old, kept, now),
         )  # fmt: skip
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, purses: Purses) -> Cluster:

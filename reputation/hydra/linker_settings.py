@@ -36,6 +36,17 @@ class Plans(Struct, frozen=True, array_like=True):
     plan_usd: float = 0.0
 
 
+class Held(Struct, frozen=True, array_like=True):
+    """What newcomers may take together: so many times their usual share, or units a day that the operator set.
+
+    capped: they are held to it, so what they take is no example.
+    """
+
+    times: float = 3.0
+    units: float | None = None
+    capped: bool = False
+
+
 class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """purse: typical daily uses that a covert cluster may draw; seats: most seats of one company's purse.
 
@@ -44,6 +55,7 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     are not used; trials: share of three-hour blocks that are trials of how accounts react (see `reaction`), drawn with
     `key`; reserves: units a day of each newcomers' reserve; plans: what accounts can have earned, and their allowances.
     organisation_days, organisation_usd: age and settled dollars from which on a verified organisation is established.
+    together: what newcomers may take together.
     """
 
     purse: float = 1.0
@@ -61,3 +73,4 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     bound: tuple[Bound, ...] = ("device", "session")
     organisation_days: float = 30.0
     organisation_usd: float = 100.0
+    together: Held = Held()

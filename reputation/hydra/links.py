@@ -51,6 +51,36 @@ class Cluster(Struct, frozen=True, array_like=True, gc=False):
     purse: float = 0.0
 
 
+class SharedValue(Struct, frozen=True, array_like=True, gc=False):
+    """A value that newcomers have in common: the share of them that has it, and the share of other accounts."""
+
+    kind: str
+    value: str
+    share: float
+    usual: float
+
+
+class Together(Struct, frozen=True, array_like=True, gc=False):
+    """What newcomers take together. taken, wanted: units of the last 24 hours, let through and asked for.
+
+    accounts: newcomers in use. usual: their usual units for each unit of other accounts, None while it is not known;
+    days: days that it is learnt from; base: units of other accounts on a busy day. amount: units a day that a cap holds
+    them to, level: the most that one account gets of it. since: when they began to take more; 0 if they do not.
+    common: what they have in common then, the most surprising first.
+    """
+
+    taken: float
+    wanted: float
+    accounts: int
+    usual: float | None
+    days: int
+    base: float
+    amount: float
+    level: float
+    since: float = 0.0
+    common: tuple[SharedValue, ...] = ()
+
+
 class Links(Struct, frozen=True, gc=False):
     """The state of all links of a tenant after one epoch; at: seconds since 1970.
 
@@ -60,6 +90,7 @@ class Links(Struct, frozen=True, gc=False):
     newcomers maps plans to their newcomer's day in units, as far as it was learnt, voters to the number of accounts
     that it is learnt from; active maps unproven accounts to what their days of use are worth, in units a day.
     organisations: verified ones by id, and cards in `invoices` as `card:FINGERPRINT`.
+    together: what newcomers take together; None in links that an earlier version stored.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """
 
@@ -74,6 +105,7 @@ class Links(Struct, frozen=True, gc=False):
     voters: dict[str, int] = {}
     active: dict[str, float] = {}
     organisations: dict[str, Organisation] = {}
+    together: Together | None = None
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
@@ -95,6 +127,7 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
     voters: list[tuple[str, int | None]] = []
     active: list[tuple[str, float | None]] = []
     organisations: list[tuple[str, Organisation | None]] = []
+    together: Together | None = None
 
 
 NOTHING = Links(0.0, {}, {}, 0.0)
@@ -110,14 +143,14 @@ _MAPS = ("members", "clusters", "invoices", "levels", "earned", "newcomers", "vo
 
 def difference(old: Links, new: Links) -> Delta:
     """What must be sent so that `follow(old, it)` is `new`."""
-    members, clusters, invoices, *more = (_changed(getattr(old, name), getattr(new, name)) for name in _MAPS)
-    return Delta(new.at, new.typical_daily_use, members, clusters, [], invoices, [], *more)
+    maps = {name: _changed(getattr(old, name), getattr(new, name)) for name in _MAPS}
+    return Delta(new.at, new.typical_daily_use, _=[], together=new.together, **maps)
 
 
 def follow(old: Links, delta: Delta) -> Links:
     """Apply what changed; `old` stays as it is."""
-    members, clusters, *more = (_applied(getattr(old, name), getattr(delta, name)) for name in _MAPS)
-    return Links(delta.at, members, clusters, delta.typical_daily_use, *more)
+    maps = {name: _applied(getattr(old, name), getattr(delta, name)) for name in _MAPS}
+    return Links(delta.at, typical_daily_use=delta.typical_daily_use, together=delta.together, **maps)
 
 
 def encode(delta: Delta) -> bytes:

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from reputation.hydra.book import Book, ClusterMember, KeptCluster, LearntDay
+from reputation.hydra.book import Book, ClusterMember, DayTogether, KeptCluster, LearntDay
+from reputation.hydra.families import DAY
 from reputation.hydra.links import Links
 from reputation.hydra.sightings import OperatorRuling
 
@@ -13,7 +14,8 @@ STEP, NAMES = 40503, 65536
 def rebuilt(links: Links) -> bytes:
     """Return a book as `Linker.restore` takes it: clusters under their ids, members, and allow-listed clusters.
 
-    Members count as found, and newcomer's days as moved, when the links were made.
+    Members count as found, and newcomer's days as moved, when the links were made. The days that taught what newcomers
+    usually take together were all alike.
     Rulings to release or split are not in the links, and are lost.
     """
     book = Book(made=max(map(_number, links.clusters), default=0))
@@ -26,6 +28,9 @@ def rebuilt(links: Links) -> bytes:
             book.clusters[name].members[account] = ClusterMember(confidence, links.at)
     for plan, units in links.newcomers.items():
         book.days[plan] = LearntDay(units, links.at, links.voters.get(plan, 0))
+    if links.together is not None and links.together.usual is not None:
+        usual, base, today = links.together.usual, links.together.base, int(links.at // DAY)
+        book.together = [DayTogether(today - n, usual * base, base) for n in range(links.together.days, 0, -1)]
     return msgspec.msgpack.encode(book)
 
 

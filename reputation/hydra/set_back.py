@@ -26,6 +26,8 @@ def book_until(book: Book, now: float) -> None:
     """Let nothing have been found later than `now`."""
     for floor in book.floors.values():
         floor.linked = min(floor.linked, now)
+    book.together = [day for day in book.together if day.day < now // DAY]
+    book.surge = min(book.surge, now)
     for standing in book.established.values():
         standing.at = min(standing.at, now)
     for day in book.days.values():

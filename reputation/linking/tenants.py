@@ -3,7 +3,7 @@
 from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, TenantSettings, per_usd_of
 from reputation.engine.limiter import Limiter, TenantLimiter
-from reputation.hydra.linker_settings import PRIOR_USE, LinkerSettings, Plans
+from reputation.hydra.linker_settings import PRIOR_USE, Held, LinkerSettings, Plans
 from reputation.scoring.ladder import RUNGS, Ladder, part_of
 from reputation.scoring.risk import STANDARD
 
@@ -14,12 +14,13 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
     """Return a tenant's configuration for the linker. key: draws trials; a replay's key is no secret."""
     linking, prior = tenant.tenant.settings.linking, PRIOR_USE * tenant.tenant.request_cost
     without = tuple(part for part in linking.without if part != "neighbourhoods")
-    standards = tenant.tenant.settings.standards
+    standards, newcomers = tenant.tenant.settings.standards, tenant.tenant.settings.newcomers
+    together = Held(newcomers.together_times, newcomers.together_units, newcomers.together == "cap")
     reserves, plans = reserves_of(tenant.tenant), plans_of(tenant.tenant)
     return LinkerSettings(
         linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64], reserves=reserves,
         plans=plans, seats=tenant.tenant.settings.purse.seats, organisation_days=standards.proven_days,
-        organisation_usd=standards.proven_usd, bound=linking.bound,
+        organisation_usd=standards.proven_usd, bound=linking.bound, together=together,
     )  # fmt: skip
 
 

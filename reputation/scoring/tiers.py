@@ -38,10 +38,12 @@ class EntrySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Reserves for use above the entry allowances, and bounds of the learnt newcomer's day.
+    """Reserves for use above the entry allowances, bounds of the learnt newcomer's day, and what newcomers may take
+    together.
 
     Each plan has two reserves for each kind of evidence: one for accounts of up to 14 days, one for older
-    accounts. Cheap accounts cannot use the reserve of expensive ones.
+    accounts. Cheap accounts cannot use the reserve of expensive ones. `together` is about unproven accounts of up to 14
+    days that have settled less than `earned.plan_usd`.
     """
 
     reserve: Annotated[
@@ -65,6 +67,28 @@ class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):
             ge=1, le=1000, description="Maximum of a learnt newcomer's day, as a multiple of the plan's configured day."
         ),
     ] = 5.0
+    together: Annotated[
+        Literal["watch", "cap"],
+        Meta(
+            description="`watch`: report when newcomers together take more than `together_times` their usual share; "
+            "`cap`: also hold them to that, until this is `watch` again."
+        ),
+    ] = "watch"
+    together_times: Annotated[
+        float, Meta(ge=1, le=1000, description="Multiple of the usual share of newcomers above which it is a surge.")
+    ] = 3.0
+    together_units: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=1e12,
+                description="Units a day of all newcomers together, in place of a multiple of their usual share; "
+                "none: it is learnt.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class EarnedSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,12 +12,13 @@ from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
 from reputation.config.file import Settings
-from reputation.engine.metrics import counter, gauge, newcomer_metrics, verdict_metrics
+from reputation.engine.metrics import counter, gauge, newcomer_metrics, together_metrics, verdict_metrics
 from reputation.sidecar.build import Parts, load_databases, read_settings, rebuild
 from reputation.sidecar.crowding import Crowding
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.in_force import Tuning
 from reputation.sidecar.kept_stops import KeptStops
+from reputation.sidecar.surges import Surges
 from reputation.tuning.trial import trial_metrics
 from reputation.wire.errors import ConfigError
 from reputation.wire.messages import Verdict
@@ -44,6 +45,7 @@ class Serving:
         self.local_admin = True
         self.tuning = Tuning(self.limiter, self.store.records, lambda: self.settings, self.clock, log.warning)
         self.crowding = Crowding(self.limiter, log, self.clock)
+        self.surges = Surges(self.limiter, log)
         self.listeners: dict[str, Any] = {}
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
@@ -126,6 +128,7 @@ class Serving:
         tenants = sorted(self.limiter.tenants.items())
         yield from verdict_metrics((name, tenant.counts) for name, tenant in tenants)
         yield from newcomer_metrics((name, tenant.tenant, tenant.links) for name, tenant in tenants)
+        yield from together_metrics((name, tenant.links) for name, tenant in tenants)
         yield counter("headcount_decisions_logged", "Decision log lines written.", self.decisions.written)
         yield counter("headcount_decisions_dropped", "Decision log lines dropped.", self.decisions.dropped)
         yield counter("headcount_clock_steps", "Times that the machine's clock was set.", self.clock.steps)

@@ -1,9 +1,7 @@
 """Decisions of people outlive a restart, a reload, and reach other sidecars."""
 
-import contextlib
 import json
 import signal
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -102,30 +100,6 @@ def test_a_file_that_comes_after_a_draft_is_in_force_after_a_restart_and_after_e
             assert replayed(sidecar) == (0, 0, True)
         said = [one["reason"] for one in sidecar.tell("GET", "/v1/tenants/default/revisions").json["revisions"]]
         assert said == [*["what the configuration says"] * 3, "r", "what the configuration says"]
-
-
-def test_a_revision_of_an_earlier_release_stays_live_and_can_be_rolled_back_to(tmp_path):
-    """Its `entry.email` is refused in a draft by now; the log says that it has no effect."""
-    path = tmp_path / "state.sqlite3"
-    state = {"HEADCOUNT_STATE": str(path)}
-    with running_sidecar(tmp_path, API, extra=state) as first:
-        number = promote(first, -4.0)
-    with contextlib.closing(sqlite3.connect(path)) as file, file:
-        id_ = f"{number:010d}"
-        (body,) = file.execute("SELECT body FROM records WHERE kind = 'revision' AND id = ?", (id_,)).fetchone()
-        settings = {"prior": -4.0, "entry": {"email": 1000.0}}
-        body = json.dumps(json.loads(body) | {"settings": settings}).encode()
-        file.execute("UPDATE records SET body = ? WHERE kind = 'revision' AND id = ?", (body, id_))
-    with running_sidecar(tmp_path, API, extra=state) as second:
-        assert judged(second) == (-4.0, number)
-        assert b"setting_without_effect" in second.log.read_bytes()
-        assert second.tell("GET", f"/v1/tenants/default/revisions/{number}").status == 200
-        draft = second.tell("POST", "/v1/tenants/default/revisions", {"settings": settings, "reason": "r"})
-        assert (draft.status, draft.json["pointer"]) == (422, "/settings/entry/email")
-        promote(second, -3.0)
-        step = {"step": "rollback", "reason": "r"}
-        assert second.tell("POST", "/v1/tenants/default/rollout", step, JSON | {"If-Match": "*"}).status == 200
-        assert judged(second) == (-4.0, number)
 
 
 def test_a_file_that_is_not_in_force_is_told_in_the_log_and_by_config_show(tmp_path):
