@@ -40,8 +40,11 @@ class Silent:
     def take(self, message: bytes) -> None:
         """Take a message."""
 
+    def end(self) -> None:
+        """Keep the stream open."""
+
     def drain(self) -> None:
-        """End."""
+        """Keep the stream open."""
 
     def close(self) -> None:
         """Forget the stream."""

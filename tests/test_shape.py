@@ -22,6 +22,7 @@ POLLING = {"sidecar_process.py", "gateway_processes.py", "redis_process.py"}
 """Where a process is asked again and again until it is ready, with a deadline."""
 BOUNDARIES = {
     "reputation/listeners/connection.py",
+    "reputation/listeners/http2/connection.py",
     "reputation/listeners/aiohttp_listener.py",
     "reputation/admin/application.py",
     "plugins/haproxy/listener.py",

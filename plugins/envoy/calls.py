@@ -1,65 +1,39 @@
-"""Envoy's unary gRPC as routes of the check listener: ext_authz and RLS, their messages as bodies of HTTP.
+"""Envoy's unary calls, ext_authz and RLS: a message's bytes to a verdict, and the verdict to a message's bytes.
 
-Envoy's filter grpc_http1_reverse_bridge makes such requests of gRPC; the gRPC listener makes them too. What a client
-did wrong is answered inside the message, as a stop: an error of the call would let it pass where Envoy fails open.
+What a client did wrong is answered inside the message, as a stop: an error of the call would let it pass where Envoy
+fails open.
 """
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
-from typing import TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
-from plugins.gateway import Engine, GatewayTenant, Handler, Listening, Served, Tenants
+from plugins.gateway import Engine, GatewayTenant, Tenants
+from reputation.listeners.http2.methods import Metadata
 from reputation.wire.codec import invalid, problem_bytes
-from reputation.wire.errors import BadRequest, NotFound, Problem, TooLarge, Unavailable
-from reputation.wire.gateway import HttpMessage, Reply
+from reputation.wire.errors import BadRequest, NotFound, Problem, Unavailable
 from reputation.wire.later import Later, then, together
 from reputation.wire.messages import Request, Settle, Settled, Verdict
 
+from . import grpc_authz, rls
 from .settings import settings_of
 
 AUTHZ = b"/envoy.service.auth.v3.Authorization/Check"
 RLS = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
-ADAPTERS = {AUTHZ: "plugins.envoy.grpc_authz", RLS: "plugins.envoy.rls"}
 TENANT = b"x-headcount-tenant"
 ANY_TENANT = "default"
 """The tenant of an ext_authz call that names none at all."""
 DOMAIN_FIX = "list it in the gateway.envoy.domains of the tenant that it belongs to"
 MOST_BODY = 64 * 1024
-PROTOBUF = b"application/x-protobuf"
-TYPES = frozenset({PROTOBUF, b"application/protobuf", b"application/grpc", b"application/grpc+proto"})
-"""Types of a body; the answer has its request's, because the bridge compares them."""
 
 T = TypeVar("T")
 
 Answered = Verdict | Settled
 
 
-def needed(module: str) -> ModuleType:
-    """Import an optional module. Raises Unavailable with the name of the extra."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("google", "grpc"):
-            raise
-        raise Unavailable("Envoy's gRPC needs an extra: pip install 'headcount[envoy]'") from None
-
-
-async def listen(asked: Listening) -> Served:
-    """Serve gRPC where `--grpc` says. Raises Unavailable without the extra."""
-    return cast("Served", await needed("plugins.envoy.listener").listen(asked))
-
-
-def routes(engine: Engine) -> Mapping[bytes, tuple[bytes, Handler]]:
-    """Return the calls as routes of the check listener."""
-    calls = EnvoyCalls(engine)
-    return {AUTHZ: (b"POST", calls.authorize), RLS: (b"POST", calls.limit)}
-
-
 class EnvoyCalls:
-    """The two calls."""
+    """The two calls. Both raise Problem for a message that cannot be read, and where no state can be had."""
 
     def __init__(self, engine: Engine) -> None:
         self._tenants = engine.tenants
@@ -67,31 +41,29 @@ class EnvoyCalls:
         self._judge_all = engine.judge_all
         self._settle = engine.settle
 
-    def authorize(self, message: HttpMessage) -> Reply | Later[Reply]:
-        adapter, body, reply = _opened(AUTHZ, message)
-        asked = adapter.decode(body)
+    def authorize(self, message: bytes, metadata: Metadata) -> bytes | Later[bytes]:
+        asked = grpc_authz.decode(message)
         try:
-            named = adapter.tenant_of(asked)
-            tenant = self._tenants.named((_header(message, TENANT) or ANY_TENANT) if named is None else named)
-            check = _well_read(lambda: adapter.read(asked, *tenant))
-            return then(self._judge(check), lambda verdict: reply(adapter.answer(verdict)))
+            named = grpc_authz.tenant_of(asked)
+            tenant = self._tenants.named((_tenant_in(metadata) or ANY_TENANT) if named is None else named)
+            check = _well_read(lambda: grpc_authz.read(asked, *tenant))
+            return then(self._judge(check), grpc_authz.answer)
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
-            return reply(adapter.refuse(problem.status, problem_bytes(problem)))
+            return grpc_authz.refuse(problem.status, problem_bytes(problem))
 
-    def limit(self, message: HttpMessage) -> Reply | Later[Reply]:
-        adapter, body, reply = _opened(RLS, message)
-        asked = adapter.decode(body)
+    def limit(self, message: bytes, metadata: Metadata) -> bytes | Later[bytes]:
+        asked = rls.decode(message)
         try:
-            tenant = tenant_of(self._tenants, asked.domain, _header(message, TENANT))
-            checks = _well_read(lambda: adapter.read(asked, *tenant))
+            tenant = tenant_of(self._tenants, asked.domain, _tenant_in(metadata))
+            checks = _well_read(lambda: rls.read(asked, *tenant))
             found = self._found([one.check for one in checks])
-            return then(found, lambda all_: reply(adapter.answer(len(asked.descriptors), checks, all_)))
+            return then(found, lambda all_: rls.answer(len(asked.descriptors), checks, all_))
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
-            return reply(adapter.refuse(len(asked.descriptors), problem_bytes(problem)))
+            return rls.refuse(len(asked.descriptors), problem_bytes(problem))
 
     def _found(self, checks: Sequence[Request | Settle]) -> list[Answered] | Later[list[Answered]]:
         """Settle the holds in a request, and judge its accounts together: all of them pay, or none."""
@@ -129,21 +101,8 @@ def tenant_of(tenants: Tenants, domain: str, named: str = "") -> GatewayTenant:
     raise NotFound(f"no tenant has the domain {domain[:256]!r}; {DOMAIN_FIX}", "/domain")
 
 
-def _opened(method: bytes, message: HttpMessage) -> tuple[ModuleType, bytes, Callable[[bytes], Reply]]:
-    """Find the adapter, unwrap the body's frame, and return a function to frame the answer."""
-    adapter, parts = needed(ADAPTERS[method]), needed("plugins.envoy.grpc_parts")
-    if len(message.body) > MOST_BODY:
-        raise TooLarge(f"a message has at most {MOST_BODY} bytes", "")
-    kind = _header(message, b"content-type").partition(";")[0].strip().encode() or PROTOBUF
-    if kind not in TYPES:
-        raise BadRequest("the content type must be that of protobuf or gRPC, such as application/x-protobuf", "")
-    body, framed = parts.unframed(message.body)
-    headers = ((b"content-type", kind),)
-    return adapter, body, lambda answer: Reply(200, parts.framed(answer) if framed else answer, headers)
-
-
-def _header(message: HttpMessage, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in message.headers if key == name), "")
+def _tenant_in(metadata: Metadata) -> str:
+    return next((value.decode("latin-1") for name, value in metadata if name == TENANT), "")
 
 
 def _well_read(read: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""Envoy's ext_authz over gRPC: CheckRequest to a check, verdict to CheckResponse. Needs the extra [envoy]."""
+"""Envoy's ext_authz over gRPC: CheckRequest to a check, verdict to CheckResponse."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,6 @@ from reputation.wire.messages import Request, Verdict
 from .grpc_parts import decoded, metadata, text, upstream
 from .messages_pb2 import CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption
 
-METHOD = b"/envoy.service.auth.v3.Authorization/Check"
 INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 3, 5, 7, 8  # of google.rpc.Code
 CODES = {400: INVALID_ARGUMENT, 404: NOT_FOUND, 413: INVALID_ARGUMENT, 422: INVALID_ARGUMENT, 429: RESOURCE_EXHAUSTED}
 """gRPC status codes by HTTP status: a throttle must not be retried at once; the others: 7."""

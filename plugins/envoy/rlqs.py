@@ -2,7 +2,6 @@
 
 A quota is divided evenly among the Envoys that report its bucket. Evenly, and not by demand, because Envoy starts a
 token bucket full whenever its assignment changes: shares that followed demand would hand out the burst again and again.
-Needs the extra [envoy].
 """
 
 import math

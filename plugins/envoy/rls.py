@@ -1,4 +1,4 @@
-"""Envoy's rate limit service, version 3: descriptors to checks, verdicts to statuses. Needs the extra [envoy].
+"""Envoy's rate limit service, version 3: descriptors to checks, verdicts to statuses.
 
 A request is one check, made of the entries of all its descriptors, so that key, address and fingerprint are judged
 together. Descriptors that name different accounts are a check each; those that name none belong to every one.
@@ -21,7 +21,6 @@ from .grpc_parts import LARGEST, decoded, metadata, text, upstream, whole_units
 from .messages_pb2 import HeaderValue, RateLimitDescriptor, RateLimitRequest, RateLimitResponse
 from .settings import DESCRIPTORS, settings_of
 
-METHOD = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 MOST_CHECKS = 8
 MOST_COST = 1e9  # as in the wire format
 OK, OVER_LIMIT = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT

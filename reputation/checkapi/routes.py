@@ -10,6 +10,8 @@ from plugins.shipped import GATEWAYS
 from reputation.checkapi.gateways import LimitersTenants
 from reputation.engine.checks import Checks
 from reputation.engine.groups import JudgedAccount
+from reputation.listeners.http2.health import Health
+from reputation.listeners.http2.methods import Methods, Streaming, Unary
 from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
 from reputation.wire.errors import BadRequest, NotFound, Problem, TooLarge
 from reputation.wire.gateway import HttpMessage, Reply
@@ -70,8 +72,10 @@ class CheckRoutes:
         self._note = note
         known = over_http(GATEWAYS) if gateways is None else gateways
         self._gateways = {name.encode(): gateway for name, gateway in known.items()}
+        engine = self._engine()
+        self._methods = {name: one.methods(engine) for name, one in known.items() if one.methods is not None}
         self._routes: Mapping[bytes, tuple[bytes, Handler]] = {
-            **self._own_routes(),
+            **self._own_routes(engine),
             b"/v1/check": (b"POST", self._check),
             b"/v1/check/batch": (b"POST", self._batch),
             b"/v1/settle": (b"POST", self._settle),
@@ -93,20 +97,32 @@ class CheckRoutes:
             return problem_reply(problem)
         return _not_allowed(method)
 
-    def _own_routes(self) -> dict[bytes, tuple[bytes, Handler]]:
-        """Return the further routes of all gateways."""
+    def _engine(self) -> Engine:
+        """Return what the gateways' own routes and methods see of the sidecar."""
         judge, settle, clock = self._verdict, self._settle_at, self._clock
-        engine = Engine(
+        return Engine(
             LimitersTenants(self.limiter),
             lambda one: judge(one, clock()),
             lambda several: self._verdicts(several, clock()),
             lambda one: settle(one, clock()),
+            clock,
         )
+
+    def _own_routes(self, engine: Engine) -> dict[bytes, tuple[bytes, Handler]]:
+        """Return the further routes of all gateways."""
         found: dict[bytes, tuple[bytes, Handler]] = {}
         for gateway in self._gateways.values():
             if gateway.routes is not None:
                 found.update(gateway.routes(engine))
         return found
+
+    def methods(self, *names: str) -> Methods:
+        """Return the methods of gRPC of some gateways, else of all, and their health; none where they have none."""
+        found: dict[bytes, Unary | Streaming] = {}
+        for name in names or self._methods:
+            found.update(self._methods.get(name, {}))
+        services = [path.split(b"/")[1] for path in found]
+        return {**found, **Health(services, lambda: self._ready() is not None).methods()} if found else {}
 
     def _check(self, message: HttpMessage) -> Reply | Later[Reply]:
         if len(message.body) > MOST_CHECK:

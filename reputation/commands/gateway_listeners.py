@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import click
 
-from plugins.gateway import Application, Gateway, Listening, Log
+from plugins.gateway import Gateway, Listening, Log
 from plugins.shipped import GATEWAYS
 from reputation.checkapi.gateways import LimitersTenants
+from reputation.checkapi.routes import CheckRoutes
+from reputation.listeners.http2.methods import Methods
 from reputation.listeners.sockets import AddressError, SocketAccess
 from reputation.sidecar.running import Serving
 from reputation.wire.errors import ConfigError
@@ -61,18 +63,21 @@ async def serve_gateways(
     addresses: Mapping[str, str],
     access: SocketAccess,
     gateways: Mapping[str, Gateway],
-    application: Callable[[Mapping[str, Gateway]], Application],
+    application: Callable[[Mapping[str, Gateway]], CheckRoutes],
+    methods: Callable[[str], Methods],
     log: Log,
 ) -> None:
     """Start the listener of each gateway, and let the program drain and measure it. Raises ConfigError.
 
-    application: makes the application that serves some gateways.
+    application: makes the application that serves some gateways. methods: a gateway's methods of gRPC, those that the
+    check listener serves too.
     """
     tenants = LimitersTenants(serving.limiter)
     for name, gateway in gateways.items():
         if gateway.listener is None:
             continue
-        asked = Listening(addresses[name], access, application({name: gateway}), tenants, serving.clock, log)
+        answering = application({name: gateway})
+        asked = Listening(addresses[name], access, answering, tenants, serving.clock, log, methods(name))
         try:
             started = await gateway.listener.start(asked)
         except AddressError as error:

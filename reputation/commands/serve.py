@@ -206,15 +206,18 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     asked = with_listeners(addresses.gateways, own)
     await serving.linking.take_up()
     await serving.tuning.start()
+    answering = routes(over_http({**GATEWAYS, **own}))
     check = await importlib.import_module(LISTENERS[kind]).start(
-        routes(over_http({**GATEWAYS, **own})),
+        answering,
         check_socket,
+        methods=answering.methods(),
         limits=_limits(settings),
         body_limit=body_limit,
         log=partial(_failed, log),
     )
     serving.listeners["check"] = check
-    await serve_gateways(serving, addresses.gateways, addresses.access, asked, routes, partial(_failed, log))
+    access, failed = addresses.access, partial(_failed, log)
+    await serve_gateways(serving, addresses.gateways, access, asked, routes, answering.methods, failed)
     served = admin_application(serving)
     runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
     await runner.setup()

@@ -15,6 +15,7 @@ from multidict import CIMultiDict
 
 from reputation.listeners.draining import let_last_in
 from reputation.listeners.grammar import CLOSE, REFUSALS, BadRequestError, HttpLimits
+from reputation.listeners.http2.methods import Methods
 from reputation.listeners.lean import Application, BodyLimit, Log
 from reputation.listeners.lifetime import FIRST_WORDS
 from reputation.listeners.sockets import BACKLOG
@@ -205,9 +206,10 @@ async def start(
     *,
     limits: HttpLimits | None = None,
     body_limit: BodyLimit | None = None,
+    methods: Methods | None = None,  # noqa: ARG001 - aiohttp serves HTTP/1 alone
     log: Log | None = None,
 ) -> AiohttpServer:
-    """As listener.start. aiohttp has no time-out of its own for a head."""
+    """As lean.start, without gRPC. aiohttp has no time-out of its own for a head."""
     limits = limits or HttpLimits()
     server = AiohttpServer(application, limits, body_limit or (lambda _target: limits.body), log)
     await server.listen(sock)

@@ -2,19 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Any, Protocol, cast
 
 from reputation.listeners.grammar import CLOSE, BadRequestError, HttpLimits
+from reputation.listeners.http2.frames import PREFACE
+from reputation.listeners.http2.methods import Methods
 from reputation.listeners.reader import Reader
+from reputation.listeners.states import BODY, CLOSING, HEAD, IDLE, STALLED, WORKING
 from reputation.listeners.writer import CONTINUE, FULL, refuse
 from reputation.wire.gateway import HttpMessage, Reply
 
 TURN = 64  # pipelined messages answered before other connections get their turn
 HELD = 65_536  # bytes gathered, in either direction, before the next step has to be taken
-
-# what a connection is doing, which says how long it may
-IDLE, HEAD, BODY, WORKING, STALLED, CLOSING = "idle", "head", "body", "working", "stalled", "closing"
 
 
 class ConnectionServer(Protocol):
@@ -22,6 +22,7 @@ class ConnectionServer(Protocol):
 
     application: Callable[[HttpMessage], Reply | Awaitable[Reply]]
     limits: HttpLimits
+    methods: Methods
     now: float
     requests: int
 
@@ -46,7 +47,7 @@ class ConnectionServer(Protocol):
         """Write an answer to a method, with a Connection line."""
 
     @property
-    def refusing(self) -> "set[Connection]":
+    def refusing(self) -> Container[object]:
         """Connections over the limit; each gets an answer with the reason."""
 
     def admit(self, connection: "Connection") -> bool:
@@ -60,6 +61,9 @@ class ConnectionServer(Protocol):
 
     def started(self, task: "asyncio.Task[Any]") -> None:
         """Keep an answer's task until it is done."""
+
+    def turned(self, connection: "Connection", transport: asyncio.Transport, data: bytes) -> None:
+        """Go on with a connection that begins with the preface of HTTP/2."""
 
 
 class Connection(asyncio.Protocol):
@@ -113,6 +117,8 @@ class Connection(asyncio.Protocol):
         self._server.left(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.fresh and self._is_http2(data):
+            return
         if self.doing is IDLE:
             reader, server = self._reader, self._server
             message = server.plain(data, reader.peer)
@@ -133,6 +139,22 @@ class Connection(asyncio.Protocol):
                 self._hold()
             return
         self._advance()
+
+    def _is_http2(self, data: bytes) -> bool:
+        """Whether the connection begins with the preface of HTTP/2, or may begin with it; such bytes are taken."""
+        reader, server = self._reader, self._server
+        if not server.methods or self.doing is CLOSING or reader.buffered >= len(PREFACE):
+            return False
+        start = reader.rest + data
+        if start.startswith(PREFACE):
+            server.turned(self, self._transport, start)
+            return True
+        if not PREFACE.startswith(start):
+            return False
+        if self.doing is IDLE:
+            self.doing, self.since = HEAD, server.now
+        reader.feed(data)
+        return True
 
     def eof_received(self) -> bool:
         """After the client has sent all, keep the connection open while an answer is still to be sent."""

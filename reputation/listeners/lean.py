@@ -1,18 +1,24 @@
-"""The check listener: one application function behind a small HTTP/1 protocol of ours on uvloop.
+"""The check listener: one application function behind a small HTTP/1 protocol of ours on uvloop, and gRPC's methods.
 
 If the application returns a Reply, the answer is written at once, without an await. If it returns an
-awaitable, the connection waits for it before it reads more, so answers stay in order.
+awaitable, the connection waits for it before it reads more, so answers stay in order. A connection that begins with the
+preface of HTTP/2 is one of gRPC; its calls are answered in any order.
 """
 
+import asyncio
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from reputation.listeners.connection import BODY, CLOSING, HEAD, IDLE, STALLED, Connection
+from reputation.listeners.connection import Connection
 from reputation.listeners.fast_path import PlainMessages
 from reputation.listeners.grammar import HttpLimits
+from reputation.listeners.http2.connection import GrpcConnection
+from reputation.listeners.http2.methods import Methods
 from reputation.listeners.lifetime import Lifetime
+from reputation.listeners.states import BODY, CLOSING, HEAD, IDLE, STALLED
 from reputation.listeners.writer import FAILED, Answers
 from reputation.wire.gateway import HttpMessage, Reply
 
@@ -21,7 +27,7 @@ BodyLimit = Callable[[bytes], int]
 Log = Callable[[str, BaseException], None]
 
 
-class LeanServer(Lifetime[Connection]):
+class LeanServer(Lifetime[Connection | GrpcConnection]):
     """All connections of one listener: their shared state, and counters for /metrics."""
 
     def __init__(
@@ -29,6 +35,7 @@ class LeanServer(Lifetime[Connection]):
         application: Application,
         *,
         limits: HttpLimits,
+        methods: Methods | None = None,
         body_limit: BodyLimit | None = None,
         log: Log | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -38,6 +45,7 @@ class LeanServer(Lifetime[Connection]):
         self.bad_requests: Counter[str] = Counter()
         self.application = application
         self.limits = limits
+        self.methods: Methods = methods or {}
         self.body_limit: BodyLimit = body_limit or (lambda _target: limits.body)
         answers = Answers()
         self.render = answers.render
@@ -57,10 +65,14 @@ class LeanServer(Lifetime[Connection]):
     async def drain(self, within: float) -> int:
         """As `Lifetime.drain`. From here on messages take the slow path: only its answers announce the end."""
         self.plain = _the_long_way
+        self.draining = True
+        for connection in self.connections:
+            if isinstance(connection, GrpcConnection):
+                connection.announce()
         return await super().drain(within)
 
-    async def listen(self, sock: socket.socket) -> None:
-        await self.serve(sock, lambda loop: Connection(self, loop))
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        await self.serve(sock, lambda loop: Connection(self, loop), tls)
         self.every(min(1.0, min(self._times.values()) / 4), lambda: self.sweep(self._clock()))
 
     def sweep(self, now: float) -> None:
@@ -71,6 +83,8 @@ class LeanServer(Lifetime[Connection]):
         self.now = now
         self._refresh()
         for connection in [*self.connections, *self.refusing]:
+            if isinstance(connection, GrpcConnection):
+                connection.sweep()
             allowed = self._times.get(connection.doing)
             if allowed is not None and now - connection.since > allowed:
                 connection.expire()
@@ -80,6 +94,14 @@ class LeanServer(Lifetime[Connection]):
         if self._log is not None:
             self._log("application_failed", error)
         return FAILED
+
+    def turned(self, connection: Connection, transport: asyncio.Transport, data: bytes) -> None:
+        """Go on with a connection that begins with the preface of HTTP/2."""
+        new = GrpcConnection(self, asyncio.get_running_loop(), transport)
+        self.connections.discard(connection)
+        self.connections.add(new)
+        transport.set_protocol(new)
+        new.data_received(data)
 
     def admit(self, connection: Connection) -> bool:
         """Take a new connection in, or refuse it; refused ones linger, but not as a way round the cap."""
@@ -103,14 +125,15 @@ async def start(
     *,
     limits: HttpLimits | None = None,
     body_limit: BodyLimit | None = None,
+    methods: Methods | None = None,
+    tls: ssl.SSLContext | None = None,
     log: Log | None = None,
-    clock: Callable[[], float] = time.monotonic,
 ) -> LeanServer:
-    """Serve the application on a bound socket (see listener_sockets.bind), on the running loop.
+    """Serve the application, and methods of gRPC, on a bound socket (see sockets.bind), on the running loop.
 
     body_limit: bytes allowed for a request target, else limits.body. log is called with an event's name and
-    the exception behind it. clock: seconds, of which only differences count.
+    the exception behind it.
     """
-    server = LeanServer(application, limits=limits or HttpLimits(), body_limit=body_limit, log=log, clock=clock)
-    await server.listen(sock)
+    server = LeanServer(application, limits=limits or HttpLimits(), methods=methods, body_limit=body_limit, log=log)
+    await server.listen(sock, tls)
     return server

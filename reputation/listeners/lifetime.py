@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
@@ -50,11 +51,14 @@ class Lifetime(Generic[C]):
         return len(self.connections)
 
     async def serve(
-        self, sock: socket.socket, connection: Callable[[asyncio.AbstractEventLoop], asyncio.Protocol]
+        self,
+        sock: socket.socket,
+        connection: Callable[[asyncio.AbstractEventLoop], asyncio.Protocol],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Accept on a bound socket, on the running loop."""
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(lambda: connection(loop), sock=sock, backlog=BACKLOG)
+        self._listening = await loop.create_server(lambda: connection(loop), sock=sock, backlog=BACKLOG, ssl=tls)
         self.sockets = (sock,)
 
     def every(self, seconds: float, tick: Callable[[], None]) -> None:

@@ -62,6 +62,11 @@ class Reader:
         return len(self._data) - self._at
 
     @property
+    def rest(self) -> bytes:
+        """These bytes."""
+        return self._data[self._at :]
+
+    @property
     def inside_body(self) -> bool:
         return self._read_body is not None
 

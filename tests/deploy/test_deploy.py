@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import promql_parser
@@ -111,13 +110,6 @@ def test_without_more_listeners_there_are_two_ports_and_no_arguments():
     assert [port["containerPort"] for port in container["ports"]] == [8470, 8471]
     assert "args" not in container
     assert "HEADCOUNT_GRPC" not in {item["name"] for item in container["env"]}
-
-
-def test_the_image_has_what_the_grpc_listener_needs():
-    """The packages of the extra [envoy], pinned with the others that the image installs."""
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["envoy"]
-    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / "run.lock").read_text(), re.MULTILINE))
-    assert {re.split("[<>=]", name)[0] for name in extra} <= pinned
 
 
 def test_the_compose_file_passes_on_what_can_be_set():

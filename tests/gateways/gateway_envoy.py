@@ -1,4 +1,4 @@
-"""Envoy with the configurations that ask over gRPC: bridged to the check listener, or straight to the gRPC listener."""
+"""Envoy with the configurations that ask over gRPC: bridged, or straight to the check listener or the gRPC listener."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +15,12 @@ TTL = 6
 
 
 class Way(NamedTuple):
-    """How Envoy asks: a shipped file, and through the bridge or not."""
+    """How Envoy asks: a shipped file as it is, over the gRPC listener, or through the bridge."""
 
     name: str
     file: str
     bridged: bool = False
+    apart: bool = False
 
     @property
     def shipped(self) -> Shipped:
@@ -31,8 +32,12 @@ BRIDGED_AUTHZ, BRIDGED_RLS = (
     AUTHZ._replace(name="authz-bridge", bridged=True),
     RLS._replace(name="rls-bridge", bridged=True),
 )
+APART_AUTHZ, APART_RLS = (
+    AUTHZ._replace(name="authz-apart", apart=True),
+    RLS._replace(name="rls-apart", apart=True),
+)
 RLQS = Way("rlqs", "envoy-rlqs.yaml")
-UNARY = (AUTHZ, BRIDGED_AUTHZ, RLS, BRIDGED_RLS)
+UNARY = (AUTHZ, BRIDGED_AUTHZ, APART_AUTHZ, RLS, BRIDGED_RLS, APART_RLS)
 CLOSED = {
     "envoy-authz.yaml": ("failure_mode_allow: true", "failure_mode_allow: false"),
     "envoy-rls.yaml": ("failure_mode_deny: false", "failure_mode_deny: true"),
@@ -73,17 +78,21 @@ def serving(
         yield places
 
 
+def bridged(directory: Path) -> list[tuple[str, str]]:
+    """The changes of a shipped file that put the bridge between Envoy and the check listener."""
+    bridge = Path(__file__).with_name("envoy_bridge.yaml").read_text()
+    bridge = bridge.partition("\n")[2].replace("/run/envoy", str(directory))
+    straight = "{socket_address: {address: 127.0.0.1, port_value: 8470}}"
+    return [(straight, f"{{pipe: {{path: {directory}/headcount.sock}}}}"), ("  clusters:\n", bridge)]
+
+
 @contextmanager
 def fronted(way: Way, directory: Path, places: Places, api: int, *changes: tuple[str, str]) -> Iterator[int]:
     """The port of an Envoy that asks this way; the changes are those that its page names."""
     directory.mkdir(parents=True, exist_ok=True)
-    socket = "{socket_address: {address: 127.0.0.1, port_value: 8472}}"
-    straight = f"{{socket_address: {{address: 127.0.0.1, port_value: {places.grpc}}}}}"
-    if way is RLQS:
-        changes = ((socket, straight), *changes)
-    else:
-        pipe, at = "{pipe: {path: /run/envoy/headcount.sock}}", f"{directory}/headcount.sock"
-        asked = f"{{pipe: {{path: {at}}}}}" if way.bridged else straight
-        changes = ((pipe, asked), ("{path: /run/envoy/headcount.sock, mode", f"{{path: {at}, mode"), *changes)
+    if way.apart:
+        changes = (("port_value: 8470", f"port_value: {places.grpc}"), *changes)
+    if way.bridged:
+        changes = (*bridged(directory), *changes)
     with gateway(way.shipped, directory, places.check, api, *changes) as port:
         yield port

@@ -80,6 +80,7 @@ WAYS = (
     Way("envoy", _asking(ENVOY), calls=True, sees_chunks=False),
     Way("authz-bridge", _envoy(envoy.BRIDGED_AUTHZ), calls=True, sees_chunks=False),
     Way("authz-grpc", _envoy(envoy.AUTHZ), calls=True, sees_chunks=False),
+    Way("authz-apart", _envoy(envoy.APART_AUTHZ), calls=True, sees_chunks=False),
     Way("rls-bridge", _envoy(envoy.BRIDGED_RLS), denied=429, calls=True, sees_chunks=False),
     Way("rls-grpc", _envoy(envoy.RLS), denied=429, calls=True, sees_chunks=False),
     Way("caddy", _asking(CADDY)),

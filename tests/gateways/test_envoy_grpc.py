@@ -1,4 +1,4 @@
-"""Real Envoy asking over gRPC: ext_authz and RLS, through the bridge and straight, from a client's bytes to the API's.
+"""Real Envoy asking over gRPC: ext_authz and RLS, straight, apart and bridged, from a client's bytes to the API's.
 
 What every gateway must do is tested by the tests of all gateways, imported here to run with these ways in front.
 """
@@ -117,7 +117,7 @@ def test_a_sidecar_that_answers_503_or_not_at_all_counts_as_absent(
             assert ask(port, [bearer("k")]).status == (503 if closed else 200)
 
 
-@pytest.mark.parametrize("way", [AUTHZ, BRIDGED_AUTHZ], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", [BRIDGED_RLS, BRIDGED_AUTHZ], ids=lambda way: way.name)
 def test_frames_may_stay_on(way: Way, tmp_path: Path, places: Places, api: wire.Api) -> None:
     """The bridge with `withhold_grpc_frames: false`."""
     kept = [("withhold_grpc_frames: true", "withhold_grpc_frames: false")]

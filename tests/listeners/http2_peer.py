@@ -151,3 +151,13 @@ def serve(session: Session, data: bytes) -> list[tuple[int, int, bytes]]:
         else:
             assert event.kind == RESET
     return seen
+
+
+def frames_in(data: bytes) -> list[tuple[int, int, bytes]]:
+    """Kind, stream and payload of each frame; for bytes that h2 does not take, such as those after a GOAWAY."""
+    found, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 3], "big")
+        found.append((data[at + 3], int.from_bytes(data[at + 5 : at + 9], "big"), data[at + 9 : at + 9 + size]))
+        at += 9 + size
+    return found

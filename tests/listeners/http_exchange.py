@@ -125,6 +125,9 @@ class MemoryTransport(asyncio.Transport):
     def output(self) -> bytes:
         return b"".join(self.writes)
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
     def write(self, data: bytes) -> None:
         assert not self.ended, "written after the end"
         assert not self.closed, "written after the close"

@@ -284,11 +284,12 @@ def test_what_is_no_message_of_envoy_s_is_refused_and_changes_nothing(routes, pa
     assert not any(len(one.state.unconfirmed) for one in routes.limiter.tenants.values())
 
 
-def test_without_the_extra_the_answer_names_it():
-    """In a Python that cannot import protobuf the other routes work, and these say what to install."""
+def test_no_grpcio_is_needed():
+    """In a Python that cannot import it, both ways answer."""
     program = """
 import sys
-sys.modules["google"] = sys.modules["google.protobuf"] = None
+sys.modules["grpc"] = None
+from plugins.envoy import listener
 from reputation.config.file import from_text
 from reputation.wire.gateway import HttpMessage
 from reputation.checkapi.routes import CheckRoutes
@@ -297,15 +298,14 @@ from reputation.sidecar.embedded import EmbeddedChecks
 from reputation.stores.memory import MemoryStore
 settings = from_text("")
 checks = EmbeddedChecks(build(settings, open_addresses(settings, 0.0)), MemoryStore(), float)
-routes = CheckRoutes(checks, float, str, dict, print)
-print(routes(HttpMessage(b"GET", b"/healthz", [])).status)
-print(routes(HttpMessage(b"POST", b"/envoy.service.auth.v3.Authorization/Check", [])))
+routes = CheckRoutes(checks, float, str, dict, lambda *_: None)
+path = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
+print(routes(HttpMessage(b"POST", path, [])).status)
+print(len(routes.methods()[path].answer(b"", [])))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)
-    healthy, answer = run.stdout.decode().splitlines()
-    assert healthy == "200"
-    assert "status=503" in answer
-    assert "headcount[envoy]" in answer
+    status, size = run.stdout.decode().splitlines()
+    assert (status, int(size) > 0) == ("200", True)
 
 
 def test_a_hold_is_settled_through_the_rate_limit_service(routes):

@@ -9,8 +9,6 @@ import pytest
 import yaml
 
 from plugins.answers import problem
-from plugins.envoy import grpc_authz, rlqs, rls
-from plugins.envoy.calls import AUTHZ, RLS
 from plugins.envoy.settings import DESCRIPTORS
 from reputation.config.file import from_text
 
@@ -71,9 +69,3 @@ def test_the_page_s_quotas_are_a_valid_configuration() -> None:
     (block,) = re.findall(r"```yaml\n(tenants:.*?)```", PAGE, re.DOTALL)
     quotas = from_text(block).tenants["default"].gateway.envoy.quotas["organisation"]
     assert (quotas["*"].rate, quotas["big.example"].burst) == (20, 5000)
-
-
-def test_the_names_of_the_calls_are_the_same_wherever_they_stand() -> None:
-    """Where protobuf is not installed the adapters cannot be asked for them."""
-    assert (AUTHZ, RLS) == (grpc_authz.METHOD, rls.METHOD)
-    assert rlqs.METHOD.startswith(b"/envoy.service.rate_limit_quota.v3.")

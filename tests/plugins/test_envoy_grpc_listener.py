@@ -40,7 +40,8 @@ def asked() -> bytes:
 
 
 def listening(address, limiter=None, application=None):
-    return Listening(address, OPEN, application, LimitersTenants(limiter), lambda: NOW, print)
+    methods = {} if application is None else application.methods("envoy")
+    return Listening(address, OPEN, application, LimitersTenants(limiter), lambda: NOW, print, methods)
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ class Calls:
             self._messages(stream, payload)
         except GrpcStatus as status:
             self.finish(stream, status.code, status.message)
+            self.events.append(Event(RESET, stream, b""))
             return
         if ended:
             self.end(stream)
@@ -124,6 +125,7 @@ class Calls:
             self._held += len(found[0])
 
     def _receive(self, stream: Stream) -> None:
+        self.receiving.pop(stream.number, None)  # the oldest is the first
         stream.since = self.now
         self.receiving[stream.number] = stream
 
@@ -133,14 +135,20 @@ class Calls:
         self.receiving.pop(stream.number, None)
         if stream.buffer or (stream.message is None and not stream.streaming):
             self.finish(stream, INVALID_ARGUMENT, "the call is not made of whole messages")
+            self.events.append(Event(RESET, stream, b""))
         elif stream.message is not None:
             self.events.append(Event(MESSAGE, stream, stream.message))
         else:
             self.events.append(Event(END, stream, b""))
 
-    def late(self, since: float) -> list[Stream]:
-        """Return the streams whose incomplete message began before a time."""
-        return [stream for stream in self.receiving.values() if stream.since < since]
+    def oldest(self) -> Stream | None:
+        """Return the stream whose incomplete message began first."""
+        return next(iter(self.receiving.values()), None)
+
+    def drop_all(self) -> None:
+        """End every stream, because the connection has ended."""
+        for stream in [*self.open.values()]:
+            self._forget(stream)
 
     def answer(self, stream: Stream, message: bytes) -> None:
         """Send the one answer of a call."""

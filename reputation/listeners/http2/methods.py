@@ -25,8 +25,11 @@ class Receiver(Protocol):
     def take(self, message: bytes) -> None:
         """Take a message. Raises Problem, which ends the stream with its status."""
 
+    def end(self) -> None:
+        """Note that the peer has sent all; finish the stream, now or later."""
+
     def drain(self) -> None:
-        """End the stream, because the listener ends."""
+        """Finish the stream, because the listener ends."""
 
     def close(self) -> None:
         """Forget the stream; called once, whoever ended it."""

@@ -77,6 +77,11 @@ class Session:
         self._put(frames.WINDOW_UPDATE, 0, 0, (WINDOW - FIRST_WINDOW).to_bytes(4, "big"))
 
     @property
+    def blocked(self) -> bool:
+        """Whether an answer waits for a window of the peer's."""
+        return len(self.outgoing.blocked) > 0
+
+    @property
     def incomplete(self) -> bool:
         """Whether the preface, a frame or a header block is incomplete."""
         return not self._greeted or self._block_of > 0 or len(self._rest) > 0

@@ -32,6 +32,7 @@ class Stream:
         self.begun = False  # our header block is sent
         self.closed = False
         self.working = False  # an answer is being made
+        self.deadline = 0.0  # on the loop's clock, when the caller stops waiting; 0: it waits
         self.queued = bytearray()  # framed messages that wait for the window
         self.trailers: tuple[int, str] | None = None  # the status to send after them
 
