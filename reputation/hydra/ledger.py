@@ -182,7 +182,8 @@ class Ledger:
         return in_force
 
     def name_of(self, kind: str, value: int) -> str:
-        return str(self.names[kind].names[value])
+        """Return the name that a number stands for; empty for -1, which is none."""
+        return str(self.names[kind].names[value]) if value >= 0 else ""
 
     def _account(self, account: str, *, confirmed: bool) -> int:
         known = self.accounts.ids.get(account)

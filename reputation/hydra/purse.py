@@ -23,6 +23,8 @@ DISGUISED = 0.2
 """Share of members in disguise up to which a cluster may be overt: a proxy of a company disguises some."""
 ACTIVE = 7 * DAY
 """A member that was not seen for so long has no seat."""
+NIGHTS = 1.0
+"""Days of use from which on a member's hours say whether it sleeps: one that is hours old seems to."""
 COMPANY = frozenset({"network", "payment", "organisation", "time", "geography"})
 """Families that one invoice or one organisation explains: its card, its sign-up, homes on a few operators."""
 IMAGE = frozenset({"device", "software", "model", "content", "organisation", "time"})
@@ -78,10 +80,10 @@ class Purses:
 
     def _full(self, members: Ints) -> Floats:
         """Return what each member would have if it were proven, in units a day; infinite where it is not known."""
-        names, plans = self._ledger.names["plan"].names, self._settings.plans
+        plans = self._settings.plans
         kinds, kind = np.unique(self._ledger.number_column("plan")[members], return_inverse=True)
         other = plans.full.get(plans.default_plan, np.inf)
-        full: Floats = np.array([plans.full.get(str(names[n]) if n >= 0 else "", other) for n in kinds.tolist()])
+        full: Floats = np.array([plans.full.get(self._ledger.name_of("plan", n), other) for n in kinds.tolist()])
         return full[kind]
 
     def _one_company(self, members: Ints) -> bool:
@@ -113,27 +115,27 @@ class Purses:
         """Whether use has the shape of people's; that of a few is too little to judge."""
         if len(active) < FEWEST_MEMBERS:
             return True
-        shape, people = self._shape(active, FEWEST_MEMBERS), self._people
+        shape, people = self._shape(active, FEWEST_MEMBERS, NIGHTS), self._people
         return shape is not None and people is not None and like_people(shape, people)
 
     @cached_property
     def _people(self) -> Shape | None:
         return self._shape(np.flatnonzero(self._ledger.flagged(PROVEN | PAYER)), FEWEST_PEOPLE)
 
-    def _shape(self, accounts: Ints, fewest: int) -> Shape | None:
+    def _shape(self, accounts: Ints, fewest: int, nights: float = 0.0) -> Shape | None:
         ledger = self._ledger
         days: Floats = (self._now - ledger.column("first")[accounts]) / DAY
-        return shape_of(ledger.by_hour[accounts].astype(np.float64), days, fewest)
+        return shape_of(ledger.by_hour[accounts].astype(np.float64), days, fewest, nights)
 
     def _entry(self, members: Ints) -> Floats:
         """Return the entry allowance of each member by its plan, without what its money buys: that is earned.
 
         The plan counts also where nothing has settled: the first invoice of a company may still be open.
         """
-        plans, names = self._settings.plans, self._ledger.names["plan"].names
+        plans, name_of = self._settings.plans, self._ledger.name_of
         given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
         kinds, kind = np.unique(np.stack([plan, given], axis=1), axis=0, return_inverse=True)
-        entry = [allowance(plans, str(names[number]) if number >= 0 else "", bits) for number, bits in kinds.tolist()]
+        entry = [allowance(plans, name_of("plan", number), bits) for number, bits in kinds.tolist()]
         units: Floats = np.array(entry)[kind.ravel()]
         return units
 

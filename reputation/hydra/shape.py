@@ -30,18 +30,21 @@ class Shape(NamedTuple):
     sleep: float
 
 
-def shape_of(by_hour: Floats, days: Floats, fewest: int) -> Shape | None:
+def shape_of(by_hour: Floats, days: Floats, fewest: int, nights: float = 0.0) -> Shape | None:
     """Return the shape of accounts' use; None if fewer than so many made enough requests.
 
     by_hour: requests of each account in each hour of the day; days: for how long they were counted. What chance adds
     is subtracted from both figures, so that accounts with few requests look neither uneven nor asleep.
+    nights: days from which on an account's hours say whether it sleeps; fewer such accounts have no shape either.
     """
     count = by_hour.sum(axis=1)
     enough = count >= FEWEST_REQUESTS
-    if enough.sum() < fewest:
-        return None
     by_hour, count, days = by_hour[enough], count[enough], days[enough]
-    return Shape(spread_of(count / np.maximum(days, 1.0), count), max(float(np.mean(sleep_of(by_hour))), 0.0))
+    seen = by_hour[days >= nights]
+    if len(seen) < fewest:
+        return None
+    sleep = float(np.mean(sleep_of(seen)))
+    return Shape(spread_of(count / np.maximum(days, 1.0), count), max(sleep, 0.0))
 
 
 def spread_of(daily: Floats, count: Floats) -> float:

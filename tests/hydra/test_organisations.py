@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from reputation.hydra.book import Standing
+from reputation.hydra.book import Book, Standing
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker import Linker
 from reputation.hydra.linker_settings import LinkerSettings, Plans
@@ -108,9 +108,10 @@ def test_what_was_established_ends_with_the_money_of_its_payer(owner):
 
 def test_a_book_without_established_organisations_loads():
     book = msgspec.msgpack.decode(paid().export())
-    assert list(book[-1]) == ["corp"]
+    place = Book.__struct_fields__.index("established")
+    assert list(book[place]) == ["corp"]
     after = Linker(SETTINGS)
-    after.restore(msgspec.msgpack.encode(book[:-1]))
+    after.restore(msgspec.msgpack.encode(book[:place]))
     assert not is_old(after, DAY)
 
 
@@ -162,6 +163,18 @@ def test_use_without_the_shape_of_people_has_what_the_best_member_has_alone(give
     assert quotas_of(even)[0] == {"corp": (RUNGS["phone" if given else "email"], False)}
     proven = staffed(*[{}] * 39, {"proven": True}, requests=lambda _: 88, hours=24)
     assert quotas_of(proven)[0] == {"corp": (FULL["free"], False)}
+
+
+@pytest.mark.parametrize(("seen_for_days", "people"), [(4, False), (5, True)])
+def test_members_that_are_hours_old_seem_to_sleep_so_they_do_not_make_an_organisation_one_of_people(
+    seen_for_days, people
+):
+    ledger = staffed(*[{}] * 40)
+    ledger.absorb()
+    young = [ledger.accounts.ids[f"m{number}"] for number in range(seen_for_days, 40)]
+    ledger.floats["first"][young] = NOW - DAY / 2
+    units = quotas_of(ledger)[0]["corp"][0]
+    assert units == (40 * RUNGS["email"] + 40 * TYPICAL if people else RUNGS["email"])
 
 
 def test_there_is_no_quota_while_no_shape_of_people_can_be_learnt():

@@ -56,3 +56,12 @@ def test_too_few_accounts_with_enough_requests_have_no_shape():
     rows[4:, 3] = 2
     assert shape_of(rows, np.ones(9), 5) is None
     assert shape_of(rows, np.ones(9), 4) == Shape(0.0, 1.0)
+
+
+def test_accounts_that_are_hours_old_seem_to_sleep_so_older_ones_alone_say_whether_they_do():
+    young, old = np.zeros((30, 24)), np.full((8, 24), 4.0)
+    young[:, 9:14] = np.random.default_rng(3).integers(1, 30, size=(30, 5))
+    days = np.r_[np.full(30, 0.2), np.full(8, 4.0)]
+    assert shape_of(np.r_[young, old], days, 5).sleep > 0.4
+    assert shape_of(np.r_[young, old], days, 5, nights=1.0).sleep < 0.05
+    assert shape_of(np.r_[young, old[:4]], days[:34], 5, nights=1.0) is None
