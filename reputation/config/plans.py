@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from reputation.config.faults import nearest
+from reputation.scoring.ladder import parts_of_facts
 from reputation.scoring.risk import TIERS
 from reputation.scoring.tiers import Allowance, EntrySettings, PlanSettings
 from reputation.wire.errors import SettingError
@@ -98,12 +99,12 @@ def check_newcomers(
                 f"newcomer's days of {day:g}), more than the tier standard of the plan allows ({most:g}, daily), so "
                 f"this allowance limits nobody; lower it to {most / day:g} at most, or set plans.{plan}.entry to off",
             )
-        for part in ("email", "phone", "prepaid", "card"):
-            units = day * getattr(entry, part)
+        for rung, part in parts_of_facts(entry).items():
+            units = day * part
             if units < cost:
                 raise SettingError(
                     path,
-                    f"entry.{part} of it is {units:g} units a day, fewer than one request needs ({cost:g}, "
+                    f"entry.{rung} of it is {units:g} units a day, fewer than one request needs ({cost:g}, "
                     f"request_cost), so no request passes; raise it, or set it to off",
                 )
 

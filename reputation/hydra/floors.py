@@ -80,8 +80,7 @@ def _by_use(ledger: Ledger, number: int, began: float, plans: Plans) -> float:
     """
     if number < 0 or not ledger.flags[number] & (PROVEN | PAYER):
         return 0.0
-    plan = int(ledger.ints["plan"][number])
-    newcomer = plans.newcomer.get(ledger.name_of("plan", plan) if plan >= 0 else "", plans.default)
+    newcomer = plans.newcomer.get(ledger.name_of("plan", int(ledger.ints["plan"][number])), plans.default)
     settled = float(ledger.floats["settled"][number])
     usual = ledger.days.usual(number)
     if not np.isnan(began):

@@ -6,7 +6,7 @@ bounds.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 from msgspec import structs
@@ -82,7 +82,7 @@ def note_fortnights(ledger: Ledger, today: int) -> None:
     busier = young[used > days.best[young]]
     days.best[young] = np.maximum(days.best[young], used)
     plans = ledger.ints["plan"][busier].tolist()
-    names = [None if plan < 0 else ledger.names["plan"].names[plan] for plan in plans]
+    names: list[Hashable] = [ledger.name_of("plan", plan) or None for plan in plans]
     ledger.ints["joined"][busier] = ledger.names["joined"].numbers(names)
 
 
@@ -93,10 +93,10 @@ def votes_of(ledger: Ledger, linked: Mask, plans: Plans, today: int) -> dict[str
     chosen = np.flatnonzero(voters & (born >= ledger.days.begun) & (born + FORTNIGHT <= today))
     for shared in ("card", "organisation"):
         chosen = _one_each(chosen, ledger.number_column(shared)[chosen], best[chosen])
-    joined, names = ledger.number_column("joined")[chosen], ledger.names["joined"].names
+    joined = ledger.number_column("joined")[chosen]
     found: dict[str, list[int]] = {plan: [] for plan in plans.newcomer}
     for number, plan in zip(chosen.tolist(), joined.tolist(), strict=True):
-        name = str(names[plan]) if plan >= 0 else ""
+        name = ledger.name_of("joined", plan)
         found[name if name in found else plans.default_plan].append(number)
     return {plan: unscaled(best[numbers] - 0.5) for plan, numbers in found.items()}
 

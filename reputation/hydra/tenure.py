@@ -73,10 +73,9 @@ def allowed(ledger: Ledger, plans: Plans, accounts: Ints) -> tuple[list[tuple[st
     plan, given = (ledger.number_column(name)[accounts] for name in ("plan", "given"))
     settled = np.fmax(ledger.column("settled")[accounts], ledger.column("settled_30d")[accounts])
     kinds, kind = np.unique(np.stack([plan, settled < plans.plan_usd, given]), axis=1, return_inverse=True)
-    names = ledger.names["plan"].names
     found = []
     for number, unsettled, bits in kinds.T.tolist():
-        name = str(names[number]) if number >= 0 else ""
+        name = ledger.name_of("plan", number)
         found.append((plans.unsettled.get(name, name) if unsettled else name, bits))
     return found, kind.reshape(-1)
 

@@ -63,10 +63,7 @@ class Ladder:
         self.part: Final = max(reserve * newcomer * part, least)
         self.has_reserve: Final = reserve > 0.0
         self.rungs: Final[Mapping[str, float]] = {
-            EMAIL: max(parts.email * newcomer, least),
-            PHONE: max(parts.phone * newcomer, least),
-            PREPAID: max(parts.prepaid * newcomer, least),
-            CARD: max(parts.card * newcomer, least),
+            rung: max(part * newcomer, least) for rung, part in parts_of_facts(parts).items()
         }
 
     def at(self, newcomer: float | None) -> "Ladder":
@@ -113,6 +110,11 @@ class Ladder:
     def _rung(self, name: str, units: float, burst: float, *, new: bool) -> Rung:
         limit = limit_of(units, units)
         return Rung(name, limit, limit_of(min(burst, units), units) if new else limit)
+
+
+def parts_of_facts(entry: EntrySettings) -> dict[str, float]:
+    """Return the rungs that facts alone give, each with its part of a newcomer's day."""
+    return {EMAIL: entry.email, PHONE: entry.phone, PREPAID: entry.prepaid, CARD: entry.card}
 
 
 def part_of(plan: str, rung: str, *, recent: bool) -> str:
