@@ -293,6 +293,8 @@ LOOKALIKES: dict[str, Row] = {
     "shift": Row(0.03, together.shift),
     "outage": Row(0.05, together.outage),
     "followers": Row(0.03, together.followers),
+    "night_shift": Row(0.03, together.night_shift),
+    "appliance": Row(0.03, together.appliance),
 }
 """Beside the other classes; shares of their number, so that 3,000 of them have one group of each size beside them."""
 

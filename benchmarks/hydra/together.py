@@ -10,15 +10,16 @@ from msgspec.structs import replace
 from benchmarks.hydra import fingerprints, networks, people, places
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK, offset
 from benchmarks.hydra.ground import Ground
-from benchmarks.hydra.lookalikes import EVENING, FREE, blocks, member
+from benchmarks.hydra.lookalikes import EVENING, FREE, PROGRAM, blocks, member
 from benchmarks.hydra.model import Load, Made, Sender, local
 from benchmarks.hydra.places import Fixed, Pool
-from benchmarks.hydra.spans import within
+from benchmarks.hydra.spans import Span, within
 
 Rng = np.random.Generator
 
 SEMINAR = Load(60.0, "seminar", weekend=0.0, shape=6.0, size=4.0, gap=80.0, fixed=True, weekdays=(1, 3))
 SHIFT = Load(60.0, "shift", shape=6.0, size=2.0, gap=60.0, fixed=True)
+NIGHT_SHIFT = replace(SHIFT, hours="night shift")
 TICK = Load(24.0, "flat", weekend=1.0, clockwork=True, fixed=True, phase=0.0)
 TICKS_A_DAY = (96, 24, 24, 24, 4, 1)
 BETWEEN = 15.0  # seconds between a schedule's requests
@@ -68,6 +69,34 @@ def shift(_ground: Ground, rng: Rng, count: int) -> Made:
             yield owner, [people.sender(rng, owner, places.home(rng, where), people.machine(rng), load)]
 
 
+def night_shift(_ground: Ground, rng: Rng, count: int) -> Made:
+    """An office of 90 that serves another continent at night: one morning's free accounts, two breaks of an hour."""
+    for size in blocks(count, 90):
+        where = people.country(rng)
+        office = Fixed(networks.v4(rng, networks.network(rng, "business", where)))
+        opens, laptop = START + 9 * HOUR - offset(where), fingerprints.build(rng, "desktop")
+        for _ in range(size):
+            owner = member(rng, "night_shift", opens + float(rng.uniform(0, 3 * HOUR)), FREE)
+            load = local(NIGHT_SHIFT, people.heavy(rng, 30.0, 0.8), where)
+            agent = people.sender(rng, owner, office, "desktop", load)
+            agent.clients = (fingerprints.copy(rng, laptop),)
+            yield owner, [agent]
+
+
+def appliance(_ground: Ground, rng: Rng, count: int) -> Made:
+    """90 users of one program of this week on a machine at home, which hears of a feed's events by day and by night."""
+    for size in blocks(count, 90):
+        release, spans = START + float(rng.uniform(0, 1)) * DAY, _events(rng)
+        build = fingerprints.Build(1.0, f"{fingerprints.hexes(rng, 6)}-hub/1.4", fingerprints.PYTHON)
+        for _ in range(size):
+            where = people.country(rng)
+            owner = member(rng, "appliance", release + float(rng.beta(1.2, 2.0)) * DAY, FREE)
+            load = local(replace(PROGRAM, size=1.0), people.heavy(rng, 10.0, 0.8), where)
+            hub = people.sender(rng, owner, places.home(rng, where), "sdk", load)
+            hub.clients = (fingerprints.copy(rng, build),)
+            yield owner, list(within(hub, spans, DAY / (LASTS * EVENTS_A_DAY))) or [hub]
+
+
 def outage(ground: Ground, rng: Rng, count: int) -> Made:
     """150 phones of one carrier, out of service twice for one to three hours: all pause, and come back, together."""
     for size in blocks(count, 150):
@@ -82,12 +111,17 @@ def outage(ground: Ground, rng: Rng, count: int) -> Made:
             yield owner, list(within(phone, zip(edges[::2], edges[1::2], strict=True)))
 
 
+def _events(rng: Rng) -> list[Span]:
+    """Times of a feed's events in the week, each with the time in which it is read."""
+    events = START + np.cumsum(rng.exponential(DAY / EVENTS_A_DAY, int(7 * EVENTS_A_DAY)))
+    return [(at, at + LASTS) for at in events.tolist() if at < START + WEEK]
+
+
 def followers(_ground: Ground, rng: Rng, count: int) -> Made:
     """90 users of a browser extension of this week that reads a feed's events at once, while their machine is on."""
     for size in blocks(count, 90):
         release = START + float(rng.uniform(0, 1)) * DAY
-        events = START + np.cumsum(rng.exponential(DAY / EVENTS_A_DAY, int(7 * EVENTS_A_DAY)))
-        spans = [(at, at + LASTS) for at in events.tolist() if at < START + WEEK]
+        spans = _events(rng)
         for _ in range(size):
             where = people.country(rng)
             owner = member(rng, "followers", release + float(rng.beta(1.2, 2.0)) * DAY, FREE)

@@ -20,7 +20,7 @@ BESIDE = msgspec.structs.replace(ALONE, populations=tuple(LOOKALIKES))
 SIZES = {
     "remote_company": 110, "charity": 100, "course": 200, "accelerator": 60, "freelancer": 25, "front_page": 300,
     "rare_client": 30, "arrears": 500, "sdk_servers": 180, "mislabelled_office": 115, "mislabelled_room": 40,
-    "cron": 150, "remote_course": 120, "shift": 90, "outage": 150, "followers": 90,
+    "cron": 150, "remote_course": 120, "shift": 90, "outage": 150, "followers": 90, "night_shift": 90, "appliance": 90,
 }  # fmt: skip
 
 
@@ -202,14 +202,15 @@ def test_a_schedule_starts_programs_on_the_quarters_of_an_hour():
     assert {is_hosting(sender.place(START, 0.9)) for sender in senders.values()} == {True, False}
 
 
-def test_a_remote_course_and_a_shift_pause_for_one_lunch():
-    for klass, lunch in (("remote_course", 12), ("shift", 12)):
+def test_a_remote_course_and_shifts_pause_together():
+    for klass, lunch in (("remote_course", 12), ("shift", 12), ("night_shift", 1), ("night_shift", 4)):
         found, senders = checks_of(klass)
         hours = Counter(
             int((at + senders[name].load.offset) % DAY // HOUR) for name, times in found.items() for at in times
         )
         assert hours[lunch] < 0.3 * hours[lunch + 1], klass
-        assert len({senders[name].place(START, 0.9) for name in found}) == len(found)
+        homes = len({senders[name].place(START, 0.9) for name in found})
+        assert homes == (1 if klass == "night_shift" else len(found))
 
 
 def test_phones_of_a_carrier_that_is_out_of_service_are_silent_twice():
@@ -228,6 +229,15 @@ def test_an_extension_reads_events_at_once_and_not_at_night():
         int((at + senders[name].load.offset) % DAY // HOUR) for name, times in found.items() for at in times
     )
     assert sum(hours[hour] for hour in range(1, 7)) < 0.15 * sum(hours.values())
+
+
+def test_a_program_at_home_reads_events_at_night_too():
+    found, senders = checks_of("appliance", honest=1500)
+    assert len({client.user_agent for client in clients("appliance")}) == 1
+    hours = Counter(
+        int((at + senders[name].load.offset) % DAY // HOUR) for name, times in found.items() for at in times
+    )
+    assert sum(hours[hour] for hour in range(6)) > 0.1 * sum(hours.values())
 
 
 def test_the_command_takes_all_populations_or_some_and_says_which_there_are(tmp_path, capsys):
