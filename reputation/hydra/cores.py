@@ -22,7 +22,7 @@ SAMPLED = 64
 LOYAL = 7.0
 """Nats, ln(1000), by which a core's own member must look like the core; newcomers must overcome a prior besides."""
 LOYAL_TO_A_WAVE = 5.0
-"""Nats, ln(150), of time and rhythm: a member's use is also near the median of the wave, see `waves`."""
+"""Nats, ln(150), of time and rhythm, or synchrony: use is also as even as no people's, see `waves` and `crews`."""
 LOAD = FAMILIES.index("load")
 ROUNDS = 3
 
@@ -120,10 +120,10 @@ def _taken(group: Group, known: Background, suspects: Mask) -> Group:
 
 
 def loyal(looks: growth.Likeness, *, wave: bool) -> Mask:
-    """Which accounts look enough like their group. In a wave, even use is the third family of a sleepless member."""
+    """Which accounts look enough like their group. In a wave or crew, even use is the third family."""
     enough: Mask = growth.several(looks) & (looks.nats >= LOYAL)
     if wave:
-        enough |= (looks.families >= growth.FEW_FAMILIES - 1) & looks.sleepless & (looks.nats >= LOYAL_TO_A_WAVE)
+        enough |= (looks.families >= growth.FEW_FAMILIES - 1) & looks.driven & (looks.nats >= LOYAL_TO_A_WAVE)
     return enough
 
 

@@ -74,6 +74,8 @@ KINDS = (
     Kind("sleepless", "rhythm", "use around the clock where people live", mined=1),
     Kind("sleeps", "rhythm", "use that pauses every day", mined=0),
     Kind("load", "load", "{} requests a day", mined=0),
+    Kind("in_step", "synchrony", "work that begins and pauses with that of accounts of the same sign-up time", mined=1),
+    Kind("out_of_step", "synchrony", "work at times of its own", mined=0),
     Kind("organisation", "organisation", "the unverified organisation {}", mined=1),
 )
 HIDING = frozenset({"hosting", "vpn", "relay", "proxy", "residential_proxy", "tor", "mobile"})
@@ -82,7 +84,7 @@ FOR_HIRE = HIDING - {"mobile"}
 """Networks whose country is not that of their users, and where programs run."""
 INDEX = {kind.name: number for number, kind in enumerate(KINDS)}
 FAMILIES = tuple(dict.fromkeys(kind.family for kind in KINDS))
-PARTIAL = frozenset(map(FAMILIES.index, ("origin", "rhythm", "load")))
+PARTIAL = frozenset(map(FAMILIES.index, ("origin", "rhythm", "load", "synchrony")))
 """Families that say something about some accounts alone, those in use where people are: shares are among these."""
 MINED = tuple(kind.mined for kind in KINDS)
 FAMILY = tuple(FAMILIES.index(kind.family) for kind in KINDS)

@@ -19,7 +19,7 @@ NOTABLE = np.log(3.0)
 SURE = np.log(1000.0)
 """Odds of 1000:1 after the prior (the core's share of the suspects): one stranger in 1000 at worst."""
 IDENTIFYING = (FAMILIES.index("session"), FAMILIES.index("device"))
-RHYTHM = FAMILIES.index("rhythm")
+DRIVEN = (FAMILIES.index("rhythm"), FAMILIES.index("synchrony"))
 IDENTIFIED = np.log(30.0)
 SIGNATURE_SHARE = 0.04
 SIGNATURE_HOLDERS = 3
@@ -41,7 +41,7 @@ class Likeness(NamedTuple):
     """accounts: those with any value of the signature; nats: log likelihood ratio; families: how many are notable.
 
     identified: an identifying family (a session, a device) is among them; disguised: a disguise of the core's is;
-    sleepless: they do not sleep, nor does the core.
+    driven: they do not sleep or are in step with others, and so is the core.
     """
 
     accounts: Ints
@@ -49,7 +49,7 @@ class Likeness(NamedTuple):
     families: Ints
     identified: Mask
     disguised: Mask
-    sleepless: Mask
+    driven: Mask
 
 
 def signature(members: Ints, known: Background) -> Signature:
@@ -95,8 +95,8 @@ def likeness(core: Signature, known: Background) -> Likeness:
     identified = (scores[list(IDENTIFYING)] >= IDENTIFIED).any(axis=0)
     disguised = np.zeros(len(accounts), bool)
     disguised[local[(known.items.kind[held] == DISGUISE) & (ratio >= IDENTIFIED)]] = True
-    sleepless = scores[RHYTHM] >= NOTABLE
-    return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0), identified, disguised, sleepless)
+    driven = (scores[list(DRIVEN)] >= NOTABLE).any(axis=0)
+    return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0), identified, disguised, driven)
 
 
 def several(looks: Likeness) -> Mask:

@@ -15,7 +15,7 @@ from reputation.hydra.families import SEEN
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.named import NAMED
 
-FORMAT = 6
+FORMAT = 7
 LEAST = 64
 """Fewer accounts than this are not worth handing over."""
 HOURS = ("recent", "refused", "by_hour")
@@ -29,6 +29,7 @@ class PackedLedger(Struct, array_like=True):
     hour: int
     day: int
     begun: int
+    bin: int
     accounts: list[Any]
     arrays: dict[str, bytes]
     names: dict[str, list[Any]]
@@ -72,6 +73,7 @@ def unpack(data: bytes, ledger: Ledger) -> None:
         column = np.frombuffer(packed.arrays[f"lived_in.{kind}"], np.int16)
         ledger.lived_in[kind] = np.append(column, np.zeros(1024, np.int16))
     ledger.days.day, ledger.days.begun = packed.day, packed.begun
+    ledger.bins.bin = packed.bin
     ledger.recount(packed.hour)
 
 
@@ -82,6 +84,7 @@ def _columns(ledger: Ledger) -> dict[str, np.ndarray]:
         **ledger.ints,
         **{name: getattr(ledger, name) for name in (*PLAIN, *HOURS)},
         "days": ledger.days.kept,
+        "bins": ledger.bins.kept,
         "today": ledger.days.today,
         "best": ledger.days.best,
     }
@@ -112,7 +115,7 @@ def _packed(ledger: Ledger, kept: Ints) -> PackedLedger:
     for kind, lived_in in ledger.lived_in.items():
         arrays[f"lived_in.{kind}"] = lived_in[ledger.names[kind].numbers(names[kind])].tobytes()
     return PackedLedger(
-        FORMAT, ledger.hour, ledger.days.day, ledger.days.begun,
+        FORMAT, ledger.hour, ledger.days.day, ledger.days.begun, ledger.bins.bin,
         [str(ledger.accounts.names[n]) for n in kept.tolist()], arrays, names,
     )  # fmt: skip
 

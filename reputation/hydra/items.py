@@ -12,6 +12,7 @@ from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.origin import origins
 from reputation.hydra.rhythm import OCTAVE, rhythms
 from reputation.hydra.software import is_browser, software
+from reputation.hydra.synchrony import steps
 
 RUNGS = (1, 2, 3)
 """Network operators in 24 hours, as powers of two, that an account of a rotating pool passes one after the other. Many
@@ -87,7 +88,9 @@ def collect(
     known = np.zeros((len(FAMILIES), len(among)), bool)
     parts, width = [], 0
     signups = [] if "origin" in without else origins(ledger, among, established)
-    for rows in [*_seen(ledger, now), *_facts(ledger), *_times(ledger, now), *_derived(ledger, now), *signups]:
+    times = _times(ledger, now)
+    joint = [] if "synchrony" in without else steps(ledger, among, times)
+    for rows in [*_seen(ledger, now), *_facts(ledger), *times, *_derived(ledger, now), *signups, *joint]:
         if KINDS[INDEX[rows.kind]].family in without:
             continue
         inside = among[rows.accounts]
@@ -328,6 +331,8 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "native": lambda *_: "",
     "sleepless": lambda *_: "",
     "sleeps": lambda *_: "",
+    "in_step": lambda *_: "",
+    "out_of_step": lambda *_: "",
     "load": lambda _, value: f"{2 ** (value / OCTAVE):.0f} to {2 ** (value / OCTAVE + 1):.0f}",
 }
 

@@ -12,6 +12,7 @@ from operator import attrgetter
 import numpy as np
 
 from reputation.hydra import reaction
+from reputation.hydra.bins import BIN, Bins
 from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable
 from reputation.hydra.earned import Days
 from reputation.hydra.families import DAY, HIDING, HOUR, SEEN
@@ -63,6 +64,7 @@ class Ledger:
         self.dropped = 0
         self.draws = Draws()
         self.days = Days()
+        self.bins = Bins()
         self.waiting: list[Sighting] = []
 
     # -- intake -------------------------------------------------------------------------------------------------
@@ -251,6 +253,7 @@ class Ledger:
         np.add.at(self.refused, (accounts[fresh], hours[fresh] % 24), cost[fresh])
         np.add.at(self.by_hour, (accounts, hours % 24), 1)
         np.add.at(self.requests, accounts, 1)
+        self.bins.add(accounts, at)
         np.fmin.at(self.floats["first"], accounts, at)
         np.fmax.at(self.floats["last"], accounts, at)
 
@@ -267,6 +270,7 @@ class Ledger:
     def turn(self, now: float) -> None:
         """Let the hours of `recent` that are over a day old go, and keep a day that is over."""
         self.days.turn(int(now // DAY))
+        self.bins.turn(int(now // BIN))
         self._turn(int(now // HOUR))
 
     def _turn(self, hour: int) -> None:
@@ -294,6 +298,7 @@ class Ledger:
         for name in ("flags", "requests", "recent", "refused", "by_hour"):
             setattr(self, name, _doubled(getattr(self, name), 0))
         self.days.grow()
+        self.bins.grow()
         self.sittings = np.concatenate([self.sittings, np.zeros_like(self.sittings)], axis=1)
         self.sat = _doubled(self.sat, -1)
 
@@ -317,6 +322,7 @@ class Ledger:
         self.recent[numbers] = self.refused[numbers] = 0
         self.by_hour[numbers] = 0
         self.days.release(numbers)
+        self.bins.release(numbers)
         self.sittings[:, numbers], self.sat[numbers] = 0, -1
         self.accounts.release(numbers.tolist())
 

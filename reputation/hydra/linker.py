@@ -15,6 +15,7 @@ from reputation.hydra.book import Book, KeptCluster
 from reputation.hydra.clusters import Found
 from reputation.hydra.columns import Floats, Ints, Mask, tallied
 from reputation.hydra.cores import Group
+from reputation.hydra.crews import OF_A_CREW, crews
 from reputation.hydra.divergence import divergence
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
@@ -198,6 +199,7 @@ class Linker:
         groups = launches.without(cores.from_cells(cells, items.family(), self.ledger.size))
         among = (pools.suspects, linkable, pools.trusted)
         groups += waves(items, self.ledger, searched, places, self.settings)
+        groups += crews(items, self.ledger, searched, self.settings)
         components = graph.candidates(items, self.ledger, among, self.settings.without)
         # who wears a rare handshake is normal until shown otherwise: it may be that of all newcomers
         apart = self._mask(component for by, component in components if by != graph.SOFTWARE)
@@ -215,7 +217,7 @@ class Linker:
         known = everybody.among(pools.base & ~held, pools.trusted)
         rounds = 0 if "growth" in self.settings.without else 1 if remembered else cores.ROUNDS
         grown = cores.grown(cores.merged([*remembered, *groups]), known, pools.suspects, rounds)
-        return [group for group in grown if SESSION in group.families or not places.one(group.members)], known
+        return [group for group in grown if _hiding(group.families) or not places.one(group.members)], known
 
     def _innocent(self, by: int, ring: Group, places: Places) -> bool:
         """Whether what people have in common without hiding anything explains a ring that a family drew."""
@@ -331,9 +333,14 @@ def _families(kept: KeptCluster) -> frozenset[int]:
     return frozenset(FAMILIES.index(name) for name in kept.families if name in FAMILIES)
 
 
+def _hiding(families: frozenset[int]) -> bool:
+    """Whether evidence is something that no place explains: sessions that were handed over, or a crew's work."""
+    return SESSION in families or families >= OF_A_CREW
+
+
 def _at_home(kept: KeptCluster, members: Ints, places: Places) -> bool:
-    """Whether a cluster turned out to be people in one place, linked by nothing that they handed over."""
-    return "session" not in kept.families and places.seen_enough(members, len(kept.members)) and places.one(members)
+    """Whether a cluster turned out to be people in one place, linked by nothing that a place does not explain."""
+    return not _hiding(_families(kept)) and places.seen_enough(members, len(kept.members)) and places.one(members)
 
 
 def _log_odds(confidence: float) -> float:

@@ -36,7 +36,9 @@ AT_ONCE = 128
 COLLEAGUES = 5
 """Accounts on one card from which on it may be a firm's."""
 DISGUISE = INDEX["disguise"]
-OF_AN_APPLICATION = frozenset(map(FAMILIES.index, ("software", "model", "content", "pivot", "time", "rhythm", "load")))
+OF_AN_APPLICATION = frozenset(
+    map(FAMILIES.index, ("software", "model", "content", "pivot", "time", "rhythm", "load", "synchrony"))
+)
 
 
 def invoiced(ledger: Ledger) -> dict[int, int]:

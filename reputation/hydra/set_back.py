@@ -3,6 +3,7 @@
 import numpy as np
 
 from reputation.hydra import reaction
+from reputation.hydra.bins import BIN
 from reputation.hydra.book import Book
 from reputation.hydra.families import DAY, HOUR
 from reputation.hydra.ledger import Ledger
@@ -19,6 +20,7 @@ def ledger_until(ledger: Ledger, now: float) -> None:
     ledger.sat = np.minimum(ledger.sat, int(now // reaction.SITTING))
     ledger.hour = min(ledger.hour, int(now // HOUR))
     ledger.days.day = min(ledger.days.day, int(now // DAY))
+    ledger.bins.bin = min(ledger.bins.bin, int(now // BIN))
     ledger.days.begun = min(ledger.days.begun, ledger.days.day)
 
 

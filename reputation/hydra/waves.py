@@ -31,7 +31,7 @@ def waves(items: Items, ledger: Ledger, pools: Pools, places: Places, settings: 
     people = np.flatnonzero(known & pools.trusted)
     if len(people) < FEWEST_PEOPLE or {"waves", "time", "rhythm", "load"} & set(settings.without):
         return []
-    found = _even(_crowded(items, known & pools.suspects, settings), ledger, people)
+    found = _even(crowded(items, known & pools.suspects, settings, items.kind == INDEX["sleepless"]), ledger, people)
     return [
         Group(members, np.full(len(members), COMPONENT_ODDS), OF_A_WAVE)
         for members, left_alone in zip(found, places.excused(found).tolist(), strict=True)
@@ -53,14 +53,14 @@ def _even(groups: list[Ints], ledger: Ledger, people: Ints) -> list[Ints]:
     return found
 
 
-def _crowded(items: Items, pool: Mask, settings: LinkerSettings) -> list[Ints]:
-    """Return the sleepless accounts of the pool in each bin of sign-up times where too many are."""
-    sleepless = np.zeros(len(pool), bool)
-    sleepless[items.accounts[items.kind[items.items] == INDEX["sleepless"]]] = True
+def crowded(items: Items, pool: Mask, settings: LinkerSettings, odd: Mask) -> list[Ints]:
+    """Return, for each bin of sign-up times where too many of the pool hold an `odd` item, those of it who do."""
+    holders = np.zeros(len(pool), bool)
+    holders[items.accounts[odd[items.items]]] = True
     rows = np.isin(items.kind[items.items], _TIMES) & pool[items.accounts]
     held, who = items.items[rows], items.accounts[rows]
     count = np.bincount(held, minlength=len(items.kind))
-    share = np.bincount(held[sleepless[who]], minlength=len(items.kind)) / np.maximum(count, 1)
+    share = np.bincount(held[holders[who]], minlength=len(items.kind)) / np.maximum(count, 1)
     usual = np.full(len(share), SLEEPLESS)
     crowded = (share >= settings.lift * usual) & (count * divergence(share, usual) >= settings.nats)
-    return [np.sort(who[(held == item) & sleepless[who]]) for item in np.flatnonzero(crowded).tolist()]
+    return [np.sort(who[(held == item) & holders[who]]) for item in np.flatnonzero(crowded).tolist()]

@@ -69,7 +69,7 @@ def test_too_few_accounts_are_not_worth_it():
     [
         b"not packed",
         zstandard.ZstdCompressor().compress(b"not packed"),
-        zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(PackedLedger(FORMAT + 1, 0, 0, 0, [], {}, {}))),
+        zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(PackedLedger(FORMAT + 1, 0, 0, 0, 0, [], {}, {}))),
     ],
 )
 def test_what_cannot_be_read_changes_nothing(data):
