@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.hydra import fingerprints, gatherings, lookalikes, networks, people, places, together
+from benchmarks.hydra import fingerprints, gatherings, lookalikes, networks, people, places, rewritten, together
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK, offset
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import HUMAN, SERVICE, Account, Load, Made, Population, Sender, local, new_account
@@ -295,6 +295,8 @@ LOOKALIKES: dict[str, Row] = {
     "followers": Row(0.03, together.followers),
     "night_shift": Row(0.03, together.night_shift),
     "appliance": Row(0.03, together.appliance),
+    "antivirus": Row(0.08, rewritten.antivirus),
+    "inspected": Row(0.04, rewritten.inspected),
 }
 """Beside the other classes; shares of their number, so that 3,000 of them have one group of each size beside them."""
 
@@ -310,10 +312,7 @@ def classes(*, gathered: bool) -> dict[str, Row]:
 
 
 def populate(ground: Ground, seed: int, count: int, *, gathered: bool = False, week: int = 0) -> Population:
-    """`count` honest accounts, class by class, each with random numbers of its own; homes take the rest.
-
-    week: of a long world; each has people of its own.
-    """
+    """`count` honest accounts by class; homes take the rest. Each class and week has random numbers of its own."""
     rows = classes(gathered=gathered)
     sizes = {name: round(row.share * count) for name, row in rows.items()}
     sizes["home"] += count - sum(sizes.values())

@@ -21,6 +21,7 @@ SIZES = {
     "remote_company": 110, "charity": 100, "course": 200, "accelerator": 60, "freelancer": 25, "front_page": 300,
     "rare_client": 30, "arrears": 500, "sdk_servers": 180, "mislabelled_office": 115, "mislabelled_room": 40,
     "cron": 150, "remote_course": 120, "shift": 90, "outage": 150, "followers": 90, "night_shift": 90, "appliance": 90,
+    "antivirus": 240, "inspected": 120,
 }  # fmt: skip
 
 
@@ -238,6 +239,26 @@ def test_a_program_at_home_reads_events_at_night_too():
         int((at + senders[name].load.offset) % DAY // HOUR) for name, times in found.items() for at in times
     )
     assert sum(hours[hour] for hour in range(6)) > 0.1 * sum(hours.values())
+
+
+def test_products_on_the_way_have_one_handshake_over_many_browsers():
+    for klass, handshakes in (("antivirus", 3), ("inspected", 1)):
+        opened = {
+            client for client in clients(klass) if "Mobile" not in client.user_agent and "App" not in client.user_agent
+        }
+        by_ja4 = defaultdict(set)
+        for client in opened:
+            by_ja4[client.ja4].add(client.user_agent)
+        assert len(by_ja4) == handshakes, klass
+        assert all(len(agents) > 5 for agents in by_ja4.values()), klass
+
+
+def test_a_companys_gateway_is_in_three_hosting_networks_and_its_seats_are_of_all_ages():
+    addresses = {sender.place(START + hour * HOUR, 0.5) for _, (sender,) in group("inspected") for hour in range(48)}
+    assert len(addresses) <= 9
+    assert all(map(is_hosting, addresses))
+    ages = sorted(START - owner.created for owner, _ in group("inspected"))
+    assert ages[len(ages) // 4] < 14 * DAY < ages[-len(ages) // 3]
 
 
 def test_the_command_takes_all_populations_or_some_and_says_which_there_are(tmp_path, capsys):
