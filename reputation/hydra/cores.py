@@ -24,6 +24,8 @@ LOYAL = 7.0
 LOYAL_TO_A_WAVE = 5.0
 """Nats, ln(150), of time and rhythm, or synchrony: use is also as even as no people's, see `waves` and `crews`."""
 LOAD = FAMILIES.index("load")
+OF_A_RELAY = frozenset(map(FAMILIES.index, ("software", "rotation", "load")))
+"""The families of a relay, whose members were each chosen by all three, see `relays`."""
 ROUNDS = 3
 
 
@@ -108,7 +110,8 @@ def _taken(group: Group, known: Background, suspects: Mask) -> Group:
     """The group with those who look like it, without those of its own who do not look like the rest of it."""
     core = growth.signature(group.members, known)
     looks = growth.likeness(core, known)
-    strangers = np.setdiff1d(group.members, looks.accounts[loyal(looks, wave=LOAD in group.families)])
+    stay = looks.accounts[loyal(looks, wave=LOAD in group.families)] if group.families != OF_A_RELAY else group.members
+    strangers = np.setdiff1d(group.members, stay)
     accounts, odds = growth.passing(looks, core.size, suspects)
     members = np.setdiff1d(np.union1d(group.members, accounts), strangers)
     best = np.full(len(members), -np.inf)

@@ -30,6 +30,7 @@ from reputation.hydra.overt import Places, applied, invoiced, launched, most_see
 from reputation.hydra.precedence import with_own
 from reputation.hydra.purse import Purses
 from reputation.hydra.reaction import Trials
+from reputation.hydra.relays import relays
 from reputation.hydra.sightings import Known, OperatorRuling, Sighting
 from reputation.hydra.surprise import Cell, Pools
 from reputation.hydra.tenure import Tenure
@@ -200,6 +201,7 @@ class Linker:
         among = (pools.suspects, linkable, pools.trusted)
         groups += waves(items, self.ledger, searched, places, self.settings)
         groups += crews(items, self.ledger, searched, self.settings)
+        groups += relays(items, self.ledger, searched, places, self.settings)
         components = graph.candidates(items, self.ledger, among, self.settings.without)
         # who wears a rare handshake is normal until shown otherwise: it may be that of all newcomers
         apart = self._mask(component for by, component in components if by != graph.SOFTWARE)

@@ -6,7 +6,7 @@ application shares its client library, its model, its prompts, and the day when 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import numpy as np
@@ -167,9 +167,9 @@ def _seats(card: Ints, accounts: Ints, nets: Ints) -> Ints:
     return seat
 
 
-def hired(ledger: Ledger) -> Mask:
-    """Which accounts are used from networks for hire, more than from any other kind."""
-    kinds = [number for number, name in enumerate(ledger.names["network"].names, 1) if name in FOR_HIRE]
+def hired(ledger: Ledger, of: Collection[str] = FOR_HIRE) -> Mask:
+    """Which accounts are used from networks for hire, or from some kinds of them, more than from any other kind."""
+    kinds = [number for number, name in enumerate(ledger.names["network"].names, 1) if name in of]
     often: Mask = np.isin(most_seen(ledger, "network"), kinds)
     return often
 

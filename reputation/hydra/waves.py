@@ -31,7 +31,8 @@ def waves(items: Items, ledger: Ledger, pools: Pools, places: Places, settings: 
     people = np.flatnonzero(known & pools.trusted)
     if len(people) < FEWEST_PEOPLE or {"waves", "time", "rhythm", "load"} & set(settings.without):
         return []
-    found = _even(crowded(items, known & pools.suspects, settings, items.kind == INDEX["sleepless"]), ledger, people)
+    groups = crowded(items, known & pools.suspects, settings, items.kind == INDEX["sleepless"])
+    found = [near for near in even(groups, ledger, people) if not one_program(ledger, near)]
     return [
         Group(members, np.full(len(members), COMPONENT_ODDS), OF_A_WAVE)
         for members, left_alone in zip(found, places.excused(found).tolist(), strict=True)
@@ -39,7 +40,7 @@ def waves(items: Items, ledger: Ledger, pools: Pools, places: Places, settings: 
     ]
 
 
-def _even(groups: list[Ints], ledger: Ledger, people: Ints) -> list[Ints]:
+def even(groups: list[Ints], ledger: Ledger, people: Ints) -> list[Ints]:
     """Return, of groups whose use is more even than people's, the members near the median of each."""
     usual = spread_of(daily_use(ledger, people), ledger.requests[people].astype(np.float64))
     found = []
@@ -48,7 +49,7 @@ def _even(groups: list[Ints], ledger: Ledger, people: Ints) -> list[Ints]:
         if spread_of(daily, ledger.requests[members].astype(np.float64)) >= SHARE * usual:
             continue
         near = members[np.abs(np.log2(daily / np.median(daily))) <= NEAR]
-        if len(near) >= FEWEST and not one_program(ledger, near):
+        if len(near) >= FEWEST:
             found.append(near)
     return found
 
