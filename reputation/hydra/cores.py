@@ -9,7 +9,6 @@ from reputation.hydra.background import Background
 from reputation.hydra.columns import Floats, Ints, Mask, runs, spans
 from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES
-from reputation.hydra.items import Items
 from reputation.hydra.linker_settings import LIFT
 from reputation.hydra.surprise import Cell
 
@@ -79,9 +78,9 @@ def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     return Group(component, np.full(len(component), COMPONENT_ODDS), families | {by})
 
 
-def accused(ring: Group, items: Items, by: int) -> Group:
-    """A ring without those who had first what the family draws it by."""
-    there = items.accused(by)[ring.members]
+def without_others(ring: Group, accused: Mask) -> Group:
+    """A ring without those who had first what draws it; accused: whom it is evidence against."""
+    there = accused[ring.members]
     return ring._replace(members=ring.members[there], odds=ring.odds[there])
 
 

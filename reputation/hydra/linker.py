@@ -208,9 +208,9 @@ class Linker:
         everybody = habits(items, classes)
         known = everybody.among(pools.base & ~apart, pools.trusted)
         drawn = [(by, cores.corroborated(part, by, known)) for by, part in components if not linked[part].all()]
-        rings = [
-            cores.accused(group, items, by) for by, group in drawn if group and not self._innocent(by, group, places)
-        ]
+        accused = {by: items.accused(by) for by in {by for by, _ in components}}
+        kept = [(by, group) for by, group in drawn if group and not self._innocent(by, group, places)]
+        rings = [cores.without_others(group, accused[by]) for by, group in kept]
         groups += rings
         held = self._mask(group.members for group in groups)
         identified = [group for group in [*remembered, *rings] if group.families & set(growth.IDENTIFYING)]

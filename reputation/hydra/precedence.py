@@ -4,9 +4,11 @@ A device or session id can be copied from an account that has shown it, never pu
 first holder of a value did nothing, and an account that shows what another had before did something itself.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, PairTable, run_lengths, run_starts
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, PairTable, run_starts
 from reputation.hydra.families import DAY, FAMILIES, INDEX
 from reputation.hydra.items import Items
 from reputation.hydra.ledger import Ledger
@@ -42,41 +44,53 @@ def had_first(ledger: Ledger, judged: Mask) -> dict[str, Mask]:
 
     The first holder of a device that came with a new network operator must have had it long before the others.
     """
-    device, session = ledger.pairs["device"], ledger.pairs["session"]
-    leads = _lead(device, _since(ledger, device)), _lead(session, session.first)
-    return {
-        "device": judged[device.accounts] & (leads[0] > np.where(_moved(ledger, device), LONG_BEFORE, 0.0)),
-        "session": judged[session.accounts] & (leads[1] > 0.0),
-    }
+    device, session = _shared(ledger.pairs["device"]), _shared(ledger.pairs["session"])
+    long_before = np.where(_moved(ledger, device), LONG_BEFORE, 0.0)
+    found = {kind: np.zeros(len(ledger.pairs[kind]), bool) for kind in ("device", "session")}
+    found["device"][device.rows] = judged[device.accounts] & (_lead(device, _since(ledger, device)) > long_before)
+    found["session"][session.rows] = judged[session.accounts] & (_lead(session, session.first) > 0.0)
+    return found
 
 
-def _lead(table: PairTable, since: Floats) -> Floats:
-    """Seconds for which the account of each row had its value before all others; 0 if it was not first."""
+class _Holders(NamedTuple):
+    """The rows of a table whose value several accounts have."""
+
+    rows: Ints
+    accounts: Ints
+    values: Ints
+    first: Floats
+
+
+def _shared(table: PairTable) -> _Holders:
     values = table.values
-    order = np.lexsort((since, values))
-    starts = run_starts(values[order])
-    lengths = run_lengths(starts, len(order))
-    following = np.append(since[order], np.inf)[starts + 1]
+    rows = np.flatnonzero(np.bincount(values, minlength=1)[values] >= 2)
+    return _Holders(rows, table.accounts[rows], values[rows], table.first[rows])
+
+
+def _lead(held: _Holders, since: Floats) -> Floats:
+    """Seconds for which the account of each row had its value before all others; 0 if it was not first."""
+    order = np.lexsort((since, held.values))
+    starts = run_starts(held.values[order])
     lead = np.zeros(len(order))
-    lead[order[starts]] = np.where(lengths > 1, following - since[order[starts]], np.inf)
+    lead[order[starts]] = since[order][starts + 1] - since[order[starts]]
     return lead
 
 
-def _since(ledger: Ledger, table: PairTable) -> Floats:
+def _since(ledger: Ledger, held: _Holders) -> Floats:
     """Since when the account of each row has had its value: since sign-up, if the ledger cannot know better."""
-    created, begun = ledger.column("created")[table.accounts], ledger.days.begun * DAY
-    since: Floats = np.where((created < begun) & (table.first <= begun + LEARNING), created, table.first)
+    created, begun = ledger.column("created")[held.accounts], ledger.days.begun * DAY
+    since: Floats = np.where((created < begun) & (held.first <= begun + LEARNING), created, held.first)
     return since
 
 
-def _moved(ledger: Ledger, table: PairTable) -> Mask:
+def _moved(ledger: Ledger, held: _Holders) -> Mask:
     """Whether the account of each row took up its value after it was first seen, and a new network operator with it."""
     operators, first = ledger.pairs["asn"], ledger.column("first")
     new = operators.first > first[operators.accounts] + WITHIN
     moves = np.sort(_stamped(operators.accounts[new], operators.first[new]))
-    taken = _stamped(table.accounts, table.first)
+    taken = _stamped(held.accounts, held.first)
     around = np.searchsorted(moves, taken + int(WITHIN), "right") - np.searchsorted(moves, taken - int(WITHIN), "left")
-    moved: Mask = (table.first > first[table.accounts] + WITHIN) & (around > 0)
+    moved: Mask = (held.first > first[held.accounts] + WITHIN) & (around > 0)
     return moved
 
 
