@@ -117,7 +117,7 @@ $(VENV)/.run: $(VENV)/bin/python requirements/run.lock pyproject.toml
 	touch $@
 
 # The heart of a check, compiled beside its sources. A compiled module hides its source, so any newer source means again.
-$(VENV)/.compiled: $(VENV)/.run requirements/compile.lock requirements/compiled setup.py $(shell find reputation geoip -name '*.py')
+$(VENV)/.compiled: $(VENV)/.run requirements/compile.lock requirements/compiled setup.py $(shell find reputation geoip plugins -name '*.py')
 	requirements/compiled $(BIN)/python
 	touch $@
 

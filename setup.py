@@ -23,6 +23,19 @@ HTTP2 = sorted(
     for path in (ROOT / "reputation" / "listeners" / "http2").glob("*.py")
     if path.stem not in NOT_COMPILED
 )
+PLUGINS = (
+    "plugins/answers.py",
+    "plugins/facts.py",
+    "plugins/headers.py",
+    "plugins/keys.py",
+    "plugins/lines.py",
+    "plugins/envoy/calls.py",
+    "plugins/envoy/grpc_authz.py",
+    "plugins/envoy/grpc_parts.py",
+    "plugins/envoy/protobuf.py",
+    "plugins/envoy/rls.py",
+)
+"""What the messages of Envoy's gRPC pass through, in both directions."""
 COMPILED = (
     "geoip/book.py",
     "geoip/facts.py",
@@ -35,6 +48,7 @@ COMPILED = (
     "reputation/checkapi/routes.py",
     "reputation/listeners/writer.py",
     *HTTP2,
+    *PLUGINS,
     "reputation/engine/entry.py",
     "reputation/engine/identity.py",
     "reputation/wire/ids.py",

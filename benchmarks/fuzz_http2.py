@@ -153,7 +153,7 @@ def heard(fed: Iterator[bytes], counts: Counter[str]) -> tuple[Seen, str]:
         calls.drop(stream)
     if calls.held:
         raise AssertionError(f"{calls.held} bytes are held for no call")
-    return seen, session.fault.detail if session.fault else "no fault"
+    return seen, session.fault or "no fault"
 
 
 def one(dice: Dice, sent: bytes, counts: Counter[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgspec
 
 from reputation.wire.gateway import MEMBERS
-from reputation.wire.messages import NESTED, Request, Seconds, wire_type
+from reputation.wire.messages import NESTED, Account, Call, Client, Request, Seconds, wire_type
 
 from .lines import Lines, named, only, short_id, short_key
 
@@ -15,6 +15,9 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "account.id": lambda raw: short_id(raw, "account.id"),
     "account.key": short_key,
 }
+
+PLAIN = frozenset({"account", "client", "request"})
+"""Parts of a check that have no parts of their own."""
 
 
 def value_of(member: str, raw: str) -> Any:
@@ -52,6 +55,14 @@ def found_in(lines: Lines, facts: Mapping[str, str]) -> dict[str, dict[str, Any]
 def with_facts(request: Request, lines: Lines, facts: Mapping[str, str]) -> Request:
     """The check with the facts of the mapped headers; a value of the wrong type is left out, so it is neutral."""
     return filled(request, found_in(lines, facts))
+
+
+def made(tenant: str, found: Mapping[str, dict[str, Any]]) -> Request:
+    """A check with these members of its parts, by the part's name."""
+    if not found.keys() <= PLAIN:
+        return filled(Request(tenant=tenant), found)
+    account, client, call = found.get("account", {}), found.get("client", {}), found.get("request", {})
+    return Request(tenant=tenant, account=Account(**account), client=Client(**client), request=Call(**call))
 
 
 def filled(request: Request, found: Mapping[str, dict[str, Any]]) -> Request:

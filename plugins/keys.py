@@ -24,6 +24,7 @@ _UNREADABLE = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
 ).search
 _BLANKS = re.compile("[ \t]+")
+_PLAIN_BEARER = re.compile("Bearer [A-Za-z0-9_.-]+").fullmatch  # every step of the long way leaves such a key as it is
 _PARAMETER = re.compile("[A-Za-z_-]+=[^=]").match
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){2,4}").fullmatch
 _AFTER_PADDING = re.compile("=[^=]*[A-Za-z0-9+/_-]").search
@@ -112,6 +113,8 @@ def key_in(name: str, value: str) -> list[Key]:
     value = value.strip(BLANKS)
     if not value:
         return []
+    if name == "authorization" and _PLAIN_BEARER(value):
+        return [Key(value[7:])]
     if _UNREADABLE(value):
         raise ValueError(f"the {name} header contains a control character, or a blank that is neither space nor tab")
     if name == "authorization":
@@ -135,6 +138,9 @@ def sent_keys(lines: Lines, settings: GatewaySettings) -> list[Key]:
 
 def account_of(keys: Sequence[Key]) -> Account:
     """The account of a check: by its one key, else by credentials for the sidecar to choose from."""
+    if len(keys) == 1 and keys[0].full is None:
+        sent = keys[0].text
+        return Account(key=short_key(sent), jwt=_JWT(sent) is not None)
     short = [(short_key(key.text), short_key(key.full or "")) for key in keys]
     several = [*dict.fromkeys(Credential(key, full) for key, full in short if key is not None)]
     jwt = any(_JWT(key.text) for key in keys)

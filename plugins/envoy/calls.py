@@ -13,6 +13,7 @@ from plugins.gateway import Engine, GatewayTenant, Tenants
 from reputation.listeners.http2.methods import Metadata
 from reputation.wire.codec import invalid, problem_bytes
 from reputation.wire.errors import BadRequest, NotFound, Problem, Unavailable
+from reputation.wire.gateway import GatewaySettings
 from reputation.wire.later import Later, then, together
 from reputation.wire.messages import Request, Settle, Settled, Verdict
 
@@ -27,6 +28,7 @@ ANY_TENANT = "default"
 DOMAIN_FIX = "list it in the gateway.envoy.domains of the tenant that it belongs to"
 MOST_BODY = 64 * 1024
 
+M = TypeVar("M")
 T = TypeVar("T")
 
 Answered = Verdict | Settled
@@ -46,8 +48,8 @@ class EnvoyCalls:
         try:
             named = grpc_authz.tenant_of(asked)
             tenant = self._tenants.named((_tenant_in(metadata) or ANY_TENANT) if named is None else named)
-            check = _well_read(lambda: grpc_authz.read(asked, *tenant))
-            return then(self._judge(check), grpc_authz.answer)
+            found = self._judge(_well_read(grpc_authz.read, asked, tenant))
+            return grpc_authz.answer(found) if isinstance(found, Verdict) else then(found, grpc_authz.answer)
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
@@ -55,18 +57,25 @@ class EnvoyCalls:
 
     def limit(self, message: bytes, metadata: Metadata) -> bytes | Later[bytes]:
         asked = rls.decode(message)
+        descriptors = len(asked.descriptors)
         try:
             tenant = tenant_of(self._tenants, asked.domain, _tenant_in(metadata))
-            checks = _well_read(lambda: rls.read(asked, *tenant))
-            found = self._found([one.check for one in checks])
-            return then(found, lambda all_: rls.answer(len(asked.descriptors), checks, all_))
+            checks = _well_read(rls.read, asked, tenant)
+
+            def finish(found: list[Answered]) -> bytes:
+                return rls.answer(descriptors, checks, found)
+
+            return then(self._found([one.check for one in checks]), finish)
         except Problem as problem:
             if problem.status >= Unavailable.status:
                 raise
-            return rls.refuse(len(asked.descriptors), problem_bytes(problem))
+            return rls.refuse(descriptors, problem_bytes(problem))
 
     def _found(self, checks: Sequence[Request | Settle]) -> list[Answered] | Later[list[Answered]]:
         """Settle the holds in a request, and judge its accounts together: all of them pay, or none."""
+        if len(checks) == 1 and isinstance(only := checks[0], Request):
+            verdict = self._judge(only)
+            return [verdict] if isinstance(verdict, Verdict) else then(verdict, _alone)
         settled = together(self._settle(one) for one in checks if isinstance(one, Settle))
         verdicts = self._verdicts([one for one in checks if isinstance(one, Request)])
         both: list[Sequence[Answered] | Later[Sequence[Answered]]] = [settled, verdicts]
@@ -76,6 +85,10 @@ class EnvoyCalls:
         if len(requests) > 1:
             return self._judge_all(requests)
         return together(self._judge(one) for one in requests)
+
+
+def _alone(verdict: Verdict) -> list[Answered]:
+    return [verdict]
 
 
 def _in_order(
@@ -105,9 +118,9 @@ def _tenant_in(metadata: Metadata) -> str:
     return next((value.decode("latin-1") for name, value in metadata if name == TENANT), "")
 
 
-def _well_read(read: Callable[[], T]) -> T:
+def _well_read(read: Callable[[M, str, GatewaySettings], T], message: M, tenant: GatewayTenant) -> T:
     try:
-        return read()
+        return read(message, tenant.name, tenant.settings)
     except msgspec.ValidationError as error:
         raise invalid(error) from None
     except ValueError as error:

@@ -1,20 +1,21 @@
 """Envoy's ext_authz over gRPC: CheckRequest to a check, verdict to CheckResponse."""
 
-from collections.abc import Iterable
-
 from plugins.answers import PROBLEM, for_client, stop_problem, stop_status
 from plugins.headers import check
 from plugins.lines import Lines
-from reputation.wire.gateway import GatewaySettings, HttpMessage
+from reputation.wire.gateway import GatewaySettings, Headers, HttpMessage
 from reputation.wire.messages import Request, Verdict
 
-from .grpc_parts import decoded, metadata, text, upstream
-from .messages_pb2 import CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption
+from .grpc_parts import decoded, metadata, upstream
+from .messages_pb2 import CheckRequest
+from .protobuf import field, header, number, text
 
 INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 3, 5, 7, 8  # of google.rpc.Code
 CODES = {400: INVALID_ARGUMENT, 404: NOT_FOUND, 413: INVALID_ARGUMENT, 422: INVALID_ARGUMENT, 429: RESOURCE_EXHAUSTED}
 """gRPC status codes by HTTP status: a throttle must not be retried at once; the others: 7."""
 TENANT = "tenant"
+OK = field(0x0A, b"")
+"""CheckResponse's status without a code."""
 
 
 def decode(body: bytes) -> CheckRequest:
@@ -44,29 +45,27 @@ def read(message: CheckRequest, tenant: str, settings: GatewaySettings) -> Reque
     return check(asked, tenant, settings, http.path)
 
 
-def _options(headers: Iterable[tuple[str, str]]) -> list[HeaderValueOption]:
-    return [HeaderValueOption(header={"key": name, "value": value}) for name, value in headers]
+def _options(tag: int, headers: Headers) -> bytes:
+    """Fields with HeaderValueOptions: field 1 of each is the header."""
+    return b"".join([field(tag, header(0x0A, name, value)) for name, value in headers])
 
 
 def answer(verdict: Verdict) -> bytes:
     """CheckResponse: headers for API and client, or the client's whole answer; metadata for other filters."""
     status = stop_status(verdict)
+    mine = for_client(verdict)
     if status is not None:
-        return denied(status, text((PROBLEM, *for_client(verdict))), stop_problem(verdict, status).decode())
-    reply = CheckResponse(status={}, dynamic_metadata=metadata(verdict))
-    reply.ok_response.headers.extend(_options(text(upstream(verdict))))
-    reply.ok_response.response_headers_to_add.extend(_options(text(for_client(verdict))))
-    return reply.SerializeToString()
+        return denied(status, (PROBLEM, *mine), stop_problem(verdict, status))
+    passing = _options(0x12, upstream(verdict)) + _options(0x32, mine)
+    return OK + field(0x1A, passing) + field(0x22, metadata(verdict))
 
 
-def denied(status: int, headers: Iterable[tuple[str, str]], body: str) -> bytes:
+def denied(status: int, headers: Headers, body: bytes) -> bytes:
     """CheckResponse to stop the client's request."""
-    away = DeniedHttpResponse(status={"code": status}, headers=_options(headers), body=body)
-    return CheckResponse(
-        status={"code": CODES.get(status, PERMISSION_DENIED)}, denied_response=away
-    ).SerializeToString()
+    away = field(0x0A, number(0x08, status)) + _options(0x12, headers) + text(0x1A, body)
+    return field(0x0A, number(0x08, CODES.get(status, PERMISSION_DENIED))) + field(0x12, away)
 
 
 def refuse(status: int, body: bytes) -> bytes:
     """CheckResponse for a client's request without a readable check; body: a problem document."""
-    return denied(status, text((PROBLEM,)), body.decode())
+    return denied(status, (PROBLEM,), body)

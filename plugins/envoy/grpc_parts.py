@@ -1,16 +1,17 @@
 """Common parts of Envoy's gRPC messages: strict reading of bytes, headers, metadata, limits in whole units."""
 
 import math
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
-from google.protobuf.struct_pb2 import Struct
 
 from plugins.answers import for_upstream
 from reputation.wire.errors import BadRequest
 from reputation.wire.gateway import Headers
 from reputation.wire.messages import LimitState, Verdict
+
+from .protobuf import NUMBER, STRUCTURE, TEXT, double, member
 
 M = TypeVar("M", bound=Message)
 
@@ -46,11 +47,6 @@ def framed(message: bytes) -> bytes:
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
-def text(headers: Headers) -> Iterable[tuple[str, str]]:
-    """Headers as Envoy's messages hold them; ours are ASCII."""
-    return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
-
-
 def whole_units(rate: float) -> tuple[int, str]:
     """Write a rate, units a second, as a whole number a unit of time; never more than it, but at least 1 a day.
 
@@ -69,24 +65,24 @@ def group_limit(verdict: Verdict) -> LimitState | None:
     return next((limit for limit in verdict.limits if limit.scope == scope and limit.name == name), None)
 
 
-def metadata(verdict: Verdict) -> Struct:
-    """Metadata for other filters: the verdict's id, tier, risk, cluster, and `rl` as a limit override."""
-    known = Struct()
-    fields = known.fields
-    fields["verdict"].string_value = verdict.id
+@lru_cache(4096)
+def override(rate: float) -> bytes:
+    """The member `rl`: a limit override of so many units a second."""
+    number, unit = whole_units(rate)
+    parts = member(b"requests_per_unit", NUMBER, double(number)) + member(b"unit", TEXT, unit.encode())
+    return member(b"rl", STRUCTURE, parts)
+
+
+def metadata(verdict: Verdict) -> bytes:
+    """Metadata for other filters, a Struct: the verdict's id, tier, risk, cluster, and `rl` as a limit override."""
+    found = member(b"verdict", TEXT, verdict.id.encode())
     if verdict.mode == "shadow":
-        return known
-    fields["tier"].string_value = verdict.tier
-    fields["risk"].number_value = verdict.risk
+        return found
+    found += member(b"tier", TEXT, verdict.tier.encode()) + member(b"risk", NUMBER, double(verdict.risk))
     if verdict.cluster is not None:
-        fields["cluster"].string_value = verdict.cluster.id
+        found += member(b"cluster", TEXT, verdict.cluster.id.encode())
     limit = group_limit(verdict)
-    if limit is not None:
-        number, unit = whole_units(limit.rate)
-        override = fields["rl"].struct_value.fields
-        override["requests_per_unit"].number_value = number
-        override["unit"].string_value = unit
-    return known
+    return found if limit is None else found + override(limit.rate)
 
 
 def upstream(verdict: Verdict) -> Headers:

@@ -6,10 +6,11 @@ together. Descriptors that name different accounts are a check each; those that 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from plugins.answers import DAY, PROBLEM, for_client, published, stop_problem, stop_status, whole
-from plugins.facts import filled, value_of
+from plugins.facts import made, value_of
 from plugins.headers import LONGEST_TEXT, NO_ADDRESS, address, route
 from plugins.keys import Key, account_of, key_in
 from plugins.lines import BLANKS, LONGEST_KEY, short_id
@@ -17,18 +18,24 @@ from reputation.wire.errors import Invalid
 from reputation.wire.gateway import GatewaySettings, Headers
 from reputation.wire.messages import Account, LimitState, Request, Settle, Settled, Verdict
 
-from .grpc_parts import LARGEST, decoded, metadata, text, upstream, whole_units
-from .messages_pb2 import HeaderValue, RateLimitDescriptor, RateLimitRequest, RateLimitResponse
+from .grpc_parts import LARGEST, decoded, metadata, upstream, whole_units
+from .messages_pb2 import RateLimitDescriptor, RateLimitRequest
+from .protobuf import field, header, number, text
 from .settings import DESCRIPTORS, settings_of
 
 MOST_CHECKS = 8
 MOST_COST = 1e9  # as in the wire format
-OK, OVER_LIMIT = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT
+OK, OVER_LIMIT = 1, 2  # of RateLimitResponse.Code
+UNITS = {"SECOND": 1, "MINUTE": 2, "HOUR": 3, "DAY": 4}
+"""Numbers of RateLimitResponse.RateLimit.Unit."""
+OVER, WITHIN = number(0x08, OVER_LIMIT), number(0x08, OK)
+"""The code at the start of a response, and of a descriptor's status."""
 NO = frozenset({"false", "0", "no"})
 VERDICT = "verdict"
 KEY = "account.key"
 NAMES_ACCOUNT = ("account.id", KEY)
 Found = dict[str, Any]
+Entries = list[tuple[str, str]]
 
 
 class Asked(NamedTuple):
@@ -50,8 +57,9 @@ def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> l
     """
     own = settings_of(settings).descriptors
     table = DESCRIPTORS if own is None else own
-    found = [_members(descriptor, table) for descriptor in message.descriptors]
-    if (client := _client_of(message, table, settings.key_header)) is not None:
+    entries = [[(entry.key, entry.value) for entry in one.entries] for one in message.descriptors]
+    found = [_members(several, table) for several in entries]
+    if (client := _client_of(entries, table, settings.key_header)) is not None:
         found = [{**one, KEY: client} if KEY in one else one for one in found]
     accounts = {who: None for one in found if (who := _account(one))}  # in the order of the message
     if len(accounts) > MOST_CHECKS:
@@ -64,31 +72,32 @@ def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> l
     for who in accounts or {(): None}:
         places = [i for i, one in enumerate(found) if one and VERDICT not in one and _account(one) in ((), who)]
         members: Found = {}
-        for i in places:
-            members = {**found[i], **members}
+        for i in reversed(places):
+            members.update(found[i])
         if who or members.get("client.ip", NO_ADDRESS) != NO_ADDRESS:
-            cost = max(_hits(message.descriptors[i], message.hits_addend) for i in places)
+            cost = max([_hits(message.descriptors[i], message.hits_addend) for i in places])
             asked.append(Asked(_check(tenant, members, cost), places))
     return asked
 
 
-def _members(descriptor: RateLimitDescriptor, table: Mapping[str, str]) -> Found:
+def _members(entries: Entries, table: Mapping[str, str]) -> Found:
     """The values of a descriptor's entries, by the member of a check; the first entry of a member counts."""
     found: Found = {}
-    for entry in descriptor.entries:
-        member = table.get(entry.key)
-        value = _value(member, entry) if member is not None and entry.value else None
+    for key, raw in entries:
+        member = table.get(key)
+        value = _value(member, key, raw) if member is not None and raw else None
         if member is not None and value is not None:
             found.setdefault(member, value)
     return found
 
 
-def _client_of(message: RateLimitRequest, table: Mapping[str, str], key_header: str | None) -> Account | None:
+def _client_of(several: list[Entries], table: Mapping[str, str], key_header: str | None) -> Account | None:
     """The one client of two entries with keys, such as `authorization` and `api_key`. None if there are not two."""
     sent: dict[str, dict[str, None]] = {}
-    for entry in [entry for descriptor in message.descriptors for entry in descriptor.entries]:
-        if table.get(entry.key) == KEY and entry.value:
-            sent.setdefault(entry.key, {})[entry.value] = None
+    for entries in several:
+        for key, value in entries:
+            if value and table.get(key) == KEY:
+                sent.setdefault(key, {})[value] = None
     if len(sent) < 2 or any(len(values) > 1 for values in sent.values()):
         return None
     named = None if key_header is None else key_header.lower().removeprefix("x-").replace("-", "_")
@@ -117,11 +126,12 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _value(member: str, entry: RateLimitDescriptor.Entry) -> Any:
+def _value(member: str, key: str, raw: str) -> Any:
     if member == KEY:
-        keys = _keys(entry.key, entry.value)
+        keys = _keys(key, raw)
         return account_of(keys) if keys else None
-    return READERS[member](entry.value) if member in READERS else value_of(member, entry.value)
+    reader = READERS.get(member)
+    return value_of(member, raw) if reader is None else reader(raw)
 
 
 def _account(found: Found) -> tuple[Any, ...]:
@@ -142,7 +152,7 @@ def _check(tenant: str, members: Found, cost: float) -> Request:
     for member, value in members.items():
         part, _, name = member.rpartition(".")
         parts.setdefault(part, {}).update(_said(value) if member == KEY else {name: value})
-    return filled(Request(tenant=tenant), parts)
+    return made(tenant, parts)
 
 
 def _said(client: Account) -> Found:
@@ -160,27 +170,27 @@ def stops(check: Request | Settle, verdict: Verdict) -> bool:
 
 def answer(descriptors: int, asked: Sequence[Asked], found: Sequence[Verdict | Settled]) -> bytes:
     """RateLimitResponse with a status for each descriptor; over the limit as soon as one verdict stops."""
-    judged = [(one, verdict) for one, verdict in zip(asked, found, strict=True) if isinstance(verdict, Verdict)]
-    verdicts = [verdict for _, verdict in judged]
-    reply = RateLimitResponse(overall_code=OK)
-    for _ in range(descriptors):
-        reply.statuses.add(code=OK)
-    stopped = None
-    for one, verdict in judged:
+    owns, overs = [b""] * descriptors, [False] * descriptors
+    first: Verdict | None = None
+    stopped: Verdict | None = None
+    for one, verdict in zip(asked, found, strict=True):
+        if isinstance(verdict, Settled):
+            continue
+        first = first or verdict
         stop = stops(one.check, verdict)
         stopped = stopped or (verdict if stop else None)
+        own = _own(verdict)
         for place in one.places:
-            _fill(reply.statuses[place], verdict)
-            if stop:
-                reply.statuses[place].code = OVER_LIMIT
+            owns[place] = own or owns[place]
+            overs[place] = overs[place] or stop
+    statuses = [field(0x12, (OVER if over else WITHIN) + own) for own, over in zip(owns, overs, strict=True)]
+    if first is None:
+        return WITHIN + b"".join(statuses)
     if stopped is not None:
-        _stop(reply, (PROBLEM, *stop_headers(stopped)), stop_problem(stopped, 429))
-    elif verdicts:
-        reply.response_headers_to_add.extend(_headers(for_client(verdicts[0])))
-        reply.request_headers_to_add.extend(_headers(upstream(verdicts[0])))
-    if verdicts:
-        reply.dynamic_metadata.CopyFrom(metadata(stopped or verdicts[0]))
-    return reply.SerializeToString()
+        headers = (PROBLEM, *stop_headers(stopped))
+        return _stopped(statuses, headers, stop_problem(stopped, 429)) + field(0x32, metadata(stopped))
+    passing = _headers(0x1A, for_client(first)) + _headers(0x22, upstream(first))
+    return WITHIN + b"".join(statuses) + passing + field(0x32, metadata(first))
 
 
 def stop_headers(verdict: Verdict) -> Headers:
@@ -194,34 +204,34 @@ def stop_headers(verdict: Verdict) -> Headers:
 
 def refuse(descriptors: int, body: bytes) -> bytes:
     """RateLimitResponse to stop a client's request without a readable check; body: a problem document."""
-    reply = RateLimitResponse()
-    for _ in range(descriptors):
-        reply.statuses.add(code=OVER_LIMIT)
-    _stop(reply, (PROBLEM,), body)
-    return reply.SerializeToString()
+    return _stopped([field(0x12, OVER)] * descriptors, (PROBLEM,), body)
 
 
-def _stop(reply: RateLimitResponse, headers: Headers, body: bytes) -> None:
-    reply.overall_code = OVER_LIMIT
-    reply.response_headers_to_add.extend(_headers(headers))
-    reply.raw_body = body
+def _stopped(statuses: list[bytes], headers: Headers, body: bytes) -> bytes:
+    return OVER + b"".join(statuses) + _headers(0x1A, headers) + text(0x2A, body)
 
 
-def _headers(headers: Headers) -> list[HeaderValue]:
-    return [HeaderValue(key=name, value=value) for name, value in text(headers)]
+def _headers(tag: int, headers: Headers) -> bytes:
+    return b"".join([header(tag, name, value) for name, value in headers])
 
 
-def _fill(status: RateLimitResponse.DescriptorStatus, verdict: Verdict) -> None:
-    """Set the account's own tightest limit and never a shared one: Envoy may show it to the client."""
+def _own(verdict: Verdict) -> bytes:
+    """The account's own tightest limit and never a shared one, as a status has it: Envoy may show it to the client."""
     own = [limit for limit in published(verdict) if limit.rate > 0]
     if not own:
-        return
+        return b""
     limit = min(own, key=_left)
-    number, unit = whole_units(limit.rate)
-    current = RateLimitResponse.RateLimit(name=limit.name, requests_per_unit=number, unit=unit)
-    status.current_limit.CopyFrom(current)
-    status.limit_remaining = min(max(0, math.floor(limit.remaining)), LARGEST)
-    status.duration_until_reset.seconds = whole((limit.burst - limit.remaining) / limit.rate)
+    remaining = number(0x18, min(max(0, math.floor(limit.remaining)), LARGEST))
+    seconds = number(0x08, whole((limit.burst - limit.remaining) / limit.rate))
+    return _current(limit.name, limit.rate) + remaining + field(0x22, seconds)
+
+
+@lru_cache(4096)
+def _current(name: str, rate: float) -> bytes:
+    """The field current_limit."""
+    amount, unit = whole_units(rate)
+    parts = number(0x08, amount) + number(0x10, UNITS[unit]) + text(0x1A, name.encode())
+    return field(0x12, parts)
 
 
 def _left(limit: LimitState) -> float:

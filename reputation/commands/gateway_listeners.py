@@ -1,20 +1,33 @@
 """The listeners of gateways in `headcount serve`: their options, and their start."""
 
+import ssl
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import click
 
-from plugins.gateway import Gateway, Listening, Log
+from plugins.gateway import Gateway, Listener, Listening, Log
 from plugins.shipped import GATEWAYS
 from reputation.checkapi.gateways import LimitersTenants
 from reputation.checkapi.routes import CheckRoutes
 from reputation.listeners.http2.methods import Methods
 from reputation.listeners.sockets import AddressError, SocketAccess
+from reputation.listeners.tls import server_context
 from reputation.sidecar.running import Serving
 from reputation.wire.errors import ConfigError
 
 LISTENERS = [(name, gateway.listener) for name, gateway in GATEWAYS.items() if gateway.listener is not None]
 """Gateways that ship and have a listener of their own; each has an option."""
+
+
+TLS_HELP = "TLS for that listener: two PEM files, certificate and key; off by default."
+
+
+class Binding(NamedTuple):
+    """How listeners are bound: the rights of Unix sockets, and TLS by the gateway's name."""
+
+    access: SocketAccess
+    tls: Mapping[str, ssl.SSLContext]
 
 
 def gateway_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -27,8 +40,15 @@ def gateway_options(command: Callable[..., None]) -> Callable[..., None]:
         "may be repeated.",
     )(command)
     for _, listener in reversed(LISTENERS):
+        if listener.tls:
+            named = f"--{listener.option}-tls"
+            command = click.option(named, _tls(listener), metavar="CERTIFICATE:KEY", help=TLS_HELP)(command)
         command = click.option(f"--{listener.option}", listener.option, help=listener.help)(command)
     return command
+
+
+def _tls(listener: Listener) -> str:
+    return f"{listener.option}_tls"
 
 
 def gateway_addresses(own: Sequence[str], shipped: Mapping[str, str | None]) -> dict[str, str]:
@@ -47,6 +67,22 @@ def gateway_addresses(own: Sequence[str], shipped: Mapping[str, str | None]) -> 
     return found
 
 
+def gateway_tls(shipped: Mapping[str, str | None]) -> dict[str, ssl.SSLContext]:
+    """Return the TLS of each listener that has a certificate, by the gateway's name. Raises ConfigError."""
+    found: dict[str, ssl.SSLContext] = {}
+    for name, listener in LISTENERS:
+        files = shipped[_tls(listener)] if listener.tls else None
+        if not files:
+            continue
+        if not shipped[listener.option]:
+            raise ConfigError(f"--{listener.option}-tls: there is no listener; set --{listener.option} too")
+        try:
+            found[name] = server_context(files)
+        except ValueError as error:
+            raise ConfigError(f"--{listener.option}-tls {files}: {error}") from None
+    return found
+
+
 def with_listeners(addresses: Mapping[str, str], own: Mapping[str, Gateway]) -> dict[str, Gateway]:
     """Return the gateways whose listeners were asked for. Raises ConfigError for one that has no listener."""
     found = {name: GATEWAYS.get(name) or own.get(name) for name in addresses}
@@ -61,7 +97,7 @@ def with_listeners(addresses: Mapping[str, str], own: Mapping[str, Gateway]) -> 
 async def serve_gateways(
     serving: Serving,
     addresses: Mapping[str, str],
-    access: SocketAccess,
+    binding: Binding,
     gateways: Mapping[str, Gateway],
     application: Callable[[Mapping[str, Gateway]], CheckRoutes],
     methods: Callable[[str], Methods],
@@ -77,7 +113,8 @@ async def serve_gateways(
         if gateway.listener is None:
             continue
         answering = application({name: gateway})
-        asked = Listening(addresses[name], access, answering, tenants, serving.clock, log, methods(name))
+        place = addresses[name], binding.access
+        asked = Listening(*place, answering, tenants, serving.clock, log, methods(name), binding.tls.get(name))
         try:
             started = await gateway.listener.start(asked)
         except AddressError as error:

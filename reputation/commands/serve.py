@@ -19,7 +19,14 @@ from reputation.admin.access import is_loopback
 from reputation.admin.application import application as admin_application
 from reputation.admin.webhooks import Webhooks, check_secrets
 from reputation.checkapi.routes import CheckRoutes, body_limit, over_http
-from reputation.commands.gateway_listeners import gateway_addresses, gateway_options, serve_gateways, with_listeners
+from reputation.commands.gateway_listeners import (
+    Binding,
+    gateway_addresses,
+    gateway_options,
+    gateway_tls,
+    serve_gateways,
+    with_listeners,
+)
 from reputation.commands.options import config_option, ends_well
 from reputation.config.file import Settings
 from reputation.config.retired import ineffective, retired
@@ -44,12 +51,12 @@ LISTENERS = {"lean": "reputation.listeners.lean", "aiohttp": "reputation.listene
 
 
 class Addresses(NamedTuple):
-    """The addresses of the listeners, those of gateways by name, and the access rights of Unix sockets."""
+    """The addresses of the listeners, those of gateways by name, and how they are bound."""
 
     check: str
     admin: str
     gateways: Mapping[str, str]
-    access: SocketAccess
+    binding: Binding
 
     def sockets(self) -> list[Path]:
         """Return the socket files."""
@@ -111,7 +118,8 @@ def serve(
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener must be on loopback")
     gateways = gateway_addresses(gateway_listener, shipped)
-    addresses = Addresses(listen, admin, gateways, _access(socket_mode, socket_owner))
+    binding = Binding(_access(socket_mode, socket_owner), gateway_tls(shipped))
+    addresses = Addresses(listen, admin, gateways, binding)
     work = partial(_serve, config=config, addresses=addresses, kind=kind)
     if webhooks is not None:
         check_secrets(settings)
@@ -199,7 +207,7 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     serving.local_admin = is_loopback(addresses.admin.rpartition(":")[0])
     routes = partial(CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note)
     try:
-        check_socket, admin_socket = bind(addresses.check, access=addresses.access), bind(addresses.admin)
+        check_socket, admin_socket = bind(addresses.check, access=addresses.binding.access), bind(addresses.admin)
     except AddressError as error:
         raise ConfigError(str(error)) from None
     own = load(settings.gateways)
@@ -216,8 +224,8 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
         log=partial(_failed, log),
     )
     serving.listeners["check"] = check
-    access, failed = addresses.access, partial(_failed, log)
-    await serve_gateways(serving, addresses.gateways, access, asked, routes, answering.methods, failed)
+    failed = partial(_failed, log)
+    await serve_gateways(serving, addresses.gateways, addresses.binding, asked, routes, answering.methods, failed)
     served = admin_application(serving)
     runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
     await runner.setup()

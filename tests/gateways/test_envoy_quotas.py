@@ -89,7 +89,7 @@ def test_without_headcount_a_quota_expires_and_envoy_s_own_settings_hold(
         changes = [("blanket_rule: ALLOW_ALL", "blanket_rule: DENY_ALL"), (FALLBACK, "blanket_rule: DENY_ALL")]
     with ExitStack() as life:
         places = life.enter_context(serving(tmp_path / "sidecar"))
-        with fronted(RLQS, tmp_path / "envoy", places, api.port, *changes) as port:
+        with fronted(RLQS._replace(apart=True), tmp_path / "envoy", places, api.port, *changes) as port:
             wait_for(lambda: stops(port, "large") == closed)
             wait_for(lambda: statuses(port, "large") == [200] * MANY)
             life.close()

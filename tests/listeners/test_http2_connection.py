@@ -9,6 +9,7 @@ from http_exchange import MemoryTransport, answers, echo
 from reputation.listeners.connection import Connection
 from reputation.listeners.grammar import HttpLimits
 from reputation.listeners.http2.frames import PREFACE
+from reputation.listeners.http2.limits import IDLE_FRAMES
 from reputation.listeners.http2.methods import Metadata, Sender, Streaming, Unary
 from reputation.listeners.lean import LeanServer
 from reputation.wire.errors import BadRequest, Unavailable
@@ -273,12 +274,12 @@ async def test_a_client_that_does_not_read_is_cut() -> None:
 async def test_control_frames_are_forgotten_with_time() -> None:
     bench = Bench()
     for second in range(4):
-        for _ in range(600):
+        for _ in range(IDLE_FRAMES // 2):
             bench.peer.h2.ping(b"12345678")
         bench.exchange()
         bench.server.sweep(float(second))
-    assert bench.peer.pongs == 2400
-    for _ in range(1100):
+    assert bench.peer.pongs == 2 * IDLE_FRAMES
+    for _ in range(IDLE_FRAMES + 100):
         bench.peer.h2.ping(b"12345678")
     bench.exchange()
     assert (bench.peer.gone[0], bench.transport.ended) == (0xB, True)

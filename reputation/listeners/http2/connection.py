@@ -295,7 +295,7 @@ class GrpcConnection(asyncio.Protocol):
     def _settle(self, *, progress: bool) -> None:
         """Set the connection's state after something has happened, and close it where it is over."""
         session = self._session
-        if session.fault is not None:
+        if session.fault:
             self._server.bad_requests["http2"] += 1
             self._close()
             return

@@ -12,5 +12,5 @@ HELD: Final = 8_388_608
 """Bytes kept for the calls in flight: metadata, incomplete messages, and answers that wait for the peer."""
 UNSENT: Final = 1_048_576
 """Bytes of one stream's messages that wait for the peer; a message above it is dropped."""
-IDLE_FRAMES: Final = 1000
+IDLE_FRAMES: Final = 4000
 """Control frames, resets and empty frames, above the number of answers, from one look at the clock to the next."""

@@ -56,7 +56,7 @@ class Session:
     """One connection: feed what arrives, answer the events' streams through `calls`, and send what `output` returns."""
 
     def __init__(self, methods: Methods) -> None:
-        self.fault: ConnectionFault | None = None  # of the peer's; nothing more is read after it
+        self.fault = ""  # the peer's, in words; nothing more is read after it
         self.progress = 0  # whole frames so far
         self.outgoing = Outgoing()
         self.calls = Calls(self.outgoing)
@@ -100,7 +100,7 @@ class Session:
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes, and return what they say of streams; nothing after a fault."""
         self.calls.events = []
-        if self.fault is not None:
+        if self.fault:
             return []
         if self._rest:
             data = self._rest + data
@@ -112,7 +112,7 @@ class Session:
                 at = self._frames(data, at)
         except ConnectionFault as fault:
             self._fail(fault)
-        self._rest = data[at:] if self.fault is None else b""
+        self._rest = b"" if self.fault else data[at:]
         return self.calls.events
 
     def announce(self) -> None:
@@ -121,7 +121,7 @@ class Session:
 
     def leave(self) -> None:
         """Take no new calls from here on, and say so."""
-        if not self._leaving and self.fault is None:
+        if not self._leaving and not self.fault:
             self._leaving = True
             self._put(frames.GOAWAY, 0, 0, self._latest.to_bytes(4, "big") + NO_ERROR.to_bytes(4, "big"))
 
@@ -131,7 +131,7 @@ class Session:
     def _fail(self, fault: ConnectionFault) -> None:
         last = self._latest.to_bytes(4, "big")
         self._last = frame(frames.GOAWAY, 0, 0, last + fault.code.to_bytes(4, "big") + fault.detail.encode())
-        self.fault = fault
+        self.fault = fault.detail
 
     def _greet(self, data: bytes) -> int:
         if data[: len(PREFACE)] != PREFACE[: len(data)]:
