@@ -32,6 +32,7 @@ PLUGINS = (
     "plugins/envoy/calls.py",
     "plugins/envoy/grpc_authz.py",
     "plugins/envoy/grpc_parts.py",
+    "plugins/envoy/limit_request.py",
     "plugins/envoy/protobuf.py",
     "plugins/envoy/rls.py",
 )

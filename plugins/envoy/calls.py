@@ -18,6 +18,7 @@ from reputation.wire.later import Later, then, together
 from reputation.wire.messages import Request, Settle, Settled, Verdict
 
 from . import grpc_authz, rls
+from .limit_request import read as read_limit_request
 from .settings import settings_of
 
 AUTHZ = b"/envoy.service.auth.v3.Authorization/Check"
@@ -56,7 +57,7 @@ class EnvoyCalls:
             return grpc_authz.refuse(problem.status, problem_bytes(problem))
 
     def limit(self, message: bytes, metadata: Metadata) -> bytes | Later[bytes]:
-        asked = rls.decode(message)
+        asked = read_limit_request(message)
         descriptors = len(asked.descriptors)
         try:
             tenant = tenant_of(self._tenants, asked.domain, _tenant_in(metadata))

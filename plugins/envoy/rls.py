@@ -18,8 +18,8 @@ from reputation.wire.errors import Invalid
 from reputation.wire.gateway import GatewaySettings, Headers
 from reputation.wire.messages import Account, LimitState, Request, Settle, Settled, Verdict
 
-from .grpc_parts import LARGEST, decoded, metadata, upstream, whole_units
-from .messages_pb2 import RateLimitDescriptor, RateLimitRequest
+from .grpc_parts import LARGEST, metadata, upstream, whole_units
+from .limit_request import NO_HITS, Descriptor, Entries, LimitRequest
 from .protobuf import field, header, number, text
 from .settings import DESCRIPTORS, settings_of
 
@@ -35,7 +35,6 @@ VERDICT = "verdict"
 KEY = "account.key"
 NAMES_ACCOUNT = ("account.id", KEY)
 Found = dict[str, Any]
-Entries = list[tuple[str, str]]
 
 
 class Asked(NamedTuple):
@@ -45,19 +44,14 @@ class Asked(NamedTuple):
     places: list[int]
 
 
-def decode(body: bytes) -> RateLimitRequest:
-    """Read Envoy's message. Raises BadRequest."""
-    return decoded(RateLimitRequest, body)
-
-
-def read(message: RateLimitRequest, tenant: str, settings: GatewaySettings) -> list[Asked]:
+def read(message: LimitRequest, tenant: str, settings: GatewaySettings) -> list[Asked]:
     """The checks for Envoy's message, none if no descriptor names an account or address.
 
     Raises ValueError for a key that is two, Invalid for too many accounts.
     """
     own = settings_of(settings).descriptors
     table = DESCRIPTORS if own is None else own
-    entries = [[(entry.key, entry.value) for entry in one.entries] for one in message.descriptors]
+    entries = [one.entries for one in message.descriptors]
     found = [_members(several, table) for several in entries]
     if (client := _client_of(entries, table, settings.key_header)) is not None:
         found = [{**one, KEY: client} if KEY in one else one for one in found]
@@ -138,12 +132,12 @@ def _account(found: Found) -> tuple[Any, ...]:
     return tuple(found[name] for name in NAMES_ACCOUNT if name in found)
 
 
-def _hits(descriptor: RateLimitDescriptor, hits_addend: int) -> float:
+def _hits(descriptor: Descriptor, hits_addend: int) -> float:
     """Hits of a descriptor; 0 charges nothing, and so does a refund, because refunds are never made."""
-    if descriptor.is_negative_hits:
+    if descriptor.negative:
         return 0.0
-    if descriptor.HasField("hits_addend"):
-        return min(float(descriptor.hits_addend.value), MOST_COST)
+    if descriptor.hits != NO_HITS:
+        return min(float(descriptor.hits), MOST_COST)
     return min(float(hits_addend or 1), MOST_COST)
 
 

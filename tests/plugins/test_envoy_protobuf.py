@@ -5,12 +5,20 @@ from typing import Any
 
 import pytest
 from gateway_verdicts import BURST, verdict
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.envoy import grpc_authz, protobuf, rls
-from plugins.envoy.messages_pb2 import CheckResponse, HeaderValue, RateLimitRequest, RateLimitResponse
+from plugins.envoy import grpc_authz, limit_request, protobuf, rls
+from plugins.envoy.limit_request import NO_HITS
+from plugins.envoy.messages_pb2 import (
+    CheckResponse,
+    HeaderValue,
+    RateLimitDescriptor,
+    RateLimitRequest,
+    RateLimitResponse,
+)
+from reputation.wire.errors import BadRequest
 from reputation.wire.messages import ClusterRef, Request, Settled, Verdict
 
 VERDICTS = [
@@ -80,3 +88,94 @@ def test_refusals_and_settlements() -> None:
     assert read(CheckResponse, grpc_authz.refuse(404, b"{}")).status.code == 5
     settled = rls.answer(1, [rls.Asked(Request(), [0])], [Settled()])
     assert read(RateLimitResponse, settled).overall_code == RateLimitResponse.OK
+
+
+def by_protobuf(body: bytes) -> object:
+    """What protobuf reads of a request; None for malformed bytes."""
+    try:
+        message = RateLimitRequest.FromString(body)
+    except DecodeError:
+        return None
+    return (
+        message.domain,
+        message.hits_addend,
+        [
+            (
+                [(entry.key, entry.value) for entry in one.entries],
+                one.hits_addend.value if one.HasField("hits_addend") else NO_HITS,
+                one.is_negative_hits,
+            )
+            for one in message.descriptors
+        ],
+    )
+
+
+def by_hand(body: bytes) -> object:
+    try:
+        message = limit_request.read(body)
+    except BadRequest:
+        return None
+    descriptors = [(one.entries, one.hits, one.negative) for one in message.descriptors]
+    return message.domain, message.hits_addend, descriptors
+
+
+TEXTS = st.text(max_size=40)
+DESCRIPTORS = st.builds(
+    lambda entries, hits, negative: RateLimitDescriptor(
+        entries=[{"key": key, "value": value} for key, value in entries],
+        hits_addend=None if hits is None else {"value": hits},
+        is_negative_hits=negative,
+    ),
+    st.lists(st.tuples(TEXTS, TEXTS), max_size=4),
+    st.none() | st.integers(0, 2**64 - 1),
+    st.booleans(),
+)
+REQUESTS = st.builds(
+    lambda domain, hits, descriptors: RateLimitRequest(domain=domain, hits_addend=hits, descriptors=descriptors),
+    TEXTS,
+    st.integers(0, 2**32 - 1),
+    st.lists(DESCRIPTORS, max_size=4),
+)
+
+
+@given(REQUESTS)
+def test_a_request_is_read_as_protobuf_reads_it(message: RateLimitRequest) -> None:
+    body = message.SerializeToString()
+    assert by_hand(body) == by_protobuf(body) is not None
+
+
+@given(REQUESTS, st.data())
+def test_a_damaged_request_is_read_as_protobuf_reads_it_or_refused(
+    message: RateLimitRequest, data: st.DataObject
+) -> None:
+    """Refused for what it never holds: groups, and text outside UTF-8 in a field that is skipped is not looked at."""
+    body = bytearray(message.SerializeToString())
+    for _ in range(data.draw(st.integers(1, 3))):
+        if body:
+            body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    found, expected = by_hand(bytes(body)), by_protobuf(bytes(body))
+    assert found == expected or found is None or expected is None
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    """And what both read is the same."""
+    found, expected = by_hand(body), by_protobuf(body)
+    assert found == expected or found is None or expected is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x0a\x05abc",
+        b"\x12\x03\x0a\x05a",
+        b"\x18",
+        b"\x18" + b"\xff" * 11,
+        b"\x0a\x02\xff\xfe",
+        b"\x00",
+        b"\x09abc",
+        b"\x02\x00",
+    ],
+)
+def test_malformed_requests_are_refused_like_protobuf_does(body: bytes) -> None:
+    assert by_hand(body) is by_protobuf(body) is None

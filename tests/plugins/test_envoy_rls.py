@@ -6,6 +6,7 @@ from gateway_verdicts import verdict
 from google.protobuf.json_format import MessageToDict
 
 from plugins.envoy import rls
+from plugins.envoy.limit_request import read as limit_request_of
 from plugins.envoy.messages_pb2 import RateLimitResponse
 from plugins.envoy.settings import EnvoySettings, check_descriptors
 from reputation.config.gateways import GatewaySettings
@@ -16,8 +17,12 @@ SETTINGS = GatewaySettings()
 KEY, ADDRESS, PATH = ("api_key", "k1"), ("remote_address", "192.0.2.1"), ("path", "/v1/x?q=1")
 
 
+def decoded(message):
+    return limit_request_of(message.SerializeToString())
+
+
 def read(message, **settings):
-    return rls.read(message, "acme", GatewaySettings(envoy=EnvoySettings(**settings)))
+    return rls.read(decoded(message), "acme", GatewaySettings(envoy=EnvoySettings(**settings)))
 
 
 def one(message, **settings):
@@ -26,7 +31,7 @@ def one(message, **settings):
 
 
 def answered(message, *verdicts):
-    asked = rls.read(message, "acme", SETTINGS)
+    asked = rls.read(decoded(message), "acme", SETTINGS)
     return RateLimitResponse.FromString(rls.answer(len(message.descriptors), asked, verdicts))
 
 
@@ -72,7 +77,7 @@ def test_keys_of_two_entries_are_one_client_s_and_the_sidecar_chooses():
     (asked,) = read(message)
     assert asked.check.account == Account(credentials=(Credential("k1"), Credential("k2")))
     assert asked.places == [0, 1, 2]
-    (asked,) = rls.read(message, "acme", GatewaySettings(key_header="X-Api-Key"))
+    (asked,) = rls.read(decoded(message), "acme", GatewaySettings(key_header="X-Api-Key"))
     assert asked.check.account == Account(key="k2")
     assert one(limit_request([("authorization", "Bearer k1")], [("api_key", "k1")])).account == Account(key="k1")
 
@@ -179,7 +184,7 @@ def test_what_cannot_be_judged_is_stopped():
 
 def test_bytes_that_are_no_message_are_the_caller_s_fault():
     with pytest.raises(BadRequest, match="RateLimitRequest"):
-        rls.decode(b"\xff")
+        limit_request_of(b"\xff")
 
 
 def test_a_descriptor_mapped_to_nothing_is_an_error_of_the_configuration():
@@ -193,7 +198,7 @@ def test_a_hold_is_an_estimate_and_its_verdict_is_settled_by_the_hits_of_another
     assert one(limit_request([KEY, ("headcount_hold", "yes")], hits=50)).request.hold
     message = limit_request([("headcount_verdict", "01J9")], [KEY])
     message.descriptors[0].hits_addend.value = 812
-    settlement, check = rls.read(message, "acme", SETTINGS)
+    settlement, check = rls.read(decoded(message), "acme", SETTINGS)
     assert settlement == (Settle("acme", "01J9", 812.0), [0])
     assert (check.check.account.key, check.check.request.hold, check.places) == ("k1", False, [1])
     reply = RateLimitResponse.FromString(rls.answer(2, [settlement, check], [Settled("01J9", 812.0), verdict()]))
