@@ -280,6 +280,7 @@ LOOKALIKES: dict[str, Row] = {
     "remote_company": Row(0.037, lookalikes.remote_company),
     "charity": Row(0.033, lookalikes.charity),
     "course": Row(0.067, lookalikes.course),
+    "verified_course": Row(0.067, lookalikes.verified_course),
     "accelerator": Row(0.02, lookalikes.accelerator),
     "freelancer": Row(0.0083, lookalikes.freelancer),
     "front_page": Row(0.1, lookalikes.front_page),

@@ -101,16 +101,29 @@ def charity(_ground: Ground, rng: Rng, count: int) -> Made:
                 yield owner, [_desk(rng, owner, place, where, laptop)]
 
 
-def course(_ground: Ground, rng: Rng, count: int) -> Made:
+def course(ground: Ground, rng: Rng, count: int) -> Made:
     """200 students on two afternoons a week behind one /24 of a campus, some 60 requests each; free accounts."""
+    yield from _students(ground, rng, count, verified=False)
+
+
+def verified_course(ground: Ground, rng: Rng, count: int) -> Made:
+    """The same students, all in the verified organisation of their university."""
+    yield from _students(ground, rng, count, verified=True)
+
+
+def _students(_ground: Ground, rng: Rng, count: int, *, verified: bool) -> Made:
     for size in blocks(count, 200):
         where = str(rng.choice(["US", "GB", "DE", "IN", "CA"]))
         campus = Pool(networks.v4_block(rng, networks.network(rng, "education", where), 60))
         opens, domain = START + DAY + 13 * HOUR - offset(where), _domain(rng)
         lesson = int(rng.integers(2**63))
         for _ in range(size):
-            owner = member(rng, "course", opens + float(rng.uniform(0, 2 * HOUR)), FREE)
+            owner = member(
+                rng, "verified_course" if verified else "course", opens + float(rng.uniform(0, 2 * HOUR)), FREE
+            )
             owner.domain = domain
+            if verified:
+                owner.facts["organisation"] = {"id": domain, "verified": True}
             load = local(CLASSROOM, people.heavy(rng, 50.0, 0.6), where)
             student = people.sender(rng, owner, campus, people.machine(rng), load)
             student.shapes, student.templated = (lesson,), 0.7

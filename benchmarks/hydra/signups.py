@@ -32,7 +32,7 @@ REFERRERS = {
     "https://www.bing.com/": 8,
 }
 STORY = "https://news.example/front"
-STUDIES, STORIES = frozenset({"campus", "course", "school"}), frozenset({"launch", "front_page"})
+STUDIES, STORIES = frozenset({"campus", "course", "verified_course", "school"}), frozenset({"launch", "front_page"})
 PROGRAMS = frozenset({"server", "ci", "saas", "sdk_servers"})  # their owners sign up elsewhere
 HEADS_A_FARM, HEADS_A_DOMAIN = 25, 40
 

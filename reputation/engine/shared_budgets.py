@@ -14,6 +14,7 @@ from reputation.engine.together import is_held, settled_units, together_charges
 from reputation.hydra.links import Cluster, Links
 from reputation.limits.bucket import Limit, change_limit, full
 from reputation.limits.take import Charge, Draw
+from reputation.scoring.ladder import is_new
 from reputation.scoring.risk import Limits, plan_of
 from reputation.state.budgets import Budgets
 from reputation.state.crowds import lasting_days
@@ -96,8 +97,11 @@ def linked_charges(
 
 
 def quota_charges(tenant: Tenant, budgets: Budgets, links: Links, who: Who, now: float) -> list[list[Charge]]:
-    """Charge the quota of an account's organisation, as alternatives; an operator's own limit takes its place."""
-    together = None if tenant.organisation else organisation_of(who, links)
+    """Charge the quota of an account's organisation, as alternatives; an operator's own limit takes its place.
+
+    An account has its first day alone: a quota in use gets no larger on the day on which members join.
+    """
+    together = None if tenant.organisation or is_new(who.facts, now) else organisation_of(who, links)
     units = 0.0 if together is None else links.organisations.get(together, (0.0, False))[0]
     if units <= 0.0:
         return [[]]

@@ -1,6 +1,7 @@
 """Whether a group's use has the shape of people's use: uneven over its members, and with a sleep every day.
 
-A dispatcher gives its heads even work around the clock. What is usual for people is learnt from proven accounts.
+A dispatcher gives its heads even work around the clock. A class works evenly too, but all of it in the same few hours.
+What is usual for people is learnt from proven accounts.
 """
 
 from typing import NamedTuple
@@ -24,10 +25,14 @@ _HOURS = np.exp(2j * np.pi * np.arange(24) / 24)
 
 
 class Shape(NamedTuple):
-    """spread: of members' logarithmic use, between the quartiles; sleep: 0 around the clock, 1 all in one hour."""
+    """spread: of members' logarithmic use, between the quartiles; sleep: 0 around the clock, 1 all in one hour.
+
+    together: the sleep of all members' use as if it were one account's: those who work at different hours have little.
+    """
 
     spread: float
     sleep: float
+    together: float
 
 
 def shape_of(by_hour: Floats, days: Floats, fewest: int, nights: float = 0.0) -> Shape | None:
@@ -43,8 +48,8 @@ def shape_of(by_hour: Floats, days: Floats, fewest: int, nights: float = 0.0) ->
     seen = by_hour[days >= nights]
     if len(seen) < fewest:
         return None
-    sleep = float(np.mean(sleep_of(seen)))
-    return Shape(spread_of(count / np.maximum(days, 1.0), count), max(sleep, 0.0))
+    sleep, together = float(np.mean(sleep_of(seen))), float(sleep_of(seen.sum(axis=0, keepdims=True))[0])
+    return Shape(spread_of(count / np.maximum(days, 1.0), count), max(sleep, 0.0), max(together, 0.0))
 
 
 def spread_of(daily: Floats, count: Floats) -> float:
@@ -62,5 +67,10 @@ def sleep_of(by_hour: Floats) -> Floats:
 
 
 def like_people(group: Shape, people: Shape) -> bool:
-    """Whether a group is uneven enough and sleeps enough to be people."""
-    return group.spread >= SHARE * people.spread and group.sleep >= SHARE * people.sleep
+    """Whether a group is uneven enough and sleeps enough to be people, or is awake in the same few hours alone.
+
+    Few: nearer to one hour a day than to the hours of a usual person. A dispatcher that keeps to them has little time.
+    """
+    uneven = group.spread >= SHARE * people.spread
+    lesson = group.together >= (1.0 + people.sleep) / 2
+    return group.sleep >= SHARE * people.sleep and (uneven or lesson)

@@ -94,7 +94,7 @@ class Ladder:
             name, units = MONEY, max(units, money, self.rungs[CARD])
         elif money > units:
             name, units = MONEY, money
-        return self._rung(name, units, burst, new=facts.created_at is not None and now - facts.created_at < DAY)
+        return self._rung(name, units, burst, new=is_new(facts, now))
 
     def kept(self, name: str, units: float, burst: float, active: float, *, new: bool) -> Rung:
         """Find the rung of an account whose facts came in an earlier check: by name, as far as settings give its worth.
@@ -125,6 +125,11 @@ def part_of(plan: str, rung: str, *, recent: bool) -> str:
 def is_recent(facts: Facts, now: float) -> bool:
     """Say whether an account is a newcomer, as one of unknown age is."""
     return facts.created_at is None or now - facts.created_at < RECENT
+
+
+def is_new(facts: Facts, now: float) -> bool:
+    """Say whether an account is in its first day."""
+    return facts.created_at is not None and now - facts.created_at < DAY
 
 
 def known_usd(payment: Payment | None) -> float | None:

@@ -135,6 +135,15 @@ def test_members_of_a_verified_organisation_share_a_quota_after_what_each_has_ea
     assert [limit.name for limit in verdict.limits if limit.scope == "organisation"] == ["purse"]
 
 
+def test_a_member_has_its_first_day_alone(addresses):
+    """So an organisation that takes in a class has no more to share on that day, and needs no more."""
+    engine = tenant(addresses)
+    for name, age in (("new", DAY / 2), ("old", DAY)):
+        push(engine, name, created_at=NOW - age, organisation={"id": "corp", "verified": True})
+    engine.links = Links(NOW, {}, {}, TYPICAL, organisations={"corp": (5.0, False)})
+    assert passed(engine, ["old", "new"], 10) == {"old": 5, "new": 10}
+
+
 def test_an_operators_limit_of_organisations_takes_the_place_of_the_quota(addresses):
     engine = tenant(addresses, organisation={"rate": 0.001, "burst": 20, "daily": 10_000})
     names = members_of(engine, 5)

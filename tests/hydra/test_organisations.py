@@ -165,16 +165,21 @@ def test_use_without_the_shape_of_people_has_what_the_best_member_has_alone(give
     assert quotas_of(proven)[0] == {"corp": (FULL["free"], False)}
 
 
-@pytest.mark.parametrize(("seen_for_days", "people"), [(4, False), (5, True)])
-def test_members_that_are_hours_old_seem_to_sleep_so_they_do_not_make_an_organisation_one_of_people(
-    seen_for_days, people
-):
+@pytest.mark.parametrize(("seen_for_days", "units"), [(4, 0.0), (5, 40 * RUNGS["email"] + 40 * TYPICAL)])
+def test_there_is_no_quota_before_members_were_seen_for_a_day(seen_for_days, units):
+    """Members that are hours old seem to sleep, so nothing is known for or against them yet."""
     ledger = staffed(*[{}] * 40)
     ledger.absorb()
     young = [ledger.accounts.ids[f"m{number}"] for number in range(seen_for_days, 40)]
     ledger.floats["first"][young] = NOW - DAY / 2
-    units = quotas_of(ledger)[0]["corp"][0]
-    assert units == (40 * RUNGS["email"] + 40 * TYPICAL if people else RUNGS["email"])
+    assert quotas_of(ledger)[0]["corp"][0] == units
+
+
+def test_a_class_that_works_evenly_in_the_same_three_hours_is_of_people():
+    ledger, dice = staffed(), np.random.default_rng(5)
+    for number in range(40):
+        put(ledger, f"m{number}", 88, 3, dice, start=13, **CORP)
+    assert quotas_of(ledger)[0]["corp"][0] == 40 * RUNGS["email"] + 40 * TYPICAL
 
 
 def test_there_is_no_quota_while_no_shape_of_people_can_be_learnt():

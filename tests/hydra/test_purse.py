@@ -23,10 +23,10 @@ OPEN = ("geography", "payment", "time")
 CARD = {"plan": "paid", "card": "corp", "funding": "credit"}
 
 
-def put(ledger, name, requests, hours, dice, device=None, **facts):
-    """An account at a home of its own that is awake for so many hours a day, from an hour of its own on."""
+def put(ledger, name, requests, hours, dice, device=None, start=None, **facts):
+    """An account at a home of its own that is awake for so many hours a day, from `start` or an hour of its own on."""
     ledger.know(Known(name, NOW - 90 * DAY, **facts))
-    begins = dice.integers(24)
+    begins = dice.integers(24) if start is None else start
     at = NOW - dice.integers(1, 5, size=requests) * DAY + ((begins + dice.uniform(0, hours, size=requests)) % 24) * HOUR
     where = {"host": f"10.{name}", "net": f"10.{name}/24", "asn": 7, "network": "residential"}
     ledger.see_many(Sighting(float(one), name, **where, device=device or name) for one in sorted(at))

@@ -6,12 +6,16 @@ import pytest
 from reputation.hydra.shape import Shape, like_people, shape_of
 
 
-def used(daily, hours, days=4.0, seed=1):
-    """Requests of accounts by hour of the day; hours: those in which each is awake, from an hour of its own on."""
+def used(daily, hours, days=4.0, seed=1, start=None):
+    """Requests of accounts by hour of the day; hours: those in which each is awake, from an hour of its own on.
+
+    start: the first of these hours, if it is the same for all.
+    """
     dice = np.random.default_rng(seed)
     rows = np.zeros((len(daily), 24))
     for row, mean in zip(rows, daily, strict=True):
-        at = (dice.integers(24) + dice.integers(hours, size=dice.poisson(mean * days))) % 24
+        first = dice.integers(24) if start is None else start
+        at = (first + dice.integers(hours, size=dice.poisson(mean * days))) % 24
         np.add.at(row, at, 1)
     return shape_of(rows, np.full(len(daily), days), 5)
 
@@ -36,6 +40,16 @@ def test_heads_with_equal_work_have_not_even_with_few_requests(daily, count):
     assert not like_people(used(np.full(count, daily), 9, seed=count), PEOPLE)
 
 
+@pytest.mark.parametrize("count", [20, 200])
+def test_a_class_with_equal_work_in_the_same_three_hours_has(count):
+    assert like_people(used(np.full(count, 60.0), 3, start=13), PEOPLE)
+
+
+@pytest.mark.parametrize(("hours", "start"), [(3, None), (9, 8)])
+def test_equal_work_at_hours_of_their_own_or_in_a_whole_working_day_has_not(hours, start):
+    assert not like_people(used(np.full(200, 60.0), hours, start=start), PEOPLE)
+
+
 @pytest.mark.parametrize("count", [20, 600])
 def test_heads_that_never_sleep_have_not(count):
     found = used(heavy(count), 24, seed=count)
@@ -55,7 +69,7 @@ def test_too_few_accounts_with_enough_requests_have_no_shape():
     rows[:4, 3] = 10
     rows[4:, 3] = 2
     assert shape_of(rows, np.ones(9), 5) is None
-    assert shape_of(rows, np.ones(9), 4) == Shape(0.0, 1.0)
+    assert shape_of(rows, np.ones(9), 4) == Shape(0.0, 1.0, 1.0)
 
 
 def test_accounts_that_are_hours_old_seem_to_sleep_so_older_ones_alone_say_whether_they_do():

@@ -18,8 +18,9 @@ from benchmarks.hydra.world import Spec, make, stream
 ALONE = Spec(honest=150, heads=12, levels=("L3",), days=2)
 BESIDE = msgspec.structs.replace(ALONE, populations=tuple(LOOKALIKES))
 SIZES = {
-    "remote_company": 110, "charity": 100, "course": 200, "accelerator": 60, "freelancer": 25, "front_page": 300,
-    "rare_client": 30, "arrears": 500, "sdk_servers": 180, "mislabelled_office": 115, "mislabelled_room": 40,
+    "remote_company": 110, "charity": 100, "course": 200, "verified_course": 200, "accelerator": 60,
+    "freelancer": 25, "front_page": 300, "rare_client": 30,
+    "arrears": 500, "sdk_servers": 180, "mislabelled_office": 115, "mislabelled_room": 40,
     "cron": 150, "remote_course": 120, "shift": 90, "outage": 150, "followers": 90, "night_shift": 90, "appliance": 90,
     "antivirus": 240, "inspected": 120,
 }  # fmt: skip
@@ -134,6 +135,12 @@ def test_students_come_on_two_afternoons_a_week_from_one_campus_network():
     assert len({c["client"]["ip"].rpartition(".")[0] for c in checks}) == 1
     each = Counter((c["account"]["id"], weekday(c["at"] + offset)) for c in checks)
     assert 20 < median(each.values()) < 120
+
+
+def test_students_of_a_verified_university_differ_from_the_others_in_that_alone():
+    (plain, _), (verified, _) = (group(klass)[0] for klass in ("course", "verified_course"))
+    assert verified.facts.pop("organisation") == {"id": verified.domain, "verified": True}
+    assert plain.facts == verified.facts
 
 
 def test_startups_share_the_wifi_two_issuers_and_two_clouds():
