@@ -1,7 +1,6 @@
 """Protobuf's bytes, written by hand: answers are small, and building their messages costs more than a verdict."""
 
 import struct
-from functools import lru_cache
 from typing import Final
 
 NUMBER: Final = 0x11
@@ -41,15 +40,15 @@ def text(tag: int, value: bytes) -> bytes:
     return field(tag, value) if value else b""
 
 
-@lru_cache(256)
-def header_name(name: bytes) -> bytes:
-    """The key of a HeaderValue, in lower case."""
-    return field(0x0A, name.lower())
+_names: dict[bytes, bytes] = {}  # keys of HeaderValues by header; all of them are ours, so they are few
 
 
 def header(tag: int, name: bytes, value: bytes) -> bytes:
-    """Write a field with a HeaderValue: field 1 the key, 2 the value."""
-    return field(tag, header_name(name) + text(0x12, utf8(value)))
+    """Write a field with a HeaderValue: field 1 the key, in lower case, 2 the value."""
+    key = _names.get(name)
+    if key is None:
+        key = _names[name] = field(0x0A, name.lower())
+    return field(tag, key + text(0x12, utf8(value)))
 
 
 def utf8(value: bytes) -> bytes:

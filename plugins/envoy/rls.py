@@ -33,8 +33,10 @@ OVER, WITHIN = number(0x08, OVER_LIMIT), number(0x08, OK)
 NO = frozenset({"false", "0", "no"})
 VERDICT = "verdict"
 KEY = "account.key"
-NAMES_ACCOUNT = ("account.id", KEY)
+ID = "account.id"
 Found = dict[str, Any]
+Named = tuple[Any, ...]
+"""The account that a descriptor names: its id, its key or both; empty for none."""
 
 
 class Asked(NamedTuple):
@@ -55,7 +57,11 @@ def read(message: LimitRequest, tenant: str, settings: GatewaySettings) -> list[
     found = [_members(several, table) for several in entries]
     if (client := _client_of(entries, table, settings.key_header)) is not None:
         found = [{**one, KEY: client} if KEY in one else one for one in found]
-    accounts = {who: None for one in found if (who := _account(one))}  # in the order of the message
+    named = [_account(one) for one in found]
+    accounts: list[Named] = []  # in the order of the message
+    for who in named:
+        if who and who not in accounts:
+            accounts.append(who)
     if len(accounts) > MOST_CHECKS:
         raise Invalid(f"the descriptors name {len(accounts)} accounts; the maximum is {MOST_CHECKS}", "/descriptors")
     asked: list[Asked] = []
@@ -63,8 +69,8 @@ def read(message: LimitRequest, tenant: str, settings: GatewaySettings) -> list[
         if VERDICT in one:
             actual = _hits(message.descriptors[i], message.hits_addend)
             asked.append(Asked(Settle(tenant, one[VERDICT], actual), [i]))
-    for who in accounts or {(): None}:
-        places = [i for i, one in enumerate(found) if one and VERDICT not in one and _account(one) in ((), who)]
+    for who in accounts or [()]:
+        places = [i for i, one in enumerate(found) if one and VERDICT not in one and (not named[i] or named[i] == who)]
         members: Found = {}
         for i in reversed(places):
             members.update(found[i])
@@ -128,8 +134,11 @@ def _value(member: str, key: str, raw: str) -> Any:
     return value_of(member, raw) if reader is None else reader(raw)
 
 
-def _account(found: Found) -> tuple[Any, ...]:
-    return tuple(found[name] for name in NAMES_ACCOUNT if name in found)
+def _account(found: Found) -> Named:
+    named, key = found.get(ID), found.get(KEY)
+    if named is None:
+        return () if key is None else (key,)
+    return (named,) if key is None else (named, key)
 
 
 def _hits(descriptor: Descriptor, hits_addend: int) -> float:

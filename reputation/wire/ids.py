@@ -18,13 +18,15 @@ _AT_ONCE = 512  # ids whose characters are drawn in one call of the system, whic
 
 HASH_PREFIX = "hk1_"
 HASH_SIZE = 16  # bytes
+_HASH_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base 32 of RFC 4648, in small letters and without padding
+_HASH_PAIRS = [a + b for a in _HASH_ALPHABET for b in _HASH_ALPHABET]
 
 NewId = Callable[[float], str]
 """Gives a verdict's id by the time in seconds."""
 
 
-def _base32(value: int, pairs: int) -> str:
-    return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(10 * (pairs - 1), -1, -10)])
+def _base32(value: int, pairs: int, table: list[str]) -> str:
+    return "".join([table[(value >> shift) & 1023] for shift in range(10 * (pairs - 1), -1, -10)])
 
 
 class Ulids:
@@ -45,7 +47,7 @@ class Ulids:
         millisecond = int(now * 1000)
         if millisecond != self._millisecond:
             self._millisecond = millisecond
-            self._prefix = _base32(millisecond, 5)
+            self._prefix = _base32(millisecond, 5, _PAIRS)
             self._count = -1
         if self._count < _LAST:
             self._count += 1
@@ -77,7 +79,7 @@ def of_text(key: str, secret: bytes) -> bytes:
 
 def printed(digest: bytes) -> str:
     """Return the printed form, for configuration and for `PUT /v1/accounts`."""
-    return HASH_PREFIX + base64.b32encode(digest).decode().rstrip("=").lower()
+    return HASH_PREFIX + _base32(int.from_bytes(digest, "big") << 2, 13, _HASH_PAIRS)
 
 
 def _read_hash(text: str) -> bytes | None:
