@@ -37,11 +37,10 @@ QUOTA = {"rate": 1e6, "burst": 1e9}
 
 
 class Way(NamedTuple):
-    """A shipped file; `straight`: the gRPC listener in the bridge's place; `bare`: without Headcount's filters."""
+    """A shipped file; `bare`: without Headcount's filters."""
 
     file: str
     what: str
-    straight: bool = False
     bare: bool = False
 
 
@@ -49,9 +48,8 @@ WAYS = {
     "plain": Way("envoy.yaml", "Envoy without Headcount", bare=True),
     "rlqs": Way("envoy-rlqs.yaml", "quotas (RLQS)"),
     "http": Way("envoy.yaml", "ext_authz over HTTP"),
-    "bridge": Way("envoy-authz.yaml", "ext_authz over gRPC, bridged"),
-    "rls bridge": Way("envoy-rls.yaml", "rate limit service, bridged"),
-    "grpc": Way("envoy-authz.yaml", "ext_authz over gRPC, straight", straight=True),
+    "grpc": Way("envoy-authz.yaml", "ext_authz over gRPC"),
+    "rls": Way("envoy-rls.yaml", "rate limit service"),
 }
 
 
@@ -78,26 +76,20 @@ class Bench(NamedTuple):
 class Places(NamedTuple):
     check: int
     admin: int
-    grpc: int
     api: int
 
 
-def configured(way: Way, directory: Path, port: int, places: Places) -> str:
+def configured(way: Way, port: int, places: Places) -> str:
     """A shipped configuration with these ports; as JSON, which is YAML."""
     text = (SHIPPED / way.file).read_text(encoding="utf-8")
-    changes = {"8080": port, "8470": places.check, "8472": places.grpc, "8000": places.api, "/run/envoy": directory}
-    for old, new in changes.items():
+    for old, new in {"8080": port, "8470": places.check, "8000": places.api}.items():
         text = text.replace(old, str(new))
     settings = yaml.safe_load(text)["static_resources"]
-    for listener in settings["listeners"][: 1 if way.straight else None]:
-        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-        if way.bare:
-            manager["http_filters"] = [one for one in manager["http_filters"] if one["name"] not in OWN]
-            del manager["route_config"]["virtual_hosts"][0]["response_headers_to_remove"]
-    for cluster in settings["clusters"]:
-        if cluster["name"] == "headcount" and way.straight:
-            (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
-            endpoint["endpoint"]["address"] = {"socket_address": {"address": "127.0.0.1", "port_value": places.grpc}}
+    if way.bare:
+        manager = settings["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+        manager["http_filters"] = [one for one in manager["http_filters"] if one["name"] not in OWN]
+        manager["route_config"].pop("response_headers_to_remove", None)
+        manager["route_config"]["virtual_hosts"][0].pop("response_headers_to_remove", None)
     return json.dumps({"static_resources": settings})
 
 
@@ -107,7 +99,7 @@ def bench(directory: Path, names: list[str]) -> Iterator[Bench]:
     core, load_core = setups.cores()
     with contextlib.ExitStack() as life:
         api = life.enter_context(setups.api(directory, load_core))
-        places = Places(setups.free_port(), setups.free_port(), setups.free_port(), api)
+        places = Places(setups.free_port(), setups.free_port(), api)
         asked = life.enter_context(setups.running(sidecar(directory, places), core, directory, places.check))
         asyncio.run(setups.push(places.admin, setups.keys(ACCOUNTS, "uniform"), "roomy"))
         ports, pids = {}, {}
@@ -116,7 +108,7 @@ def bench(directory: Path, names: list[str]) -> Iterator[Bench]:
             place = directory / name.replace(" ", "-")
             place.mkdir()
             ports[name] = port = setups.free_port()
-            (place / "envoy.yaml").write_text(configured(way, place, port, places))
+            (place / "envoy.yaml").write_text(configured(way, port, places))
             quiet = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "error"]
             command = [str(ENVOY), "-c", str(place / "envoy.yaml"), *quiet]
             pids[name] = life.enter_context(setups.running(command, core, place, port)).pid
@@ -130,7 +122,7 @@ def sidecar(directory: Path, places: Places) -> list[str]:
     settings: dict[str, Any] = json.loads(file.read_text())
     settings["tenants"]["default"]["gateway"]["envoy"] = {"quotas": {"organisation": {"*": QUOTA}}}
     file.write_text(json.dumps(settings))
-    return [*command, "--grpc", f"127.0.0.1:{places.grpc}"]
+    return command
 
 
 def wrk(made: Bench, name: str, connections: int, seconds: float) -> dict[str, float]:
