@@ -67,6 +67,7 @@ bench: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m benchmarks.weights_replay
 	$(BIN)/python -m benchmarks.weights_suggest --levels L3,L4 --honest 300 --heads 60 --days 3
 	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --state :memory: --listen {listen} --admin {admin}'
+	$(BIN)/python -m benchmarks.grpc_calls
 
 # Look for bytes that the codecs and adapters cannot bear; `make fuzz SECONDS=600` looks longer at each.
 fuzz: $(VENV)/.test

@@ -132,3 +132,19 @@ def test_ways_share_one_account_s_limit(tmp_path: Path, places: Places, api: wir
         ports = [life.enter_context(fronted(way, tmp_path / way.name, places, api.port)) for way in (AUTHZ, RLS)]
         statuses = [ask(ports[n % 2], [bearer(key)]).status for n in range(BURST + 2)]
     assert statuses == [200] * BURST + [429] * 2
+
+
+@pytest.mark.parametrize("way", [AUTHZ, RLS], ids=lambda way: way.name)
+def test_envoy_s_own_health_check_of_headcount(way: Way, tmp_path: Path, places: Places, api: wire.Api) -> None:
+    """Envoy asks `grpc.health.v1`, and while Headcount is healthy Envoy asks it."""
+    check = "{timeout: 1s, interval: 0.1s, unhealthy_threshold: 1, healthy_threshold: 1, grpc_health_check: {}}"
+    checked = [
+        (
+            "    - name: headcount\n      connect",
+            f"    - name: headcount\n      health_checks: [{check}]\n      connect",
+        )
+    ]
+    places.sidecar.put(f"well-{way.name}", f"sk-well-{way.name}", plan="free")
+    with fronted(way, tmp_path, places, api.port, *checked) as port:
+        statuses = [ask(port, [bearer(f"sk-well-{way.name}")]).status for _ in range(BURST + 1)]
+    assert statuses == [200] * BURST + [429]
