@@ -1,13 +1,15 @@
 """The cost of Headcount for nginx: leases compared with the same nginx without Headcount, and with auth_request.
 
-    python -m benchmarks.nginx_leases [--pairs 7] [--seconds 6] [--keys 10000]
+    python -m benchmarks.nginx_leases [--pairs 7] [--seconds 6] [--keys 20 10000] [--before ANOTHER/CHECKOUT]
 
 Needs wrk, nginx, libnginx-mod-http-lua and lua-cjson. nginx (one worker) and the sidecar share one core; the load and
 the API have the other. In each round every nginx has its turn, so that a machine that gets slower slows all of them;
 ratios are taken in each round. No account reaches its limit. Latencies are of two connections, so that nothing queues.
 Throughput is nginx's own only while its core is full. Where it is not (`core` below 90%: the load's core is busy with
-something else), count the processor time, which says what a full core would carry. `idle` has the header lines of
-leases and a Lua handler that does nothing: nothing in Lua can be faster.
+something else), count the processor time, which says what a full core would carry: of nginx and the sidecar, and of
+nginx alone. `idle` has the header lines of leases and a Lua handler that does nothing: nothing in Lua can be faster.
+`lean` has leases and tells neither the API nor the client of a request that passes.
+`before` has the configuration and the Lua of another checkout.
 """
 
 import argparse
@@ -26,9 +28,11 @@ from benchmarks import nginx_setups as setups
 from benchmarks.machine import describe
 
 SCRIPT = Path(__file__).with_name("nginx_keys.lua")
-NAMES = ("plain", "idle", "leases", "auth_request")
+NAMES = ("plain", "idle", "leases", "lean", "auth_request")
+LEASING = ("leases", "lean", "before")
 COLUMNS = (
-    *("nginx", "requests/s", "of plain", "core", "CPU µs", "of plain by CPU", "checks a request"),
+    *("nginx", "requests/s", "of plain", "core", "CPU µs", "of plain by CPU", "nginx CPU µs", "of plain by nginx CPU"),
+    "checks a request",
     *("p50 µs", "added", "p99 µs", "added"),
 )
 WARM = 6
@@ -41,14 +45,19 @@ CONNECTIONS, QUIET = 64, 2
 class Turn(NamedTuple):
     """One nginx's turn: requests a second, checks a request, microseconds of processor a request, latencies in them.
 
-    The processor time is that of nginx and the sidecar with its linker; it says what the machine's other work hides.
+    The processor times, of nginx and of the sidecar with its linker, say what the machine's other work hides.
     """
 
     rate: float
     checks: float
-    cpu: float
+    nginx: float
+    sidecar: float
     p50: float
     p99: float
+
+    @property
+    def cpu(self) -> float:
+        return self.nginx + self.sidecar
 
     @property
     def core(self) -> float:
@@ -66,11 +75,12 @@ class Bench(NamedTuple):
 
 
 @contextlib.contextmanager
-def bench(directory: Path, keys: list[setups.Key]) -> Iterator[Bench]:
+def bench(directory: Path, keys: list[setups.Key], before: Path | None = None) -> Iterator[Bench]:
     """Everything started: the API, the sidecar with its accounts, each nginx."""
     core, load_core = setups.cores()
     listen, admin = setups.free_port(), setups.free_port()
-    ports = {name: setups.free_port() for name in NAMES}
+    texts = setups.texts() | (setups.before(before) if before else {})
+    ports = {name: setups.free_port() for name in texts}
     drawn = directory / "keys.txt"
     drawn.write_text("".join(f"{key.key} {key.address} {key.weight:.6f}\n" for key in keys))
     with contextlib.ExitStack() as life:
@@ -79,7 +89,7 @@ def bench(directory: Path, keys: list[setups.Key]) -> Iterator[Bench]:
         sidecar = life.enter_context(setups.running(command, core, directory, listen)).pid
         asyncio.run(setups.push(admin, keys, "roomy"))
         pids = {}
-        for name, text in setups.texts().items():
+        for name, text in texts.items():
             configured = setups.configured(text, listen=ports[name], sidecar=listen, api=api)
             command = setups.nginx(directory, name, configured)
             pids[name] = life.enter_context(setups.running(command, core, directory, ports[name])).pid
@@ -120,19 +130,20 @@ def settle_in(made: Bench) -> None:
 
 def turn(made: Bench, name: str, seconds: float) -> Turn:
     """Warm one nginx up, measure its throughput, then its latency."""
-    wrk(made, name, CONNECTIONS, WARM if name == "leases" else 1)
+    wrk(made, name, CONNECTIONS, WARM if name in LEASING else 1)
     begun = progress(made, name)
     busy = wrk(made, name, CONNECTIONS, seconds)
-    checks, cpu = (end - start for start, end in zip(begun, progress(made, name), strict=True))
+    checks, nginx, sidecar = (end - start for start, end in zip(begun, progress(made, name), strict=True))
     quiet = wrk(made, name, QUIET, max(seconds / 3, 2))
     count = busy["requests"]
-    return Turn(count / busy["seconds"], checks / count, cpu / count * 1e6, quiet["p50"], quiet["p99"])
+    each = nginx / count * 1e6, sidecar / count * 1e6
+    return Turn(count / busy["seconds"], checks / count, *each, quiet["p50"], quiet["p99"])
 
 
-def progress(made: Bench, name: str) -> tuple[float, float]:
-    """Checks answered, and seconds of processor used, so far."""
-    used = setups.processor_time(made.pids[name]) + setups.processor_time(made.sidecar)
-    return asyncio.run(setups.metric(made.admin, "headcount_verdicts_total")), used
+def progress(made: Bench, name: str) -> tuple[float, float, float]:
+    """Checks answered, and seconds of processor that nginx and the sidecar used, so far."""
+    used = setups.processor_time(made.pids[name]), setups.processor_time(made.sidecar)
+    return asyncio.run(setups.metric(made.admin, "headcount_verdicts_total")), *used
 
 
 def report(how: str, rounds: list[dict[str, Turn]]) -> None:
@@ -140,17 +151,19 @@ def report(how: str, rounds: list[dict[str, Turn]]) -> None:
     print(f"\n{how}: medians of {len(rounds)} rounds")
     print(f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|")
     plain = [each["plain"] for each in rounds]
-    for name in NAMES:
+    for name in rounds[0]:
         turns = [each[name] for each in rounds]
         pairs = list(zip(turns, plain, strict=True))
         middle = Turn(*(statistics.median(column) for column in zip(*turns, strict=True)))
         kept = statistics.median(turn.rate / beside.rate for turn, beside in pairs)
         carried = statistics.median(beside.cpu / turn.cpu for turn, beside in pairs)
+        alone = statistics.median(beside.nginx / turn.nginx for turn, beside in pairs)
         core = statistics.median(turn.core for turn in turns)
         p50, p99 = (statistics.median(getattr(t, q) - getattr(p, q) for t, p in pairs) for q in ("p50", "p99"))
         print(
             f"| {name} | {middle.rate:,.0f} | {kept:.1%} | {core:.0%} | {middle.cpu:.1f} | {carried:.1%} "
-            f"| {middle.checks:.4f} | {middle.p50:.0f} | {p50:+.0f} | {middle.p99:.0f} | {p99:+.0f} |"
+            f"| {middle.nginx:.1f} | {alone:.1%} | {middle.checks:.4f} "
+            f"| {middle.p50:.0f} | {p50:+.0f} | {middle.p99:.0f} | {p99:+.0f} |"
         )
     for what, times in beside_auth_request(rounds).items():
         median, least, most = statistics.median(times), min(times), max(times)
@@ -170,15 +183,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--keys", type=int, default=10_000)
+    parser.add_argument("--keys", type=int, nargs="+", default=[20, 10_000])
+    parser.add_argument("--before", type=Path)
     parser.add_argument("--keys-as", choices=["uniform", "measured", "both"], default="both")
     asked = parser.parse_args()
     print(describe())
     for how in ("uniform", "measured") if asked.keys_as == "both" else (asked.keys_as,):
-        with tempfile.TemporaryDirectory() as place, bench(Path(place), setups.keys(asked.keys, how)) as made:
-            settle_in(made)
-            rounds = [{name: turn(made, name, asked.seconds) for name in NAMES} for _ in range(asked.pairs)]
-        report(f"{asked.keys:,} keys, {how}", rounds)
+        for count in asked.keys:
+            keys = setups.keys(count, how)
+            with tempfile.TemporaryDirectory() as place, bench(Path(place), keys, asked.before) as made:
+                settle_in(made)
+                rounds = [{name: turn(made, name, asked.seconds) for name in made.ports} for _ in range(asked.pairs)]
+            report(f"{count:,} keys, {how}", rounds)
 
 
 if __name__ == "__main__":

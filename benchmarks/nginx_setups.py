@@ -22,10 +22,14 @@ from benchmarks.http_load import cpu_seconds
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "plugins" / "nginx"
 MEASURED = ROOT.parent / "shared" / "data" / "llm_clients.csv"
+INSTALLED = "/etc/nginx/headcount"
 ROOMY = {"rate": 1e6, "burst": 1e6, "daily": 1e9}
 OURS = re.compile(
     r"^ *(?:\S+_by_lua\w* .*|lua_\S+ .*|.*X-Headcount.*|\S+_header RateLimit.*|.*\$headcount.*)\n", re.MULTILINE
 )
+
+TOLD = re.compile(r"^.*# told\n", re.MULTILINE)
+"""Lines that nginx-leases.conf has for those who read Headcount's headers, as its first comment says."""
 
 API = """
 worker_processes 1;
@@ -117,7 +121,7 @@ def configured(text: str, *, listen: int, sidecar: int, api: int) -> str:
     """A shipped configuration with these ports, behind one proxy that tells the client's address."""
     ports = {"8080": listen, "8470": sidecar, "8000": api, "8479": free_port()}
     text = re.sub(r"\b(?:8080|8470|8000|8479)\b", lambda found: str(ports[found[0]]), text)
-    text = text.replace("/etc/nginx/headcount", f"{SHIPPED}/lua").replace("-- trusted_hops = 2", "trusted_hops = 2")
+    text = text.replace(INSTALLED, f"{SHIPPED}/lua").replace("-- trusted_hops = 2", "trusted_hops = 2")
     return text.replace("keepalive 32;", "keepalive 64;\n        keepalive_requests 1000000000;")
 
 
@@ -135,7 +139,20 @@ def texts() -> dict[str, str]:
     leases = (SHIPPED / "nginx-leases.conf").read_text(encoding="utf-8")
     asking = (SHIPPED / "nginx.conf").read_text(encoding="utf-8")
     idle = re.sub(r"\{ headcount(?:_access|:start)\(\) \}", "{ local nothing }", leases)
-    return {"plain": without_headcount(leases), "idle": idle, "leases": leases, "auth_request": asking}
+    return {
+        "plain": without_headcount(leases),
+        "idle": idle,
+        "leases": leases,
+        "lean": TOLD.sub("", leases),
+        "auth_request": asking,
+    }
+
+
+def before(checkout: Path) -> dict[str, str]:
+    """The leases of another checkout, with its own Lua files."""
+    shipped = checkout.resolve() / "plugins" / "nginx"
+    text = (shipped / "nginx-leases.conf").read_text(encoding="utf-8")
+    return {"before": text.replace(INSTALLED, f"{shipped}/lua")}
 
 
 def sidecar(directory: Path, listen: int, admin: int, plans: dict[str, Any], state: str = ":memory:") -> list[str]:

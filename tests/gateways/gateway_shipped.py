@@ -26,6 +26,7 @@ class Shipped(NamedTuple):
     folder: in plugins/, if not its name. closed: the change that its page names for failing closed, from and to;
     absent: the status that follows.
     limits_on_pass: RateLimit headers reach the client on answers that pass, not on stops alone.
+    tells: with the lines that tell API and client of what passes.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Shipped(NamedTuple):
     limits_on_pass: bool = True
     cleans_paths: bool = False
     folder: str = ""
+    tells: bool = True
 
 
 def _nginx(directory: Path) -> list[str]:
@@ -81,6 +83,7 @@ NGINX_LEASES = Shipped(
     503,
     folder="nginx",
 )
+NGINX_LEAN = NGINX_LEASES._replace(name="nginx-lean", limits_on_pass=False, tells=False)
 CADDY = Shipped("caddy", ("Caddyfile",), _caddy, ("import headcount_open", "import headcount_closed"), 502)
 TRAEFIK = Shipped(
     "traefik",
@@ -98,6 +101,10 @@ ALL = (NGINX, ENVOY, CADDY, TRAEFIK)
 FRONTS = (*ALL, NGINX_LEASES)
 
 
+TOLD = re.compile(r"^.*# told\n", re.MULTILINE)
+"""What nginx-leases.conf says may be deleted, where no API and no client reads it."""
+
+
 class Running(NamedTuple):
     shipped: Shipped
     port: int
@@ -108,6 +115,8 @@ def write(shipped: Shipped, directory: Path, ports: Ports, *changes: tuple[str, 
     directory.mkdir(parents=True, exist_ok=True)
     texts = {name: (PLUGINS / (shipped.folder or shipped.name) / name).read_text() for name in shipped.files}
     texts = {name: text.replace("/etc/nginx/headcount", f"{PLUGINS}/nginx/lua") for name, text in texts.items()}
+    if not shipped.tells:
+        texts = {name: TOLD.sub("", text) for name, text in texts.items()}
     for old, new in changes:
         assert sum(text.count(old) for text in texts.values()) == 1, old
         texts = {name: text.replace(old, new) for name, text in texts.items()}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import gateway_envoy as envoy
 import gateway_haproxy as haproxies
 from gateway_middlewares import aiohttp_app, asgi
-from gateway_shipped import CADDY, ENVOY, NGINX, NGINX_LEASES, TRAEFIK, Shipped, gateway
+from gateway_shipped import CADDY, ENVOY, NGINX, NGINX_LEAN, NGINX_LEASES, TRAEFIK, Shipped, gateway
 from ports import free_port
 
 from plugins.asking import Sidecar as Asking
@@ -38,6 +38,7 @@ class Way(NamedTuple):
     denied: the status for an account that is denied. limits_on_pass: the client sees RateLimit on what passes.
     proxy: the API is a server of its own, and learns of the verdict by headers. sockets: it carries WebSockets.
     calls: it carries gRPC. sees_chunks: its rules can tell that a body in chunks follows.
+    tells: the API learns of the verdict on what passes.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Way(NamedTuple):
     sockets: bool = True
     calls: bool = False
     sees_chunks: bool = True
+    tells: bool = True
 
 
 def _asking(shipped: Shipped, *changes: tuple[str, str]) -> Callable[[Path, Ports], AbstractContextManager[int]]:
@@ -77,6 +79,7 @@ WAYS = (
     Way("nginx-compose", _asking(COMPOSE, *IN_COMPOSE)),
     Way("nginx-chart", _asking(CHART, *IN_CHART)),
     Way("nginx-leases", _asking(NGINX_LEASES)),
+    Way("nginx-lean", _asking(NGINX_LEAN), limits_on_pass=False, tells=False),
     Way("envoy", _asking(ENVOY), calls=True, sees_chunks=False),
     Way("authz-bridge", _envoy(envoy.BRIDGED_AUTHZ), calls=True, sees_chunks=False),
     Way("authz-grpc", _envoy(envoy.AUTHZ), calls=True, sees_chunks=False),

@@ -147,7 +147,7 @@ def test_a_request_is_judged_and_arrives(front: Front, api: wire.Api, rich: str,
     if front.way.proxy:
         reached = api.reached[-1]
         assert len(api.reached) > before
-        assert len(reached.all("X-Headcount-Verdict")) == 1
+        assert len(reached.all("X-Headcount-Verdict")) == front.way.tells
         assert len(reached.body) == LENGTHS.get(name, 0)
     elif name != "WebSocket":
         assert answer.one("X-Headcount-Verdict")
@@ -174,6 +174,8 @@ def test_a_denied_account_is_stopped(front: Front, api: wire.Api, name: str) -> 
 
 def judged(front: Front, api: wire.Api, answer: Answer) -> bool:
     """Whether the last request was: by what the API was told of it, or the client where there is no API behind."""
+    if not front.way.tells and answer.status == 200:
+        pytest.skip("nobody is told of what passes")
     if front.way.proxy and answer.status == 200:
         return bool(api.reached[-1].all("X-Headcount-Verdict"))
     return bool(answer.all("X-Headcount-Verdict"))
@@ -244,7 +246,7 @@ def test_a_client_cannot_nominate_away_what_the_api_is_told(front: Front, api: w
         return
     reached = api.reached[-1]
     for told in TOLD:
-        assert len(reached.all(told)) == 1, told
+        assert len(reached.all(told)) == front.way.tells, told
     assert "headcount" not in ", ".join(reached.all("Connection")).lower()
 
 
@@ -254,7 +256,7 @@ def test_a_websocket_cannot_nominate_away_what_the_api_is_told(front: Front, api
     answer = upgrade(front.port, bearer(rich), connection=f"Upgrade, {', '.join(TOLD)}")
     if answer.status == 101:
         reached = api.reached[-1]
-        assert [told for told in TOLD if len(reached.all(told)) != 1] == []
+        assert [told for told in TOLD if len(reached.all(told)) != front.way.tells] == []
         assert "headcount" not in ", ".join(reached.all("Connection")).lower()
 
 
@@ -345,5 +347,4 @@ def test_requests_on_one_connection_are_judged_one_by_one(front: Front, api: wir
     if front.way.proxy:
         reached = api.reached[before:]
         assert [(each.path, each.body) for each in reached] == [("/first", SMALL), ("/second", b"")]
-        assert len({each.all("X-Headcount-Verdict")[0] for each in reached}) >= 1
-        assert all(each.all("X-Headcount-Verdict") for each in reached)
+        assert all(bool(each.all("X-Headcount-Verdict")) == front.way.tells for each in reached)

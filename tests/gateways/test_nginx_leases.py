@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import gateway_wire as wire
 import pytest
 from gateway_processes import listening, running, wait_for
-from gateway_shipped import NGINX_LEASES, Ports, write
-from gateway_sidecar import BURST, Sidecar, serving
+from gateway_shipped import NGINX_LEAN, NGINX_LEASES, Ports, Shipped, write
+from gateway_sidecar import BURST, DISPUTED, Sidecar, serving
 from gateway_wire import ask
 from ports import free_port
 
@@ -45,10 +45,12 @@ def get(port: int, path: str) -> bytes:
 
 
 @contextmanager
-def nginx(directory: Path, sidecar: int, api: int, *changes: tuple[str, str]) -> Iterator[Front]:
+def nginx(
+    directory: Path, sidecar: int, api: int, *changes: tuple[str, str], shipped: Shipped = NGINX_LEASES
+) -> Iterator[Front]:
     front = Front(free_port(), free_port())
-    write(NGINX_LEASES, directory, Ports(front.port, sidecar, api, front.inner), *changes)
-    with running(NGINX_LEASES.command(directory), directory, lambda: listening(front.port)):
+    write(shipped, directory, Ports(front.port, sidecar, api, front.inner), *changes)
+    with running(shipped.command(directory), directory, lambda: listening(front.port)):
         yield front
 
 
@@ -117,6 +119,65 @@ def test_what_was_used_reaches_the_sidecar_and_the_rest_comes_back(front: Front,
     assert metric(sidecar, "headcount_lease_tokens_used_total") - used <= 50
     assert metric(sidecar, "headcount_lease_tokens_total") - leased >= 50 - 8
     assert asked <= 8
+
+
+def test_without_the_lines_that_tell_a_stop_still_says_all_that_a_client_may_see(
+    tmp_path: Path, sidecar: Sidecar, api: wire.Api, key: str
+) -> None:
+    with nginx(tmp_path, sidecar.check, api.port, shipped=NGINX_LEAN) as front:
+        passed = [front.get(key) for _ in range(BURST)]
+        stopped = front.get(key)
+    assert [answer.status for answer in passed] == [200] * BURST
+    assert not any(answer.all("RateLimit") or answer.all("X-Headcount-Verdict") for answer in passed)
+    assert stopped.status == 429
+    assert re.match(r'"burst";q=', stopped.one("RateLimit-Policy"))
+    assert re.match(r'"burst";r=0', stopped.one("RateLimit"))
+    assert stopped.one("X-Headcount-Verdict")
+
+
+KEY = r'"$http_authorization\n$http_x_api_key\n$remote_addr"'
+OLD_CORS = """    map $upstream_status $headcount_cors {
+        ""       $headcount_origin;
+        default  "";
+    }
+
+    # What names a caller"""
+NAMED = (
+    'default  "";\n    }\n\n    # A CORS',
+    'default  "";\n        https://app.example  $http_origin;\n    }\n\n    # A CORS',
+)
+
+
+def test_a_configuration_of_before_there_was_a_key_variable_works(
+    tmp_path: Path, sidecar: Sidecar, api: wire.Api, key: str
+) -> None:
+    """It has no `$headcount_key`, and writes the CORS headers of a stop itself, which must not come twice."""
+    changes = [
+        ('map "" $headcount_key', 'map "" $other'),
+        ("    # What names a caller", OLD_CORS),
+        ("proxy_http_version", "add_header Access-Control-Allow-Origin $headcount_cors always;\nproxy_http_version"),
+        NAMED,
+    ]
+    origin = [("Authorization", f"Bearer {key}"), ("Origin", "https://app.example")]
+    with nginx(tmp_path, sidecar.check, api.port, *changes) as front:
+        before = checks(sidecar)
+        answers = [ask(front.port, origin) for _ in range(BURST + 1)]
+        assert checks(sidecar) - before <= 8
+    assert [answer.status for answer in answers] == [200] * BURST + [429]
+    assert answers[-1].all("Access-Control-Allow-Origin") == ["https://app.example"]
+
+
+def test_a_key_variable_that_leaves_a_header_out_is_not_used_and_named_in_the_log(
+    tmp_path: Path, sidecar: Sidecar, api: wire.Api, key: str, roomy: str
+) -> None:
+    """Else the verdict on one key would count for another. The limit of each still holds."""
+    with nginx(tmp_path, sidecar.check, api.port, (KEY, '"$remote_addr"')) as front:
+        for _ in range(3):
+            assert front.get(roomy).status == 200
+        sidecar.put("denied", "sk-denied", plan="roomy", payment=DISPUTED)
+        assert front.get("sk-denied").status == 403
+        assert front.get(roomy).status == 200
+    assert "$headcount_key" in (tmp_path / "error.log").read_text()
 
 
 def test_two_nginx_of_two_workers_each_let_no_more_through_than_the_limit(

@@ -71,15 +71,28 @@ def between(name: str, begin: str, end: str) -> list[str]:
     return text[start : text.index(end, start)].splitlines()
 
 
+def bare(lines: list[str]) -> list[str]:
+    """Directives without their comments, in an order of their own: the two files group them differently."""
+    return sorted(" ".join(line.partition("# ")[0].split()) for line in lines)
+
+
 def test_nginx_with_leases_maps_and_hands_on_what_nginx_without_them_does() -> None:
-    """Upgrades, preflights, CORS of stops, and the headers for API and client."""
+    """Upgrades, preflights, origins that may read a stop, and the headers for API and client.
+
+    The module writes the CORS headers of a stop itself. Of a key in `Authorization` nginx takes one line at most.
+    """
     asking, leases = "nginx/nginx.conf", "nginx/nginx-leases.conf"
     maps = [
-        between(asking, "    # Browsers may read", "    upstream headcount"),
-        between(leases, "    # Browsers may read", "    init_by_lua_block"),
+        set(bare(between(asking, "    # Browsers may read", "    upstream headcount"))),
+        set(bare(between(leases, "    # Browsers may read", "    # What names a caller"))),
     ]
-    assert maps[0] == maps[1]
-    told = [between(name, "            # For the API.", "        }") for name in (asking, leases)]
-    own_stops = [line for line in told[1] if "$headcount_cors" in line]  # in a location of their own without Lua
-    assert len(own_stops) == 2
-    assert told[0] == [line for line in told[1] if line not in own_stops]
+    assert {line for line in maps[0] ^ maps[1] if "headcount_cors" not in line} == {
+        "~*^websocket$ websocket;",
+        "websocket websocket;",
+        '"" $headcount_origin;',
+        'default "Retry-After, RateLimit, RateLimit-Policy, X-Headcount-Verdict";',
+    }
+    told = [set(bare(between(name, "            # For the API.", "        }"))) for name in (asking, leases)]
+    assert told[0] - told[1] == {"proxy_set_header Authorization $http_authorization;"}
+    dropped = {f'proxy_set_header X-Headcount-{name} "";' for name in ("Verdict", "Tier", "Risk", "Cluster", "Actions")}
+    assert told[1] - told[0] == dropped

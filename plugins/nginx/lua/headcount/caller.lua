@@ -8,7 +8,6 @@ local M = {}
 
 local LONGEST_KEY = 256
 local LONGEST_TEXT = 1024
-local LONGEST_NAME = 512 -- bytes under which a worker keeps what it knows of a caller
 local NO_ADDRESS = "unknown" -- RFC 7239's word; all requests that it stands in share one allowance for unknown keys
 
 local function bare_address(hop)
@@ -57,14 +56,7 @@ function M.read(request, options)
   return who
 end
 
--- What names a caller before it is read; nil for what is too long to be kept. No header holds a \0.
-function M.key(request)
-  local key = (request.authorization or "") .. "\0" .. (request.forwarded or "") .. "\0" .. (request.peer or "")
-  if request.api_key or request.named or request.account or request.ja4 then
-    key = key .. "\0" .. (request.api_key or "") .. "\0" .. (request.named or "") .. "\0" .. (request.account or "")
-      .. "\0" .. (request.ja4 or "")
-  end
-  return #key <= LONGEST_NAME and key or nil
-end
+-- What names a caller before it is read, as $headcount_key of nginx-leases.conf has it. No header holds a line break.
+function M.fixed(authorization, api_key, peer) return (authorization or "") .. "\n" .. (api_key or "") .. "\n" .. (peer or "") end
 
 return M
