@@ -210,11 +210,10 @@ async def test_a_stream_s_messages_end_and_bad_ones() -> None:
 @pytest.mark.parametrize(
     ("begin", "allowed"),
     [
-        (lambda bench: bench.call(ECHO.decode()), LIMITS.idle),
         (lambda bench: bench.protocol.data_received(PREFACE[:10]), LIMITS.head_time),
         (lambda bench: bench.exchange() or bench.protocol.data_received(b"\0\0\x08\x06\0"), LIMITS.head_time),
     ],
-    ids=["idle", "preface", "frame"],
+    ids=["preface", "frame"],
 )
 async def test_time_outs_of_a_connection(begin: object, allowed: float) -> None:
     bench = Bench()
@@ -226,6 +225,19 @@ async def test_time_outs_of_a_connection(begin: object, allowed: float) -> None:
     assert not bench.transport.closed
     bench.server.sweep(allowed + LIMITS.linger + 0.2)
     assert bench.transport.aborted
+
+
+async def test_an_idle_client_is_told_before_it_is_left() -> None:
+    """So that no call is on its way when the connection closes."""
+    bench = Bench()
+    bench.call(ECHO.decode())
+    bench.server.sweep(LIMITS.idle)
+    assert bench.transport.writes == []
+    bench.server.sweep(LIMITS.idle + 0.1)
+    assert [payload[:4] for _, _, payload in frames_in(bench.transport.output)] == [b"\x7f\xff\xff\xff"]
+    assert not bench.transport.ended
+    bench.server.sweep(2 * LIMITS.idle + 0.2)
+    assert bench.transport.ended
 
 
 async def test_a_message_that_does_not_arrive_ends_its_call_alone() -> None:

@@ -50,6 +50,7 @@ class GrpcConnection(asyncio.Protocol):
     __slots__ = (
         "_alarm",
         "_alarm_at",
+        "_announced",
         "_ended",
         "_flushes",
         "_leaving",
@@ -77,6 +78,7 @@ class GrpcConnection(asyncio.Protocol):
         self._ended = False  # the client sends nothing more
         self._flushes = False  # a flush is on its way
         self._leaving = False
+        self._announced = False
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = NO_ALARM
         if server.draining:
@@ -122,6 +124,9 @@ class GrpcConnection(asyncio.Protocol):
         """End what took too long: the connection, or a call whose message is incomplete."""
         if self.doing is BODY:
             self._refuse_oldest()
+        elif self.doing is IDLE and not self._announced:
+            self.since = self._server.now
+            self.announce()
         elif self.doing is IDLE:
             self.leave()
         elif self.doing is HEAD:
@@ -133,7 +138,8 @@ class GrpcConnection(asyncio.Protocol):
             self.abort()
 
     def announce(self) -> None:
-        """Tell the client to make its next calls elsewhere."""
+        """Tell the client to make its next calls elsewhere; those on their way are still answered."""
+        self._announced = True
         self._session.announce()
         self._flush(progress=False)
 
