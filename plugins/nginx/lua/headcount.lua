@@ -7,9 +7,10 @@
 -- Each worker keeps what it read, so that a request which passes costs one operation on the dict. A lease that another
 -- worker closed has no counter any more, which is how this one learns of it.
 
-local caller = require "headcount.caller"
+local checks = require "headcount.checks"
 local cjson = require "cjson.safe"
 local ledger = require "headcount.ledger"
+local renewals = require "headcount.renewals"
 local sidecar = require "headcount.sidecar"
 local verdicts = require "headcount.verdicts"
 
@@ -19,9 +20,10 @@ local M = { _VERSION = "1.0" }
 local Gate = {}
 Gate.__index = Gate
 
-local MOST_RENEWING = 100 -- a worker's timers at once; nginx runs 256
+local NEVER = math.huge
 local MOST_KEPT = 16384 -- verdicts that a worker keeps of its own, and as many from before
 local REPORTS_A_CHECK = 16
+local REPORTS_A_RENEWAL = 4
 local REPORTS_A_SETTLE = 64
 local SETTLES_A_SWEEP = 100
 local WAIT = 0.002 -- seconds between two looks at a check that another request sent
@@ -73,18 +75,20 @@ function M.new(options)
   options = checked(options)
   local dict = ngx.shared[options.dict]
   if not dict then error("headcount: lua_shared_dict " .. options.dict .. " is missing in nginx's configuration", 2) end
-  return setmetatable({
+  local gate = setmetatable({
     options = options,
     endpoint = endpoint(options),
     dict = dict,
     ledger = ledger.new(dict, options.tenant),
     lock = 3 * options.timeout / 1000 + 1,
     down = "down " .. options.tenant,
-    renewing = 0,
+    tenant = cjson.encode(options.tenant),
     young = {},
     old = {},
     young_count = 0,
   }, Gate)
+  gate.renewals = renewals.new(function(leases) gate:renew(leases) end)
+  return gate
 end
 
 -- What this worker keeps of a caller, in two generations.
@@ -136,6 +140,7 @@ function Gate:look(who, now)
   if here and here.lease and here.lease == kept.lease then -- tokens of it may be drawn already
     kept = here
   else
+    kept.name = who.name
     self:keep_here(key, kept)
   end
   return kept, self:allows(kept, now)
@@ -155,9 +160,10 @@ end
 -- lease are used. Its `status` is nil if the request passes, else 400, 403, 429 or 503.
 function Gate:decide(who, user_agent)
   local now = ngx.now()
-  local here, used, renewable = self:known(who.key_here or who.name, now)
+  local key = who.key_here or who.name
+  local here, used, renewable = self:known(key, now)
   if here then
-    if renewable then self:renew_early(who, user_agent, here, now) end
+    if renewable then self:renew_early(here, key, user_agent, used, now) end
     return here, used
   end
   local patience = now + self.options.timeout / 1000
@@ -196,33 +202,19 @@ end
 -- Send one check with waiting reports. Returns what to keep of the verdict; nil if there is none.
 function Gate:check(who, user_agent, now)
   local reports = self.ledger:pop(REPORTS_A_CHECK)
-  local body = cjson.encode {
-    tenant = self.options.tenant,
-    account = { id = who.account, key = who.key, credentials = who.credentials, jwt = who.jwt },
-    client = { ip = who.ip, ja4 = who.ja4, user_agent = caller.user_agent(user_agent) },
-    lease = true,
-  }
-  if reports[1] then body = body:sub(1, -2) .. ',"leases":[' .. table.concat(reports, ",") .. "]}" end
+  who.holder = checks.holder(who)
+  local status, verdict = sidecar.post(self.endpoint, "/v1/check", checks.body(self.tenant, who.holder, user_agent, reports))
   self.ledger:count "checks"
-  local status, verdict = sidecar.post(self.endpoint, "/v1/check", body)
-  if status == 200 and verdicts.is_verdict(verdict) then
-    local kept = verdicts.kept(verdict, now)
-    kept.wait, kept.grant = verdict.retry_after, verdict.lease
-    return kept
-  end
+  if status == 200 and verdicts.is_verdict(verdict) then return verdicts.understood(verdict, now) end
   self.ledger:push_back(reports)
   if REFUSED[status] then return { status = 400, refused = true } end
-  self.ledger:count "failures"
-  self.dict:set(self.down, now, self.options.pause)
-  ngx.log(ngx.ERR, "headcount cannot be asked: ", status or tostring(verdict), "; failing ", self.options.fail)
+  self:failed(status or tostring(verdict), now)
 end
 
--- Whose a lease is, as JSON: the account and the client of its check. A report that names another gives nothing back.
-local function holder(who)
-  return cjson.encode {
-    account = { id = who.account, key = who.key, credentials = who.credentials },
-    client = { ip = who.ip, ja4 = who.ja4 },
-  }
+function Gate:failed(why, now)
+  self.ledger:count "failures"
+  self.dict:set(self.down, now, self.options.pause)
+  ngx.log(ngx.ERR, "headcount cannot be asked: ", why, "; failing ", self.options.fail)
 end
 
 -- Keep a stop until its wait is over, or a lease until it ends. `spare`: tokens besides those of the lease, for a
@@ -231,7 +223,7 @@ function Gate:keep(who, kept, now, spare)
   local grant, wait, key = kept.grant, kept.wait, who.key_here or who.name
   kept.grant, kept.wait = nil, nil
   self.young[key], self.old[key] = nil, nil
-  kept.holder = type(grant) == "table" and holder(who) or nil
+  kept.holder = type(grant) == "table" and who.holder or nil
   if kept.status then
     if kept.status ~= 429 then wait = max(wait, LEAST_DENIAL) end
     kept.retry_at = now + wait
@@ -240,37 +232,72 @@ function Gate:keep(who, kept, now, spare)
     self.dict:delete("k" .. who.name)
     return
   end
-  self:keep_here(key, kept)
   self.ledger:put("k" .. who.name, cjson.encode(kept), max(kept.ends - now, 0.001))
+  kept.name = who.name
+  self:keep_here(key, kept)
 end
 
--- Ask for the next lease in the background, before this one is used up or over.
-function Gate:renew_early(who, user_agent, kept, now)
-  if kept.granted < 4 or self.renewing >= MOST_RENEWING then return end
-  if self:since("r" .. who.name, now) or self:since(self.down, now) then return end
-  if not self.dict:add("c" .. who.name, 1, self.lock) then return end
-  self.renewing = self.renewing + 1
-  local ok = ngx.timer.at(0, function()
-    local done, why = pcall(self.renew, self, who, user_agent, kept)
-    self:renewed(who) -- whatever happened, or a hundred errors would end all early renewals
-    if not done then ngx.log(ngx.ERR, "headcount could not renew a lease: ", why) end
-  end)
-  if not ok then self:renewed(who) end
+-- Ask for the next lease in the background, before this one is used up or over: once for each lease.
+function Gate:renew_early(kept, key, user_agent, used, now)
+  kept.high, kept.soon = NEVER, NEVER
+  if kept.granted < 4 then return end
+  local left = (kept.granted - used) * max(now - kept.at, 0) / used -- seconds, if it is used as fast as until now
+  local lease = { name = kept.name, key_here = key, holder = kept.holder, user_agent = user_agent, before = kept }
+  if not self.renewals:add(lease, left < 4 * renewals.WAIT) then kept.soon = now + self.options.pause end
 end
 
-function Gate:renewed(who)
-  self.renewing = self.renewing - 1
-  self.dict:delete("c" .. who.name)
+-- Renew leases of this worker, except those that another one or a request renewed or is about to renew.
+function Gate:renew(leases)
+  local now, mine = ngx.now(), {}
+  local down = self:since(self.down, now)
+  for _, one in ipairs(leases) do
+    if down then
+      one.before.soon = now + self.options.pause
+    elseif self.ledger:is_open(one.before) and not self:since("r" .. one.name, now)
+      and self.dict:add("c" .. one.name, 1, self.lock) then
+      mine[#mine + 1] = one
+    end
+  end
+  if not mine[1] then return end
+  local done, why = pcall(self.renew_together, self, mine, now)
+  for _, one in ipairs(mine) do self.dict:delete("c" .. one.name) end
+  if not done then error(why, 0) end
 end
 
-function Gate:renew(who, user_agent, before)
-  local now = ngx.now()
-  local kept = self:check(who, user_agent, now)
-  if kept and not kept.refused and (type(kept.grant) == "table" or (kept.status and kept.status ~= 429)) then
-    self:keep(who, kept, now, 1)
-    self.ledger:close(before)
-  else -- what is left of the old lease can still be used
-    self.dict:set("r" .. who.name, now, max(before.ends - now, 0.001))
+function Gate:renew_together(leases, now)
+  local bodies = {}
+  for i, one in ipairs(leases) do
+    one.reports = self.ledger:pop(REPORTS_A_RENEWAL)
+    bodies[i] = checks.body(self.tenant, one.holder, one.user_agent, one.reports)
+  end
+  self.ledger:count("checks", #leases)
+  local body = "[" .. table.concat(bodies, ",") .. "]"
+  local status, answers = sidecar.post(self.endpoint, "/v1/check/batch", body)
+  local answered = status == 200 and type(answers) == "table" and #answers == #leases
+  if not answered then self:failed(status or tostring(answers), now) end
+  for i, one in ipairs(leases) do
+    local verdict = answered and answers[i]
+    if verdicts.is_verdict(verdict) then
+      self:renewed(one, verdicts.understood(verdict, now), now)
+    else
+      self.ledger:push_back(one.reports)
+      self:not_renewed(one, answered, now)
+    end
+  end
+end
+
+function Gate:renewed(one, kept, now)
+  if type(kept.grant) ~= "table" and (not kept.status or kept.status == 429) then return self:not_renewed(one, true, now) end
+  self:keep(one, kept, now, 1)
+  self.ledger:close(one.before)
+end
+
+-- What is left of the old lease can still be used. `answered`: there is no better one while it lasts.
+function Gate:not_renewed(one, answered, now)
+  if answered then
+    self.dict:set("r" .. one.name, now, max(one.before.ends - now, 0.001))
+  else
+    one.before.soon = now + self.options.pause
   end
 end
 
@@ -285,12 +312,11 @@ function Gate:sweep()
 end
 
 function Gate:settle()
-  local tenant = cjson.encode(self.options.tenant)
   for _ = 1, SETTLES_A_SWEEP do
     if self:since(self.down, ngx.now()) then return end
     local reports = self.ledger:pop(REPORTS_A_SETTLE)
     if not reports[1] then return end
-    local body = '{"tenant":' .. tenant .. ',"leases":[' .. table.concat(reports, ",") .. "]}"
+    local body = '{"tenant":' .. self.tenant .. ',"leases":[' .. table.concat(reports, ",") .. "]}"
     local status = sidecar.post(self.endpoint, "/v1/settle", body)
     if status ~= 200 and status ~= 404 then -- 404: none of them is open any more
       self.ledger:push_back(reports)

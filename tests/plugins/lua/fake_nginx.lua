@@ -163,8 +163,11 @@ ngx = {
   sha1_bin = function(text) return text end,
   socket = { tcp = socket },
   timer = {
-    at = function(_, work)
-      timers[#timers + 1] = work
+    at = function(delay, work)
+      timers[#timers + 1] = function()
+        if delay > 0 then wait(delay) end
+        work(false)
+      end
       return true
     end,
     every = function(seconds, work) every[#every + 1] = { at = M.now + seconds, seconds = seconds, work = work } end,

@@ -15,7 +15,7 @@ end
 
 -- A sidecar with one bucket, which settles each lease once; `share` of what is left is leased, at most `want`.
 local function sidecar(limit)
-  local self = { tokens = limit.burst, at = nginx.now, leases = {}, checks = 0, bodies = {}, settled = {} }
+  local self = { tokens = limit.burst, at = nginx.now, leases = {}, checks = 0, bodies = {}, batches = {}, settled = {} }
   local function fill()
     self.tokens = math.min(limit.burst, self.tokens + (nginx.now - self.at) * limit.rate)
     self.at = nginx.now
@@ -33,6 +33,16 @@ local function sidecar(limit)
   function self.serve(path, body)
     if self.away then return nil, "connection refused" end
     body = cjson.decode(body)
+    if path ~= "/v1/check/batch" then return self.judge(path, body) end
+    self.batches[#self.batches + 1] = #body
+    local answers = {}
+    for i, one in ipairs(body) do
+      local status, answer = self.judge("/v1/check", one)
+      answers[i] = status == 200 and answer or cjson.encode { error = { status = status } }
+    end
+    return 200, "[" .. table.concat(answers, ",") .. "]"
+  end
+  function self.judge(path, body)
     fill()
     settle(body.leases)
     self.bodies[#self.bodies + 1] = body

@@ -86,6 +86,8 @@ function Ledger:draw(kept)
   return true
 end
 
+function Ledger:is_open(kept) return self.dict:get(kept.counter) ~= nil end
+
 -- Note how many tokens were used when a slice of time began; every worker tries, and the first one is right.
 function Ledger:note_slice(kept, slice, used)
   kept.slice = slice

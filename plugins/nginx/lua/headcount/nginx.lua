@@ -125,24 +125,25 @@ function M.access(gate)
     return var, key, gate:known(key, ngx.now())
   end
 
-  -- Decide about a request that is not known well enough. nil if it is refused; else what to tell of it, and how many
-  -- tokens of its lease are used.
-  local function decide(var, key, kept, used)
+  -- Decide about a request that is not known. nil if it is refused; else what to tell of it, and how many tokens of its
+  -- lease are used.
+  local function decide(var, key)
     local request = read(var)
     local who = caller.read(request, options)
     if not who then return nil end
     who.key_here = lasting(var, key, request)
-    if not kept then return gate:decide(who, var.http_user_agent) end
-    gate:renew_early(who, var.http_user_agent, kept, ngx.now())
-    return kept, used
+    return gate:decide(who, var.http_user_agent)
   end
-
   if jit then jit.off(decide) end -- else the way of a request that is known is compiled as a branch of this one
 
   local function access()
     local var, key, kept, used, renewable = look()
     if not kept and is_preflight(var, key) then return end
-    if not kept or renewable then kept, used = decide(var, key, kept, used) end
+    if not kept then
+      kept, used = decide(var, key)
+    elseif renewable then
+      gate:renew_early(kept, key, var.http_user_agent, used, ngx.now())
+    end
     told = told or declared(var)
     if not kept then return stop(var, told, 400) end
     if told.any then fill(var, told, kept, used, ngx.now()) end

@@ -102,4 +102,11 @@ function M.kept(verdict, now)
   return kept
 end
 
+-- As above, with what only becomes of it once: how long a stop is, and the lease that is granted.
+function M.understood(verdict, now)
+  local kept = M.kept(verdict, now)
+  kept.wait, kept.grant = verdict.retry_after, verdict.lease
+  return kept
+end
+
 return M
