@@ -213,6 +213,75 @@ function tests.the_next_lease_comes_in_the_background_before_this_one_is_used_up
   same(s.checks <= 5, true, s.checks .. " checks")
 end
 
+-- Twenty keys with a lease each, of which three quarters are used at a slow pace, so that all are to be renewed.
+local function slow_keys(s, g)
+  local keys = {}
+  for i = 1, 20 do keys[i] = { name = "n" .. i, key = "sk-" .. i, ip = "11.0.0.1" } end
+  for _ = 1, 17 do
+    for _, who in ipairs(keys) do ask(g, who) end
+    nginx.run(0.2)
+  end
+  return keys
+end
+
+function tests.renewals_of_many_keys_go_in_one_message_and_each_carries_reports()
+  local s, g = sidecar { rate = 1e-6, burst = 1e6, want = 20 }, gate()
+  slow_keys(s, g)
+  same(s.checks, 40)
+  same(#s.batches >= 1 and #s.batches <= 2, true, cjson.encode(s.batches))
+  nginx.run(8)
+  local settled = 0
+  for _, report in pairs(s.settled) do
+    same(report.client.ip, "11.0.0.1")
+    settled = settled + 1
+  end
+  same(settled, 40)
+end
+
+function tests.a_renewal_that_cannot_be_read_spoils_no_other()
+  local s, g = sidecar { rate = 1e-6, burst = 1e6, want = 20 }, gate()
+  local judge = s.judge
+  function s.judge(path, body)
+    if #s.batches > 0 and body.account and body.account.key == "sk-7" then return 422, "{}" end
+    return judge(path, body)
+  end
+  local keys = slow_keys(s, g)
+  same(s.checks, 39)
+  same(ask(g, keys[6]).verdict ~= "v6", true, "renewed")
+  same(ask(g, keys[7]).verdict, "v7", "not renewed, and still in force")
+end
+
+function tests.a_renewal_without_an_answer_leaves_the_lease_and_the_reports()
+  local s, g = sidecar { rate = 1e-6, burst = 1e6, want = 20 }, gate { fail = "closed" }
+  s.away = true
+  local serve = nginx.serve
+  nginx.serve = function(path, body)
+    if path == "/v1/check" then s.away = false end
+    local status, answer = serve(path, body)
+    s.away = true
+    return status, answer
+  end
+  local keys = slow_keys(s, g)
+  same({ s.checks, ask(g, keys[3]).verdict }, { 20, "v3" })
+  nginx.serve, s.away = serve, false
+  nginx.run(2)
+  nginx.run(8)
+  same(s.settled.v3.used > 0, true)
+end
+
+function tests.a_lease_that_a_request_renewed_is_not_renewed_again()
+  local s, g = sidecar { rate = 1e-6, burst = 1e6, want = 20 }, gate()
+  for _ = 1, 17 do
+    ask(g)
+    nginx.run(0.2)
+    if s.checks == 2 then break end
+  end
+  local checks = s.checks
+  for _ = 1, 4 do ask(g) end
+  nginx.run(0.2)
+  same(s.checks, checks)
+end
+
 function tests.a_renewal_that_is_stopped_leaves_the_old_lease_in_force()
   local s, g = sidecar { rate = 1e-6, burst = 30, want = 20 }, gate()
   local passed = 0
