@@ -342,6 +342,17 @@ async def test_a_lost_connection_closes_its_streams() -> None:
     assert (bench.seen, bench.server.open, len(bench.server.tasks)) == (["closed"], 0, 0)
 
 
+async def test_a_drain_that_meets_a_connection_whose_end_is_not_told_yet() -> None:
+    """The transport is closing, and nothing can be written to it any more."""
+    bench = Bench()
+    bench.call(ECHO.decode())
+    bench.transport.closed = True
+    bench.protocol.announce()
+    bench.protocol.leave()
+    bench.protocol.connection_lost(None)
+    assert (bench.server.open, bench.transport.ended) == (0, False)
+
+
 async def test_connections_above_the_cap_are_refused_as_before() -> None:
     bench = Bench()
     for _ in range(LIMITS.connections):

@@ -132,7 +132,7 @@ class GrpcConnection(asyncio.Protocol):
         elif self.doing is HEAD:
             self._server.bad_requests["time"] += 1
             self._session.leave()
-            self._transport.write(self._session.output())
+            self._flush(progress=False)
             self._close()
         else:
             self.abort()
@@ -294,7 +294,7 @@ class GrpcConnection(asyncio.Protocol):
 
     def _flush(self, *, progress: bool) -> None:
         data = self._session.output()
-        if data:
+        if data and not self._transport.is_closing():  # its end may be known before connection_lost is called
             self._transport.write(data)
         self._settle(progress=progress)
 
@@ -330,7 +330,7 @@ class GrpcConnection(asyncio.Protocol):
         self.doing = CLOSING
         self.since = self._server.now
         self._forget_calls()
-        if self._ended or not self._transport.can_write_eof():
+        if self._ended or self._transport.is_closing() or not self._transport.can_write_eof():
             self._transport.close()
         else:
             self._transport.write_eof()
