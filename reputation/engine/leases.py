@@ -24,6 +24,10 @@ GRACE = 10.0
 """Seconds after the end of a lease in which its gateway may still report what it used."""
 LASTING = 64.0
 """Requests that a lease should serve before it ends: the dearest part of enforcing it, its check, is then rare."""
+STEADY_LASTING = 256.0
+"""The same for a steady key: its next check would say nothing new."""
+STEADY = 3
+"""Leases in a row that a key used about as fast as expected, at which it is steady."""
 GROWTH = 2.0
 """A lease has so many times what its key should use until it ends: growth doubles, and waste is half."""
 FIRST = 2
@@ -43,18 +47,34 @@ class Pace:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._used: OrderedDict[int, tuple[float, float]] = OrderedDict()
+        self._used: OrderedDict[int, tuple[float, float, int]] = OrderedDict()
 
     def add(self, key: int, used: float, fade: float, now: float) -> None:
-        total = self.lately(key, fade, now) + used
+        self._put(key, self.lately(key, fade, now) + used, now, self.steady(key))
+
+    def report(self, given: "Given", used: float, fade: float, now: float) -> None:
+        """Add what a lease was used for; as expected is a part of it, within twice of what its key used lately."""
+        lately, seconds = self.lately(given.key, fade, now), max(now - given.at, 1e-3)
+        expected = used < given.tokens and 1 / GROWTH <= used * fade / seconds / max(lately, 1.0) <= GROWTH
+        self._put(given.key, lately + used, now, min(self.steady(given.key) + 1, STEADY) if expected else 0)
+
+    def steady(self, key: int) -> int:
+        """Say how many leases in a row a key used as expected, at most STEADY."""
+        found = self._used.get(key)
+        return 0 if found is None else found[2]
+
+    def _put(self, key: int, total: float, now: float, steady: int) -> None:
         self._used.pop(key, None)
         if len(self._used) >= self._most:
             del self._used[next(iter(self._used))]
-        self._used[key] = (total, now)
+        self._used[key] = (total, now, steady)
 
     def lately(self, key: int, fade: float, now: float) -> float:
         """Say how much a key used within about `fade` seconds."""
-        total, at = self._used.get(key, (0.0, now))
+        found = self._used.get(key)
+        if found is None:
+            return 0.0
+        total, at, _ = found
         return total * math.exp(-max(now - at, 0.0) / fade)
 
 
@@ -132,14 +152,17 @@ class Leases:
         """Say how large and long a key's lease should be, by how much it used lately.
 
         A busy key's lease is short, so that links and facts reach it soon; a slow key's lasts for a few requests at
-        least. An unconfirmed account, perhaps a made-up key, has short ones alone, and none at first sight: a flood of
-        them would carry an address's whole budget away. They are remembered apart, so that they push no other key out.
+        least, and a steady key's for more of them. An unconfirmed account, perhaps a made-up key, has short ones alone,
+        and none at first sight: a flood of them would carry an address's whole budget away. They are remembered apart,
+        so that they push no other key out.
         """
-        lately = self._pace(who).lately(key_of(who, request), settings.longest, now)
+        key, pace = key_of(who, request), self._pace(who)
+        lately = pace.lately(key, settings.longest, now)
         if not who.confirmed and lately <= 1.0:
             return Terms(0, settings.ttl)
         rate = max(lately, 1.0) / settings.longest
-        ttl = min(max(settings.ttl, LASTING / rate), settings.longest) if who.confirmed else settings.ttl
+        lasting = STEADY_LASTING if pace.steady(key) >= STEADY else LASTING
+        ttl = min(max(settings.ttl, lasting / rate), settings.longest) if who.confirmed else settings.ttl
         return Terms(min(settings.most, math.ceil(GROWTH * rate * ttl) + FIRST), ttl)
 
     def give(self, who: Who, request: Request, lease: Lease, now: float) -> Lease:
@@ -180,7 +203,7 @@ class Leases:
             used = min(report.used, given.tokens)
             if used:
                 self.used += used
-                given.pace.add(given.key, used, settings.longest, now)
+                given.pace.report(given, used, settings.longest, now)
                 for at, count in by_second(report, used, given.at, now):
                     self._outbox.used(used_like(given.sighting, at, count))
 

@@ -79,6 +79,26 @@ def test_a_slow_key_s_lease_lasts_and_a_busy_key_s_is_short(engine):
     assert [lease and lease.ttl for lease in unconfirmed] == [None, 5, 5]
 
 
+def paced(engine, rates):
+    """The lease after leases that were used at these rates a second, each renewed late and reported then."""
+    now, verdict = NOW, lease_for(engine)
+    for rate in rates:
+        length = 7 / 8 * verdict.lease.ttl
+        now += length
+        count = min(round(rate * length), verdict.lease.tokens)
+        verdict = lease_for(engine, now=now, leases=[used(verdict, count)])
+    return verdict.lease
+
+
+def test_a_steady_key_s_lease_serves_more_requests(engine):
+    """Its next check would say nothing new. 64 requests would take 16 seconds."""
+    assert paced(engine, [4.0] * 14).ttl > 40
+
+
+def test_a_key_that_changes_its_pace_is_not_steady(engine):
+    assert paced(engine, [4.0, 20.0, 4.0, 20.0] * 4).ttl < 20
+
+
 def test_a_lease_is_1_near_the_limit_and_over_it_there_is_none(engine):
     sizes = []
     while (verdict := lease_for(engine, "t")).decision == "allow":
