@@ -1,17 +1,19 @@
 """Kept verdicts: counts, and the verdicts of the last hour, for explanations and appeals, in bounded memory.
 
-Verdicts are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn
-free, memory that fell out of the processor's caches long ago.
+Verdicts are kept as their answers' JSON: ten thousand verdicts of thirty objects each would make every check write to,
+and in turn free, memory that fell out of the processor's caches long ago.
 """
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
+import msgspec
 from msgspec import msgpack
 
 from reputation.engine.identity import account_of
 from reputation.state.stops import AN_ACCOUNT, UNCONFIRMED_SHARE, Stop
+from reputation.wire.codec import verdict_bytes
 from reputation.wire.messages import Request, Verdict
 
 V = TypeVar("V")
@@ -49,15 +51,35 @@ class StoredRequest(NamedTuple):
 MOST_WAITING = 1000
 """Stops of known accounts that wait to be kept; they are taken twice a second."""
 
-_pack = msgpack.Encoder().encode_into  # not JSON, which has no word for a limit without end
-# the members of Asked one by one, because the compiler forgets the types of a NamedTuple's
+_NO_END = float("inf")
+_encode = msgspec.json.Encoder().encode
+_pack = msgpack.Encoder().encode  # not JSON, which has no word for a limit without end
+# the members of StoredRequest one by one, because the compiler forgets the types of a NamedTuple's
 _unpack = msgpack.Decoder(tuple[tuple[str | None, str | None, str | None, float], Verdict]).decode
+_answer = msgspec.json.Decoder(Verdict).decode
+_asked = msgspec.json.Decoder(tuple[str | None, str | None, str | None, float]).decode
 
 
 def read_packed(kept: bytes) -> tuple[StoredRequest, Verdict]:
-    """Read one kept verdict. Raises msgspec.DecodeError or ValidationError for other bytes."""
+    """Read a stop as stores keep it. Raises msgspec.DecodeError or ValidationError for other bytes."""
     asked, verdict = _unpack(kept)
     return StoredRequest(*asked), verdict
+
+
+def read_recent(kept: bytes) -> tuple[StoredRequest, Verdict]:
+    """Read a recent verdict: a line with its request, and its answer."""
+    asked, _, answer = kept.partition(b"\n")
+    return StoredRequest(*_asked(asked)), read_answer(answer)
+
+
+def read_answer(answer: bytes) -> Verdict:
+    """Read an answer back; null is a limit without end, as in shadow mode."""
+    try:
+        return _answer(answer)
+    except msgspec.ValidationError:
+        found = msgspec.json.decode(answer)
+        found["limit"] |= dict.fromkeys(("rate", "burst", "remaining"), _NO_END)
+        return msgspec.convert(found, Verdict)
 
 
 class Stopped:
@@ -136,13 +158,12 @@ class ExpiringMap(Generic[V]):
 
 
 class RecentVerdicts:
-    """Verdicts by their id, each with its request; with `most` 0 none is packed."""
+    """Verdicts by their id, each with its request; with `most` 0 none is kept."""
 
     def __init__(self, window: float, most: int) -> None:
         self.stopped = Stopped()
         self._most = most
         self._kept: ExpiringMap[bytes] = ExpiringMap(window, most)
-        self._packed = bytearray()  # filled again for each: `encode` would give its result three sizes one by one
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -153,22 +174,20 @@ class RecentVerdicts:
         return self._kept.lost
 
     def put(self, verdict: Verdict, name: str, request: Request, now: float, *, unconfirmed: bool = False) -> None:
-        """Keep a verdict on the actor of this name; stranger: it is unconfirmed."""
+        """Keep a verdict on the actor of this name; unconfirmed: that actor is."""
         if not self._most:
             return
         call = request.request
-        asked = (account_of(name), request.client.ip, call.route, call.cost)  # as Asked has them
-        _pack((asked, verdict), self._packed)
-        packed = bytes(self._packed)
-        self._kept.put(verdict.id, packed, now)
+        asked = (account_of(name), request.client.ip, call.route, call.cost)  # as StoredRequest has them
+        self._kept.put(verdict.id, b"%b\n%b" % (_encode(asked), verdict_bytes(verdict)), now)
         if (verdict.shadow or verdict).decision != "allow":
-            self.stopped.add(Stop(verdict.id, name, unconfirmed, now, packed))
+            self.stopped.add(Stop(verdict.id, name, unconfirmed, now, _pack((asked, verdict))))
 
     def get(self, id_: str, now: float) -> tuple[StoredRequest, Verdict] | None:
         """Find a recent verdict; None if it is no longer kept."""
         kept = self._kept.get(id_, now)
-        return None if kept is None else read_packed(kept)
+        return None if kept is None else read_recent(kept)
 
     def newest(self, most: int) -> Iterator[tuple[StoredRequest, Verdict]]:
-        """Up to `most` verdicts, newest first, each unpacked when it is come for."""
-        return map(read_packed, self._kept.newest(most))
+        """Up to `most` verdicts, newest first, each decoded when it is asked for."""
+        return map(read_recent, self._kept.newest(most))

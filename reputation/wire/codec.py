@@ -1,7 +1,7 @@
 """JSON in and out: bytes to value types and back, errors with a JSON pointer instead of a trace."""
 
 import re
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -97,5 +97,20 @@ def problem_bytes(problem: Problem) -> bytes:
     return encode(problem_body(problem))
 
 
+class _Encoded:
+    """The verdict that was encoded last: it is kept for explanations, and then answered."""
+
+    def __init__(self) -> None:
+        self.verdict: Verdict | None = None
+        self.body = b""
+
+
+_last: Final = _Encoded()
+
+
 def verdict_bytes(verdict: Verdict) -> bytes:
-    return encode(verdict)
+    """Encode a verdict, once where it is wanted twice in a row."""
+    if verdict is not _last.verdict:
+        _last.body = encode(verdict)
+        _last.verdict = verdict
+    return _last.body

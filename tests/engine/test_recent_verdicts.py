@@ -11,8 +11,8 @@ from reputation.wire.messages import Call, Client, Request
 
 
 @pytest.mark.parametrize("mode", ["enforce", "shadow"])
-def test_what_is_kept_packed_comes_back_equal(addresses, mode):
-    """Shadow mode tells of a limit without end, which JSON could not keep."""
+def test_what_is_kept_comes_back_equal(addresses, mode):
+    """Shadow mode has a limit without end, which is null in JSON."""
     engine = tenant(addresses, mode=mode)
     verdict = check(engine, account={"id": "a"}, client={"ip": "11.0.0.1"}, request={"route": "/r", "cost": 2})
     assert engine.verdicts.get(verdict.id, NOW) == (StoredRequest("a", "11.0.0.1", "/r", 2.0), verdict)
