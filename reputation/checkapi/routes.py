@@ -18,6 +18,7 @@ from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.ids import NewId
 from reputation.wire.later import Later, then, together
 from reputation.wire.messages import Request, Settle, Settled, Verdict, wire_type
+from reputation.wire.reading import CheckReader
 
 JSON: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
 PROBLEM: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_TYPE.encode()),)
@@ -25,7 +26,6 @@ MOST_CHECK = 64 * 1024
 MOST_BATCH = 4 * 1024 * 1024
 MOST_ITEMS = 1000
 
-_checks = msgspec.json.Decoder(Request, dec_hook=wire_type)
 _settlements = msgspec.json.Decoder(Settle, dec_hook=wire_type)
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -70,6 +70,7 @@ class CheckRoutes:
         self._new_id = new_id
         self._ready = ready
         self._note = note
+        self._reader = CheckReader()
         known = over_http(GATEWAYS) if gateways is None else gateways
         self._gateways = {name.encode(): gateway for name, gateway in known.items()}
         engine = self._engine()
@@ -128,7 +129,8 @@ class CheckRoutes:
         if len(message.body) > MOST_CHECK:
             raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
         _refuse_charset(message)
-        found = self._verdict(read(_checks, message.body), self._clock())
+        now = self._clock()
+        found = self._verdict(self._reader.read(message.body, now), now)
         return _verdict_reply(found) if isinstance(found, Verdict) else then(found, _verdict_reply)
 
     def _verdict(self, request: Request, now: float) -> Verdict | Later[Verdict]:
@@ -165,7 +167,7 @@ class CheckRoutes:
         try:
             if len(item) > MOST_CHECK:
                 raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
-            found = self._verdict(read(_checks, item), now)
+            found = self._verdict(self._reader.read(item, now), now)
         except Problem as problem:
             return _error(problem)
         return verdict_bytes(found) if isinstance(found, Verdict) else _item_later(found)

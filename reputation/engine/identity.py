@@ -8,7 +8,7 @@ from geoip.facts import AddressFacts, host_text_of
 from reputation.config.tenants import Tenant
 from reputation.hydra.links import Organisation
 from reputation.state.crowds import Row
-from reputation.state.facts import NOTHING, Facts, Standards, carried, is_payer, is_proven, merged
+from reputation.state.facts import NOTHING, Facts, Standards, brought_by, is_payer, is_proven, merged
 from reputation.state.tenant import TenantState
 from reputation.wire.errors import Invalid
 from reputation.wire.ids import hashed, of_text, printed
@@ -101,7 +101,7 @@ def identify(
     ip = request.client.ip
     address = addresses.lookup(ip) if ip is not None else None
     name = _name(request, address, state, secret)
-    brought = carried(request.account)
+    brought = brought_by(request.account)
     if name in state.asleep:
         state.wake(name, now)
     row = state.registered.get(name)

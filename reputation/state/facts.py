@@ -1,16 +1,17 @@
 """Facts of an account, merged from pushed facts and the facts in a check."""
 
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from msgspec import Struct, structs
 
 from reputation.wire.known import NOTHING, Facts, Standards
-from reputation.wire.messages import Account, AccountFacts, IpAddress, Profile, Seconds
+from reputation.wire.messages import NESTED, Account, AccountFacts, IpAddress, Profile, Seconds
+from reputation.wire.read_types import ReadAccount
 
 __all__ = [
-    "NOTHING", "PROFILE", "Facts", "Standards", "carried", "from_push", "has_profile", "is_payer", "is_proven",
-    "merged", "plain",
+    "NOTHING", "PROFILE", "Facts", "Standards", "brought_by", "carried", "from_push", "has_profile", "is_payer",
+    "is_proven", "merged", "plain",
 ]  # fmt: skip
 
 DAY = 86_400.0
@@ -18,10 +19,23 @@ PROFILE: tuple[str, ...] = Profile.__struct_fields__
 """Names of the facts that a push or a check may carry."""
 _profile_of = attrgetter(*PROFILE)
 _NONE = (None,) * len(PROFILE)
+_WIRED = {Seconds, IpAddress}
+_PLAIN = frozenset(
+    {float, str, tuple, bool, int}
+    | {
+        kind
+        for kind in NESTED.values()
+        if all(_WIRED.isdisjoint(get_args(one)) for one in get_type_hints(kind).values())
+    }
+)
+"""Types whose values have nothing of the wire's own types in them."""
+_EMPTY = {kind: kind() for kind in NESTED.values() if kind.__struct_defaults__ == (None,) * len(kind.__struct_fields__)}
 
 
 def plain(value: Any) -> Any:
     """Leave the wire's own types behind: a time becomes a float, an address text, also in a member of a fact."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Seconds):
         return float(value)
     if isinstance(value, IpAddress):
@@ -46,6 +60,17 @@ def carried(account: Account) -> Facts | None:
     return Facts(**kept) if kept else None
 
 
+def brought_by(account: Account) -> Facts | None:
+    """Do the same as `carried`, once for an account that was read and may be read again."""
+    if type(account) is not ReadAccount:
+        return carried(account)
+    found = account.facts
+    if found is None:
+        found = carried(account) or NOTHING
+        structs.force_setattr(account, "facts", found)
+    return None if found is NOTHING else found
+
+
 def has_profile(facts: Facts) -> bool:
     """Say whether any fact of the account itself is known; its keys and its ids at other systems are none."""
     return facts is not NOTHING and bool(_profile_of(facts) != _NONE)
@@ -57,9 +82,10 @@ def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
 
 def is_empty(value: Any) -> bool:
     """Say whether a fact says nothing: it is missing, or an object without a member that is known."""
-    if value is None or not isinstance(value, Struct):
-        return value is None
-    return all(getattr(value, name) is None for name in value.__struct_fields__)
+    if value is None:
+        return True
+    empty = _EMPTY.get(type(value))
+    return empty is not None and bool(value == empty)
 
 
 def merged(pushed: Facts, check: Facts) -> Facts:
