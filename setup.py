@@ -58,6 +58,7 @@ COMPILED = (
     "reputation/engine/judge.py",
     "reputation/engine/leases.py",
     "reputation/engine/limiter.py",
+    "reputation/recordings/tenant_recorder.py",
     "reputation/state/windows.py",
     "reputation/scoring/ladder.py",
     "reputation/scoring/risk.py",

@@ -12,7 +12,8 @@ from reputation.config.file import RecordingSettings, load
 from reputation.config.tenants import Tenant
 from reputation.engine.replay import Replay
 from reputation.linking.recorded import REPLAY_EVERY, REPLAY_LAG, RecordedLinking
-from reputation.recordings.decisions import PackedSegment, Recorder
+from reputation.recordings.decisions import PackedSegment
+from reputation.recordings.tenant_recorder import Recorder
 from reputation.sidecar.build import build, open_addresses
 from reputation.tuning.labels import LabelWord
 from reputation.wire.ids import Ulids, pseudonym

@@ -68,7 +68,7 @@ def condemned(score: Score, bound: float) -> Score:
     """Give a person's label the points of the strictest tier: own, hard evidence without a cap of a family."""
     points = max(bound - score.log_odds, bound - score.own, 0.0) + MARGIN
     reasons = [*score.reasons, Reason(MARKED, points, "a person marked the account as abusive")]
-    return Score(score.log_odds + points, score.own + points, reasons, hard=True)
+    return Score(score.log_odds + points, score.own + points, reasons, score.found, hard=True)
 
 
 def tier_by(tenant: Tenant, who: Who, score: Score, cluster: Cluster | None, previous: int) -> int:

@@ -1,33 +1,17 @@
 """Recorded decisions: the inputs of each verdict, so another revision can score exactly the same facts.
 
-Sampled by account, so that an account is recorded whole or not at all; bounded in number and in rate; names only as
-keyed hashes. A check appends numbers to columns; packing (MessagePack, zstandard) and writing happen in the background.
+This is how they are stored and sent: some thousand in a segment, MessagePack and zstandard.
 """
 
-from array import array
-from collections import deque
 from pathlib import Path
-from typing import Any, NamedTuple
-from zlib import crc32
+from typing import NamedTuple
 
 import msgspec
 import zstandard
 from msgspec import Struct
 
-from reputation.config.families import FindEvidence, load_signal
-from reputation.config.file import RecordingSettings
-from reputation.config.tenants import UNNUMBERED, Tenant
-from reputation.engine.judge import Assessed
-from reputation.wire.ids import Ulids, pseudonym
-from reputation.wire.messages import BindingLimit, Verdict
-
-SEGMENT = 4096
-MOST_OPEN = 8
-"""Full segments that wait to be packed; when packing falls behind further ones are dropped and counted."""
 OPEN = "open"
-MOST_REASONS = 255
 DAY = 86_400.0
-_STEPS = 1 << 16
 
 STATUSES = ("none", "blessed", "shared", "restricted", "challenged")
 DECISIONS = ("allow", "throttle", "challenge", "deny")
@@ -101,181 +85,3 @@ def unpack(data: bytes) -> Segment:
         return _segments.decode(zstandard.ZstdDecompressor().decompress(data))
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise ValueError(f"this is no segment of recorded decisions: {error}") from None
-
-
-class Interned:
-    """Words as small numbers, in the order of their coming."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-
-    def __call__(self, word: str, most: int) -> int:
-        """The number of a word; the words after the `most` first ones share the last number."""
-        found = self._numbers.get(word)
-        if found is None:
-            if len(self._numbers) >= most:
-                return most - 1
-            found = self._numbers[word] = len(self._numbers)
-        return found
-
-    def words(self) -> list[str]:
-        return list(self._numbers)
-
-
-class Open:
-    """The columns for new decisions."""
-
-    def __init__(self, families: list[str]) -> None:
-        self.families = families
-        self.signals, self.plans = Interned(), Interned()
-        self.numbers: dict[str, array[Any]] = {name: array(code) for name, code in NUMBERS.items()}
-        self.reasons: dict[str, array[Any]] = {name: array(code) for name, code in REASONS.items()}
-
-    def __len__(self) -> int:
-        return len(self.numbers["at"])
-
-    def segment(self, id_: str, tenant: str) -> Segment:
-        at = self.numbers["at"]
-        columns = {name: column.tobytes() for name, column in (self.numbers | self.reasons).items()}
-        return Segment(
-            id_, tenant, len(at), min(at), max(at), self.families, self.signals.words(), self.plans.words(), columns
-        )
-
-
-def _scope(assessed: Assessed, limit: BindingLimit) -> str:
-    """Say whose the binding limit is; an entry allowance counts as the newcomers', because no replay spends it."""
-    entry = assessed.entry
-    if entry is not None and limit.scope == "account" and limit.burst == entry.published.burst:
-        return "newcomers"
-    return limit.scope
-
-
-class Recorder:
-    """One tenant's recorded decisions: `watch` appends, `pack_waiting` packs, `segments` are the stored ones."""
-
-    def __init__(self, tenant: Tenant, settings: RecordingSettings, secret: bytes, new_id: Ulids) -> None:
-        self.dropped = 0
-        self.written = 0
-        self._settings = settings
-        self._secret = secret
-        self._new_id = new_id
-        self._name = tenant.name
-        self._waiting: deque[Open] = deque()
-        self._kept: deque[PackedSegment] = deque()
-        self._kept_count = 0
-        self._second, self._in_second = -1, 0
-        self._families: list[str] = []
-        self._open = Open([])
-        self.retune(tenant)
-
-    def retune(self, tenant: Tenant) -> None:
-        """Record the families of a tenant's settings, also those with weight 0 at present."""
-        names = list(tenant.families)
-        if names == self._families:
-            return
-        self.close_open()
-        loaded = [load_signal(self._name, name) for name in names]
-        self._signals: list[tuple[int, FindEvidence]] = [(i, one.evidence) for i, one in enumerate(loaded)]
-        self._families, self._open = names, Open(names)
-
-    def watch(self, assessed: Assessed, verdict: Verdict) -> None:
-        """Record a decision if its account is one of the sampled."""
-        who, now = assessed.who, assessed.at
-        if assessed.tenant.revision == UNNUMBERED:
-            return
-        marked = who.payer or who.row.outcomes
-        share = self._settings.payers if marked else self._settings.others
-        place = crc32(who.name.encode("utf-8", "surrogatepass")) & (_STEPS - 1)
-        if place >= share * _STEPS:
-            return
-        second = int(now)
-        if second != self._second:
-            self._second, self._in_second = second, 0
-        self._in_second += 1
-        if self._in_second > self._settings.per_second or len(self._waiting) >= MOST_OPEN:
-            self.dropped += 1
-            return
-        self._append(assessed, verdict, share)
-        if len(self._open) >= SEGMENT:
-            self.close_open()
-
-    def close_open(self) -> None:
-        """Mark the appended decisions for packing."""
-        if len(self._open):
-            self._waiting.append(self._open)
-            self._open = Open(self._families)
-
-    def _append(self, assessed: Assessed, verdict: Verdict, share: float) -> None:
-        who, seen, now, columns = assessed.who, assessed.seen, assessed.at, self._open
-        facts, payment, effective = who.facts, who.facts.payment, verdict.shadow or verdict
-        cluster, allow, reasons = assessed.cluster, assessed.allow, 0
-        family_, signal_, points_ = columns.reasons.values()
-        for number, signal in self._signals:
-            for reason in signal(seen, now)[: MOST_REASONS - reasons]:
-                family_.append(number)
-                signal_.append(columns.signals(reason.signal, 65_536))
-                points_.append(reason.points)
-                reasons += 1
-        status = None if payment is None else payment.status
-        flags = PAYER * who.payer | DISPUTED * (status == "disputed") | HARD * (status in ("failed", "disputed"))
-        flags |= CONDEMNED * seen.marked
-        if allow is not None:
-            flags |= EXCEPTED | WITHIN * allow.within_limits
-        settled = None if payment is None else payment.settled_usd
-        row = (
-            now,
-            int(pseudonym(who.name, self._secret), 16),
-            assessed.score.log_odds,
-            assessed.request.request.cost,
-            _NAN if facts.created_at is None else now - facts.created_at,
-            _NAN if settled is None else settled,
-            share,
-            assessed.tenant.revision,
-            columns.plans(facts.plan or "", 65_536),
-            assessed.previous,
-            assessed.tier,
-            0 if cluster is None else STATUSES.index(cluster.standing),
-            DECISIONS.index(effective.decision),
-            SCOPES.index(_scope(assessed, effective.limit)),
-            flags,
-            reasons,
-        )
-        for column, value in zip(columns.numbers.values(), row, strict=True):
-            column.append(value)
-        self.written += 1
-
-    def pack_waiting(self) -> list[PackedSegment]:
-        """Pack the full segments; may run in a thread. Returns the new segments, the oldest first."""
-        made = []
-        while self._waiting:
-            made.append(self.pack_one(self._waiting[0]))
-            self._waiting.popleft()
-        return made
-
-    def pack_one(self, columns: Open) -> PackedSegment:
-        return pack(columns.segment(self._new_id(columns.numbers["at"][-1]), self._name))
-
-    def open_segment(self) -> Segment | None:
-        """A copy of the open segment, not full yet; its id contains its size."""
-        now = self._open
-        return now.segment(f"{OPEN}-{now.numbers['at'][0]:.3f}-{len(now)}", self._name) if len(now) else None
-
-    def keep(self, segments: list[PackedSegment], now: float) -> list[PackedSegment]:
-        """Keep segments; returns the segments dropped for space or for age."""
-        self._kept.extend(segments)
-        self._kept_count += sum(segment.decisions for segment in segments)
-        gone, oldest = [], now - self._settings.days * DAY
-        while self._kept and (self._kept_count > self._settings.most or self._kept[0].last < oldest):
-            gone.append(self._kept.popleft())
-            self._kept_count -= gone[-1].decisions
-        return gone
-
-    def segments(self, since: float) -> list[PackedSegment]:
-        """Return the stored segments with decisions since a time, the oldest first."""
-        return [segment for segment in self._kept if segment.last >= since]
-
-    def __len__(self) -> int:
-        return self._kept_count + len(self._open) + sum(map(len, self._waiting))
-
-
-_NAN = float("nan")

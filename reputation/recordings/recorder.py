@@ -11,7 +11,8 @@ from prometheus_client.metrics_core import Metric
 
 from reputation.config.file import RecordingSettings
 from reputation.engine.limiter import TenantLimiter
-from reputation.recordings.decisions import OPEN, PackedSegment, Recorder, pack
+from reputation.recordings.decisions import OPEN, PackedSegment, pack
+from reputation.recordings.tenant_recorder import Recorder
 from reputation.stores.places import MEMORY, default_place
 from reputation.wire.ids import Ulids
 

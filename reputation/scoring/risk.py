@@ -41,18 +41,23 @@ class Family:
         return self.weight, self.cap, self.own, self.hard
 
 
+Found = Sequence[tuple[Family, Sequence[Reason]]]
+"""Raw points by family, before weight and cap."""
+
+
 class Score:
     """`log_odds` is the sum of the reasons' points; `own` is the sum without families caused by others.
 
-    hard: whether hard evidence is among the own reasons.
+    hard: whether hard evidence is among the own reasons. found: the raw points of each family that has any.
     """
 
-    __slots__ = ("hard", "log_odds", "own", "reasons")
+    __slots__ = ("found", "hard", "log_odds", "own", "reasons")
 
-    def __init__(self, log_odds: float, own: float, reasons: list[Reason], *, hard: bool = False) -> None:
+    def __init__(self, log_odds: float, own: float, reasons: list[Reason], found: Found, *, hard: bool = False) -> None:
         self.log_odds: Final = log_odds
         self.own: Final = own
         self.reasons: Final = reasons
+        self.found: Final = found
         self.hard: Final = hard
 
 
@@ -79,7 +84,7 @@ def weigh(family: Family, found: Sequence[Reason]) -> Sequence[Reason]:
     return [Reason(reason.signal, reason.points * scale, reason.detail) for reason in found]
 
 
-def add_up(prior: float, found: Sequence[tuple[Family, Sequence[Reason]]]) -> Score:
+def add_up(prior: float, found: Found) -> Score:
     """Add the prior and each family's raw points."""
     reasons = [Reason("prior", prior)]
     total = own = prior
@@ -91,7 +96,7 @@ def add_up(prior: float, found: Sequence[tuple[Family, Sequence[Reason]]]) -> Sc
             if family.own:
                 own += reason.points
                 hard = hard or reason.signal in family.hard
-    return Score(total, own, reasons, hard=hard)
+    return Score(total, own, reasons, found, hard=hard)
 
 
 def counterfactual(reasons: Sequence[Reason], bound: float) -> list[tuple[str, float]]:

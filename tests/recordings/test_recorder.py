@@ -7,8 +7,9 @@ from small_engine import DAY, NOW, PAYER, SECRET, ask, push, report, tenant
 from traffic import ALL, decisions, live, recorded
 
 from reputation.config.file import RecordingSettings
-from reputation.recordings.decisions import MOST_OPEN, SEGMENT, pack, unpack
+from reputation.recordings.decisions import pack, unpack
 from reputation.recordings.recorder import Recording
+from reputation.recordings.tenant_recorder import MOST_OPEN, SEGMENT
 from reputation.wire.ids import pseudonym
 
 

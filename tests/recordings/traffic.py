@@ -8,8 +8,8 @@ from reputation.config.file import RecordingSettings
 from reputation.engine.exceptions import Allow, Exceptions
 from reputation.hydra.links import Cluster, Links
 from reputation.recordings.columns import read_all
-from reputation.recordings.decisions import Recorder
 from reputation.recordings.effects import Effects
+from reputation.recordings.tenant_recorder import Recorder
 from reputation.recordings.variants import Variant
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import Account, Call, Client, Organisation, Payment, Request
