@@ -7,6 +7,7 @@ import msgspec
 
 from plugins.gateway import Engine, Gateway
 from plugins.shipped import GATEWAYS
+from reputation.checkapi.batches import Batches
 from reputation.checkapi.gateways import LimitersTenants
 from reputation.engine.checks import Checks
 from reputation.engine.groups import JudgedAccount
@@ -16,7 +17,7 @@ from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, p
 from reputation.wire.errors import BadRequest, NotFound, Problem, TooLarge
 from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.ids import NewId
-from reputation.wire.later import Later, then, together
+from reputation.wire.later import Later, then
 from reputation.wire.messages import Request, Settle, Settled, Verdict, wire_type
 from reputation.wire.reading import CheckReader
 
@@ -71,6 +72,7 @@ class CheckRoutes:
         self._ready = ready
         self._note = note
         self._reader = CheckReader()
+        self._batches = Batches(self._item)
         known = over_http(GATEWAYS) if gateways is None else gateways
         self._gateways = {name.encode(): gateway for name, gateway in known.items()}
         engine = self._engine()
@@ -160,10 +162,10 @@ class CheckRoutes:
         items = read(_items, message.body)
         if len(items) > MOST_ITEMS:
             raise TooLarge(f"a batch has at most {MOST_ITEMS} items, this one has {len(items)}", "")
-        now = self._clock()
-        return then(together(self._item(bytes(item), now) for item in items), _batch_reply)
+        return then(self._batches.answer([bytes(item) for item in items]), _batch_reply)
 
-    def _item(self, item: bytes, now: float) -> bytes | Later[bytes]:
+    def _item(self, item: bytes) -> bytes | Later[bytes]:
+        now = self._clock()
         try:
             if len(item) > MOST_CHECK:
                 raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")

@@ -1,5 +1,6 @@
 """The check routes: bodies in, problem documents with a pointer out, and nothing changed by what is refused."""
 
+import asyncio
 import json
 
 import pytest
@@ -10,7 +11,7 @@ from small_engine import NOW, PROVEN, ask, limiter, new_id, push
 from reputation.checkapi.routes import MOST_BATCH, MOST_CHECK, CheckRoutes, body_limit
 from reputation.sidecar.embedded import EmbeddedChecks
 from reputation.stores.memory import MemoryStore
-from reputation.wire.gateway import HttpMessage
+from reputation.wire.gateway import HttpMessage, Reply
 
 JSON = ((b"content-type", b"application/json"),)
 A = '{"account": {"id": "a"}, '
@@ -132,7 +133,12 @@ def routes(addresses):
 
 def post(routes, body, path=b"/v1/check", headers=JSON):
     data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
-    return routes(HttpMessage(b"POST", path, list(headers), data))
+    found = routes(HttpMessage(b"POST", path, list(headers), data))
+    return found if isinstance(found, Reply) else asyncio.run(awaited(found))
+
+
+async def awaited(later):
+    return await later
 
 
 def test_null_is_the_same_as_leaving_a_member_out(routes):
