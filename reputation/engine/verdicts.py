@@ -1,7 +1,7 @@
 """Kept verdicts: counts, and the verdicts of the last hour, for explanations and appeals, in bounded memory.
 
-Verdicts are kept as their answers' JSON: ten thousand verdicts of thirty objects each would make every check write to,
-and in turn free, memory that fell out of the processor's caches long ago.
+Verdicts are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn
+free, memory that fell out of the processor's caches long ago. One that was answered in JSON is kept as that JSON.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from msgspec import msgpack
 
 from reputation.engine.identity import account_of
 from reputation.state.stops import AN_ACCOUNT, UNCONFIRMED_SHARE, Stop
-from reputation.wire.codec import verdict_bytes
+from reputation.wire.codec import encoded
 from reputation.wire.messages import Request, Verdict
 
 V = TypeVar("V")
@@ -51,13 +51,14 @@ class StoredRequest(NamedTuple):
 MOST_WAITING = 1000
 """Stops of known accounts that wait to be kept; they are taken twice a second."""
 
+Asked = tuple[str | None, str | None, str | None, float]
 _NO_END = float("inf")
 _encode = msgspec.json.Encoder().encode
 _pack = msgpack.Encoder().encode  # not JSON, which has no word for a limit without end
 # the members of StoredRequest one by one, because the compiler forgets the types of a NamedTuple's
-_unpack = msgpack.Decoder(tuple[tuple[str | None, str | None, str | None, float], Verdict]).decode
+_unpack = msgpack.Decoder(tuple[Asked, Verdict]).decode
 _answer = msgspec.json.Decoder(Verdict).decode
-_asked = msgspec.json.Decoder(tuple[str | None, str | None, str | None, float]).decode
+_asked = msgspec.json.Decoder(Asked).decode
 
 
 def read_packed(kept: bytes) -> tuple[StoredRequest, Verdict]:
@@ -67,7 +68,9 @@ def read_packed(kept: bytes) -> tuple[StoredRequest, Verdict]:
 
 
 def read_recent(kept: bytes) -> tuple[StoredRequest, Verdict]:
-    """Read a recent verdict: a line with its request, and its answer."""
+    """Read a recent verdict: packed, or a line with its request and then its answer."""
+    if not kept.startswith(b"["):
+        return read_packed(kept)
     asked, _, answer = kept.partition(b"\n")
     return StoredRequest(*_asked(asked)), read_answer(answer)
 
@@ -158,14 +161,19 @@ class ExpiringMap(Generic[V]):
 
 
 class RecentVerdicts:
-    """Verdicts by their id, each with its request; with `most` 0 none is kept."""
+    """Verdicts by their id, each with its request; with `most` 0 none is kept.
+
+    The newest one waits to be packed until the next one comes, because its answer may be encoded in between.
+    """
 
     def __init__(self, window: float, most: int) -> None:
         self.stopped = Stopped()
         self._most = most
         self._kept: ExpiringMap[bytes] = ExpiringMap(window, most)
+        self._newest: tuple[Verdict, Asked, float] | None = None
 
     def __len__(self) -> int:
+        self._keep_newest()
         return len(self._kept)
 
     @property
@@ -177,17 +185,33 @@ class RecentVerdicts:
         """Keep a verdict on the actor of this name; unconfirmed: that actor is."""
         if not self._most:
             return
+        self._keep_newest()
         call = request.request
         asked = (account_of(name), request.client.ip, call.route, call.cost)  # as StoredRequest has them
-        self._kept.put(verdict.id, b"%b\n%b" % (_encode(asked), verdict_bytes(verdict)), now)
-        if (verdict.shadow or verdict).decision != "allow":
-            self.stopped.add(Stop(verdict.id, name, unconfirmed, now, _pack((asked, verdict))))
+        if (verdict.shadow or verdict).decision == "allow":
+            self._newest = (verdict, asked, now)
+            return
+        packed = _pack((asked, verdict))
+        self._kept.put(verdict.id, packed, now)
+        self.stopped.add(Stop(verdict.id, name, unconfirmed, now, packed))
+
+    def _keep_newest(self) -> None:
+        newest = self._newest
+        if newest is None:
+            return
+        verdict, asked, now = newest
+        answer = encoded(verdict)
+        packed = _pack((asked, verdict)) if answer is None else b"%b\n%b" % (_encode(asked), answer)
+        self._kept.put(verdict.id, packed, now)
+        self._newest = None
 
     def get(self, id_: str, now: float) -> tuple[StoredRequest, Verdict] | None:
         """Find a recent verdict; None if it is no longer kept."""
+        self._keep_newest()
         kept = self._kept.get(id_, now)
         return None if kept is None else read_recent(kept)
 
     def newest(self, most: int) -> Iterator[tuple[StoredRequest, Verdict]]:
         """Up to `most` verdicts, newest first, each decoded when it is asked for."""
+        self._keep_newest()
         return map(read_recent, self._kept.newest(most))

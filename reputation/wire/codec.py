@@ -98,7 +98,7 @@ def problem_bytes(problem: Problem) -> bytes:
 
 
 class _Encoded:
-    """The verdict that was encoded last: it is kept for explanations, and then answered."""
+    """The verdict that was encoded last."""
 
     def __init__(self) -> None:
         self.verdict: Verdict | None = None
@@ -109,8 +109,11 @@ _last: Final = _Encoded()
 
 
 def verdict_bytes(verdict: Verdict) -> bytes:
-    """Encode a verdict, once where it is wanted twice in a row."""
-    if verdict is not _last.verdict:
-        _last.body = encode(verdict)
-        _last.verdict = verdict
-    return _last.body
+    body = _last.body = encode(verdict)
+    _last.verdict = verdict
+    return body
+
+
+def encoded(verdict: Verdict) -> bytes | None:
+    """Return the bytes of the verdict that was encoded last, if it is this one."""
+    return _last.body if verdict is _last.verdict else None

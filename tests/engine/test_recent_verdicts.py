@@ -6,6 +6,7 @@ from small_engine import NOW, SECRET, ask, check, push, tenant
 
 from reputation.engine.limiter import EXPLAIN_WINDOW
 from reputation.engine.verdicts import RecentVerdicts, StoredRequest
+from reputation.wire.codec import verdict_bytes
 from reputation.wire.ids import hashed, printed
 from reputation.wire.messages import Call, Client, Request
 
@@ -17,6 +18,21 @@ def test_what_is_kept_comes_back_equal(addresses, mode):
     verdict = check(engine, account={"id": "a"}, client={"ip": "11.0.0.1"}, request={"route": "/r", "cost": 2})
     assert engine.verdicts.get(verdict.id, NOW) == (StoredRequest("a", "11.0.0.1", "/r", 2.0), verdict)
     assert engine.verdicts.get(verdict.id, NOW + EXPLAIN_WINDOW + 1) is None
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+def test_a_verdict_that_was_answered_in_json_comes_back_equal(addresses, mode):
+    """Its JSON is kept, in which a limit without end is null; other answers in between change nothing."""
+    engine = tenant(addresses, mode=mode)
+    asked = {"account": {"id": "ä\n", "plan": "free"}, "request": {"route": "/\n["}}
+    verdicts = [check(engine, **asked) for _ in range(3)]
+    for verdict in reversed(verdicts):
+        verdict_bytes(verdict)
+        assert engine.verdicts.get(verdict.id, NOW)[1] == verdict
+    last = check(engine, **asked)
+    verdict_bytes(last)
+    assert engine.verdicts.get(last.id, NOW) == (StoredRequest("ä\n", None, "/\n[", 1.0), last)
+    assert [verdict for _, verdict in engine.verdicts.newest(2)] == [last, verdicts[-1]]
 
 
 @pytest.mark.parametrize(
