@@ -63,6 +63,7 @@ format: $(VENV)/.test
 bench: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m benchmarks.machine
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.messages
 	$(BIN)/python -m benchmarks.replay_speed
 	$(BIN)/python -m benchmarks.weights_replay
 	$(BIN)/python -m benchmarks.weights_suggest --levels L3,L4 --honest 300 --heads 60 --days 3
