@@ -65,7 +65,7 @@ def draws_of(
         by_links = linked_charges(tenant, budgets, links, who, cluster, now)
     else:
         by_links = quota_charges(tenant, budgets, links, who, now)
-    held = is_held(tenant, who, now)
+    held = tenant.settings.newcomers.together == "cap" and is_held(tenant, who, now)
     if held:
         by_links = held_charges(tenant, budgets, links, who, by_links, now)
     draws: list[Draw] = [[*own, *shared, *linked] for shared in by_address for linked in by_links]

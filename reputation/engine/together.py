@@ -37,8 +37,8 @@ def together_of(tenant: Tenant, links: Links) -> dict[str, Any]:
 
 
 def is_held(tenant: Tenant, who: Who, now: float) -> bool:
-    """Say whether the cap is set and holds an account; in a check without facts, by its last check with facts."""
-    if tenant.settings.newcomers.together != "cap" or who.proven or who.payer:
+    """Say whether a cap that is set holds an account; in a check without facts, by its last check with facts."""
+    if who.proven or who.payer:
         return False
     if not has_profile(who.facts):
         kept = who.row.rung
