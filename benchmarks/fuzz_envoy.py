@@ -7,19 +7,16 @@ streams that come and go. Header lines go to every gateway's adapter, where only
 printed and ends the run with exit code 1.
 """
 
-import random
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 
 import click
 import msgspec
 
-from benchmarks.fuzz_spop import MOST_GROWTH, MUTATIONS, resident
+from benchmarks.fuzzing import Dice, mutated, search
 from plugins.envoy import rlqs
 from plugins.envoy.calls import AUTHZ, RLS
-from plugins.envoy.grpc_parts import framed, unframed
+from plugins.envoy.grpc_parts import unframed
 from plugins.envoy.messages_pb2 import (
     CheckRequest,
     CheckResponse,
@@ -34,6 +31,7 @@ from plugins.gateway import Gateway
 from plugins.shipped import GATEWAYS
 from reputation.checkapi.routes import CheckRoutes, over_http
 from reputation.config.file import from_text
+from reputation.listeners.http2.streams import framed
 from reputation.sidecar.build import build, open_addresses
 from reputation.sidecar.embedded import EmbeddedChecks
 from reputation.stores.memory import MemoryStore
@@ -74,8 +72,6 @@ tenants:
         descriptors:
           {a: account.created_at, b: account.verified, c: account.payment.status, d: client.ja4, e: account.key}
 """
-FINDINGS = (AssertionError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-Dice = random.Random
 
 
 def value(dice: Dice) -> str:
@@ -128,10 +124,7 @@ def report(dice: Dice) -> bytes:
 
 
 def damaged(dice: Dice, whole: bytes) -> bytes:
-    data = bytearray(whole)
-    for _ in range(dice.choice((0, 0, 1, 2, 5))):
-        if data:
-            dice.choice(MUTATIONS)(dice, data)
+    data = mutated(dice, whole, dice.choice((0, 0, 1, 2, 5)))
     return bytes(data) if dice.random() < 0.98 else dice.randbytes(dice.randrange(200))
 
 
@@ -206,11 +199,16 @@ class Subject:
             self.counts[f"headers read as {type(found).__name__}"] += 1
 
 
-def one(subject: Subject, dice: Dice) -> None:
-    """Run one message; anything raised here is a finding."""
+def kind_of(subject: Subject, dice: Dice) -> Callable[[Dice], None]:
+    """Choose what is tried next, a moment later."""
     subject.now += dice.random() * 0.1
     kinds: tuple[Callable[[Dice], None], ...] = (subject.authorize, subject.limit, subject.stream, subject.headers)
-    dice.choice(kinds)(dice)
+    return dice.choice(kinds)
+
+
+def one(subject: Subject, dice: Dice) -> None:
+    """Run one message; anything raised here is a finding."""
+    kind_of(subject, dice)(dice)
 
 
 @click.command()
@@ -218,21 +216,11 @@ def one(subject: Subject, dice: Dice) -> None:
 @click.option("--seed", default=1, show_default=True, help="Start of the random numbers.")
 def main(seconds: float, seed: int) -> None:
     """Look for messages that the gRPC and header adapters cannot bear."""
-    dice, subject, runs = Dice(seed), Subject(), 0
-    begun, before = time.monotonic(), 0
-    while time.monotonic() - begun < seconds:
-        try:
-            one(subject, dice)
-        except FINDINGS as error:
-            print(f"found in message {runs:,} (seed {seed}): {error!r}")
-            sys.exit(1)
-        runs += 1
-        before = before or (resident() if runs == 100_000 else 0)
-    growth = resident() - before if before else 0
-    print(f"{runs:,} messages in {seconds:g} s, seed {seed}; nothing found; memory grew by {growth:,} KiB")
-    print("  ".join(f"{name}: {count:,}" for name, count in sorted(subject.counts.items())))
-    if growth > MOST_GROWTH:
-        sys.exit(f"memory grew by more than {MOST_GROWTH:,} KiB")
+    dice, subject = Dice(seed), Subject()
+    search(
+        "messages", lambda: kind_of(subject, dice), lambda kind: kind(dice), subject.counts,
+        warm=100_000, seconds=seconds, seed=seed,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

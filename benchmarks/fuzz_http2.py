@@ -6,15 +6,12 @@ whole, byte by byte and in pieces, which has to come to the same messages and th
 and what a session keeps stays under its bounds. A finding is printed as Python bytes and ends the run with exit code 1.
 """
 
-import random
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 
 import click
 
-from benchmarks.fuzz_spop import MOST_GROWTH, MUTATIONS, pieces, resident
+from benchmarks.fuzzing import Dice, mutated, pieces, search
 from reputation.listeners.http2 import frames
 from reputation.listeners.http2.calls import END, MESSAGE
 from reputation.listeners.http2.frames import FRAME_HEAD, PREFACE, frame, settings
@@ -29,8 +26,6 @@ FIELDS = (
     (b"te", b"trailers"), (b"content-type", b"application/grpc"), (b"grpc-timeout", b"20m"), (b"grpc-encoding", b"x"),
     (b"x", b"y" * 100), (b"Upper", b"a"), (b"a", b"\n"), (b":path", b"/"), (b"connection", b"close"), (b"", b""),
 )  # fmt: skip
-FINDINGS = (AssertionError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-Dice = random.Random
 Seen = list[tuple[int, bytes]]
 
 
@@ -114,10 +109,7 @@ def control(dice: Dice, stream: int) -> bytes:
 
 
 def damaged(dice: Dice, whole: bytes) -> bytes:
-    data = bytearray(whole)
-    for _ in range(dice.choice((0, 0, 0, 0, 1, 2))):
-        if data:
-            dice.choice(MUTATIONS)(dice, data)
+    data = mutated(dice, whole, dice.choice((0, 0, 0, 0, 1, 2)))
     if dice.random() < 0.5 and len(data) > FRAME_HEAD and data != whole:
         data[:3] = (len(data) - FRAME_HEAD).to_bytes(3, "big")
     return bytes(data)
@@ -170,22 +162,11 @@ def one(dice: Dice, sent: bytes, counts: Counter[str]) -> None:
 @click.option("--seed", default=1, show_default=True, help="Start of the random numbers.")
 def main(seconds: float, seed: int) -> None:
     """Look for bytes that the HTTP/2 session cannot bear."""
-    dice, counts, runs, before = Dice(seed), Counter[str](), 0, 0
-    begun = time.monotonic()
-    while time.monotonic() - begun < seconds:
-        sent = stream_of(dice)
-        try:
-            one(dice, sent, counts)
-        except FINDINGS as error:
-            print(f"found in stream {runs:,} (seed {seed}): {error!r}\n{sent!r}")
-            sys.exit(1)
-        runs += 1
-        before = before or (resident() if runs == 1000 else 0)
-    growth = resident() - before if before else 0
-    print(f"{runs:,} streams in {seconds:g} s, seed {seed}; nothing found; memory grew by {growth:,} KiB")
-    print("  ".join(f"{name}: {count:,}" for name, count in sorted(counts.items())))
-    if growth > MOST_GROWTH:
-        sys.exit(f"memory grew by more than {MOST_GROWTH:,} KiB")
+    dice, counts = Dice(seed), Counter[str]()
+    search(
+        "streams", lambda: stream_of(dice), lambda sent: one(dice, sent, counts), counts,
+        warm=1000, seconds=seconds, seed=seed,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

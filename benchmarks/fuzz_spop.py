@@ -6,22 +6,18 @@ and in pieces, which has to come to the same; only SpopError may be raised, and 
 buffered stays under one frame. A finding is printed as Python bytes and ends the run with exit code 1.
 """
 
-import random
-import resource
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 import click
 
 from benchmarks import spop_peer as peer
+from benchmarks.fuzzing import Dice, mutated, pieces, search
 from plugins.haproxy import adapter, spop
 from plugins.haproxy.spop import Agent, Event, Notify
 from plugins.haproxy.spop_data import SpopError, Written
 from reputation.wire.gateway import GatewaySettings
 
-MOST_GROWTH = 64 * 1024  # KiB of resident memory over the whole run
 SETTINGS = (
     GatewaySettings(),
     GatewaySettings(
@@ -33,36 +29,8 @@ SETTINGS = (
 )
 NAMES = ("tenant", "path", "user-agent", "authorization", "x-api-key", "x-forwarded-for", "x-account", "x-ja4", "org")
 
-Mutation = Callable[[random.Random, bytearray], None]
 
-
-def _change(dice: random.Random, data: bytearray) -> None:
-    data[dice.randrange(len(data))] = dice.choice((0, 1, 0x7F, 0x80, 0xEF, 0xF0, 0xFF, dice.randrange(256)))
-
-
-def _flip(dice: random.Random, data: bytearray) -> None:
-    data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
-
-
-def _cut(dice: random.Random, data: bytearray) -> None:
-    at = dice.randrange(len(data))
-    del data[at : at + dice.randint(1, 8)]
-
-
-def _double(dice: random.Random, data: bytearray) -> None:
-    at, size = dice.randrange(len(data)), dice.randint(1, 40)
-    data[at:at] = data[at : at + size] * dice.randint(1, 8)
-
-
-def _put(dice: random.Random, data: bytearray) -> None:
-    at, size = dice.randint(0, len(data)), dice.randint(1, 12)
-    data[at:at] = dice.choice((dice.randbytes(size), b"\xff" * size))
-
-
-MUTATIONS: tuple[Mutation, ...] = (_change, _flip, _cut, _double, _put)
-
-
-def value(dice: random.Random) -> Written:
+def value(dice: Dice) -> Written:
     """One value of any type, rather the odd ones."""
     made: tuple[Callable[[], Written], ...] = (
         lambda: None,
@@ -74,7 +42,7 @@ def value(dice: random.Random) -> Written:
     return dice.choice(made)()
 
 
-def frame(dice: random.Random) -> bytes:
+def frame(dice: Dice) -> bytes:
     """One frame as HAProxy might send it."""
     args = [(dice.choice(NAMES), value(dice)) for _ in range(dice.randrange(14))]
     made: tuple[Callable[[], bytes], ...] = (
@@ -88,17 +56,14 @@ def frame(dice: random.Random) -> bytes:
     return dice.choices(made, (4, 8, 2, 1, 1, 2))[0]()
 
 
-def damaged(dice: random.Random, whole: bytes) -> bytes:
-    data = bytearray(whole)
-    for _ in range(dice.choice((0, 1, 1, 2, 5))):
-        if data:
-            dice.choice(MUTATIONS)(dice, data)
+def damaged(dice: Dice, whole: bytes) -> bytes:
+    data = mutated(dice, whole, dice.choice((0, 1, 1, 2, 5)))
     if dice.random() < 0.5 and len(data) > spop.LENGTH:
         data[: spop.LENGTH] = (len(data) - spop.LENGTH).to_bytes(spop.LENGTH)
     return bytes(data)
 
 
-def stream(dice: random.Random) -> bytes:
+def stream(dice: Dice) -> bytes:
     start = dice.choices((peer.HELLO_26, peer.CHECK_26, b"", damaged(dice, peer.HELLO_26)), (12, 2, 1, 3))[0]
     if dice.random() < 0.02:
         return start + dice.randbytes(dice.randrange(2000))
@@ -120,14 +85,6 @@ def heard(pieces: Iterator[bytes], most: int) -> list[Event | tuple[int, str]]:
     return found
 
 
-def pieces(dice: random.Random, data: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(data):
-        size = dice.choice((1, 2, 5, 100, 3000))
-        yield data[at : at + size]
-        at += size
-
-
 def asked(event: Notify, counts: Counter[str]) -> None:
     """Let the adapter make checks of the messages; a ValueError is a refusal."""
     for message in event.messages:
@@ -139,7 +96,7 @@ def asked(event: Notify, counts: Counter[str]) -> None:
                 counts["checks refused"] += 1
 
 
-def one(dice: random.Random, data: bytes, counts: Counter[str]) -> None:
+def one(dice: Dice, data: bytes, counts: Counter[str]) -> None:
     """Run one stream; anything raised here is a finding."""
     most = dice.choice((spop.MOST_FRAME, 4096))
     whole = heard(iter([data]), most)
@@ -152,40 +109,16 @@ def one(dice: random.Random, data: bytes, counts: Counter[str]) -> None:
         counts[f"error {event[0]}" if isinstance(event, tuple) else type(event).__name__] += 1
 
 
-def resident() -> int:
-    """The most memory that this process had so far, in KiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 @click.command()
 @click.option("--seconds", default=30.0, show_default=True, help="How long to look.")
 @click.option("--seed", default=1, show_default=True, help="Start of the random numbers.")
 def main(seconds: float, seed: int) -> None:
     """Look for bytes that the SPOP codec cannot bear."""
-    dice, counts, runs = random.Random(seed), Counter[str](), 0
-    begun, before = time.monotonic(), 0
-    while time.monotonic() - begun < seconds:
-        data = stream(dice)
-        try:
-            one(dice, data, counts)
-        except (
-            AssertionError,
-            LookupError,
-            TypeError,
-            ValueError,
-            OverflowError,
-            RecursionError,
-            MemoryError,
-        ) as error:
-            print(f"found after {runs:,} streams (seed {seed}): {error!r}\n{data!r}")
-            sys.exit(1)
-        runs += 1
-        before = before or (resident() if runs == 2000 else 0)
-    growth = resident() - before if before else 0
-    print(f"{runs:,} streams in {seconds:g} s, seed {seed}; nothing found; memory grew by {growth:,} KiB")
-    print("  ".join(f"{name}: {count:,}" for name, count in sorted(counts.items())))
-    if growth > MOST_GROWTH:
-        sys.exit(f"memory grew by more than {MOST_GROWTH:,} KiB")
+    dice, counts = Dice(seed), Counter[str]()
+    search(
+        "streams", lambda: stream(dice), lambda data: one(dice, data, counts), counts,
+        warm=2000, seconds=seconds, seed=seed,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

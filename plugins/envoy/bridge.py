@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 
 from plugins.gateway import Engine, Handler
 from reputation.listeners.http2.methods import Metadata
+from reputation.listeners.http2.streams import framed
 from reputation.wire.errors import BadRequest, TooLarge
 from reputation.wire.gateway import Headers, HttpMessage, Reply
 from reputation.wire.later import Later, then
 
 from .calls import AUTHZ, MOST_BODY, RLS, EnvoyCalls
-from .grpc_parts import framed, unframed
+from .grpc_parts import unframed
 
 PROTOBUF = b"application/x-protobuf"
 TYPES = frozenset({PROTOBUF, b"application/protobuf", b"application/grpc", b"application/grpc+proto"})

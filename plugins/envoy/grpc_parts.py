@@ -7,6 +7,7 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from plugins.answers import for_upstream
+from reputation.listeners.http2.streams import PREFIX
 from reputation.wire.errors import BadRequest
 from reputation.wire.gateway import Headers
 from reputation.wire.messages import LimitState, Verdict
@@ -15,7 +16,6 @@ from .protobuf import NUMBER, STRUCTURE, TEXT, double, member
 
 M = TypeVar("M", bound=Message)
 
-FRAME = 5  # bytes before a message on a gRPC stream: compressed or not, and its length in four
 SECONDS = (("SECOND", 1), ("MINUTE", 60), ("HOUR", 3600), ("DAY", 86_400))
 LEAST_LOST = 0.01  # of a limit, by writing it as a whole number
 LARGEST = 0xFFFF_FFFF
@@ -38,13 +38,9 @@ def unframed(body: bytes) -> tuple[bytes, bool]:
         return body, False
     if body[:1] == b"\1":
         raise BadRequest("compressed gRPC messages are not supported; turn compression off for this service", "")
-    if int.from_bytes(body[1:FRAME], "big") != len(body) - FRAME:
+    if int.from_bytes(body[1:PREFIX], "big") != len(body) - PREFIX:
         raise BadRequest("the body is not exactly one complete gRPC frame", "")
-    return body[FRAME:], True
-
-
-def framed(message: bytes) -> bytes:
-    return b"\0" + len(message).to_bytes(4, "big") + message
+    return body[PREFIX:], True
 
 
 def whole_units(rate: float) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from reputation.listeners.http2.frames import (
     LARGEST_WINDOW,
     frame,
 )
-from reputation.listeners.http2.streams import PREFIX, Stream
+from reputation.listeners.http2.streams import PREFIX, Stream, framed
 
 
 class Outgoing:
@@ -31,7 +31,7 @@ class Outgoing:
             return self.finish(stream, 0, "")
         self._window -= size
         stream.window -= size
-        self.out.append(self._answers.whole(stream.number, len(message).to_bytes(PREFIX, "big") + message))
+        self.out.append(self._answers.whole(stream.number, framed(message)))
         return True
 
     def send(self, stream: Stream, message: bytes) -> None:
@@ -39,7 +39,7 @@ class Outgoing:
         if not stream.begun:
             stream.begun = True
             self.out.append(self._answers.start(stream.number))
-        stream.queued += len(message).to_bytes(PREFIX, "big") + message
+        stream.queued += framed(message)
         self.waiting += len(message) + PREFIX
         self._pump(stream)
 

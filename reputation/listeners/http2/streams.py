@@ -15,6 +15,11 @@ PREFIX: Final = 5
 """Bytes before a message: whether it is compressed, and its length in four."""
 
 
+def framed(message: bytes) -> bytes:
+    """Write a message as a stream carries it, not compressed."""
+    return len(message).to_bytes(PREFIX, "big") + message
+
+
 class Stream:
     """One stream of a connection. number: its id. since: when the message that is incomplete began."""
 
