@@ -1,10 +1,10 @@
 """`headcount serve` over gRPC: on the check listener, and on `--grpc` with TLS; health, metrics, errors, the end."""
 
 import signal
-import subprocess
 
 import grpc
 import pytest
+from certificates import make_certificate
 from ports import free_ports
 from sidecar_process import headcount, running_sidecar
 
@@ -13,16 +13,6 @@ from plugins.envoy.messages_pb2 import CheckRequest, CheckResponse, RateLimitReq
 from reputation.listeners.http2.health import CHECK, SERVING
 
 pytestmark = pytest.mark.slow
-
-
-def certificate(directory):
-    """Make a certificate for 127.0.0.1, and return its PEM."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=directory, check=True, capture_output=True,
-    )  # fmt: skip
-    return (directory / "cert.pem").read_bytes()
 
 
 def limited(channel):
@@ -49,7 +39,7 @@ def test_the_check_listener_answers_grpc_and_counts_it(tmp_path):
 
 def test_the_grpc_listener_with_tls(tmp_path):
     """A client that does not trust the certificate, or speaks without TLS, gets nothing."""
-    trusted = certificate(tmp_path)
+    trusted = make_certificate(tmp_path)
     (port,) = free_ports(1)
     extra = {"HEADCOUNT_GRPC": f"127.0.0.1:{port}", "HEADCOUNT_GRPC_TLS": f"{tmp_path}/cert.pem:{tmp_path}/key.pem"}
     with running_sidecar(tmp_path, extra=extra) as sidecar:

@@ -1,10 +1,10 @@
 """The way to Redis, against real servers: a URL for each kind, its options, and errors that name the fix."""
 
 import asyncio
-import subprocess
 import time
 
 import pytest
+from certificates import make_certificate
 from ports import free_ports
 from redis.asyncio import Redis, RedisCluster
 from redis_process import RedisServer as Process
@@ -94,14 +94,6 @@ async def test_an_acl_user_needs_our_keys_and_few_commands(redis_server: Process
                 await server.ask(*command)
         await server.aclose()
         admin.acl_deluser("headcount")
-
-
-def make_certificate(directory):
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=directory, check=True, capture_output=True,
-    )  # fmt: skip
 
 
 @pytest.mark.gateway
