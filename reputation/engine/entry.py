@@ -118,13 +118,18 @@ def reserve_charges(
     key, size = ("reserve", entry.part), entry.reserve.burst
     reserve = budgets.charge("reserve", "newcomers", key, entry.reserve, now)
     left = settled(reserve.bucket, now)
-    part = min(levels.get(entry.part, entry.first), entry.above, max(left * SHARE, left - OPEN * size))
+    part = min(levels.get(entry.part, entry.first), entry.above, open_part(left, size))
     if part < least:
         return []
     drawn = budgets.charge("part", "newcomers", (*key, name), _fading(part, size), now)
     if size - settled(drawn.bucket, now) + least > part:
         return []
     return [reserve, drawn]
+
+
+def open_part(left: float, size: float) -> float:
+    """Return what one account may draw of a reserve of this size of which so much is left, whatever its level."""
+    return max(left * SHARE, left - OPEN * size)
 
 
 def _fading(part: float, size: float) -> Limit:

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import structs
 
 from reputation.config.tenants import Tenant, per_usd_of
-from reputation.engine.entry import OPEN, SHARE
+from reputation.engine.entry import open_part
 from reputation.engine.identity import Who
 from reputation.hydra.links import Links
 from reputation.limits.bucket import settled
@@ -49,9 +49,9 @@ def is_held(tenant: Tenant, who: Who, now: float) -> bool:
 def together_charges(tenant: Tenant, links: Links, name: str, budgets: Budgets, now: float) -> list[Charge]:
     """Charge what newcomers may take together, and this account's part of it: its max-min level by the linker.
 
-    While less is left than these levels need, an account may also draw no more than what lies above half of the amount,
-    and `SHARE` of what is left below, as of a reserve: so those that come first leave something for each that comes
-    later. Before the first epoch only the operator's number holds, and an account has `newcomers.part` of it.
+    While less is left than these levels need, an account may also draw no more than `open_part`, as of a reserve: so
+    those that come first leave something for each that comes later. Before the first epoch only the operator's number
+    holds, and an account has `newcomers.part` of it.
     """
     settings, found = tenant.settings.newcomers, links.together
     amount = settings.together_units if settings.together_units is not None or found is None else found.amount
@@ -61,7 +61,7 @@ def together_charges(tenant: Tenant, links: Links, name: str, budgets: Budgets, 
     level = max(settings.part * amount if found is None else found.level, least)
     shared = budgets.charge("together", "newcomers", ("together", "all"), limit_of(amount, size), now)
     left = settled(shared.bucket, now)
-    share = size / 2.0 ** math.ceil(math.log2(size / max(left * SHARE, left - OPEN * size, least)))
+    share = size / 2.0 ** math.ceil(math.log2(size / max(open_part(left, size), least)))
     parts = [("part", level)] if share >= level else [("part", level), ("share", share)]
     return [shared, *[_part(word, name, units, size, least, budgets, now) for word, units in parts]]
 

@@ -65,12 +65,12 @@ class Purses:
         alone: units a day that each member would have without it; old: whether the organisation is established.
         """
         active = self._active(members)
-        unknown = self._people is None or self._too_young(active)
-        if unknown and not old:
+        of_people = None if self._people is None else self._of_people(active)
+        if of_people is None and not old:
             return 0.0
         units = max(float(self._entry(members).max()), self._settings.purse * self._typical, float(alone.max()))
         units = max(units, float(self._full(members).max())) if old else units
-        if unknown or self._of_people(active):
+        if of_people is not False:
             units = max(units, float(alone.sum()) + min(len(active), self._settings.seats) * self._typical)
         return units if np.isfinite(units) else 0.0
 
@@ -113,28 +113,21 @@ class Purses:
             (ledger.column("last")[members] >= self._now - ACTIVE) & (ledger.requests[members] >= FEWEST_REQUESTS)
         ]
 
-    def _of_people(self, active: Ints) -> bool:
-        """Whether use has the shape of people's; that of a few is too little to judge."""
+    def _of_people(self, active: Ints) -> bool | None:
+        """Whether use has the shape of people's; None: not known. That of a few is too little to judge."""
         if len(active) < FEWEST_MEMBERS:
             return True
         shape, people = self._shape(active, FEWEST_MEMBERS, NIGHTS), self._people
-        return shape is not None and people is not None and like_people(shape, people)
-
-    def _too_young(self, active: Ints) -> bool:
-        """Whether of many members too few were seen for a day to say whether they sleep."""
-        return len(active) >= FEWEST_MEMBERS > int((self._days(active) >= NIGHTS).sum())
-
-    def _days(self, accounts: Ints) -> Floats:
-        days: Floats = (self._now - self._ledger.column("first")[accounts]) / DAY
-        return days
+        return None if shape is None or people is None else like_people(shape, people)
 
     @cached_property
     def _people(self) -> Shape | None:
         return self._shape(np.flatnonzero(self._ledger.flagged(PROVEN | PAYER)), FEWEST_PEOPLE)
 
     def _shape(self, accounts: Ints, fewest: int, nights: float = 0.0) -> Shape | None:
-        by_hour = self._ledger.by_hour[accounts].astype(np.float64)
-        return shape_of(by_hour, self._days(accounts), fewest, nights)
+        ledger = self._ledger
+        days: Floats = (self._now - ledger.column("first")[accounts]) / DAY
+        return shape_of(ledger.by_hour[accounts].astype(np.float64), days, fewest, nights)
 
     def _entry(self, members: Ints) -> Floats:
         """Return the entry allowance of each member by its plan, without what its money buys: that is earned.
