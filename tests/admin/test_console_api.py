@@ -33,7 +33,7 @@ def test_recent_verdicts_come_with_what_was_asked_and_are_chosen(sidecar):
 
 def test_the_timeline_counts_what_was_asked_now(sidecar):
     before = sidecar.tell("GET", "/v1/timeline").json["now"]["allow"]
-    sidecar.ask({"account": {"id": "counted"}})
+    assert sidecar.ask({"account": {"id": "in-the-timeline"}}).json["decision"] == "allow"
     told = sidecar.tell("GET", "/v1/timeline?window=day").json
     assert told["now"]["allow"] == before + 1
     assert told["step"] == 240.0
