@@ -6,8 +6,9 @@ from gateway_verdicts import verdict
 from google.protobuf.json_format import MessageToDict
 
 from plugins.envoy import grpc_authz
-from plugins.envoy.grpc_parts import framed, unframed, whole_units
+from plugins.envoy.grpc_parts import unframed, whole_units
 from plugins.envoy.messages_pb2 import CheckResponse
+from reputation.listeners.http2.streams import framed
 from reputation.wire.errors import BadRequest
 from reputation.wire.gateway import GatewaySettings
 from reputation.wire.messages import LimitState

@@ -6,11 +6,12 @@ import sys
 import pytest
 
 from plugins.envoy.calls import AUTHZ, MOST_BODY, RLS
-from plugins.envoy.grpc_parts import framed, unframed
+from plugins.envoy.grpc_parts import unframed
 from plugins.envoy.messages_pb2 import CheckRequest, CheckResponse, RateLimitRequest, RateLimitResponse
 from reputation.checkapi.routes import CheckRoutes
 from reputation.config.file import from_text
 from reputation.limits.bucket import settled
+from reputation.listeners.http2.streams import framed
 from reputation.sidecar.build import build, open_addresses
 from reputation.sidecar.embedded import EmbeddedChecks
 from reputation.stores.memory import MemoryStore
