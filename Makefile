@@ -1,5 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`. Each does its own set-up and may be repeated.
-PYTHON ?= python3
+# the Python of the environment; without it the one that requirements/python finds fast
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # LiteLLM pins over a hundred packages, so its tests have an environment of their own
@@ -111,7 +112,8 @@ image-test:
 	image/test
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV) 2>/dev/null || { requirements/apt $(APT_RUN) && $(PYTHON) -m venv --clear $(VENV); }
+	python=$${PYTHON:-$$(requirements/python || echo python3)}; \
+	$$python -m venv $(VENV) 2>/dev/null || { requirements/apt $(APT_RUN) && $$python -m venv --clear $(VENV); }
 
 $(VENV)/.run: $(VENV)/bin/python requirements/run.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.lock
