@@ -149,4 +149,4 @@ lock:
 	echo 'setuptools>=80' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/run.lock pyproject.toml -
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/test.lock --constraint requirements/run.lock --group test --group bench
 	echo 'litellm[proxy]' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/litellm.lock -
-	printf 'mypy\ntypes-cachetools\ntypes-pyyaml\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/compile.lock --constraint requirements/test.lock -
+	printf 'mypy\ntypes-cachetools\ntypes-protobuf\ntypes-pyyaml\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/compile.lock --constraint requirements/test.lock -

@@ -3,6 +3,8 @@
 import ast
 import gc
 import importlib.machinery
+import importlib.metadata
+import re
 import runpy
 from pathlib import Path
 
@@ -37,6 +39,24 @@ def test_a_compiled_module_gives_no_options_that_mypyc_drops(module):
         if isinstance(node, ast.ClassDef):
             assert "Struct" not in [ast.unparse(base) for base in node.bases], node.name
             assert {keyword.arg for keyword in node.keywords} <= {"frozen"}, node.name
+
+
+def test_what_compiles_has_the_types_of_the_libraries_that_it_imports():
+    """A fresh `make setup` and the image install no test.lock, and mypyc refuses an import without types."""
+    imported = {
+        name.partition(".")[0]
+        for module in COMPILED
+        for name in re.findall(r"^(?:from|import) (\w[\w.]*)", (ROOT / module).read_text(), re.MULTILINE)
+    }
+    pinned = (ROOT / "requirements" / "compile.lock").read_text()
+    stubs = [found for found in importlib.metadata.distributions() if found.name.startswith("types-")]
+    needed = {
+        found.name.lower()
+        for found in stubs
+        if any(str(path).startswith(tuple(f"{name}-stubs/" for name in imported)) for path in found.files or ())
+    }
+    assert "types-protobuf" in needed
+    assert {name for name in needed if f"\n{name}==" not in pinned} == set()
 
 
 @pytest.mark.parametrize("kind", [Ask, Bucket, Charge, Limit, Row, Score, Seen, Taken, Who])
