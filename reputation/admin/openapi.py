@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from reputation.admin import openapi_tuning
 from reputation.admin.console_data import FILTERS
+from reputation.admin.find import LONGEST, MOST_HITS, Found
 from reputation.admin.openapi_tuning import GUARDED, OBJECT
 from reputation.linking.operator_rulings import OrderBody
 from reputation.sidecar.timeline import WINDOWS
@@ -26,7 +27,18 @@ class ProblemDocument(Struct):
 
 
 _TEMPLATE = "#/components/schemas/{name}"
-_TYPES = (Request, Verdict, Settle, Settled, AccountFacts, Outcome, OrderBody, ProblemDocument, *openapi_tuning.TYPES)
+_TYPES = (
+    Request,
+    Verdict,
+    Settle,
+    Settled,
+    AccountFacts,
+    Outcome,
+    OrderBody,
+    Found,
+    ProblemDocument,
+    *openapi_tuning.TYPES,
+)
 _TENANT = {"name": "tenant", "in": "query", "schema": {"type": "string", "default": "default"}}
 _ID = {
     "name": "id",
@@ -154,11 +166,26 @@ def _read_paths() -> dict[str, Any]:
         "/v1/clusters/{id}": {"get": _operation("A cluster and its evidence", one, None, of_one)},
         "/v1/decisions": {"get": _operation("Recent verdicts, newest first", many, None, newest)},
         "/v1/decisions/{id}": {"get": _operation("A recent verdict, explained", one, None, of_one)},
+        **_find_path(),
         **_console_paths(),
         "/openapi.json": {"get": _operation("This document", _answer("OpenAPI 3.1.", OBJECT, *GUARDED))},
         "/metrics": {"get": _operation("Prometheus metrics", text | _problems(*GUARDED))},
         "/healthz": {"get": _operation("Alive", _answer("OK.", OBJECT))},
         "/readyz": {"get": _operation("Ready for checks", _answer("Ready.", OBJECT) | ready)},
+    }
+
+
+def _find_path() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "[^\\s]"}
+    most = {"type": "integer", "minimum": 1, "maximum": MOST_HITS, "default": 50}
+    query = (
+        {"name": "q", "in": "query", "required": True, "schema": text},
+        {"name": "limit", "in": "query", "schema": most},
+        {"name": "tenant", "in": "query", "schema": {"type": "string"}, "description": "Without it: every tenant."},
+    )
+    hits = _answer("What was found.", _ref("Found"), *GUARDED, 404)
+    return {
+        "/v1/find": {"get": _operation("Find a verdict, account, key, address, card or cluster", hits, None, query)}
     }
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from reputation.admin.sentences import binding_of, sentence_of
 from reputation.engine.identity import is_established
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.verdicts import StoredRequest
@@ -14,7 +15,7 @@ from reputation.state.crowds import Row
 from reputation.state.facts import PROFILE, Facts, is_payer, is_proven
 from reputation.state.history import failures
 from reputation.wire.errors import NotFound
-from reputation.wire.ids import printed
+from reputation.wire.ids import printed, time_of
 from reputation.wire.messages import Verdict
 
 
@@ -107,6 +108,9 @@ def decision_view(tenant: TenantLimiter, asked: StoredRequest, verdict: Verdict)
     return {
         "verdict": msgspec.to_builtins(verdict),
         "request": asked_view(asked),
+        "at": time_of(verdict.id),
+        "sentence": sentence_of(verdict),
+        "binding": binding_of(verdict),
         "milder_without": [{"signal": signal, "log_odds": log_odds} for signal, log_odds in milder],
         "tier_begins_at": None if tier == 0 else policy.bounds[tier],
     }

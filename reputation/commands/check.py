@@ -8,10 +8,10 @@ from typing import Any
 import click
 import msgspec
 from rich.table import Table
-from rich.text import Text
 
 from geoip.plain import plain
 from geoip.terminal import add_row, console
+from reputation.admin.sentences import binding_of, number, rate, sentence_of
 from reputation.commands.options import config_option, ends_well, json_option
 from reputation.sidecar.build import build, open_addresses, read_settings
 from reputation.wire.codec import read
@@ -36,7 +36,7 @@ def check(body: str, config: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(verdict)).decode())
     else:
-        show(msgspec.to_builtins(verdict))
+        show(msgspec.to_builtins(verdict), sentence_of(verdict), binding_of(verdict))
 
 
 def _text(body: str) -> bytes:
@@ -52,21 +52,18 @@ def _read(path: Path) -> bytes:
         raise click.ClickException(f"{path}: {error.strerror}") from None
 
 
-def show(verdict: dict[str, Any]) -> None:
-    """Print a verdict for people."""
+def show(verdict: dict[str, Any], sentence: str, binding: int | None, request: str | None = None) -> None:
+    """Print a verdict for people: what happened, to which request, its limits, then its risk."""
     out = console()
-    wait = f", again in {verdict['retry_after']:.1f} s" if verdict["retry_after"] else ""
-    risk = f"{wait}: risk {verdict['risk']:.1f}, tier {verdict['tier']}"
-    out.print(Text.assemble((verdict["decision"], "bold"), risk))
-    limit = verdict["limit"]
-    if limit["rate"] is not None:
-        out.print(
-            f"binding limit: {limit['scope']}, {limit['rate']:g} {limit['unit']}/s, burst {limit['burst']:g}, "
-            f"{limit['remaining']:.1f} left"
-        )
+    out.print(plain(sentence), style="bold")
+    if request is not None:
+        out.print(request)
     if verdict.get("allow"):
         allow = verdict["allow"]
         out.print(plain(f"allowed by an exception for {allow['kind']} {allow['value']}: {allow['reason']}"))
+    if verdict["limits"]:
+        out.print(_limits(verdict, binding))
+    out.print(f"{verdict['decision']}: risk {verdict['risk']:.1f}, tier {verdict['tier']}")
     if verdict["cluster"]:
         cluster = verdict["cluster"]
         out.print(f"cluster {cluster['id']}: {cluster['size']} accounts, confidence {cluster['confidence']:.2f}")
@@ -74,3 +71,13 @@ def show(verdict: dict[str, Any]) -> None:
     for reason in verdict["reasons"]:
         add_row(table, reason["signal"], f"{reason['points']:+.3f}", reason.get("detail") or "")
     out.print(table)
+
+
+def _limits(verdict: dict[str, Any], binding: int | None) -> Table:
+    unit = verdict["limit"]["unit"]
+    table = Table("limit", "whose", "refills", "holds", "left", "", title=f"limits, in {unit}")
+    for i, one in enumerate(verdict["limits"]):
+        mark = "binding" if i == binding else ""
+        left = number(max(one["remaining"], 0.0))
+        add_row(table, one["name"], one["scope"], rate(one["rate"]), number(one["burst"]), left, mark)
+    return table

@@ -12,7 +12,8 @@ COMMANDS = {
     "serve": ("reputation.commands.serve", "serve", "Run the sidecar."),
     "replay": ("reputation.commands.replay", "replay", "Run recorded requests through the engine."),
     "check": ("reputation.commands.check", "check", "Print one verdict, with its reasons."),
-    "explain": ("reputation.commands.explain", "explain", "Explain a past verdict."),
+    "find": ("reputation.commands.find", "find", "Find a verdict, account, key, address, card, customer or cluster."),
+    "explain": ("reputation.commands.explain", "explain", "Say why a past verdict was what it was."),
     "clusters": (
         "reputation.commands.clusters",
         "clusters",

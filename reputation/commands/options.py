@@ -67,6 +67,11 @@ def moment(at: float) -> str:
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def second(at: float) -> str:
+    """Format a time for people, in UTC, to the second."""
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def ends_well(command: Callable[P, R]) -> Callable[P, R]:
     """Turn errors in the user's input into one line on standard error and exit code 1."""
 

@@ -29,6 +29,16 @@ export function time(seconds) {
     return element("time", { datetime: at.toISOString(), title: at.toISOString() }, words);
 }
 
+/** A time with its date and zone; seconds since 1970. */
+export function moment(seconds) {
+    const at = new Date(seconds * 1000);
+    const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
+    const zone = parts.find((part) => part.type === "timeZoneName").value;
+    const words = `${day} ${at.toLocaleTimeString("en-GB")} ${zone}`;
+    return element("time", { datetime: at.toISOString(), title: at.toISOString() }, words);
+}
+
 const two = (value) => String(value).padStart(2, "0");
 
 export function span(seconds) {

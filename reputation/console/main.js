@@ -8,6 +8,7 @@ import * as clusters from "./clusters.js";
 import { askToken } from "./dialogs.js";
 import { anchor, button, element, fill } from "./elements.js";
 import * as exceptions from "./exceptions.js";
+import * as find from "./find.js";
 import * as overview from "./overview.js";
 import * as prices from "./prices.js";
 import { here, to } from "./route.js";
@@ -28,6 +29,8 @@ const PAGES = {
     audit: ["Audit", audit],
     tenants: ["Tenants", tenants],
 };
+/** Pages that the navigation does not list. */
+const UNLISTED = { find: ["Search results", find] };
 const ROLES = ["reader", "operator", "admin"];
 const [main, status, notice] = ["main", "status", "notice"].map((id) => document.getElementById(id));
 let caller = null;
@@ -50,11 +53,12 @@ async function show() {
     leave.abort();
     leave = new AbortController();
     const at = here();
-    if (at.tenant === null || !(at.page in PAGES)) {
+    const pages = { ...PAGES, ...UNLISTED };
+    if (at.tenant === null || !(at.page in pages)) {
         location.replace(to(at.tenant ?? document.getElementById("tenant").value, "overview"));
         return;
     }
-    const [title, list, one] = PAGES[at.page];
+    const [title, list, one] = pages[at.page];
     const module = at.what !== null && one ? one : list;
     document.title = `${title}${at.what ? ` ${at.what}` : ""} · ${at.tenant} · Headcount`;
     frame(at);
@@ -144,6 +148,23 @@ async function sign() {
     await start();
 }
 
+/** Find what the box asks for: a single hit opens its page. */
+async function findWanted(event) {
+    event.preventDefault();
+    const box = document.getElementById("wanted");
+    try {
+        const { hits } = await find.search(box.value);
+        const tenant = here().tenant ?? document.getElementById("tenant").value;
+        const next = hits.length === 1 ? find.pageOf(hits[0]) : to(tenant, "find");
+        box.value = "";
+        if (location.hash === next) await show();
+        else location.hash = next;
+    } catch (error) {
+        fill(status, error.message);
+    }
+}
+
+document.getElementById("find").addEventListener("submit", findWanted);
 document.getElementById("sign").addEventListener("click", sign);
 document.getElementById("tenant").addEventListener("change", (event) => {
     const { page } = here();

@@ -1,7 +1,7 @@
-// One verdict: every reason with its points, the limits, and what would have made it milder.
+// One verdict: what happened in one sentence, to which request, its limits, then its risk and every reason.
 import { path, read } from "./api.js";
 import { anchor, element, facts, panel } from "./elements.js";
-import { decision, number, points, rate, span, tier, time, timeOfId } from "./format.js";
+import { decision, moment, number, points, rate, span, tier } from "./format.js";
 import { Table } from "./table.js";
 import { whose } from "./verdicts.js";
 
@@ -9,49 +9,53 @@ export const title = (id) => `Verdict ${id}`;
 
 export async function show(context) {
     const found = await read(path(["decisions", context.what], { tenant: context.tenant }), context.signal);
-    const { verdict, request } = found;
+    const { verdict } = found;
     return [
+        element(
+            "section",
+            { class: "panel", "aria-label": "What happened" },
+            element("p", { class: "sentence", id: "sentence" }, found.sentence),
+            asked(context, found),
+        ),
         element(
             "div",
             { class: "two" },
-            panel(
-                "Request and answer",
-                facts([
-                    ["Time", time(timeOfId(verdict.id))],
-                    ["Account", whose(context, request)],
-                    ["Address", request.ip ?? "–"],
-                    ["Route", request.route ?? "–"],
-                    [
-                        "Cost",
-                        `${number(request.cost)} ${request.cost === 1 ? verdict.limit.unit.replace(/s$/, "") : verdict.limit.unit}`,
-                    ],
-                    ["Decision", decision(verdict)],
-                    ["Tier", tier(verdict.tier)],
-                    ["Risk", number(verdict.risk)],
-                    [
-                        "Cluster",
-                        verdict.cluster
-                            ? anchor(
-                                  context.link("clusters", verdict.cluster.id),
-                                  `${verdict.cluster.id}, ${number(verdict.cluster.size)} accounts`,
-                              )
-                            : "none",
-                    ],
-                    [
-                        "Exception",
-                        verdict.allow
-                            ? `${verdict.allow.kind} ${verdict.allow.value}: ${verdict.allow.reason}`
-                            : "none",
-                    ],
-                    ["Actions", verdict.actions.join(", ") || "none"],
-                    ["Retry after", verdict.retry_after ? span(verdict.retry_after) : "–"],
-                    ["Revision, mode", `${verdict.revision}, ${verdict.mode}${verdict.degraded ? ", degraded" : ""}`],
-                ]),
-            ),
-            panel("Limits used", limitTable(verdict).node),
+            panel("Limits used", limitTable(found).node),
+            panel("Risk and standing", standing(context, verdict)),
         ),
         panel("Reasons", reasonTable(verdict).node, milder(found)),
     ];
+}
+
+/** Which request it was. */
+function asked(context, { request, verdict, at }) {
+    const unit = verdict.limit.unit;
+    return facts([
+        ["Account", whose(context, request)],
+        ["Address", request.ip ?? "–"],
+        ["Time", moment(at)],
+        ["Route", request.route ?? "–"],
+        ["Cost", `${number(request.cost)} ${request.cost === 1 ? unit.replace(/s$/, "") : unit}`],
+    ]);
+}
+
+function standing(context, verdict) {
+    const { cluster, allow } = verdict;
+    return facts([
+        ["Risk", number(verdict.risk)],
+        ["Tier", tier(verdict.tier)],
+        ["Decision", decision(verdict)],
+        [
+            "Cluster",
+            cluster
+                ? anchor(context.link("clusters", cluster.id), `${cluster.id}, ${number(cluster.size)} accounts`)
+                : "none",
+        ],
+        ["Exception", allow ? `${allow.kind} ${allow.value}: ${allow.reason}` : "none"],
+        ["Actions", verdict.actions.join(", ") || "none"],
+        ["Retry after", verdict.retry_after ? span(verdict.retry_after) : "–"],
+        ["Revision, mode", `${verdict.revision}, ${verdict.mode}${verdict.degraded ? ", degraded" : ""}`],
+    ]);
 }
 
 function reasonTable(verdict) {
@@ -87,11 +91,16 @@ function milder({ milder_without: parts, tier_begins_at: begins, verdict }) {
     );
 }
 
-function limitTable(verdict) {
+/** The limits, the one that bound marked. */
+function limitTable({ verdict, binding }) {
+    const bound = verdict.limits[binding];
     const table = new Table(
         "Limits",
         [
-            { title: "Limit", cell: (row) => row.name },
+            {
+                title: "Limit",
+                cell: (row) => (row === bound ? element("strong", {}, `${row.name} (binding)`) : row.name),
+            },
             { title: "Whose", cell: (row) => row.scope },
             { title: "Rate", numeric: true, cell: (row) => rate(row.rate) },
             { title: "Burst", numeric: true, cell: (row) => number(row.burst) },

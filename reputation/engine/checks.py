@@ -45,6 +45,9 @@ class Checks(Protocol):
     async def row(self, tenant: TenantLimiter, account: str) -> Row | None:
         """Find the stored row of an account. Raises Unavailable while shared state is unavailable."""
 
+    async def owner(self, tenant: TenantLimiter, key: bytes) -> str | None:
+        """Name the account that owns a key, given as its hash. Raises Unavailable while shared state is unavailable."""
+
     def move(self, seconds: float) -> None:
         """Follow a step of this machine's clock, so limits stay as without the step."""
 

@@ -46,6 +46,10 @@ class SharedChecks:
         await self.tenant(tenant.tenant.name).look_up(account)
         return tenant.state.row(account, self._store.clock())
 
+    async def owner(self, tenant: TenantLimiter, key: bytes) -> str | None:
+        await self.tenant(tenant.tenant.name).look_up_key(key)
+        return tenant.state.owners.get(key)
+
     def tenant(self, name: str) -> TenantChecks:
         """Find a tenant's checks. Raises NotFound for an unknown tenant."""
         limiter = self.limiter.tenant(name)

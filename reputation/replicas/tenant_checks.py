@@ -183,6 +183,11 @@ class TenantChecks:
         with _unavailable():
             await self.accounts.read(account)
 
+    async def look_up_key(self, key: bytes) -> None:
+        """Copy the owner of a key from Redis. Raises Unavailable."""
+        if not await self.accounts.load(key):
+            raise Unavailable(AWAY)
+
     async def _answer(
         self, assessed: Assessed, ask: Ask, take: Awaitable[Tried | None], id_: str, once: Once | None = None
     ) -> Verdict:

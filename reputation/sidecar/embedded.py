@@ -35,6 +35,9 @@ class EmbeddedChecks:
     async def row(self, tenant: TenantLimiter, account: str) -> Row | None:
         return tenant.state.row(account, self._clock())
 
+    async def owner(self, tenant: TenantLimiter, key: bytes) -> str | None:
+        return tenant.state.owners.get(key)
+
     def move(self, seconds: float) -> None:
         """Move the buckets and reservations of every tenant."""
         for tenant in self.limiter.tenants.values():

@@ -147,6 +147,15 @@ class FanIn:
         self._single.put(word, member + int(now).to_bytes(5, "little"), now - self.window)
         return 1
 
+    def members(self, key: int, now: float) -> set[int]:
+        """Return the members of a key within the window, as numbers: `number_of` each."""
+        found = self._single.get((key & _WORD).to_bytes(8, "little"))
+        if found is None:
+            found = self._young.get(key) or self._old.get(key, b"")
+        since = now - self.window
+        ends = range(0, len(found), RECORD)
+        return {_number(found[at : at + KEY], "little") for at in ends if _time(found, at) >= since}
+
     def _forget(self) -> None:
         """Start again after the clock was set back: sightings with future times would stay until those times."""
         self._rotations += 1
@@ -209,7 +218,12 @@ class FanIn:
 
 def name_of(member: str) -> bytes:
     """Return eight bytes to identify a member in this process."""
-    return (hash(member) & _WORD).to_bytes(8, "little")
+    return number_of(member).to_bytes(8, "little")
+
+
+def number_of(member: str) -> int:
+    """Return the number that `name_of` writes."""
+    return hash(member) & _WORD
 
 
 def _find(members: bytes, name: bytes) -> int:

@@ -60,6 +60,11 @@ class Ulids:
         return self._prefix + _ALPHABET[count >> 10] + _PAIRS[count & 1023] + self._drawn[start : start + _DRAWN]
 
 
+def time_of(id_: str) -> float:
+    """Return the seconds since 1970 at which a ULID was made, exact to a millisecond."""
+    return sum(_ALPHABET.index(sign) << 5 * (9 - i) for i, sign in enumerate(id_[:10])) / 1000
+
+
 def line_id(number: int, at: float) -> str:
     """Make the id of a replay's verdict: the line's own time in milliseconds, and its number, both in hex."""
     return f"{int(at * 1000):012X}{number:014X}"

@@ -206,3 +206,28 @@ def sign_in(page, text):
     page.locator("#sign").click()
     page.get_by_role("dialog").get_by_label("The token is kept in this tab").fill(text)
     page.get_by_role("button", name="Sign in").click()
+
+
+def test_the_search_box_opens_a_single_hit_and_lists_several(open_page, peopled):
+    verdict = peopled.ask({"account": {"id": "looked-for"}, "client": {"ip": "24.200.1.1"}}).json["id"]
+    page = open_page("tuning")
+    page.get_by_role("searchbox", name="Find by id").fill(f" {verdict.lower()} ")
+    page.keyboard.press("Enter")
+    expect(page.locator("main h1")).to_have_text(f"Verdict {verdict}")
+    expect(page.locator("#sentence")).to_have_text(peopled.tell("GET", f"/v1/decisions/{verdict}").json["sentence"])
+    expect(rows(page, "Limits").filter(has_text="(binding)")).to_have_count(1)
+    cluster = linked(peopled)
+    page.locator("#wanted").fill(cluster)
+    page.keyboard.press("Enter")
+    expect(page.locator("main h1")).to_have_text(f"Cluster {cluster}")
+    page.locator("#wanted").fill("virtual-0")
+    page.keyboard.press("Enter")
+    expect(page.locator("main h1")).to_have_text("Search results")
+    expect(rows(page, "Search results")).to_have_count(4)
+    page.locator("#wanted").fill("sk-nobody")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Nothing was found")
+    assert "sk-nobody" not in page.url
+    expect(page.locator("#wanted")).to_have_value("")
+    page.reload()
+    expect(page.locator("main")).to_contain_text("Search again")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_engine import DAY, HOUR, NOW
 
-from reputation.state.windows import FILL, RESOLUTION, CompactMap, FanIn, name_of
+from reputation.state.windows import FILL, RESOLUTION, CompactMap, FanIn, name_of, number_of
 
 SIZE = 13
 # few different keys and bytes that repeat, so that a key is found across the edges of entries too
@@ -256,3 +256,14 @@ class TestFanInExactly:
         fan_in.remember(1, name_of("e"), NOW, NOW)
         fan_in.remember(1, name_of("f"), NOW, NOW)
         assert fan_in.see(1, name_of("g"), NOW + WINDOW - 2.5 * HOUR + 1) == 4
+
+
+def test_the_members_of_a_key_within_the_window():
+    window = FanIn(DAY, 1000)
+    window.see(8, name_of("alone"), NOW)
+    for n in range(3):
+        window.see(7, name_of(f"a{n}"), NOW + n * HOUR)
+    assert window.members(7, NOW + 2 * HOUR) == {number_of(f"a{n}") for n in range(3)}
+    assert window.members(7, NOW + DAY + 1.5 * HOUR) == {number_of("a2")}
+    assert window.members(8, NOW) == {number_of("alone")}
+    assert window.members(8, NOW + 2 * DAY) == window.members(9, NOW) == set()
