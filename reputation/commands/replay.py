@@ -1,19 +1,12 @@
 """`headcount replay`: recorded requests through the same engine, on their own clock."""
 
-import contextlib
-import gzip
-import io
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
 import click
 import zstandard
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from geoip.terminal import console
+from reputation.commands.event_files import progress, reader, writer
 from reputation.commands.options import config_option, ends_well, json_option
 from reputation.engine.entry import newcomers_of
 from reputation.engine.limiter import Limiter
@@ -25,8 +18,6 @@ from reputation.sidecar.build import build, collect_seldom, open_addresses, read
 from reputation.sidecar.hash_key import hash_key
 
 REPLAY_KEY = b"the keys in recorded lines are hashed with this one"
-CHUNK = 1 << 20
-PACKED_CHUNK = 1 << 14  # unpacked at once, and what unpacks may be a hundred times as much
 
 
 @click.command()
@@ -76,7 +67,7 @@ def replay(
     collect_seldom()
     started, at = time.monotonic(), events
     try:
-        with _reader(events) as (source, size), _writer(out) as sink, _progress(source, size) as lines:
+        with reader(events) as (source, size), writer(out) as sink, progress(source, size) as lines:
             for line in run.run(lines):
                 at = out
                 sink.write(line)
@@ -95,97 +86,6 @@ def replay(
     finally:
         linking.close()
     _tell(run.summary, limiter, time.monotonic() - started, as_json=as_json, aside=not as_json or str(out) == "-")
-
-
-@contextlib.contextmanager
-def _reader(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """Open the events; yield the raw file, for the progress bar, and its size (0: not known)."""
-    if str(path) == "-":
-        yield sys.stdin.buffer, 0
-        return
-    with path.open("rb") as raw:
-        yield raw, path.stat().st_size
-
-
-def _decompressed(raw: BinaryIO) -> BinaryIO:
-    name = str(getattr(raw, "name", ""))
-    if name.endswith(".gz"):
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
-    if name.endswith(".zst"):
-        return cast("BinaryIO", io.BufferedReader(_Frames(raw), CHUNK))
-    return raw
-
-
-class _Frames(io.RawIOBase):
-    """Reads one zstd frame after the other. Raises EOFError if the file ends inside a frame.
-
-    The library's own reader accepts a truncated file as complete.
-    """
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw = raw
-        self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._packed = b""
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            packed = self._packed or self._raw.read(PACKED_CHUNK)
-            if not packed:
-                if self._frame is not None:
-                    raise EOFError("the compressed file ends in the middle")
-                return 0
-            self._unpack(packed)
-        size = min(len(buffer), len(self._ready))
-        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
-        return size
-
-    def _unpack(self, packed: bytes) -> None:
-        frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
-        self._ready = memoryview(frame.decompress(packed))
-        self._packed = frame.unused_data
-        self._frame = None if frame.eof else frame
-
-
-@contextlib.contextmanager
-def _writer(path: Path) -> Iterator[BinaryIO]:
-    if str(path) == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    elif path.suffix == ".gz":
-        # no file name and no time in the header: two runs give the same bytes
-        with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-            yield cast("BinaryIO", packed)
-    elif path.suffix == ".zst":
-        with path.open("wb") as raw, zstandard.ZstdCompressor().stream_writer(raw) as packed:
-            yield cast("BinaryIO", packed)
-    else:
-        with path.open("wb", buffering=CHUNK) as plain:
-            yield plain
-
-
-@contextlib.contextmanager
-def _progress(raw: BinaryIO, size: int) -> Iterator[Iterator[bytes]]:
-    """Yield the lines; on a terminal, show a progress bar of the bytes read."""
-    terminal = console(err=True)
-    lines = iter(_decompressed(raw))
-    if not terminal.is_terminal or not size:
-        yield lines
-        return
-    columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal, transient=True) as progress:
-        task = progress.add_task("", total=size)
-
-        def watched() -> Iterator[bytes]:
-            for number, line in enumerate(lines):
-                if number % 10_000 == 0:
-                    progress.update(task, completed=raw.tell())
-                yield line
-
-        yield watched()
 
 
 def _tell(summary: Summary, limiter: Limiter, seconds: float, *, as_json: bool, aside: bool) -> None:
