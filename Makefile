@@ -14,7 +14,7 @@ APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server red
 # one file's tests stay together, because they share the servers that the file starts
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup interpreted run test test-fast test-hydra test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
+.PHONY: setup interpreted run demo test test-fast test-hydra test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.compiled
@@ -27,6 +27,13 @@ interpreted:
 # the recipe replaces itself with the sidecar, so that a signal to it ends the sidecar
 run: setup
 	exec $(BIN)/headcount serve
+
+# A sidecar with a past: a day in which a hydra was found, played into a new state. The console then has something to show.
+demo: setup
+	rm -rf var/demo
+	mkdir -p var/demo
+	$(BIN)/python examples/generate.py --now var/demo/day.jsonl.gz
+	exec $(BIN)/headcount serve --config examples/linked.yaml --state var/demo/state.sqlite3 --play var/demo/day.jsonl.gz
 
 test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy $(EXPRESS)
 	requirements/apt $(APT_TEST)

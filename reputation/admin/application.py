@@ -73,7 +73,6 @@ def application(serving: Serving) -> web.Application:
     context = Context(serving)
     app = web.Application(client_max_size=MOST_BODY, middlewares=[_problems])
     app[FAILED] = serving.event_log.error
-    console_data.watch(app, serving)
     for route in ROUTES:
         path = route.path.replace(".+", "(?s:.+)")  # an id may have line ends
         handler = _guarded(context, route)

@@ -1,7 +1,6 @@
 """Routes for the console: the caller, recent traffic, and the counts of the last hour or day."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -12,12 +11,10 @@ from reputation.admin.context import Context, Route
 from reputation.admin.views import asked_view
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.verdicts import StoredRequest
-from reputation.sidecar.running import Serving
-from reputation.sidecar.timeline import WINDOWS, Timeline, sample_of
+from reputation.sidecar.timeline import WINDOWS
 from reputation.wire.errors import BadRequest
 from reputation.wire.messages import Verdict
 
-TIMELINE: web.AppKey[Timeline] = web.AppKey("timeline")
 FILTERS: dict[str, Callable[[StoredRequest, Verdict], str | None]] = {
     "account": lambda asked, _: asked.account,
     "decision": lambda _, verdict: (verdict.shadow or verdict).decision,
@@ -25,33 +22,6 @@ FILTERS: dict[str, Callable[[StoredRequest, Verdict], str | None]] = {
     "cluster": lambda _, verdict: None if verdict.cluster is None else verdict.cluster.id,
 }
 """What recent verdicts can be chosen by."""
-
-
-def watch(app: web.Application, serving: Serving) -> None:
-    """Sample the timeline for as long as the application runs."""
-    app[TIMELINE] = Timeline(lambda: {name: _sample(serving, t) for name, t in serving.limiter.tenants.items()})
-
-    async def sampling(_: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(_sample_on(serving, app[TIMELINE]))
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    app.cleanup_ctx.append(sampling)
-
-
-async def _sample_on(serving: Serving, timeline: Timeline) -> None:
-    while True:
-        timeline.sample(serving.clock())
-        await asyncio.sleep(min(WINDOWS.values()))
-
-
-def _sample(serving: Serving, tenant: TenantLimiter) -> dict[str, Any]:
-    links, degraded = tenant.links, float(serving.store.degraded)
-    counts = tenant.counts
-    return sample_of(
-        counts.verdicts, counts.stops, clusters=len(links.clusters), linked=len(links.members), degraded=degraded
-    )
 
 
 async def get_caller(context: Context, request: web.Request) -> web.Response:
@@ -67,10 +37,9 @@ async def get_timeline(context: Context, request: web.Request) -> web.Response:
     tenant, window = context.tenant(request), request.query.get("window", "hour")
     if window not in WINDOWS:
         raise BadRequest(f"window must be one of {', '.join(WINDOWS)}", "/window")
-    timeline, serving = request.app[TIMELINE], context.serving
-    timeline.sample(serving.clock())
+    serving = context.serving
     name, linking = tenant.tenant.name, serving.linking
-    now = _sample(serving, tenant) | {
+    now = serving.charts.present(tenant) | {
         "at": serving.clock(),
         "revision": tenant.tenant.revision,
         "mode": tenant.tenant.settings.mode,
@@ -79,7 +48,7 @@ async def get_timeline(context: Context, request: web.Request) -> web.Response:
         "links_at": tenant.links.at,
     }
     found = {"tenant": name, "window": window, "step": WINDOWS[window], "now": now}
-    return json_answer(found | {"columns": timeline.columns(name, window)})
+    return json_answer(found | {"columns": serving.charts.columns(name, window)})
 
 
 async def get_recent(context: Context, request: web.Request) -> web.Response:

@@ -89,14 +89,14 @@ def writer(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def progress(raw: BinaryIO, size: int) -> Iterator[Iterator[bytes]]:
+def progress(raw: BinaryIO, size: int, word: str = "replaying") -> Iterator[Iterator[bytes]]:
     """Yield the lines; on a terminal, show a progress bar of the bytes read."""
     terminal = console(err=True)
     lines = iter(_decompressed(raw))
     if not terminal.is_terminal or not size:
         yield lines
         return
-    columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn(word), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal, transient=True) as shown:
         task = shown.add_task("", total=size)
 

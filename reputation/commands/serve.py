@@ -28,6 +28,7 @@ from reputation.commands.gateway_listeners import (
     with_listeners,
 )
 from reputation.commands.options import config_option, ends_well
+from reputation.commands.play import play_file
 from reputation.config.file import Settings
 from reputation.config.retired import ineffective, retired
 from reputation.listeners.grammar import HttpLimits
@@ -93,6 +94,13 @@ def _access(mode: str, named: str | None) -> SocketAccess:
     "By default headcount/state.sqlite3 in the user's state directory.",
 )
 @click.option(
+    "--play",
+    "play",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file of recorded lines, as `headcount replay` reads them. They are played into the empty state before the "
+    "sidecar serves, so that the console has a past to show.",
+)
+@click.option(
     "--listener",
     "kind",
     type=click.Choice(list(LISTENERS)),
@@ -110,6 +118,7 @@ def serve(
     socket_owner: str | None,
     webhooks: str | None,
     state: str | None,
+    play: Path | None,
     kind: str,
     **shipped: str | None,
 ) -> None:
@@ -120,7 +129,7 @@ def serve(
     gateways = gateway_addresses(gateway_listener, shipped)
     binding = Binding(_access(socket_mode, socket_owner), gateway_tls(shipped))
     addresses = Addresses(listen, admin, gateways, binding)
-    work = partial(_serve, config=config, addresses=addresses, kind=kind)
+    work = partial(_serve, config=config, addresses=addresses, kind=kind, play=play)
     if webhooks is not None:
         check_secrets(settings)
     uvloop.run(_with_state(settings, state, partial(_with_webhooks, webhooks, work)))
@@ -202,7 +211,7 @@ async def _check_hash_key(store: Store) -> None:
             return
 
 
-async def _serve(serving: Serving, config: Path | None, addresses: Addresses, kind: str) -> None:
+async def _serve(serving: Serving, config: Path | None, addresses: Addresses, kind: str, play: Path | None) -> None:
     settings, log, clock = serving.settings, serving.event_log, serving.clock
     serving.local_admin = is_loopback(addresses.admin.rpartition(":")[0])
     routes = partial(CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note)
@@ -213,7 +222,10 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     own = load(settings.gateways)
     asked = with_listeners(addresses.gateways, own)
     await serving.linking.take_up()
+    await serving.charts.take_up()
     await serving.tuning.start()
+    if play is not None:
+        await play_file(serving, play)
     answering = routes(over_http({**GATEWAYS, **own}))
     check = await importlib.import_module(LISTENERS[kind]).start(
         answering,
@@ -241,6 +253,7 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
         work.cancel()
     await asyncio.gather(*works, return_exceptions=True)
     await serving.stops.keep_all()
+    await serving.charts.keep()
     await runner.cleanup()
     await serving.tuning.close()
     serving.decisions.close()
@@ -253,6 +266,7 @@ def _started(serving: Serving) -> list[asyncio.Task[None]]:
         "linking_failed": serving.linking.run(),
         "ageing_failed": serving.watch_addresses(),
         "keeping_failed": serving.stops.run(),
+        "charts_failed": serving.charts.run(),
     }
     tasks = []
     for failed, work in works.items():

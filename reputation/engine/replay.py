@@ -71,17 +71,20 @@ class Summary(Struct):
 
 
 class Replay:
-    """Feed lines, get verdict lines. `tick` is called with the recorded time before each line."""
+    """Feed lines, get verdict lines. `tick` is called with the recorded time before each line.
 
-    def __init__(self, limiter: Limiter, tick: Tick, *, reasons: bool, skip_bad: bool) -> None:
+    explains: verdicts can be asked for afterwards, as those of live checks can.
+    """
+
+    def __init__(self, limiter: Limiter, tick: Tick, *, reasons: bool, skip_bad: bool, explains: bool = False) -> None:
         self.summary = Summary()
         self._limiter = limiter
         self._tick = tick
         self._reasons = reasons
         self._skip_bad = skip_bad
         self._now = 0.0
-        for tenant in limiter.tenants.values():
-            tenant.verdicts = RecentVerdicts(0.0, 0)  # a replay explains none
+        for tenant in () if explains else limiter.tenants.values():
+            tenant.verdicts = RecentVerdicts(0.0, 0)
 
     def run(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield a verdict line for each check line. Raises BadLine, unless bad lines are skipped."""

@@ -121,8 +121,11 @@ class LiveLinking:
             return b"" if found is None else found.body
         return b""
 
-    async def turn(self) -> None:
-        """Send the notes, with an epoch if one is due; start the linker if none runs."""
+    async def turn(self, played: float | None = None) -> None:
+        """Send the notes, with an epoch if one is due; start the linker if none runs.
+
+        played: the time of recorded lines that are played into this process; then an epoch is due.
+        """
         await self.take_up()
         tenants = linked(self._limiter)
         self._known_to_linker = {name: tenant for name, tenant in tenants if self._known_to_linker.get(name) is tenant}
@@ -131,7 +134,8 @@ class LiveLinking:
         try:
             if self._process is None:
                 self._process = await asyncio.to_thread(LinkerProcess)
-            now, epoch = self._clock(), time.monotonic() >= self._next_epoch
+            due = played is not None or time.monotonic() >= self._next_epoch
+            now, epoch = self._clock() if played is None else played, due
             rulings = {name: self.rulings.given(name) for name, _ in tenants}
             batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
             self._ask_for_ledgers(batches)

@@ -14,6 +14,7 @@ from geoip.book import AddressBook
 from reputation.config.file import Settings
 from reputation.engine.metrics import counter, gauge, newcomer_metrics, together_metrics, verdict_metrics
 from reputation.sidecar.build import Parts, load_databases, read_settings, rebuild
+from reputation.sidecar.charts import Charts
 from reputation.sidecar.crowding import Crowding
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.in_force import Tuning
@@ -46,6 +47,8 @@ class Serving:
         self.tuning = Tuning(self.limiter, self.store.records, lambda: self.settings, self.clock, log.warning)
         self.crowding = Crowding(self.limiter, log, self.clock)
         self.surges = Surges(self.limiter, log)
+        kept = self.store.records if self.store.shared is None else None
+        self.charts = Charts(self.limiter, lambda: self.store.degraded, self.clock, kept, log.warning)
         self.listeners: dict[str, Any] = {}
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False

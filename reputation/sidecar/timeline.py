@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from reputation.wire.messages import Decision, Scope, Tier
 
 TIERS: tuple[Tier, ...] = ("trusted", "standard", "limited", "restricted", "blocked")
@@ -20,7 +23,20 @@ WINDOWS = {"hour": 10.0, "day": 240.0}
 MOST_TENANTS = 100
 """The first ones by name have a timeline: 140 KB each."""
 
+SAMPLED = ("at", *COUNTED, *STOOD)
+"""What a sample has, in its order."""
+
 Sample = Mapping[str, float]
+
+
+class _Packed(Struct, array_like=True):
+    """A ring's samples, one after the other: names of their members, and values as doubles of this machine."""
+
+    names: tuple[str, ...]
+    values: bytes
+
+
+_read = msgspec.msgpack.Decoder(_Packed)
 
 
 class Ring:
@@ -37,6 +53,25 @@ class Ring:
         while self._samples and self._samples[-1][0] > now:  # taken before the clock was set back
             self._samples.pop()
         self._samples.append(array("d", (now, *(sample[name] for name in (*COUNTED, *STOOD)))))
+
+    def pack(self) -> bytes:
+        """The samples as bytes, to be kept."""
+        values = array("d")
+        for sample in self._samples:
+            values.extend(sample)
+        return msgspec.msgpack.encode(_Packed(SAMPLED, values.tobytes()))
+
+    def unpack(self, kept: bytes) -> None:
+        """Take kept samples, also those of a release that counted other things. Raises ValueError."""
+        packed = _read.decode(kept)
+        values = array("d")
+        values.frombytes(packed.values)
+        width = len(packed.names)
+        if not width or len(values) % width or "at" not in packed.names:
+            raise ValueError("samples of another width")
+        for first in range(0, len(values), width):
+            one = dict(zip(packed.names, values[first : first + width], strict=True))
+            self._samples.append(array("d", (one.get(name, 0.0) for name in SAMPLED)))
 
     def columns(self) -> dict[str, list[float]]:
         """`at`, a column for each counter with its increase since the previous sample, and the state at that time."""
@@ -71,6 +106,24 @@ class Timeline:
     def columns(self, tenant: str, window: str) -> dict[str, list[float]]:
         """One tenant's points, the oldest first; empty columns for a tenant without a timeline."""
         return self._rings.get(tenant, {}).get(window, Ring(0)).columns()
+
+    def tenants(self) -> list[str]:
+        """The tenants that have a timeline."""
+        return list(self._rings)
+
+    def pack(self, tenant: str, window: str) -> bytes:
+        """A tenant's samples of a window as bytes, to be kept."""
+        return self._rings[tenant][window].pack()
+
+    def unpack(self, tenant: str, window: str, kept: bytes) -> bool:
+        """Take kept samples; False, and none of them, if the bytes cannot be read."""
+        ring = Ring(WINDOWS[window])
+        try:
+            ring.unpack(kept)
+        except ValueError:  # which msgspec's errors are too
+            return False
+        self._of(tenant)[window] = ring
+        return True
 
     def _of(self, tenant: str) -> dict[str, Ring]:
         if tenant not in self._rings:
