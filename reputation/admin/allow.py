@@ -7,6 +7,7 @@ from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
 from reputation.engine.exceptions import MOST, AllowBody, allow_of
 from reputation.state.transactions import Transaction
+from reputation.tuning.appeals import taken_back
 from reputation.tuning.audit import Change
 from reputation.wire.codec import read
 from reputation.wire.errors import Conflict, NotFound
@@ -47,6 +48,9 @@ async def delete_allow(context: Context, request: web.Request) -> web.Response:
     if found is None:
         raise NotFound(f"no exception of tenant {tenant!r} has the id {id_!r}; GET /v1/allow lists them")
     asked = Transaction(documents=(tuning.allows.document(id_, None, expect=found[1]),))
+    appeal = taken_back(await tuning.appeals.all(tenant), found[0], context.serving.clock())
+    if appeal is not None:
+        asked = asked._replace(documents=(*asked.documents, tuning.appeals.document(appeal.id, appeal)))
     change = Change(tenant, "allow.remove", f"{found[0].kind} {found[0].value}", found[0], None, why)
     await context.commit(request, limiter, asked, change)
     await tuning.refresh(tenant, tuning.allows.kind)

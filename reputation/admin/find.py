@@ -3,9 +3,8 @@
 The text may be an API key. It is hashed as a check hashes it, and it is in no answer and in no log.
 """
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Literal, NamedTuple
 from urllib.parse import quote
 
@@ -18,14 +17,13 @@ from plugins.lines import short_key
 from reputation.admin.access import sees
 from reputation.admin.answers import json_answer, whole
 from reputation.admin.context import Context, Route
+from reputation.admin.neighbours import names_of
 from reputation.admin.sentences import sentence_of
 from reputation.admin.stripe_events import CUSTOMER
 from reputation.engine.identity import digests_of
 from reputation.engine.limiter import TenantLimiter
 from reputation.scoring.risk import TIERS
 from reputation.sidecar.running import Serving
-from reputation.state.tenant import TenantState
-from reputation.state.windows import number_of
 from reputation.wire.errors import BadRequest, NotFound, Unavailable
 from reputation.wire.ids import hashed
 from reputation.wire.messages import Account, Client
@@ -35,8 +33,6 @@ LONGEST = 4096
 LONGEST_ID = 256
 MOST_HITS = 100
 MOST_TENANTS = 100
-AT_ONCE = 10_000
-"""Names that are compared before other requests are served again: about 1 ms."""
 _VERDICT = re.compile("[0-9A-HJKMNP-TV-Z]{26}").fullmatch
 _SCHEME = re.compile("(?i)(bearer|basic)[ \t]").match
 
@@ -209,19 +205,6 @@ async def _customer(search: _Search) -> AsyncIterator[Hit]:
 
 
 WAYS = (_verdicts, _clusters, _accounts, _key, _customer, _address, _shared)
-
-
-async def names_of(state: TenantState, members: set[int]) -> list[str]:
-    """Name the members of a window, in alphabetical order, in slices between which other requests are served."""
-    return sorted([name async for name in _named(state.names(), members)]) if members else []
-
-
-async def _named(names: Iterable[str], members: set[int]) -> AsyncIterator[str]:
-    for i, name in enumerate(names):
-        if not i % AT_ONCE:
-            await asyncio.sleep(0)
-        if number_of(name) in members:
-            yield name
 
 
 ROUTES = (Route("GET", "/v1/find", get_find, "reader"),)

@@ -99,9 +99,13 @@ async def post_appeal(context: Context, request: web.Request) -> web.Response:
     allow = allow_of(lift_of(account, body), tuning.new_id(now), who, now)
     cluster = verdict.cluster.id if verdict.cluster else None
     id_ = tuning.new_id(now)
-    appeal = Appeal(id_, account, verdict.id, cluster, body.reason, who, now, allow.expires, allow.id)
+    appeal = Appeal(
+        id_, account, verdict.id, cluster, body.reason, who, now, allow.expires, allow.id, times=body.times
+    )  # fmt: skip
+    before = [] if tenant.exceptions is None else tenant.exceptions.of_account(account, now)
     documents = (tuning.appeals.document(appeal.id, appeal), tuning.allows.document(allow.id, allow))
-    change = Change(name, "appeal.lift", account, None, appeal, body.reason)
+    what = "appeal.lift" if body.times == 1.0 else "appeal.double"
+    change = Change(name, what, account, before or None, appeal, body.reason)
     await context.commit(request, tenant, Transaction(documents=documents), change)
     await tuning.refresh(name, tuning.allows.kind)
     return json_answer(appeal, 201)

@@ -48,6 +48,7 @@ _ID = {
 }
 
 
+_ACCOUNT = {**_ID, "name": "account", "in": "query"}
 _READ = frozenset(
     {
         "Request",
@@ -165,6 +166,7 @@ def _read_paths() -> dict[str, Any]:
         "/v1/clusters": {"get": _operation("Clusters now", many, None, (_TENANT,))},
         "/v1/clusters/{id}": {"get": _operation("A cluster and its evidence", one, None, of_one)},
         "/v1/decisions": {"get": _operation("Recent verdicts, newest first", many, None, newest)},
+        "/v1/history": {"get": _operation("An account's history, and its neighbours", one, None, (_ACCOUNT, _TENANT))},
         "/v1/decisions/{id}": {"get": _operation("A recent verdict, explained", one, None, of_one)},
         **_find_path(),
         **_console_paths(),

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import Span, json_option, moment, on_sidecar, say
-from reputation.engine.exceptions import AllowKind
+from reputation.engine.exceptions import MOST_TIMES, AllowKind
 
 
 @click.group()
@@ -23,11 +23,13 @@ def allow() -> None:
 @click.option("--expires", type=Span(), required=True, help="How long the exception lasts, such as 12h, 7d or 4w.")
 @click.option("--reason", required=True, help="The reason; every verdict under the exception shows it.")
 @click.option("--within-limits", is_flag=True, help="Keep the account's own limits.")
+@click.option("--times", type=click.FloatRange(1, MOST_TIMES), default=1.0, show_default=True,
+              help="With --within-limits: multiply the account's own limits by this.")  # fmt: skip
 @on_sidecar
 @json_option
 def add(tenant: str, admin: str, token: str | None, *, as_json: bool, **given: Any) -> None:
     """Let VALUE pass: an account's id, a network such as 203.0.113.0/24, an ASN, or a verified organisation's id."""
-    body = {name: given[name] for name in ("kind", "value", "reason", "within_limits")}
+    body = {name: given[name] for name in ("kind", "value", "reason", "within_limits", "times")}
     body["expires_in"] = given["expires"]
     found = call(admin, token, "POST", f"/v1/allow?tenant={part(tenant)}", body)
     words = (
@@ -48,7 +50,8 @@ def list_(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
         return
     table = Table(Column("id", no_wrap=True), "kind", Column("value", no_wrap=True), "until (UTC)", "by", "reason")
     for one in found["allow"]:
-        words = one["reason"] + (" (within limits)" if one["within_limits"] else "")
+        times = "" if one["times"] == 1 else f", {one['times']:g} times"
+        words = one["reason"] + (f" (within limits{times})" if one["within_limits"] else "")
         add_row(table, one["id"], one["kind"], one["value"], moment(one["expires"]), one["by"], words)
     console().print(table if found["allow"] else "no exceptions")
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "check": ("reputation.commands.check", "check", "Print one verdict, with its reasons."),
     "find": ("reputation.commands.find", "find", "Find a verdict, account, key, address, card, customer or cluster."),
     "explain": ("reputation.commands.explain", "explain", "Say why a past verdict was what it was."),
+    "appeal": ("reputation.commands.appeal", "appeal", "Show a verdict and its account, and lift a stop for a day."),
     "clusters": (
         "reputation.commands.clusters",
         "clusters",

@@ -1,11 +1,13 @@
-// One account: what is known of it, where it stands, its recent verdicts.
+// One account: what can be done about it, where it stands, its history, and who shares its card, device and addresses.
+import { actions } from "./actions.js";
 import { call, path, read } from "./api.js";
-import { anchor, choice, element, facts, field, panel } from "./elements.js";
-import { json, number, percent, rate, tier, time } from "./format.js";
+import { askReason } from "./dialogs.js";
+import { anchor, button, element, facts, panel } from "./elements.js";
 import { allowForm } from "./exceptions.js";
-import { operatorForm } from "./form.js";
+import { json, moment, number, percent, rate, tier, time } from "./format.js";
 import { poll } from "./poll.js";
 import { Recent } from "./recent.js";
+import { Table } from "./table.js";
 import { verdictTable } from "./verdicts.js";
 
 // what the API returns of an account besides facts
@@ -17,15 +19,18 @@ export const title = (id) => `Account ${id}`;
 export async function show(context) {
     const verdicts = verdictTable(context, `Recent verdicts of ${context.what}`, { account: false, size: 25 });
     const recent = new Recent(context, 200);
-    const found = await read(path(["accounts", context.what], { tenant: context.tenant }), context.signal).catch(
-        (error) => {
-            if (error.status !== 404) throw error;
-            return null;
-        },
-    );
+    const query = { tenant: context.tenant, account: context.what };
+    const history = await read(path(["history"], query), context.signal);
+    const found = history.standing;
     verdicts.set(await recent.choose({ account: context.what }));
     poll(context, 3, async () => verdicts.set(await recent.follow()));
     return [
+        element(
+            "section",
+            { class: "panel", "aria-label": "Actions" },
+            actions(context, context.what, history),
+            said(context, history),
+        ),
         found
             ? element(
                   "div",
@@ -39,8 +44,99 @@ export async function show(context) {
                   "Billing has pushed no facts about this account, and no state is kept for it. Its recent verdicts follow.",
               ),
         panel("Recent verdicts", verdicts.node),
-        panel("Decision", labelForm(context)),
-        panel("Add a temporary exception", allowForm(context, { kind: "account", value: context.what })),
+        element(
+            "div",
+            { class: "two" },
+            panel("Outcomes and appeals", outcomes(history).node, appeals(context, history).node),
+            panel("Addresses within a day", addresses(history).node),
+        ),
+        element(
+            "div",
+            { class: "two" },
+            panel("Other accounts with its card", others(context, history.same_card)),
+            panel("Other accounts on its device", others(context, history.same_device)),
+        ),
+        panel("Add a temporary exception", allowForm(context, { kind: "account", value: context.what }, context.again)),
+    ];
+}
+
+/** The label, and how to remove it. */
+function said(context, { label }) {
+    if (label === null) return element("p", { class: "quiet" }, "No label.");
+    const remove = async () => {
+        const reason = await askReason(`Remove the label ${label.label} of ${label.account}`, "Remove label");
+        if (reason === null) return;
+        try {
+            await call("DELETE", path(["labels", label.account], { tenant: context.tenant, reason }));
+            await context.again();
+            context.say("label removed");
+        } catch (error) {
+            context.say(error.message);
+        }
+    };
+    return element(
+        "p",
+        {},
+        element("strong", { class: label.label === "abuse" ? "danger" : null }, `Label: ${label.label}`),
+        ` by ${label.by} (${label.source}), `,
+        moment(label.at),
+        label.reason ? `: ${label.reason} ` : " ",
+        context.may("operator") ? button("Remove label", remove) : null,
+    );
+}
+
+function outcomes({ outcomes: rows }) {
+    const table = new Table(
+        "Outcomes",
+        [
+            { title: "Outcome", cell: (row) => words(row.outcome) },
+            { title: "Time", cell: (row) => moment(row.at) },
+        ],
+        { size: 10, empty: "no outcomes" },
+    );
+    table.set(rows);
+    return table;
+}
+
+function appeals(context, { appeals: rows }) {
+    const table = new Table(
+        "Appeals",
+        [
+            { title: "Appeal", cell: (row) => anchor(context.link("verdicts", row.verdict), moment(row.at)) },
+            { title: "By", cell: (row) => row.by },
+            { title: "Reason", cell: (row) => element("span", { class: "clip" }, row.reason) },
+            { title: "Result", cell: (row) => row.label ?? (row.ended ? "taken back" : "not decided") },
+        ],
+        { size: 10, empty: "no appeals" },
+    );
+    table.set(rows);
+    return table;
+}
+
+function addresses({ addresses: rows }) {
+    const table = new Table(
+        "Addresses",
+        [
+            { title: "Address", cell: (row) => row.ip },
+            { title: "Last seen", cell: (row) => moment(row.at) },
+            { title: "Accounts there", numeric: true, cell: (row) => number(row.accounts) },
+        ],
+        { size: 16, empty: "not seen at an address within a day" },
+    );
+    table.set(rows);
+    return table;
+}
+
+/** Links to the other accounts, as far as the API names them. */
+function others(context, { total, accounts }) {
+    if (!total) return element("p", { class: "quiet" }, "none");
+    return [
+        element("p", {}, `${number(total)} ${total === 1 ? "account" : "accounts"}${total > accounts.length ? ", of these" : ":"}`),
+        element(
+            "ul",
+            { class: "names" },
+            accounts.map((name) => element("li", {}, anchor(context.link("accounts", name), element("span", { class: "clip" }, name)))),
+        ),
     ];
 }
 
@@ -63,31 +159,6 @@ function standing(context, found) {
             `${number(bucket.remaining)} of ${number(bucket.burst)} left, ${rate(bucket.rate)}`,
         ]),
     ]);
-}
-
-/** What an account is, by a person's word: precision, recall and suggestions are reckoned by it. */
-function labelForm(context) {
-    const label = choice(
-        [
-            ["good", "good"],
-            ["abuse", "abuse"],
-        ],
-        "good",
-    );
-    const reason = element("input", { type: "text", required: true, maxlength: 1024, size: 40 });
-    const send = async () => {
-        const body = { account: context.what, label: label.value, reason: reason.value };
-        await call("POST", path(["labels"], { tenant: context.tenant }), { body });
-        reason.value = "";
-        return `labelled: ${body.label}`;
-    };
-    return operatorForm(
-        context,
-        send,
-        field("It is", label),
-        field("Why", reason),
-        element("button", {}, "Label it"),
-    );
 }
 
 function known({ created_at: created, plan, verified, organisation, payment, keys, external, ...others }) {

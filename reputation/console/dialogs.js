@@ -1,8 +1,8 @@
 // Questions in a dialog of the browser's own, which keeps the focus inside and gives it back.
 import { button, element, field } from "./elements.js";
 
-/** Ask for one text; null if the user thought better of it. */
-function ask(title, words, control, verb) {
+/** Ask for one text; null if the user thought better of it. before: what stands above the field. */
+function ask(title, words, control, verb, before = []) {
     return new Promise((resolve) => {
         let answer = null;
         const form = element(
@@ -18,6 +18,7 @@ function ask(title, words, control, verb) {
                 },
             },
             element("h2", { id: "dialog-title" }, title),
+            before,
             field(words, control),
             element(
                 "p",
@@ -61,3 +62,10 @@ export const askToken = () =>
 
 export const askReason = (title, verb) =>
     ask(title, "Reason, for the audit log", element("input", { type: "text", maxlength: 1024, required: true }), verb);
+
+/** Say what an action touches, and ask for its reason; null if the user thought better of it. */
+export function askConfirmation(title, { words, reason, verb, controls }) {
+    const control = element("input", { type: "text", maxlength: 1024, required: true, value: reason });
+    const before = [element("p", {}, words), ...controls];
+    return ask(title, "Reason, for the audit log", control, verb, before);
+}

@@ -1,4 +1,5 @@
 // One verdict: what happened in one sentence, to which request, its limits, then its risk and every reason.
+import { actions } from "./actions.js";
 import { path, read } from "./api.js";
 import { anchor, element, facts, panel } from "./elements.js";
 import { decision, moment, number, points, rate, span, tier } from "./format.js";
@@ -16,6 +17,7 @@ export async function show(context) {
             { class: "panel", "aria-label": "What happened" },
             element("p", { class: "sentence", id: "sentence" }, found.sentence),
             asked(context, found),
+            actions(context, found.request.account, found, verdict.id),
         ),
         element(
             "div",

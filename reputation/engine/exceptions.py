@@ -30,14 +30,20 @@ MOST_ASN = 4_294_967_295
 Reasoned = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
+MOST_TIMES = 10.0
+"""Own limits under an exception may be so many times the ordinary ones."""
+Times = Annotated[float, Meta(ge=1, le=MOST_TIMES)]
+
+
 class AllowBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /v1/allow. expires_in: seconds; within_limits: the account's own limits still hold."""
+    """The body of POST /v1/allow. expires_in: seconds; within_limits: the account's own limits, `times` over, hold."""
 
     kind: AllowKind
     value: Text
     reason: Reasoned
     expires_in: Annotated[float, Meta(gt=0, le=LONGEST)]
     within_limits: bool = False
+    times: Times = 1.0
 
 
 class Allow(Struct, frozen=True):
@@ -51,6 +57,7 @@ class Allow(Struct, frozen=True):
     at: float
     expires: float
     within_limits: bool = False
+    times: float = 1.0
 
     def ref(self) -> AllowRef:
         """Return the exception as a verdict shows it."""
@@ -59,8 +66,11 @@ class Allow(Struct, frozen=True):
 
 def allow_of(body: AllowBody, id_: str, by: str, now: float) -> Allow:
     """Check a body and make the exception of it, its value in canonical form. Raises Invalid."""
+    if body.times != 1.0 and not body.within_limits:
+        raise Invalid("times is about the account's own limits; send within_limits: true, or leave times out", "/times")
     value = _CANONICAL[body.kind](body.value)
-    return Allow(id_, body.kind, value, body.reason, by, now, now + body.expires_in, body.within_limits)
+    expires = now + body.expires_in
+    return Allow(id_, body.kind, value, body.reason, by, now, expires, body.within_limits, body.times)
 
 
 def made_by_now(allow: Allow, now: float) -> Allow:
@@ -115,7 +125,7 @@ class Exceptions:
         self._asns: dict[int, tuple[Allow, ...]] = {}
         self._v4: Table = {}
         self._v6: Table = {}
-        for allow in sorted(allows, key=lambda a: (a.within_limits, -a.expires)):
+        for allow in sorted(allows, key=lambda a: (a.within_limits, -a.times, -a.expires)):
             self._place(allow)
         self._v4 = dict(sorted(self._v4.items()))  # by bits to the right: the narrowest network first
         self._v6 = dict(sorted(self._v6.items()))
@@ -132,6 +142,10 @@ class Exceptions:
             shift = network.max_prefixlen - network.prefixlen
             table = self._v4 if network.version == 4 else self._v6
             _add(table.setdefault(shift, {}), int(network.network_address) >> shift, allow)
+
+    def of_account(self, name: str, now: float) -> list[Allow]:
+        """Return the active exceptions that name an account."""
+        return [allow for allow in self._accounts.get(name, ()) if allow.expires > now]
 
     def find(self, name: str, facts: Facts, address: AddressFacts | None, now: float) -> Allow | None:
         """Return the active exception for a check, the most specific first; None without one."""

@@ -142,7 +142,9 @@ class TenantLimiter:
             drawn = draws_of(tenant, self.state.budgets, self.links, who, cluster, then, request.request.cost)
         else:
             tier = who.row.tier = min(tier, STANDARD)
-            drawn = excepted_draws(tenant, self.state.budgets, who, limited=allow.within_limits, now=then)
+            drawn = excepted_draws(
+                tenant, self.state.budgets, who, times=allow.times if allow.within_limits else 0.0, now=then
+            )
         return Assessed(
             who, request, cluster, confidence, score, tier, drawn.draws, now, tenant, seen, previous, allow,
             drawn.entry, drawn.roomy,

@@ -132,10 +132,10 @@ def organisation_of(who: Who, links: Links) -> str | None:
     return None if card is None else "card:" + card
 
 
-def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, limited: bool, now: float) -> Drawn:
-    """Name the buckets of a check under an exception: the limits of its tier, or a never-empty bucket."""
-    if limited:
-        _, limits = limits_of(tenant, who)
+def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, times: float, now: float) -> Drawn:
+    """Name the buckets of a check under an exception: the limits of its tier, `times` over; 0: a never-empty bucket."""
+    if times:
+        limits = limits_of(tenant, who)[1].times(times)
         return Drawn([own_charges(who, limits.burst, limits.daily, now)])
     return Drawn([[budgets.charge("allow", "account", ("allow", who.name), NO_LIMIT, now)]])
 

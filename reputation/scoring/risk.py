@@ -115,6 +115,12 @@ class Limits:
         self.burst: Final = burst
         self.daily: Final = daily
 
+    def times(self, factor: float) -> "Limits":
+        """Return the same allowance, so many times over."""
+        if factor == 1.0:
+            return self
+        return Limits(*[Limit(one.rate * factor, one.burst * factor) for one in (self.burst, self.daily)])
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Limits) and self.burst == other.burst and self.daily == other.daily
 

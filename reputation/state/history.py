@@ -149,6 +149,11 @@ def failures(kept: bytes, now: float) -> int:
     return sum(number == _FAILED and abs(now - at) < MONTH for number, at in _records(kept))
 
 
+def outcomes(kept: bytes) -> list[tuple[MarkedOutcome, int]]:
+    """Return the outcomes of an account with their times, the oldest first."""
+    return [(KINDS[number], at) for number, at in _records(kept)]
+
+
 def is_heavy(kept: bytes, now: float) -> bool:
     """Say whether any outcome counts against the account; a newcomer then does not displace it."""
     return bool(kept) and any(_MARKS[number][0] and abs(now - at) < KEPT for number, at in _records(kept))

@@ -152,9 +152,12 @@ class FanIn:
         found = self._single.get((key & _WORD).to_bytes(8, "little"))
         if found is None:
             found = self._young.get(key) or self._old.get(key, b"")
-        since = now - self.window
-        ends = range(0, len(found), RECORD)
-        return {_number(found[at : at + KEY], "little") for at in ends if _time(found, at) >= since}
+        return _within(found, now - self.window)
+
+    def groups(self) -> list[bytes]:
+        """Return the packed members of each key with several: for `companions`."""
+        young = self._young
+        return [*young.values(), *[found for key, found in self._old.items() if key not in young]]
 
     def _forget(self) -> None:
         """Start again after the clock was set back: sightings with future times would stay until those times."""
@@ -224,6 +227,21 @@ def name_of(member: str) -> bytes:
 def number_of(member: str) -> int:
     """Return the number that `name_of` writes."""
     return hash(member) & _WORD
+
+
+def companions(groups: list[bytes], member: bytes, since: float) -> set[int]:
+    """Return, as numbers, who was seen with the same key as a member, of groups that a window gave."""
+    found: set[int] = set()
+    for group in groups:
+        if _find(group, member) >= 0:
+            found |= _within(group, since)
+    found.discard(_number(member, "little"))
+    return found
+
+
+def _within(members: bytes, since: float) -> set[int]:
+    starts = range(0, len(members), RECORD)
+    return {_number(members[at : at + KEY], "little") for at in starts if _time(members, at) >= since}
 
 
 def _find(members: bytes, name: bytes) -> int:

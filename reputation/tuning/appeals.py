@@ -6,9 +6,9 @@ a member of a cluster until an operator reviewed the cluster, because heads appe
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
-from reputation.engine.exceptions import AllowBody, Reasoned
+from reputation.engine.exceptions import Allow, AllowBody, Reasoned
 from reputation.tuning.labels import LabelWord
 from reputation.wire.errors import Conflict, Invalid
 from reputation.wire.messages import Text, Verdict
@@ -21,12 +21,16 @@ GOOD_TIERS = frozenset({"trusted", "standard"})
 
 
 class AppealBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /v1/appeals. reviewed: a person has reviewed the account's cluster."""
+    """The body of POST /v1/appeals. reviewed: a person has reviewed the account's cluster.
+
+    times: the account's own limits hold so many times over; 2 doubles them.
+    """
 
     verdict: Text
     reason: Reasoned
     expires_in: Annotated[float, Meta(gt=0, le=LONGEST)] = DAY
     reviewed: bool = False
+    times: Annotated[float, Meta(ge=1, le=2)] = 1.0
 
 
 class DecisionBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +41,10 @@ class DecisionBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Appeal(Struct, frozen=True):
-    """One appeal. allow: the id of its lift; label: the decision, null until then."""
+    """One appeal. allow: the id of its lift; label: the decision, null until then.
+
+    times: the lift multiplies the account's own limits by this; ended: when a person took the lift back.
+    """
 
     id: str
     account: str
@@ -50,6 +57,8 @@ class Appeal(Struct, frozen=True):
     allow: str
     label: LabelWord | None = None
     decided_by: str | None = None
+    times: float = 1.0
+    ended: float | None = None
 
 
 def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlier: list[Appeal], now: float) -> str:
@@ -65,15 +74,29 @@ def check_appeal(account: str | None, verdict: Verdict, body: AppealBody, earlie
             f"(headcount clusters show {verdict.cluster.id}), then send reviewed: true",
             "/reviewed",
         )
-    last = max((appeal.at for appeal in earlier if appeal.account == account), default=-PERIOD)
-    if 0 <= now - last < PERIOD:  # one of a time to come was filed before the clock was set back
-        days = (last + PERIOD - now) / DAY
+    taken = [appeal for appeal in earlier if appeal.account == account and appeal.ended is None]
+    last = max(taken, key=lambda appeal: appeal.at, default=None)
+    if last is not None and 0 <= now - last.at < PERIOD:  # one of a time to come: the clock was set back since then
+        days = (last.at + PERIOD - now) / DAY
+        again = (
+            f"take it back first (headcount allow remove {last.allow})" if last.expires > now else "use an exception"
+        )
         raise Conflict(
-            f"this account already had an appeal; the next appeal is possible in {days:.1f} days", "/verdict"
+            f"this account already had an appeal; the next appeal is possible in {days:.1f} days, or {again}",
+            "/verdict",
         )
     return account
 
 
 def lift_of(account: str, body: AppealBody) -> AllowBody:
     """Return the body of the exception (`POST /v1/allow`) that an appeal asks for."""
-    return AllowBody("account", account, f"appeal: {body.reason}"[:1024], body.expires_in, within_limits=True)
+    reason = f"appeal: {body.reason}"[:1024]
+    return AllowBody("account", account, reason, body.expires_in, within_limits=True, times=body.times)
+
+
+def taken_back(appeals: list[Appeal], allow: Allow, now: float) -> Appeal | None:
+    """Return the appeal whose lift a person ends before its time; it no longer counts as the one of its period."""
+    for appeal in appeals:
+        if appeal.allow == allow.id:
+            return structs.replace(appeal, ended=now)
+    return None

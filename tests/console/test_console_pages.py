@@ -98,12 +98,18 @@ def test_an_account_is_found_by_its_id_with_facts_standing_and_verdicts(open_pag
 
 def test_an_account_is_labelled_with_a_reason(open_page, peopled):
     page = open_page("accounts/new-7")
-    page.get_by_label("It is").select_option("abuse")
-    page.get_by_label("Why").fill("resold")
-    page.get_by_role("button", name="Label it").click()
+    page.get_by_role("button", name="Label", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("resold")
+    dialog.get_by_role("button", name="Label it").click()
+    expect(dialog).to_be_visible()  # neither word is chosen beforehand
+    dialog.get_by_label("It is").select_option("abuse")
+    dialog.get_by_role("button", name="Label it").click()
     expect(page.get_by_role("status")).to_have_text("labelled: abuse")
+    expect(page.locator("main")).to_contain_text("Label: abuse by local (person)")
     labels = peopled.tell("GET", "/v1/labels").json["labels"]
-    assert [(one["account"], one["label"], one["reason"]) for one in labels] == [("new-7", "abuse", "resold")]
+    by_people = [(one["account"], one["label"], one["reason"]) for one in labels if one["source"] == "person"]
+    assert by_people == [("new-7", "abuse", "resold")]
 
 
 def test_an_account_that_nothing_was_pushed_of_is_no_error(open_page, peopled):

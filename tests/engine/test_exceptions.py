@@ -101,6 +101,20 @@ class TestWhatItWinsOver:
         engine.exceptions = Exceptions([allow("account", "a", within_limits=True)])
         assert 10 < drain(engine, "a") < 1000
 
+    def test_a_lift_multiplies_the_accounts_own_limits_and_gives_them_back_at_its_end(self, engine):
+        check(engine, account={"id": "a"})
+        before = {one.name: (one.rate, one.burst) for one in check(engine, account={"id": "a"}).limits}
+        engine.exceptions = Exceptions([allow("account", "a", NOW + HOUR, within_limits=True, times=2)])
+        during = {one.name: (one.rate, one.burst) for one in check(engine, account={"id": "a"}).limits}
+        assert during == {name: (2 * rate, 2 * burst) for name, (rate, burst) in before.items()}
+        after = ask(engine, "a", now=NOW + HOUR).limits
+        assert {one.name: (one.rate, one.burst) for one in after} == before
+
+    def test_the_widest_of_several_lifts_counts(self):
+        once, twice = (allow("account", "a", within_limits=True, times=times) for times in (1, 2))
+        assert Exceptions([once, twice]).of_account("a", NOW) == [twice, once]
+        assert Exceptions([once]).of_account("a", NOW + 2 * DAY) == Exceptions([once]).of_account("b", NOW) == []
+
     def test_nothing_in_shadow_mode_but_it_is_told(self, addresses):
         engine = tenant(addresses, mode="shadow")
         report(engine, "a", "chargeback")

@@ -3,8 +3,9 @@
 import pytest
 from small_engine import CAUGHT, DAY, NOW, check, report, tenant
 
+from reputation.engine.exceptions import Allow
 from reputation.hydra.links import Cluster, Links
-from reputation.tuning.appeals import PERIOD, Appeal, AppealBody, check_appeal, lift_of
+from reputation.tuning.appeals import PERIOD, Appeal, AppealBody, check_appeal, lift_of, taken_back
 from reputation.tuning.labels import Label, stands
 from reputation.wire.errors import Conflict, Invalid
 
@@ -58,3 +59,12 @@ def test_a_lift_is_an_exception_within_the_accounts_limits():
 def test_a_persons_word_stands_above_a_programs(known, new, takes_its_place):
     before = None if known is None else Label("a", "good", known, "ann", NOW)
     assert stands(before, Label("a", "abuse", new, "bob", NOW)) is takes_its_place
+
+
+def test_a_lift_that_was_taken_back_is_not_the_one_of_its_period(stopped):
+    body, first = AppealBody("v", "r", reviewed=True), earlier("a", NOW - DAY / 2)
+    with pytest.raises(Conflict, match="headcount allow remove x"):
+        check_appeal("a", stopped, body, [first], NOW)
+    lift = Allow("x", "account", "a", "r", "ann", NOW, NOW + DAY, within_limits=True)
+    assert check_appeal("a", stopped, body, [taken_back([first], lift, NOW)], NOW) == "a"
+    assert taken_back([], lift, NOW) is None
