@@ -2,9 +2,11 @@
 
 import msgspec
 from aiohttp import web
+from msgspec import structs
 
 from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
+from reputation.admin.warnings import of_exception
 from reputation.engine.exceptions import MOST, AllowBody, allow_of
 from reputation.state.transactions import Transaction
 from reputation.tuning.appeals import taken_back
@@ -37,7 +39,8 @@ async def post_allow(context: Context, request: web.Request) -> web.Response:
     change = Change(tenant, "allow.add", f"{allow.kind} {allow.value}", None, allow, allow.reason)
     await context.commit(request, limiter, asked, change)
     await tuning.refresh(tenant, tuning.allows.kind)
-    return json_answer(allow, 201)
+    known = allow.kind != "account" or await context.serving.checks.row(limiter, allow.value) is not None
+    return json_answer({**structs.asdict(allow), "warnings": of_exception(allow, known=known)}, 201)
 
 
 async def delete_allow(context: Context, request: web.Request) -> web.Response:

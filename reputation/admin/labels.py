@@ -5,6 +5,7 @@ from aiohttp import web
 
 from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
+from reputation.admin.warnings import of_account
 from reputation.engine.changes import marking
 from reputation.engine.exceptions import allow_of
 from reputation.engine.limiter import TenantLimiter
@@ -56,6 +57,7 @@ async def post_label(context: Context, request: web.Request) -> web.Response:
     known = await tuning.labels.get(name, body.account)
     before, version = known or (None, ABSENT)
     label = Label(body.account, body.label, "person", who, now, body.reason)
+    account_known = await context.serving.checks.row(tenant, body.account) is not None  # its mark makes it known
     news = before is None or before.label != body.label  # said twice it is no second mark
     outcome = Outcome(body.account, body.label, name)
     asked = marking(outcome, now) if news else Transaction()
@@ -65,7 +67,7 @@ async def post_label(context: Context, request: web.Request) -> web.Response:
     put_word(tenant, label)
     if news:
         tenant.hear(outcome, now)
-    return json_answer(label)
+    return json_answer({**msgspec.structs.asdict(label), "warnings": of_account(body.account, known=account_known)})
 
 
 async def delete_label(context: Context, request: web.Request) -> web.Response:

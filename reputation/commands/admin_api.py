@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import click
 
+from reputation.commands.refused import Refused
+
 TIMEOUT = 10.0
 
 
@@ -33,12 +35,12 @@ def exchange(admin: str, token: str | None, method: str, path: str, body: Any = 
             f"the server on {admin} is not an admin listener of Headcount; set the address with --admin"
         ) from None
     if answer.status >= 400:
-        raise click.ClickException(_words(found, answer))
+        problem = found if isinstance(found, dict) else {}
+        raise Refused(_words(problem, answer), {"status": answer.status, **problem})
     return Heard(found, answer.headers.get("ETag"))
 
 
-def _words(found: Any, answer: http.client.HTTPResponse) -> str:
-    problem = found if isinstance(found, dict) else {}
+def _words(problem: dict[str, Any], answer: http.client.HTTPResponse) -> str:
     where = f" ({problem['pointer']})" if problem.get("pointer") else ""
     fix = "; set a token with --token or HEADCOUNT_TOKEN" if answer.status == 401 else ""
     return f"{problem.get('detail', f'{answer.status} {answer.reason}')}{where}{fix}"

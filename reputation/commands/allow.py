@@ -36,7 +36,7 @@ def add(tenant: str, admin: str, token: str | None, *, as_json: bool, **given: A
         f"{found['kind']} {found['value']} may pass until {moment(found['expires'])} UTC. "
         f"To end the exception earlier: headcount allow remove {found['id']} --reason ..."
     )
-    say(found, words, as_json=as_json)
+    say(found, words, *[f"warning: {one}" for one in found["warnings"]], as_json=as_json)
 
 
 @allow.command("list")

@@ -8,6 +8,7 @@ import click
 from geoip.plain import plain
 from reputation.commands.admin_api import call, part
 from reputation.commands.explain import request_line
+from reputation.commands.history import history_lines
 from reputation.commands.options import Span, json_option, moment, on_sidecar
 
 TIMES = {"lift": 1, "double": 2}
@@ -46,44 +47,8 @@ def appeal(verdict: str, tenant: str, admin: str, token: str | None, *, as_json:
     if as_json:
         click.echo(json.dumps({**found, "history": history, action or "done": done}, indent=2))
         return
-    lines = [found["sentence"], request_line(found), *_lines(history), *_done(found, action, done)]
+    lines = [found["sentence"], request_line(found), *history_lines(history), *_done(found, action, done)]
     click.echo("\n".join(map(plain, lines)))
-
-
-def _shared(history: dict[str, Any]) -> str:
-    card, device = history["same_card"]["total"], history["same_device"]["total"]
-    return f"other accounts with its card: {card}, on its device: {device}"
-
-
-def _label(label: dict[str, Any] | None) -> str:
-    if label is None:
-        return "no label"
-    return f"label {label['label']} by {label['by']} ({label['source']}): {label['reason']}"
-
-
-def _lines(history: dict[str, Any] | None) -> list[str]:
-    if history is None:
-        return ["the verdict names no account"]
-    return [
-        _standing(history["standing"]),
-        _label(history["label"]),
-        "outcomes: " + (", ".join(f"{o['outcome']} {moment(o['at'])}" for o in history["outcomes"]) or "none"),
-        _shared(history),
-        *[f"let through until {moment(e['expires'])} UTC by {e['by']}: {e['reason']} ({e['id']})"
-          for e in history["exceptions"]],
-        *[f"appeal of {moment(a['at'])} UTC by {a['by']}: {a['reason']}" for a in history["appeals"]],
-    ]  # fmt: skip
-
-
-def _standing(standing: dict[str, Any] | None) -> str:
-    if standing is None:
-        return "no state is kept of the account"
-    names = [name for name in ("payer", "proven") if standing[name]] or ["unproven"]
-    cluster = standing["cluster"]
-    linked = (
-        "in no cluster" if cluster is None else f"in cluster {cluster['id']}, confidence {cluster['confidence']:.2f}"
-    )
-    return f"tier {standing['tier'] or 'not known yet'}, {', '.join(names)}, {linked}"
 
 
 def _done(found: dict[str, Any], action: str | None, done: Any) -> list[str]:

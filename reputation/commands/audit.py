@@ -1,10 +1,12 @@
 """`headcount audit`: the audit log, with author, change, old value, new value and reason."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import click
+from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from geoip.terminal import add_row, console
@@ -25,8 +27,14 @@ def audit() -> None:
 @ends_well
 def export(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyway
     """Print every entry of the log as a JSON line, the oldest first."""
-    for entry in _all(tenant, admin, token):
-        click.echo(json.dumps(entry))
+    columns = (TextColumn("exporting"), TextColumn("{task.completed:,.0f} entries"))
+    terminal = console(err=True)
+    hidden = sys.stdout.isatty() or not terminal.is_terminal  # the lines themselves show how far it is
+    with Progress(*columns, console=terminal, transient=True, disable=hidden) as shown:
+        task = shown.add_task("exporting", total=None)
+        for entry in _all(tenant, admin, token):
+            click.echo(json.dumps(entry))
+            shown.advance(task)
 
 
 @audit.command("list")

@@ -1,10 +1,13 @@
 """`headcount`: the table of commands. A command is imported only when it is called, so a health check starts fast."""
 
 import importlib
-from typing import Any
+import json
+import os
+from typing import IO, Any
 
 import click
 
+from reputation.commands.refused import Refused
 from reputation.wire.errors import ConfigError
 
 # command: (module, attribute, one line for --help)
@@ -15,6 +18,9 @@ COMMANDS = {
     "find": ("reputation.commands.find", "find", "Find a verdict, account, key, address, card, customer or cluster."),
     "explain": ("reputation.commands.explain", "explain", "Say why a past verdict was what it was."),
     "appeal": ("reputation.commands.appeal", "appeal", "Show a verdict and its account, and lift a stop for a day."),
+    "account": ("reputation.commands.account", "account", "Show an account: standing, facts, history, neighbours."),
+    "decisions": ("reputation.commands.decisions", "decisions", "List recent verdicts, by account, decision or tier."),
+    "outcomes": ("reputation.commands.outcomes", "outcomes", "List the outcomes that came back for an account."),
     "clusters": (
         "reputation.commands.clusters",
         "clusters",
@@ -24,6 +30,7 @@ COMMANDS = {
     "geoip": ("geoip.cli", "geoip", "Look up addresses, build and inspect databases."),
     "allow": ("reputation.commands.allow", "allow", "Exceptions: let requests pass for a stated time."),
     "audit": ("reputation.commands.audit", "audit", "Show or export the audit log: who changed what, and why."),
+    "tenants": ("reputation.commands.tenants", "tenants", "List tenants, or show one with its settings."),
     "weights": (
         "reputation.commands.weights",
         "weights",
@@ -39,6 +46,28 @@ COMMANDS = {
         "Check whether a running sidecar is ready.",
     ),
 }
+
+
+AS_JSON = "headcount.json"
+
+
+class JsonError(click.ClickException):
+    """An error as one line of JSON on standard error; status and pointer are those of the admin API."""
+
+    def __init__(self, error: click.ClickException) -> None:
+        super().__init__(error.format_message())
+        problem: dict[str, Any] = error.problem if isinstance(error, Refused) else {}
+        members: dict[str, Any] = {name: problem[name] for name in ("status", "pointer") if name in problem}
+        self.document = {"error": self.message, **members, "exit_code": self.exit_code}
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(json.dumps(self.document), file=file, err=True)
+
+
+class JsonUsageError(JsonError):
+    """Wrong usage, as JSON."""
+
+    exit_code = click.UsageError.exit_code
 
 
 class Commands(click.Group):
@@ -58,12 +87,27 @@ class Commands(click.Group):
         _name_in_environment(command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; for an unknown one, name the nearest."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        before = args[: args.index("--")] if "--" in args else args
+        ctx.meta[AS_JSON] = "--json" in before or os.environ.get("HEADCOUNT_JSON", "0") not in ("", "0", "false")
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; quoted text in an error cannot control the terminal."""
+        """Run the command; quoted text in an error cannot control the terminal. With --json an error is JSON."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            if type(error) is not click.ClickException:
+            if ctx.meta[AS_JSON]:
+                raise (JsonUsageError if isinstance(error, click.UsageError) else JsonError)(error) from None
+            if not isinstance(error, Refused) and type(error) is not click.ClickException:
                 raise
             from geoip.plain import plain  # noqa: PLC0415 - it comes with all of geoip
 

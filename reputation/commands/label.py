@@ -31,22 +31,28 @@ def label(account: str | None, outcome: str | None, file: Path | None, reason: s
         if account is not None:
             raise click.UsageError("give either an account or --csv, not both")
         rows = _rows(file)
+        unknown = 0
         for row in track(rows, "labelling", transient=True, console=console(err=True)):
-            _keep(admin, token, tenant, row)
-        say({"tenant": tenant, "labels": len(rows)}, f"{len(rows):,} labels stored", as_json=as_json)
+            unknown += bool(_keep(admin, token, tenant, row))
+        words = f"{len(rows):,} labels stored" + (f", {unknown:,} of them for unknown accounts" if unknown else "")
+        say({"tenant": tenant, "labels": len(rows), "unknown": unknown}, words, as_json=as_json)
         return
     if account is None or outcome is None:
         raise click.UsageError("give an account and an outcome, such as: headcount label acct_42 good")
+    warnings: list[str] = []
     if outcome in get_args(LabelWord):
-        _keep(admin, token, tenant, {"account": account, "label": outcome, "reason": reason})
+        warnings = _keep(admin, token, tenant, {"account": account, "label": outcome, "reason": reason})
     else:
         call(admin, token, "POST", "/v1/outcomes", {"tenant": tenant, "account": account, "outcome": outcome})
-    say({"tenant": tenant, "account": account, "outcome": outcome}, f"{account}: {outcome}", as_json=as_json)
+    found = {"tenant": tenant, "account": account, "outcome": outcome, **({"warnings": warnings} if warnings else {})}
+    say(found, f"{account}: {outcome}", *[f"warning: {one}" for one in warnings], as_json=as_json)
 
 
-def _keep(admin: str, token: str | None, tenant: str, row: dict[str, Any]) -> None:
+def _keep(admin: str, token: str | None, tenant: str, row: dict[str, Any]) -> list[str]:
+    """Store a label; return the warnings about it."""
     body = {"account": row["account"], "label": row["label"], "reason": row.get("reason") or ""}
-    call(admin, token, "POST", f"/v1/labels?tenant={part(tenant)}", body)
+    found: list[str] = call(admin, token, "POST", f"/v1/labels?tenant={part(tenant)}", body)["warnings"]
+    return found
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -96,16 +96,15 @@ async function apply(context, account, remedy, verdict, done) {
     if (reason === null) return;
     const { times } = remedy;
     const common = { reason, expires_in: DAY, times };
+    const own = { ...common, kind: "account", value: account, within_limits: true };
+    const appeal = { ...common, verdict, reviewed: Boolean(reviewed) };
     try {
-        if (verdict)
-            await call("POST", path(["appeals"], { tenant: context.tenant }), {
-                body: { ...common, verdict, reviewed: Boolean(reviewed) },
-            });
-        else
-            await call("POST", path(["allow"], { tenant: context.tenant }), {
-                body: { ...common, kind: "account", value: account, within_limits: true },
-            });
-        await done(`${remedy.kind === "lift" ? "lifted" : "doubled"} for 24 hours: ${account}`);
+        const body = verdict ? appeal : own;
+        const { value: made } = await call("POST", path([verdict ? "appeals" : "allow"], { tenant: context.tenant }), {
+            body,
+        });
+        const words = `${remedy.kind === "lift" ? "lifted" : "doubled"} for 24 hours: ${account}`;
+        await done([words, ...(made.warnings ?? [])].join("; warning: "));
     } catch (error) {
         context.say(error.message);
     }
@@ -127,8 +126,8 @@ async function label(context, account, verdict, done) {
     if (reason === null) return;
     try {
         const body = { account, label: word.value, reason };
-        await call("POST", path(["labels"], { tenant: context.tenant }), { body });
-        await done(`labelled: ${word.value}`);
+        const { value: made } = await call("POST", path(["labels"], { tenant: context.tenant }), { body });
+        await done([`labelled: ${word.value}`, ...made.warnings].join("; warning: "));
     } catch (error) {
         context.say(error.message);
     }

@@ -78,11 +78,11 @@ export function allowForm(context, known, done = async () => {}) {
             reason: reason.value,
             within_limits: within.checked,
         };
-        await call("POST", path(["allow"], { tenant: context.tenant }), { body });
+        const { value: made } = await call("POST", path(["allow"], { tenant: context.tenant }), { body });
         reason.value = "";
         if (!known.value) value.value = "";
         await done();
-        return `in force: ${body.kind} ${body.value}`;
+        return [`in force: ${body.kind} ${body.value}`, ...made.warnings].join("; warning: ");
     };
     return operatorForm(
         context,
