@@ -10,13 +10,14 @@ from functools import cached_property
 
 import numpy as np
 
-from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.columns import Floats, Ints, Mask, numbered
 from reputation.hydra.families import DAY, INDEX
 from reputation.hydra.items import Items
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import SHARE, Places
 from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, Shape, like_people, shape_of
+from reputation.hydra.sightings import GIVEN
 from reputation.hydra.tenure import allowance
 
 DISGUISED = 0.2
@@ -56,7 +57,7 @@ class Purses:
         if not explained.issuperset(families):
             return typical
         seats = min(self._seats(members), self._settings.seats) if company else 0
-        return max(float(self._entry(members).max()), typical) + seats * self._typical
+        return max(float(self._entry[members].max()), typical) + seats * self._typical
 
     def quota(self, members: Ints, alone: Floats, *, old: bool) -> float:
         """Return the allowance of an organisation, whatever links its members; 0 for none.
@@ -65,37 +66,38 @@ class Purses:
         alone: units a day that each member would have without it; old: whether the organisation is established.
         """
         active = self._active(members)
-        of_people = None if self._people is None else self._of_people(active)
+        of_people = self._of_people(active) if self._people_known else None
         if of_people is None and not old:
             return 0.0
-        units = max(float(self._entry(members).max()), self._settings.purse * self._typical, float(alone.max()))
-        units = max(units, float(self._full(members).max())) if old else units
+        units = max(float(self._entry[members].max()), self._settings.purse * self._typical, float(alone.max()))
+        units = max(units, float(self._full[members].max())) if old else units
         if of_people is not False:
             units = max(units, float(alone.sum()) + min(len(active), self._settings.seats) * self._typical)
         return units if np.isfinite(units) else 0.0
 
     def alone(self, members: Ints) -> Floats:
         """Return what facts give each member by itself, in units a day; infinite where a proven one's is not known."""
-        proven = self._ledger.flagged(PROVEN)[members]
-        units: Floats = np.where(proven, self._full(members), self._entry(members))
+        proven = (self._ledger.flags[members] & PROVEN) != 0
+        units: Floats = np.where(proven, self._full[members], self._entry[members])
         return units
 
-    def _full(self, members: Ints) -> Floats:
-        """Return what each member would have if it were proven, in units a day; infinite where it is not known."""
+    @cached_property
+    def _full(self) -> Floats:
+        """What each account would have if it were proven, in units a day; infinite where it is not known."""
         plans = self._settings.plans
-        kinds, kind = np.unique(self._ledger.number_column("plan")[members], return_inverse=True)
+        kinds, kind = numbered(self._ledger.number_column("plan") + 1)
         other = plans.full.get(plans.default_plan, np.inf)
-        full: Floats = np.array([plans.full.get(self._ledger.name_of("plan", n), other) for n in kinds.tolist()])
+        full: Floats = np.array([plans.full.get(self._ledger.name_of("plan", n - 1), other) for n in kinds.tolist()])
         return full[kind]
 
     def _one_company(self, members: Ints) -> bool:
         """Whether one undisputed credit card or one organisation holds four fifths of the members."""
-        if (self._ledger.number_column("disputes")[members] > 0).any():
+        ints = self._ledger.ints
+        if (ints["disputes"][members] > 0).any():
             return False
-        funding = self._ledger.number_column("funding")[members]
-        credit = funding == self._ledger.names["funding"].ids.get("credit", -2)
-        card = np.where(credit, self._ledger.number_column("card")[members], -1)
-        return _alike(card) or _alike(self._ledger.number_column("organisation")[members])
+        credit = ints["funding"][members] == self._ledger.names["funding"].ids.get("credit", -2)
+        card = np.where(credit, ints["card"][members], -1).astype(np.int64)
+        return _alike(card) or _alike(ints["organisation"][members].astype(np.int64))
 
     def _one_device(self, members: Ints) -> bool:
         table = self._ledger.pairs["device"]
@@ -108,10 +110,14 @@ class Purses:
         return len(active) if self._of_people(active) else 0
 
     def _active(self, members: Ints) -> Ints:
+        return members[self._in_use[members]]
+
+    @cached_property
+    def _in_use(self) -> Mask:
         ledger = self._ledger
-        return members[
-            (ledger.column("last")[members] >= self._now - ACTIVE) & (ledger.requests[members] >= FEWEST_REQUESTS)
-        ]
+        in_use: Mask = ledger.column("last") >= self._now - ACTIVE
+        in_use &= ledger.requests[: ledger.size] >= FEWEST_REQUESTS
+        return in_use
 
     def _of_people(self, active: Ints) -> bool | None:
         """Whether use has the shape of people's; None: not known. That of a few is too little to judge."""
@@ -119,6 +125,13 @@ class Purses:
             return True
         shape, people = self._shape(active, FEWEST_MEMBERS, NIGHTS), self._people
         return None if shape is None or people is None else like_people(shape, people)
+
+    @cached_property
+    def _people_known(self) -> bool:
+        """Whether the shape of people is known; it is computed only for a group that is large enough to have one."""
+        ledger = self._ledger
+        people = np.flatnonzero(ledger.flagged(PROVEN | PAYER) & (ledger.column("first") <= self._now))
+        return int((ledger.by_hour[people].sum(axis=1) >= FEWEST_REQUESTS).sum()) >= FEWEST_PEOPLE
 
     @cached_property
     def _people(self) -> Shape | None:
@@ -129,17 +142,18 @@ class Purses:
         days: Floats = (self._now - ledger.column("first")[accounts]) / DAY
         return shape_of(ledger.by_hour[accounts].astype(np.float64), days, fewest, nights)
 
-    def _entry(self, members: Ints) -> Floats:
-        """Return the entry allowance of each member by its plan, without what its money buys: that is earned.
+    @cached_property
+    def _entry(self) -> Floats:
+        """The entry allowance of each account by its plan, without what its money buys: that is earned.
 
         The plan counts also where nothing has settled: the first invoice of a company may still be open.
         """
         plans, name_of = self._settings.plans, self._ledger.name_of
-        given, plan = (self._ledger.number_column(name)[members] for name in ("given", "plan"))
-        kinds, kind = np.unique(np.stack([plan, given], axis=1), axis=0, return_inverse=True)
-        entry = [allowance(plans, name_of("plan", number), bits) for number, bits in kinds.tolist()]
-        units: Floats = np.array(entry)[kind.ravel()]
-        return units
+        given, plan = (self._ledger.number_column(name) for name in ("given", "plan"))
+        kinds, kind = numbered((plan + 1) << len(GIVEN) | given)
+        known = [(name_of("plan", (n >> len(GIVEN)) - 1), n & (1 << len(GIVEN)) - 1) for n in kinds.tolist()]
+        units: Floats = np.array([allowance(plans, *each) for each in known])
+        return units[kind]
 
 
 def _alike(values: Ints) -> bool:
