@@ -61,6 +61,15 @@ class Background(NamedTuple):
             share = np.maximum(share, among)
         return share
 
+    def alike(self, accounts: Ints) -> tuple[Ints, Ints, Ints]:
+        """The different classes of some accounts, the place of the first account of each, and the class of each
+        account: of those of one class the same is expected."""
+        key = np.zeros(len(accounts), np.int64)
+        for partition in self.partitions:
+            key = key * partition.sizes.shape[1] + partition.of[accounts]
+        found: tuple[Ints, Ints, Ints] = np.unique(key, return_index=True, return_inverse=True)
+        return found
+
     def rows_of(self, items: Ints) -> Ints:
         """Rows of the table that hold any of these items."""
         rows: Ints = self.order[spans(self.start[items], self.start[items + 1] - self.start[items])]

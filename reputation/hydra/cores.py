@@ -18,6 +18,8 @@ CORROBORATION = 12.0
 """Nats that another family must add to a component: ln(10^4 values looked at) + 3."""
 COMPONENT_ODDS = float(np.log(200.0))
 SAMPLED = 64
+SLACK = 1e-9
+"""Relative error that no order of additions reaches."""
 LOYAL = 7.0
 """Nats, ln(1000), by which a core's own member must look like the core; newcomers must overcome a prior besides."""
 LOYAL_TO_A_WAVE = 5.0
@@ -68,12 +70,16 @@ def corroborated(component: Ints, by: int, known: Background) -> Group | None:
     """A component drawn by one family is a core if two other families show it too, or one where `by` identifies."""
     begin, end = (np.searchsorted(known.items.accounts, component, side) for side in ("left", "right"))
     held, count = runs(np.sort(known.items.items[spans(begin, end - begin)]))
-    expected = _expected(component, held, known)
     share = count / len(component)
-    nats = len(component) * divergence(share, expected)
-    strong = (nats >= CORROBORATION) & (share >= LIFT * expected)
+    # no account is expected to hold a value less often than all are: what that leaves out, the mean leaves out too
+    likely = _strong(len(component), share, known.general[held] * (1.0 - SLACK))
+    needed = 2 - (by in growth.IDENTIFYING)
+    if len(set(known.family[held[likely]].tolist()) - {by}) < needed:
+        return None
+    held, share = held[likely], share[likely]
+    strong = _strong(len(component), share, _expected(component, held, known))
     families = frozenset(known.family[held[strong]].tolist()) - {by}
-    if len(families) < 2 - (by in growth.IDENTIFYING):
+    if len(families) < needed:
         return None
     return Group(component, np.full(len(component), COMPONENT_ODDS), families | {by})
 
@@ -84,12 +90,18 @@ def without_others(ring: Group, accused: Mask) -> Group:
     return ring._replace(members=ring.members[there], odds=ring.odds[there])
 
 
+def _strong(members: int, share: Floats, expected: Floats) -> Mask:
+    strong: Mask = (members * divergence(share, expected) >= CORROBORATION) & (share >= LIFT * expected)
+    return strong
+
+
 def _expected(component: Ints, held: Ints, known: Background) -> Floats:
     """The mean over members of what is expected of accounts like each."""
-    total = np.zeros(len(held))
-    for account in component[:SAMPLED]:
-        total += known.expected(np.full(len(held), account), held)
-    return total / min(len(component), SAMPLED)
+    some = component[:SAMPLED]
+    alike, first, which = known.alike(some)
+    expected = known.expected(np.repeat(some[first], len(held)), np.tile(held, len(alike))).reshape(len(alike), -1)
+    total: Floats = np.cumsum(expected[which], axis=0)[-1]  # one after the other: a sum would group them
+    return total / len(some)
 
 
 def grown(groups: list[Group], known: Background, suspects: Mask, rounds: int = ROUNDS) -> list[Group]:
