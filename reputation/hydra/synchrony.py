@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.bins import BINS, BINS_AN_HOUR
-from reputation.hydra.columns import Floats, Ints, Mask, Rows, run_starts, stable_order
+from reputation.hydra.columns import Floats, Ints, Mask, Rows, run_lengths, run_starts, spans, stable_order
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.divergence import divergence
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
@@ -66,6 +66,14 @@ class Use(NamedTuple):
     visits: Ints
     klass: Ints
     people: Mask
+
+
+class Groups(NamedTuple):
+    """Accounts by group, by place in `Use`: all members, where each group's begin, and how many it has."""
+
+    members: Ints
+    begin: Ints
+    size: Ints
 
 
 class Crowd(NamedTuple):
@@ -155,8 +163,7 @@ def _crowds(use: Use, expected: Floats, times: list[Rows], phase: Ints) -> list[
     parts = [use.accounts, *(rows.accounts for rows in times)]
     spot = np.full(1 + max(int(part.max(initial=-1)) for part in parts), -1)
     spot[use.accounts[~use.people]] = np.flatnonzero(~use.people)
-    groups = [members for rows in times for members in _together(spot, rows)]
-    found = [crowd for members in groups for crowd in _crowd(use, expected, members, phase)]
+    found = [crowd for rows in times for crowd in _of_span(use, expected, _together(spot, rows), phase)]
     kept: list[Crowd] = []
     for crowd in sorted(found, key=lambda one: -one.nats):
         if len(kept) < MOST and not any(_alike(crowd.jobs, other.jobs) for other in kept):
@@ -164,25 +171,43 @@ def _crowds(use: Use, expected: Floats, times: list[Rows], phase: Ints) -> list[
     return kept
 
 
-def _together(spot: Ints, rows: Rows) -> list[Ints]:
+def _together(spot: Ints, rows: Rows) -> Groups:
     """Return the groups of busy suspects of the same sign-up time."""
     there = spot[rows.accounts] >= 0
     who, when = spot[rows.accounts[there]], rows.values[there]
     order = stable_order(when)
-    groups = np.split(who[order], run_starts(when[order])[1:])
-    return [members for members in groups if len(members) >= FEWEST]
+    begin = run_starts(when[order])
+    size = run_lengths(begin, len(when))
+    enough = size >= FEWEST
+    begin, size = begin[enough], size[enough]
+    return Groups(who[order[spans(begin, size)]], np.cumsum(size) - size, size)
 
 
-def _crowd(use: Use, expected: Floats, members: Ints, phase: Ints) -> list[Crowd]:
-    """Return these accounts as a crowd if they have jobs that no schedule explains."""
-    seen = use.bins[members].sum(axis=0)
-    usual = _expected(use.busy[members], use.klass[members], expected)
-    nats = np.where(seen > usual, seen * np.log(np.maximum(seen, 1) / usual) - (seen - usual), 0.0)
-    spans = spans_of((seen >= LIFT * usual) & (nats >= SURE), seen, usual)
-    jobs = _numbered(spans)
-    if jobs.max() < JOBS - 1 or len({int(phase[begin]) for begin, _ in spans}) < PHASES:
+def _of_span(use: Use, expected: Floats, groups: Groups, phase: Ints) -> list[Crowd]:
+    """Return the groups that are crowds: those that have jobs that no schedule explains."""
+    members, begin, size = groups
+    if not len(begin):
         return []
-    return [Crowd(members, jobs, float(nats[jobs >= 0].sum()))]
+    seen: Ints = np.add.reduceat(use.bins[members], begin, axis=0, dtype=np.int64)
+    busy = _by_class(np.repeat(np.arange(len(begin)), size), use.klass[members], use.busy[members], len(expected))
+    usual = np.einsum("gk,kb->gb", busy, expected)
+    nats = np.where(seen > usual, seen * np.log(np.maximum(seen, 1) / usual) - (seen - usual), 0.0)
+    excess = (seen >= LIFT * usual) & (nats >= SURE)
+    found = []
+    for group in np.flatnonzero(excess.sum(axis=1) >= JOBS).tolist():
+        spans_now = spans_of(excess[group], seen[group], usual[group])
+        jobs = _numbered(spans_now)
+        if jobs.max() < JOBS - 1 or len({int(phase[first]) for first, _ in spans_now}) < PHASES:
+            continue
+        mine = members[begin[group] : begin[group] + size[group]]
+        found.append(Crowd(mine, jobs, float(nats[group][jobs >= 0].sum())))
+    return found
+
+
+def _by_class(group: Ints, klass: Ints, busy: Ints, classes: int) -> Floats:
+    """Return the busy bins of each group's accounts, by class: (groups, classes)."""
+    total = np.bincount(group * classes + klass, busy, (int(group[-1]) + 1) * classes)
+    return total.reshape(-1, classes).astype(np.float64)
 
 
 def spans_of(excess: Mask, seen: Ints, usual: Floats) -> list[tuple[int, int]]:
