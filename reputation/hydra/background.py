@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import Floats, Ints, Mask, runs, spans, stable_order
+from reputation.hydra.columns import Floats, Ints, Mask, runs
 from reputation.hydra.families import INDEX
-from reputation.hydra.items import Items
+from reputation.hydra.table import Items
 
 DISGUISE = INDEX["disguise"]
 HANDSHAKES = (INDEX["ja4"], DISGUISE)
@@ -36,13 +36,10 @@ class Partition(NamedTuple):
 
 
 class Background(NamedTuple):
-    """Everybody's habits. order, start: rows of `items` sorted by item, and where each item's begin; general: items'
-    shares in all; partitions: by what accounts are compared with their like; known: (families, accounts); coverage: of
-    partial families, see `Items.coverage`."""
+    """Everybody's habits. general: items' shares in all; partitions: by what accounts are compared with their like;
+    known: (families, accounts); coverage: of partial families, see `Items.coverage`."""
 
     items: Items
-    order: Ints
-    start: Ints
     general: Floats
     partitions: tuple[Partition, ...]
     known: Mask
@@ -70,18 +67,11 @@ class Background(NamedTuple):
         found: tuple[Ints, Ints, Ints] = np.unique(key, return_index=True, return_inverse=True)
         return found
 
-    def rows_of(self, items: Ints) -> Ints:
-        """Rows of the table that hold any of these items."""
-        rows: Ints = self.order[spans(self.start[items], self.start[items + 1] - self.start[items])]
-        return rows
-
 
 class Habits(NamedTuple):
-    """All rows, sorted by item once for every background of an epoch; of: each partition's classes by account."""
+    """All rows, for every background of an epoch; of: each partition's classes by account."""
 
     items: Items
-    order: Ints
-    start: Ints
     of: tuple[Ints, ...]
 
     def among(self, base: Mask, trusted: Mask) -> Background:
@@ -95,9 +85,7 @@ class Habits(NamedTuple):
         coverage = items.coverage(base)
         general = (np.bincount(held, minlength=width) + 0.5) / (totals[pool_of] * coverage + 1.0)
         partitions = tuple(_partition(of, who, held, (base, trusted)) for of in self.of)
-        return Background(
-            items, self.order, self.start, general, partitions, items.known, items.family(), pool_of, coverage
-        )
+        return Background(items, general, partitions, items.known, items.family(), pool_of, coverage)
 
 
 def _partition(of: Ints, who: Ints, held: Ints, pools: tuple[Mask, Mask]) -> Partition:
@@ -105,9 +93,3 @@ def _partition(of: Ints, who: Ints, held: Ints, pools: tuple[Mask, Mask]) -> Par
     rows = np.append(np.sort(held * classes + of[who]), np.iinfo(np.int64).max)  # so that every search ends inside
     keys, counts = runs(rows)
     return Partition(of, keys, counts, np.stack([np.bincount(of[pool], minlength=classes) for pool in pools]))
-
-
-def habits(items: Items, of: tuple[Ints, ...]) -> Habits:
-    """Sort the rows by item."""
-    order = stable_order(items.items)
-    return Habits(items, order, np.searchsorted(items.items[order], np.arange(len(items.kind) + 1)), of)

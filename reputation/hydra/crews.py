@@ -11,7 +11,6 @@ from reputation.hydra.columns import Ints, Mask
 from reputation.hydra.cores import COMPONENT_ODDS, Group
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, INDEX
-from reputation.hydra.items import Items
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import hired, one_program
@@ -19,6 +18,7 @@ from reputation.hydra.rhythm import NIGHT, daily_use
 from reputation.hydra.shape import FEWEST_PEOPLE, SHARE, spread_of
 from reputation.hydra.surprise import Pools
 from reputation.hydra.synchrony import usual_hours
+from reputation.hydra.table import Items
 from reputation.hydra.waves import crowded
 
 OF_A_CREW = frozenset(map(FAMILIES.index, ("time", "synchrony", "load")))

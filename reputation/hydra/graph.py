@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import Ints, Mask, numbered, run_lengths, run_starts, sorted_together, spans, stable_order
+from reputation.hydra.columns import Ints, Mask, numbered, run_lengths, run_starts, sorted_together, spans
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, FAMILY, INDEX
-from reputation.hydra.items import UNHEARD_OF, Items
+from reputation.hydra.items import UNHEARD_OF
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.sightings import Part
+from reputation.hydra.table import Items
 
 MEETINGS = 3
 """Rare addresses, each in a different /16 (IPv6: /32), on which two accounts must meet: a home, a phone and work are
@@ -66,8 +67,7 @@ def candidates(
 
 def identity_components(items: Items, suspects: Mask, identity: Identity) -> list[Ints]:
     """Accounts connected by values of one identifying kind, in components of FEWEST or more."""
-    rows = (items.kind[items.items] == INDEX[identity.kind]) & suspects[items.accounts]
-    accounts, held = items.accounts[rows], items.items[rows]
+    accounts, held = _held(items, identity.kind, suspects)
     sizes = np.bincount(held, minlength=len(items.kind))[held]
     shared = (sizes >= 2) & (sizes <= identity.most)
     return components(*_stars(accounts[shared], held[shared]))
@@ -76,26 +76,26 @@ def identity_components(items: Items, suspects: Mask, identity: Identity) -> lis
 def fingerprint_components(items: Items, suspects: Mask, trusted: Mask) -> list[Ints]:
     """For each TLS fingerprint that hardly any trusted account has, of those that show one, its suspects if they are
     FEWEST or more."""
+    rows = items.rows_of_kinds("ja4")
+    accounts, held, width = items.accounts[rows], items.items[rows], len(items.kind)
+    established, suspected = trusted[accounts], suspects[accounts]
     wearers = np.zeros(len(trusted), bool)
-    wearers[items.accounts[items.kind[items.items] == INDEX["ja4"]]] = True
-    known = items.counts(trusted) + 1 > UNHEARD_OF * (int((trusted & wearers).sum()) + 2)
-    strange = (items.kind == INDEX["ja4"]) & ~known & (items.counts(suspects) >= FEWEST)
-    rows = strange[items.items] & suspects[items.accounts]
-    order = stable_order(items.items[rows])
-    cuts = run_starts(items.items[rows][order])[1:]
-    return [part for part in np.split(items.accounts[rows][order], cuts) if len(part)]
+    wearers[accounts[established]] = True
+    known = np.bincount(held[established], minlength=width) + 1 > UNHEARD_OF * (int(wearers.sum()) + 2)
+    strange = ~known & (np.bincount(held[suspected], minlength=width) >= FEWEST)
+    shown = strange[held] & suspected
+    cuts = run_starts(held[shown])[1:]
+    return [part for part in np.split(accounts[shown], cuts) if len(part)]
 
 
 def meeting_components(items: Items, suspects: Mask, operator: Ints) -> list[Ints]:
     """Accounts that met pairwise on rare addresses of three operators. operator: each address item's, or -1."""
-    rows = (items.kind[items.items] == INDEX["host"]) & suspects[items.accounts]
-    accounts, held = items.accounts[rows], items.items[rows]
+    accounts, held = _held(items, "host", suspects)
     sizes = np.bincount(held, minlength=len(items.kind))[held]
     rare = (sizes >= 2) & (sizes <= CROWD) & (operator[held] >= 0)
     accounts, held = accounts[rare], held[rare]
-    order = np.lexsort((accounts, held))
-    first, second = _together(held[order])
-    who, where = accounts[order], operator[held[order]]
+    first, second = _together(held)
+    who, where = accounts, operator[held]
     if not len(first):
         return []
     size = int(who.max()) + 1
@@ -139,10 +139,15 @@ def _operators(items: Items, ledger: Ledger) -> Ints:
     return operator
 
 
+def _held(items: Items, kind: str, among: Mask) -> tuple[Ints, Ints]:
+    """The accounts `among` that hold values of a kind, and the items: by item, and of one item by account."""
+    rows = items.rows_of_kinds(kind)
+    rows = rows[among[items.accounts[rows]]]
+    return items.accounts[rows], items.items[rows]
+
+
 def _stars(accounts: Ints, held: Ints) -> tuple[Ints, Ints]:
-    """Edges from each value's first holder to its others."""
-    order = np.lexsort((accounts, held))
-    accounts, held = accounts[order], held[order]
+    """Edges from each value's first holder to its others. held: sorted."""
     starts = np.append(True, held[1:] != held[:-1])[: len(held)]
     centre = accounts[np.flatnonzero(starts)][np.cumsum(starts) - 1] if len(held) else accounts
     return centre, accounts

@@ -80,8 +80,8 @@ def _cover(who: Ints, family: Ints) -> Floats:
 
 def likeness(core: Signature, known: Background) -> Likeness:
     """How much more each account looks like the core than like the others of its class of network."""
-    rows = known.rows_of(core.items)
-    share = np.repeat(core.share, known.start[core.items + 1] - known.start[core.items])
+    rows = known.items.rows_of(core.items)
+    share = np.repeat(core.share, known.items.start[core.items + 1] - known.items.start[core.items])
     accusing = ~known.items.own[rows]
     rows, share = rows[accusing], share[accusing]
     held, who = known.items.items[rows], known.items.accounts[rows]

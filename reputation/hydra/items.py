@@ -1,4 +1,4 @@
-"""Accounts and the values they hold, as one sparse table that all detectors read."""
+"""What accounts hold: values seen with them, facts, and what follows from both, put into one table."""
 
 from collections.abc import Callable, Collection
 from typing import NamedTuple
@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra import reaction
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, Rows, distinct, rank_in_group, stable_order
-from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, PARTIAL, SEEN
+from reputation.hydra.columns import LOW, Ints, Mask, Rows, distinct
+from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.origin import origins
 from reputation.hydra.rhythm import OCTAVE, rhythms
 from reputation.hydra.software import is_browser, software
 from reputation.hydra.synchrony import steps
+from reputation.hydra.table import Items, table_of
 
 RUNGS = (1, 2, 3)
 """Network operators in 24 hours, as powers of two, that an account of a rotating pool passes one after the other. Many
@@ -27,47 +28,6 @@ UNHEARD_OF = 1 / 50
 theirs (of a browser's users: it is not that browser's). Fewer than 48 cannot say so of any."""
 FIRM = 12
 """Requests before the hours of an account say anything."""
-
-
-class Items(NamedTuple):
-    """Rows (account, item) sorted by account; an item's kind and value are looked up in `kind` and `value`.
-
-    Values that one account alone has are left out, since they link none; known: (families, accounts), which families
-    say anything about which accounts, those values included. own: rows that are no evidence against their account,
-    because it is proven and had the value before all others, see `precedence`.
-    """
-
-    accounts: Ints
-    items: Ints
-    kind: Ints
-    value: Ints
-    known: Mask
-    own: Mask
-
-    def family(self) -> Ints:
-        """The family of each item."""
-        return np.array(FAMILY)[self.kind]
-
-    def counts(self, among: Mask) -> Ints:
-        """How many of the accounts `among` hold each item."""
-        return np.bincount(self.items[among[self.accounts]], minlength=len(self.kind))
-
-    def partial(self) -> Mask:
-        """Which items are of a family that says something about some accounts alone."""
-        return np.isin(self.family(), list(PARTIAL))
-
-    def coverage(self, among: Mask) -> Floats:
-        """By item: the share of the accounts `among` about which a partial family says something; 1 for other items."""
-        share = np.ones(len(FAMILIES))
-        for family in PARTIAL:
-            share[family] = (int((self.known[family] & among).sum()) + 1.0) / (int(among.sum()) + 1.0)
-        return share[self.family()]
-
-    def accused(self, family: int) -> Mask:
-        """Accounts against which a value of a family is evidence."""
-        accounts = np.zeros(self.known.shape[1], bool)
-        accounts[self.accounts[~self.own & (self.family()[self.items] == family)]] = True
-        return accounts
 
 
 class Unbound(NamedTuple):
@@ -101,8 +61,7 @@ def collect(
         parts.append(_shared(rows.kind, accounts, values, width))
         width += len(parts[-1].value)
     accounts, items, kind, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = stable_order(accounts)
-    return Items(accounts[order], items[order], kind, value, known, np.zeros(len(order), bool))
+    return table_of(accounts, items, kind, value, known)
 
 
 class _Part(NamedTuple):
@@ -335,15 +294,3 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "out_of_step": lambda *_: "",
     "load": lambda _, value: f"{2 ** (value / OCTAVE):.0f} to {2 ** (value / OCTAVE + 1):.0f}",
 }
-
-
-def mined(items: Items, weight: Floats) -> Mask:
-    """Rows that enter the search for cells: per account and kind the `mined` values with the greatest weight."""
-    width = len(items.kind)
-    place = np.empty(width, np.int64)  # items by kind, and within a kind by weight
-    place[np.lexsort((-weight, items.kind))] = np.arange(width)
-    order = np.argsort(items.accounts * width + place[items.items])
-    kind = items.kind[items.items]
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = rank_in_group(items.accounts[order] << LOW | kind[order])
-    return ranks < np.array([entry.mined for entry in KINDS])[kind]

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from reputation.hydra import clusters, cores, counting, graph, growth, handover, newcomers, reserves, set_back, surprise
-from reputation.hydra.background import Background, habits
+from reputation.hydra.background import Background, Habits
 from reputation.hydra.book import Book, KeptCluster
 from reputation.hydra.clusters import Found
 from reputation.hydra.columns import Floats, Ints, Mask, tallied
@@ -18,9 +18,9 @@ from reputation.hydra.cores import Group
 from reputation.hydra.crews import OF_A_CREW, crews
 from reputation.hydra.divergence import divergence
 from reputation.hydra.fairness import typical_use, water_level
-from reputation.hydra.families import DAY, FAMILIES, HOUR, INDEX, KINDS
+from reputation.hydra.families import DAY, FAMILIES, HOUR, KINDS
 from reputation.hydra.floors import earned_floors
-from reputation.hydra.items import Items, Unbound, collect, describe
+from reputation.hydra.items import Unbound, collect, describe
 from reputation.hydra.launches import Launches
 from reputation.hydra.ledger import CONFIRMED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
@@ -33,6 +33,7 @@ from reputation.hydra.reaction import Trials
 from reputation.hydra.relays import relays
 from reputation.hydra.sightings import Known, OperatorRuling, Sighting
 from reputation.hydra.surprise import Cell, Pools
+from reputation.hydra.table import Items
 from reputation.hydra.tenure import Tenure
 from reputation.hydra.together import look
 from reputation.hydra.waves import waves
@@ -205,7 +206,7 @@ class Linker:
         components = graph.candidates(items, self.ledger, among, self.settings.without)
         # who wears a rare handshake is normal until shown otherwise: it may be that of all newcomers
         apart = self._mask(component for by, component in components if by != graph.SOFTWARE)
-        everybody = habits(items, classes)
+        everybody = Habits(items, classes)
         known = everybody.among(pools.base & ~apart, pools.trusted)
         drawn = [(by, cores.corroborated(part, by, known)) for by, part in components if not linked[part].all()]
         accused = {by: items.accused(by) for by in {by for by, _ in components}}
@@ -215,7 +216,7 @@ class Linker:
         held = self._mask(group.members for group in groups)
         identified = [group for group in [*remembered, *rings] if group.families & set(growth.IDENTIFYING)]
         if sum(len(group.members) for group in identified) >= HANDED:
-            held[items.accounts[items.kind[items.items] == INDEX["handoff"]]] = True
+            held[items.accounts[items.rows_of_kinds("handoff")]] = True
         known = everybody.among(pools.base & ~held, pools.trusted)
         rounds = 0 if "growth" in self.settings.without else 1 if remembered else cores.ROUNDS
         grown = cores.grown(cores.merged([*remembered, *groups]), known, pools.suspects, rounds)

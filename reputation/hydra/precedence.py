@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.columns import LOW, Floats, Ints, Mask, PairTable, run_starts
-from reputation.hydra.families import DAY, FAMILIES, INDEX
-from reputation.hydra.items import Items
+from reputation.hydra.families import DAY, FAMILIES
 from reputation.hydra.ledger import Ledger
+from reputation.hydra.table import Items
 
 WITHIN = DAY
 """Two changes within this of each other came together."""
@@ -29,13 +29,15 @@ def with_own(items: Items, ledger: Ledger, proven: Mask) -> Items:
     """Return the items with the rows marked that are no evidence against the accounts `proven`: of devices and sessions
     that they had first, and that sessions are handed over, if they were handed none."""
     own = items.own.copy()
-    kind = items.kind[items.items]
     for name, first in had_first(ledger, proven).items():
-        rows = np.flatnonzero(kind == INDEX[name])
+        rows = items.rows_of_kinds(name)
         pairs = items.accounts[rows] << LOW | items.value[items.items[rows]]
         own[rows] = first[np.searchsorted(ledger.pairs[name].keys, pairs)]
-    giving = proven & ~items._replace(own=own | (kind == INDEX["handoff"])).accused(SESSION)
-    own |= (kind == INDEX["handoff"]) & giving[items.accounts]
+    handed = items.rows_of_kinds("handoff")
+    others = own.copy()
+    others[handed] = True
+    giving = proven & ~items._replace(own=others).accused(SESSION)
+    own[handed] |= giving[items.accounts[handed]]
     return items._replace(own=own)
 
 

@@ -11,13 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from reputation.hydra.columns import Floats, Ints, Mask, numbered
-from reputation.hydra.families import DAY, INDEX
-from reputation.hydra.items import Items
+from reputation.hydra.families import DAY
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import SHARE, Places
 from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, Shape, like_people, shape_of
 from reputation.hydra.sightings import GIVEN
+from reputation.hydra.table import Items
 from reputation.hydra.tenure import allowance
 
 DISGUISED = 0.2
@@ -44,7 +44,7 @@ class Purses:
         self._typical, self._now = typical, now
         self._disguised: Mask = np.zeros(ledger.size, bool)
         if items is not None:
-            self._disguised[items.accounts[items.kind[items.items] == INDEX["disguise"]]] = True
+            self._disguised[items.accounts[items.rows_of_kinds("disguise")]] = True
 
     def size(self, members: Ints, families: Collection[str]) -> float:
         """Return a cluster's allowance."""

@@ -11,14 +11,14 @@ from reputation.hydra.columns import LOW, Ints, Mask, distinct
 from reputation.hydra.cores import COMPONENT_ODDS, OF_A_RELAY, Group
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.divergence import divergence
-from reputation.hydra.families import FOR_HIRE, INDEX
-from reputation.hydra.items import Items
+from reputation.hydra.families import FOR_HIRE
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import Places, hired
 from reputation.hydra.shape import FEWEST_PEOPLE
 from reputation.hydra.software import software
 from reputation.hydra.surprise import Pools
+from reputation.hydra.table import Items
 from reputation.hydra.waves import even
 
 FOREIGN = 1 / 2
@@ -26,7 +26,6 @@ FOREIGN = 1 / 2
 trusted, so hardly any would be too strict."""
 ELSEWHERE = FOR_HIRE - {"residential_proxy"}
 """Networks that people use in other countries than their own, so that they seem to move."""
-_MOVES = [INDEX["crossing"], INDEX["roaming"]]
 
 
 def relays(items: Items, ledger: Ledger, pools: Pools, places: Places, settings: LinkerSettings) -> list[Group]:
@@ -45,9 +44,8 @@ def relays(items: Items, ledger: Ledger, pools: Pools, places: Places, settings:
 
 def _moving(items: Items, ledger: Ledger, pools: Pools, settled: Mask, settings: LinkerSettings) -> list[Ints]:
     """Return for each handshake the suspects that move between homes, if too many of those who borrow it do."""
-    kind = items.kind[items.items]
     moves = np.zeros(len(settled), bool)
-    moves[items.accounts[np.isin(kind, _MOVES)]] = True
+    moves[items.accounts[items.rows_of_kinds("crossing", "roaming")]] = True
     borrowed = _borrowed(items, ledger, pools)
     own = pools.base & settled
     own[np.concatenate([*borrowed, np.zeros(0, np.int64)])] = False
@@ -64,7 +62,7 @@ def _moving(items: Items, ledger: Ledger, pools: Pools, settled: Mask, settings:
 
 def _borrowed(items: Items, ledger: Ledger, pools: Pools) -> list[Ints]:
     """Return for each handshake the accounts that show it with products whose trusted users mostly show others."""
-    rows = items.kind[items.items] == INDEX["client"]
+    rows = items.rows_of_kinds("client")
     accounts, held = items.accounts[rows], items.items[rows]
     pairs, spot = np.unique(held, return_inverse=True)
     names = [ledger.clients.names[value] for value in items.value[pairs].tolist()]

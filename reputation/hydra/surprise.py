@@ -19,8 +19,8 @@ import numpy as np
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.counting import FEWEST, Pairs, Table, Triples, count_pairs, count_triples
 from reputation.hydra.divergence import divergence
-from reputation.hydra.items import Items, mined
 from reputation.hydra.linker_settings import LIFT, NATS
+from reputation.hydra.table import Items, mined
 
 COMMON = 1 / 3
 """A value that more than a third of those above suspicion have marks no account."""

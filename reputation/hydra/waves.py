@@ -10,19 +10,19 @@ from reputation.hydra.cores import COMPONENT_ODDS, Group
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.divergence import divergence
 from reputation.hydra.families import FAMILIES, INDEX
-from reputation.hydra.items import Items
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import Places, one_program
 from reputation.hydra.rhythm import SLEEPLESS, daily_use
 from reputation.hydra.shape import FEWEST_PEOPLE, SHARE, spread_of
 from reputation.hydra.surprise import Pools
+from reputation.hydra.table import Items
 
 OF_A_WAVE = frozenset(map(FAMILIES.index, ("time", "rhythm", "load")))
 NEAR = 0.5
 """Octaves of daily use from a wave's median up to which an account belongs to it."""
 RHYTHM = FAMILIES.index("rhythm")
-_TIMES = [INDEX[name] for name in ("signup_hour", "signup_day", "signup_week")]
+_TIMES = ("signup_hour", "signup_day", "signup_week")
 
 
 def waves(items: Items, ledger: Ledger, pools: Pools, places: Places, settings: LinkerSettings) -> list[Group]:
@@ -57,8 +57,9 @@ def even(groups: list[Ints], ledger: Ledger, people: Ints) -> list[Ints]:
 def crowded(items: Items, pool: Mask, settings: LinkerSettings, odd: Mask) -> list[Ints]:
     """Return, for each bin of sign-up times where too many of the pool hold an `odd` item, those of it who do."""
     holders = np.zeros(len(pool), bool)
-    holders[items.accounts[odd[items.items]]] = True
-    rows = np.isin(items.kind[items.items], _TIMES) & pool[items.accounts]
+    holders[items.accounts[items.rows_of(np.flatnonzero(odd))]] = True
+    rows = items.rows_of_kinds(*_TIMES)
+    rows = rows[pool[items.accounts[rows]]]
     held, who = items.items[rows], items.accounts[rows]
     count = np.bincount(held, minlength=len(items.kind))
     share = np.bincount(held[holders[who]], minlength=len(items.kind)) / np.maximum(count, 1)

@@ -5,9 +5,9 @@ import random
 import numpy as np
 
 from reputation.hydra.families import FAMILIES, FAMILY, INDEX
-from reputation.hydra.items import Items
 from reputation.hydra.linker import Linker
 from reputation.hydra.sightings import Known, Sighting
+from reputation.hydra.table import Items, table_of
 
 NOW = 1_790_000_000.0
 DAY, HOUR = 86400.0, 3600.0
@@ -141,4 +141,4 @@ def items(held: dict[int, list[tuple[str, int]]], size: int) -> Items:
     known = np.zeros((len(FAMILIES), size), bool)
     known[np.array(FAMILY)[kind[numbers]], accounts] = True
     values = np.array([value for _, value in pairs], np.int64)
-    return Items(accounts, numbers, kind, values, known, np.zeros(len(accounts), bool))
+    return table_of(accounts, numbers, kind, values, known)

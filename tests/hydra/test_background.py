@@ -41,7 +41,7 @@ def test_how_frequent_a_fingerprint_is_the_trusted_alone_say():
 def test_all_rows_of_some_items_are_found():
     known = background(HELD)
     wanted = np.array([item(known, "iin", 3), item(known, "asn", 30)])
-    rows = known.rows_of(wanted)
+    rows = known.items.rows_of(wanted)
     assert sorted(rows.tolist()) == np.flatnonzero(np.isin(known.items.items, wanted)).tolist()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reputation.hydra.background import habits
+from reputation.hydra.background import Habits
 from reputation.hydra.families import FAMILIES
 from reputation.hydra.growth import likeness, passing, several, signature
 from tests.hydra.crowd import items
@@ -28,7 +28,7 @@ def background(held, apart=()):
     """What is normal: everybody but the core counts, and who is not suspected is trusted."""
     numbers = np.arange(SIZE)
     base = (numbers >= 20) & ~np.isin(numbers, apart)
-    return habits(items(held, SIZE), (numbers % 3,)).among(base, numbers >= SIZE // 2)
+    return Habits(items(held, SIZE), (numbers % 3,)).among(base, numbers >= SIZE // 2)
 
 
 def joins(marks, **given):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reputation.hydra.background import DISGUISE, habits
+from reputation.hydra.background import DISGUISE, Habits
 from reputation.hydra.cores import LOYAL, LOYAL_TO_A_WAVE, loyal
 from reputation.hydra.families import FAMILIES, FAMILY, MINED
 from reputation.hydra.growth import (
@@ -34,7 +34,7 @@ def random_population(seed, size=800):
         values = [90 + n % 2 if rng.random() < faithful else int(rng.integers(4 + 4 * i)) for i in range(len(KINDS))]
         held[n] = [(kind, value) for kind, value in zip(KINDS, values, strict=True) if rng.random() < 0.8]
     base = (np.arange(size) >= 30) & (rng.random(size) < 0.9)
-    background = habits(items(held, size), (np.arange(size) % 3,)).among(base, rng.random(size) < 0.6)
+    background = Habits(items(held, size), (np.arange(size) % 3,)).among(base, rng.random(size) < 0.6)
     return np.flatnonzero(np.arange(size) < 30), background
 
 
@@ -99,7 +99,7 @@ def population_of(count, size, others=0, total=1000, kind="asn"):
         n: [("ja4", n % 50)] + [(kind, 900)] * (n < count or size <= n < size + others) for n in range(size + total)
     }
     base = np.arange(size + total) >= size
-    known = habits(items(held, size + total), ()).among(base, base)
+    known = Habits(items(held, size + total), ()).among(base, base)
     core = signature(np.arange(size), known)
     wanted = [i for i, value in enumerate(known.items.value) if value == 900]
     return known, core, bool(set(core.items.tolist()) & set(wanted))

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from reputation.hydra.families import FAMILIES, KINDS
-from reputation.hydra.items import collect, describe, mined
+from reputation.hydra.items import collect, describe
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.sightings import Known, Sighting
 from reputation.hydra.software import software
+from reputation.hydra.table import mined
 
 NOW, DAY, HOUR = 1_790_000_000.0, 86_400.0, 3600.0
 

@@ -1,0 +1,83 @@
+"""Accounts and the values they hold, as one sparse table that all detectors read."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group, spans, stable_order
+from reputation.hydra.families import FAMILIES, FAMILY, INDEX, KINDS, PARTIAL
+
+
+class Items(NamedTuple):
+    """Rows (account, item) sorted by account; an item's kind and value are looked up in `kind` and `value`.
+
+    Values that one account alone has are left out, since they link none; known: (families, accounts), which families
+    say anything about which accounts, those values included. own: rows that are no evidence against their account,
+    because it is proven and had the value before all others, see `precedence`. order, start: the rows sorted by item,
+    and of one item by account; where each item's begin, and their end.
+    """
+
+    accounts: Ints
+    items: Ints
+    kind: Ints
+    value: Ints
+    known: Mask
+    own: Mask
+    order: Ints
+    start: Ints
+
+    def family(self) -> Ints:
+        """The family of each item."""
+        return np.array(FAMILY)[self.kind]
+
+    def rows_of(self, items: Ints) -> Ints:
+        """Rows of the table that hold any of these items, item by item."""
+        rows: Ints = self.order[spans(self.start[items], self.start[items + 1] - self.start[items])]
+        return rows
+
+    def rows_of_kinds(self, *kinds: str) -> Ints:
+        """Rows of the table that hold a value of these kinds, item by item."""
+        return self.rows_of(np.flatnonzero(np.isin(self.kind, [INDEX[kind] for kind in kinds])))
+
+    def counts(self, among: Mask) -> Ints:
+        """How many of the accounts `among` hold each item."""
+        return np.bincount(self.items[among[self.accounts]], minlength=len(self.kind))
+
+    def partial(self) -> Mask:
+        """Which items are of a family that says something about some accounts alone."""
+        return np.isin(self.family(), list(PARTIAL))
+
+    def coverage(self, among: Mask) -> Floats:
+        """By item: the share of the accounts `among` about which a partial family says something; 1 for other items."""
+        share = np.ones(len(FAMILIES))
+        for family in PARTIAL:
+            share[family] = (int((self.known[family] & among).sum()) + 1.0) / (int(among.sum()) + 1.0)
+        return share[self.family()]
+
+    def accused(self, family: int) -> Mask:
+        """Accounts against which a value of a family is evidence."""
+        rows = self.rows_of(np.flatnonzero(self.family() == family))
+        accounts = np.zeros(self.known.shape[1], bool)
+        accounts[self.accounts[rows[~self.own[rows]]]] = True
+        return accounts
+
+
+def table_of(accounts: Ints, items: Ints, kind: Ints, value: Ints, known: Mask) -> Items:
+    """Return the table of these rows (account, item), in any order."""
+    of_accounts = stable_order(accounts)
+    accounts, items = accounts[of_accounts], items[of_accounts]
+    order = stable_order(items)
+    start = np.concatenate([[0], np.cumsum(np.bincount(items, minlength=len(kind)))])
+    return Items(accounts, items, kind, value, known, np.zeros(len(order), bool), order, start)
+
+
+def mined(items: Items, weight: Floats) -> Mask:
+    """Rows that enter the search for cells: per account and kind the `mined` values with the greatest weight."""
+    width = len(items.kind)
+    place = np.empty(width, np.int64)  # items by kind, and within a kind by weight
+    place[np.lexsort((-weight, items.kind))] = np.arange(width)
+    order = np.argsort(items.accounts * width + place[items.items])
+    kind = items.kind[items.items]
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = rank_in_group(items.accounts[order] << LOW | kind[order])
+    return ranks < np.array([entry.mined for entry in KINDS])[kind]
