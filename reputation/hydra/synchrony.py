@@ -154,7 +154,7 @@ def _as_busy_as_people(use: Use, hours: Hours) -> Floats:
 
 
 def _expected(count: Ints, klass: Ints, shares: Floats) -> Floats:
-    total: Floats = np.bincount(klass, count, len(shares)) @ shares
+    total: Floats = np.einsum("k,kb->b", np.bincount(klass, count, len(shares)).astype(np.float64), shares)
     return total
 
 
