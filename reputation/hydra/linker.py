@@ -13,18 +13,18 @@ from reputation.hydra import clusters, cores, counting, graph, growth, handover,
 from reputation.hydra.background import Background, Habits
 from reputation.hydra.book import Book, KeptCluster
 from reputation.hydra.clusters import Found
-from reputation.hydra.columns import Floats, Ints, Mask, tallied
+from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import Group
 from reputation.hydra.crews import OF_A_CREW, crews
-from reputation.hydra.divergence import divergence
+from reputation.hydra.evidence import evidence_of
 from reputation.hydra.fairness import typical_use, water_level
-from reputation.hydra.families import DAY, FAMILIES, HOUR, KINDS
+from reputation.hydra.families import DAY, FAMILIES, HOUR
 from reputation.hydra.floors import earned_floors
-from reputation.hydra.items import Unbound, collect, describe
+from reputation.hydra.items import Unbound, collect
 from reputation.hydra.launches import Launches
 from reputation.hydra.ledger import CONFIRMED, PAYER, PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
-from reputation.hydra.links import Cluster, ClusterStatus, LinkEvidence, Links
+from reputation.hydra.links import Cluster, ClusterStatus, Links
 from reputation.hydra.organisations import Quotas, established
 from reputation.hydra.overt import Places, applied, invoiced, launched, most_seen
 from reputation.hydra.precedence import with_own
@@ -287,18 +287,18 @@ class Linker:
         )  # fmt: skip
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, purses: Purses) -> Cluster:
-        kept = self.book.clusters[name]
+        kept, ledger = self.book.clusters[name], self.ledger
         numbers = np.array(sorted(self._numbers(kept.members)), np.int64)
         wanted = demand[numbers]
         confidence = clusters.confidence(kept)
         purse = purses.size(numbers, kept.families)
         level = water_level(wanted, purse)
         drawn = numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), DRAWN)).astype(np.int64)]
-        evidence = self._evidence(numbers, drawn, known) if known is not None else ()
+        evidence = evidence_of(numbers, drawn, known, ledger) if known is not None else ()
         return Cluster(
             name, kept.since, len(kept.members), confidence, kept.families,
             self._status(name, numbers, confidence, now), evidence, float(wanted.sum()), level,
-            tuple(str(self.ledger.accounts.names[n]) for n in drawn), purse,
+            tuple(str(ledger.accounts.names[n]) for n in drawn), purse,
         )  # fmt: skip
 
     def _status(self, name: str, numbers: Ints, confidence: float, now: float) -> ClusterStatus:
@@ -307,29 +307,6 @@ class Linker:
         if self.ledger.accused(now)[numbers].mean() >= 0.05 if len(numbers) else False:
             return "challenged"
         return "restricted" if confidence >= RESTRICTED else "shared"
-
-    def _evidence(self, numbers: Ints, drawn: Ints, known: Background, most: int = 12) -> tuple[LinkEvidence, ...]:
-        """The values that link the members, the most surprising first, and which members to draw hold them."""
-        inside = np.zeros(known.known.shape[1], bool)
-        inside[numbers] = True
-        rows = inside[known.items.accounts]
-        accounts, values = known.items.accounts[rows], known.items.items[rows]
-        held, count = tallied(values, len(known.general))
-        expected = known.general[held]
-        nats = len(numbers) * divergence(count / len(numbers), expected)
-        best = np.argsort(-nats, kind="stable")[:most]
-        return tuple(
-            self._worded(known.items, int(held[i]), (int(count[i]), float(expected[i]), float(nats[i])),
-                         np.flatnonzero(np.isin(drawn, accounts[values == held[i]])))
-            for i in best
-            if nats[i] > 3.0 and count[i] >= 2
-        )  # fmt: skip
-
-    def _worded(self, items: Items, item: int, weight: tuple[int, float, float], holders: Ints) -> LinkEvidence:
-        """weight: members who hold it, share of others who do, nats."""
-        kind = KINDS[items.kind[item]]
-        words = describe(self.ledger, kind.name, int(items.value[item]))
-        return LinkEvidence(kind.name, words, kind.family, *weight, tuple(map(int, holders)))
 
 
 def _families(kept: KeptCluster) -> frozenset[int]:
