@@ -37,6 +37,14 @@ PLUGINS = (
     "plugins/envoy/rls.py",
 )
 """What the messages of Envoy's gRPC pass through, in both directions."""
+SHARED = (
+    "reputation/replicas/account_copies.py",
+    "reputation/replicas/checks.py",
+    "reputation/replicas/tenant_checks.py",
+    "reputation/stores/redis/asks.py",
+    "reputation/stores/redis/names.py",
+)
+"""What a check over shared state passes through besides."""
 COMPILED = (
     "geoip/book.py",
     "geoip/facts.py",
@@ -59,6 +67,7 @@ COMPILED = (
     "reputation/engine/identity.py",
     "reputation/wire/codec.py",
     "reputation/wire/ids.py",
+    "reputation/wire/later.py",
     "reputation/wire/reading.py",
     "reputation/engine/judge.py",
     "reputation/engine/leases.py",
@@ -78,6 +87,7 @@ COMPILED = (
     "reputation/state/tenant.py",
     "reputation/state/dirty_set.py",
     "reputation/engine/notes.py",
+    *SHARED,
     *SIGNALS,
 )
 

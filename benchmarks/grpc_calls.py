@@ -67,11 +67,13 @@ class Turn(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A running sidecar: its port for gRPC, and the processes whose CPU counts."""
+    """A running sidecar: its ports for gRPC and HTTP, and the processes whose CPU counts; a Redis with its port."""
 
     port: int
+    http: int
     sidecar: int
     redis: int | None
+    store: int
 
 
 def rls(key: setups.Key) -> bytes:
@@ -203,7 +205,7 @@ def serving(path: str, directory: Path, core: int, state: str) -> Iterator[Serve
         command = [path, "serve", "--config", str(directory / "headcount.yaml"), "--state", place, *addresses]
         process = life.enter_context(setups.running(command, core, directory, grpc))
         asyncio.run(setups.push(admin, setups.keys(ACCOUNTS, "uniform"), "roomy"))
-        yield Server(grpc, process.pid, kept)
+        yield Server(grpc, listen, process.pid, kept, redis)
 
 
 def report(call: str, rounds: list[dict[str, Turn]]) -> None:

@@ -38,16 +38,20 @@ def checks(count: int) -> list[bytes]:
     return made
 
 
-class _Load(asyncio.Protocol):
+class Caller(asyncio.Protocol):
     """One keep-alive connection that asks, waits for the whole answer, and asks again."""
 
     def __init__(self, requests: Iterator[bytes], latencies: list[float]) -> None:
-        self.wrong = 0
+        self.failed = 0
         self._requests = requests
         self._latencies = latencies
         self._data = b""
         self._asked = 0.0
         self._transport: Any = None
+
+    @property
+    def answered(self) -> int:
+        return len(self._latencies)
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -65,7 +69,7 @@ class _Load(asyncio.Protocol):
         length = int(self._data[at + 15 : self._data.find(b"\r\n", at)])
         if len(self._data) < head + 4 + length:
             return
-        self.wrong += not self._data.startswith(b"HTTP/1.1 200 ")
+        self.failed += not self._data.startswith(b"HTTP/1.1 200 ")
         self._data = b""
         self._latencies.append(time.perf_counter() - self._asked)
         self.ask()
@@ -99,7 +103,7 @@ async def load(
     requests = (numbered if new_heads else cycle)(asked or checks(1000))
     latencies: list[float] = []
     made = [
-        (await loop.create_connection(lambda: _Load(requests, latencies), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: Caller(requests, latencies), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
     for connection in made:
@@ -111,7 +115,7 @@ async def load(
     took, cpu, count = time.perf_counter() - start, cpu_seconds(pid) - cpu, len(latencies)
     for connection in made:
         connection.stop()
-    wrong = sum(connection.wrong for connection in made)
+    wrong = sum(connection.failed for connection in made)
     if wrong or not count:
         raise SystemExit(f"{count} answers, {wrong} of them not 200")
     return Sample(count / took, cpu / count * 1e6, sorted(latencies)[int(count * 0.99)] * 1000)

@@ -21,6 +21,7 @@ FORBIDDEN = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc)(_|$)"
 POLLING = {"sidecar_process.py", "gateway_processes.py", "redis_process.py"}
 """Where a process is asked again and again until it is ready, with a deadline."""
 BOUNDARIES = {
+    "reputation/wire/later.py",
     "reputation/listeners/connection.py",
     "reputation/listeners/http2/connection.py",
     "reputation/listeners/aiohttp_listener.py",

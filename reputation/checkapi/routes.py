@@ -17,7 +17,7 @@ from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, p
 from reputation.wire.errors import BadRequest, NotFound, Problem, TooLarge
 from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.ids import NewId
-from reputation.wire.later import Later, then
+from reputation.wire.later import Later, afterwards, rescued, then
 from reputation.wire.messages import Request, Settle, Settled, Verdict, wire_type
 from reputation.wire.reading import CheckReader
 
@@ -138,9 +138,8 @@ class CheckRoutes:
     def _verdict(self, request: Request, now: float) -> Verdict | Later[Verdict]:
         found = self._judge(request, now, self._new_id)
         if not isinstance(found, Verdict):
-            return self._noted(found, request, now)
-        self._note(request, found, now)
-        return found
+            return afterwards(found, lambda verdict: self._noted(request, verdict, now))
+        return self._noted(request, found, now)
 
     def _verdicts(self, requests: list[Request], now: float) -> list[Verdict] | Later[list[Verdict]]:
         """One request in the names of several accounts."""
@@ -152,8 +151,7 @@ class CheckRoutes:
                 self._note(request, judged.verdict, now)
         return [judged.verdict for judged in found]
 
-    async def _noted(self, found: Later[Verdict], request: Request, now: float) -> Verdict:
-        verdict = await found
+    def _noted(self, request: Request, verdict: Verdict, now: float) -> Verdict:
         self._note(request, verdict, now)
         return verdict
 
@@ -172,7 +170,9 @@ class CheckRoutes:
             found = self._verdict(self._reader.read(item, now), now)
         except Problem as problem:
             return _error(problem)
-        return verdict_bytes(found) if isinstance(found, Verdict) else _item_later(found)
+        if isinstance(found, Verdict):
+            return verdict_bytes(found)
+        return rescued(afterwards(found, verdict_bytes), _error)
 
     def _settle(self, message: HttpMessage) -> Reply | Later[Reply]:
         if len(message.body) > MOST_CHECK:
@@ -216,14 +216,7 @@ def over_http(gateways: Mapping[str, Gateway]) -> dict[str, Gateway]:
 
 
 def _settled(reply: Reply | Later[Reply]) -> Reply | Later[Reply]:
-    return reply if isinstance(reply, Reply) else _with_problems(reply)
-
-
-async def _with_problems(reply: Later[Reply]) -> Reply:
-    try:
-        return await reply
-    except Problem as problem:
-        return problem_reply(problem)
+    return reply if isinstance(reply, Reply) else rescued(reply, problem_reply)
 
 
 def _verdict_reply(verdict: Verdict) -> Reply:
@@ -236,13 +229,6 @@ def _settled_reply(settled: Settled) -> Reply:
 
 def _batch_reply(items: list[bytes]) -> Reply:
     return Reply(200, b"[" + b",".join(items) + b"]", JSON)
-
-
-async def _item_later(found: Later[Verdict]) -> bytes:
-    try:
-        return verdict_bytes(await found)
-    except Problem as problem:
-        return _error(problem)
 
 
 def _error(problem: Problem) -> bytes:

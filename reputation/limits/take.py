@@ -182,7 +182,12 @@ def take_first(draws: Sequence[Draw], cost: float, now: float) -> Taken:
     """
     for draw in draws:
         if holds(draw, cost, now):
-            return _granted(draw, cost, now)
+            return granted(draw, cost, now)
+    return denied(draws, cost, now)
+
+
+def denied(draws: Sequence[Draw], cost: float, now: float) -> Taken:
+    """Answer for draws of which none holds `cost`: the one with the shortest wait, and the first of such."""
     soonest = _denied(draws[0], cost, now)
     for draw in draws[1:]:
         other = _denied(draw, cost, now)
@@ -199,7 +204,8 @@ def holds(draw: Draw, cost: float, now: float) -> bool:
     return True
 
 
-def _granted(draw: Draw, cost: float, now: float) -> Taken:
+def granted(draw: Draw, cost: float, now: float) -> Taken:
+    """Take `cost` from a draw that holds it."""
     binding, least = 0, 2.0
     states: list[LimitState] = []
     for charge in draw:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from reputation.listeners.grammar import CLOSE, BadRequestError, HttpLimits
 from reputation.listeners.http2.frames import PREFACE
@@ -12,8 +12,10 @@ from reputation.listeners.reader import Reader
 from reputation.listeners.states import BODY, CLOSING, HEAD, IDLE, STALLED, WORKING
 from reputation.listeners.writer import CONTINUE, FULL, refuse
 from reputation.wire.gateway import HttpMessage, Reply
+from reputation.wire.later import deliver
 
 TURN = 64  # pipelined messages answered before other connections get their turn
+MISSING: Final = TypeError("the application gave no reply")
 HELD = 65_536  # bytes gathered, in either direction, before the next step has to be taken
 
 
@@ -200,7 +202,10 @@ class Connection(asyncio.Protocol):
                 return server.render(reply, message.method, connection)
         except Exception as error:  # noqa: BLE001 - the boundary: the application's bug is this request's 500
             return server.render(server.failed(error), message.method, connection)
-        server.started(self._loop.create_task(self._work(cast("Awaitable[Reply]", reply), message.method)))
+        method = message.method
+        deliver(
+            cast("Awaitable[Reply]", reply), lambda found, error: self._answer(found, error, method), server.started
+        )
         return None
 
     def _advance(self) -> None:
@@ -263,12 +268,13 @@ class Connection(asyncio.Protocol):
             return BODY
         return HEAD if reader.buffered else IDLE
 
-    async def _work(self, awaitable: Awaitable[Reply], method: bytes) -> None:
+    def _answer(self, reply: Reply | None, error: Exception | None, method: bytes) -> None:
+        """Write an answer that came later, and go on; in the place of a failed one, that it failed."""
+        server, connection = self._server, self._connection
         try:
-            reply = await awaitable
-            answer = self._server.render(reply, method, connection := self._connection)
-        except Exception as error:  # noqa: BLE001 - the boundary, as above
-            answer = self._server.render(self._server.failed(error), method, connection := self._connection)
+            answer = server.render(server.failed(error or MISSING) if reply is None else reply, method, connection)
+        except Exception as unwritable:  # noqa: BLE001 - the boundary, as above
+            answer = server.render(server.failed(unwritable), method, connection)
         if self.doing is CLOSING:
             return
         self._queue(answer)

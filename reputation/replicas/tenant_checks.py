@@ -15,7 +15,7 @@ from reputation.engine.judge import Assessed
 from reputation.engine.leases import check_settle
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.repeats import ANOTHER, Print
-from reputation.limits.take import Ask, AskGroup, TakenAll
+from reputation.limits.take import Ask, AskGroup, Taken, TakenAll
 from reputation.replicas.account_copies import AccountCopies
 from reputation.replicas.breaker import Breaker
 from reputation.replicas.fallback import Shares
@@ -27,7 +27,6 @@ from reputation.stores.shared_values import (
     AccountOrKey,
     Again,
     AwayError,
-    Clash,
     KeptAccount,
     Once,
     Settling,
@@ -36,7 +35,7 @@ from reputation.stores.shared_values import (
 )
 from reputation.wire.errors import Conflict, Unavailable
 from reputation.wire.ids import NewId, hashed
-from reputation.wire.later import Later
+from reputation.wire.later import Later, afterwards
 from reputation.wire.messages import Charged, Request, Settle, Settled, Verdict
 
 SERIES = {"enforce": "b", "shadow": "s"}
@@ -93,7 +92,7 @@ class TenantChecks:
         if not self.breaker.closed:
             return self._answer_alone(found, ask, id_)
         if request.request.id is None:
-            return self._answer(found, ask, self.takes.take(ask), id_)
+            return afterwards(self.takes.take(ask), lambda taken: self._conclude(found, ask, taken, id_))
         return self._once(request.request.id, found, ask, id_)
 
     def check_all(
@@ -192,13 +191,17 @@ class TenantChecks:
         self, assessed: Assessed, ask: Ask, take: Awaitable[Tried | None], id_: str, once: Once | None = None
     ) -> Verdict:
         taken = await take
-        if taken is None:
-            return self._answer_alone(assessed, ask, id_)
-        if isinstance(taken, Clash):
-            raise Conflict(ANOTHER, "/request/id")
         if isinstance(taken, Again):
             id_ = (once and await self.takes.first_id(once)) or id_
             taken = taken.taken
+        return self._conclude(assessed, ask, taken, id_)
+
+    def _conclude(self, assessed: Assessed, ask: Ask, taken: Tried | None, id_: str) -> Verdict:
+        """Answer by the result of a take that was not charged before; without one, alone. Raises Conflict."""
+        if taken is None:
+            return self._answer_alone(assessed, ask, id_)
+        if not isinstance(taken, Taken):
+            raise Conflict(ANOTHER, "/request/id")
         return self.limiter.conclude(assessed, taken, id_)
 
     def _answer_alone(self, assessed: Assessed, ask: Ask, id_: str) -> Verdict:

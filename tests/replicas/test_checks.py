@@ -100,6 +100,26 @@ async def replicas(port, addresses, count=1, **settings):
             await one.close()
 
 
+async def test_the_checks_of_a_turn_share_their_tasks(port, addresses):
+    """What a check over shared state costs more than an embedded one: a batch has a few tasks, its checks have none."""
+    async with replicas(port, addresses) as (one,):
+        await one.passes(40)
+        started, loop = [], asyncio.get_running_loop()
+        loop.set_task_factory(lambda loop, work, **more: started.append(work) or asyncio.Task(work, loop=loop, **more))
+        batches, heard = one.tenant.takes.batches, []
+        for _ in range(40):
+            one.answer().hear(lambda verdict, error: heard.append((verdict, error)))
+
+        async def answered():
+            return len(heard)
+
+        await becomes(answered, expected=40)
+        loop.set_task_factory(None)
+        assert {error for _, error in heard} == {None}
+        assert one.tenant.takes.batches == batches + 1
+        assert len(started) < 20  # with those of heartbeats
+
+
 async def test_two_replicas_together_let_no_more_through_than_the_limit(port, addresses):
     async with replicas(port, addresses, 2) as (one, other):
         passed = await asyncio.gather(one.passes(30), other.passes(30))

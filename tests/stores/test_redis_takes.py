@@ -1,6 +1,7 @@
 """Takes over a network that breaks: one batch a turn, each exactly once, whatever is lost on the way."""
 
 import asyncio
+import struct
 import time
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,9 @@ from reputation.stores.redis.takes import LANES, MOST_IN_BATCH, RedisTakes
 from reputation.stores.shared_values import AwayError, Settling
 
 pytestmark = pytest.mark.gateway
+OWN = frozenset({"cmdstat_config|resetstat", "cmdstat_info"})
+FOR_A_BATCH = 5
+"""The script's call, its lane's receipt read and written, the time, and one read of all buckets."""
 LIMIT = Limit(1e-9, 1000.0)
 KEY = ("own", "a", "burst")
 
@@ -177,12 +181,67 @@ async def test_holds_and_leases_are_settled_once_by_whoever_hears_of_them(redis_
         assert await remaining(one) == 1000 - 1 - 4 - 150 - 1
 
 
+async def test_batches_keep_their_connections_and_open_new_ones_where_the_server_closed_them(redis_server, emptied):
+    """A closed connection is noticed by the batch itself, which is sent again and charged once."""
+    async with takes_over(redis_server.port) as (takes, told):
+        assert await remaining(takes) == 999
+        before = emptied.info("stats")["total_connections_received"]
+        for _ in range(20):
+            await takes.take(ask())
+        assert emptied.info("stats")["total_connections_received"] == before
+        emptied.client_kill_filter(_type="normal", skipme=True)
+        assert await remaining(takes) == 978
+        assert (takes.retries, told) == (1, [])
+
+
+STEP = 32  # as in the script
+
+
 async def test_a_bucket_expires_when_it_would_be_full_and_one_in_debt_stays(redis_server, emptied):
-    """A key lives as long as it says something that its absence does not."""
+    """A key lives as long as it says something that its absence does not, and up to a STEP longer."""
     limit = Limit(1.0, 10.0)
     async with takes_over(redis_server.port) as (takes, _):
         one = Charge("burst", "account", ("soon",), Bucket(0.0, 0.0, limit))
         await takes.take(Ask([[one]], 3.0))
-        assert 62 <= emptied.ttl(Names("acme").of("b", "soon")) <= 63
+        assert 62 <= emptied.ttl(Names("acme").of("b", "soon")) <= 63 + STEP
         await takes.resume([(one, 500.0)])
-        assert 561 <= emptied.ttl(Names("acme").of("b", "soon")) <= 564
+        assert 561 <= emptied.ttl(Names("acme").of("b", "soon")) <= 564 + STEP
+
+
+async def test_the_expiry_of_a_bucket_never_comes_before_it_is_full(redis_server, emptied):
+    """A write may leave the expiry alone, also that of a bucket that an earlier release wrote without rounding."""
+    limit, name = Limit(1.0, 1000.0), Names("acme").of("b", "often")
+    async with takes_over(redis_server.port) as (takes, _):
+        emptied.set(name, struct.pack("<dddd", 1000.0, time.time(), 1.0, 1000.0), px=60_000)
+        for number in range(1, 100):
+            taken = await takes.take(Ask([[Charge("burst", "account", ("often",), Bucket(0.0, 0.0, limit))]], 1.0))
+            left = emptied.pttl(name) / 1000
+            assert 1000 - taken.states[0].remaining + 60 - STEP <= left, number
+
+
+async def test_a_busy_bucket_s_expiry_is_written_once_in_a_step(redis_server, emptied):
+    limit = Limit(1000.0, 1000.0)
+    async with takes_over(redis_server.port) as (takes, _):
+        takes_, name = 50, Names("acme").of("b", "busy")
+        expiries = set()
+        for _ in range(takes_):
+            await takes.take(Ask([[Charge("burst", "account", ("busy",), Bucket(0.0, 0.0, limit))]], 1.0))
+            expiries.add(emptied.execute_command("PEXPIRETIME", name))
+        assert len(expiries) <= 2
+
+
+async def test_the_commands_of_a_check_are_few(redis_server, emptied):
+    """Two buckets: a write of each. What a batch needs besides does not grow with it."""
+    async with takes_over(redis_server.port) as (takes, _):
+
+        async def commands(checks):
+            emptied.config_resetstat()
+            keys = [[("own", number, part) for part in ("burst", "daily")] for number in range(checks)]
+            await asyncio.gather(*[takes.take(Ask([[charge(key) for key in pair]], 1.0)) for pair in keys])
+            stats = emptied.info("commandstats")
+            return sum(one["calls"] for name, one in stats.items() if name not in OWN)
+
+        await commands(100), await commands(1)
+        one, many = await commands(1), await commands(100)
+        assert one == FOR_A_BATCH + 2
+        assert many == FOR_A_BATCH + 2 * 100

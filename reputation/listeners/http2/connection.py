@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
 from typing import Any, Protocol, cast
 
 from reputation.listeners.grammar import HttpLimits
@@ -14,6 +13,7 @@ from reputation.listeners.http2.streams import Stream
 from reputation.listeners.states import BODY, CLOSING, HEAD, IDLE, STALLED, WORKING
 from reputation.wire.errors import Problem
 from reputation.wire.gateway import Reply
+from reputation.wire.later import deliver
 
 NO_ALARM = float("inf")
 
@@ -188,18 +188,16 @@ class GrpcConnection(asyncio.Protocol):
         stream.working = True
         if stream.head.timeout >= 0:
             self._set_deadline(stream)
-        server.started(self._loop.create_task(self._work(found, stream)))
+        deliver(found, lambda message, error: self._answer(stream, message, error), server.started)
 
-    async def _work(self, later: Awaitable[bytes], stream: Stream) -> None:
+    def _answer(self, stream: Stream, message: bytes | None, error: Exception | None) -> None:
+        """Answer a call whose answer came later."""
         calls = self._session.calls
-        try:
-            message = await later
-        except Exception as error:  # noqa: BLE001 - the boundary, as above
-            calls.worked(stream)
-            self._fail(stream, error)
-        else:
-            calls.worked(stream)
+        calls.worked(stream)
+        if message is not None:
             calls.answer(stream, message)
+        elif error is not None:
+            self._fail(stream, error)
         self._flush_soon()
 
     def _pass_on(self, method: Streaming, stream: Stream, message: bytes) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from reputation.limits.bucket import spend
 from reputation.limits.reservations import Settlement
-from reputation.limits.take import Ask, AskGroup, Charge, Taken, TakenAll, take_all, take_first
+from reputation.limits.take import Ask, AskGroup, Charge, Taken, TakenAll, denied, granted, take_all, take_first
 from reputation.stores.redis.names import Names
 from reputation.stores.shared_values import Again, AwayError, Came, Clash, Once, Owed, Settling, Tried
 
@@ -38,6 +38,12 @@ class ScriptAnswer:
         """The server's time when it ran."""
         return self._numbers[0]
 
+    def number(self) -> float:
+        """Read the next number."""
+        found = self._numbers[self._at]
+        self._at += 1
+        return found
+
     def some(self, count: int) -> tuple[float, ...]:
         """Read the next numbers."""
         self._at += count
@@ -50,15 +56,22 @@ class AskBatch:
     def __init__(self, names: Names, series: str, now: float) -> None:
         self.asks: list[Ask | AskGroup | Settling] = []
         self.clock = now  # the server's, once it has answered
-        self.keys: dict[bytes, int] = {}
         self._names = names
         self._series = series
         self._now = now
-        self._wire: list[Wire] = []
+        self._buckets: dict[bytes, int] = {}  # their places by key
+        self._others: dict[bytes, int] = {}  # those of leases, holds and requests
+        self._limits: dict[tuple[float, float, float], int] = {}
+        self._wire: Wire = []
         self._charges: list[Sequence[Charge]] = []
 
     def __len__(self) -> int:
         return len(self.asks)
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The keys that it touches, in the script's order."""
+        return [*self._buckets, *self._others]
 
     def add(self, ask: Ask | AskGroup | Settling, *, owes: bool = False, once: Once | None = None) -> None:
         """Append one ask; with `owes` its cost is charged into debt if need be, and a negative one given back.
@@ -67,30 +80,45 @@ class AskBatch:
         """
         self.asks.append(ask)
         if isinstance(ask, Settling):
-            holds: Wire = [[self._place("h", id_), used, True, ask.overrun, []] for id_, used in ask.holds]
+            holds: Wire = [[self._other("h", id_), used, True, ask.overrun, []] for id_, used in ask.holds]
             self._wire.append(
                 [0.0, [], [], False, holds + self._leases(ask.leases), 0, 0.0, 0, 0.0, "", *NOT_ONCE, *ALONE, 0]
             )
             self._charges.append(())
         elif isinstance(ask, AskGroup):
             for i, one in enumerate(ask.asks):
-                self._wire.append(self._ask(one, *NOT_ONCE, *((len(ask.asks), ask.stopped) if i == 0 else ALONE)))
+                self._wire.append(self._ask(one, NOT_ONCE, (len(ask.asks), ask.stopped) if i == 0 else ALONE))
+        elif once is None and not owes and _is_plain(ask):
+            self._add_plain(ask)
         else:
-            repeat = NOT_ONCE if once is None else (self._place(ONCE, self._series, once.id), once.print, ask.token)
-            self._wire.append(self._ask(ask, *repeat, *ALONE, owes=owes))
+            repeat = NOT_ONCE if once is None else (self._other(ONCE, self._series, once.id), once.print, ask.token)
+            self._wire.append(self._ask(ask, repeat, ALONE, owes=owes))
 
-    def _ask(self, ask: Ask, *more: object, owes: bool = False) -> Wire:
-        charges, draws = _places(ask)
-        self._charges.append(charges)
-        buckets: list[float] = []
+    def _add_plain(self, ask: Ask) -> None:
+        draw = ask.draws[0]
+        self._charges.append(draw)
+        self._wire += (ask.cost, len(draw))
+        self._name(draw, self._wire)
+
+    def _name(self, charges: Sequence[Charge], wire: Wire) -> None:
+        """Append the bucket and the limit of each charge."""
+        buckets, limits = self._buckets, self._limits
         for charge in charges:
             limit, withheld = charge.bucket.limit, charge.bucket.withheld
             most = limit.burst if withheld is None else withheld.burst
-            buckets += (self._place(self._series, *charge.key), limit.rate, limit.burst, most)
+            name = self._names.of(self._series, *charge.key)
+            wire.append(buckets.setdefault(name, len(buckets) + 1))
+            wire.append(limits.setdefault((limit.rate, limit.burst, most), 3 * len(limits) + 1))
+
+    def _ask(self, ask: Ask, repeat: tuple[int, str, str], group: tuple[int, bool], *, owes: bool = False) -> Wire:
+        charges, draws = _places(ask)
+        self._charges.append(charges)
+        buckets: Wire = []
+        self._name(charges, buckets)
         settlements = self._leases(ask.settlements)
         reserve, seconds, holder = 0, 0.0, ""
         if ask.reserve is not None:
-            reserve = self._place("l" if ask.want else "h", ask.reserve.id)
+            reserve = self._other("l" if ask.want else "h", ask.reserve.id)
             seconds, holder = max(ask.reserve.until - self._now, 0.001), ask.reserve.holder
         return [
             ask.cost,
@@ -103,27 +131,28 @@ class AskBatch:
             reserve,
             seconds,
             holder,
-            *more,
+            *repeat,
+            *group,
             ask.roomy,
         ]
 
     def _leases(self, settlements: Sequence[Settlement]) -> Wire:
-        return [[self._place("l", one.id), float(one.used), False, 0.0, one.holders] for one in settlements]
+        return [[self._other("l", one.id), float(one.used), False, 0.0, one.holders] for one in settlements]
 
-    def _place(self, kind: str, *parts: object) -> int:
-        name = self._names.of(kind, *parts)
-        return self.keys.setdefault(name, len(self.keys) + 1)
+    def _other(self, kind: str, *parts: Hashable) -> int:
+        return self._others.setdefault(self._names.of(kind, *parts), len(self._others) + 1)
 
     def packed(self, clock: float = SERVER_CLOCK, slack: float = SLACK) -> bytes:
         """Return the script's argument."""
-        return _pack([clock, slack, self._wire])
+        limits = [number for limit in self._limits for number in limit]
+        return _pack([clock, slack, len(self._buckets), limits, self._wire])
 
     def read(self, packed: bytes) -> list[Tried | TakenAll | Came]:
-        """Follow the script: replace this process's copies with its buckets, and repeat its operations on them.
+        """Read the script's answer; this process's copies become the script's buckets, and follow what it took.
 
-        Both do the same arithmetic (a test holds them to it), so what remains and how long to wait come out as they
-        would of an embedded take, and the copies are what the replica goes on with when Redis is away. Raises AwayError
-        for an answer that is none.
+        The script says which draw paid. Its arithmetic is that of `limits/` (a test holds them to it), so what remains
+        and how long to wait come out as they would of an embedded take, and the copies are what the replica goes on
+        with when Redis is away. Raises AwayError for an answer that is none.
         """
         try:
             answer, rows = ScriptAnswer(packed), iter(self._charges)
@@ -135,24 +164,37 @@ class AskBatch:
     def _came(
         self, ask: Ask | AskGroup | Settling, answer: ScriptAnswer, rows: Iterator[Sequence[Charge]]
     ) -> Tried | TakenAll | Came:
+        if isinstance(ask, Ask):
+            return self._tried(ask, answer, next(rows))
         if isinstance(ask, Settling):
             answer.some(2), next(rows)
             return Came(answer.some(len(ask.holds)), answer.some(len(ask.leases)))
         copied: set[Hashable] = set()
-        if isinstance(ask, AskGroup):
-            for one in ask.asks:
-                answer.some(2)
-                _copy(next(rows), copied, answer)
-                answer.some(len(one.settlements))
-            return take_all(ask, self.clock)
-        chosen, granted = map(int, answer.some(2))
-        _copy(next(rows), copied, answer)
-        answer.some(len(ask.settlements))
+        for one in ask.asks:
+            answer.some(2)
+            for charge in next(rows):  # the first value of a key counts
+                tokens, at = answer.number(), answer.number()
+                if charge.key not in copied:
+                    copied.add(charge.key)
+                    charge.bucket.tokens, charge.bucket.at = tokens, at
+            answer.some(len(one.settlements))
+        return take_all(ask, self.clock)
+
+    def _tried(self, ask: Ask, answer: ScriptAnswer, charges: Sequence[Charge]) -> Tried:
+        chosen, leased = int(answer.number()), int(answer.number())
+        for charge in charges:
+            bucket = charge.bucket
+            bucket.tokens, bucket.at = answer.number(), answer.number()
+        if ask.settlements:
+            answer.some(len(ask.settlements))
         if chosen == CLASH:
             return Clash()
         if chosen < 0:
             return Again(take_first([ask.draws[-chosen - 1]], 0.0, self.clock))
-        return _followed(ask, granted, self.clock)
+        if not chosen:
+            return denied(ask.draws, ask.cost, self.clock)
+        taken = granted(ask.draws[chosen - 1], ask.cost, self.clock)
+        return _leased(taken, leased, self.clock) if leased else taken
 
     def paid(self, packed: bytes) -> list[Owed]:
         """The amounts taken by each granted ask, to be given back; for a batch given up.
@@ -171,20 +213,16 @@ class AskBatch:
                 answer.some(2 + len(several.holds) + len(several.leases)), next(rows)
                 continue
             for ask in several.asks if isinstance(several, AskGroup) else (several,):
-                chosen, granted = answer.some(2)
+                chosen, leased = answer.some(2)
                 answer.some(2 * len(next(rows)) + len(ask.settlements))
                 if chosen > 0:
-                    found += [(charge, -ask.cost - granted) for charge in ask.draws[int(chosen) - 1]]
+                    found += [(charge, -ask.cost - leased) for charge in ask.draws[int(chosen) - 1]]
         return found
 
 
-def _copy(charges: Sequence[Charge], copied: set[Hashable], answer: ScriptAnswer) -> None:
-    """Replace the copy of each bucket with the script's value; the first value of a key counts."""
-    for charge in charges:
-        tokens, at = answer.some(2)
-        if charge.key not in copied:
-            copied.add(charge.key)
-            charge.bucket.tokens, charge.bucket.at = tokens, at
+def _is_plain(ask: Ask) -> bool:
+    """Whether an ask has one draw and only takes from it."""
+    return len(ask.draws) == 1 and ask.reserve is None and not ask.want and not ask.settlements
 
 
 def _places(ask: Ask) -> tuple[Sequence[Charge], list[list[int]]]:
@@ -200,10 +238,8 @@ def _places(ask: Ask) -> tuple[Sequence[Charge], list[list[int]]]:
     return [*charges.values()], [[place[charge.key] for charge in draw] for draw in ask.draws]
 
 
-def _followed(ask: Ask, granted: int, now: float) -> Taken:
-    taken = take_first(ask.draws, ask.cost, now)
-    if not granted:
-        return taken
+def _leased(taken: Taken, tokens: int, now: float) -> Taken:
+    """Take the tokens of a lease as well."""
     for charge in taken.draw:
-        spend(charge.bucket, granted, now)
-    return Taken(taken.wait, taken.binding, taken.states, taken.draw, granted)
+        spend(charge.bucket, tokens, now)
+    return Taken(taken.wait, taken.binding, taken.states, taken.draw, tokens)

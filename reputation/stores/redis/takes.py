@@ -18,6 +18,7 @@ from reputation.stores.redis.asks import ONCE, AskBatch
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script, is_cut
 from reputation.stores.shared_values import AwayError, Came, Once, Owed, Settling, Tried
+from reputation.wire.later import Pending
 
 LANES = 4
 MOST_IN_BATCH = 128
@@ -31,7 +32,7 @@ SCRIPT = Script("take.lua")
 _kept_once = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
 
 Clock = Callable[[], float]
-Waiting = tuple[Ask | AskGroup | Settling, "asyncio.Future[Any]", Once | None]
+Waiting = tuple[Ask | AskGroup | Settling, Pending[Any], Once | None]
 
 
 class Lane:
@@ -69,11 +70,11 @@ class RedisTakes:
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
 
-    def take(self, ask: Ask, once: Once | None = None) -> "asyncio.Future[Tried | None]":
+    def take(self, ask: Ask, once: Once | None = None) -> Pending[Tried | None]:
         """Carry out an ask with the others of this turn; None if Redis is away. Again and Clash need `once`."""
         return self._enqueue(ask, once)
 
-    def take_all(self, group: AskGroup) -> "asyncio.Future[TakenAll | None]":
+    def take_all(self, group: AskGroup) -> Pending[TakenAll | None]:
         """Carry out a group, all of it or nothing; None if Redis is away."""
         return self._enqueue(group)
 
@@ -90,18 +91,17 @@ class RedisTakes:
             self._server.damaged(name)
             return None
 
-    def settle(self, settling: Settling) -> "asyncio.Future[Came | None]":
+    def settle(self, settling: Settling) -> Pending[Came | None]:
         """Settle holds and leases, likewise."""
         return self._enqueue(settling)
 
-    def _enqueue(self, ask: Ask | AskGroup | Settling, once: Once | None = None) -> "asyncio.Future[Any]":
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((ask, future, once))
+    def _enqueue(self, ask: Ask | AskGroup | Settling, once: Once | None = None) -> Pending[Any]:
+        pending: Pending[Any] = Pending()
+        self._waiting.append((ask, pending, once))
         if not self._scheduled:
             self._scheduled = True
-            loop.call_soon(self._send)
-        return future
+            asyncio.get_running_loop().call_soon(self._send)
+        return pending
 
     def _send(self) -> None:
         """Fill the free lanes; asks without a lane go out after the next answer."""
@@ -133,9 +133,8 @@ class RedisTakes:
             return
         self._free.append(lane)
         self.clock_offset = batch.clock - now
-        for (_, future, _), came in zip(items, taken, strict=True):
-            if not future.done():
-                future.set_result(came)
+        for (_, pending, _), came in zip(items, taken, strict=True):
+            pending.resolve(came)
         if self._waiting:
             self._send()
 
@@ -153,7 +152,7 @@ class RedisTakes:
             return await self._run(keys, lane.number, packed, within=self._within)
 
     async def _run(self, keys: Sequence[bytes], *args: bytes | float, within: float = PROBE) -> bytes:
-        answer: bytes = await self._server.run(SCRIPT, keys, *args, within=within)
+        answer: bytes = await self._server.run_at_once(SCRIPT, keys, *args, within=within)
         return answer
 
     def _give_up(self, lane: Lane, batch: AskBatch, items: Sequence[Waiting], why: str) -> None:
@@ -165,14 +164,14 @@ class RedisTakes:
     def _answer_away(self) -> None:
         """Answer everything that waits as while Redis is away."""
         waiting, self._waiting = self._waiting, []
-        for _, future, _ in waiting:
-            if not future.done():
-                future.set_result(None)
+        for _, pending, _ in waiting:
+            pending.resolve(None)
 
     async def probe(self) -> None:
-        """See whether Redis takes writes again, over as many connections as there are lanes. Raises AwayError."""
+        """See whether Redis takes writes again, over as many new connections as there are lanes. Raises AwayError."""
         self._probes += 1
-        calls = [self._server.run(SCRIPT, [lane], self._probes, within=PROBE) for lane in self._probing]
+        await self._server.renew()
+        calls = [self._server.run_at_once(SCRIPT, [lane], self._probes, within=PROBE) for lane in self._probing]
         for outcome in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
