@@ -202,7 +202,10 @@ def network_text_of(address: AddressFacts) -> str | None:
     network = address.network
     if network is None:
         return None
-    return address.ip.rpartition(".")[0] + ".0/24" if network < _LOWEST_V6_KEY else network_text(network)
+    if network >= _LOWEST_V6_KEY:
+        return network_text(network)
+    ip = address.ip
+    return ip[: ip.rindex(".")] + ".0/24"
 
 
 def plain_facts(text: str) -> AddressFacts:

@@ -54,6 +54,7 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
     row, facts = who.row, who.facts
     if row.shared:
         return None
+    brought = facts is not row.facts
     if not has_profile(facts):
         return None if row.rung is None else _kept_entry(tenant, plan, who, row.rung, limits, links, now)
     if is_unsettled(facts.payment, tenant.settings.earned.plan_usd):
@@ -65,7 +66,8 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
     ladder = ladder.at(links.newcomers.get(plan))
     rung = ladder.rung(facts, limits.burst.burst, now, links.active.get(who.name, 0.0))
     recent = is_recent(facts, now)
-    row.rung = None if has_profile(row.facts) else kept_rung(plan, rung.name, rung.limit.burst, recent=recent)
+    is_kept = brought and not has_profile(row.facts)
+    row.rung = kept_rung(plan, rung.name, rung.limit.burst, recent=recent) if is_kept else None
     return _entry(ladder, rung, part_of(plan, rung.name, recent=recent), limits)
 
 
@@ -145,20 +147,23 @@ def may_need_more(own: list[Charge], burst: float, now: float) -> bool:
 
 def drew_on(taken: Taken, entry: Entry) -> str | None:
     """Name the reserve that a check drew on, or that had nothing for it; None if it needed none."""
-    if any(charge.name == "reserve" for charge in taken.draw):
-        return entry.part
+    for charge in taken.draw:
+        if charge.name == "reserve":
+            return entry.part
+    if taken.wait <= 0.0:
+        return None
     binds = taken.states[taken.binding]
-    return entry.part if taken.wait > 0.0 and (binds.name, binds.scope) == ("daily", "account") else None
+    return entry.part if (binds.name, binds.scope) == ("daily", "account") else None
 
 
 def published(taken: Taken, own: Charge, limit: Limit, now: float) -> tuple[LimitState, ...]:
     """Show the account's day as it is published: with its full size and rate, and also where the reserve paid."""
-    states = tuple(
-        LimitState(one.name, limit.rate, limit.burst, one.remaining, one.scope)
-        if one.name == own.name and one.scope == own.scope
-        else one
-        for one in taken.states
-    )
-    if any(charge.key == own.key for charge in taken.draw):
-        return states
-    return (*states, LimitState(own.name, limit.rate, limit.burst, settled(own.bucket, now), own.scope))
+    states = []
+    for one in taken.states:
+        is_own = one.name == own.name and one.scope == own.scope
+        states.append(LimitState(own.name, limit.rate, limit.burst, one.remaining, own.scope) if is_own else one)
+    for charge in taken.draw:
+        if charge.key == own.key:
+            return tuple(states)
+    states.append(LimitState(own.name, limit.rate, limit.burst, settled(own.bucket, now), own.scope))
+    return tuple(states)

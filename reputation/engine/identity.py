@@ -8,7 +8,7 @@ from geoip.facts import AddressFacts, host_text_of
 from reputation.config.tenants import Tenant
 from reputation.hydra.links import Organisation
 from reputation.state.crowds import Row
-from reputation.state.facts import NOTHING, Facts, Standards, brought_by, is_payer, is_proven, merged
+from reputation.state.facts import NOTHING, Facts, Standards, brought_by, is_payer, merged, proven_by
 from reputation.state.tenant import TenantState
 from reputation.wire.errors import Invalid
 from reputation.wire.ids import hashed, of_text, printed
@@ -112,11 +112,13 @@ def identify(
         facts = brought or NOTHING
         network = 0 if address is None else address.network or 0
         row, confirmed = _account_row(name, network, brought is not None, state, now)
-    if facts.plan is not None and facts.plan not in tenant.policy.limits:
-        state.unknown_plans.note(facts.plan)
+    plan = facts.plan
+    if plan is not None and plan not in tenant.policy.limits:
+        state.unknown_plans.note(plan)
     standards = tenant.settings.standards
     payer = is_payer(facts, standards, now)
-    proven = is_proven(facts, standards, now, row.days, organised=is_established(facts, organisations))
+    established = is_established(facts, organisations)
+    proven = proven_by(facts, standards, now, row.days, payer=payer, organised=established)
     return Who(name, row, facts, address, confirmed=confirmed, payer=payer, proven=proven)
 
 
@@ -134,7 +136,7 @@ def is_established(facts: Facts, organisations: Mapping[str, Organisation] | Non
 def judged_by(who: Who, standards: Standards, now: float) -> Who:
     """The same account under other rules for payers and proven accounts."""
     payer = is_payer(who.facts, standards, now)
-    proven = is_proven(who.facts, standards, now, who.row.days, organised=who.proven)
+    proven = proven_by(who.facts, standards, now, who.row.days, payer=payer, organised=who.proven)
     return Who(who.name, who.row, who.facts, who.address, confirmed=who.confirmed, payer=payer, proven=proven)
 
 

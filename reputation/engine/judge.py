@@ -1,13 +1,13 @@
 """The judgement of a check by one revision: from evidence to score, from score to tier, and the decision. Pure."""
 
-from typing import NamedTuple
+from typing import Final
 
 from reputation.config.tenants import Tenant
-from reputation.engine.entry import Entry
 from reputation.engine.exceptions import Allow
 from reputation.engine.identity import Who
+from reputation.engine.shared_budgets import Drawn
 from reputation.hydra.links import Cluster
-from reputation.limits.take import Draw, Taken
+from reputation.limits.take import Taken
 from reputation.scoring.risk import TIERS, Score, add_up, deserved_tier
 from reputation.signals.seen import Seen
 from reputation.signals.signal import no_list
@@ -27,28 +27,50 @@ STATUS_TIERS = {
 """The mildest tier of a member by its cluster's status; a payer's floor is above it."""
 
 
-class Assessed(NamedTuple):
+class Judged:
+    """What one revision says of a check: its score and tier. tier: now; previous: before; allow: the exception."""
+
+    __slots__ = ("allow", "previous", "score", "tenant", "tier")
+
+    def __init__(self, tenant: Tenant, score: Score, previous: int, tier: int, allow: Allow | None) -> None:
+        self.tenant: Final = tenant
+        self.score: Final = score
+        self.previous: Final = previous
+        self.tier: Final = tier
+        self.allow: Final = allow
+
+
+class Assessed:
     """A check between scoring and taking: its account, tier and rule, and its buckets, as alternatives.
 
     seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
     revision that judges it, previous its tier before, allow the exception that it falls under, entry the allowance
-    of an unproven account, roomy how many of the draws may lease more than one token.
+    of an unproven account.
     """
 
-    who: Who
-    request: Request
-    cluster: Cluster | None
-    confidence: float
-    score: Score
-    tier: int
-    draws: list[Draw]
-    at: float
-    tenant: Tenant
-    seen: Seen
-    previous: int
-    allow: Allow | None
-    entry: Entry | None
-    roomy: int
+    __slots__ = (
+        "allow", "at", "cluster", "confidence", "drawn", "draws", "entry", "previous", "request", "score", "seen",
+        "tenant", "tier", "who",
+    )  # fmt: skip
+
+    def __init__(
+        self, who: Who, request: Request, linked: tuple[Cluster | None, float], seen: Seen, judged: Judged,
+        drawn: Drawn, at: float,
+    ) -> None:  # fmt: skip
+        self.who: Final = who
+        self.request: Final = request
+        self.cluster: Final = linked[0]
+        self.confidence: Final = linked[1]
+        self.seen: Final = seen
+        self.tenant: Final = judged.tenant
+        self.score: Final = judged.score
+        self.previous: Final = judged.previous
+        self.tier: Final = judged.tier
+        self.allow: Final = judged.allow
+        self.drawn: Final = drawn
+        self.draws: Final = drawn.draws
+        self.entry: Final = drawn.entry
+        self.at: Final = at
 
 
 def scored(tenant: Tenant, seen: Seen, now: float) -> Score:

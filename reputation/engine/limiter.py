@@ -14,11 +14,11 @@ from reputation.engine.entry import drew_on, published
 from reputation.engine.exceptions import Exceptions
 from reputation.engine.groups import check_credentials
 from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
-from reputation.engine.judge import Assessed, decided, in_shadow, scored, tier_by
+from reputation.engine.judge import Assessed, Judged, decided, in_shadow, scored, tier_by
 from reputation.engine.leases import Leases
 from reputation.engine.notes import Outbox, observe
 from reputation.engine.repeats import Print, Repeats
-from reputation.engine.shared_budgets import Drawn, draws_of, excepted_draws
+from reputation.engine.shared_budgets import draws_of, excepted_draws
 from reputation.engine.unknown_names import Strays
 from reputation.engine.verdicts import Counts, RecentVerdicts
 from reputation.hydra.links import NOTHING as NO_LINKS
@@ -129,7 +129,8 @@ class TenantLimiter:
     def assess_as(self, who: Who, request: Request, now: float) -> Assessed:
         """Do the part before the take, for a new request."""
         self.counts.jwts += request.account.jwt or is_jwt(request.account.key)
-        cluster, confidence = linked = self._cluster(who)
+        linked = self._cluster(who)
+        cluster = linked[0]
         seen = self._observe(who, request, linked, now)
         tenant = self.tenant if self.revision_of is None else self.revision_of(who.name)
         if tenant is not self.tenant:
@@ -145,21 +146,19 @@ class TenantLimiter:
             drawn = excepted_draws(
                 tenant, self.state.budgets, who, times=allow.times if allow.within_limits else 0.0, now=then
             )
-        return Assessed(
-            who, request, cluster, confidence, score, tier, drawn.draws, now, tenant, seen, previous, allow,
-            drawn.entry, drawn.roomy,
-        )  # fmt: skip
+        judged = Judged(tenant, score, previous, tier, allow)
+        return Assessed(who, request, linked, seen, judged, drawn, now)
 
     def ask(self, assessed: Assessed, id_: str) -> Ask:
         """Return the ask of a check; a request stopped by tier or cluster gets no lease, unless it is only tried."""
         request, tenant, cluster = assessed.request, self.tenant, assessed.cluster
-        if not (request.lease or request.leases or request.request.hold):
-            return Ask(assessed.draws, request.request.cost, token=id_)
+        call = request.request
+        if not (request.lease or request.leases or call.hold):
+            return Ask(assessed.draws, call.cost, token=id_)
         stopped = tenant.policy.rules[assessed.tier].decision != "allow"
         stopped = stopped or (cluster is not None and cluster.standing == "challenged")
-        drawn = Drawn(assessed.draws, assessed.entry, assessed.roomy)
         return self.leases.ask(
-            assessed.who, request, drawn, tenant.settings.leases, id_, assessed.at,
+            assessed.who, request, assessed.drawn, tenant.settings.leases, id_, assessed.at,
             stopped=stopped and tenant.settings.mode == "enforce",
         )  # fmt: skip
 

@@ -39,18 +39,21 @@ def observe(
     net_odds = asn_odds = 0.0
     if who.confirmed and not row.shared:
         member = name_of(who.name)
-        if address is not None and address.host is not None:
-            row.recent = visit(row.recent, address.host, address.asn, address.country, now)
-            addresses, asns, countries = row.recent[:3]
-            accounts_here = state.accounts_on_address.see(address.host, member, now)
-            net_odds = state.networks.odds(network_of(address.host), now)
-            if address.asn is not None:
-                asn_odds = state.asns.odds(address.asn, now)
-        payment = who.facts.payment
-        if payment is not None and payment.fingerprint is not None:
-            accounts_on_card = state.accounts_on_card.see(hash(payment.fingerprint), member, now)
-        if client.device is not None:
-            accounts_on_device = state.accounts_on_device.see(hash(client.device), member, now)
+        host = None if address is None else address.host
+        if address is not None and host is not None:
+            asn = address.asn
+            recent = row.recent = visit(row.recent, host, asn, address.country, now)
+            addresses, asns, countries = recent[0], recent[1], recent[2]
+            accounts_here = state.accounts_on_address.see(host, member, now)
+            net_odds = state.networks.odds(network_of(host), now)
+            if asn is not None:
+                asn_odds = state.asns.odds(asn, now)
+        payment, device = who.facts.payment, client.device
+        card = None if payment is None else payment.fingerprint
+        if card is not None:
+            accounts_on_card = state.accounts_on_card.see(hash(card), member, now)
+        if device is not None:
+            accounts_on_device = state.accounts_on_device.see(hash(device), member, now)
     cluster = linked[0]
     return Seen(
         facts=who.facts,
@@ -108,9 +111,12 @@ class Outbox:
         if not self.listening:
             return
         if who.confirmed:
+            facts = who.facts
             status = self._status(payer=who.payer, proven=who.proven and self._is_proven_itself(who, now))
-            if row.reported_status != status or (who.facts is not row.facts and row.reported_hash != hash(who.facts)):
-                self._tell(who.name, row, who.facts, status)
+            brought = facts is not row.facts
+            mark = hash(facts) if brought else row.reported_hash
+            if row.reported_status != status or row.reported_hash != mark:
+                self._tell(who.name, row, facts, status, mark if brought else hash(facts))
         self._note(sighting_of(who, request, now, part, stopped=verdict.decision != "allow"))
 
     def used(self, sighting: Sighting) -> None:
@@ -123,7 +129,7 @@ class Outbox:
         if self.listening:
             payer = is_payer(facts, self.standards, now)
             proven = is_proven(facts, self.standards, now, row.days, organised=False)
-            self._tell(account, row, facts, self._status(payer=payer, proven=proven))
+            self._tell(account, row, facts, self._status(payer=payer, proven=proven), hash(facts))
 
     def _is_proven_itself(self, who: Who, now: float) -> bool:
         """Whether an account is proven without its organisation: which of these count, the linker finds."""
@@ -145,9 +151,10 @@ class Outbox:
         """Return the row's bits about the notes sent to the linker, and the number of the linker."""
         return payer * PAYER + proven * PROVEN + CONFIRMED + self._telling * 8
 
-    def _tell(self, account: str, row: Row, facts: Facts, status: int) -> None:
+    def _tell(self, account: str, row: Row, facts: Facts, status: int, mark: int) -> None:
+        """Note the facts; mark: their hash."""
         if self._note(known(account, facts, status, self._lookup)):
-            row.reported_status, row.reported_hash = status, hash(facts)
+            row.reported_status, row.reported_hash = status, mark
 
     def _note(self, note: Note) -> bool:
         if len(self._notes) >= MOST_WAITING:

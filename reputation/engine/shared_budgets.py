@@ -4,7 +4,7 @@ The linker computes purses, levels and what accounts have earned, and publishes 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final
 
 from geoip.facts import network_of
 from reputation.config.tenants import Tenant
@@ -30,15 +30,18 @@ Pair = tuple[Limit, Limit]
 """Of a burst and of a day."""
 
 
-class Drawn(NamedTuple):
+class Drawn:
     """The buckets of a check, as alternatives. entry: the allowance of an unproven account's day.
 
     roomy: how many of the first draws may lease more than one token; the others are shared by many accounts.
     """
 
-    draws: list[Draw]
-    entry: Entry | None = None
-    roomy: int = 1
+    __slots__ = ("draws", "entry", "roomy")
+
+    def __init__(self, draws: list[Draw], entry: Entry | None = None, roomy: int = 1) -> None:
+        self.draws: Final = draws
+        self.entry: Final = entry
+        self.roomy: Final = roomy
 
 
 def draws_of(
@@ -53,12 +56,14 @@ def draws_of(
     own = own_charges(who, limits.burst, limits.daily if entry is None else entry.day, now)
     if cluster is not None and cluster.standing == "blessed":
         cluster = None
-    least = max(tenant.request_cost, cost)
-    more = [] if entry is None else entry_charges(least, budgets, links, who, entry, own, now)
-    if tenant.organisation and (together := organisation_of(who, links)) is not None:
+    more = []
+    if entry is not None:
+        more = entry_charges(max(tenant.request_cost, cost), budgets, links, who, entry, own, now)
+    organisation = tenant.organisation
+    if organisation and (together := organisation_of(who, links)) is not None:
         own += [
             budgets.charge(name, "organisation", (name, together), limit, now)
-            for name, limit in zip(NAMES, tenant.organisation, strict=True)
+            for name, limit in zip(NAMES, organisation, strict=True)
         ]
     by_address = [[]] if who.confirmed else unconfirmed_charges(tenant, who, budgets, now)
     if cluster is not None:

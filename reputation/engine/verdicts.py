@@ -23,15 +23,17 @@ class Counts:
     """Counts of one tenant's checks. jwts: checks whose key looked like a JSON Web Token."""
 
     def __init__(self) -> None:
-        self.verdicts: Counter[tuple[str, str, str]] = Counter()
+        self.verdicts: dict[tuple[str, str, str], int] = {}  # a Counter takes three times as long
         self.stops: Counter[str] = Counter()
         self.jwts = 0
 
     def add(self, verdict: Verdict) -> None:
         """Count a verdict (in shadow mode the shadow verdict), and a throttle by its limit."""
         judged = verdict.shadow or verdict
-        self.verdicts[verdict.mode, verdict.tier, judged.decision] += 1
-        if judged.decision == "throttle":
+        decision = judged.decision
+        key = verdict.mode, verdict.tier, decision
+        self.verdicts[key] = self.verdicts.get(key, 0) + 1
+        if decision == "throttle":
             self.stops[judged.limit.scope] += 1
 
 

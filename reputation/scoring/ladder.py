@@ -5,7 +5,6 @@ rung has two newcomers' reserves, one for accounts of up to 14 days and one for 
 drawn from them.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from reputation.limits.bucket import Limit
@@ -43,8 +42,8 @@ class Ladder:
     """
 
     __slots__ = (
-        "_learnt", "_parts", "_settings", "has_reserve", "least", "newcomer", "part", "per_usd", "plan_usd", "reserve",
-        "rungs",
+        "_learnt", "_most_active", "_parts", "_settings", "has_reserve", "least", "newcomer", "part", "per_usd",
+        "plan_usd", "reserve", "rungs",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +54,7 @@ class Ladder:
         self._parts: Final = parts
         self._settings: Final = settings
         self._learnt: Ladder | None = None
+        self._most_active: Final = parts.active * newcomer
         self.newcomer: Final = newcomer
         self.per_usd: Final = per_usd
         self.plan_usd: Final = plan_usd
@@ -62,7 +62,7 @@ class Ladder:
         self.reserve: Final = limit_of(max(reserve * newcomer, least), max(reserve * newcomer, least))
         self.part: Final = max(reserve * newcomer * part, least)
         self.has_reserve: Final = reserve > 0.0
-        self.rungs: Final[Mapping[str, float]] = {
+        self.rungs: Final[dict[str, float]] = {
             rung: max(part * newcomer, least) for rung, part in parts_of_facts(parts).items()
         }
 
@@ -86,7 +86,7 @@ class Ladder:
         for other in given(facts):
             if self.rungs[other] > units:
                 name, units = other, self.rungs[other]
-        active = min(active, self._parts.active * self.newcomer)  # what has settled may be newer than the links
+        active = min(active, self._most_active)  # what has settled may be newer than the links
         if active > units:
             name, units = ACTIVE, active
         money = settled_a_day(facts.payment, facts.created_at, now) * self.per_usd
@@ -102,7 +102,7 @@ class Ladder:
         units: its day then; new: whether this is its first day.
         """
         units = self.rungs.get(name, units)
-        active = min(active, self._parts.active * self.newcomer)
+        active = min(active, self._most_active)
         if active > units:
             name, units = ACTIVE, active
         return self._rung(name, units, burst, new=new)

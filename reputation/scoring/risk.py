@@ -90,12 +90,14 @@ def add_up(prior: float, found: Found) -> Score:
     total = own = prior
     hard = False
     for family, raw in found:
+        is_own, hard_signals = family.own, family.hard
         for reason in weigh(family, raw):
+            points = reason.points
             reasons.append(reason)
-            total += reason.points
-            if family.own:
-                own += reason.points
-                hard = hard or reason.signal in family.hard
+            total += points
+            if is_own:
+                own += points
+                hard = hard or (bool(hard_signals) and reason.signal in hard_signals)
     return Score(total, own, reasons, found, hard=hard)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from typing import Final
 
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
@@ -9,7 +10,8 @@ from reputation.wire.messages import Reason
 CAP = 4.0
 OWN_EVIDENCE = True
 HARD_EVIDENCE = frozenset({"outcomes_against"})
-HOUR = 3600.0
+HOUR: Final = 3600.0
+DAY: Final = 86_400.0
 
 # (age in hours, points), linear in the logarithm of the age between the rows. The sign and the order follow the
 # usage tiers of the market (7, 14 and 30 days, field notes in docs/scoring.md); the sizes are starting points.
@@ -21,7 +23,9 @@ AGE_POINTS = (
     (180 * 24.0, -0.5),
     (400 * 24.0, -0.8),
 )
-_AGE_KNOTS = tuple((math.log(hours * HOUR), points) for hours, points in AGE_POINTS)
+_DAYS: Final = [f"created {days} d ago" for days in range(2000)]
+_AGE_KNOTS: Final[list[tuple[float, float]]] = [(math.log(hours * HOUR), points) for hours, points in AGE_POINTS]
+_LATER_KNOTS: Final = _AGE_KNOTS[1:]
 
 VERIFIED_POINTS = {"email": -0.1, "phone": -0.4, "identity": -1.2}
 AGAINST_POINTS = 0.8  # a mark is half an outcome: a report of abuse or a chargeback is two
@@ -35,7 +39,7 @@ def age_points(age: float) -> float:
     before_x, before = _AGE_KNOTS[0]
     if x <= before_x:
         return before
-    for knot, points in _AGE_KNOTS[1:]:
+    for knot, points in _LATER_KNOTS:
         if x <= knot:
             return before + (points - before) * (x - before_x) / (knot - before_x)
         before_x, before = knot, points
@@ -44,15 +48,12 @@ def age_points(age: float) -> float:
 
 def ago(seconds: float) -> str:
     """Say an age in its largest whole unit."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return _created(int(seconds // size), unit)
-    return "created just now"
-
-
-@lru_cache(4096)
-def _created(many: int, unit: str) -> str:
-    return f"created {many} {unit} ago"
+    if seconds >= DAY:
+        days = int(seconds // DAY)
+        return _DAYS[days] if days < len(_DAYS) else f"created {days} d ago"
+    if seconds >= HOUR:
+        return f"created {int(seconds // HOUR)} h ago"
+    return f"created {int(seconds // 60.0)} min ago" if seconds >= 60.0 else "created just now"
 
 
 @lru_cache(1024)
@@ -64,13 +65,13 @@ def _verification(verified: tuple[str, ...]) -> Reason:
 def evidence(seen: Seen, now: float) -> list[Reason]:
     facts = seen.facts
     found = []
-    if facts.created_at is not None:
-        age = now - facts.created_at
+    created_at, verified, organisation = facts.created_at, facts.verified, facts.organisation
+    if created_at is not None:
+        age = now - created_at
         found.append(Reason("account_age", age_points(age), ago(age)))
-    if facts.verified:
-        found.append(_verification(facts.verified))
-    organisation = facts.organisation
-    if seen.organised and organisation is not None and organisation.verified:
+    if verified:
+        found.append(_verification(verified))
+    if organisation is not None and organisation.verified and seen.organised:
         found.append(Reason("organisation", -1.0, "member of a verified organisation"))
     marks = seen.marks
     if marks.against:

@@ -49,13 +49,14 @@ def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every fa
     if payment is None:
         return []
     found = [_method(payment.status, payment.funding)]
-    if payment.settled_usd:
-        found.append(_settled(payment.settled_usd))
-    if seen.marks.declines:
-        points = DECLINE_POINTS * min(seen.marks.declines, 4)
-        found.append(Reason("declines", points, f"{seen.marks.declines} declines in 30 days"))
-    if payment.disputes:
-        found.append(Reason("disputes", DISPUTE_POINTS * min(payment.disputes, 3), f"{payment.disputes} disputes"))
+    settled, declines, disputes = payment.settled_usd, seen.marks.declines, payment.disputes
+    if settled:
+        found.append(_settled(settled))
+    if declines:
+        points = DECLINE_POINTS * min(declines, 4)
+        found.append(Reason("declines", points, f"{declines} declines in 30 days"))
+    if disputes:
+        found.append(Reason("disputes", DISPUTE_POINTS * min(disputes, 3), f"{disputes} disputes"))
     issuer, address = payment.issuer_country, seen.address
     country = None if address is None else address.country
     if issuer and country and (foreign := _foreign_card(issuer, country)) is not None:

@@ -19,6 +19,10 @@ PROFILE: tuple[str, ...] = Profile.__struct_fields__
 """Names of the facts that a push or a check may carry."""
 _profile_of = attrgetter(*PROFILE)
 _NONE = (None,) * len(PROFILE)
+_OWN = len(Account.__struct_fields__) - len(PROFILE)
+"""Members of an account before its facts."""
+_BARE = {kind: (None,) * (len(kind.__struct_fields__) - _OWN) for kind in (Account, ReadAccount)}
+"""The members of an account without facts, from the first fact on."""
 _WIRED = {Seconds, IpAddress}
 _PLAIN = frozenset(
     {float, str, tuple, bool, int}
@@ -55,8 +59,9 @@ def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
 
 def carried(account: Account) -> Facts | None:
     """Return the facts in a check, or None without any."""
-    brought = _profile_of(account)
-    kept = {} if brought == _NONE else _kept(brought)
+    if structs.astuple(account)[_OWN:] == _BARE.get(type(account)):
+        return None
+    kept = _kept(_profile_of(account))
     return Facts(**kept) if kept else None
 
 
@@ -73,7 +78,10 @@ def brought_by(account: Account) -> Facts | None:
 
 def has_profile(facts: Facts) -> bool:
     """Say whether any fact of the account itself is known; its keys and its ids at other systems are none."""
-    return facts is not NOTHING and bool(_profile_of(facts) != _NONE)
+    if facts is NOTHING:
+        return False
+    # mostly one of these is known, and each member costs as much as the rest of this function
+    return facts.created_at is not None or facts.plan is not None or bool(_profile_of(facts) != _NONE)
 
 
 def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
@@ -118,14 +126,13 @@ def _filled(mine: Any, theirs: Any) -> Any:
 def is_payer(facts: Facts, standards: Standards, now: float) -> bool:
     """Say whether enough money settled over long enough, with no open dispute, whatever the plan is called."""
     payment = facts.payment
-    return (
-        payment is not None
-        and payment.settled_usd is not None
-        and payment.settled_usd >= standards.payer_usd
-        and payment.status != "disputed"
-        and facts.created_at is not None
-        and now - facts.created_at >= standards.payer_days * DAY
-    )
+    if payment is None:
+        return False
+    settled = payment.settled_usd
+    if settled is None or settled < standards.payer_usd or payment.status == "disputed":
+        return False
+    created_at = facts.created_at
+    return created_at is not None and now - created_at >= standards.payer_days * DAY
 
 
 def is_proven(facts: Facts, standards: Standards, now: float, active_days: int, *, organised: bool = True) -> bool:
@@ -133,16 +140,23 @@ def is_proven(facts: Facts, standards: Standards, now: float, active_days: int, 
 
     `active_days`: on how many different days it was seen, which is what "steady use" can mean to a limiter.
     """
-    if organised and facts.organisation is not None and facts.organisation.verified:
+    return proven_by(facts, standards, now, active_days, payer=is_payer(facts, standards, now), organised=organised)
+
+
+def proven_by(
+    facts: Facts, standards: Standards, now: float, active_days: int, *, payer: bool, organised: bool
+) -> bool:
+    """Say the same of an account of which it is known whether it is a payer."""
+    organisation = facts.organisation if organised else None
+    if organisation is not None and organisation.verified:
         return True
-    if facts.created_at is None:
+    created_at = facts.created_at
+    if created_at is None:
         return False
-    age = (now - facts.created_at) / DAY
-    if age >= standards.veteran_days and active_days >= standards.veteran_active_days:
+    age = (now - created_at) / DAY
+    if active_days >= standards.veteran_active_days and age >= standards.veteran_days:
         return True
-    return (
-        age >= standards.proven_days
-        and is_payer(facts, standards, now)
-        and facts.payment is not None
-        and (facts.payment.settled_usd or 0.0) >= standards.proven_usd
-    )
+    payment = facts.payment
+    if not payer or payment is None or age < standards.proven_days:
+        return False
+    return (payment.settled_usd or 0.0) >= standards.proven_usd

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from reputation.state.dirty_set import DirtySet
-from reputation.state.windows import RESOLUTION
+from reputation.state.windows import RESOLUTION, seconds_at, word_of
 from reputation.wire.known import Facts
 from reputation.wire.messages import OutcomeKind
 
@@ -46,7 +46,6 @@ MOST_VISITS = 16
 VISIT_WINDOW = DAY
 _VISIT = struct.Struct("<QIHQ")
 VISIT = _VISIT.size
-_WORD = (1 << 64) - 1
 _number: Final = int.from_bytes  # looked up on the class it would be made again each time
 
 
@@ -57,16 +56,16 @@ def visit(recent: bytes, host: int, asn: int | None, country: str | None, now: f
 
     Returns the same object where nothing had to change, which is the common case.
     """
-    key = (host & _WORD).to_bytes(8, "little")
-    if recent[3:11] == key and 0 <= now - _number(recent[17:25], "little") < RESOLUTION:
+    key = word_of(host)
+    if recent[3:11] == key and 0 <= now - seconds_at(recent, 17) < RESOLUTION:
         return recent
     at = _find_visit(recent, key)
-    if at > 0 and now - VISIT_WINDOW <= _number(recent[-8:], "little") <= now:
+    if at > 0 and now - VISIT_WINDOW <= seconds_at(recent, len(recent) - 8) <= now:
         # an address that is there already and nothing that expired: the counts stay as they are
         moved = recent[at : at + 14] + max(int(now), 0).to_bytes(8, "little")
         return recent[:3] + moved + recent[3:at] + recent[at + VISIT :]
     code = _number(country.encode()[:2], "little") if country else 0
-    first = (host & _WORD, asn or 0, code, max(int(now), 0))
+    first = (host, asn or 0, code, max(int(now), 0))
     rest = [
         (*v[:3], min(v[3], first[3]))  # a time to come is one from before the clock was set back
         for v in _VISIT.iter_unpack(recent[3:])

@@ -8,6 +8,8 @@ two cold lines. Linear hashing (W. Litwin, 1980) splits one page at a time, so n
 
 from typing import Final
 
+from reputation.wire.values import i64
+
 RESOLUTION = 1800.0
 """Seconds after which a sighting is written again; the windows are exact to this."""
 
@@ -16,7 +18,6 @@ TIME = 5
 RECORD = KEY + TIME  # bytes: eight that stand for a member, five of time
 FILL = 14
 """Entries of a page on average: more take longer to search, fewer pay more for each page's own header."""
-_WORD = (1 << 64) - 1
 _number: Final = int.from_bytes  # looked up on the class it would be made again each time
 
 
@@ -48,7 +49,7 @@ class CompactMap:
         """Store a record, in place of an existing one. Its page drops records older than `since`."""
         place = self._place(key)
         slot = self._without(self._slots[place], key)
-        while slot and _number(slot[self._entry - TIME : self._entry], "little") < since:
+        while slot and seconds_at(slot, self._entry - TIME) < since:
             slot = slot[self._entry :]
             self._count -= 1
         if self._count >= self._most and slot:
@@ -67,9 +68,10 @@ class CompactMap:
 
     def _place(self, key: bytes) -> int:
         """Return the page of a key: those after the last one have not been split off yet."""
-        spread = hash(key)
-        place = spread & (2 * self._half - 1)
-        return place if place < len(self._slots) else spread & (self._half - 1)
+        spread: i64 = hash(key)
+        half: i64 = self._half
+        place = spread & (2 * half - 1)
+        return place if place < len(self._slots) else spread & (half - 1)
 
     def _find(self, slot: bytes, key: bytes) -> int:
         """Offset of a key's entry, or -1; matches across an entry's edge are skipped."""
@@ -134,7 +136,7 @@ class FanIn:
         if now < self._newest - RESOLUTION:
             self._forget()
         self._newest = now
-        word = (key & _WORD).to_bytes(8, "little")
+        word = word_of(key)
         only = self._single.get(word)
         if only is None:
             if key in self._young or key in self._old:
@@ -149,7 +151,7 @@ class FanIn:
 
     def members(self, key: int, now: float) -> set[int]:
         """Return the members of a key within the window, as numbers: `number_of` each."""
-        found = self._single.get((key & _WORD).to_bytes(8, "little"))
+        found = self._single.get(word_of(key))
         if found is None:
             found = self._young.get(key) or self._old.get(key, b"")
         return _within(found, now - self.window)
@@ -195,7 +197,7 @@ class FanIn:
     def remember(self, key: int, member: bytes, at: float, now: float) -> None:
         """Note an earlier sighting, in the order of its time, such as one from before a restart."""
         self._turn, at = self._turn or now, min(at, now)
-        word = (key & _WORD).to_bytes(8, "little")
+        word = word_of(key)
         only = self._single.get(word)
         if at < 0 or now - at >= self.window or (only is not None and only.startswith(member)):
             return
@@ -221,12 +223,12 @@ class FanIn:
 
 def name_of(member: str) -> bytes:
     """Return eight bytes to identify a member in this process."""
-    return number_of(member).to_bytes(8, "little")
+    return hash(member).to_bytes(8, "little", signed=True)
 
 
 def number_of(member: str) -> int:
     """Return the number that `name_of` writes."""
-    return hash(member) & _WORD
+    return _number(name_of(member), "little")
 
 
 def companions(groups: list[bytes], member: bytes, since: float) -> set[int]:
@@ -244,6 +246,17 @@ def _within(members: bytes, since: float) -> set[int]:
     return {_number(members[at : at + KEY], "little") for at in starts if _time(members, at) >= since}
 
 
+def word_of(key: int) -> bytes:
+    """Return a key as eight bytes: a host, which is never negative, or a hash."""
+    return key.to_bytes(8, "little", signed=True) if key < 0 else key.to_bytes(8, "little")
+
+
+def seconds_at(record: bytes, at: int) -> int:
+    """Read the five bytes of a time; an integer's `from_bytes` takes a slice and three times as long."""
+    low = record[at] | record[at + 1] << 8 | record[at + 2] << 16
+    return low | record[at + 3] << 24 | record[at + 4] << 32
+
+
 def _find(members: bytes, name: bytes) -> int:
     """Offset of a member's record, or -1; matches across a record's edge are skipped."""
     at = members.find(name)
@@ -254,5 +267,4 @@ def _find(members: bytes, name: bytes) -> int:
 
 def _time(members: bytes, at: int) -> int:
     """Return the time of the record at an offset, from the end if it is negative."""
-    start = at + 8 if at >= 0 else len(members) + at + 8
-    return _number(members[start : start + 5], "little")
+    return seconds_at(members, at + KEY if at >= 0 else len(members) + at + KEY)
