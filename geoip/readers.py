@@ -99,7 +99,8 @@ def open_database(path: Path, *, embedded: bool = False) -> Database:
     path = Path(path)
     _look(path)
     reader, metadata = _open_reader(path, embedded=embedded)
-    _try(path, reader, metadata.ip_version)
+    if not embedded:  # its checksum says as much, and to look around in it would bring all of it into memory
+        _try(path, reader, metadata.ip_version)
     layout = layout_of(metadata.database_type)
     if layout is None:
         reader.close()

@@ -28,7 +28,6 @@ from reputation.commands.gateway_listeners import (
     with_listeners,
 )
 from reputation.commands.options import config_option, ends_well
-from reputation.commands.play import play_file
 from reputation.config.file import Settings
 from reputation.config.retired import ineffective, retired
 from reputation.listeners.grammar import HttpLimits
@@ -225,6 +224,8 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     await serving.charts.take_up()
     await serving.tuning.start()
     if play is not None:
+        from reputation.commands.play import play_file  # noqa: PLC0415 - with rich, for its progress bar
+
         await play_file(serving, play)
     answering = routes(over_http({**GATEWAYS, **own}))
     check = await importlib.import_module(LISTENERS[kind]).start(

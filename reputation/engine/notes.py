@@ -8,7 +8,7 @@ from collections.abc import Callable
 from geoip.facts import AddressFacts, host_text_of, network_of, network_text_of
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster
-from reputation.hydra.sightings import Known, OperatorRuling, Origin, OutcomeNote, Sighting
+from reputation.hydra.sightings import Known, Note, OperatorRuling, Origin, OutcomeNote, Sighting
 from reputation.scoring.ladder import given
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
@@ -22,7 +22,6 @@ MOST_WAITING = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
 
 PAYER, PROVEN, CONFIRMED = 1, 2, 4
-Note = Sighting | Known | OutcomeNote | OperatorRuling
 Lookup = Callable[[str], AddressFacts]
 
 

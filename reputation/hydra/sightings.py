@@ -107,3 +107,7 @@ class OutcomeNote(Struct, frozen=True, array_like=True, gc=False, tag="Told"):
     account: str
     outcome: str
     at: float
+
+
+Note = Sighting | Known | OutcomeNote | OperatorRuling
+"""One piece of news for the linker."""

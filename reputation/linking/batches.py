@@ -5,10 +5,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from reputation.engine.notes import Note
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.links import Delta
-from reputation.hydra.sightings import Known, OperatorRuling, OutcomeNote, Sighting
+from reputation.hydra.sightings import Known, Note, OperatorRuling, OutcomeNote, Sighting
 
 
 class Batch(Struct, array_like=True, gc=False):

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from reputation.engine.notes import Note, Outbox
-from reputation.hydra.sightings import Known, OperatorRuling, OutcomeNote, Sighting
+from reputation.engine.notes import Outbox
+from reputation.hydra.sightings import Known, Note, OperatorRuling, OutcomeNote, Sighting
 from reputation.linking.batches import Batch
 from reputation.replicas.packing import compressed, decompressed
 from reputation.stores.contract import NoteStream, SharedStore

@@ -19,8 +19,6 @@ from reputation.engine.checks import Checks
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.linking.contract import Linking
 from reputation.linking.live import LiveLinking
-from reputation.replicas.checks import SharedChecks
-from reputation.replicas.linking import ReplicatedLinking
 from reputation.sidecar.clock import Clock
 from reputation.sidecar.embedded import EmbeddedChecks
 from reputation.sidecar.hash_key import hash_key
@@ -104,6 +102,10 @@ def parts_of(limiter: Limiter, store: Store, settings: Settings, clock: Clock, l
         linking = LiveLinking(limiter, log.warning, records=store.records)
         return Parts(EmbeddedChecks(limiter, store, clock), linking, store, clock)
     shared.clock = clock
+    # a sidecar with state of its own has no use for them, nor for what they import
+    from reputation.replicas.checks import SharedChecks  # noqa: PLC0415
+    from reputation.replicas.linking import ReplicatedLinking  # noqa: PLC0415
+
     checks = SharedChecks(limiter, shared, settings.state.timeout)
     return Parts(checks, ReplicatedLinking(limiter, shared, log.warning, settings.state.epoch), store, clock)
 

@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TextIO
 
-import structlog
-
 from reputation.config.file import LogSettings
+from reputation.sidecar.structured import structlog
 from reputation.wire.ids import pseudonym
 from reputation.wire.messages import Request, Verdict
 
@@ -98,7 +97,10 @@ class DecisionLog:
 
 
 def _renderer(settings: LogSettings) -> Any:
-    return structlog.processors.JSONRenderer() if settings.format == "json" else structlog.dev.ConsoleRenderer()
+    if settings.format == "json":
+        return structlog.processors.JSONRenderer()
+    # a traceback with local variables, as rich writes it, could show a secret
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 
 def event_log(settings: LogSettings, sink: TextIO) -> Any:

@@ -11,11 +11,11 @@ from sidecar_process import running_sidecar
 
 
 def linker_of(found):
-    """The linker's process: the child that runs our code for a spawned process."""
+    """The linker's process: the child whose command names its module."""
     tasks = Path(f"/proc/{found.process.pid}/task").glob("*/children")
     children = [int(pid) for one in tasks for pid in one.read_text().split()]
     lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return next((pid for pid, line in lines.items() if b"spawn_main" in line), None)
+    return next((pid for pid, line in lines.items() if b"reputation.linking.worker" in line), None)
 
 
 def says(found, expected):

@@ -72,7 +72,7 @@ def children(process: int) -> list[int]:
 def linker_of(sidecar: Sidecar) -> int | None:
     """The linker's process, if it is this sidecar's."""
     for child in children(sidecar.process.pid):
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"reputation.linking.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
             return child
     return None
 
