@@ -7,7 +7,7 @@ no crew: people in one place sleep too.
 
 import numpy as np
 
-from reputation.hydra.columns import Ints, Mask
+from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import COMPONENT_ODDS, Group
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, INDEX
@@ -15,7 +15,7 @@ from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import hired, one_program
 from reputation.hydra.rhythm import NIGHT, daily_use
-from reputation.hydra.shape import FEWEST_PEOPLE, SHARE, spread_of
+from reputation.hydra.shape import FEWEST_PEOPLE, SHARE, spread_of, surely_even
 from reputation.hydra.surprise import Pools
 from reputation.hydra.synchrony import usual_hours
 from reputation.hydra.table import Items
@@ -52,17 +52,18 @@ def _application(ledger: Ledger, members: Ints) -> bool:
 def _driven(groups: list[Ints], ledger: Ledger, people: Ints) -> list[Ints]:
     """Return the groups whose use is more even than people's, and whose nights are more like their days."""
     night = usual_hours(ledger)
-    usual, slept = _spread(ledger, people), _at_night(ledger, people, night.klass, night.night)
+    usual, slept = spread_of(*_use(ledger, people)), _at_night(ledger, people, night.klass, night.night)
     awake = slept + SHARE * (NIGHT / 24 - slept)
     return [
         members
         for members in groups
-        if _spread(ledger, members) < SHARE * usual and _at_night(ledger, members, night.klass, night.night) > awake
+        if surely_even(*_use(ledger, members), usual) and _at_night(ledger, members, night.klass, night.night) > awake
     ]
 
 
-def _spread(ledger: Ledger, accounts: Ints) -> float:
-    return spread_of(daily_use(ledger, accounts), ledger.requests[accounts].astype(np.float64))
+def _use(ledger: Ledger, accounts: Ints) -> tuple[Floats, Floats]:
+    """Return the requests a day of accounts, and of how many requests they are counted."""
+    return daily_use(ledger, accounts), ledger.requests[accounts].astype(np.float64)
 
 
 def _at_night(ledger: Ledger, accounts: Ints, klass: Ints, night: Mask) -> float:

@@ -4,6 +4,7 @@ A dispatcher gives its heads even work around the clock. A class works evenly to
 What is usual for people is learnt from proven accounts.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ SHARE = 0.5
 customers are, and heads with equal work have next to none of either."""
 QUARTILES = 1.349
 """Distance of the quartiles of a normal distribution, in standard deviations."""
+DOUBT = 2.0
+"""Standard errors by which a group must be more even than people: the users of one feed, some dozen of hundreds that
+were looked at, are more even by one."""
 _HOURS = [turn(2 * np.pi * np.arange(24) / 24) for turn in (np.cos, np.sin)]
 
 
@@ -57,6 +61,15 @@ def spread_of(daily: Floats, count: Floats) -> float:
     low, high = np.quantile(np.log(daily), [0.25, 0.75])
     chance = QUARTILES**2 * float(np.mean(1.0 / count))
     return float(np.sqrt(max((high - low) ** 2 - chance, 0.0)))
+
+
+def surely_even(daily: Floats, count: Floats, usual: float) -> bool:
+    """Whether use is more even than people's, whose spread is `usual`, also where few members show it.
+
+    Of n normal values the distance of the quartiles has a standard error of 1.166 / √n of its size: a quantile's
+    variance is p (1 - p) / (n f²), where f is the density there.
+    """
+    return spread_of(daily, count) * (1.0 + DOUBT * 1.166 / math.sqrt(len(daily))) < SHARE * usual
 
 
 def sleep_of(by_hour: Floats) -> Floats:

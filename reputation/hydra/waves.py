@@ -14,7 +14,7 @@ from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import Places, one_program
 from reputation.hydra.rhythm import SLEEPLESS, daily_use
-from reputation.hydra.shape import FEWEST_PEOPLE, SHARE, spread_of
+from reputation.hydra.shape import FEWEST_PEOPLE, spread_of, surely_even
 from reputation.hydra.surprise import Pools
 from reputation.hydra.table import Items
 
@@ -46,7 +46,7 @@ def even(groups: list[Ints], ledger: Ledger, people: Ints) -> list[Ints]:
     found = []
     for members in groups:
         daily = daily_use(ledger, members)
-        if spread_of(daily, ledger.requests[members].astype(np.float64)) >= SHARE * usual:
+        if not surely_even(daily, ledger.requests[members].astype(np.float64), usual):
             continue
         near = members[np.abs(np.log2(daily / np.median(daily))) <= NEAR]
         if len(near) >= FEWEST:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reputation.hydra.shape import Shape, like_people, shape_of
+from reputation.hydra.shape import QUARTILES, SHARE, Shape, like_people, shape_of, surely_even
 
 
 def used(daily, hours, days=4.0, seed=1, start=None):
@@ -79,3 +79,20 @@ def test_accounts_that_are_hours_old_seem_to_sleep_so_older_ones_alone_say_wheth
     assert shape_of(np.r_[young, old], days, 5).sleep > 0.4
     assert shape_of(np.r_[young, old], days, 5, nights=1.0).sleep < 0.05
     assert shape_of(np.r_[young, old[:4]], days[:34], 5, nights=1.0) is None
+
+
+@pytest.mark.parametrize("count", [8, 12, 30, 90])
+def test_few_people_who_are_even_by_chance_are_not_surely_even(count):
+    """Of a thousand groups of people, next to none; of those nearly as even as heads, few."""
+    dice = np.random.default_rng(count)
+    for spread, most in ((1.3, 0.03), (1.2 * SHARE * 1.3, 0.12)):
+        groups = np.exp(dice.normal(0.0, spread, (1000, count))) * 40.0
+        found = [surely_even(daily, np.full(count, 400.0), 1.3 * QUARTILES) for daily in groups]
+        assert np.mean(found) < most
+
+
+@pytest.mark.parametrize("count", [8, 12, 30, 90])
+def test_heads_with_equal_work_are_surely_even(count):
+    dice = np.random.default_rng(count)
+    groups = dice.poisson(40.0, (1000, count)).astype(float)
+    assert np.mean([surely_even(daily, daily, 1.3 * QUARTILES) for daily in groups]) > 0.97
