@@ -7,12 +7,13 @@ from reputation.admin.recorded import NamesBody, ReplayBody
 from reputation.engine.exceptions import Allow, AllowBody
 from reputation.tuning.appeals import Appeal, AppealBody, DecisionBody
 from reputation.tuning.labels import Label, LabelBody
+from reputation.tuning.made_tenants import TenantBody
 from reputation.tuning.revisions import Revision, RevisionBody
 from reputation.tuning.rollout import RolloutBody
 
 TYPES = (
     Allow, AllowBody, Appeal, AppealBody, DecisionBody, Label, LabelBody, NamesBody, ReplayBody, Revision, RevisionBody,
-    RolloutBody,
+    RolloutBody, TenantBody,
 )  # fmt: skip
 OBJECT = {"type": "object"}
 GUARDED = (400, 401, 403, 503)
@@ -73,11 +74,19 @@ def _tenant_paths(parts: DocumentParts) -> dict[str, Any]:
     one = answer("The live revision and any trial.", OBJECT, *GUARDED, 404)
     all_ = answer("All entries that the caller may read.", OBJECT, *GUARDED)
     stepped = answer("Active.", OBJECT, *GUARDED, 404, 409, 413, 422)
+    made = answer("It answers checks.", OBJECT, *GUARDED, 409, 413, 422, status=201)
+    gone = answer("Deleted.", None, *GUARDED, 404, 409, status=204)
     body = parts.ref("RolloutBody")
     return {
         "/v1/presets": {"get": operation("Presets with all values", all_)},
-        "/v1/tenants": {"get": operation("Tenants", all_)},
-        "/v1/tenants/{tenant}": {"get": operation("One tenant", one, None, (_TENANT,))},
+        "/v1/tenants": {
+            "get": operation("Tenants", all_),
+            "post": operation("Make a tenant", made, parts.ref("TenantBody")),
+        },
+        "/v1/tenants/{tenant}": {
+            "get": operation("One tenant", one, None, (_TENANT,)),
+            "delete": operation("Delete a tenant that the API made", gone, None, (_TENANT, _WHY)),
+        },
         "/v1/tenants/{tenant}/prices": {"get": operation("Prices of a million requests", one, None, (_TENANT,))},
         "/v1/tenants/{tenant}/rollout": {
             "post": operation("Shadow, promote, roll back, stop", stepped, body, (_TENANT, _match(required=True)))

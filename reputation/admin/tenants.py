@@ -5,23 +5,27 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from reputation.admin.access import sees
-from reputation.admin.answers import json_answer, whole
+from reputation.admin.access import authorise, sees
+from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
+from reputation.config.file import named_tenants
 from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant, in_force
 from reputation.engine.entry import newcomers_of
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.together import together_of
 from reputation.sidecar.in_force import Tuning
+from reputation.state.records import ABSENT
 from reputation.state.transactions import Transaction
 from reputation.tuning.audit import Change
+from reputation.tuning.made_tenants import EVERYBODY, TenantBody, made_of
 from reputation.tuning.prices import prices
 from reputation.tuning.revisions import Revision, RevisionBody, check_floor, compiled, differences, sparse
 from reputation.tuning.rollout import Rollout, RolloutBody, stepped
 from reputation.wire.codec import read
 from reputation.wire.errors import BadRequest, Conflict
 
+_tenants = msgspec.json.Decoder(TenantBody)
 _revisions = msgspec.json.Decoder(RevisionBody)
 _rollouts = msgspec.json.Decoder(RolloutBody)
 
@@ -50,6 +54,34 @@ def _line(tenant: TenantLimiter, rollout: Rollout) -> dict[str, Any]:
         },
         "together": together_of(tenant.tenant, tenant.links),
     }
+
+
+async def post_tenant(context: Context, request: web.Request) -> web.Response:
+    """Make a tenant; it answers checks before this does."""
+    serving, body = context.serving, read(_tenants, await request.read())
+    name, who, now = body.name, request["caller"].name, serving.clock()
+    authorise(request["caller"], "admin", name)
+    made = made_of(body, who, now, serving.file, await serving.made_tenants.all(EVERYBODY))
+    await serving.made_tenants.put(EVERYBODY, name, made, expect=ABSENT)
+    await serving.take_up_tenants()
+    request["change"] = Change(name, "tenant.create", name, None, made, body.reason)
+    tenant = serving.limiter.tenant(name)
+    return json_answer(_line(tenant, (await serving.tuning.rollout(name))[0]), 201)
+
+
+async def delete_tenant(context: Context, request: web.Request) -> web.Response:
+    """Delete a tenant that the API made; what is stored of it stays in the state."""
+    serving, why = context.serving, reason_of(request)
+    name = context.named(request).tenant.name
+    found = await serving.made_tenants.get(EVERYBODY, name)
+    if found is None or name in named_tenants(serving.file):
+        raise Conflict(f"tenant {name!r} is not one that the API made; remove it from the configuration file")
+    await serving.made_tenants.delete(EVERYBODY, name)
+    await serving.tuning.rollouts.delete(name, serving.tuning.rollouts.kind)
+    await serving.take_up_tenants()
+    serving.event_log.warning("tenant_deleted", tenant=name, by=request["caller"].name, reason=why)
+    request["change"] = Change(name, "tenant.delete", name, found[0], None, why)
+    return nothing()
 
 
 async def get_presets(_: Context, __: web.Request) -> web.Response:
@@ -197,7 +229,9 @@ def _check_match(name: str, request: web.Request, etag: str, *, needed: bool) ->
 ROUTES = (
     Route("GET", "/v1/presets", get_presets, "reader"),
     Route("GET", "/v1/tenants", get_tenants, "reader"),
+    Route("POST", "/v1/tenants", post_tenant, "admin"),
     Route("GET", "/v1/tenants/{tenant}", get_tenant, "reader"),
+    Route("DELETE", "/v1/tenants/{tenant}", delete_tenant, "admin"),
     Route("GET", "/v1/tenants/{tenant}/prices", get_prices, "reader"),
     Route("GET", "/v1/tenants/{tenant}/revisions", get_revisions, "reader"),
     Route("POST", "/v1/tenants/{tenant}/revisions", post_revision, "admin"),

@@ -30,7 +30,7 @@ COMMANDS = {
     "geoip": ("geoip.cli", "geoip", "Look up addresses, build and inspect databases."),
     "allow": ("reputation.commands.allow", "allow", "Exceptions: let requests pass for a stated time."),
     "audit": ("reputation.commands.audit", "audit", "Show or export the audit log: who changed what, and why."),
-    "tenants": ("reputation.commands.tenants", "tenants", "List tenants, or show one with its settings."),
+    "tenants": ("reputation.commands.tenants", "tenants", "List and show tenants; create and delete those of the API."),
     "weights": (
         "reputation.commands.weights",
         "weights",

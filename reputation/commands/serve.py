@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -220,13 +221,7 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
         raise ConfigError(str(error)) from None
     own = load(settings.gateways)
     asked = with_listeners(addresses.gateways, own)
-    await serving.linking.take_up()
-    await serving.charts.take_up()
-    await serving.tuning.start()
-    if play is not None:
-        from reputation.commands.play import play_file  # noqa: PLC0415 - with rich, for its progress bar
-
-        await play_file(serving, play)
+    await _take_up(serving, play)
     answering = routes(over_http({**GATEWAYS, **own}))
     check = await importlib.import_module(LISTENERS[kind]).start(
         answering,
@@ -261,6 +256,19 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     log.info("stopped", connections_cut=cut)
 
 
+async def _take_up(serving: Serving, play: Path | None) -> None:
+    """Take up what an earlier process or another replica has left."""
+    with suppress(Unavailable):  # shared state is away: follow_tenants takes them up later
+        await serving.take_up_tenants()
+    await serving.linking.take_up()
+    await serving.charts.take_up()
+    await serving.tuning.start()
+    if play is not None:
+        from reputation.commands.play import play_file  # noqa: PLC0415 - with rich, for its progress bar
+
+        await play_file(serving, play)
+
+
 def _started(serving: Serving) -> list[asyncio.Task[None]]:
     """Start the background tasks until the end; an early end of a task is logged."""
     works = {
@@ -268,6 +276,7 @@ def _started(serving: Serving) -> list[asyncio.Task[None]]:
         "ageing_failed": serving.watch_addresses(),
         "keeping_failed": serving.stops.run(),
         "charts_failed": serving.charts.run(),
+        "tenants_failed": serving.follow_tenants(),
     }
     tasks = []
     for failed, work in works.items():

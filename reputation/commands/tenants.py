@@ -1,19 +1,22 @@
 """`headcount tenants`: the tenants of a running sidecar."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.table import Column, Table
 
+from geoip.plain import plain
 from geoip.terminal import add_row, console
-from reputation.commands.admin_api import call, path_of
-from reputation.commands.options import admin_option, json_option, say, token_option
+from reputation.commands.admin_api import call, part, path_of
+from reputation.commands.options import admin_option, ends_well, json_option, say, token_option
+from reputation.config.yaml_lines import parse
 
 
 @click.group()
 def tenants() -> None:
-    """List the tenants of a running sidecar, or show one."""
+    """List the tenants of a running sidecar, show one, or create and delete those that the API owns."""
 
 
 @tenants.command("list")
@@ -46,6 +49,41 @@ def show(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
         f"settings: {json.dumps(found['settings']) if found['settings'] else 'those of the preset'}",
     ]
     say(found, *lines, as_json=as_json)
+
+
+@tenants.command()
+@click.argument("tenant")
+@click.option("--unit", type=click.Choice(["requests", "tokens"]), default="requests", show_default=True,
+              help="Unit of costs and limits; it cannot be changed later.")  # fmt: skip
+@click.option("--settings", "file", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="YAML file of settings, as under a tenant's name in the configuration.")  # fmt: skip
+@click.option("--reason", required=True, help="The reason, for the audit log.")
+@admin_option
+@token_option
+@json_option
+@ends_well
+def create(tenant: str, admin: str, token: str | None, *, as_json: bool, **given: Any) -> None:
+    """Create TENANT. It answers checks at once, on every replica within a second. headcount weights tunes it."""
+    body = {"name": tenant, "unit": given["unit"], "reason": given["reason"]}
+    if given["file"] is not None:
+        body["settings"] = parse(given["file"].read_text(encoding="utf-8"), str(given["file"]))[0] or {}
+    found = call(admin, token, "POST", "/v1/tenants", body)
+    say(found, f"tenant {tenant}: created, preset {found['preset']}, mode {found['mode']}", as_json=as_json)
+
+
+@tenants.command()
+@click.argument("tenant")
+@click.option("--reason", required=True, help="The reason, for the log.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@admin_option
+@token_option
+@json_option
+def delete(tenant: str, reason: str, admin: str, token: str | None, *, yes: bool, as_json: bool) -> None:
+    """Delete TENANT, which the API made. Its checks are answered with 404 then; what is stored of it stays."""
+    if not yes:
+        click.confirm(f"Checks of tenant {plain(tenant)} will be answered with 404. Delete it?", abort=True, err=True)
+    call(admin, token, "DELETE", f"{path_of(tenant)}?reason={part(reason)}")
+    say({"tenant": tenant, "reason": reason}, f"tenant {tenant}: deleted", as_json=as_json)
 
 
 def _trial(found: dict[str, Any]) -> str:

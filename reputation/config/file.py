@@ -209,11 +209,16 @@ def from_text(text: str, name: str = "configuration", check: Check | None = None
     return settings
 
 
+def can_stand_in_a_path(name: str) -> bool:
+    """Say whether a tenant or gateway of this name can be reached by a path such as /gateway/nginx/NAME."""
+    return _IN_A_PATH.fullmatch(name) is not None
+
+
 def _check_names(settings: Settings) -> None:
     """Raise SettingError for a name impossible in any request."""
     for kind in ("tenants", "gateways"):
         for name in getattr(settings, kind):
-            if not _IN_A_PATH.fullmatch(name):
+            if not can_stand_in_a_path(name):
                 raise SettingError(
                     (kind, name),
                     f"{name!r} cannot stand in a path such as /gateway/nginx/{kind[:-1].upper()}, so nothing would "

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,18 @@ from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.in_force import Tuning
 from reputation.sidecar.kept_stops import KeptStops
 from reputation.sidecar.surges import Surges
+from reputation.tuning.documents import Documents
+from reputation.tuning.made_tenants import EVERYBODY, KIND, MadeTenant, with_made
 from reputation.tuning.trial import trial_metrics
-from reputation.wire.errors import ConfigError
+from reputation.wire.errors import ConfigError, Unavailable
 from reputation.wire.messages import Verdict
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the clock for what is done once an hour: a clock that was set must not delay it."""
 
 
+TENANTS_EVERY = 0.5
+"""Seconds between two looks at the tenants that replicas made."""
 UNKNOWN_PLAN = "name it in plans, such as {like: paid}; until then it has the limits of an account without a plan"
 
 
@@ -37,7 +42,9 @@ class Serving:
     def __init__(
         self, settings: Settings, parts: Parts, addresses: AddressBook, decisions: DecisionLog, log: Any
     ) -> None:
-        self.settings = settings
+        self.settings = self.file = settings
+        self._made: list[MadeTenant] = []
+        self._changing = asyncio.Lock()
         self.checks, self.linking, self.store, self.clock = parts
         self.limiter = self.checks.limiter
         self.addresses = addresses
@@ -45,6 +52,7 @@ class Serving:
         self.clock.moved.append(self._moved)
         self.local_admin = True
         self.tuning = Tuning(self.limiter, self.store.records, lambda: self.settings, self.clock, log.warning)
+        self.made_tenants = Documents(self.store.records, KIND, MadeTenant)
         self.crowding = Crowding(self.limiter, log, self.clock)
         self.surges = Surges(self.limiter, log)
         kept = self.store.records if self.store.shared is None else None
@@ -110,17 +118,44 @@ class Serving:
             loaded = await asyncio.to_thread(load_databases, settings)
             if loaded.errors:
                 raise ConfigError("; ".join(str(error) for error in loaded.errors))
+            file, settings = settings, self._with_made(settings)
             rebuild(self.limiter, settings, self.addresses, self.store.tenant)
             self.addresses.swap(loaded.databases, self.clock())
         except ConfigError as error:
             self._reload_failures += 1
             self.event_log.error("reload_failed", error=str(error), kept="the previous configuration and databases")
             return False
-        self.settings = settings
+        self.settings, self.file = settings, file
         self._listen_for_plans()
         await self.tuning.refresh_all()
         self.event_log.info("reloaded", tenants=sorted(self.limiter.tenants))
         return True
+
+    async def take_up_tenants(self) -> None:
+        """Put the tenants in force that the API has made, here or at another replica. Raises Unavailable."""
+        async with self._changing:
+            self._made = await self.made_tenants.all(EVERYBODY)
+            settings = self._with_made(self.file)
+            if settings.tenants == self.settings.tenants:
+                return
+            rebuild(self.limiter, settings, self.addresses, self.store.tenant)
+            self.settings = settings
+            self._listen_for_plans()
+            await self.tuning.refresh_all()
+            self.event_log.info("tenants_changed", tenants=sorted(self.limiter.tenants))
+
+    def _with_made(self, file: Settings) -> Settings:
+        return with_made(file, self._made, self._warn_of_tenant)
+
+    def _warn_of_tenant(self, name: str, error: str) -> None:
+        self.event_log.warning("tenant_unreadable", tenant=name, error=error)
+
+    async def follow_tenants(self) -> None:
+        """Take up tenants that other replicas make, until cancelled."""
+        while self.store.shared is not None:
+            await asyncio.sleep(TENANTS_EVERY)
+            with suppress(Unavailable):
+                await self.take_up_tenants()
 
     def metrics(self) -> bytes:
         """Return the text exposition of all metrics."""
