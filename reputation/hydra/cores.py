@@ -120,7 +120,7 @@ def grown(groups: list[Group], known: Background, suspects: Mask, rounds: int = 
 def _taken(group: Group, known: Background, suspects: Mask) -> Group:
     """The group with those who look like it, without those of its own who do not look like the rest of it."""
     core = growth.signature(group.members, known)
-    looks = growth.likeness(core, known)
+    looks = growth.likeness_of(core, known, group.members, suspects)
     stay = looks.accounts[loyal(looks, wave=LOAD in group.families)] if group.families != OF_A_RELAY else group.members
     strangers = np.setdiff1d(group.members, stay)
     accounts, odds = growth.passing(looks, core.size, suspects)

@@ -1,6 +1,6 @@
 """How many accounts hold each pair and each triple of values. Counted block by block, so that memory stays bounded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,6 +12,8 @@ from reputation.hydra.columns import LOW, Floats, Ints, Mask, run_lengths, run_s
 FEWEST = 5
 BLOCK = 2_000_000
 """Pairs or triples of rows looked at at once, about 24 bytes each."""
+MOST_IN_SQUARE = 1024
+"""Items up to which pairs are looked up in a square of them, 4 MB."""
 FINE = 200_000
 """Pairs of rows whose triples are looked at at once: those may be ten times as many."""
 MOST_ROWS = 20_000_000
@@ -47,17 +49,44 @@ class Pairs(NamedTuple):
     def at(self, first: Ints, second: Ints) -> Ints:
         return np.searchsorted(self.keys, np.minimum(first, second) << LOW | np.maximum(first, second))
 
-    def among(self, first: Ints, second: Ints) -> tuple[Mask, Ints]:
-        """Which of these pairs, first < second, are counted here, and where."""
-        key = first << LOW | second
-        spot = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
-        return self.keys[spot] == key, spot
-
     def marked(self) -> Mask:
         """Items that are in any pair."""
         inside = np.zeros(len(self.single), bool)
         inside[self.keys >> LOW] = inside[self.keys & ((1 << LOW) - 1)] = True
         return inside
+
+    def of_triples(self, items: Ints) -> "Pairs":
+        """Those that are in some of these triples of items, shaped (3, triples)."""
+        kept = np.zeros(len(self.keys), bool)
+        for first, second in ((0, 1), (0, 2), (1, 2)):
+            kept[self.at(items[first], items[second])] = True
+        return self._replace(keys=self.keys[kept], counts=self.counts[:, kept])
+
+
+class Finder:
+    """Finds pairs: in a square of all items that are in any, or by a search in the keys if these are too many."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._keys = pairs.keys
+        marked = np.flatnonzero(pairs.marked())
+        self._side = len(marked) if len(marked) <= MOST_IN_SQUARE else 0
+        self._number = np.zeros(len(pairs.single), np.int32)
+        self._number[marked] = np.arange(len(marked))
+        self._square = np.full(self._side**2, -1, np.int32)
+        if self._side:
+            first, second = self._number[pairs.keys >> LOW], self._number[pairs.keys & ((1 << LOW) - 1)]
+            self._square[first * self._side + second] = np.arange(len(pairs.keys))
+
+    def among(self, held: Ints, first: Ints, second: Ints) -> tuple[Mask, Ints]:
+        """Which of these pairs of rows, first < second, are pairs, and where. held: the marked item of each row."""
+        spot: Ints
+        if self._side:
+            number = self._number[held]
+            spot = self._square[(number * np.int32(self._side))[first] + number[second]]
+            return spot >= 0, spot
+        key = held[first] << LOW | held[second]
+        spot = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
+        return self._keys[spot] == key, spot
 
 
 class Triples(NamedTuple):
@@ -78,19 +107,23 @@ class Triples(NamedTuple):
             yield self.accounts[begin : begin + count].astype(np.int64)
 
 
-def count_pairs(table: Table, pools: Iterable[Mask]) -> Pairs:
-    """Pairs of two families that enough suspects hold, counted in every pool; the first pool is the suspects."""
-    suspects, *others = pools
-    of_suspects = table.only(suspects[table.accounts])
+def count_pairs(table: Table, suspects: int) -> Pairs:
+    """Pairs of two families that enough suspects hold. table: rows of suspects alone; suspects: how many there are."""
     width = int(table.held.max(initial=0)) + 1
-    keys, counts = _tallied(_pair_keys(block)[0] for block in _blocks(of_suspects, BLOCK))
+    keys, counts = _tallied(_pair_keys(block) for block in _blocks(table, BLOCK))
     keys, counts = keys[counts >= FEWEST], counts[counts >= FEWEST]
-    single = np.bincount(of_suspects.held, minlength=width).astype(np.float64)
-    pairs = Pairs(keys, np.zeros((1 + len(others), len(keys))), single, float(suspects.sum()))
-    pairs.counts[0] = counts
-    if len(keys):
-        _count_among(pairs, table.only(pairs.marked()[table.held]), others)
-    return pairs
+    single = np.bincount(table.held, minlength=width).astype(np.float64)
+    return Pairs(keys, counts[None].astype(np.float64), single, float(suspects))
+
+
+def count_among(pairs: Pairs, table: Table, pools: Sequence[Mask]) -> Pairs:
+    """Count the pairs in more pools."""
+    counts = np.zeros((len(pools), len(pairs.keys)))
+    if len(pairs.keys):
+        inside = table.held < len(pairs.single)
+        inside[inside] = pairs.marked()[table.held[inside]]
+        _count_among(Finder(pairs), table.only(inside), pools, counts)
+    return pairs._replace(counts=np.concatenate([pairs.counts, counts]))
 
 
 def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
@@ -98,10 +131,10 @@ def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
     table = table.only(pairs.marked()[table.held])
     width = len(pairs.single)
     drawn = _drawn_together(pairs) if pairs.counts[0].sum() > MANY_ROWS else None
-    keys, accounts, total = [], [], 0
+    keys, accounts, total, finder = [], [], 0, Finder(pairs)
     for block in reversed(list(_blocks(table, BLOCK))):
         for part in _blocks(block, FINE):
-            key, who = _triple_keys(part, pairs, drawn, width)
+            key, who = _triple_keys(part, finder, drawn, width)
             keys.append(key)
             accounts.append(who)
             total += len(key)
@@ -110,10 +143,10 @@ def count_triples(table: Table, pairs: Pairs, base: Mask) -> Triples:
     row_keys, row_accounts = sorted_together(_joined(keys), _joined(accounts))
     begin = run_starts(row_keys)
     holders = run_lengths(begin, len(row_keys))
-    normal = base[row_accounts]
-    unlinked = np.add.reduceat(normal, begin, dtype=np.int64) if len(begin) else holders
     often = holders >= FEWEST
-    begin, holders, unlinked = begin[often], holders[often], unlinked[often]
+    begin, holders = begin[often], holders[often]
+    members = base[row_accounts[spans(begin, holders)]]
+    unlinked = np.add.reduceat(members, np.cumsum(holders) - holders, dtype=np.int64) if len(begin) else holders
     pair, third = pairs.keys[row_keys[begin] // width], row_keys[begin] % width
     items = np.stack([pair >> LOW, pair & ((1 << LOW) - 1), third])
     return Triples(items, holders, unlinked, begin, row_accounts)
@@ -138,18 +171,25 @@ def _blocks(table: Table, size: int) -> Iterator[Table]:
 
 def _ahead(accounts: Ints) -> tuple[Ints, Ints]:
     """All pairs of rows (i, j), i < j, of one account, sorted."""
+    starts = run_starts(accounts)
+    sizes = run_lengths(starts, len(accounts))
     row = np.arange(len(accounts))
-    following = np.searchsorted(accounts, accounts, side="right") - row - 1
+    following = np.repeat(starts + sizes, sizes) - row - 1
     return np.repeat(row, following), spans(row + 1, following)
 
 
-def _pair_keys(table: Table) -> tuple[Ints, Ints]:
-    """The key of each pair of rows of one account and two families, and the account."""
+def _across(table: Table) -> tuple[Ints, Ints]:
+    """The pairs of rows of one account and two families."""
     first, second = _ahead(table.accounts)
     of = table.family[table.held]
     across = of[first] != of[second]
-    first, second = first[across], second[across]
-    return table.held[first] << LOW | table.held[second], table.accounts[first]
+    return first[across], second[across]
+
+
+def _pair_keys(table: Table) -> Ints:
+    """The key of each pair of rows of one account and two families."""
+    first, second = _across(table)
+    return (table.held << LOW)[first] | table.held[second]
 
 
 def _tallied(blocks: Iterable[Ints]) -> tuple[Ints, Ints]:
@@ -164,20 +204,20 @@ def _tallied(blocks: Iterable[Ints]) -> tuple[Ints, Ints]:
     return keys, counts
 
 
-def _count_among(pairs: Pairs, table: Table, pools: list[Mask]) -> None:
+def _count_among(finder: Finder, table: Table, pools: Sequence[Mask], counts: Floats) -> None:
     for block in _blocks(table, BLOCK):
-        key, who = _pair_keys(block)
-        counted, spot = pairs.among(key >> LOW, key & ((1 << LOW) - 1))
-        spot, who = spot[counted], who[counted]
-        for number, pool in enumerate(pools, 1):
-            pairs.counts[number] += np.bincount(spot[pool[who]], minlength=len(pairs.keys))
+        first, second = _ahead(block.accounts)
+        counted, spot = finder.among(block.held, first, second)
+        spot, who = spot[counted], block.accounts[first[counted]]
+        for number, pool in enumerate(pools):
+            counts[number] += np.bincount(spot[pool[who]], minlength=counts.shape[1])
 
 
-def _triple_keys(table: Table, pairs: Pairs, drawn: Mask | None, width: int) -> tuple[Ints, Ints]:
-    """The key of each three rows of one account all of whose pairs are in `pairs`, and the account."""
+def _triple_keys(table: Table, finder: Finder, drawn: Mask | None, width: int) -> tuple[Ints, Ints]:
+    """The key of each three rows of one account all of whose pairs are known, and the account."""
     accounts, held = table.accounts, table.held
     first, second = _ahead(accounts)
-    good, number = pairs.among(held[first], held[second])
+    good, number = finder.among(held, first, second)
     rows = np.arange(len(accounts) + 1)
     ahead = np.searchsorted(first, rows)  # where each row's pairs begin
     partner, begin = second[good].astype(np.int32), np.searchsorted(first[good], rows)
@@ -189,7 +229,9 @@ def _triple_keys(table: Table, pairs: Pairs, drawn: Mask | None, width: int) -> 
     third = partner[spans(begin[second], following)]
     closed = good[np.repeat((ahead[first] - first - 1).astype(np.int32), following) + third]
     third = third[closed]
-    return np.repeat(number[kept] * width, following)[closed] + held[third], accounts[third].astype(np.int32)
+    return np.repeat(number[kept].astype(np.int64) * width, following)[closed] + held[third], accounts[third].astype(
+        np.int32
+    )
 
 
 def _narrowed(accounts: Ints, first: Ints, second: Ints, drawn: Mask) -> Mask:

@@ -18,6 +18,8 @@ NOTABLE = np.log(3.0)
 """A family counts as one of the three when its value is three times as frequent in the core."""
 SURE = np.log(1000.0)
 """Odds of 1000:1 after the prior (the core's share of the suspects): one stranger in 1000 at worst."""
+SLACK = 1e-6
+"""Nats that no order of additions moves."""
 IDENTIFYING = (FAMILIES.index("session"), FAMILIES.index("device"))
 DRIVEN = (FAMILIES.index("rhythm"), FAMILIES.index("synchrony"))
 IDENTIFIED = np.log(30.0)
@@ -80,15 +82,37 @@ def _cover(who: Ints, family: Ints) -> Floats:
 
 def likeness(core: Signature, known: Background) -> Likeness:
     """How much more each account looks like the core than like the others of its class of network."""
+    return _likeness(core, known, known.items.rows_of(core.items))
+
+
+def likeness_of(core: Signature, known: Background, group: Ints, suspects: Mask) -> Likeness:
+    """As `likeness`, of the accounts of a group and of those others alone that may pass.
+
+    No account is expected to hold a value less often than all are, and one passes by no family that it does not show.
+    So most are left out before they are compared with their like.
+    """
     rows = known.items.rows_of(core.items)
-    share = np.repeat(core.share, known.items.start[core.items + 1] - known.items.start[core.items])
-    accusing = ~known.items.own[rows]
-    rows, share = rows[accusing], share[accusing]
+    who, family = known.items.accounts[rows], known.family[core.items]
+    most = np.minimum(np.log(core.share / known.general[core.items]), CEILING[family])
+    count = known.items.start[core.items + 1] - known.items.start[core.items]
+    nats = np.bincount(who, np.repeat(most, count), len(suspects))
+    kept = suspects.copy()
+    kept[who[np.repeat(np.isin(family, IDENTIFYING), count)]] = True
+    kept &= nats + _prior(core.size, suspects) >= SURE - SLACK
+    kept[group] = True
+    return _likeness(core, known, rows[kept[who]])
+
+
+def _likeness(core: Signature, known: Background, rows: Ints) -> Likeness:
+    rows = rows[~known.items.own[rows]]
     held, who = known.items.items[rows], known.items.accounts[rows]
-    ratio = np.minimum(np.log(share / known.expected(who, held)), CEILING[known.family[held]])
+    shares = np.zeros(len(known.general))
+    shares[core.items] = core.share
+    ratio = np.minimum(np.log(shares[held] / known.expected(who, held)), CEILING[known.family[held]])
     accounts, local = numbered(who)
-    best = np.full((len(FAMILIES), len(accounts)), -np.inf)
-    np.maximum.at(best, (known.family[held], local), ratio)
+    flat = np.full(len(FAMILIES) * len(accounts), -np.inf)
+    np.maximum.at(flat, known.family[held] * len(accounts) + local, ratio)
+    best = flat.reshape(len(FAMILIES), len(accounts))
     lacking = np.log(1.0 - core.cover + 1.0 / (core.size + 2.0))[:, None]
     against = np.where(known.known[:, accounts], np.minimum(lacking, 0.0), 0.0)
     scores = np.where(np.isfinite(best), best, against)
@@ -96,7 +120,8 @@ def likeness(core: Signature, known: Background) -> Likeness:
     disguised = np.zeros(len(accounts), bool)
     disguised[local[(known.items.kind[held] == DISGUISE) & (ratio >= IDENTIFIED)]] = True
     driven = (scores[list(DRIVEN)] >= NOTABLE).any(axis=0)
-    return Likeness(accounts, scores.sum(axis=0), (scores >= NOTABLE).sum(axis=0), identified, disguised, driven)
+    nats = np.cumsum(scores, axis=0)[-1]  # one after the other, however many accounts there are
+    return Likeness(accounts, nats, (scores >= NOTABLE).sum(axis=0), identified, disguised, driven)
 
 
 def several(looks: Likeness) -> Mask:
@@ -115,7 +140,10 @@ def passing(looks: Likeness, size: int, suspects: Mask, sure: float = SURE) -> t
 
     A suspect needs three families, or two of which one identifies or is a disguise; other accounts an identifying one.
     """
-    prior = np.log(max(size, 1) / max(int(suspects.sum()) - size, size, 1))
-    odds = looks.nats + prior
+    odds = looks.nats + _prior(size, suspects)
     passed = (odds >= sure) & several(looks) & (suspects[looks.accounts] | _paired(looks))
     return looks.accounts[passed], odds[passed]
+
+
+def _prior(size: int, suspects: Mask) -> float:
+    return float(np.log(max(size, 1) / max(int(suspects.sum()) - size, size, 1)))

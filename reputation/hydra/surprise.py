@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.columns import Floats, Ints, Mask
-from reputation.hydra.counting import FEWEST, Pairs, Table, Triples, count_pairs, count_triples
+from reputation.hydra.counting import FEWEST, Pairs, Table, Triples, count_among, count_pairs, count_triples
 from reputation.hydra.divergence import divergence
 from reputation.hydra.linker_settings import LIFT, NATS
 from reputation.hydra.table import Items, mined
@@ -66,13 +66,16 @@ def surprising(items: Items, pools: Pools, lift: float = LIFT, nats: float = NAT
     """Cells over both thresholds in all three directions, the strongest first; cells with the same members once."""
     rows = _worth_looking(items, pools)
     table = Table(items.accounts[rows], items.items[rows], items.family())
-    pairs = count_pairs(table, pools)
+    of_suspects = table.only(pools.suspects[table.accounts])
+    pairs = count_pairs(of_suspects, int(pools.suspects.sum()))
     if not len(pairs.keys):
         return
-    triples = count_triples(table.only(pools.suspects[table.accounts]), pairs, pools.base)
+    triples = count_triples(of_suspects, pairs, pools.base)
     if not len(triples.holders):
         return
-    single = np.stack([items.counts(pool) for pool in pools]).astype(float)
+    pairs = count_among(pairs.of_triples(triples.items), table, pools[1:])
+    marked = np.flatnonzero(pairs.marked())
+    single = np.stack([items.counts(pool, marked) for pool in pools]).astype(float)
     sizes = np.array([float(pool.sum()) for pool in pools])
     known = Counted(single, sizes, np.stack([items.coverage(pool) for pool in pools]), items.partial())
     shares, lifts, weights = _judge(triples, pairs, known)
@@ -82,14 +85,13 @@ def surprising(items: Items, pools: Pools, lift: float = LIFT, nats: float = NAT
 
 def _worth_looking(items: Items, pools: Pools) -> Mask:
     """Rows of values that some, but not everybody, has; the most suspicious few of each account and kind."""
-    suspects, base = items.counts(pools.suspects), items.counts(pools.base)
     others = pools.base & ~pools.suspects
-    worth = (suspects >= FEWEST) & (items.counts(others) <= COMMON * max(int(others.sum()), TRUSTED_ENOUGH))
-    ratio = suspects / (base + 10.0)
-    rows = worth[items.items]
-    chosen = items._replace(accounts=items.accounts[rows], items=items.items[rows], own=items.own[rows])
-    rows[rows] = mined(chosen, ratio)
-    return rows
+    suspects, base, beside = (items.counts(pool) for pool in (pools.suspects, pools.base, others))
+    worth = (suspects >= FEWEST) & (beside <= COMMON * max(int(others.sum()), TRUSTED_ENOUGH))
+    rows = np.flatnonzero(worth[items.items])
+    found = np.zeros(len(items.items), bool)
+    found[rows[mined(items, rows, suspects / (base + 10.0))]] = True
+    return found
 
 
 def _judge(triples: Triples, pairs: Pairs, known: Counted) -> tuple[Floats, Floats, Floats]:

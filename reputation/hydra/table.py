@@ -4,8 +4,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import LOW, Floats, Ints, Mask, rank_in_group, spans, stable_order
+from reputation.hydra.columns import (
+    LOW,
+    Floats,
+    Ints,
+    Mask,
+    rank_in_group,
+    run_lengths,
+    run_starts,
+    spans,
+    stable_order,
+)
 from reputation.hydra.families import FAMILIES, FAMILY, INDEX, KINDS, PARTIAL
+
+_FAMILIES = np.array(FAMILY)
+_MINED = np.array([kind.mined for kind in KINDS])
 
 
 class Items(NamedTuple):
@@ -28,7 +41,7 @@ class Items(NamedTuple):
 
     def family(self) -> Ints:
         """The family of each item."""
-        return np.array(FAMILY)[self.kind]
+        return _FAMILIES[self.kind]
 
     def rows_of(self, items: Ints) -> Ints:
         """Rows of the table that hold any of these items, item by item."""
@@ -39,9 +52,13 @@ class Items(NamedTuple):
         """Rows of the table that hold a value of these kinds, item by item."""
         return self.rows_of(np.flatnonzero(np.isin(self.kind, [INDEX[kind] for kind in kinds])))
 
-    def counts(self, among: Mask) -> Ints:
-        """How many of the accounts `among` hold each item."""
-        return np.bincount(self.items[among[self.accounts]], minlength=len(self.kind))
+    def counts(self, among: Mask, items: Ints | None = None) -> Ints:
+        """How many of the accounts `among` hold each item; items: those to count, others have none."""
+        held, accounts = self.items, self.accounts
+        if items is not None:
+            rows = self.rows_of(items)
+            held, accounts = held[rows], accounts[rows]
+        return np.bincount(held[among[accounts]], minlength=len(self.kind))
 
     def partial(self) -> Mask:
         """Which items are of a family that says something about some accounts alone."""
@@ -71,13 +88,19 @@ def table_of(accounts: Ints, items: Ints, kind: Ints, value: Ints, known: Mask) 
     return Items(accounts, items, kind, value, known, np.zeros(len(order), bool), order, start)
 
 
-def mined(items: Items, weight: Floats) -> Mask:
-    """Rows that enter the search for cells: per account and kind the `mined` values with the greatest weight."""
-    width = len(items.kind)
-    place = np.empty(width, np.int64)  # items by kind, and within a kind by weight
-    place[np.lexsort((-weight, items.kind))] = np.arange(width)
-    order = np.argsort(items.accounts * width + place[items.items])
-    kind = items.kind[items.items]
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = rank_in_group(items.accounts[order] << LOW | kind[order])
-    return ranks < np.array([entry.mined for entry in KINDS])[kind]
+def mined(items: Items, rows: Ints, weight: Floats) -> Mask:
+    """Which of these rows enter the search for cells: per account and kind the `mined` values with the greatest weight.
+
+    rows: in the order of the table, in which an account's values of one kind follow each other.
+    """
+    held = items.items[rows]
+    kind = items.kind[held]
+    begin = run_starts(items.accounts[rows] << LOW | kind)
+    count = run_lengths(begin, len(rows))
+    crowded = np.flatnonzero(count > _MINED[kind[begin]])
+    some = spans(begin[crowded], count[crowded])
+    group = np.repeat(crowded, count[crowded])
+    order = np.lexsort((held[some], -weight[held[some]], group))
+    stay = np.ones(len(rows), bool)
+    stay[some[order]] = rank_in_group(group) < _MINED[kind[some]]
+    return stay

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reputation.hydra import counting
 from reputation.hydra.columns import LOW
-from reputation.hydra.counting import FEWEST, Table, count_pairs, count_triples
+from reputation.hydra.counting import FEWEST, Table, count_among, count_pairs, count_triples
 
 ITEMS = 8
 FAMILY = np.array([0, 0, 1, 1, 2, 2, 3, 3])
@@ -41,12 +41,15 @@ def by_hand(holdings, among, size):
 
 
 @settings(deadline=None)
-@given(HOLDINGS, st.sampled_from([1, 7, 10**6]))
-def test_pairs_and_triples_are_those_counted_by_hand(holdings, block):
+@given(HOLDINGS, st.sampled_from([1, 7, 10**6]), st.sampled_from([0, 10**3]))
+def test_pairs_and_triples_are_those_counted_by_hand(holdings, block, in_square):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "BLOCK", block)
+        patch.setattr(counting, "MOST_IN_SQUARE", in_square)
         who = pools(len(holdings))
-        pairs = count_pairs(table(holdings), who)
+        rows = table(holdings)
+        of_suspects = rows.only(who[0][rows.accounts])
+        pairs = count_among(count_pairs(of_suspects, int(who[0].sum())), rows, who[1:])
         expected = {pair: held for pair, held in by_hand(holdings, who[0], 2).items() if len(held) >= FEWEST}
         assert [(key >> LOW, key & ((1 << LOW) - 1)) for key in pairs.keys.tolist()] == sorted(expected)
         for number, pool in enumerate(who):
@@ -54,8 +57,7 @@ def test_pairs_and_triples_are_those_counted_by_hand(holdings, block):
             assert pairs.counts[number].tolist() == [len(counted.get(pair, [])) for pair in sorted(expected)]
         if not expected:
             return
-        rows = table(holdings)
-        triples = count_triples(rows.only(who[0][rows.accounts]), pairs, who[1])
+        triples = count_triples(of_suspects, pairs, who[1])
         of_three = {t: held for t, held in by_hand(holdings, who[0], 3).items() if len(held) >= FEWEST}
         assert sorted(map(tuple, triples.items.T.tolist())) == sorted(of_three)
         spots = np.arange(len(triples.holders))[::-1]
@@ -70,6 +72,6 @@ def test_where_there_is_too_much_the_newest_accounts_are_looked_at_first(monkeyp
     monkeypatch.setattr(counting, "BLOCK", 30)
     monkeypatch.setattr(counting, "MOST_ROWS", 9)
     everybody = np.ones(20, bool)
-    pairs = count_pairs(table(holdings), [everybody] * 4)
+    pairs = count_pairs(table(holdings), len(holdings))
     triples = count_triples(table(holdings), pairs, everybody)
     assert triples.items.T.tolist() == [[1, 3, 5]]

@@ -16,6 +16,7 @@ from reputation.hydra.growth import (
     SURE,
     Likeness,
     likeness,
+    likeness_of,
     passing,
     several,
     signature,
@@ -91,6 +92,22 @@ def test_likeness_is_what_counting_by_hand_says(seed):
         assert found.disguised[i] == disguised
     assert len(set(found.families.tolist())) > 3
     assert set(found.identified.tolist()) == {True, False}
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("count", [12, 30])
+def test_accounts_that_are_left_out_would_not_have_passed(seed, count):
+    members, known = random_population(seed)
+    suspects = np.random.default_rng(seed).random(800) < 0.7
+    core, group = signature(members[:count], known), np.append(members, 799)
+    every, some = likeness(core, known), likeness_of(core, known, group, suspects)
+    for whole, part in zip(passing(every, count, suspects), passing(some, count, suspects), strict=True):
+        assert whole.tolist() == part.tolist()
+    there = np.isin(every.accounts, some.accounts)
+    assert set(group.tolist()) & set(every.accounts.tolist()) <= set(some.accounts.tolist())
+    for whole, part in zip(every, some, strict=True):
+        assert whole[there].tolist() == part.tolist()
+    assert there.sum() < len(there)
 
 
 def population_of(count, size, others=0, total=1000, kind="asn"):

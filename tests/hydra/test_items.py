@@ -127,7 +127,7 @@ def test_an_account_enters_the_search_with_its_most_suspicious_values():
             ledger.see(Sighting(NOW, name, ja4=f"j{n}"))
     ledger.absorb()
     found = collect(ledger, np.ones(2, bool), NOW)
-    kept = found.items[mined(found, np.arange(len(found.kind), dtype=float))]
+    kept = found.items[mined(found, np.arange(len(found.items)), np.arange(len(found.kind), dtype=float))]
     assert sorted(set(kept.tolist())) == [len(found.kind) - 2, len(found.kind) - 1]
 
 
