@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reputation.hydra.columns import Floats, Ints, Mask, runs
+from reputation.hydra.columns import Floats, Ints, Mask, numbered, runs
 from reputation.hydra.families import INDEX
 from reputation.hydra.table import Items
 
@@ -49,14 +49,19 @@ class Background(NamedTuple):
 
     def expected(self, accounts: Ints, items: Ints) -> Floats:
         """The share of an item among accounts like this one: the highest of all partitions."""
-        general = self.general[items]
-        share = general
+        values, which = numbered(items)
+        share = self.general[items]
         for partition in self.partitions:
-            klass = partition.of[accounts]
-            holders = partition.holders(items, klass) / self.coverage[items]
-            among = (holders + LEAN * general) / (partition.sizes[self.pool_of[items], klass] + LEAN)
-            share = np.maximum(share, among)
+            classes, of = numbered(partition.of[accounts])
+            share = np.maximum(share, self._among(partition, values[:, None], classes)[which, of])
         return share
+
+    def _among(self, partition: Partition, items: Ints, klass: Ints) -> Floats:
+        """The share of items among the accounts of classes."""
+        holders = partition.holders(items, klass) / self.coverage[items]
+        sizes = partition.sizes[self.pool_of[items], klass]
+        among: Floats = (holders + LEAN * self.general[items]) / (sizes + LEAN)
+        return among
 
     def alike(self, accounts: Ints) -> tuple[Ints, Ints, Ints]:
         """The different classes of some accounts, the place of the first account of each, and the class of each

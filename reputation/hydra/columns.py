@@ -89,6 +89,7 @@ class PairTable:
         self.count = np.zeros(0, np.float32)
         self.first = np.zeros(0)
         self.last = np.zeros(0)
+        self._frequent: Ints | None = None  # kept until pairs change
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -105,6 +106,19 @@ class PairTable:
         """The rows of some accounts, one account after the other."""
         begin, end = (np.searchsorted(self.keys, some << LOW) for some in (accounts, accounts + 1))
         return spans(begin, end - begin)
+
+    def most_frequent(self, size: int) -> Ints:
+        """The most frequent value of each of so many accounts, counted from 1; 0 where there is none."""
+        if self._frequent is None or len(self._frequent) != size:
+            of = np.zeros(size, np.int64)
+            accounts = self.accounts
+            starts = run_starts(accounts)
+            if len(starts):
+                most = np.repeat(np.maximum.reduceat(self.count, starts), run_lengths(starts, len(accounts)))
+                often = self.count == most  # of several that are, the last one counts
+                of[accounts[often]] = self.values[often] + 1
+            self._frequent = of
+        return self._frequent
 
     def add(self, accounts: Ints, values: Ints, at: Floats) -> None:
         """Count sightings; those without an account or a value (-1) are left out."""
@@ -141,6 +155,7 @@ class PairTable:
         return first
 
     def _merge(self, keys: Ints, counts: Ints, first: Floats, last: Floats) -> None:
+        self._frequent = None
         spot = np.searchsorted(self.keys, keys)
         known = np.zeros(len(keys), bool)
         inside = spot < len(self.keys)
@@ -156,6 +171,7 @@ class PairTable:
         self.last = np.insert(self.last, where, last[new])
 
     def _select(self, stay: Mask) -> None:
+        self._frequent = None
         self.keys, self.count = self.keys[stay], self.count[stay]
         self.first, self.last = self.first[stay], self.last[stay]
 
@@ -174,6 +190,11 @@ class PairTable:
         stay = np.ones(len(accounts), bool)
         stay[order[rank_in_group(accounts[order]) >= self.keep]] = False
         self._select(stay)
+
+
+def doubled(column: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
+    """A column with as much room again, which holds `empty`."""
+    return np.concatenate([column, np.full(column.shape, empty, column.dtype)])
 
 
 def run_starts(groups: npt.NDArray[Any]) -> Ints:

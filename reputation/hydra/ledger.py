@@ -13,7 +13,7 @@ import numpy as np
 
 from reputation.hydra import reaction
 from reputation.hydra.bins import BIN, Bins
-from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable
+from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable, doubled
 from reputation.hydra.earned import Days
 from reputation.hydra.families import DAY, HIDING, HOUR, SEEN
 from reputation.hydra.named import NAMED, named
@@ -58,6 +58,7 @@ class Ledger:
         self.sittings = np.zeros((2, 1024), np.float32)  # in held and in free hours of trials
         self.sat = np.full(1024, -1, np.int64)
         self.trials = reaction.NONE
+        self._demand: Floats | None = None  # kept until `recent` changes
         self.hour = 0
         self.until = np.inf  # what was seen later was seen by a clock that is ahead, and counts as seen now
         self.unconfirmed = 0
@@ -163,8 +164,9 @@ class Ledger:
 
     def demand(self) -> Floats:
         """Units wanted in the last 24 hours, stopped ones too."""
-        wanted: Floats = self.recent[: self.size].sum(axis=1, dtype=np.float64)
-        return wanted
+        if self._demand is None or len(self._demand) != self.size:
+            self._demand = self.recent[: self.size].sum(axis=1, dtype=np.float64)
+        return self._demand
 
     def use(self) -> Floats:
         """Units let through in the last 24 hours."""
@@ -227,7 +229,7 @@ class Ledger:
         people = (columns["asn"] >= 0) & ~np.isin(columns["network"], hiding)
         for kind in self.lived_in:
             while len(self.lived_in[kind]) < len(self.names[kind].names):
-                self.lived_in[kind] = _doubled(self.lived_in[kind], 0)
+                self.lived_in[kind] = doubled(self.lived_in[kind], 0)
             there = (columns[kind] >= 0) & (accounts >= 0)
             seen = np.bincount(columns[kind][there], np.where(people[there], 1, -1), len(self.lived_in[kind]))
             self.lived_in[kind] = np.clip(self.lived_in[kind] + seen, -CERTAIN, CERTAIN).astype(np.int16)
@@ -246,6 +248,7 @@ class Ledger:
             return
         hours = (at // HOUR).astype(np.int64)
         self._turn(int(hours.max()))
+        self._demand = None
         fresh = hours > self.hour - 24
         np.add.at(self.recent, (accounts[fresh], hours[fresh] % 24), cost[fresh])
         self.days.add(accounts[~stopped], at[~stopped], cost[~stopped])
@@ -276,6 +279,7 @@ class Ledger:
     def _turn(self, hour: int) -> None:
         self.sittings *= reaction.KEPT_AN_HOUR ** min(max(hour - self.hour, 0), 1000)
         for passed in range(max(self.hour + 1, hour - 23), hour + 1):
+            self._demand = None
             self.recent[:, passed % 24] = self.refused[:, passed % 24] = 0.0
         self.hour = max(self.hour, hour)
 
@@ -294,13 +298,13 @@ class Ledger:
             return
         for columns in (self.floats, self.ints):
             for name in columns:
-                columns[name] = _doubled(columns[name], _FLOATS.get(name, _INTS.get(name, 0)))
+                columns[name] = doubled(columns[name], _FLOATS.get(name, _INTS.get(name, 0)))
         for name in ("flags", "requests", "recent", "refused", "by_hour"):
-            setattr(self, name, _doubled(getattr(self, name), 0))
+            setattr(self, name, doubled(getattr(self, name), 0))
         self.days.grow()
         self.bins.grow()
         self.sittings = np.concatenate([self.sittings, np.zeros_like(self.sittings)], axis=1)
-        self.sat = _doubled(self.sat, -1)
+        self.sat = doubled(self.sat, -1)
 
     def _idle(self, now: float) -> Mask:
         confirmed = self.flagged(CONFIRMED)
@@ -320,6 +324,7 @@ class Ledger:
         self.flags[numbers] = 0
         self.requests[numbers] = 0
         self.recent[numbers] = self.refused[numbers] = 0
+        self._demand = None
         self.by_hour[numbers] = 0
         self.days.release(numbers)
         self.bins.release(numbers)
@@ -338,11 +343,6 @@ class Ledger:
 def _thin(names: Interner, used: Ints) -> None:
     if len(names) > MOST_NAMES * len(used) + 1024:
         names.keep_only(used)
-
-
-def _doubled(column: np.ndarray, empty: float) -> np.ndarray:
-    more = np.full(column.shape, empty, column.dtype)
-    return np.concatenate([column, more])
 
 
 _GETTERS: dict[str, Callable[[Sighting], Hashable]] = {

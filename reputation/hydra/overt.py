@@ -176,12 +176,4 @@ def hired(ledger: Ledger, of: Collection[str] = FOR_HIRE) -> Mask:
 
 def most_seen(ledger: Ledger, kind: str) -> Ints:
     """Each account's most frequent value of a kind, counted from 1; 0 where it is unknown."""
-    table = ledger.pairs[kind]
-    of = np.zeros(ledger.size, np.int64)
-    accounts = table.accounts
-    starts = run_starts(accounts)
-    if len(starts):
-        most = np.repeat(np.maximum.reduceat(table.count, starts), run_lengths(starts, len(accounts)))
-        often = table.count == most  # of several that are, the last one counts
-        of[accounts[often]] = table.values[often] + 1
-    return of
+    return ledger.pairs[kind].most_frequent(ledger.size)

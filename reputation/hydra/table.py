@@ -66,9 +66,9 @@ class Items(NamedTuple):
 
     def coverage(self, among: Mask) -> Floats:
         """By item: the share of the accounts `among` about which a partial family says something; 1 for other items."""
-        share = np.ones(len(FAMILIES))
+        share, size = np.ones(len(FAMILIES)), int(np.count_nonzero(among)) + 1.0
         for family in PARTIAL:
-            share[family] = (int((self.known[family] & among).sum()) + 1.0) / (int(among.sum()) + 1.0)
+            share[family] = (int(np.count_nonzero(self.known[family] & among)) + 1.0) / size
         return share[self.family()]
 
     def accused(self, family: int) -> Mask:
