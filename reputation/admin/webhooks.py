@@ -1,9 +1,7 @@
 """The webhook listener: signed events of Stripe in, outcomes and facts out. It serves nothing else."""
 
-import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 from aiohttp import web
 from prometheus_client.core import CounterMetricFamily
@@ -12,12 +10,14 @@ from prometheus_client.metrics_core import Metric
 from reputation.admin.stripe import check_signature, read_event
 from reputation.admin.stripe_events import StripeEvents
 from reputation.config.file import Settings
+from reputation.config.secrets import secret_at
 from reputation.engine.limiter import TenantLimiter
 from reputation.sidecar.running import Serving
 from reputation.wire.codec import PROBLEM_TYPE, encode, problem_bytes
 from reputation.wire.errors import ConfigError, NotFound, Problem
 
 MOST_BODY = 256 * 1024
+STRIPE = "webhooks.stripe"
 
 
 class Webhooks:
@@ -38,7 +38,7 @@ class Webhooks:
         """Take one event: refused if it is not Stripe's own or not fresh, acknowledged if it came before."""
         tenant = self._tenant(request.query.get("tenant", "default"))
         name, body, now = tenant.tenant.name, await request.read(), self._serving.clock()
-        secret = signing_secret(self._serving.settings.webhooks.stripe[name])
+        secret = secret_at(STRIPE, self._serving.settings.webhooks.stripe[name])
         try:
             check_signature(request.headers.get("Stripe-Signature"), body, secret, now)
             event = read_event(body)
@@ -79,23 +79,9 @@ class Webhooks:
         return web.Response(body=problem_bytes(found), status=found.status, content_type=PROBLEM_TYPE)
 
 
-def signing_secret(reference: str) -> str:
-    """Read a secret from where configuration says: `@` a file, `$` an environment variable. Raises ConfigError."""
-    name = reference[1:]
-    try:
-        found = Path(name).read_text(encoding="utf-8") if reference.startswith("@") else os.environ[name]
-    except (OSError, UnicodeDecodeError, KeyError):
-        raise ConfigError(f"webhooks.stripe: {reference} cannot be read") from None
-    if not found.strip():
-        raise ConfigError(
-            f"webhooks.stripe: {reference} is empty; it must contain the endpoint's signing secret, whsec_..."
-        )
-    return found.strip()
-
-
 def check_secrets(settings: Settings) -> None:
     """Raise ConfigError if the listener is asked for and a secret is missing."""
     if not settings.webhooks.stripe:
         raise ConfigError("--webhooks: no signing secret is configured; set its place under webhooks.stripe.TENANT")
     for reference in settings.webhooks.stripe.values():
-        signing_secret(reference)
+        secret_at(STRIPE, reference)

@@ -276,6 +276,7 @@ def _started(serving: Serving) -> list[asyncio.Task[None]]:
         "ageing_failed": serving.watch_addresses(),
         "keeping_failed": serving.stops.run(),
         "charts_failed": serving.charts.run(),
+        "notices_failed": serving.notices.run(),
         "tenants_failed": serving.follow_tenants(),
     }
     tasks = []

@@ -15,6 +15,10 @@ from reputation.scoring.risk import TIERS
 from reputation.wire.errors import ConfigError, SettingError
 from reputation.wire.messages import Text
 
+Event = Literal[
+    "cluster.found", "cluster.grown", "cluster.status", "newcomers.surge", "trial.stopped", "state.away", "state.back"
+]
+"""What may be notified."""
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -146,6 +150,31 @@ class StateSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 20.0
 
 
+class NotifySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """An HTTP endpoint that gets a POST for each event."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://[^ ]+|[@$].+)$",
+            description="URL of the endpoint; if it is a secret, its place: `@` and a file, or `$` and an environment "
+            "variable.",
+        ),
+    ]
+    secret: Annotated[
+        Annotated[str, Meta(pattern="^[@$].+")] | None,
+        Meta(
+            description="Place of the secret that signs each notice: `@` and a file, or `$` and an environment "
+            "variable; none: notices are not signed."
+        ),
+    ] = None
+    format: Annotated[
+        Literal["json", "slack"],
+        Meta(description="`json`: the whole event; `slack`: a text, as Slack's incoming webhooks take it."),
+    ] = "json"
+    events: Annotated[tuple[Event, ...], Meta(description="Events to send; empty: all.")] = ()
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Every setting is optional. Without a file there is one tenant, `default`, preset `balanced`."""
 
@@ -168,6 +197,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         RecordingSettings()
     )
     webhooks: Annotated[WebhookSettings, Meta(description="Webhooks that `--webhooks` serves.")] = WebhookSettings()
+    notify: Annotated[tuple[NotifySettings, ...], Meta(description="Endpoints to notify of events.")] = ()
 
 
 DEFAULT = Settings()

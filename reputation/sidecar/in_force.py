@@ -61,6 +61,7 @@ class Tuning:
         self.appeals = Documents(records, "appeal", Appeal)
         self.preview_process = PreviewProcess()
         self.new_id = Ulids()
+        self.stopped: list[Callable[[str, int | None, str], object]] = []  # called with a trial that ended itself
         self._limiter = limiter
         self._clock = clock
         self._settings = settings
@@ -291,5 +292,7 @@ class Tuning:
             await self.step(tenant, ended, version)
         except Conflict:
             return
+        for tell in self.stopped:
+            tell(tenant, rollout.candidate, why)
         change = Change(tenant, "rollout.stop", f"revision {rollout.candidate}", current, ended, why)
         await self.audit.add(change, self.new_id(now), HEADCOUNT, now)

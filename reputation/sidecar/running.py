@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import Metric
 from geoip.book import AddressBook
 from reputation.config.file import Settings
 from reputation.engine.metrics import counter, gauge, newcomer_metrics, together_metrics, verdict_metrics
+from reputation.notices.watch import Watch
 from reputation.sidecar.build import Parts, load_databases, read_settings, rebuild
 from reputation.sidecar.charts import Charts
 from reputation.sidecar.crowding import Crowding
@@ -55,6 +56,8 @@ class Serving:
         self.made_tenants = Documents(self.store.records, KIND, MadeTenant)
         self.crowding = Crowding(self.limiter, log, self.clock)
         self.surges = Surges(self.limiter, log)
+        self.notices = Watch(self.checks, self.store, lambda: self.settings.notify, self.clock, log)
+        self.tuning.stopped.append(self.notices.trial_stopped)
         kept = self.store.records if self.store.shared is None else None
         self.charts = Charts(self.limiter, lambda: self.store.degraded, self.clock, kept, log.warning)
         self.listeners: dict[str, Any] = {}
@@ -177,6 +180,7 @@ class Serving:
         yield counter("headcount_geoip_failures", "Look-ups that failed on corrupt data.", self.addresses.failures)
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
         yield from self.stops.metrics()
+        yield from self.notices.metrics()
         yield from trial_metrics(sorted(self.tuning.trials.items()))
         yield from self.tuning.recording.metrics()
         for source in self.metric_sources:
