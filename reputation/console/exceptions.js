@@ -20,7 +20,7 @@ export async function show(context) {
                 cell: (row) => element("span", { class: "clip" }, row.reason),
             },
             { title: "By", value: (row) => row.by, cell: (row) => row.by },
-            { title: "Limits", cell: (row) => (row.within_limits ? "own limits apply" : "none") },
+            { title: "Limits", cell: limits },
             { title: "Ends", value: (row) => row.expires, cell: (row) => time(row.expires) },
             {
                 title: "",
@@ -42,6 +42,11 @@ export async function show(context) {
         table.set((await read(path(["allow"], { tenant: context.tenant }), context.signal)).allow);
     await refresh();
     return [table.node, panel("Add a temporary exception", allowForm(context, {}, refresh))];
+}
+
+function limits({ within_limits: within, times }) {
+    if (!within) return "none";
+    return times === 1 ? "own limits apply" : `${times} times its own limits`;
 }
 
 async function end(context, row, refresh) {

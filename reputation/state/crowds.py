@@ -185,6 +185,9 @@ class Crowd:
         found = self.meet(name, now, row)
         return Row() if found.shared else found
 
+    def tables(self) -> list[Iterable[str]]:
+        return [self._stayers.rows, self._newcomers.rows]
+
     def names(self) -> Iterable[str]:
         return chain(self._stayers.rows, self._newcomers.rows)
 

@@ -4,7 +4,7 @@ An account that billing pushed is kept until it is deleted. All other accounts c
 crowds with a bound: one for accounts of which a check carried facts, a small one for made-up keys.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 
 from reputation.limits.bucket import move
 from reputation.state.budgets import Budgets
@@ -163,6 +163,10 @@ class TenantState:
     def pushed(self) -> int:
         """Count the accounts with facts from billing."""
         return len(self.registered) + len(self.asleep) - self.traffic.asleep - self.unconfirmed.asleep
+
+    def tables(self) -> list[Iterable[str]]:
+        """Return the tables of names, for one after the other: the names of all of them together are a long list."""
+        return [self.asleep, self.registered, *self.traffic.tables(), *self.unconfirmed.tables()]
 
     def names(self) -> list[str]:
         """Name every account, those asleep and unconfirmed ones too."""
