@@ -16,13 +16,13 @@ from reputation.state.crowds import KeptRung, kept_rung
 from reputation.state.facts import has_profile
 from reputation.wire.messages import LimitState
 
-OPEN = 0.5
+OPEN: Final = 0.5
 """Part of a reserve for the first requests."""
-SHARE = 0.05
+SHARE: Final = 0.05
 """Part of what is left of the rest that one account may draw. Of n accounts that draw all they can, each has an n-th of
 the reserve a day, and what stays in it is a share for twenty more."""
-MOST_STEPS = 20
-WHOLE = 0.999
+MOST_STEPS: Final = 20
+WHOLE: Final = 0.999
 """Part of a bucket that a day refills at least, except on a first day; below 1 for what rounding takes."""
 
 

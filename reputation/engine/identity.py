@@ -14,7 +14,7 @@ from reputation.wire.errors import Invalid
 from reputation.wire.ids import hashed, of_text, printed
 from reputation.wire.messages import RESERVED_SAYS, Account, Credential, Request, is_reserved
 
-UNKNOWN_KEY = "key:"
+UNKNOWN_KEY: Final = "key:"
 """What the name of an unconfirmed account begins with that is made of a key; events.RESERVED has it too."""
 
 

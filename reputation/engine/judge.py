@@ -14,11 +14,11 @@ from reputation.signals.signal import no_list
 from reputation.state.facts import Facts
 from reputation.wire.messages import BindingLimit, Decision, Reason, Request, Shadow, Verdict
 
-UNLIMITED = float("inf")  # null in JSON: shadow mode answers as if there were no limit
+UNLIMITED: Final = float("inf")  # null in JSON: shadow mode answers as if there were no limit
 MARKED = "marked"
 MARGIN = 1e-6  # log-odds, so that no rounding leaves a sum just below its bound
 
-STATUS_TIERS = {
+STATUS_TIERS: Final = {
     "blessed": 0,
     "shared": 0,
     "restricted": TIERS.index("restricted"),

@@ -4,6 +4,7 @@ A check reads what is known, scores it, takes from its buckets all or none, and 
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import UNSET, structs
 
@@ -48,7 +49,7 @@ from reputation.wire.messages import (
 )
 
 EXPLAIN_WINDOW = 3600.0
-MOST_DAYS = 255  # small integers are shared, larger ones cost each row 32 bytes
+MOST_DAYS: Final = 255  # small integers are shared, larger ones cost each row 32 bytes
 KEPT_VERDICTS = 10000
 
 VerdictHook = Callable[[Assessed, Verdict], None]

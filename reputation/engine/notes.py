@@ -4,6 +4,7 @@ Notes for the linker are appended to a batch, without a wait.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from geoip.facts import AddressFacts, host_text_of, network_of, network_text_of
 from reputation.engine.identity import Who
@@ -16,12 +17,13 @@ from reputation.state.facts import Facts, Standards, is_payer, is_proven
 from reputation.state.history import Marks, visit
 from reputation.state.tenant import TenantState
 from reputation.state.windows import name_of
-from reputation.wire.messages import Outcome, Request, Signup, Verdict
+from reputation.wire.messages import Outcome, Payment, Request, Signup, Verdict
 
 MOST_WAITING = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
 
 PAYER, PROVEN, CONFIRMED = 1, 2, 4
+NO_PAYMENT: Final = Payment()
 Lookup = Callable[[str], AddressFacts]
 
 
@@ -178,17 +180,13 @@ def sighting_of(who: Who, request: Request, now: float, part: str | None = None,
 
 def known(account: str, facts: Facts, status: int, lookup: Lookup) -> Known:
     """Flatten facts for the linker."""
-    payment, organisation = facts.payment, facts.organisation
-    money = (None,) * 7 if payment is None else (
-        payment.status, payment.fingerprint, payment.funding, payment.iin, payment.issuer_country,
-        payment.settled_usd, payment.disputes,
-    )  # fmt: skip
+    payment, organisation, signup = facts.payment or NO_PAYMENT, facts.organisation, facts.signup
     return Known(
         account, facts.created_at, facts.plan, facts.verified, None if organisation is None else organisation.id,
-        organisation is not None and organisation.verified, *money,
-        confirmed=bool(status & CONFIRMED), proven=bool(status & PROVEN), payer=bool(status & PAYER),
-        email_domain=facts.email_domain, signup=None if facts.signup is None else origin_of(facts.signup, lookup),
-        settled_30d_usd=None if payment is None else payment.settled_30d_usd, given=tuple(given(facts)),
+        organisation is not None and organisation.verified, payment.status, payment.fingerprint, payment.funding,
+        payment.iin, payment.issuer_country, payment.settled_usd, payment.disputes,
+        bool(status & CONFIRMED), bool(status & PROVEN), bool(status & PAYER), facts.email_domain,
+        None if signup is None else origin_of(signup, lookup), payment.settled_30d_usd, tuple(given(facts)),
     )  # fmt: skip
 
 

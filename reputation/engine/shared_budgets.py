@@ -20,11 +20,13 @@ from reputation.state.budgets import Budgets
 from reputation.state.crowds import lasting_days
 from reputation.state.history import DAY
 
-NAMES = ("burst", "daily")
-NO_LIMIT = Limit(1e9, 1e9)  # what a setting may be at most; a number, so that every store can keep it
-LASTING = 3  # days on which a made-up key would have to be seen: two may be a minute apart, three are more than a day
-NO_ADDRESS = "none"
-IPV6_HOSTS = 1 << 32  # keys of /64s stand above those of IPv4 addresses
+NAMES: Final = ("burst", "daily")
+NO_LIMIT: Final = Limit(1e9, 1e9)  # what a setting may be at most; a number, so that every store can keep it
+LASTING: Final = (
+    3  # days on which a made-up key would have to be seen: two may be a minute apart, three are more than a day
+)
+NO_ADDRESS: Final = "none"
+IPV6_HOSTS: Final = 1 << 32  # keys of /64s stand above those of IPv4 addresses
 
 Pair = tuple[Limit, Limit]
 """Of a burst and of a day."""

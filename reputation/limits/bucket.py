@@ -12,11 +12,11 @@ from typing import Final
 
 from reputation.wire.values import mypyc_attr
 
-NEVER = math.inf
+NEVER: Final = math.inf
 """The `retry_after` of a cost that no waiting makes fit: above the burst, or no refill."""
 
 
-REMEMBERED = 30 * 86_400.0
+REMEMBERED: Final = 30 * 86_400.0
 """Seconds without use after which a bucket under a smaller limit counts as full: at the larger one it would be."""
 
 

@@ -1,9 +1,10 @@
 """What settled money comes to in a day: one rule for allowances and for what linked accounts have earned. Pure."""
 
 import math
+from typing import Final
 
-DAY = 86_400.0
-MONTH = 30.0
+DAY: Final = 86_400.0
+MONTH: Final = 30.0
 
 
 def dollars_a_day(settled: float | None, settled_30d: float | None, age: float | None) -> float:

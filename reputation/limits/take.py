@@ -24,7 +24,7 @@ class Charge:
         self.bucket: Final = bucket
 
 
-ALL = 1000
+ALL: Final = 1000
 """More draws than any ask has."""
 Draw = Sequence[Charge]
 """Buckets that are drawn on together."""

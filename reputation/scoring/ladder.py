@@ -13,12 +13,12 @@ from reputation.scoring.tiers import EntrySettings, NewcomersSettings
 from reputation.wire.known import Facts
 from reputation.wire.messages import Payment
 
-DAY = 86_400.0
+DAY: Final = 86_400.0
 EMAIL, PHONE, PREPAID, CARD, ACTIVE, MONEY = RUNGS = ("email", "phone", "prepaid", "card", "active", "money")
 """What an account gave, from the cheapest to the dearest; active: days of use, which it gave here."""
-RECENT = 14 * DAY
+RECENT: Final = 14 * DAY
 """Age up to which an account is a newcomer: its use until then is what votes for a newcomer's day."""
-MOST_LIMITS = 4096
+MOST_LIMITS: Final = 4096
 
 _limits: dict[tuple[float, float], Limit] = {}
 
@@ -157,15 +157,17 @@ def is_unsettled(payment: Payment | None, usd: float) -> bool:
 def given(facts: Facts) -> list[str]:
     """Name the facts of an account besides an e-mail address and money; a card that failed or is disputed is none."""
     found = []
-    verified, payment = facts.verified or (), facts.payment
-    if "phone" in verified:
-        found.append(PHONE)
-    if "identity" in verified:
-        found.append(CARD)
+    verified, payment = facts.verified, facts.payment
+    if verified:
+        if "phone" in verified:
+            found.append(PHONE)
+        if "identity" in verified:
+            found.append(CARD)
     if payment is not None and payment.status not in ("failed", "disputed"):
-        if payment.funding == "prepaid":
+        funding = payment.funding
+        if funding == "prepaid":
             found.append(PREPAID)
-        elif payment.fingerprint is not None or payment.iin is not None or payment.funding is not None:
+        elif funding is not None or payment.fingerprint is not None or payment.iin is not None:
             found.append(CARD)
     return found
 

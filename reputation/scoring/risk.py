@@ -13,7 +13,7 @@ from reputation.scoring.tiers import Allowance, TierRule
 from reputation.wire.messages import Reason, Tier
 
 TIERS: tuple[Tier, ...] = ("trusted", "standard", "limited", "restricted", "blocked")
-STANDARD = TIERS.index("standard")
+STANDARD: Final = TIERS.index("standard")
 
 
 class Family:

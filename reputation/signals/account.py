@@ -28,9 +28,9 @@ _AGE_KNOTS: Final[list[tuple[float, float]]] = [(math.log(hours * HOUR), points)
 _LATER_KNOTS: Final = _AGE_KNOTS[1:]
 
 VERIFIED_POINTS = {"email": -0.1, "phone": -0.4, "identity": -1.2}
-AGAINST_POINTS = 0.8  # a mark is half an outcome: a report of abuse or a chargeback is two
-FOR_POINTS = -0.3
-MOST_MARKS = 6
+AGAINST_POINTS: Final = 0.8  # a mark is half an outcome: a report of abuse or a chargeback is two
+FOR_POINTS: Final = -0.3
+MOST_MARKS: Final = 6
 
 
 def age_points(age: float) -> float:

@@ -1,10 +1,12 @@
 """Address: outcomes of other accounts in the same /24 or /48."""
 
+from typing import Final
+
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
 CAP = 1.0
-LEAST = 0.05  # log-odds that are not worth a line
+LEAST: Final = 0.05  # log-odds that are not worth a line
 
 
 def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every family has the same two arguments

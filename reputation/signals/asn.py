@@ -1,12 +1,14 @@
 """ASN: outcomes of other accounts there, and whether it hosts servers (weak evidence)."""
 
+from typing import Final
+
 from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
 CAP = 0.8
-LEAST = 0.05
-HOSTING_POINTS = 0.3  # a data-centre list hits 17% of honest visitors: likelihood ratio near 1.3
+LEAST: Final = 0.05
+HOSTING_POINTS: Final = 0.3  # a data-centre list hits 17% of honest visitors: likelihood ratio near 1.3
 
 
 def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every family has the same two arguments

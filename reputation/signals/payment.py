@@ -2,6 +2,7 @@
 
 import math
 from functools import cache, lru_cache
+from typing import Final
 
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
@@ -14,12 +15,12 @@ STATUS_POINTS = {"none": (0.2, "no payment method"), "ok": (-0.2, None), "failed
                  "disputed": (1.6, "payment disputed")}  # fmt: skip
 FUNDING_POINTS = {"credit": (-0.2, None), "debit": (-0.1, None), "prepaid": (0.519, "prepaid card"),
                   "unknown": (0.0, None)}  # fmt: skip
-SETTLED_SCALE = 20.0  # US dollars that make a payer
-SETTLED_POINTS = -0.5  # for each e-fold above it
-SETTLED_MOST = -2.0
-DECLINE_POINTS = 0.35
-DISPUTE_POINTS = 1.0
-FOREIGN_CARD_POINTS = 0.3
+SETTLED_SCALE: Final = 20.0  # US dollars that make a payer
+SETTLED_POINTS: Final = -0.5  # for each e-fold above it
+SETTLED_MOST: Final = -2.0
+DECLINE_POINTS: Final = 0.35
+DISPUTE_POINTS: Final = 1.0
+FOREIGN_CARD_POINTS: Final = 0.3
 
 
 @cache

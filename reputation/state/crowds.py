@@ -14,9 +14,9 @@ from reputation.state.bounded import BoundedTable
 from reputation.state.dirty_set import DirtySet
 from reputation.state.facts import NOTHING, Facts
 from reputation.state.history import DAY, is_heavy
-from reputation.wire.values import mypyc_attr
+from reputation.wire.values import i16, i32, i64, mypyc_attr
 
-A_WHILE = 60.0
+A_WHILE: Final = 60.0
 """Seconds after which an account that is seen again is no newcomer any more."""
 MOST_NETWORKS = 65_536
 """Networks that have a shared row of their own at most; the others share SLOTS rows."""
@@ -78,15 +78,15 @@ class Row:
         self.burst = burst
         self.daily = daily
         self.recent = recent
-        self.tier = tier
-        self.days = days
-        self.day = day
-        self.reported_status = 0
-        self.reported_hash = 0
         self.since = 0.0
         self.shared = ""
         self.outcomes = b""
         self.rung: KeptRung | None = None
+        self.reported_hash: i64 = 0  # the small numbers come last, side by side
+        self.day: i32 = day
+        self.reported_status: i32 = 0
+        self.days: i16 = days
+        self.tier: i16 = tier
 
 
 class SharedRows:
@@ -224,7 +224,8 @@ class Crowd:
 
 def lasting_days(row: Row, now: float) -> int:
     """Return on how many days an account was seen; they count for as many days after the last of them."""
-    return row.days if now // DAY - row.day <= row.days else 0
+    days, day = int(row.days), int(row.day)
+    return days if now // DAY - day <= days else 0
 
 
 def is_rested(row: Row, now: float) -> bool:

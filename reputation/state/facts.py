@@ -1,7 +1,7 @@
 """Facts of an account, merged from pushed facts and the facts in a check."""
 
 from operator import attrgetter
-from typing import Any, get_args, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 from msgspec import Struct, structs
 
@@ -14,17 +14,20 @@ __all__ = [
     "is_proven", "merged", "plain",
 ]  # fmt: skip
 
-DAY = 86_400.0
+DAY: Final = 86_400.0
 PROFILE: tuple[str, ...] = Profile.__struct_fields__
 """Names of the facts that a push or a check may carry."""
-_profile_of = attrgetter(*PROFILE)
-_NONE = (None,) * len(PROFILE)
+_PROFILE: Final = list(PROFILE)
+_profile_of: Final = attrgetter(*PROFILE)
+_NONE: Final = (None,) * len(PROFILE)
 _OWN = len(Account.__struct_fields__) - len(PROFILE)
 """Members of an account before its facts."""
-_BARE = {kind: (None,) * (len(kind.__struct_fields__) - _OWN) for kind in (Account, ReadAccount)}
+_BARE: Final[dict[type, Any]] = {
+    kind: (None,) * (len(kind.__struct_fields__) - _OWN) for kind in (Account, ReadAccount)
+}
 """The members of an account without facts, from the first fact on."""
 _WIRED = {Seconds, IpAddress}
-_PLAIN = frozenset(
+_PLAIN: Final = frozenset(
     {float, str, tuple, bool, int}
     | {
         kind
@@ -33,7 +36,14 @@ _PLAIN = frozenset(
     }
 )
 """Types whose values have nothing of the wire's own types in them."""
-_EMPTY = {kind: kind() for kind in NESTED.values() if kind.__struct_defaults__ == (None,) * len(kind.__struct_fields__)}
+_EMPTY: Final[dict[type, Any]] = {
+    kind: kind() for kind in NESTED.values() if kind.__struct_defaults__ == (None,) * len(kind.__struct_fields__)
+}
+
+
+MOST_WORDS = 32_768
+V = TypeVar("V")
+_words: Final[dict[Any, Any]] = {}
 
 
 def plain(value: Any) -> Any:
@@ -54,7 +64,26 @@ def plain(value: Any) -> Any:
 def from_push(body: AccountFacts, keys: tuple[bytes, ...]) -> Facts:
     """Facts as they are kept: keys only as keyed hashes."""
     external = tuple(sorted(body.external.items())) if body.external else ()
-    return Facts(keys=keys, external=external, **_kept(_profile_of(body)))
+    return sharing(Facts(keys=keys, external=external, **_kept(_profile_of(body))))
+
+
+def sharing(facts: Facts) -> Facts:
+    """Let facts of all accounts share their words: plans, countries and the like are few, and each costs 64 bytes."""
+    payment = facts.payment
+    if payment is not None:
+        iin, country = _alike(payment.iin), _alike(payment.issuer_country)
+        if iin is not payment.iin or country is not payment.issuer_country:
+            payment = structs.replace(payment, iin=iin, issuer_country=country)
+    plan, verified, domain = _alike(facts.plan), _alike(facts.verified), _alike(facts.email_domain)
+    return structs.replace(facts, payment=payment, plan=plan, verified=verified, email_domain=domain)
+
+
+def _alike(value: V) -> V:
+    """Return the object that stands for all equal ones, as far as there is room."""
+    found: V = _words.setdefault(value, value)
+    if len(_words) > MOST_WORDS:
+        _words.clear()
+    return found
 
 
 def carried(account: Account) -> Facts | None:
@@ -85,7 +114,12 @@ def has_profile(facts: Facts) -> bool:
 
 
 def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in zip(PROFILE, values, strict=True) if not is_empty(value)}
+    kept: dict[str, Any] = {}
+    for i, value in enumerate(values):
+        if value is None or is_empty(value):
+            continue
+        kept[_PROFILE[i]] = value if type(value) in _PLAIN else plain(value)
+    return kept
 
 
 def is_empty(value: Any) -> bool:

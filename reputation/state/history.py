@@ -14,9 +14,9 @@ from reputation.state.windows import RESOLUTION, seconds_at, word_of
 from reputation.wire.known import Facts
 from reputation.wire.messages import OutcomeKind
 
-DAY = 86_400.0
-MONTH = 30 * DAY
-KEPT = 400 * DAY
+DAY: Final = 86_400.0
+MONTH: Final = 30 * DAY
+KEPT: Final = 400 * DAY
 """Seconds that an account of which nothing was pushed is remembered for an outcome against it."""
 MOST_OF_A_KIND = 32
 """Outcomes of one kind that are kept, the newest: one kind cannot push another out."""
@@ -35,17 +35,17 @@ MARKS: dict[MarkedOutcome, tuple[int, int]] = {
     "good": (0, 2),
 }
 """Marks in halves of an outcome, against and in favour, that each outcome leaves on its account."""
-LEAST_MARKS = 0.25
+LEAST_MARKS: Final = 0.25
 """Marks that have faded below this say nothing any more."""
 
 _RECORD = struct.Struct("<BQ")
 _MARKS = [MARKS.get(kind, (0, 0)) for kind in KINDS]
 _DECLINED, _FAILED = KINDS.index("declined"), KINDS.index("charge_failed")
 
-MOST_VISITS = 16
-VISIT_WINDOW = DAY
+MOST_VISITS: Final = 16
+VISIT_WINDOW: Final = DAY
 _VISIT = struct.Struct("<QIHQ")
-VISIT = _VISIT.size
+VISIT: Final = _VISIT.size
 _number: Final = int.from_bytes  # looked up on the class it would be made again each time
 
 
@@ -102,7 +102,7 @@ class Marks(NamedTuple):
     declines: int = 0
 
 
-NO_MARKS = Marks()
+NO_MARKS: Final = Marks()
 
 
 def noted(kept: bytes, kind: MarkedOutcome, at: float) -> bytes:

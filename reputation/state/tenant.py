@@ -78,7 +78,7 @@ class TenantState:
         for host, at in visits(row.recent):
             self.accounts_on_address.remember(host, member, at, now)
         if payment is not None and payment.fingerprint is not None:
-            self.accounts_on_card.remember(hash(payment.fingerprint), member, row.day * DAY, now)
+            self.accounts_on_card.remember(hash(payment.fingerprint), member, int(row.day) * DAY, now)
 
     def put_back(self, name: str, crowd: str, row: Row) -> None:
         """Put a row where it was."""

@@ -10,13 +10,13 @@ from typing import Final
 
 from reputation.wire.values import i64
 
-RESOLUTION = 1800.0
+RESOLUTION: Final = 1800.0
 """Seconds after which a sighting is written again; the windows are exact to this."""
 
-KEY = 8
-TIME = 5
-RECORD = KEY + TIME  # bytes: eight that stand for a member, five of time
-FILL = 14
+KEY: Final = 8
+TIME: Final = 5
+RECORD: Final = 13  # bytes: eight that stand for a member, five of time
+FILL: Final = 14
 """Entries of a page on average: more take longer to search, fewer pay more for each page's own header."""
 _number: Final = int.from_bytes  # looked up on the class it would be made again each time
 
@@ -141,11 +141,14 @@ class FanIn:
         if only is None:
             if key in self._young or key in self._old:
                 return self._see_among(key, member, now)
-        elif not only.startswith(member) and now - _time(only, 0) < self.window:
-            self._join(key, word, only, now)
-            return self._see_among(key, member, now)
-        elif only.startswith(member) and now - _time(only, 0) < RESOLUTION:
-            return 1
+        else:
+            age = now - seconds_at(only, KEY)
+            if only.startswith(member):
+                if age < RESOLUTION:
+                    return 1
+            elif age < self.window:
+                self._join(key, word, only, now)
+                return self._see_among(key, member, now)
         self._single.put(word, member + int(now).to_bytes(5, "little"), now - self.window)
         return 1
 

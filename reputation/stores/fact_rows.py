@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
-from reputation.state.facts import NOTHING, Facts, plain
+from reputation.state.facts import NOTHING, Facts, plain, sharing
 from reputation.wire.messages import NESTED, wire_type
 
 DAMAGED = (msgspec.DecodeError, TypeError, AttributeError, ValueError)
@@ -34,7 +34,7 @@ def facts_in(kept: Sequence[Any]) -> Facts:
         named.update({name: value for name, value in kept[len(FIRST)].items() if name in LATER})
     members = {name: _in(NESTED.get(name), value) for name, value in named.items()}
     found: Facts = plain(msgspec.convert(members, Facts, dec_hook=wire_type))
-    return found
+    return sharing(found)
 
 
 def _out(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Those that never leave the engine are plain classes: mypyc lays their attributes out as a C struct, numbers in place,
 where an attribute of a msgspec Struct is an object elsewhere and found by name. What is encoded stays a Struct.
-`i64` is a number of 64 bits without a check for a larger one; interpreted, it is any whole number.
+`i16`, `i32` and `i64` are numbers of so many bits, in place; interpreted, they are any whole numbers.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 C = TypeVar("C", bound=type)
 
 if TYPE_CHECKING:
-    from mypy_extensions import i64, mypyc_attr
+    from mypy_extensions import i16, i32, i64, mypyc_attr
 else:  # only the compiler reads them
-    i64 = int
+    i16 = i32 = i64 = int
 
     def mypyc_attr(**_: Any) -> Callable[[C], C]:
         return lambda kind: kind
 
 
-__all__ = ["i64", "mypyc_attr"]
+__all__ = ["i16", "i32", "i64", "mypyc_attr"]
