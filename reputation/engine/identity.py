@@ -141,7 +141,11 @@ def judged_by(who: Who, standards: Standards, now: float) -> Who:
 
 
 def _name(request: Request, address: AddressFacts | None, state: TenantState, secret: bytes) -> str:
-    names = names_of(request.account, address, state.owners, secret)
+    account = request.account
+    id_ = account.id
+    if id_ is not None:
+        return id_
+    names = names_of(account, address, state.owners, secret)
     if names:
         return names[0]
     if address is None:

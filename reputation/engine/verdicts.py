@@ -203,7 +203,7 @@ class RecentVerdicts:
             return
         verdict, asked, now = newest
         answer = encoded(verdict)
-        packed = _pack((asked, verdict)) if answer is None else b"%b\n%b" % (_encode(asked), answer)
+        packed = _pack((asked, verdict)) if answer is None else _encode(asked) + b"\n" + answer
         self._kept.put(verdict.id, packed, now)
         self._newest = None
 

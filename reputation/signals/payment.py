@@ -60,6 +60,6 @@ def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every fa
         found.append(Reason("disputes", DISPUTE_POINTS * min(disputes, 3), f"{disputes} disputes"))
     issuer, address = payment.issuer_country, seen.address
     country = None if address is None else address.country
-    if issuer and country and (foreign := _foreign_card(issuer, country)) is not None:
+    if issuer and country and issuer != country and (foreign := _foreign_card(issuer, country)) is not None:
         found.append(foreign)
     return found

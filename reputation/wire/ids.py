@@ -8,18 +8,19 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable
+from typing import Final
 
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
-_LAST = 0x7FFF
-_OF_BYTE = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
-_DRAWN = 13  # characters of each id that are drawn for it: 65 bits
-_AT_ONCE = 512  # ids whose characters are drawn in one call of the system, which costs more than all of the rest
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
+_PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
+_LAST: Final = 0x7FFF
+_OF_BYTE: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
+_DRAWN: Final = 13  # characters of each id that are drawn for it: 65 bits
+_AT_ONCE: Final = 512  # ids whose characters are drawn in one call of the system, which costs more than all of the rest
 
-HASH_PREFIX = "hk1_"
-HASH_SIZE = 16  # bytes
+HASH_PREFIX: Final = "hk1_"
+HASH_SIZE: Final = 16  # bytes
 _HASH_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base 32 of RFC 4648, in small letters and without padding
-_HASH_PAIRS = [a + b for a in _HASH_ALPHABET for b in _HASH_ALPHABET]
+_HASH_PAIRS: Final = [a + b for a in _HASH_ALPHABET for b in _HASH_ALPHABET]
 
 NewId = Callable[[float], str]
 """Gives a verdict's id by the time in seconds."""
