@@ -83,7 +83,7 @@ class Habits(NamedTuple):
         """Count `base`, and for handshakes the `trusted` of them if there are ENOUGH."""
         items, width = self.items, len(self.items.kind)
         trusted = trusted & base
-        pool_of = (np.isin(items.kind, HANDSHAKES) & bool(trusted.sum() >= ENOUGH)).astype(np.int64)
+        pool_of = (items.are(*HANDSHAKES) & bool(trusted.sum() >= ENOUGH)).astype(np.int64)
         rows = np.where(pool_of[items.items], trusted[items.accounts], base[items.accounts])
         held, who = items.items[rows], items.accounts[rows]
         totals = np.array([base.sum(), trusted.sum()])

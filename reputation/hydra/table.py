@@ -18,6 +18,7 @@ from reputation.hydra.columns import (
 from reputation.hydra.families import FAMILIES, FAMILY, INDEX, KINDS, PARTIAL
 
 _FAMILIES = np.array(FAMILY)
+_PARTIAL = np.array([family in PARTIAL for family in FAMILY])
 _MINED = np.array([kind.mined for kind in KINDS])
 
 
@@ -50,7 +51,14 @@ class Items(NamedTuple):
 
     def rows_of_kinds(self, *kinds: str) -> Ints:
         """Rows of the table that hold a value of these kinds, item by item."""
-        return self.rows_of(np.flatnonzero(np.isin(self.kind, [INDEX[kind] for kind in kinds])))
+        return self.rows_of(np.flatnonzero(self.are(*(INDEX[kind] for kind in kinds))))
+
+    def are(self, *kinds: int) -> Mask:
+        """Which items are of these kinds."""
+        chosen = np.zeros(len(KINDS), bool)
+        chosen[list(kinds)] = True
+        of_kinds: Mask = chosen[self.kind]
+        return of_kinds
 
     def counts(self, among: Mask, items: Ints | None = None) -> Ints:
         """How many of the accounts `among` hold each item; items: those to count, others have none."""
@@ -62,7 +70,8 @@ class Items(NamedTuple):
 
     def partial(self) -> Mask:
         """Which items are of a family that says something about some accounts alone."""
-        return np.isin(self.family(), list(PARTIAL))
+        partial: Mask = _PARTIAL[self.kind]
+        return partial
 
     def coverage(self, among: Mask) -> Floats:
         """By item: the share of the accounts `among` about which a partial family says something; 1 for other items."""
@@ -100,7 +109,9 @@ def mined(items: Items, rows: Ints, weight: Floats) -> Mask:
     crowded = np.flatnonzero(count > _MINED[kind[begin]])
     some = spans(begin[crowded], count[crowded])
     group = np.repeat(crowded, count[crowded])
-    order = np.lexsort((held[some], -weight[held[some]], group))
+    place = np.empty(len(weight), np.int64)
+    place[np.argsort(-weight, kind="stable")] = np.arange(len(weight))
+    order = np.argsort(group << LOW | place[held[some]])
     stay = np.ones(len(rows), bool)
     stay[some[order]] = rank_in_group(group) < _MINED[kind[some]]
     return stay
