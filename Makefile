@@ -9,7 +9,7 @@ LITELLM := .venv-litellm
 EXPRESS := tests/gateways/express/node_modules/.package-lock.json
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
-APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime
+APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime prometheus
 
 # one file's tests stay together, because they share the servers that the file starts
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder

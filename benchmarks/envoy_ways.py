@@ -143,11 +143,11 @@ def wrk(made: Bench, name: str, connections: int, seconds: float) -> dict[str, f
 def turn(made: Bench, name: str, seconds: float) -> Turn:
     """Warm one Envoy up, measure its throughput, then its latency."""
     wrk(made, name, CONNECTIONS, 1)
-    before = asyncio.run(setups.metric(made.admin, "headcount_verdicts_total"))
+    before = asyncio.run(setups.metric(made.admin, "headcount_checks_total"))
     spent = cpu_seconds(made.pids[name]) + cpu_seconds(made.sidecar)
     busy = wrk(made, name, CONNECTIONS, seconds)
     spent = cpu_seconds(made.pids[name]) + cpu_seconds(made.sidecar) - spent
-    verdicts = asyncio.run(setups.metric(made.admin, "headcount_verdicts_total")) - before
+    verdicts = asyncio.run(setups.metric(made.admin, "headcount_checks_total")) - before
     quiet = wrk(made, name, QUIET, max(seconds / 3, 1))
     count = busy["requests"]
     return Turn(count / busy["seconds"], spent / count * 1e6, verdicts / count, quiet["p50"], quiet["p99"])

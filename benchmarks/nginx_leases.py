@@ -143,7 +143,7 @@ def turn(made: Bench, name: str, seconds: float) -> Turn:
 def progress(made: Bench, name: str) -> tuple[float, float, float]:
     """Checks answered, and seconds of processor that nginx and the sidecar used, so far."""
     used = setups.processor_time(made.pids[name]), setups.processor_time(made.sidecar)
-    return asyncio.run(setups.metric(made.admin, "headcount_verdicts_total")), *used
+    return asyncio.run(setups.metric(made.admin, "headcount_checks_total")), *used
 
 
 def report(how: str, rounds: list[dict[str, Turn]]) -> None:

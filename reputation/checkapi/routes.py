@@ -1,6 +1,7 @@
 """The routes of the check listener: plain functions from a message to a reply, for both listeners."""
 
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from reputation.checkapi.batches import Batches
 from reputation.checkapi.gateways import LimitersTenants
 from reputation.engine.checks import Checks
 from reputation.engine.groups import JudgedAccount
+from reputation.engine.latency import Latency
 from reputation.listeners.http2.health import Health
 from reputation.listeners.http2.methods import Methods, Streaming, Unary
 from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes
@@ -62,8 +64,10 @@ class CheckRoutes:
         ready: Ready,
         note: OnVerdict,
         gateways: Mapping[str, Gateway] | None = None,
+        latency: Latency | None = None,
     ) -> None:
         self.limiter = checks.limiter
+        self._latency = latency or Latency()
         self._judge: Judge = checks.check
         self._judge_all: JudgeAll = checks.check_all
         self._settle_at: Settler = checks.settle
@@ -136,22 +140,27 @@ class CheckRoutes:
         return _verdict_reply(found) if isinstance(found, Verdict) else then(found, _verdict_reply)
 
     def _verdict(self, request: Request, now: float) -> Verdict | Later[Verdict]:
+        began = perf_counter()
         found = self._judge(request, now, self._new_id)
         if not isinstance(found, Verdict):
-            return afterwards(found, lambda verdict: self._noted(request, verdict, now))
-        return self._noted(request, found, now)
+            return afterwards(found, lambda verdict: self._noted(request, verdict, now, began))
+        return self._noted(request, found, now, began)
 
     def _verdicts(self, requests: list[Request], now: float) -> list[Verdict] | Later[list[Verdict]]:
         """One request in the names of several accounts."""
-        return then(self._judge_all(requests, now, self._new_id), lambda found: self._note_all(requests, found, now))
+        began = perf_counter()
+        judged = self._judge_all(requests, now, self._new_id)
+        return then(judged, lambda found: self._note_all(requests, found, now, began))
 
-    def _note_all(self, requests: list[Request], found: list[JudgedAccount], now: float) -> list[Verdict]:
+    def _note_all(self, requests: list[Request], found: list[JudgedAccount], now: float, began: float) -> list[Verdict]:
+        self._latency.add(perf_counter() - began)
         for request, judged in zip(requests, found, strict=True):
             if judged.noted:
                 self._note(request, judged.verdict, now)
         return [judged.verdict for judged in found]
 
-    def _noted(self, request: Request, verdict: Verdict, now: float) -> Verdict:
+    def _noted(self, request: Request, verdict: Verdict, now: float, began: float) -> Verdict:
+        self._latency.add(perf_counter() - began)
         self._note(request, verdict, now)
         return verdict
 

@@ -30,13 +30,12 @@ from reputation.commands.gateway_listeners import (
 )
 from reputation.commands.options import config_option, ends_well
 from reputation.config.file import Settings
-from reputation.config.retired import ineffective, retired
 from reputation.listeners.grammar import HttpLimits
 from reputation.listeners.sockets import UNIX, AddressError, SocketAccess, bind, octal, owner
 from reputation.recordings.recorder import recordings_directory
-from reputation.sidecar.build import build, collect_seldom, empty_state, open_addresses, parts_of, read_settings
-from reputation.sidecar.clock import Clock
-from reputation.sidecar.decision_log import DecisionLog, event_log
+from reputation.sidecar.assembly import assemble
+from reputation.sidecar.build import empty_state, read_settings
+from reputation.sidecar.decision_log import event_log
 from reputation.sidecar.hash_key import HASH_KEY, hash_key, settled_hash_key
 from reputation.sidecar.running import Serving
 from reputation.stores.contract import Opening, Store
@@ -146,7 +145,7 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
     tasks = [keeping]
     try:
         key, checking = await _hash_key(store)
-        serving = _assemble(settings, store, key, log)
+        serving = assemble(settings, store, key, log)
         tasks.append(asyncio.create_task(serving.crowding.run()))
         tasks.append(asyncio.create_task(serving.surges.run()))
         serving.tuning.recording.directory = recordings_directory(place)
@@ -214,7 +213,9 @@ async def _check_hash_key(store: Store) -> None:
 async def _serve(serving: Serving, config: Path | None, addresses: Addresses, kind: str, play: Path | None) -> None:
     settings, log, clock = serving.settings, serving.event_log, serving.clock
     serving.local_admin = is_loopback(addresses.admin.rpartition(":")[0])
-    routes = partial(CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note)
+    routes = partial(
+        CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note, latency=serving.latency
+    )
     try:
         check_socket, admin_socket = bind(addresses.check, access=addresses.binding.access), bind(addresses.admin)
     except AddressError as error:
@@ -284,24 +285,6 @@ def _started(serving: Serving) -> list[asyncio.Task[None]]:
         tasks.append(asyncio.create_task(work))
         tasks[-1].add_done_callback(partial(_ended, serving.event_log, failed))
     return tasks
-
-
-def _assemble(settings: Settings, store: Store, secret: bytes, log: Any) -> Serving:
-    """Build the program from its parts."""
-    addresses = open_addresses(settings, time.time())
-    for warning in addresses.warnings:
-        log.warning("slow_address_reader", detail=warning)
-    for warning in retired(settings.tenants):
-        log.warning("retired_setting", detail=warning)
-    limiter = build(settings, addresses, secret, store.tenant)
-    for tenant in limiter.tenants.values():
-        for warning in ineffective(tenant.tenant):
-            log.warning("setting_without_effect", tenant=tenant.tenant.name, detail=warning)
-    decisions = DecisionLog(settings.log, secret, sys.stderr)
-    decisions.start()
-    collect_seldom()
-    parts = parts_of(limiter, store, settings, Clock(), log)
-    return Serving(settings, parts, addresses, decisions, log)
 
 
 def _limits(settings: Settings) -> HttpLimits:

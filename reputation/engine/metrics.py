@@ -1,7 +1,9 @@
 """Metrics for /metrics: plain counters and gauges, and the counts of verdicts."""
 
 import math
+import platform
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -10,13 +12,14 @@ from reputation.config.tenants import Tenant
 from reputation.engine.entry import newcomers_of
 from reputation.engine.verdicts import Counts
 from reputation.hydra.links import Links
+from reputation.limits import bucket
 
 
 def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
     """Turn the counts into metric families."""
     labels = ["tenant", "mode", "tier", "decision"]
     verdicts = CounterMetricFamily(
-        "headcount_verdicts", "Verdicts; in shadow mode the verdicts that would be enforced.", labels=labels
+        "headcount_checks", "Checks by verdict; in shadow mode by the one that would be enforced.", labels=labels
     )
     stops = CounterMetricFamily(
         "headcount_throttled", "Throttled requests by the binding limit.", labels=["tenant", "scope"]
@@ -31,6 +34,20 @@ def verdict_metrics(tenants: Iterable[tuple[str, Counts]]) -> Iterator[Metric]:
     yield verdicts
     yield stops
     yield jwts
+
+
+def cluster_metrics(tenants: Iterable[tuple[str, Links]]) -> Iterator[Metric]:
+    """Turn each tenant's clusters into metric families."""
+    clusters = GaugeMetricFamily("headcount_clusters", "Current clusters.", labels=["tenant"])
+    linked = GaugeMetricFamily("headcount_linked_accounts", "Accounts in clusters.", labels=["tenant"])
+    largest = GaugeMetricFamily("headcount_largest_cluster", "Accounts in the largest cluster.", labels=["tenant"])
+    for name, links in tenants:
+        clusters.add_metric([name], len(links.clusters))
+        linked.add_metric([name], len(links.members))
+        largest.add_metric([name], max((cluster.size for cluster in links.clusters.values()), default=0))
+    yield clusters
+    yield linked
+    yield largest
 
 
 def newcomer_metrics(tenants: Iterable[tuple[str, Tenant, Links]]) -> Iterator[Metric]:
@@ -66,6 +83,16 @@ def together_metrics(tenants: Iterable[tuple[str, Links]]) -> Iterator[Metric]:
             for family, value in zip(families, values, strict=True):
                 family.add_metric([name], value)
     yield from families
+
+
+def build_info() -> Metric:
+    """Name the version, the Python, and whether the heart of a check is compiled."""
+    found = GaugeMetricFamily(
+        "headcount_build_info", "1, with what runs as labels.", labels=["version", "python", "compiled"]
+    )
+    compiled = not (bucket.__file__ or "").endswith(".py")
+    found.add_metric([version("headcount"), platform.python_version(), str(compiled).lower()], 1.0)
+    return found
 
 
 def gauge(name: str, words: str, value: float) -> Metric:

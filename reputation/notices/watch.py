@@ -31,6 +31,8 @@ from reputation.wire.ids import Ulids
 EVERY = 1.0
 ANNOUNCED, NOTICE = "announced", "notice"
 """Kinds of documents: what was announced, by subject, and notices that are not delivered yet, by id."""
+TENANTS: tuple[Event, ...] = ("cluster.found", "cluster.grown", "cluster.status", "newcomers.surge", "trial.stopped")
+"""Events of a tenant; the others are of the whole sidecar."""
 SLICE = 500
 """Members of a cluster that are looked at in one turn of the event loop."""
 GONE = 86_400.0
@@ -103,7 +105,9 @@ class Watch:
     def metrics(self) -> Iterator[Metric]:
         """Counts of events by tenant, and of the delivery."""
         events = CounterMetricFamily("headcount_events", "Events that were announced.", labels=["tenant", "event"])
-        for (tenant, event), n in sorted(self.happened.items()):
+        # from 0 on: to Prometheus, a counter that first appears with 1 has not increased
+        known: dict[tuple[str, str], int] = {(name, one): 0 for name in self._checks.limiter.tenants for one in TENANTS}
+        for (tenant, event), n in sorted({**known, **self.happened}.items()):
             events.add_metric([tenant, event], n)
         yield events
         yield from self.delivery.metrics()

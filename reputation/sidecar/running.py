@@ -7,13 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
 from reputation.config.file import Settings
-from reputation.engine.metrics import counter, gauge, newcomer_metrics, together_metrics, verdict_metrics
+from reputation.engine.latency import Latency
+from reputation.engine.metrics import (
+    build_info,
+    cluster_metrics,
+    counter,
+    gauge,
+    newcomer_metrics,
+    together_metrics,
+    verdict_metrics,
+)
 from reputation.notices.watch import Watch
 from reputation.sidecar.build import Parts, load_databases, read_settings, rebuild
 from reputation.sidecar.charts import Charts
@@ -60,6 +69,7 @@ class Serving:
         self.tuning.stopped.append(self.notices.trial_stopped)
         kept = self.store.records if self.store.shared is None else None
         self.charts = Charts(self.limiter, lambda: self.store.degraded, self.clock, kept, log.warning)
+        self.latency = Latency()
         self.listeners: dict[str, Any] = {}
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
@@ -71,6 +81,7 @@ class Serving:
         self._reload_failures = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
+        ProcessCollector(registry=self._registry)
 
     def account_of(self, verdict: Verdict, now: float) -> str | None:
         """Name the account of a recent verdict."""
@@ -167,6 +178,8 @@ class Serving:
     def collect(self) -> Iterator[Metric]:
         """Gather the metrics; called by prometheus_client at each scrape."""
         tenants = sorted(self.limiter.tenants.items())
+        yield build_info()
+        yield from self.latency.metrics()
         yield from verdict_metrics((name, tenant.counts) for name, tenant in tenants)
         yield from newcomer_metrics((name, tenant.tenant, tenant.links) for name, tenant in tenants)
         yield from together_metrics((name, tenant.links) for name, tenant in tenants)
@@ -192,16 +205,14 @@ class Serving:
         yield from self._listener_metrics()
 
     def _linker_metrics(self) -> Iterator[Metric]:
-        linking = self.linking
-        tenants = self.limiter.tenants.values()
+        linking, tenants = self.linking, sorted(self.limiter.tenants.items())
         yield counter("headcount_linker_restarts", "Restarts of the linker.", linking.restarts)
         yield counter("headcount_linker_epochs", "Epochs linked.", linking.epochs)
         yield gauge("headcount_linker_epoch_seconds", "Duration of the last epoch.", linking.epoch_seconds)
         age = self.clock() - linking.last_epoch if linking.last_epoch else -1.0
         yield gauge("headcount_links_age_seconds", "Age of the active links; -1 before the first links.", age)
-        yield gauge("headcount_clusters", "Current clusters.", sum(len(t.links.clusters) for t in tenants))
-        yield gauge("headcount_linked_accounts", "Accounts in clusters.", sum(len(t.links.members) for t in tenants))
-        dropped = linking.dropped + sum(t.outbox.dropped for t in tenants)
+        yield from cluster_metrics((name, tenant.links) for name, tenant in tenants)
+        dropped = linking.dropped + sum(tenant.outbox.dropped for _, tenant in tenants)
         yield counter("headcount_notes_dropped", "Notes that were lost before the linker.", dropped)
         yield counter("headcount_notes_unread", "Entries of notes that could not be read.", linking.unread)
         crowded = sum(linking.crowded.values())
@@ -247,11 +258,11 @@ class Serving:
             yield counter(f"headcount_{name}s_refused", f"Refused {name}s, for lack of room.", refused)
 
     def _state_metrics(self) -> Iterator[Metric]:
-        yield gauge(
-            "headcount_degraded",
-            "1 while the state is unavailable and the sidecar works in memory.",
-            int(self.store.degraded),
-        )
+        words = "1 while the state is unavailable and the sidecar works in memory."
+        degraded = GaugeMetricFamily("headcount_degraded", words, labels=["tenant"])
+        for name in sorted(self.limiter.tenants):
+            degraded.add_metric([name], int(self.store.degraded))
+        yield degraded
         damaged = self.store.damage.count
         yield counter("headcount_state_damaged", "Values in the state that could not be read.", damaged)
         yield from self.checks.metrics()

@@ -32,7 +32,7 @@ def test_the_check_listener_answers_grpc_and_counts_it(tmp_path):
         assert CheckResponse.FromString(answer).status.code == 0
         assert channel.unary_unary(CHECK.decode())(b"", timeout=10) == SERVING
         metrics = sidecar.tell("GET", "/metrics").body.decode()
-        assert 'headcount_verdicts_total{decision="allow"' in metrics
+        assert 'headcount_checks_total{decision="allow"' in metrics
         sidecar.process.send_signal(signal.SIGTERM)
         assert sidecar.process.wait(15) == 0
 

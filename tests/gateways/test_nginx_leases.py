@@ -74,7 +74,7 @@ def metric(sidecar: Sidecar, name: str) -> float:
 
 
 def checks(sidecar: Sidecar) -> float:
-    return metric(sidecar, "headcount_verdicts_total")
+    return metric(sidecar, "headcount_checks_total")
 
 
 def test_most_requests_pass_without_a_check(front: Front, sidecar: Sidecar, roomy: str) -> None:

@@ -64,7 +64,7 @@ def test_a_full_disk_costs_no_check_and_what_it_cannot_keep_is_refused_and_not_k
     wait_for(lambda: readiness(check), "never degraded", process, log)
     answer = ask(check)
     assert (answer.status, answer.json["decision"], answer.json["degraded"]) == (200, "allow", True)
-    assert "headcount_degraded 1.0" in call(admin, "GET", "/metrics").body.decode()
+    assert 'headcount_degraded{tenant="default"} 1.0' in call(admin, "GET", "/metrics").body.decode()
     away = [json.loads(line) for line in log.read_text().splitlines() if '"state_away"' in line]
     assert len(away) == 1
     assert away[0]["fix"] == "the disk is full; free some space"
