@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-import hiredis
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
+from reputation.stores.redis.line import LAST_LOOKS, Line, open_line
 from reputation.stores.shared_values import AwayError
 from reputation.wire.errors import ConfigError
 
@@ -31,8 +30,6 @@ FAULTS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """Whatever says that Redis is not there as it should be."""
 SLOW = 2.0
 """Seconds for whatever no check waits for."""
-LAST_LOOKS = 4
-"""Turns of the loop until what had come is read, parsed and handed on."""
 WRONG_TYPE = "WRONGTYPE"
 """How Redis begins its answer about a key of another type."""
 PORT, SENTINEL_PORT = 6379, 26379
@@ -65,7 +62,7 @@ class RedisServer:
     def __init__(self, client: Client, damaged: Callable[[bytes], None] = lambda _: None) -> None:
         self.client = client
         self.damaged = damaged
-        self._free: list[AbstractConnection] = []  # opened for scripts, and not in use
+        self._lines: list[Line] = []  # those not in use
 
     async def run(self, script: Script, keys: Sequence[bytes], *args: bytes | float, within: float = SLOW) -> Any:
         """Run a script; send its text if the server has lost it (after a restart, a failover). Raises AwayError."""
@@ -75,25 +72,28 @@ class RedisServer:
         """Run a script like `run`, in less time, for a caller that repeats it where `is_cut`. Raises AwayError.
 
         redis-py looks whether a connection still stands before each command, and packs each argument in Python: more
-        work than the rest of a small batch. Here a connection that does not stand is noticed by its answer, and opened
-        again by its next command. A Cluster's client has to choose a node, so it runs the script.
+        work than the rest of a small batch. A Line that does not stand is noticed when it is used. A Cluster's client
+        has to choose a node, so it runs the script.
         """
         client: Any = self.client
         if isinstance(client, RedisCluster):
             return await self.run(script, keys, *args, within=within)
-        return await _in_time(self._run_at_once(client.connection_pool, script, (len(keys), *keys, *args)), within)
-
-    async def _run_at_once(self, pool: Any, script: Script, args: tuple[bytes | float, ...]) -> Any:
-        connection = self._free.pop() if self._free else await pool.get_connection()
+        line = self._lines.pop() if self._lines else await _in_time(open_line(client.connection_pool), within)
         try:
-            return await _run(partial(_ask, connection), script, args)
+            return await _run(partial(line.ask, within), script, (len(keys), *keys, *args))
+        except FAULTS as error:
+            raise AwayError(said(error)) from error
         finally:
-            self._free.append(connection)
+            self._lines.append(line)
+            if not line.open:
+                await self.renew()  # the others lead to the same server
 
     async def renew(self) -> None:
         """Let the next scripts open new connections: the present ones may lead to a server that is gone."""
-        for connection in [*self._free]:
-            await connection.disconnect(nowait=True)
+        client: Any = self.client
+        lines, self._lines = self._lines, []
+        for line in lines:
+            await line.release(client.connection_pool)
 
     async def ask(self, *command: bytes | str | float, within: float = SLOW) -> Any:
         """Carry out one command on a key of ours; one of another type is dropped, as scripts do. Raises AwayError."""
@@ -117,6 +117,7 @@ class RedisServer:
         return [await _in_time(client.execute_command(*command, target_nodes=node), SLOW) for node in nodes]
 
     async def aclose(self) -> None:
+        await self.renew()
         await self.client.aclose()
 
 
@@ -125,11 +126,6 @@ async def _run(ask: Callable[..., Awaitable[Any]], script: Script, args: tuple[b
         return await ask("EVALSHA", script.sha, *args)
     except NoScriptError:
         return await ask("EVAL", script.text, *args)
-
-
-async def _ask(connection: AbstractConnection, *command: Any) -> Any:
-    await connection.send_packed_command(hiredis.pack_command(command), check_health=False)
-    return await connection.read_response()
 
 
 async def _known(cluster: RedisCluster) -> None:
