@@ -42,7 +42,9 @@ SHARED = (
     "reputation/replicas/checks.py",
     "reputation/replicas/tenant_checks.py",
     "reputation/stores/redis/asks.py",
+    "reputation/stores/redis/line.py",
     "reputation/stores/redis/names.py",
+    "reputation/stores/redis/takes.py",
 )
 """What a check over shared state passes through besides."""
 COMPILED = (

@@ -277,11 +277,20 @@ class Connection(asyncio.Protocol):
             answer = server.render(server.failed(unwritable), method, connection)
         if self.doing is CLOSING:
             return
+        if connection is not CLOSE and self._is_quiet():
+            self.doing, self.since = IDLE, server.now
+            self._transport.write(answer)
+            return
         self._queue(answer)
         if connection is CLOSE:
             self._close()
         else:
             self._advance()
+
+    def _is_quiet(self) -> bool:
+        """Whether an answer is all that there is to do."""
+        reader = self._reader
+        return not (self._out or self._held or self._paused or self._ended or reader.buffered or reader.inside_body)
 
     @property
     def _connection(self) -> bytes:

@@ -194,6 +194,28 @@ async def test_batches_keep_their_connections_and_open_new_ones_where_the_server
         assert (takes.retries, told) == (1, [])
 
 
+class Garbling(asyncio.Protocol):
+    """A server that lets a client in, and answers its scripts with `answer`."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        scripts = data.count(b"\r\nEVAL")
+        self.transport.write(b"+OK\r\n" * data.count(b"\r\nCLIENT\r\n") + self.answer * scripts)
+
+
+@pytest.mark.parametrize("answer", [b"?\r\n", b"-ERR no\r\n", b"-READONLY no\r\n", b"$3\r\nabc\r\n"])
+async def test_an_answer_that_is_none_gives_a_batch_up(answer):
+    server = await asyncio.get_running_loop().create_server(lambda: Garbling(answer), "127.0.0.1", 0)
+    async with server, takes_over(server.sockets[0].getsockname()[1]) as (takes, told):
+        assert await takes.take(ask()) is None
+        assert len(told) == 1
+
+
 STEP = 32  # as in the script
 
 

@@ -7,7 +7,7 @@ import msgspec
 from reputation.limits.bucket import spend
 from reputation.limits.reservations import Settlement
 from reputation.limits.take import Ask, AskGroup, Charge, Taken, TakenAll, denied, granted, take_all, take_first
-from reputation.stores.redis.names import Names
+from reputation.stores.redis.names import Names, named
 from reputation.stores.shared_values import Again, AwayError, Came, Clash, Once, Owed, Settling, Tried
 
 SERVER_CLOCK = -1.0
@@ -58,6 +58,7 @@ class AskBatch:
         self.clock = now  # the server's, once it has answered
         self._names = names
         self._series = series
+        self._prefix = names.single(series)
         self._now = now
         self._buckets: dict[bytes, int] = {}  # their places by key
         self._others: dict[bytes, int] = {}  # those of leases, holds and requests
@@ -106,8 +107,7 @@ class AskBatch:
         for charge in charges:
             limit, withheld = charge.bucket.limit, charge.bucket.withheld
             most = limit.burst if withheld is None else withheld.burst
-            name = self._names.of(self._series, *charge.key)
-            wire.append(buckets.setdefault(name, len(buckets) + 1))
+            wire.append(buckets.setdefault(named(self._prefix, charge.key), len(buckets) + 1))
             wire.append(limits.setdefault((limit.rate, limit.burst, most), 3 * len(limits) + 1))
 
     def _ask(self, ask: Ask, repeat: tuple[int, str, str], group: tuple[int, bool], *, owes: bool = False) -> Wire:

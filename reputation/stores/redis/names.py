@@ -25,11 +25,16 @@ class Names:
 
     def of(self, kind: str, *parts: Hashable) -> bytes:
         """Name the key for `parts`; JSON keeps 12 apart from "12" and one part from two."""
-        text = _encode(parts)
-        if len(text) > LONGEST:
-            text = b"#" + hashlib.blake2b(text, digest_size=20).hexdigest().encode()
-        return self._tag + kind.encode() + text
+        return named(self.single(kind), parts)
 
     def single(self, kind: str) -> bytes:
         """Name a key with one value per tenant."""
         return self._tag + kind.encode()
+
+
+def named(prefix: bytes, parts: tuple[Hashable, ...]) -> bytes:
+    """Name the key for `parts` after the prefix of its kind."""
+    text = _encode(parts)
+    if len(text) > LONGEST:
+        text = b"#" + hashlib.blake2b(text, digest_size=20).hexdigest().encode()
+    return prefix + text
