@@ -8,7 +8,6 @@ counted alone and subtracted.
 """
 
 import asyncio
-import inspect
 import json
 import socket
 import subprocess
@@ -51,10 +50,10 @@ async def check(place: str, count: int) -> None:
         now = time.time()
         asked = [bodies[(turn * AT_ONCE + i) % ACCOUNTS] for i in range(AT_ONCE)]
         found = [judge(reader.read(each, now), now, ids) for each in asked]
-        if inspect.iscoroutine(found[0]):  # as the listener did before `Pending`
-            await asyncio.gather(*[asyncio.create_task(one(each)) for each in found])
-        elif hasattr(found[0], "hear"):
+        if hasattr(found[0], "hear"):
             await heard(found, verdict_bytes)
+        elif hasattr(found[0], "__await__"):  # a task for each, as the listener did before `Pending`
+            await asyncio.gather(*[asyncio.create_task(one(each)) for each in found])
         else:
             for each in found:
                 verdict_bytes(each)
