@@ -47,13 +47,13 @@ SHARED = (
     "reputation/stores/redis/takes.py",
 )
 """What a check over shared state passes through besides."""
+# limits/money.py is not in it: the linker uses it, and one compiled module brings all others of its library along
 COMPILED = (
     "geoip/book.py",
     "geoip/facts.py",
     "geoip/layouts.py",
     "geoip/readers.py",
     "reputation/limits/bucket.py",
-    "reputation/limits/money.py",
     "reputation/limits/take.py",
     "reputation/state/facts.py",
     "reputation/state/history.py",
