@@ -291,6 +291,7 @@ def _limits(settings: Settings) -> HttpLimits:
     http = settings.http
     return HttpLimits(
         connections=http.connections,
+        of_a_peer=http.peer_connections or max(http.connections * 3 // 4, 1),
         head_time=http.header_timeout,
         body_time=http.body_timeout,
         idle=http.idle_timeout,

@@ -67,6 +67,10 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Maximum open connections; further connections are refused.")
     ] = 8192
+    peer_connections: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)] | None,
+        Meta(description="Maximum open connections of one address; none: three quarters of `connections`."),
+    ] = None
     header_timeout: Annotated[float, Meta(gt=0, description="Maximum wait for the head of a request.")] = 10.0
     body_timeout: Annotated[float, Meta(gt=0, description="Maximum wait for the body of a request.")] = 30.0
     idle_timeout: Annotated[float, Meta(gt=0, description="Maximum wait between two requests on a connection.")] = 300.0

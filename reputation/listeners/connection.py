@@ -1,13 +1,12 @@
 """One connection of the check listener, as a protocol on uvloop."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Container
-from typing import Any, Final, Protocol, cast
+from collections.abc import Awaitable
+from typing import Final, cast
 
-from reputation.listeners.grammar import CLOSE, BadRequestError, HttpLimits
+from reputation.listeners.connection_server import ConnectionServer
+from reputation.listeners.grammar import CLOSE, BadRequestError
 from reputation.listeners.http2.frames import PREFACE
-from reputation.listeners.http2.methods import Methods
 from reputation.listeners.reader import Reader
 from reputation.listeners.states import BODY, CLOSING, HEAD, IDLE, STALLED, WORKING
 from reputation.listeners.writer import CONTINUE, FULL, refuse
@@ -15,57 +14,10 @@ from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.later import deliver
 
 TURN = 64  # pipelined messages answered before other connections get their turn
+PROBES: Final = (b"/healthz", b"/readyz")
+"""What is answered above the limit of connections too, so that a flood does not look like a dead sidecar."""
 MISSING: Final = TypeError("the application gave no reply")
 HELD = 65_536  # bytes gathered, in either direction, before the next step has to be taken
-
-
-class ConnectionServer(Protocol):
-    """What a connection needs of its server: the application, the limits and clock of all connections, and counters."""
-
-    application: Callable[[HttpMessage], Reply | Awaitable[Reply]]
-    limits: HttpLimits
-    methods: Methods
-    now: float
-    requests: int
-
-    @property
-    def bad_requests(self) -> Counter[str]:
-        """Requests that could not be read, by reason."""
-
-    @property
-    def body_limit(self) -> Callable[[bytes], int]:
-        """Bytes allowed for a target."""
-
-    @property
-    def draining(self) -> bool:
-        """Whether the next answer of each connection is its last."""
-
-    @property
-    def plain(self) -> Callable[[bytes, str], HttpMessage | None]:
-        """Reads a message that arrived complete, else gives None."""
-
-    @property
-    def render(self) -> Callable[[Reply, bytes, bytes], bytes]:
-        """Write an answer to a method, with a Connection line."""
-
-    @property
-    def refusing(self) -> Container[object]:
-        """Connections over the limit; each gets an answer with the reason."""
-
-    def admit(self, connection: "Connection") -> bool:
-        """Take a new connection in, or refuse it."""
-
-    def failed(self, error: BaseException) -> Reply:
-        """Count a failure of the application, and give the answer to it."""
-
-    def left(self, connection: "Connection") -> None:
-        """Forget a connection that is closed."""
-
-    def started(self, task: "asyncio.Task[Any]") -> None:
-        """Keep an answer's task until it is done."""
-
-    def turned(self, connection: "Connection", transport: asyncio.Transport, data: bytes) -> None:
-        """Go on with a connection that begins with the preface of HTTP/2."""
 
 
 class Connection(asyncio.Protocol):
@@ -76,6 +28,7 @@ class Connection(asyncio.Protocol):
         "_held",
         "_loop",
         "_out",
+        "_over",
         "_paused",
         "_reader",
         "_server",
@@ -97,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._paused = False  # the client reads its answers too slowly
         self._held = False  # we read nothing for now
         self._ended = False  # the client sends nothing more
+        self._over = False  # above the limit of connections: probes alone are answered
         self._reader: Reader
         self._transport: asyncio.Transport
 
@@ -105,13 +59,13 @@ class Connection(asyncio.Protocol):
         server, peer = self._server, transport.get_extra_info("peername")
         peer = peer[0] if isinstance(peer, tuple) else ""
         self._reader = Reader(server.limits, server.body_limit, peer)
-        if server.admit(self):
+        if server.admit(self, peer):
             return
-        if self not in server.refusing:
-            self.abort()
+        if not server.accepting:
+            self._full()
             return
-        self._queue(server.render(FULL, b"GET", CLOSE))
-        self._close()
+        self._over = True
+        self.doing = HEAD
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it by position
         self.doing = CLOSING
@@ -145,7 +99,7 @@ class Connection(asyncio.Protocol):
     def _is_http2(self, data: bytes) -> bool:
         """Whether the connection begins with the preface of HTTP/2, or may begin with it; such bytes are taken."""
         reader, server = self._reader, self._server
-        if not server.methods or self.doing is CLOSING or reader.buffered >= len(PREFACE):
+        if not server.methods or self._over or self.doing is CLOSING or reader.buffered >= len(PREFACE):
             return False
         start = reader.rest + data
         if start.startswith(PREFACE):
@@ -176,12 +130,19 @@ class Connection(asyncio.Protocol):
     def expire(self) -> None:
         """End a connection after a time-out."""
         writing = self._transport.get_write_buffer_size() > 0
-        if self.doing is IDLE:
+        if self._over and self.doing is not CLOSING:
+            self._full()
+        elif self.doing is IDLE:
             self._close()
         elif self.doing is HEAD or self.doing is BODY:
             self._refuse(BadRequestError("time"))
         elif not (self.doing is CLOSING and writing) or self._server.now - self.since > self._server.limits.write_time:
             self.abort()
+
+    def _full(self) -> None:
+        """Refuse a connection that there is no room for."""
+        self._queue(self._server.render(FULL, b"GET", CLOSE))
+        self._close()
 
     def leave(self) -> None:
         """Close at once if nothing is in flight; else the next answer will be the last."""
@@ -194,6 +155,8 @@ class Connection(asyncio.Protocol):
     def _ask(self, message: HttpMessage, connection: bytes) -> bytes | None:
         """Let the application answer, with this Connection line; None when a task of its own will."""
         server = self._server
+        if self._over and message.target.partition(b"?")[0] not in PROBES:
+            return server.render(FULL, message.method, connection)
         server.requests += 1
         self.fresh = False
         try:
@@ -295,7 +258,7 @@ class Connection(asyncio.Protocol):
     @property
     def _connection(self) -> bytes:
         """The Connection line of the next answer; CLOSE makes it the last."""
-        return CLOSE if self._server.draining else self._reader.connection
+        return CLOSE if self._server.draining or self._over else self._reader.connection
 
     def _queue(self, answer: bytes) -> None:
         self._out.append(answer)

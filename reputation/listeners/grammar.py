@@ -33,6 +33,7 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
     fields: int = 200
     body: int = 65_536
     connections: int = 8192
+    of_a_peer: int = 6144  # three quarters: one address cannot take every place, and a single gateway has enough
     idle: float = 300.0  # longer than a gateway keeps its own, so that it never writes into a closed one
     head_time: float = 10.0
     body_time: float = 30.0

@@ -43,6 +43,8 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
         super().__init__()
         self.accepted = self.refused = self.requests = self.failures = 0
         self.bad_requests: Counter[str] = Counter()
+        self._peers: Counter[str] = Counter()  # connections by address
+        self._peer_of: dict[Connection | GrpcConnection, str] = {}
         self.application = application
         self.limits = limits
         self.methods: Methods = methods or {}
@@ -85,9 +87,17 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
         for connection in [*self.connections, *self.refusing]:
             if isinstance(connection, GrpcConnection):
                 connection.sweep()
-            allowed = self._times.get(connection.doing)
+            allowed = self._allowed(connection)
             if allowed is not None and now - connection.since > allowed:
                 connection.expire()
+
+    def _allowed(self, connection: Connection | GrpcConnection) -> float | None:
+        """Return the seconds that a connection may do what it does. One that has asked nothing yet has the head's."""
+        if connection in self.refusing:
+            return self.limits.linger
+        if isinstance(connection, Connection) and connection.fresh and connection.doing is IDLE:
+            return min(self.limits.head_time, self.limits.idle)
+        return self._times.get(connection.doing)
 
     def failed(self, error: BaseException) -> Reply:
         self.failures += 1
@@ -100,18 +110,41 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
         new = GrpcConnection(self, asyncio.get_running_loop(), transport)
         self.connections.discard(connection)
         self.connections.add(new)
+        if connection in self._peer_of:
+            self._peer_of[new] = self._peer_of.pop(connection)
         transport.set_protocol(new)
         new.data_received(data)
 
-    def admit(self, connection: Connection) -> bool:
-        """Take a new connection in, or refuse it; refused ones linger, but not as a way round the cap."""
-        if len(self.connections) < self.limits.connections and self.accepting:
+    def left(self, connection: Connection | GrpcConnection) -> None:
+        peer = self._peer_of.pop(connection, "")
+        if peer:
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
+        super().left(connection)
+
+    def _count(self, connection: Connection, peer: str) -> None:
+        if peer:
+            self._peer_of[connection] = peer
+            self._peers[peer] += 1
+
+    def admit(self, connection: Connection, peer: str = "") -> bool:
+        """Take a new connection in, or refuse it; refused ones linger, but not as a way round the cap.
+
+        peer: its address; one address has a cap of its own, so that it cannot take every place.
+        """
+        here = self._peers[peer] if peer else 0
+        if len(self.connections) < self.limits.connections and here < self.limits.of_a_peer and self.accepting:
             self.accepted += 1
             self.connections.add(connection)
+            self._count(connection, peer)
             return True
         self.refused += 1
-        if len(self.refusing) * 8 < self.limits.connections:
-            self.refusing.add(connection)
+        while self.refusing and len(self.refusing) * 8 >= self.limits.connections:
+            oldest = next(iter(self.refusing))  # it had the most time to ask
+            del self.refusing[oldest]
+            oldest.abort()
+        self.refusing[connection] = None
         return False
 
 

@@ -33,12 +33,12 @@ C = TypeVar("C", bound=ClosableConnection)
 
 
 class Lifetime(Generic[C]):
-    """From `listen` to `drain`. `refusing` are connections above the cap; they linger until they read the reason."""
+    """From `listen` to `drain`. `refusing` are connections above the cap, the oldest first; each may ask once."""
 
     def __init__(self) -> None:
         self.sockets: tuple[socket.socket, ...] = ()
         self.connections: set[C] = set()
-        self.refusing: set[C] = set()
+        self.refusing: dict[C, None] = {}
         self.tasks: set[asyncio.Future[Any]] = set()
         self.accepting = True
         self.draining = False
@@ -68,7 +68,7 @@ class Lifetime(Generic[C]):
 
     def left(self, connection: C) -> None:
         self.connections.discard(connection)
-        self.refusing.discard(connection)
+        self.refusing.pop(connection, None)
         self._note_quiet()
 
     def started(self, task: "asyncio.Future[Any]") -> None:

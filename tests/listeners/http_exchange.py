@@ -110,8 +110,8 @@ async def _receive(sock: socket.socket) -> bytes:
 class MemoryTransport(asyncio.Transport):
     """A transport that keeps what is written, for tests of one connection without a socket."""
 
-    def __init__(self, protocol: asyncio.Protocol) -> None:
-        super().__init__({"peername": ("192.0.2.1", 4711)})
+    def __init__(self, protocol: asyncio.Protocol, peer: tuple[str, int] = ("192.0.2.1", 4711)) -> None:
+        super().__init__({"peername": peer})
         self.protocol = protocol
         self.writes: list[bytes] = []
         self.reading = True

@@ -358,4 +358,5 @@ async def test_connections_above_the_cap_are_refused_as_before() -> None:
     for _ in range(LIMITS.connections):
         last = MemoryTransport(Connection(bench.server, asyncio.get_running_loop()))
     assert bench.server.refused == 1
+    last.protocol.data_received(PREFACE)
     assert last.ended

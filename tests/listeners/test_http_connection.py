@@ -220,7 +220,7 @@ async def test_application_bug_is_a_500(application: Callable[[HttpMessage], Rep
 @pytest.mark.parametrize(
     ("sent", "allowed", "answer"),
     [
-        (b"", LIMITS.idle, ""),
+        (b"", LIMITS.head_time, ""),
         (GET, LIMITS.idle, "GET /a"),
         (b"GET /a HTTP", LIMITS.head_time, "408"),
         (GET + b"GET", LIMITS.head_time, "GET /a; 408"),
@@ -345,18 +345,42 @@ async def test_held_input_is_bounded() -> None:
 
 
 async def test_cap() -> None:
-    """Over the cap a connection is told 503 and closed; few of those may linger, the rest is cut."""
+    """Over the cap a connection may ask once and reads 503; of few of those the newest stay, the rest is cut."""
     bench = Bench()
     extra = [bench.connect() for _ in range(LIMITS.connections + 4)]
     inside, outside = extra[: LIMITS.connections - 1], extra[LIMITS.connections - 1 :]
     assert all(transport.writes == [] for transport in inside)
-    assert [outcome(transport.output) for transport in outside] == ["503", "503", "", "", ""]
-    assert [transport.aborted for transport in outside] == [False, False, True, True, True]
+    assert [transport.aborted for transport in outside] == [True, True, True, False, False]
+    outside[3].protocol.data_received(GET)
+    assert [outcome(transport.output) for transport in outside[3:]] == ["503", ""]
+    assert outside[3].ended
     assert (bench.server.open, bench.server.accepted, bench.server.refused) == (16, 16, 5)
+    bench.server.sweep(LIMITS.linger + 0.1)
+    assert outcome(outside[4].output) == "503"
+    bench.server.sweep(2 * LIMITS.linger + 0.2)
+    assert all(transport.closed for transport in outside)
     inside[0].close()
     assert bench.connect().writes == []
-    bench.server.sweep(LIMITS.linger + 0.1)
-    assert all(transport.closed for transport in outside)
+
+
+@pytest.mark.parametrize("probe", [b"/healthz", b"/readyz?a=b"])
+async def test_a_probe_is_answered_over_the_cap_and_nothing_after_it(probe: bytes) -> None:
+    bench = Bench()
+    over = [bench.connect() for _ in range(LIMITS.connections)][-1]
+    over.protocol.data_received(GET.replace(b"/a", probe) + GET)
+    (answer,) = answers(over.output)
+    assert (outcome(over.output), answer.headers[b"connection"]) == ("GET " + probe.decode(), b"close")
+
+
+async def test_one_address_cannot_take_every_place() -> None:
+    bench = Bench(limits=msgspec.structs.replace(LIMITS, of_a_peer=3))
+    mine = [bench.connect() for _ in range(3)]
+    assert (bench.server.open, bench.server.refused) == (3, 1)
+    other = MemoryTransport(Connection(bench.server, asyncio.get_running_loop()), peer=("198.51.100.9", 1))
+    assert not other.ended
+    mine[0].close()
+    bench.connect()
+    assert (bench.server.open, bench.server.refused) == (4, 1)
 
 
 async def test_drain() -> None:

@@ -65,7 +65,7 @@ async def test_a_connection_that_has_asked_nothing_yet_may_do_so():
 
 async def test_a_refused_connection_holds_nothing_up():
     life, refused = Lifetime(), Line()
-    life.refusing.add(refused)
+    life.refusing[refused] = None
     assert await life.drain(30) == 0
     assert refused.ends == ["abort"]
 
