@@ -17,6 +17,7 @@ from reputation.admin.webhooks import Webhooks
 from reputation.checkapi.routes import CheckRoutes, body_limit
 from reputation.config.file import Settings
 from reputation.listeners.grammar import HttpLimits
+from reputation.listeners.guarded import Guard
 from reputation.listeners.lean import start
 from reputation.listeners.sockets import bind
 from reputation.sidecar.assembly import assemble
@@ -70,6 +71,7 @@ async def _metrics(place: str) -> list[Metric]:
 def _of(serving: Serving) -> Iterator[Metric]:
     yield from serving.collect()
     yield from Webhooks(serving).metrics()
+    yield from Guard("admin").metrics()
 
 
 def render() -> str:

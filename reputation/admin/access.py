@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Container
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -45,14 +46,33 @@ def authenticate(tokens: tuple[TokenSettings, ...], authorization: str | None) -
     return Caller(found.name, found.role, found.tenants)
 
 
-def check_local(host: str | None, method: str, content_type: str, origin: str | None) -> Caller:
-    """Accept calls from this machine without a token, but refuse calls from web pages in a browser.
+FORWARDED = (
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+    "Via",
+    "CF-Connecting-IP",
+)
+"""What a proxy adds to a request. One on this machine would make every client of it a local caller."""
+
+
+def check_local(
+    host: str | None, method: str, content_type: str, origin: str | None, headers: Container[str] = ()
+) -> Caller:
+    """Accept calls from this machine without a token, but refuse calls from web pages in a browser, and from proxies.
 
     A web page can send forms and simple requests, and with DNS rebinding its own Host. It cannot send application/json
     without a preflight request, and it cannot choose the Host header.
     """
     if not is_loopback(_without_port(host or "")):
         raise NotAllowed("without tokens the admin listener accepts only a loopback Host, such as 127.0.0.1")
+    forwarded = next((name for name in FORWARDED if name in headers), None)
+    if forwarded is not None:
+        raise NotAllowed(
+            f"without tokens the admin listener accepts no request that a proxy forwards ({forwarded}); set tokens"
+        )
     if origin is not None and not is_loopback(_without_port(origin.partition("://")[2])):
         raise NotAllowed("without tokens the admin listener accepts no calls from other sites")
     if method not in ("GET", "HEAD", "DELETE") and content_type != "application/json":

@@ -24,7 +24,7 @@ from reputation.admin.context import Context, Route
 from reputation.admin.openapi import description
 from reputation.sidecar.running import Serving
 from reputation.wire.codec import PROBLEM_TYPE, problem_bytes
-from reputation.wire.errors import BadRequest, NotAllowed, Problem
+from reputation.wire.errors import BadRequest, NotAllowed, NotAuthenticated, Problem
 
 MOST_BODY = 64 * 1024
 FAILED: web.AppKey[Any] = web.AppKey("failed")
@@ -87,7 +87,7 @@ def application(serving: Serving) -> web.Application:
 def _guarded(context: Context, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if route.role is not None:
-            caller = _caller(context.serving, request)
+            caller = await _caller(context.serving, request)
             request["caller"] = caller
             authorise(caller, route.role, None)
         _refuse_charset(request)
@@ -99,11 +99,17 @@ def _guarded(context: Context, route: Route) -> Callable[[web.Request], Awaitabl
     return handle
 
 
-def _caller(serving: Serving, request: web.Request) -> Caller:
+async def _caller(serving: Serving, request: web.Request) -> Caller:
     tokens = serving.settings.tokens
     if tokens:
-        return authenticate(tokens, request.headers.get("Authorization"))
-    return check_local(request.headers.get("Host"), request.method, request.content_type, request.headers.get("Origin"))
+        try:
+            return authenticate(tokens, request.headers.get("Authorization"))
+        except NotAuthenticated:
+            if "Authorization" in request.headers:  # without one nobody tried
+                await serving.sign_ins.failed(request.remote or "")
+            raise
+    headers = request.headers
+    return check_local(headers.get("Host"), request.method, request.content_type, headers.get("Origin"), headers)
 
 
 def _refuse_charset(request: web.Request) -> None:

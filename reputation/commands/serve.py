@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import click
 import uvloop
-from aiohttp import web
 
 from plugins.shipped import GATEWAYS, load
 from reputation.admin.access import is_loopback
@@ -30,7 +29,9 @@ from reputation.commands.gateway_listeners import (
 )
 from reputation.commands.options import config_option, ends_well
 from reputation.config.file import Settings
+from reputation.listeners.descriptors import connections_for
 from reputation.listeners.grammar import HttpLimits
+from reputation.listeners.guarded import Guard
 from reputation.listeners.sockets import UNIX, AddressError, SocketAccess, bind, octal, owner
 from reputation.recordings.recorder import recordings_directory
 from reputation.sidecar.assembly import assemble
@@ -164,15 +165,13 @@ async def _with_webhooks(address: str | None, work: Callable[[Serving], Awaitabl
         return
     webhooks = Webhooks(serving)
     serving.metric_sources.append(webhooks.metrics)
-    runner = web.AppRunner(webhooks.application(), access_log=None, handle_signals=False)
-    await runner.setup()
+    guard = Guard("webhooks")
+    serving.metric_sources.append(guard.metrics)
     try:
-        await web.SockSite(runner, bind(address)).start()
-        await work(serving)
+        async with guard.serving(webhooks.application(), bind(address)):
+            await work(serving)
     except AddressError as error:
         raise ConfigError(str(error)) from None
-    finally:
-        await runner.cleanup()
 
 
 async def _hash_key(store: Store) -> tuple[bytes, asyncio.Task[None]]:
@@ -228,30 +227,29 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
         answering,
         check_socket,
         methods=answering.methods(),
-        limits=_limits(settings),
+        limits=_limits(settings, log),
         body_limit=body_limit,
         log=partial(_failed, log),
     )
     serving.listeners["check"] = check
     failed = partial(_failed, log)
     await serve_gateways(serving, addresses.gateways, addresses.binding, asked, routes, answering.methods, failed)
-    served = admin_application(serving)
-    runner = web.AppRunner(served, access_log=None, handle_signals=False, max_line_size=LONGEST_LINE)
-    await runner.setup()
-    await web.SockSite(runner, admin_socket).start()
-    works = _started(serving)
-    _announce(log, settings, addresses.check, addresses.admin)
-    await _until_stopped(partial(serving.reload, config))
-    serving.draining = True
-    log.info("draining", seconds=settings.http.drain)
-    tasks = [asyncio.create_task(one.drain(settings.http.drain)) for one in serving.listeners.values() if one != check]
-    cut = await check.drain(settings.http.drain) + sum(await asyncio.gather(*tasks))
-    for work in works:
-        work.cancel()
-    await asyncio.gather(*works, return_exceptions=True)
-    await serving.stops.keep_all()
-    await serving.charts.keep()
-    await runner.cleanup()
+    guard = Guard("admin")
+    serving.metric_sources.append(guard.metrics)
+    async with guard.serving(admin_application(serving), admin_socket, LONGEST_LINE):
+        works = _started(serving)
+        _announce(log, settings, addresses.check, addresses.admin)
+        await _until_stopped(partial(serving.reload, config))
+        serving.draining = True
+        log.info("draining", seconds=settings.http.drain)
+        others = [one for one in serving.listeners.values() if one != check]
+        tasks = [asyncio.create_task(one.drain(settings.http.drain)) for one in others]
+        cut = await check.drain(settings.http.drain) + sum(await asyncio.gather(*tasks))
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+        await serving.stops.keep_all()
+        await serving.charts.keep()
     await serving.tuning.close()
     serving.decisions.close()
     log.info("stopped", connections_cut=cut)
@@ -287,11 +285,12 @@ def _started(serving: Serving) -> list[asyncio.Task[None]]:
     return tasks
 
 
-def _limits(settings: Settings) -> HttpLimits:
+def _limits(settings: Settings, log: Any) -> HttpLimits:
     http = settings.http
+    connections = connections_for(http.connections, log)
     return HttpLimits(
-        connections=http.connections,
-        of_a_peer=http.peer_connections or max(http.connections * 3 // 4, 1),
+        connections=connections,
+        of_a_peer=http.peer_connections or max(connections * 3 // 4, 1),
         head_time=http.header_timeout,
         body_time=http.body_timeout,
         idle=http.idle_timeout,

@@ -30,6 +30,7 @@ from reputation.sidecar.crowding import Crowding
 from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.in_force import Tuning
 from reputation.sidecar.kept_stops import KeptStops
+from reputation.sidecar.sign_ins import SignIns
 from reputation.sidecar.surges import Surges
 from reputation.tuning.documents import Documents
 from reputation.tuning.made_tenants import EVERYBODY, KIND, MadeTenant, with_made
@@ -70,6 +71,7 @@ class Serving:
         kept = self.store.records if self.store.shared is None else None
         self.charts = Charts(self.limiter, lambda: self.store.degraded, self.clock, kept, log.warning)
         self.latency = Latency()
+        self.sign_ins = SignIns(log)
         self.listeners: dict[str, Any] = {}
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
@@ -194,6 +196,7 @@ class Serving:
         yield gauge("headcount_geoip_stale", "Databases older than they should be.", len(self.addresses.stale))
         yield from self.stops.metrics()
         yield from self.notices.metrics()
+        yield from self.sign_ins.metrics()
         yield from trial_metrics(sorted(self.tuning.trials.items()))
         yield from self.tuning.recording.metrics()
         for source in self.metric_sources:
