@@ -308,11 +308,11 @@ def test_an_exception_is_charged_to_the_account_s_own_limits_or_to_one_that_noth
     engine = tenant(addresses)
     who = identify(request({"account": {"id": "a"}}), engine.tenant, engine.state, addresses, SECRET, NOW)
     who.row.tier = 1
-    (own,) = excepted_draws(engine.tenant, engine.state.budgets, who, limited=True, now=NOW).draws
+    (own,) = excepted_draws(engine.tenant, engine.state.budgets, who, times=1.0, now=NOW).draws
     assert [(charge.key, charge.bucket.limit.burst) for charge in own] == [
         (("own", "a", "burst"), 20.0),
         (("own", "a", "daily"), 5000.0),
     ]
-    ((free,),) = excepted_draws(engine.tenant, engine.state.budgets, who, limited=False, now=NOW).draws
+    ((free,),) = excepted_draws(engine.tenant, engine.state.budgets, who, times=0.0, now=NOW).draws
     assert (free.name, free.scope, free.key) == ("allow", "account", ("allow", "a"))
     assert (free.bucket.limit.rate, free.bucket.limit.burst) == (1e9, 1e9)

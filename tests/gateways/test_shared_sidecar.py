@@ -17,7 +17,7 @@ def over(server: RedisServer) -> dict[str, str]:
 
 def metric(sidecar, name):
     lines = sidecar.tell("GET", "/metrics").body.decode().splitlines()
-    return float(next(line for line in lines if line.startswith(name + " ")).split()[1])
+    return float(next(line for line in lines if line.partition("{")[0].split()[0] == name).split()[1])
 
 
 def test_what_is_told_to_one_sidecar_the_other_knows(tmp_path):
