@@ -7,7 +7,8 @@ from msgspec import structs
 from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
 from reputation.admin.warnings import of_exception
-from reputation.engine.exceptions import MOST, AllowBody, allow_of
+from reputation.engine.entries import MOST
+from reputation.engine.exceptions import AllowBody, allow_of
 from reputation.state.transactions import Transaction
 from reputation.tuning.appeals import taken_back
 from reputation.tuning.audit import Change

@@ -7,6 +7,7 @@ from reputation.admin.context import Context, Route
 from reputation.admin.remedies import Remedy, remedies_of
 from reputation.admin.sentences import binding_of
 from reputation.admin.views import decision_view, decisions_view
+from reputation.engine.denials import Deny
 from reputation.engine.exceptions import Allow
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.verdicts import StoredRequest
@@ -27,6 +28,7 @@ async def get_decision(context: Context, request: web.Request) -> web.Response:
         decision_view(tenant, asked, verdict)
         | {
             "exceptions": _exceptions(context, tenant, asked),
+            "denials": _denials(context, tenant, asked),
             "remedies": await _remedies(context, tenant, asked, verdict),
         }
     )
@@ -36,6 +38,12 @@ def _exceptions(context: Context, tenant: TenantLimiter, asked: StoredRequest) -
     if tenant.exceptions is None or asked.account is None:
         return []
     return tenant.exceptions.of_account(asked.account, context.serving.clock())
+
+
+def _denials(context: Context, tenant: TenantLimiter, asked: StoredRequest) -> list[Deny]:
+    if tenant.denials is None or asked.account is None:
+        return []
+    return tenant.denials.of_account(asked.account, context.serving.clock())
 
 
 async def _remedies(

@@ -7,6 +7,7 @@ from aiohttp import web
 from geoip.facts import host_text
 from reputation.admin.answers import json_answer
 from reputation.admin.context import Context, Route
+from reputation.admin.listed import listed_view
 from reputation.admin.neighbours import companions_of
 from reputation.admin.remedies import remedies_of_account
 from reputation.admin.views import account_view
@@ -30,12 +31,15 @@ async def get_history(context: Context, request: web.Request) -> web.Response:
     label = await tuning.labels.get(name, account)
     appeals = [one for one in await tuning.appeals.all(name) if one.account == account][::-1]
     exceptions = [] if tenant.exceptions is None else tenant.exceptions.of_account(account, now)
+    denials = [] if tenant.denials is None else tenant.denials.of_account(account, now)
     found = {
         "account": account,
         "tenant": name,
         "standing": None if row is None else account_view(account, row, tenant, now),
         "label": None if label is None else label[0],
         "exceptions": exceptions,
+        "denials": denials,
+        "listed": listed_view(tenant, account, row or Row(), now),
         "appeals": appeals[:MOST],
         "remedies": remedies_of_account(tenant.tenant, account, row or Row(), now),
         **_seen(tenant, row or Row(), now),

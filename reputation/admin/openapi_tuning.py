@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reputation.admin.recorded import NamesBody, ReplayBody
+from reputation.engine.denials import Deny, DenyBody
 from reputation.engine.exceptions import Allow, AllowBody
 from reputation.tuning.appeals import Appeal, AppealBody, DecisionBody
 from reputation.tuning.labels import Label, LabelBody
@@ -12,8 +13,8 @@ from reputation.tuning.revisions import Revision, RevisionBody
 from reputation.tuning.rollout import RolloutBody
 
 TYPES = (
-    Allow, AllowBody, Appeal, AppealBody, DecisionBody, Label, LabelBody, NamesBody, ReplayBody, Revision, RevisionBody,
-    RolloutBody, TenantBody,
+    Allow, AllowBody, Appeal, AppealBody, DecisionBody, Deny, DenyBody, Label, LabelBody, NamesBody, ReplayBody,
+    Revision, RevisionBody, RolloutBody, TenantBody,
 )  # fmt: skip
 OBJECT = {"type": "object"}
 GUARDED = (400, 401, 403, 503)
@@ -55,6 +56,7 @@ def paths(parts: DocumentParts) -> dict[str, Any]:
         _label_paths,
         _appeal_paths,
         _allow_paths,
+        _deny_paths,
         _audit_paths,
     )
     return {path: operations for part in described for path, operations in part(parts).items()}
@@ -175,6 +177,21 @@ def _allow_paths(parts: DocumentParts) -> dict[str, Any]:
             "post": operation("Let requests pass for a time", added, ref("AllowBody"), (parts.tenant,)),
         },
         "/v1/allow/{id}": {"delete": operation("End an exception", ended, None, (parts.id, parts.tenant, _WHY))},
+    }
+
+
+def _deny_paths(parts: DocumentParts) -> dict[str, Any]:
+    operation, answer, ref = parts.operation, parts.answer, parts.ref
+    listed = answer("The active denials.", OBJECT, *GUARDED, 404)
+    added = answer("Active.", OBJECT, *GUARDED, 404, 409, 413, 422, status=201)
+    added["200"] = {**added["201"], "description": "What it would stop; nothing was changed."}
+    ended = answer("Ended.", None, *GUARDED, 404, status=204)
+    return {
+        "/v1/deny": {
+            "get": operation("Active denials", listed, None, (parts.tenant, _limit(10_000, 10_000))),
+            "post": operation("Stop requests for a time", added, ref("DenyBody"), (parts.tenant,)),
+        },
+        "/v1/deny/{id}": {"delete": operation("End a denial", ended, None, (parts.id, parts.tenant, _WHY))},
     }
 
 

@@ -3,12 +3,13 @@
 `LIMITS` has the words of every limit by name and scope; a limit that is not in it has the words of its scope.
 """
 
+import datetime
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from reputation.engine.judge import MARKED
-from reputation.wire.messages import BindingLimit, Decision, LimitState, Reason, Verdict
+from reputation.wire.messages import BindingLimit, Decision, EntryRef, LimitState, Reason, Verdict
 
 DAY = 86_400.0
 SPANS = ((DAY, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
@@ -75,7 +76,9 @@ def binding_of(verdict: Verdict) -> int | None:
 
 def _passed(verdict: Verdict) -> str:
     if verdict.allow:
-        return f"Let through: an exception for {verdict.allow.kind} {verdict.allow.value} applies"
+        over = verdict.overruled
+        allowed = f"Let through: an exception for {verdict.allow.kind} {verdict.allow.value} applies"
+        return f"{allowed}; it counts more than the denial of {over.kind} {over.value}" if over else allowed
     limit, words = _bound(verdict)
     if not math.isfinite(limit.burst):
         return "Let through: no limit applies"
@@ -84,6 +87,8 @@ def _passed(verdict: Verdict) -> str:
 
 def _cause(verdict: Verdict) -> str:
     judged = verdict.shadow or verdict
+    if verdict.deny:
+        return _denial(verdict.deny, verdict.overruled or None)
     if judged.decision != "throttle":
         return _rule(verdict)
     limit, words = _bound(verdict)
@@ -91,6 +96,15 @@ def _cause(verdict: Verdict) -> str:
     if verdict.never:
         return f"this request costs more than {named} ever holds; no wait helps"
     return f"{words.who} used {named}; it refills {rate(limit.rate)}; next request in {span(judged.retry_after)}"
+
+
+def _denial(deny: EntryRef, over: EntryRef | None) -> str:
+    words = f"{deny.kind} {deny.value} is on the deny list until {_until(deny.expires)}: {deny.reason}"
+    return f"{words}; it counts more than the exception for {over.kind} {over.value}" if over else words
+
+
+def _until(at: float) -> str:
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _rule(verdict: Verdict) -> str:

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 
+from reputation.engine.denials import Deny
 from reputation.engine.exceptions import Allow
 
 MOST_ADDRESSES = 1_000_000
@@ -19,13 +20,20 @@ def of_exception(allow: Allow, *, known: bool) -> list[str]:
     """Warn of an exception that names an unknown account, or too many addresses. known: its account is known."""
     if allow.kind == "account":
         return of_account(allow.value, known=known)
-    return _of_network(allow.value) if allow.kind == "network" else []
+    return _of_network(allow.value, "passes") if allow.kind == "network" else []
 
 
-def _of_network(value: str) -> list[str]:
+def of_denial(deny: Deny, *, known: bool) -> list[str]:
+    """Warn of the same in a denial."""
+    if deny.kind == "account":
+        return of_account(deny.value, known=known)
+    return _of_network(deny.value, "is stopped") if deny.kind == "network" else []
+
+
+def _of_network(value: str, verb: str) -> list[str]:
     network = ip_network(value)
     if network.version == 4 and network.num_addresses > MOST_ADDRESSES:
-        return [f"{value} has {network.num_addresses:,} addresses: everyone there passes; name a smaller network"]
+        return [f"{value} has {network.num_addresses:,} addresses: everyone there {verb}; name a smaller network"]
     if network.version == 6 and network.num_addresses >> 80 >= MOST_SITES:
         return [f"{value} has {network.num_addresses >> 80:,} networks of customers (/48): name a smaller network"]
     return []

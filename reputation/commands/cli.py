@@ -29,6 +29,7 @@ COMMANDS = {
     "config": ("reputation.commands.config", "config", "Validate or show the configuration, or print its schema."),
     "geoip": ("geoip.cli", "geoip", "Look up addresses, build and inspect databases."),
     "allow": ("reputation.commands.allow", "allow", "Exceptions: let requests pass for a stated time."),
+    "deny": ("reputation.commands.deny", "deny", "The deny list: stop requests for a stated time."),
     "audit": ("reputation.commands.audit", "audit", "Show or export the audit log: who changed what, and why."),
     "tenants": ("reputation.commands.tenants", "tenants", "List and show tenants; create and delete those of the API."),
     "weights": (

@@ -34,6 +34,9 @@ def history_lines(history: dict[str, Any] | None) -> list[str]:
         _shared(history),
         *[f"let through until {moment(e['expires'])} UTC by {e['by']}: {e['reason']} ({e['id']})"
           for e in history["exceptions"]],
+        *[f"denied until {moment(d['expires'])} UTC by {d['by']}: {d['reason']} ({d['id']})"
+          for d in history["denials"]],
+        *([history["listed"]["words"]] if history["listed"]["words"] else []),
         *[f"appeal of {moment(a['at'])} UTC by {a['by']}: {a['reason']}" for a in history["appeals"]],
     ]  # fmt: skip
 

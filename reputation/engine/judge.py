@@ -3,6 +3,8 @@
 from typing import Final
 
 from reputation.config.tenants import Tenant
+from reputation.engine.denials import Deny
+from reputation.engine.entries import denial_decides
 from reputation.engine.exceptions import Allow
 from reputation.engine.identity import Who
 from reputation.engine.shared_budgets import Drawn
@@ -27,30 +29,45 @@ STATUS_TIERS: Final = {
 """The mildest tier of a member by its cluster's status; a payer's floor is above it."""
 
 
+class Listed:
+    """The most specific entries of a check on operators' lists. allow, deny: the one that decides, if any."""
+
+    __slots__ = ("allow", "deny", "overruled")
+
+    def __init__(self, allow: Allow | None, deny: Deny | None) -> None:
+        denied = denial_decides(allow, deny)
+        self.allow: Final = None if denied else allow
+        self.deny: Final = deny if denied else None
+        self.overruled: Final[Allow | Deny | None] = allow if denied else deny
+
+
+UNLISTED: Final = Listed(None, None)
+
+
 class Judged:
-    """What one revision says of a check: its score and tier. tier: now; previous: before; allow: the exception."""
+    """What one revision says of a check: its score and tier. tier: now; previous: before; listed: on which lists."""
 
-    __slots__ = ("allow", "previous", "score", "tenant", "tier")
+    __slots__ = ("listed", "previous", "score", "tenant", "tier")
 
-    def __init__(self, tenant: Tenant, score: Score, previous: int, tier: int, allow: Allow | None) -> None:
+    def __init__(self, tenant: Tenant, score: Score, previous: int, tier: int, listed: Listed) -> None:
         self.tenant: Final = tenant
         self.score: Final = score
         self.previous: Final = previous
         self.tier: Final = tier
-        self.allow: Final = allow
+        self.listed: Final = listed
 
 
 class Assessed:
     """A check between scoring and taking: its account, tier and rule, and its buckets, as alternatives.
 
     seen and score are what its reasons were made from; confidence is of its membership in `cluster`. tenant is the
-    revision that judges it, previous its tier before, allow the exception that it falls under, entry the allowance
-    of an unproven account.
+    revision that judges it, previous its tier before, entry the allowance of an unproven account. allow, deny: the
+    exception or denial that it falls under; overruled: the one that does not count.
     """
 
     __slots__ = (
-        "allow", "at", "cluster", "confidence", "drawn", "draws", "entry", "previous", "request", "score", "seen",
-        "tenant", "tier", "who",
+        "allow", "at", "cluster", "confidence", "deny", "drawn", "draws", "entry", "overruled", "previous", "request",
+        "score", "seen", "tenant", "tier", "who",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +83,9 @@ class Assessed:
         self.score: Final = judged.score
         self.previous: Final = judged.previous
         self.tier: Final = judged.tier
-        self.allow: Final = judged.allow
+        self.allow: Final = judged.listed.allow
+        self.deny: Final = judged.listed.deny
+        self.overruled: Final = judged.listed.overruled
         self.drawn: Final = drawn
         self.draws: Final = drawn.draws
         self.entry: Final = drawn.entry
@@ -108,7 +127,12 @@ def has_hard_evidence(score: Score, facts: Facts) -> bool:
 
 
 def ruled(assessed: Assessed) -> Decision:
-    """Decide by the tier's rule; a cluster with evidence besides its links is challenged, except its payers."""
+    """Decide by the tier's rule; a cluster with evidence besides its links is challenged, except its payers.
+
+    An entry of an operator's list comes before all of this.
+    """
+    if assessed.deny is not None:
+        return "deny"
     rule, cluster = assessed.tenant.policy.rules[assessed.tier], assessed.cluster
     if assessed.allow is None:
         if rule.decision != "allow":
@@ -131,4 +155,5 @@ def in_shadow(live: Verdict) -> Verdict:
     return Verdict(
         live.id, live.tenant, live.revision, "shadow", "allow", live.risk, live.tier, free, (), 0.0,
         live.reasons, live.cluster, (), None, live.degraded, shadow, live.allow,
+        deny=live.deny, overruled=live.overruled,
     )  # fmt: skip

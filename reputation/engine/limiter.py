@@ -9,13 +9,15 @@ from typing import Final
 from msgspec import UNSET, structs
 
 from geoip.book import AddressBook
+from geoip.facts import AddressFacts
 from reputation.config.tenants import Tenant
 from reputation.engine.changes import deleting, learn_networks, marking, pushing
+from reputation.engine.denials import Denials, reason_of
 from reputation.engine.entry import drew_on, published
 from reputation.engine.exceptions import Exceptions
 from reputation.engine.groups import check_credentials
 from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
-from reputation.engine.judge import Assessed, Judged, decided, in_shadow, scored, tier_by
+from reputation.engine.judge import UNLISTED, Assessed, Judged, Listed, decided, in_shadow, scored, tier_by
 from reputation.engine.leases import Leases
 from reputation.engine.notes import Outbox, observe
 from reputation.engine.repeats import Print, Repeats
@@ -29,6 +31,7 @@ from reputation.limits.take import Ask, Taken, binding_limit, take
 from reputation.scoring.risk import STANDARD, TIERS, risk
 from reputation.signals.seen import Seen
 from reputation.state.crowds import Row
+from reputation.state.facts import Facts
 from reputation.state.history import DAY, weighed
 from reputation.state.records import MemoryRecords
 from reputation.state.tenant import TenantState
@@ -71,6 +74,7 @@ class TenantLimiter:
         self.verdicts = RecentVerdicts(EXPLAIN_WINDOW, KEPT_VERDICTS)
         self.secret = secret
         self.exceptions: Exceptions | None = None
+        self.denials: Denials | None = None
         self.marked: frozenset[str] = frozenset()  # accounts that a person called abusive
         self.clock_offset = 0.0  # seconds that the clock of whatever keeps the buckets is before this machine's
         self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
@@ -138,7 +142,11 @@ class TenantLimiter:
             who = judged_by(who, tenant.settings.standards, now)
         score, previous = scored(tenant, seen, now), who.row.tier
         tier = who.row.tier = tier_by(tenant, who, score, cluster, previous)
-        allow = None if self.exceptions is None else self.exceptions.find(who.name, who.facts, who.address, now)
+        listed = UNLISTED
+        if self.exceptions is not None or self.denials is not None:
+            linked_as = None if cluster is None else cluster.id
+            listed = self.listed_as(who.name, who.facts, linked_as, who.address, now)
+        allow = listed.allow
         then = now + self.clock_offset
         if allow is None:
             drawn = draws_of(tenant, self.state.budgets, self.links, who, cluster, then, request.request.cost)
@@ -147,7 +155,7 @@ class TenantLimiter:
             drawn = excepted_draws(
                 tenant, self.state.budgets, who, times=allow.times if allow.within_limits else 0.0, now=then
             )
-        judged = Judged(tenant, score, previous, tier, allow)
+        judged = Judged(tenant, score, previous, tier, listed)
         return Assessed(who, request, linked, seen, judged, drawn, now)
 
     def ask(self, assessed: Assessed, id_: str) -> Ask:
@@ -156,7 +164,7 @@ class TenantLimiter:
         call = request.request
         if not (request.lease or request.leases or call.hold):
             return Ask(assessed.draws, call.cost, token=id_)
-        stopped = tenant.policy.rules[assessed.tier].decision != "allow"
+        stopped = assessed.deny is not None or tenant.policy.rules[assessed.tier].decision != "allow"
         stopped = stopped or (cluster is not None and cluster.standing == "challenged")
         return self.leases.ask(
             assessed.who, request, assessed.drawn, tenant.settings.leases, id_, assessed.at,
@@ -202,6 +210,18 @@ class TenantLimiter:
             return None, 0.0
         return self.links.clusters.get(membership[0]), membership[1]
 
+    def listed_as(
+        self, name: str, facts: Facts, cluster: str | None, address: AddressFacts | None, now: float
+    ) -> Listed:
+        """Find the entries of operators' lists for an account in a cluster, at an address."""
+        allow = None if self.exceptions is None else self.exceptions.find(name, facts, address, now)
+        deny = None if self.denials is None else self.denials.find(name, facts, cluster, address, now)
+        return Listed(allow, deny)
+
+    def address_of(self, ip: str) -> AddressFacts:
+        """Return what is known of an address."""
+        return self._addresses.lookup(ip)
+
     def _observe(self, who: Who, request: Request, linked: tuple[Cluster | None, float], now: float) -> Seen:
         """Note the sighting, and return the check as the signals see it."""
         marks = weighed(who.row.outcomes, who.facts, self.tenant.settings.outcomes.half_life, now)
@@ -222,15 +242,17 @@ class TenantLimiter:
         tenant, tier, score, cluster = assessed.tenant, assessed.tier, assessed.score, assessed.cluster
         linked = None if cluster is None else ClusterRef(cluster.id, cluster.size, assessed.confidence)
         actions = tenant.policy.rules[tier].actions if assessed.allow is None else ()
-        states, entry = taken.states, assessed.entry
+        states, entry, deny = taken.states, assessed.entry, assessed.deny
+        reasons = score.reasons if deny is None else [*score.reasons, reason_of(deny)]
         if entry is not None:
             states = published(taken, assessed.draws[0][1], entry.published, assessed.at + self.clock_offset)
         live = Verdict(
             id_, tenant.name, tenant.revision, "enforce", decided(assessed, taken), risk(score.log_odds), TIERS[tier],
             binding_limit(tenant.settings.unit, states[taken.binding]), states,
-            DAY if taken.never else taken.wait, tuple(score.reasons), linked, actions,
+            DAY if taken.never else taken.wait, tuple(reasons), linked, actions,
             degraded=self.state.degraded, allow=UNSET if assessed.allow is None else assessed.allow.ref(),
-            never=taken.never or UNSET,
+            never=taken.never or UNSET, deny=UNSET if deny is None else deny.ref(),
+            overruled=UNSET if assessed.overruled is None else assessed.overruled.ref(),
         )  # fmt: skip
         return live if tenant.settings.mode == "enforce" else in_shadow(live)
 

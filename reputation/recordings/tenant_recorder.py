@@ -133,7 +133,7 @@ class Recorder:
     def watch(self, assessed: Assessed, verdict: Verdict) -> None:
         """Record a decision if its account is one of the sampled."""
         who, now = assessed.who, assessed.at
-        if assessed.tenant.revision == UNNUMBERED:
+        if assessed.tenant.revision == UNNUMBERED or assessed.deny is not None:  # no revision would judge it otherwise
             return
         marked = who.payer or who.row.outcomes
         share = self._settings.payers if marked else self._settings.others

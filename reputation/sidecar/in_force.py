@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import structs
 
 from reputation.config.file import Settings, named_tenants
 from reputation.config.retired import ineffective
 from reputation.config.tenants import Tenant, TenantSettings
-from reputation.engine.exceptions import Allow, Exceptions, made_by_now
+from reputation.engine.denials import Denials, Deny
+from reputation.engine.entries import is_ahead
+from reputation.engine.exceptions import Allow, Exceptions
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.recordings.preview_process import PreviewProcess
 from reputation.recordings.recorder import Recording
@@ -25,6 +27,8 @@ from reputation.tuning.rollout import Rollout, RolloutBody, stepped
 from reputation.tuning.trial import Trial
 from reputation.wire.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from reputation.wire.ids import Ulids
+
+E = TypeVar("E", Allow, Deny)
 
 RETRY_AFTER = 1.0
 ROLLOUT = "rollout"
@@ -52,6 +56,7 @@ class Tuning:
         self.records = records
         self.audit = Audit(records)
         self.allows = Documents(records, "exception", Allow)
+        self.denials = Documents(records, "denial", Deny)
         self.revisions = Documents(records, "revision", Revision)
         self.rollouts = Documents(records, ROLLOUT, Rollout)
         self.trials: dict[str, Trial] = {}
@@ -73,6 +78,7 @@ class Tuning:
         self._stops: set[asyncio.Task[None]] = set()
         self._appliers: dict[str, Callable[[TenantLimiter], Awaitable[None]]] = {
             self.allows.kind: self._apply_exceptions,
+            self.denials.kind: self._apply_denials,
             self.rollouts.kind: self._apply_rollout,
             self.marked.kind: self._apply_marked,
         }
@@ -99,6 +105,7 @@ class Tuning:
         """Evaluate expiries again after a step of the clock."""
         for name in self._limiter.tenants:
             self._news.put_nowait((name, self.allows.kind))
+            self._news.put_nowait((name, self.denials.kind))
 
     def of_file(self, tenant: str) -> TenantSettings:
         """Return a tenant's settings in the configuration file."""
@@ -138,14 +145,23 @@ class Tuning:
         return True
 
     async def _apply_exceptions(self, running: TenantLimiter) -> None:
-        name, now, allows = running.tenant.name, self._clock(), []
-        for kept in await self.allows.all(name):
-            allow = made_by_now(kept, now)
-            if allow is not kept:
-                await self.allows.put(name, allow.id, allow)
-            if allow.expires > now:
-                allows.append(allow)
+        allows = await self._active(self.allows, running.tenant.name)
         running.exceptions = Exceptions(allows) if allows else None
+
+    async def _apply_denials(self, running: TenantLimiter) -> None:
+        denials = await self._active(self.denials, running.tenant.name)
+        running.denials = Denials(denials) if denials else None
+
+    async def _active(self, kind: Documents[E], tenant: str) -> list[E]:
+        """Return the entries that have not ended; one that a clock ahead made is made now, and lasts as long."""
+        now, found = self._clock(), []
+        for kept in await kind.all(tenant):
+            one = structs.replace(kept, at=now, expires=now + kept.expires - kept.at) if is_ahead(kept, now) else kept
+            if one is not kept:
+                await kind.put(tenant, one.id, one)
+            if one.expires > now:
+                found.append(one)
+        return found
 
     async def _apply_marked(self, running: TenantLimiter) -> None:
         running.marked = frozenset([label.account for label in await self.marked.all(running.tenant.name)])

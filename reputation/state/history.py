@@ -94,6 +94,11 @@ def visits(recent: bytes) -> list[tuple[int, int]]:
     return [(host, at) for host, _, _, at in _VISIT.iter_unpack(recent[3:])]
 
 
+def visits_with_asn(recent: bytes) -> list[tuple[int, int]]:
+    """ASNs (0: not known) of an account's packed visits, and when they were seen."""
+    return [(asn, at) for _, asn, _, at in _VISIT.iter_unpack(recent[3:])]
+
+
 class Marks(NamedTuple):
     """The present weight of outcomes, in marks; below LEAST_MARKS it is 0. declines: of 30 days, counted by payment."""
 

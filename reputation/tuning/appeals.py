@@ -8,7 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from reputation.engine.exceptions import Allow, AllowBody, Reasoned
+from reputation.engine.entries import Reasoned
+from reputation.engine.exceptions import Allow, AllowBody
 from reputation.tuning.labels import LabelWord
 from reputation.wire.errors import Conflict, Invalid
 from reputation.wire.messages import Text, Verdict

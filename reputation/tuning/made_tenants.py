@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, structs
 
 from reputation.config.file import Settings, can_stand_in_a_path, named_tenants
 from reputation.config.tenants import TenantSettings, compile_tenant
-from reputation.engine.exceptions import Reasoned
+from reputation.engine.entries import Reasoned
 from reputation.tuning.revisions import check_floor, settings_of
 from reputation.wire.errors import Conflict, Invalid, SettingError
 from reputation.wire.messages import Text

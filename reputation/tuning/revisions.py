@@ -14,7 +14,7 @@ from msgspec import Meta, Struct, structs
 from reputation.config.faults import first_fault
 from reputation.config.tenant_parts import LinkingSettings
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant, in_force
-from reputation.engine.exceptions import Reasoned
+from reputation.engine.entries import Reasoned
 from reputation.scoring.risk import STANDARD, TIERS, tier_of
 from reputation.wire.errors import Invalid, SettingError
 

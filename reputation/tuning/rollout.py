@@ -6,7 +6,7 @@ from zlib import crc32
 
 from msgspec import Meta, Struct
 
-from reputation.engine.exceptions import Reasoned
+from reputation.engine.entries import Reasoned
 from reputation.tuning.revisions import START
 from reputation.wire.errors import Invalid
 

@@ -46,7 +46,11 @@ class Trial:
     def watch(self, assessed: Assessed, _: Verdict) -> None:
         """Judge a check by the other revision, and count the differences."""
         by_candidate = assessed.tenant is self.candidate
-        if assessed.allow is not None or (self.rollout.stage == "canary" and not by_candidate):
+        if (
+            assessed.allow is not None
+            or assessed.deny is not None
+            or (self.rollout.stage == "canary" and not by_candidate)
+        ):
             return
         tier = self._by_other(assessed, self.live if by_candidate else self.candidate)
         before, after = (tier, assessed.tier) if by_candidate else (assessed.tier, tier)

@@ -208,9 +208,7 @@ class LeaseReport(Struct, frozen=True, gc=False):
     client: Client | None = None
 
 
-_NO_ACCOUNT = Account()
-_NO_CLIENT = Client()
-_ONE_CALL = Call()
+_NO_ACCOUNT, _NO_CLIENT, _ONE_CALL = Account(), Client(), Call()
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -306,8 +304,8 @@ class Lease(Struct, frozen=True, gc=False):
     ttl: float
 
 
-class AllowRef(Struct, frozen=True, gc=False):
-    """The exception for this check; expires is in seconds since 1970."""
+class EntryRef(Struct, frozen=True, gc=False):
+    """The exception or denial for this check; expires is in seconds since 1970."""
 
     id: str
     kind: str
@@ -327,7 +325,7 @@ class Shadow(Struct, frozen=True, gc=False):
 
 
 class Verdict(Struct, frozen=True, gc=False):
-    """The answer to one check; risk is 0 to 100, retry_after in seconds; never: no waiting makes this request fit."""
+    """The answer to one check; risk is 0 to 100. never: no waiting helps; overruled: the entry that does not count."""
 
     id: str
     tenant: str
@@ -345,5 +343,7 @@ class Verdict(Struct, frozen=True, gc=False):
     lease: Lease | None = None
     degraded: bool = False
     shadow: Shadow | UnsetType = UNSET
-    allow: AllowRef | UnsetType = UNSET
+    allow: EntryRef | UnsetType = UNSET
     never: bool | UnsetType = UNSET
+    deny: EntryRef | UnsetType = UNSET
+    overruled: EntryRef | UnsetType = UNSET

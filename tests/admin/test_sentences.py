@@ -15,10 +15,10 @@ from reputation.engine.shared_budgets import NAMES
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import (
     Account,
-    AllowRef,
     BindingLimit,
     ClusterRef,
     Decision,
+    EntryRef,
     LimitState,
     Reason,
     Request,
@@ -83,7 +83,7 @@ def test_a_stop_by_the_accounts_own_burst():
         ),
         (stopped(decision="deny", reasons=(Reason("prior", 3), Reason("payment", 2))), "most of it from payment"),
         (stopped(decision="allow"), "Let through: this account has 0.9 left of its own burst of 500."),
-        (stopped(decision="allow", allow=AllowRef("1", "account", "a", "r", NOW)), "an exception for account a"),
+        (stopped(decision="allow", allow=EntryRef("1", "account", "a", "r", NOW)), "an exception for account a"),
         (stopped(degraded=True), "this replica counted alone."),
     ],
 )

@@ -34,12 +34,14 @@ def test_a_restart_with_a_state_file(tmp_path):
         number = promote(first, -4.0)
         body = {"kind": "account", "value": "vip", "expires_in": 3600, "reason": "r"}
         first.tell("POST", "/v1/allow", body)
+        first.tell("POST", "/v1/deny", body | {"value": "eve"})
         first.tell("POST", "/v1/labels", {"account": "bad", "label": "abuse"})
         judged(first)
         assert first.tell("GET", "/v1/tenants/default/recorded").json["decisions"] == 1
     with running_sidecar(tmp_path, API, extra=state) as second:
         assert judged(second) == (-4.0, number)
         assert second.ask({"account": {"id": "vip"}}).json["allow"]["reason"] == "r"
+        assert second.ask({"account": {"id": "eve"}}).json["decision"] == "deny"
         assert second.tell("GET", "/v1/labels").json["total"] == 1
         steps = [line["what"] for line in second.tell("GET", "/v1/audit").json["entries"]]
         assert {"revision.create", "rollout.promote", "allow.add", "label"} <= set(steps)
@@ -135,6 +137,9 @@ def test_sidecars_that_share_a_redis_are_in_step(tmp_path):
         one.tell("POST", "/v1/allow", {"kind": "account", "value": "vip", "expires_in": 60, "reason": "r"})
         told = lambda: "allow" in other.ask({"account": {"id": "vip"}}).json  # noqa: E731 - polled
         wait_for(told, "no exception on the other", other.process, other.log, within=2)
+        one.tell("POST", "/v1/deny", {"kind": "account", "value": "eve", "expires_in": 60, "reason": "r"})
+        stopped = lambda: other.ask({"account": {"id": "eve"}}).json["decision"] == "deny"  # noqa: E731 - polled
+        wait_for(stopped, "no denial on the other", other.process, other.log, within=1)
         one.tell("POST", "/v1/labels", {"account": "bad", "label": "abuse"})
         denied = lambda: other.ask({"account": {"id": "bad"}}).json["decision"] == "deny"  # noqa: E731 - polled
         wait_for(denied, "no mark on the other", other.process, other.log, within=2)

@@ -20,6 +20,7 @@ WRITES = (
     ("POST", "/v1/outcomes", {"account": "a", "outcome": "chargeback"}),
     ("POST", "/v1/labels", {"account": "a", "label": "abuse"}),
     ("POST", "/v1/allow", {"kind": "account", "value": "a", "reason": "x", "expires_in": 60}),
+    ("POST", "/v1/deny", {"kind": "account", "value": "a", "reason": "x", "expires_in": 60}),
     ("POST", "/v1/tenants/default/revisions", {"settings": {"prior": -2.0}, "reason": "x"}),
     ("POST", "/v1/orders", {"ruling": "release", "account": "a", "reason": "x"}),
 )
@@ -44,7 +45,7 @@ def everything(sidecar):
     """All that the writes would change."""
     accounts = [sidecar.tell("GET", f"/v1/accounts/{name}") for name in ("a", "new")]
     facts = [(one.status, one.json.get("plan"), one.json.get("payment")) for one in accounts]
-    paths = ("/v1/labels", "/v1/allow", "/v1/tenants/default/revisions", "/v1/audit")
+    paths = ("/v1/labels", "/v1/allow", "/v1/deny", "/v1/tenants/default/revisions", "/v1/audit")
     marks = [r["signal"] for r in sidecar.ask({"account": {"id": "a"}}).json["reasons"]]
     return facts, "outcomes_against" in marks, [sidecar.tell("GET", path).json for path in paths]
 

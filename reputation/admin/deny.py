@@ -1,0 +1,74 @@
+"""The deny list on the admin listener."""
+
+import msgspec
+from aiohttp import web
+from msgspec import structs
+
+from reputation.admin.answers import json_answer, nothing, reason_of, whole
+from reputation.admin.context import Context, Route
+from reputation.admin.reach import reach_of
+from reputation.admin.warnings import of_denial
+from reputation.engine.denials import Deny, DenyBody, deny_of
+from reputation.engine.entries import MOST
+from reputation.state.transactions import Transaction
+from reputation.tuning.audit import Change
+from reputation.wire.codec import read
+from reputation.wire.errors import Conflict, NotFound
+
+_bodies = msgspec.json.Decoder(DenyBody)
+
+
+async def get_denials(context: Context, request: web.Request) -> web.Response:
+    """List the active denials, by the time of their end."""
+    tenant, now = context.tenant(request).tenant.name, context.serving.clock()
+    most = whole(request, "limit", MOST, 1, MOST)
+    found = [deny for deny in await context.serving.tuning.denials.all(tenant) if deny.expires > now]
+    found.sort(key=lambda deny: deny.expires)
+    return json_answer({"tenant": tenant, "total": len(found), "deny": found[:most]})
+
+
+async def post_denial(context: Context, request: web.Request) -> web.Response:
+    """Add a denial, and count who it stops; with dry_run only count."""
+    limiter, tuning, now = context.tenant(request), context.serving.tuning, context.serving.clock()
+    tenant, body = limiter.tenant.name, read(_bodies, await request.read())
+    deny = deny_of(body, tuning.new_id(now), request["caller"].name, now)
+    reach = await reach_of(limiter, deny, now)
+    known = deny.kind != "account" or await context.serving.checks.row(limiter, deny.value) is not None
+    told = {**structs.asdict(deny), "dry_run": body.dry_run, "reach": reach, "warnings": of_denial(deny, known=known)}
+    if body.dry_run:
+        request["change"] = None
+        return json_answer(told)
+    kept = await tuning.denials.all(tenant)
+    if sum(one.expires > now for one in kept) >= MOST:
+        raise Conflict(f"a tenant has at most {MOST:,} denials; remove some, or change a weight instead", "")
+    ended = [tuning.denials.document(one.id, None) for one in kept if one.expires <= now]
+    asked = Transaction(documents=(*ended, tuning.denials.document(deny.id, deny)))
+    await context.commit(request, limiter, asked, Change(tenant, "deny.add", _subject(deny), None, deny, deny.reason))
+    await tuning.refresh(tenant, tuning.denials.kind)
+    return json_answer(told, 201)
+
+
+async def delete_denial(context: Context, request: web.Request) -> web.Response:
+    """End a denial before its time."""
+    limiter, tuning, id_ = context.tenant(request), context.serving.tuning, request.match_info["id"]
+    tenant, why = limiter.tenant.name, reason_of(request)
+    found = await tuning.denials.get(tenant, id_)
+    if found is None:
+        raise NotFound(f"no denial of tenant {tenant!r} has the id {id_!r}; GET /v1/deny lists them")
+    asked = Transaction(documents=(tuning.denials.document(id_, None, expect=found[1]),))
+    await context.commit(
+        request, limiter, asked, Change(tenant, "deny.remove", _subject(found[0]), found[0], None, why)
+    )
+    await tuning.refresh(tenant, tuning.denials.kind)
+    return nothing()
+
+
+def _subject(deny: Deny) -> str:
+    return f"{deny.kind} {deny.value}"
+
+
+ROUTES = (
+    Route("GET", "/v1/deny", get_denials, "reader"),
+    Route("POST", "/v1/deny", post_denial, "operator"),
+    Route("DELETE", "/v1/deny/{id}", delete_denial, "operator"),
+)
