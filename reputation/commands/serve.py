@@ -290,6 +290,7 @@ def _limits(settings: Settings, log: Any) -> HttpLimits:
     connections = connections_for(http.connections, log)
     return HttpLimits(
         connections=connections,
+        buffered=http.buffered,
         of_a_peer=http.peer_connections or max(connections * 3 // 4, 1),
         head_time=http.header_timeout,
         body_time=http.body_timeout,

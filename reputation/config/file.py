@@ -67,6 +67,13 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Maximum open connections; further connections are refused.")
     ] = 8192
+    buffered: Annotated[
+        int,
+        Meta(
+            ge=8_388_608,
+            description="Maximum bytes of all requests that have not arrived whole; above it the oldest get 503.",
+        ),
+    ] = 67_108_864
     peer_connections: Annotated[
         Annotated[int, Meta(ge=1, le=1_000_000)] | None,
         Meta(description="Maximum open connections of one address; none: three quarters of `connections`."),

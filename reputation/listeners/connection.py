@@ -36,12 +36,14 @@ class Connection(asyncio.Protocol):
         "_transport",
         "doing",
         "fresh",
+        "holds",
         "since",
     )
 
     def __init__(self, server: ConnectionServer, loop: asyncio.AbstractEventLoop) -> None:
         self.doing = IDLE
         self.fresh = True
+        self.holds = 0  # bytes of a message that has not arrived whole
         self.since = server.now
         self._server = server
         self._loop = loop
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it by position
         self.doing = CLOSING
+        self._weigh()
         self._reader.close()
         self._server.left(self)
 
@@ -93,8 +96,16 @@ class Connection(asyncio.Protocol):
         if self.doing is WORKING or self.doing is STALLED:
             if self._reader.buffered > HELD:
                 self._hold()
+            self._weigh()
             return
         self._advance()
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Tell the server how many bytes an incomplete message holds; it may cut this connection, or another one."""
+        before, self.holds = self.holds, 0 if self.doing is CLOSING else self._reader.held
+        if self.holds != before:
+            self._server.weighed(self.holds - before)
 
     def _is_http2(self, data: bytes) -> bool:
         """Whether the connection begins with the preface of HTTP/2, or may begin with it; such bytes are taken."""
@@ -138,6 +149,11 @@ class Connection(asyncio.Protocol):
             self._refuse(BadRequestError("time"))
         elif not (self.doing is CLOSING and writing) or self._server.now - self.since > self._server.limits.write_time:
             self.abort()
+
+    def cut(self) -> None:
+        """Give up a message that has not arrived whole, for want of memory."""
+        self._full()
+        self._weigh()
 
     def _full(self) -> None:
         """Refuse a connection that there is no room for."""

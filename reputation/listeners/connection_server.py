@@ -52,5 +52,8 @@ class ConnectionServer(Protocol):
     def started(self, task: "asyncio.Task[Any]") -> None:
         """Keep an answer's task until it is done."""
 
+    def weighed(self, change: int) -> None:
+        """Note that incomplete messages hold so many bytes more, and cut some if they hold too many."""
+
     def turned(self, connection: Any, transport: asyncio.Transport, data: bytes) -> None:
         """Go on with a connection that begins with the preface of HTTP/2."""

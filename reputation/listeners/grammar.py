@@ -32,6 +32,7 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
     head: int = 65_536
     fields: int = 200
     body: int = 65_536
+    buffered: int = 67_108_864  # of all connections, for messages that have not arrived whole
     connections: int = 8192
     of_a_peer: int = 6144  # three quarters: one address cannot take every place, and a single gateway has enough
     idle: float = 300.0  # longer than a gateway keeps its own, so that it never writes into a closed one

@@ -43,6 +43,7 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
         super().__init__()
         self.accepted = self.refused = self.requests = self.failures = 0
         self.bad_requests: Counter[str] = Counter()
+        self.held = 0  # bytes of messages that have not arrived whole
         self._peers: Counter[str] = Counter()  # connections by address
         self._peer_of: dict[Connection | GrpcConnection, str] = {}
         self.application = application
@@ -98,6 +99,21 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
         if isinstance(connection, Connection) and connection.fresh and connection.doing is IDLE:
             return min(self.limits.head_time, self.limits.idle)
         return self._times.get(connection.doing)
+
+    def weighed(self, change: int) -> None:
+        """Keep the bytes of incomplete messages within their bound: those that wait longest are cut, down to 3/4 of it.
+
+        A request that arrives whole, as a gateway's do, holds nothing and is never cut.
+        """
+        self.held += change
+        if self.held <= self.limits.buffered:
+            return
+        holders = [one for one in self.connections if isinstance(one, Connection) and one.holds]
+        for connection in sorted(holders, key=lambda one: one.since):
+            if self.held <= self.limits.buffered * 3 // 4:
+                return
+            self.bad_requests["memory"] += 1
+            connection.cut()
 
     def failed(self, error: BaseException) -> Reply:
         self.failures += 1

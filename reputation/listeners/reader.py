@@ -62,6 +62,11 @@ class Reader:
         return len(self._data) - self._at
 
     @property
+    def held(self) -> int:
+        """Bytes that a message which has not arrived whole holds."""
+        return len(self._data) - self._at + len(self._body)
+
+    @property
     def rest(self) -> bytes:
         """These bytes."""
         return self._data[self._at :]

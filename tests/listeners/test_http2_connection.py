@@ -353,6 +353,16 @@ async def test_a_drain_that_meets_a_connection_whose_end_is_not_told_yet() -> No
     assert (bench.server.open, bench.transport.ended) == (0, False)
 
 
+async def test_a_connection_that_has_ended_hears_nothing_more_of_the_drain() -> None:
+    bench = Bench()
+    bench.call(ECHO.decode())
+    bench.protocol.data_received(b"\0\0\1\0\0\0\0\0\0x")  # DATA on the stream of the connection: a fault
+    assert bench.transport.ended
+    bench.protocol.announce()
+    bench.protocol.leave()
+    assert bench.transport.ended
+
+
 async def test_connections_above_the_cap_are_refused_as_before() -> None:
     bench = Bench()
     for _ in range(LIMITS.connections):

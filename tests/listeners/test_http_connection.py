@@ -372,6 +372,38 @@ async def test_a_probe_is_answered_over_the_cap_and_nothing_after_it(probe: byte
     assert (outcome(over.output), answer.headers[b"connection"]) == ("GET " + probe.decode(), b"close")
 
 
+async def test_half_read_bodies_are_bounded_together_and_whole_requests_pass() -> None:
+    """Those that wait longest are cut, down to three quarters of the bound; what they held is free again."""
+    body = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n"
+    bench = Bench(limits=msgspec.structs.replace(LIMITS, buffered=400_000))
+    slow = []
+    for second in range(10):
+        bench.server.sweep(float(second))
+        slow.append(bench.connect())
+        slow[-1].protocol.data_received(body + b"x" * 50_000)
+    cut = [outcome(one.output) for one in slow]
+    assert cut == ["503"] * 3 + [""] * 7, "the ninth was one too many"
+    assert bench.server.held == 350_000
+    assert bench.server.bad_requests["memory"] == 3
+    bench.send(POST)
+    assert bench.seen == "POST /a abc"
+    for one in slow[3:]:
+        one.protocol.data_received(b"x" * 10_000)
+        assert outcome(one.output).startswith("POST /a")
+    assert bench.server.held == 0
+
+
+@pytest.mark.parametrize("split", [1, 20, 50])
+async def test_what_was_held_is_free_after_an_answer_and_after_an_end(split: int) -> None:
+    bench = Bench()
+    bench.send(POST[:split])
+    assert bench.server.held == len(POST[:split]) - (POST.index(b"abc") if split > POST.index(b"abc") else 0)
+    bench.send(POST[split:] + POST[:5])
+    assert bench.server.held == 5
+    bench.transport.close()
+    assert bench.server.held == 0
+
+
 async def test_one_address_cannot_take_every_place() -> None:
     bench = Bench(limits=msgspec.structs.replace(LIMITS, of_a_peer=3))
     mine = [bench.connect() for _ in range(3)]

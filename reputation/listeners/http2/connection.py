@@ -291,6 +291,8 @@ class GrpcConnection(asyncio.Protocol):
             self._flush(progress=True)
 
     def _flush(self, *, progress: bool) -> None:
+        if self.doing is CLOSING:  # nothing may be written after its end
+            return
         data = self._session.output()
         if data and not self._transport.is_closing():  # its end may be known before connection_lost is called
             self._transport.write(data)
