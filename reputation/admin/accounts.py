@@ -32,7 +32,7 @@ async def put_account(context: Context, request: web.Request) -> web.Response:
     body = read(_facts, await request.read())
     documents, now = customer_documents(account, body), context.serving.clock()
     asked = tenant.pushing(account, body, now)._replace(documents=documents)
-    change = Change(tenant.tenant.name, "account.put", account, pushed=True)
+    change = Change(tenant.tenant.name, "account.put", pushed=True, account=account)
     await context.commit(request, tenant, asked, change, facts_view)
     await context.stripe.waited(tenant, *[document.id for document in documents])
     return web.Response(status=204)
@@ -48,7 +48,7 @@ async def get_account(context: Context, request: web.Request) -> web.Response:
 
 async def delete_account(context: Context, request: web.Request) -> web.Response:
     tenant, account = context.tenant(request), _account(request)
-    change = Change(tenant.tenant.name, "account.delete", account)
+    change = Change(tenant.tenant.name, "account.delete", account=account)
     await context.commit(request, tenant, deleting(account), change, facts_view)
     return web.Response(status=204)
 
@@ -59,7 +59,7 @@ async def post_outcome(context: Context, request: web.Request) -> web.Response:
     if query is not None and read(_whose, body).tenant is None:
         outcome = msgspec.structs.replace(outcome, tenant=query)
     tenant = context.tenant(request, outcome.tenant)
-    change = Change(outcome.tenant, "outcome", outcome.account, None, outcome, pushed=True)
+    change = Change(outcome.tenant, f"outcome.{outcome.outcome}", after=outcome, pushed=True, account=outcome.account)
     await report(context, request, tenant, outcome, change)
     return web.Response(status=204)
 

@@ -11,7 +11,7 @@ from reputation.engine.entries import MOST
 from reputation.engine.exceptions import AllowBody, allow_of
 from reputation.state.transactions import Transaction
 from reputation.tuning.appeals import taken_back
-from reputation.tuning.audit import Change
+from reputation.tuning.audit import about, entry_change
 from reputation.wire.codec import read
 from reputation.wire.errors import Conflict, NotFound
 
@@ -37,7 +37,7 @@ async def post_allow(context: Context, request: web.Request) -> web.Response:
     if sum(one.expires > now for one in kept) >= MOST:
         raise Conflict(f"a tenant has at most {MOST:,} exceptions; remove some, or change a weight instead", "")
     asked = Transaction(documents=(*ended, tuning.allows.document(allow.id, allow)))
-    change = Change(tenant, "allow.add", f"{allow.kind} {allow.value}", None, allow, allow.reason)
+    change = entry_change("allow.add", tenant, None, allow, allow.reason)
     await context.commit(request, limiter, asked, change)
     await tuning.refresh(tenant, tuning.allows.kind)
     known = allow.kind != "account" or await context.serving.checks.row(limiter, allow.value) is not None
@@ -55,20 +55,24 @@ async def delete_allow(context: Context, request: web.Request) -> web.Response:
     appeal = taken_back(await tuning.appeals.all(tenant), found[0], context.serving.clock())
     if appeal is not None:
         asked = asked._replace(documents=(*asked.documents, tuning.appeals.document(appeal.id, appeal)))
-    change = Change(tenant, "allow.remove", f"{found[0].kind} {found[0].value}", found[0], None, why)
+    change = entry_change("allow.remove", tenant, found[0], None, why)
     await context.commit(request, limiter, asked, change)
     await tuning.refresh(tenant, tuning.allows.kind)
     return nothing()
 
 
 async def get_audit(context: Context, request: web.Request) -> web.Response:
-    """The audit log: the newest lines first, from before an id; with ?after= the oldest first, for exports."""
-    tenant, query = context.tenant(request).tenant.name, request.query
-    most = whole(request, "limit", 100, 1, 1000)
+    """The audit log: the newest lines first, from before an id; with ?after= the oldest first, for exports.
+
+    ?account= leaves the lines about an account.
+    """
+    tenant, query = context.tenant(request), request.query
+    most, account, name = whole(request, "limit", 100, 1, 1000), query.get("account"), tenant.tenant.name
+    of = None if account is None else about(account, tenant.secret)
     entries = await context.serving.tuning.audit.entries(
-        tenant, most, before=query.get("before", ""), after=query.get("after")
+        name, most, before=query.get("before", ""), after=query.get("after"), of=of
     )
-    return json_answer({"tenant": tenant, "entries": entries})
+    return json_answer({"tenant": name, "entries": entries})
 
 
 ROUTES = (

@@ -28,8 +28,8 @@ async def post_ruling(context: Context, request: web.Request) -> web.Response:
     now = context.serving.clock()
     ruling, id_ = ruling_of(body, now), context.serving.tuning.new_id(now)
     tenant.check_ruling(ruling)
-    subject = body.cluster or body.account or ""
-    change = Change(tenant.tenant.name, f"order.{body.ruling}", subject, None, body, body.reason)
+    subject, account = body.cluster or "", body.account or ""
+    change = Change(tenant.tenant.name, f"order.{body.ruling}", subject, None, body, body.reason, account=account)
     await context.commit(request, tenant, Transaction(documents=(ruling_document(id_, ruling),)), change)
     context.serving.linking.rulings.give(tenant, id_, ruling)
     return web.Response(status=204)

@@ -40,7 +40,7 @@ class Context:
     ) -> Committed:
         """Carry out a transaction together with its line of the audit log, all or nothing."""
         tuning, now = self.serving.tuning, self.serving.clock()
-        line = line_of(change, tuning.new_id(now), request["caller"].name, now, sides)
+        line = line_of(change, tuning.new_id(now), request["caller"].name, now, tenant.secret, sides)
         committed = await self.serving.checks.commit(tenant, asked._replace(documents=(*asked.documents, line)))
         request["change"] = None  # it is written down
         await tuning.audit.make_place(tenant.tenant.name, line)

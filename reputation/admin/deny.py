@@ -8,10 +8,10 @@ from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
 from reputation.admin.reach import reach_of
 from reputation.admin.warnings import of_denial
-from reputation.engine.denials import Deny, DenyBody, deny_of
+from reputation.engine.denials import DenyBody, deny_of
 from reputation.engine.entries import MOST
 from reputation.state.transactions import Transaction
-from reputation.tuning.audit import Change
+from reputation.tuning.audit import entry_change
 from reputation.wire.codec import read
 from reputation.wire.errors import Conflict, NotFound
 
@@ -43,7 +43,7 @@ async def post_denial(context: Context, request: web.Request) -> web.Response:
         raise Conflict(f"a tenant has at most {MOST:,} denials; remove some, or change a weight instead", "")
     ended = [tuning.denials.document(one.id, None) for one in kept if one.expires <= now]
     asked = Transaction(documents=(*ended, tuning.denials.document(deny.id, deny)))
-    await context.commit(request, limiter, asked, Change(tenant, "deny.add", _subject(deny), None, deny, deny.reason))
+    await context.commit(request, limiter, asked, entry_change("deny.add", tenant, None, deny, deny.reason))
     await tuning.refresh(tenant, tuning.denials.kind)
     return json_answer(told, 201)
 
@@ -56,15 +56,9 @@ async def delete_denial(context: Context, request: web.Request) -> web.Response:
     if found is None:
         raise NotFound(f"no denial of tenant {tenant!r} has the id {id_!r}; GET /v1/deny lists them")
     asked = Transaction(documents=(tuning.denials.document(id_, None, expect=found[1]),))
-    await context.commit(
-        request, limiter, asked, Change(tenant, "deny.remove", _subject(found[0]), found[0], None, why)
-    )
+    await context.commit(request, limiter, asked, entry_change("deny.remove", tenant, found[0], None, why))
     await tuning.refresh(tenant, tuning.denials.kind)
     return nothing()
-
-
-def _subject(deny: Deny) -> str:
-    return f"{deny.kind} {deny.value}"
 
 
 ROUTES = (

@@ -63,7 +63,8 @@ async def post_label(context: Context, request: web.Request) -> web.Response:
     asked = marking(outcome, now) if news else Transaction()
     documents = (tuning.labels.document(body.account, label, expect=version), tuning.word(label))
     asked = asked._replace(documents=documents)
-    await context.commit(request, tenant, asked, Change(name, "label", body.account, before, label, body.reason))
+    change = Change(name, f"label.{body.label}", "", before, label, body.reason, account=body.account)
+    await context.commit(request, tenant, asked, change)
     put_word(tenant, label)
     if news:
         tenant.hear(outcome, now)
@@ -79,7 +80,7 @@ async def delete_label(context: Context, request: web.Request) -> web.Response:
         raise NotFound(f"account {account!r} of tenant {name!r} has no label")
     documents = (tuning.labels.document(account, None, expect=known[1]), tuning.marked.document(account, None))
     asked = Transaction(documents=documents)
-    await context.commit(request, tenant, asked, Change(name, "label.remove", account, known[0], None, why))
+    await context.commit(request, tenant, asked, Change(name, "label.remove", "", known[0], None, why, account=account))
     tenant.marked -= {account}
     return nothing()
 
@@ -104,10 +105,9 @@ async def post_appeal(context: Context, request: web.Request) -> web.Response:
     appeal = Appeal(
         id_, account, verdict.id, cluster, body.reason, who, now, allow.expires, allow.id, times=body.times
     )  # fmt: skip
-    before = [] if tenant.exceptions is None else tenant.exceptions.of_account(account, now)
     documents = (tuning.appeals.document(appeal.id, appeal), tuning.allows.document(allow.id, allow))
     what = "appeal.lift" if body.times == 1.0 else "appeal.double"
-    change = Change(name, what, account, before or None, appeal, body.reason)
+    change = Change(name, what, after=appeal, why=body.reason, account=account)
     await context.commit(request, tenant, Transaction(documents=documents), change)
     await tuning.refresh(name, tuning.allows.kind)
     return json_answer(appeal, 201)
@@ -131,7 +131,7 @@ async def post_decision(context: Context, request: web.Request) -> web.Response:
     if body.label == "abuse":
         documents.append(tuning.allows.document(appeal.allow, None))
     asked = marking(outcome, now)._replace(documents=tuple(documents))
-    change = Change(name, f"appeal.{body.label}", appeal.account, appeal, decided, body.reason)
+    change = Change(name, f"appeal.{body.label}", "", appeal, decided, body.reason, account=appeal.account)
     await context.commit(request, tenant, asked, change)
     put_word(tenant, label)
     tenant.hear(outcome, now)

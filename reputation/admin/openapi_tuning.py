@@ -196,6 +196,6 @@ def _deny_paths(parts: DocumentParts) -> dict[str, Any]:
 
 
 def _audit_paths(parts: DocumentParts) -> dict[str, Any]:
-    query = (parts.tenant, _limit(1000, 100), _query("before"), _query("after"))
+    query = (parts.tenant, _limit(1000, 100), _query("before"), _query("after"), _query("account"))
     lines = parts.answer("Entries of the log.", OBJECT, *GUARDED, 404)
     return {"/v1/audit": {"get": parts.operation("Who changed what, and why", lines, None, query)}}

@@ -208,10 +208,11 @@ class StripeEvents:
         row = await self._serving.checks.row(tenant, account)
         labels = await self._labels(tenant, account, after_news((row or Row()).facts, news, now), now)
         line = line_of(
-            Line(name, f"stripe.{event.type}", account, None, news, event.id, pushed=True),
+            Line(name, f"stripe.{event.type}", "", None, news, event.id, pushed=True, account=account),
             tuning.new_id(now),
             SOURCE,
             now,
+            tenant.secret,
         )
         asked = Transaction(account, change, (*documents, *labels, line))
         before = (await self._commit(tenant, asked, now)).before.facts

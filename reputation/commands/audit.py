@@ -1,4 +1,4 @@
-"""`headcount audit`: the audit log, with author, change, old value, new value and reason."""
+"""`headcount audit`: the audit log, with author, change, reason, and old and new values or the changed fields."""
 
 import json
 import sys
@@ -39,17 +39,20 @@ def export(tenant: str, admin: str, token: str | None, *, as_json: bool) -> None
 
 @audit.command("list")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="Maximum entries.")
+@click.option("--account", help="Only the entries about this account; an entry has its keyed hash, not its id.")
 @on_sidecar
 @json_option
-def list_(limit: int, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
+def list_(limit: int, account: str | None, tenant: str, admin: str, token: str | None, *, as_json: bool) -> None:
     """Show the newest entries, the newest first."""
-    found = call(admin, token, "GET", f"/v1/audit?tenant={part(tenant)}&limit={limit}")
+    of = "" if account is None else f"&account={part(account)}"
+    found = call(admin, token, "GET", f"/v1/audit?tenant={part(tenant)}&limit={limit}{of}")
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    table = Table("when (UTC)", "who", "what", "of", "why")
+    table = Table("when (UTC)", "who", "what", "of", "fields", "why")
     for entry in found["entries"]:
-        row = (moment(entry["at"]), entry["who"], entry["what"], entry.get("subject", ""), entry.get("why", ""))
+        fields = ", ".join(entry.get("fields", ()))
+        row = (moment(entry["at"]), entry["who"], entry["what"], entry.get("subject", ""), fields, entry.get("why", ""))
         add_row(table, *row)
     console().print(table if found["entries"] else "no entries yet")
 

@@ -19,7 +19,7 @@ export async function show(context) {
                 cell: (row) => element("span", { class: "clip" }, row.subject ?? ""),
             },
             { title: "Why", value: (row) => row.why, cell: (row) => element("span", { class: "clip" }, row.why ?? "") },
-            { title: "Before → after", cell: change },
+            { title: "Changes", cell: change },
         ],
         { words: (row) => `${row.who} ${row.what} ${row.subject ?? ""} ${row.why ?? ""}` },
     );
@@ -36,7 +36,8 @@ export async function show(context) {
     return [table.node, element("p", {}, older)];
 }
 
-function change({ before = null, after = null }) {
+function change({ before = null, after = null, fields = [] }) {
+    if (fields.length) return element("span", { class: "clip" }, fields.join(", "));
     if (before === null && after === null) return "";
     return element(
         "details",

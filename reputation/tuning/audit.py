@@ -1,14 +1,18 @@
-"""The audit log: author, change, old value, new value and reason. Entries are only added.
+"""The audit log: author, change, old value, new value and reason.
+
+A line about an account has the account's keyed hash and the names of the changed fields, and no values, so the log
+holds no personal data. Entries are only added; `headcount forget` alone rewrites older lines that name an account.
 
 What people decide is kept for good. What programs push (facts, outcomes) is a line too, but of those the newest
 `MOST_PUSHED` of a tenant are kept: billing pushes more in a day than people decide in years.
 """
 
+import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -16,14 +20,20 @@ from msgspec import Struct
 from reputation.state.facts import Facts
 from reputation.state.records import ABSENT, Record, Records
 from reputation.state.transactions import Document
+from reputation.wire.ids import pseudonym
 
 DECIDED, PUSHED = "audit", "pushed"
 MOST_PUSHED = 10_000
 MOST_TEXT = 4096
+A_PAGE = 1000
+"""Lines that a search for an account reads at a time."""
 
 
 class AuditEntry(Struct, frozen=True, omit_defaults=True):
-    """One line. id: a ULID, so ids sort by time; at: seconds since 1970; who: the token's name."""
+    """One line. id: a ULID, so ids sort by time; at: seconds since 1970; who: the token's name.
+
+    fields: the changed fields of an account; such a line has no before and no after.
+    """
 
     id: str
     at: float
@@ -34,10 +44,14 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     before: Any = None
     after: Any = None
     why: str = ""
+    fields: tuple[str, ...] = ()
 
 
 class Change(Struct, frozen=True):
-    """A change, without its author and time. pushed: made by a program, not decided by a person."""
+    """A change, without its author and time. pushed: made by a program, not decided by a person.
+
+    account: the account that the change is about; its line has the account's keyed hash after the subject.
+    """
 
     tenant: str
     what: str
@@ -46,24 +60,101 @@ class Change(Struct, frozen=True):
     after: Any = None
     why: str = ""
     pushed: bool = False
+    account: str = ""
+
+
+class Entry(Protocol):
+    """An exception or a denial."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def value(self) -> str: ...
+
+
+def entry_change(what: str, tenant: str, before: Entry | None, after: Entry | None, why: str) -> Change:
+    """Return the change of an exception or a denial; the line of an account or a card has its keyed hash."""
+    entry = before or after
+    assert entry is not None  # noqa: S101 - one of them was given
+    if entry.kind in ("account", "card"):
+        return Change(tenant, what, entry.kind, before, after, why, account=entry.value)
+    return Change(tenant, what, f"{entry.kind} {entry.value}", before, after, why)
 
 
 Sides = Callable[[Facts | None], Any]
 """What a line shows of an account's facts."""
 
 
-def line_of(change: Change, id_: str, who: str, now: float, sides: Sides | None = None) -> Document:
+def line_of(
+    change: Change, id_: str, who: str, now: float, secret: bytes, sides: Sides | None = None
+) -> Document:  # fmt: skip
     """The line of a change, to be kept with it; `sides` fill its before and after from the account's facts."""
     kind = PUSHED if change.pushed else DECIDED
-    return Document(kind, id_, partial(_line, change, id_, who, now, sides), ABSENT)
+    return Document(kind, id_, partial(_line, change, (id_, who, now), secret, sides), ABSENT)
 
 
 def _line(
-    change: Change, id_: str, who: str, now: float, sides: Sides | None, before: Facts | None, after: Facts | None
-) -> bytes:
+    change: Change, made: tuple[str, str, float], secret: bytes, sides: Sides | None, before: Facts | None,
+    after: Facts | None,
+) -> bytes:  # fmt: skip
+    id_, who, now = made
     shown = (change.before, change.after) if sides is None else (sides(before), sides(after))
     entry = AuditEntry(id_, now, change.tenant, who, change.what, change.subject, *shown, change.why)
+    return _encoded(without_values(entry, change.account, secret) if change.account else entry)
+
+
+def _encoded(entry: AuditEntry) -> bytes:
     return msgspec.json.encode(entry, enc_hook=float)  # the wire's own type of time is a float too
+
+
+def without_values(entry: AuditEntry, account: str, secret: bytes) -> AuditEntry:
+    """Return a line about an account with its keyed hash and the names of the changed fields in place of values."""
+    hashed = pseudonym(account, secret)
+    subject = entry.subject.removesuffix(account).rstrip() if entry.subject.endswith(account) else entry.subject
+    fields = entry.fields or changed_fields(entry.before, entry.after)
+    why = re.sub(rf"(?<!\w){re.escape(account)}(?!\w)", hashed, entry.why)
+    return msgspec.structs.replace(
+        entry, subject=f"{subject} {hashed}".lstrip(), before=None, after=None, why=why, fields=fields
+    )
+
+
+def changed_fields(before: Any, after: Any) -> tuple[str, ...]:
+    """Name the members that differ, the members of nested objects by their path; a missing side has none."""
+    old, new = (dict(_members(msgspec.to_builtins(side, enc_hook=float))) for side in (before, after))
+    return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
+
+
+def _members(side: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(side, dict):
+        return
+    for name, value in side.items():
+        if not path and name in OF_THE_LINE:
+            continue
+        if isinstance(value, dict) and name not in OPEN_NAMES:
+            yield from _members(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+OF_THE_LINE = frozenset({"account", "tenant", "id", "by", "at", "reason", "kind", "value"})
+"""Members that the line itself says, or that name the account."""
+OPEN_NAMES = frozenset({"external"})
+"""Members whose own members are named by callers, so these names are values too."""
+
+
+class AboutAccount(NamedTuple):
+    """The names of an account in the log: its keyed hash, and its id in lines of earlier versions."""
+
+    account: str
+    hashed: str
+
+    def is_in(self, entry: AuditEntry) -> bool:
+        """Whether a line is about the account."""
+        return entry.subject in (self.account, f"account {self.account}") or entry.subject.endswith(self.hashed)
+
+
+def about(account: str, secret: bytes) -> AboutAccount:
+    return AboutAccount(account, pseudonym(account, secret))
 
 
 _entries = msgspec.json.Decoder(AuditEntry)
@@ -78,8 +169,8 @@ class Audit:
         self._pushed: dict[str, deque[str]] = {}
 
     async def add(self, change: Change, id_: str, who: str, now: float) -> None:
-        """Add a line."""
-        line = line_of(change, id_, who, now)
+        """Add a line about anything but an account; `line_of` makes those."""
+        line = line_of(change, id_, who, now, b"")
         await self._records.put(change.tenant, line.kind, id_, line.written(None, None) or b"", expect=ABSENT)
         await self.make_place(change.tenant, line)
 
@@ -96,23 +187,29 @@ class Audit:
         while len(ids) > MOST_PUSHED:
             await self._records.delete(tenant, PUSHED, ids.popleft())
 
-    async def entries(self, tenant: str, most: int, *, before: str = "", after: str | None = None) -> list[AuditEntry]:
-        """Up to `most` lines: the newest first, from before an id; or with `after` the oldest first, from after it."""
+    async def entries(
+        self, tenant: str, most: int, *, before: str = "", after: str | None = None, of: AboutAccount | None = None
+    ) -> list[AuditEntry]:
+        """Up to `most` lines: the newest first, from before an id; or with `after` the oldest first, from after it.
+
+        of: only lines about this account.
+        """
         found: list[AuditEntry] = []
         while len(found) < most:
-            wanted = most - len(found)
+            wanted = most - len(found) if of is None else A_PAGE
             pages = [
                 await self._records.page(tenant, kind, wanted, before=before, after=after) for kind in (DECIDED, PUSHED)
             ]
             records = sorted([*pages[0], *pages[1]], key=_id, reverse=after is None)[:wanted]
-            found += [entry for entry in (self._read(tenant, record) for record in records) if entry is not None]
+            read = [entry for entry in (self._read(tenant, record) for record in records) if entry is not None]
+            found += read if of is None else [entry for entry in read if of.is_in(entry)]
             if len(records) < wanted:
                 break
             if after is None:  # damaged lines are made up for from the next page
                 before = records[-1].id
             else:
                 after = records[-1].id
-        return found
+        return found[:most]
 
     def _read(self, tenant: str, record: Record) -> AuditEntry | None:
         """Read a line; a damaged line is left out, and reported."""

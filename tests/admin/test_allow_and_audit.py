@@ -68,26 +68,32 @@ class TestAllow:
 
 
 class TestAudit:
-    def test_every_write_is_a_line_with_who_what_before_after_and_why(self, sidecar):
+    def test_a_write_of_an_account_is_a_line_with_who_what_fields_and_why_and_no_value(self, sidecar, run):
         sidecar.tell("PUT", "/v1/accounts/audited", {"plan": "free", "keys": ["sk-audited"]})
-        sidecar.tell("PUT", "/v1/accounts/audited", {"plan": "paid"})
+        card = {"status": "ok", "fingerprint": "fp_audited"}
+        sidecar.tell(
+            "PUT", "/v1/accounts/audited", {"plan": "paid", "payment": card, "external": {"crm": "ext-audited"}}
+        )
         sidecar.tell("POST", "/v1/outcomes", {"account": "audited", "outcome": "good", "at": 1790812800})
         sidecar.tell("DELETE", "/v1/accounts/audited")
         made = sidecar.tell("POST", "/v1/allow", BODY | {"value": "audited"}).json
         sidecar.tell("DELETE", f"/v1/allow/{made['id']}?reason=was%20a%20mistake")
-        lines = [e for e in sidecar.tell("GET", "/v1/audit?limit=1000").json["entries"] if "audited" in e["subject"]]
+        lines = sidecar.tell("GET", "/v1/audit?limit=1000&account=audited").json["entries"]
         assert [e["what"] for e in lines] == [
             "allow.remove",
             "allow.add",
             "account.delete",
-            "outcome",
+            "outcome.good",
             "account.put",
             "account.put",
         ]
         assert {e["who"] for e in lines} == {"local"}
-        assert (lines[0]["why"], lines[0]["before"]["id"]) == ("was a mistake", made["id"])
-        assert (lines[4]["before"]["plan"], lines[4]["after"]["plan"]) == ("free", "paid")
-        assert "sk-audited" not in json.dumps(lines)
+        assert (lines[0]["why"], lines[1]["why"]) == ("was a mistake", BODY["reason"])
+        assert set(lines[4]["fields"]) == {"plan", "keys", "payment.status", "payment.fingerprint", "external"}
+        assert len({e["subject"].removeprefix("account ") for e in lines}) == 1
+        assert "audited" not in json.dumps(lines)
+        assert "payment.status" in run("audit", "list", "--account", "audited")
+        assert "payment.status" not in run("audit", "list", "--account", "another")
 
     def test_a_refused_write_is_none(self, sidecar):
         def newest():
