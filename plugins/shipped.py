@@ -7,7 +7,7 @@ from types import ModuleType
 from plugins.gateway import Gateway
 from reputation.wire.errors import ConfigError
 
-SHIPPED = ("nginx", "haproxy", "envoy", "caddy", "traefik", "apisix")
+SHIPPED = ("nginx", "haproxy", "envoy", "caddy", "traefik", "apisix", "application")
 """Gateways by the name of their folder in plugins/, which is their name in the route too."""
 
 

@@ -9,10 +9,9 @@ from typing import Any
 import uvicorn
 from aiohttp import web
 from gateway_processes import wait_for
-
-from plugins.aiohttp import VERDICT, headcount_middleware
-from plugins.asgi import HeadcountMiddleware
-from plugins.middleware import Gate
+from headcount_client import Gate
+from headcount_client.aiohttp import HEADCOUNT, headcount_middleware
+from headcount_client.asgi import HeadcountMiddleware
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -63,7 +62,7 @@ async def served(port: int, gate: Gate) -> AsyncIterator[None]:
             raise web.HTTPNotFound
         if request.headers.get("Upgrade") == "websocket":
             return await _echo(request)
-        verdict = request[VERDICT]
+        verdict = request[HEADCOUNT]
         sent = "".join(value for name, value in request.headers.items() if "headcount" in name.lower())
         text = ("no verdict" if verdict is None else verdict.tier) + sent
         return web.Response(text=text, headers={"RateLimit": "own"})
@@ -75,7 +74,7 @@ async def served(port: int, gate: Gate) -> AsyncIterator[None]:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     yield
     await runner.cleanup()
-    await gate.sidecar.close()
+    await gate.headcount.close()
 
 
 @contextmanager

@@ -9,10 +9,8 @@ import gateway_envoy as envoy
 import gateway_haproxy as haproxies
 from gateway_middlewares import aiohttp_app, asgi
 from gateway_shipped import CADDY, ENVOY, NGINX, NGINX_LEAN, NGINX_LEASES, TRAEFIK, Shipped, gateway
+from headcount_client import Gate, Headcount
 from ports import free_port
-
-from plugins.asking import Sidecar as Asking
-from plugins.middleware import Gate
 
 DEPLOY = "../deploy"
 COMPOSE = NGINX._replace(name="nginx-compose", folder=DEPLOY)
@@ -68,7 +66,7 @@ def _program(kind: Callable[[int, Callable[[], Gate]], AbstractContextManager[No
     @contextmanager
     def start(_: Path, ports: Ports) -> Iterator[int]:
         port = free_port()
-        with kind(port, lambda: Gate(Asking(f"http://127.0.0.1:{ports.places.check}"))):
+        with kind(port, lambda: Gate(Headcount(f"http://127.0.0.1:{ports.places.check}"))):
             yield port
 
     return start

@@ -10,12 +10,9 @@ import gateway_wire as wire
 import pytest
 from gateway_middlewares import aiohttp_app, application, asgi
 from gateway_sidecar import BURST, Sidecar
+from headcount_client import Account, Gate, Headcount, Request
+from headcount_client.asgi import HeadcountMiddleware
 from ports import free_port
-
-from plugins.asgi import HeadcountMiddleware
-from plugins.asking import Sidecar as Asking
-from plugins.middleware import Gate
-from reputation.wire.gateway import GatewaySettings
 
 pytestmark = pytest.mark.gateway
 
@@ -41,7 +38,7 @@ KINDS = {"asgi": asgi, "aiohttp": aiohttp_app}
 @pytest.fixture(params=sorted(KINDS))
 def program(request: pytest.FixtureRequest, sidecar: Sidecar) -> Iterator[int]:
     port = free_port()
-    with KINDS[request.param](port, lambda: Gate(Asking(f"http://127.0.0.1:{sidecar.check}", timeout=10))):
+    with KINDS[request.param](port, lambda: Gate(Headcount(f"http://127.0.0.1:{sidecar.check}", timeout=10))):
         yield port
 
 
@@ -84,7 +81,9 @@ def test_two_keys_in_one_header_are_refused(program: int, key: str) -> None:
 @pytest.mark.parametrize(("opens", "status"), [(True, 200), (False, 503)])
 def test_without_a_sidecar_it_does_as_it_was_told(kind: str, opens: bool, status: int) -> None:
     port, nobody = free_port(), free_port()
-    with KINDS[kind](port, lambda: Gate(Asking(f"http://127.0.0.1:{nobody}"), fail_open=opens)):
+    with KINDS[kind](
+        port, lambda: Gate(Headcount(f"http://127.0.0.1:{nobody}", on_failure="allow" if opens else "deny"))
+    ):
         answer = ask(port, "sk-any")
     assert answer.status == status
     assert (answer.body == b"no verdict") == opens
@@ -92,7 +91,7 @@ def test_without_a_sidecar_it_does_as_it_was_told(kind: str, opens: bool, status
 
 def test_an_aiohttp_handlers_own_error_carries_the_limits_too(sidecar: Sidecar, key: str) -> None:
     port = free_port()
-    with aiohttp_app(port, lambda: Gate(Asking(f"http://127.0.0.1:{sidecar.check}", timeout=10))):
+    with aiohttp_app(port, lambda: Gate(Headcount(f"http://127.0.0.1:{sidecar.check}", timeout=10))):
         answer = ask(port, key, "/missing")
     assert answer.status == 404
     assert "ratelimit" in answer.headers
@@ -126,11 +125,11 @@ def test_a_websocket_over_its_limit_is_not_accepted(
     """With the status and headers where the server can send them, by the protocol's own close where not."""
 
     def once() -> list[dict[str, Any]]:
-        gate = Gate(Asking(f"http://127.0.0.1:{sidecar.check}", timeout=10))
+        gate = Gate(Headcount(f"http://127.0.0.1:{sidecar.check}", timeout=10))
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await HeadcountMiddleware(application, gate)(scope, receive, send)
-            await gate.sidecar.close()
+            await gate.headcount.close()
 
         return handshake(app, key, extensions)
 
@@ -141,15 +140,14 @@ def test_a_websocket_over_its_limit_is_not_accepted(
 
 def test_a_unix_socket_is_asked_as_well(tmp_path: Any) -> None:
     """And nobody there is no verdict, not an error."""
-    from reputation.wire.messages import Account, Request  # noqa: PLC0415 - for this test alone
 
     async def story() -> None:
-        async with Asking(f"unix:{tmp_path}/none.sock") as nobody:
-            assert await nobody.check(Request(account=Account(id="a"))) is None
+        async with Headcount(f"unix:{tmp_path}/none.sock") as nobody:
+            assert (await nobody.check(Request(account=Account(id="a")))).degraded
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
-            async with Asking(f"http://127.0.0.1:{held.getsockname()[1]}") as nobody:
-                assert await nobody.check(Request(account=Account(id="a"))) is None
+            async with Headcount(f"http://127.0.0.1:{held.getsockname()[1]}") as nobody:
+                assert (await nobody.check(Request(account=Account(id="a")))).degraded
 
     asyncio.run(story())
 
@@ -158,17 +156,15 @@ def test_a_unix_socket_is_asked_as_well(tmp_path: Any) -> None:
 def test_preflights_are_judged_where_the_gate_says_so(kind: str, sidecar: Sidecar) -> None:
     port = free_port()
     preflight = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST")]
-    with KINDS[kind](port, lambda: Gate(Asking(f"http://127.0.0.1:{sidecar.check}", 10), pass_preflights=False)):
+    with KINDS[kind](
+        port, lambda: Gate(Headcount(f"http://127.0.0.1:{sidecar.check}", timeout=10), pass_preflights=False)
+    ):
         answer = wire.ask(port, preflight, method="OPTIONS", source="127.9.8.7")
     assert answer.all("X-Headcount-Verdict")
 
 
-@pytest.mark.parametrize("header", ["key_header", "account_header"])
-def test_a_preflight_s_headers_beside_a_key_of_the_tenant_s_own_header_are_judged(
-    header: str, sidecar: Sidecar
-) -> None:
+def test_a_preflight_s_headers_beside_a_key_of_the_tenant_s_own_header_are_judged(sidecar: Sidecar) -> None:
     port = free_port()
     sent = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST"), ("X-My-Key", "k")]
-    settings = GatewaySettings(trusted_hops=0, **{header: "X-My-Key"})
-    with asgi(port, lambda: Gate(Asking(f"http://127.0.0.1:{sidecar.check}", 10), settings=settings)):
+    with asgi(port, lambda: Gate(Headcount(f"http://127.0.0.1:{sidecar.check}", timeout=10), credentials=["X-My-Key"])):
         assert wire.ask(port, sent, method="OPTIONS").all("X-Headcount-Verdict")

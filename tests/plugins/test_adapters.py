@@ -54,6 +54,16 @@ MESSAGES = {
             (b"x-forwarded-proto", b"https"),
         ],
     ),
+    "application": HttpMessage(
+        b"GET",
+        b"/gateway/application/acme",
+        [
+            *CLIENT,
+            (b"x-forwarded-method", b"POST"),
+            (b"x-forwarded-uri", ASKED),
+            (b"x-forwarded-proto", b"https"),
+        ],
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 from .admin import Admin, RefusedError
 from .checks import Headcount
 from .connection import NoAnswerError
+from .gate import Gate, Passed
 from .leases import LeasedKey
 from .models import (
     Account,
@@ -23,12 +24,14 @@ __all__ = [
     "Admin",
     "Call",
     "Client",
+    "Gate",
     "Headcount",
     "LeaseReport",
     "LeasedKey",
     "NoAnswerError",
     "Organisation",
     "Outcome",
+    "Passed",
     "Payment",
     "RefusedError",
     "Request",

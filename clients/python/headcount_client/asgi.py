@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from plugins.middleware import Gate, in_our_name
-from reputation.wire.gateway import Headers, HttpMessage, Reply
+from .gate import Gate, Headers, Stop, in_our_name
+from .gate import Message as ClientMessage
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -18,8 +18,8 @@ DENIAL = "websocket.http.response"
 class HeadcountMiddleware:
     """Asks before each HTTP request and each WebSocket handshake.
 
-    The verdict is at `scope["headcount"]` for the application (None while no sidecar answers), which may act on its
-    tier and actions; the client gets the account's own limits and no more. Headers in Headcount's name reach neither.
+    A `Passed` is at `scope["headcount"]` for the application (None without a check or an answer), which may act on its
+    tier and actions. The client gets the account's own limits. Headers in Headcount's name reach neither.
     """
 
     def __init__(self, app: App, gate: Gate) -> None:
@@ -34,21 +34,20 @@ class HeadcountMiddleware:
         if judged.stop is not None:
             await _stop(scope, receive, send, judged.stop)
             return
-        scope["headcount"] = judged.verdict
+        scope["headcount"] = judged.passed
         scope["headers"] = [line for line in scope["headers"] if not in_our_name(bytes(line[0]).decode("latin-1"))]
         await self._app(scope, receive, _with_headers(send, judged.headers))
 
 
-def message_of(scope: Message) -> HttpMessage:
-    """Return the message for an adapter: ASGI header names are lower case already."""
+def message_of(scope: Message) -> ClientMessage:
+    """Return the message for the gate. ASGI header names are lower case already."""
     query = scope.get("query_string", b"")
     path = scope.get("raw_path") or scope["path"].encode()
     peer = scope.get("client") or ("",)
-    return HttpMessage(
-        scope.get("method", "GET").encode(),
+    return ClientMessage(
+        scope.get("method", "GET"),
         path + b"?" + query if query else path,
         [(bytes(name), bytes(value).strip(b" \t")) for name, value in scope["headers"]],
-        b"",
         peer[0],
     )
 
@@ -69,7 +68,7 @@ def _with_headers(send: Send, headers: Headers) -> Send:
     return sending
 
 
-async def _stop(scope: Message, receive: Receive, send: Send, reply: Reply) -> None:
+async def _stop(scope: Message, receive: Receive, send: Send, reply: Stop) -> None:
     kind = "http.response"
     if scope["type"] == "websocket":
         await receive()  # websocket.connect

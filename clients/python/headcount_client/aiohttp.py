@@ -5,12 +5,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from multidict import CIMultiDict
 
-from plugins.middleware import Gate, in_our_name
-from reputation.wire.gateway import Headers, HttpMessage
-from reputation.wire.messages import Verdict
+from .gate import Gate, Headers, Message, Passed, in_our_name
 
-VERDICT: web.RequestKey[Verdict | None] = web.RequestKey("headcount")
-"""Where a handler finds the verdict: `request[VERDICT]`; None while no sidecar answers."""
+HEADCOUNT: web.RequestKey[Passed | None] = web.RequestKey("headcount")
+"""Where a handler finds what Headcount says: `request[HEADCOUNT]`; None without a check or an answer."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,7 +25,7 @@ def headcount_middleware(gate: Gate) -> Callable[[web.Request, Handler], Awaitab
         if judged.stop is not None:
             return web.Response(status=judged.stop.status, body=judged.stop.body, headers=_text(judged.stop.headers))
         request = _without_ours(request)
-        request[VERDICT] = judged.verdict
+        request[HEADCOUNT] = judged.passed
         try:
             response = await handler(request)
         except web.HTTPException as error:
@@ -40,13 +38,12 @@ def headcount_middleware(gate: Gate) -> Callable[[web.Request, Handler], Awaitab
     return ask
 
 
-def message_of(request: web.Request) -> HttpMessage:
-    """Return the message for an adapter."""
-    return HttpMessage(
-        request.method.encode(),
-        request.raw_path.encode("latin-1", "replace"),
+def message_of(request: web.Request) -> Message:
+    """Return the message for the gate."""
+    return Message(
+        request.method,
+        request.raw_path.encode("utf-8", "surrogateescape"),
         [(name.lower(), value.strip(b" \t")) for name, value in request.raw_headers],
-        b"",
         request.remote or "",
     )
 

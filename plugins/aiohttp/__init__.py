@@ -1,3 +1,0 @@
-from .middleware import VERDICT, headcount_middleware
-
-__all__ = ["VERDICT", "headcount_middleware"]

@@ -1,0 +1,3 @@
+from .adapter import answer, read
+
+__all__ = ["answer", "read"]

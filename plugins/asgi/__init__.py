@@ -1,3 +1,0 @@
-from .middleware import HeadcountMiddleware
-
-__all__ = ["HeadcountMiddleware"]
