@@ -1,13 +1,15 @@
 """The cost of a call of Envoy's gRPC: the sidecar's CPU a decision, for ext_authz and the rate limit service.
 
     python -m benchmarks.grpc_calls [--headcount old=/path/to/bin/headcount ...] [--state redis] [--rounds 5]
+        [--peer ratelimit=/path/to/service_cmd] [--peer gubernator=/path/to/gubernator]
 
 Each sidecar has its turn in every round, forwards and backwards by turns, pinned to one core with all that it starts;
 the load has the other core. The load is a client of our own over HTTP/2: some connections, on each so many calls at
 once; a call that is answered makes room for the next. Its header blocks are as Envoy sends them: whole once, then
 indexes. The accounts have limits that they do not reach, and every call must pass. With `--state redis` a Redis of its
 own, on the sidecar's core, keeps the state, and its CPU is listed too. Ratios are taken in each round, to the first
-sidecar named.
+sidecar named. Peers (`benchmarks.grpc_peers`) have their turn in the calls of the rate limit service; gubernator has a
+call of its own, of the same meaning.
 """
 
 import argparse
@@ -20,10 +22,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import grpc_peers
 from benchmarks import nginx_setups as setups
 from benchmarks.http_load import cpu_seconds
 from benchmarks.machine import describe
@@ -45,6 +48,9 @@ PATHS = {
     "rls": b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit",
     "authz": b"/envoy.service.auth.v3.Authorization/Check",
 }
+PEER_PATHS = {"gubernator": b"/pb.gubernator.V1/GetRateLimits"}
+LEAST_ANSWER = {"rls": 100, "authz": 100}
+"""Bytes of an answer of ours that passes; a stop is shorter."""
 FIELDS = (
     (b":authority", b"headcount"),
     (b"te", b"trailers"),
@@ -67,13 +73,18 @@ class Turn(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A running sidecar: its ports for gRPC and HTTP, and the processes whose CPU counts; a Redis with its port."""
+    """A running sidecar or peer: ports, processes whose CPU counts, its Redis's port, and its own call if it has one.
+
+    least: a short answer is a stop.
+    """
 
     port: int
     http: int
     sidecar: int
     redis: int | None
-    store: int
+    store: int = 0
+    call: str | None = None
+    least: bool = True
 
 
 def rls(key: setups.Key) -> bytes:
@@ -98,12 +109,12 @@ def authz(key: setups.Key) -> bytes:
     return message.SerializeToString()
 
 
-MESSAGES = {"rls": rls, "authz": authz}
+MESSAGES = {"rls": rls, "authz": authz, "gubernator": grpc_peers.asked}
 
 
 def blocks(call: str) -> tuple[bytes, bytes]:
     """A header block of literals for the table, and the same in indexes."""
-    fields = ((b":path", PATHS[call]), *FIELDS)
+    fields = ((b":path", {**PATHS, **PEER_PATHS}[call]), *FIELDS)
     literals = b"".join(b"\x40" + string(name) + string(value) for name, value in fields)
     indexes = bytes(0x80 | 61 + place for place in range(len(fields), 0, -1))
     return b"\x83\x86" + literals, b"\x83\x86" + indexes
@@ -112,8 +123,10 @@ def blocks(call: str) -> tuple[bytes, bytes]:
 class Load(asyncio.Protocol):
     """One connection that keeps so many calls open, and counts the answers."""
 
-    def __init__(self, call: str, bodies: Iterator[bytes], calls: int) -> None:
+    def __init__(self, call: str, bodies: Iterator[bytes], calls: int, least: int = 100) -> None:
+        """least: bytes of an answer that passes."""
         self.answered = self.failed = 0
+        self._least = least
         self._first, self._block = blocks(call)
         self._bodies = bodies
         self._calls = calls
@@ -148,7 +161,7 @@ class Load(asyncio.Protocol):
                 out.append(frame(SETTINGS, 1, 0))
             elif kind not in (DATA, HEADERS, SETTINGS, WINDOW_UPDATE, 6):
                 self.failed += 1
-            if kind == DATA and size < 100:  # a stop of ours is longer than this; an answer that passes is longer too
+            if kind == DATA and size < self._least:
                 self.failed += 1
             at += 9 + size
         self._data = data[at:]
@@ -166,9 +179,9 @@ def bodies(call: str, keys: list[setups.Key]) -> Iterator[bytes]:
 
 async def turn(server: Server, call: str, asked: argparse.Namespace, sent: Iterator[bytes]) -> Turn:
     """Load one sidecar; the first 0.5 s do not count."""
-    loop = asyncio.get_running_loop()
+    loop, least = asyncio.get_running_loop(), LEAST_ANSWER.get(call, 0) if server.least else 0
     made = [
-        (await loop.create_connection(lambda: Load(call, sent, asked.calls), "127.0.0.1", server.port))[1]
+        (await loop.create_connection(lambda: Load(call, sent, asked.calls, least), "127.0.0.1", server.port))[1]
         for _ in range(asked.connections)
     ]
     await asyncio.sleep(0.5)
@@ -220,6 +233,18 @@ def report(call: str, rounds: list[dict[str, Turn]]) -> None:
         print(f"| {name} | {rate:,.0f} | {cpu:.1f} | {redis:.1f} | {ratio:.1%} |")
 
 
+def measure(call: str, servers: Mapping[str, Server], asked: argparse.Namespace) -> None:
+    """Give each server its turns, and report them."""
+    keys, rounds = setups.keys(ACCOUNTS, "uniform"), []
+    calls = {name: server.call or call for name, server in servers.items()}
+    sent = {one: bodies(one, keys) for one in set(calls.values())}
+    for number in range(asked.rounds):
+        order = list(servers)[:: -1 if number % 2 else 1]
+        done = {name: asyncio.run(turn(servers[name], calls[name], asked, sent[calls[name]])) for name in order}
+        rounds.append({name: done[name] for name in servers})
+    report(call, rounds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -231,6 +256,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--calls", type=int, default=8, help="at once, on each connection")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH", help=", ".join(grpc_peers.PEERS))
     asked = parser.parse_args()
     print(describe())
     named = dict(one.split("=", 1) for one in asked.headcount or [f"this={HERE}"])
@@ -242,13 +268,14 @@ def main() -> None:
             directory = Path(place, name)
             directory.mkdir()
             servers[name] = life.enter_context(serving(path, directory, core, asked.state))
+        peers = {}
+        for name, path in (one.split("=", 1) for one in asked.peer):
+            directory = Path(place, f"peer {name}")
+            directory.mkdir()
+            peer = life.enter_context(grpc_peers.PEERS[name](path, directory, core))
+            peers[name] = Server(peer.port, 0, peer.process, peer.redis, call=peer.call, least=False)
         for call in asked.call or PATHS:
-            sent, rounds = bodies(call, setups.keys(ACCOUNTS, "uniform")), []
-            for number in range(asked.rounds):
-                order = list(servers)[:: -1 if number % 2 else 1]
-                done = {name: asyncio.run(turn(servers[name], call, asked, sent)) for name in order}
-                rounds.append({name: done[name] for name in servers})
-            report(call, rounds)
+            measure(call, {**servers, **(peers if call == "rls" else {})}, asked)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,10 @@ def running(command: list[str], core: int, directory: Path, port: int) -> Iterat
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _listens(port: int) -> bool:
