@@ -1,6 +1,10 @@
 """The Python client against a real sidecar, and without one."""
 
+import ast
 import asyncio
+import dataclasses
+import hashlib
+import importlib
 import re
 import socket
 import subprocess
@@ -105,6 +109,14 @@ async def test_a_batch_keeps_its_order_and_a_bad_item_is_denied(headcount):
     assert (verdicts[1].degraded, headcount.failures) == (False, {"refused": 1})
 
 
+async def test_a_batch_of_many_bytes_is_several_calls(headcount):
+    requests = [of("large", request=Call(route="/" + "r" * 1000, model="m" * 256)) for _ in range(900)]
+    wide = [dataclasses.replace(one, client=Client(ip="192.0.2.7", user_agent="é" * 1000)) for one in requests]
+    verdicts = await headcount.check_batch(wide)
+    assert len(verdicts) == 900
+    assert not headcount.failures
+
+
 async def test_what_the_sidecar_refuses_is_denied_under_either_policy(headcount):
     assert headcount.on_failure == "allow"
     verdict = await headcount.check(Request(tenant="unknown", account=Account(id="a")))
@@ -136,6 +148,31 @@ async def test_over_the_limit_a_leased_key_answers_alone(headcount, admin):
     assert len({verdict.id for verdict in stops}) == 1
     waits = [verdict.retry_after for verdict in stops]
     assert waits == sorted(waits, reverse=True)
+    await key.close()
+
+
+async def test_concurrent_requests_on_leases_pass_no_more_than_the_limit(headcount, admin):
+    """Two programs of ten requests at once, which ask, lease and report at the same time."""
+    await admin.put_facts("crowd", AccountFacts(plan="free"))
+    keys = [LeasedKey(headcount, of("crowd")) for _ in range(2)]
+    verdicts = await asyncio.gather(*(key.admit() for _ in range(10) for key in keys))
+    later = [await key.admit() for _ in range(10) for key in keys]
+    assert sum(verdict.decision == "allow" for verdict in (*verdicts, *later)) <= BURST
+    await asyncio.gather(*(key.close() for key in keys))
+
+
+async def test_a_lease_is_used_for_its_ttl_alone(headcount, admin):
+    """The lease is closed and reported with the check that follows."""
+    await admin.put_facts("late", AccountFacts(plan="roomy"))
+    key = LeasedKey(headcount, of("late"))
+    first = await key.admit()
+    assert first.lease is not None
+    assert await key.admit() is first
+    key._held._until = 0.0
+    second = await key.admit()
+    assert second.id != first.id
+    spent = ROOMY["burst"] - second.limits[0].remaining
+    assert spent <= 3 + second.lease.tokens
     await key.close()
 
 
@@ -180,10 +217,33 @@ async def test_an_answer_that_is_no_verdict_is_a_failure(answer):
     assert client.failures == {"failed": 1}
 
 
+async def test_the_admin_listener_s_token_is_sent(tmp_path):
+    token = "a-token-of-the-tests-alone"
+    tokens = [{"name": "ops", "role": "operator", "sha256": hashlib.sha256(token.encode()).hexdigest()}]
+    with running_sidecar(tmp_path, {"tokens": tokens, "tenants": {"acme": {}}}) as own:
+        url = f"http://{own.admin_listen}"
+        async with Admin(url, token=token, timeout=SLOW) as known, Admin(url, timeout=SLOW) as unknown:
+            await known.put_facts("a", AccountFacts(plan="free"), tenant="acme")
+            with pytest.raises(RefusedError) as caught:
+                await unknown.put_facts("a", AccountFacts(plan="free"), tenant="acme")
+    assert caught.value.status == 401
+
+
 async def test_a_push_without_an_answer_raises():
     async with Admin(f"http://127.0.0.1:{free_port()}") as client:
         with pytest.raises(NoAnswerError, match="unreachable"):
             await client.put_facts("a", AccountFacts(plan="free"))
+
+
+def test_the_page_s_names_exist():
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        tree = compile(block, str(PAGE), "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names)
 
 
 def test_the_page_s_program_runs(places):
