@@ -106,7 +106,8 @@ def test_each_change_is_a_line_of_the_audit_log(sidecar):
         ("deny.remove", "local", "a mistake"),
         ("deny.add", "local", "resold keys"),
     ]
-    assert (lines[0]["before"]["id"], lines[1]["after"]["id"], lines[1].get("before")) == (made["id"], made["id"], None)
+    assert "expires" in lines[0]["fields"]
+    assert "audited-denial" not in str(lines)
 
 
 @pytest.mark.parametrize(
