@@ -28,7 +28,7 @@ _whose = msgspec.json.Decoder(_Whose)
 
 
 async def put_account(context: Context, request: web.Request) -> web.Response:
-    tenant, account = context.tenant(request), _account(request)
+    tenant, account = context.tenant(request), account_in(request)
     body = read(_facts, await request.read())
     documents, now = customer_documents(account, body), context.serving.clock()
     asked = tenant.pushing(account, body, now)._replace(documents=documents)
@@ -39,7 +39,7 @@ async def put_account(context: Context, request: web.Request) -> web.Response:
 
 
 async def get_account(context: Context, request: web.Request) -> web.Response:
-    tenant, account = context.tenant(request), _account(request)
+    tenant, account = context.tenant(request), account_in(request)
     row = await context.serving.checks.row(tenant, account)
     if row is None:
         raise NotFound(f"account {account!r} is not known to tenant {tenant.tenant.name!r}")
@@ -47,7 +47,7 @@ async def get_account(context: Context, request: web.Request) -> web.Response:
 
 
 async def delete_account(context: Context, request: web.Request) -> web.Response:
-    tenant, account = context.tenant(request), _account(request)
+    tenant, account = context.tenant(request), account_in(request)
     change = Change(tenant.tenant.name, "account.delete", account=account)
     await context.commit(request, tenant, deleting(account), change, facts_view)
     return web.Response(status=204)
@@ -64,7 +64,8 @@ async def post_outcome(context: Context, request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _account(request: web.Request) -> str:
+def account_in(request: web.Request) -> str:
+    """Return the account in the path. Raises BadRequest for an id that is too long."""
     account = request.match_info["id"]
     if len(account) > 256:
         raise BadRequest("an account id has at most 256 characters", "/id")

@@ -14,6 +14,7 @@ from reputation.admin import (
     decisions,
     deny,
     find,
+    forget,
     history,
     labels,
     recorded,
@@ -53,6 +54,7 @@ async def get_ready(context: Context, _: web.Request) -> web.Response:
 
 
 ROUTES = (
+    *forget.ROUTES,
     *accounts.ROUTES,
     *clusters.ROUTES,
     *decisions.ROUTES,

@@ -10,6 +10,7 @@ from msgspec import Struct
 from reputation.admin import openapi_tuning
 from reputation.admin.console_data import FILTERS
 from reputation.admin.find import LONGEST, MOST_HITS, Found
+from reputation.admin.forget import ForgetBody
 from reputation.admin.openapi_tuning import GUARDED, OBJECT
 from reputation.linking.operator_rulings import OrderBody
 from reputation.sidecar.timeline import WINDOWS
@@ -34,6 +35,7 @@ _TYPES = (
     Settled,
     AccountFacts,
     Outcome,
+    ForgetBody,
     OrderBody,
     Found,
     ProblemDocument,
@@ -62,7 +64,12 @@ _READ = frozenset(
         "LeaseReport",
         "Settle",
     }
-    | {"Outcome", "OrderBody", *(kind.__name__ for kind in openapi_tuning.TYPES if kind.__name__.endswith("Body"))}
+    | {
+        "Outcome",
+        "OrderBody",
+        "ForgetBody",
+        *(kind.__name__ for kind in openapi_tuning.TYPES if kind.__name__.endswith("Body")),
+    }
 )
 """Types that are read from bodies, where null is the same as leaving a member out."""
 
@@ -136,6 +143,7 @@ def _written_paths() -> dict[str, Any]:
     kept = _answer("Stored.", None, *GUARDED, 404, 409, 413, 422, status=204)
     known = _answer("The account.", OBJECT, *GUARDED, 404)
     forgotten = _answer("Deleted.", None, *GUARDED, 404, status=204)
+    erased = _answer("The erased kinds, counted.", OBJECT, *GUARDED, 404, 413, 422)
     counted = _answer("Counted.", None, *GUARDED, 404, 413, 422, status=204)
     ordered = _answer("Stored; active from the next linking.", None, *GUARDED, 404, 409, 413, 422, status=204)
     one = (_ID, _TENANT)
@@ -144,6 +152,9 @@ def _written_paths() -> dict[str, Any]:
             "put": _operation("Push an account's facts", kept, _ref("AccountFacts"), one),
             "get": _operation("Read an account", known, None, one),
             "delete": _operation("Delete an account", forgotten, None, one),
+        },
+        "/v1/accounts/{id}/forget": {
+            "post": _operation("Erase an account and its identifiers", erased, _ref("ForgetBody"), one)
         },
         "/v1/outcomes": {"post": _operation("Report an outcome of an account", counted, _ref("Outcome"), (_TENANT,))},
         "/v1/orders": {

@@ -37,6 +37,7 @@ COMMANDS = {
         "weights",
         "Tune a tenant: draft, replay, shadow, canary, live, rollback.",
     ),
+    "forget": ("reputation.commands.forget", "forget", "Erase an account and its identifiers, everywhere."),
     "prices": ("reputation.commands.prices", "prices", "What a million requests cost an attacker."),
     "hash": ("reputation.commands.hash", "hash_", "Print the stored form of an API key."),
     "label": ("reputation.commands.label", "label", "Report an outcome or a label for an account."),

@@ -108,6 +108,12 @@ class Stopped:
         self._of[stop.account] = mine + 1
         waiting.append(stop)
 
+    def forget(self, account: str) -> None:
+        """Drop the waiting stops of an account."""
+        for waiting in self._waiting:
+            waiting[:] = [stop for stop in waiting if stop.account != account]
+        self._of.pop(account, None)
+
     def take(self) -> list[Stop]:
         """Return the waiting stops, in their order."""
         confirmed, unconfirmed = self._waiting
@@ -155,6 +161,15 @@ class ExpiringMap(Generic[V]):
             self.lost += 0 if over else len(self._old)
             self._old, self._young, self._turn = self._young, {}, now
         self._young[key] = (now, value)
+
+    def items(self) -> list[tuple[Hashable, V]]:
+        """Return every key with its value."""
+        return [(key, kept[1]) for part in (self._old, self._young) for key, kept in part.items()]
+
+    def drop(self, key: Hashable) -> None:
+        """Forget a key, if it is there."""
+        self._old.pop(key, None)
+        self._young.pop(key, None)
 
     def newest(self, most: int) -> list[V]:
         """Up to `most` values, newest first."""
@@ -212,6 +227,20 @@ class RecentVerdicts:
         self._keep_newest()
         kept = self._kept.get(id_, now)
         return None if kept is None else read_recent(kept)
+
+    def forget(self, account: str) -> int:
+        """Forget the verdicts on an account, and its stops that wait for the store; return how many verdicts."""
+        self._keep_newest()
+        self.stopped.forget(account)
+        words = account.encode("utf-8", "surrogatepass"), _encode(account)[1:-1]
+        gone = [
+            key
+            for key, kept in self._kept.items()
+            if (words[0] in kept or words[1] in kept) and read_recent(kept)[0].account == account
+        ]
+        for key in gone:
+            self._kept.drop(key)
+        return len(gone)
 
     def newest(self, most: int) -> Iterator[tuple[StoredRequest, Verdict]]:
         """Up to `most` verdicts, newest first, each decoded when it is asked for."""

@@ -137,7 +137,7 @@ class Ledger:
         for kind in SEEN:
             self.pairs[kind.name].trim(now - max(kind.window, kind.memory), gone)
         self.worn.trim(now - 7 * DAY, gone)
-        self._release(np.flatnonzero(gone[: len(self.accounts.names)]))
+        self.release(np.flatnonzero(gone[: len(self.accounts.names)]))
         self._forget_names()
 
     # -- what is asked ------------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ class Ledger:
         quiet &= there
         return quiet
 
-    def _release(self, numbers: Ints) -> None:
+    def release(self, numbers: Ints) -> None:
         self.unconfirmed -= int((~self.flagged(CONFIRMED)[numbers]).sum())
         for columns, empty in ((self.floats, _FLOATS), (self.ints, _INTS)):
             for name, value in empty.items():

@@ -16,6 +16,7 @@ from reputation.hydra.clusters import Found
 from reputation.hydra.columns import Floats, Ints, Mask
 from reputation.hydra.cores import Group
 from reputation.hydra.crews import OF_A_CREW, crews
+from reputation.hydra.erasure import erase
 from reputation.hydra.evidence import evidence_of
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR
@@ -80,6 +81,9 @@ class Linker:
         self.ledger.mark(account, OUTCOMES.get(kind), at)
 
     def apply_ruling(self, ruling: OperatorRuling, now: float) -> None:
+        if ruling.ruling == "erase" and ruling.account is not None:
+            erase(self.ledger, self.book, ruling.account)
+            return
         clusters.apply_ruling(self.book, ruling, now)
 
     def epoch(self, now: float) -> Links:

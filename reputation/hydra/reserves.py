@@ -37,6 +37,11 @@ class Draws:
                 self._accounts += 1
             of[one.account] = of.get(one.account, 0.0) + one.cost
 
+    def erase(self, account: str) -> None:
+        """Drop what an account asked of them."""
+        for asked in self.asked.values():
+            self._accounts -= asked.pop(account, None) is not None
+
     def turn(self, day: int) -> dict[str, dict[str, float]]:
         """Begin a day, and return what was asked before it."""
         asked, self.asked, self._accounts, self.day = self.asked, {}, 0, day

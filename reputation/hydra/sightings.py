@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Ruling = Literal["split", "pin", "release", "bless", "forget"]
+Ruling = Literal["split", "pin", "release", "bless", "forget", "erase"]
 Part = Literal[
     "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "waves", "crews", "relays",
     "growth", "precedence", "network", "geography", "software", "device", "session", "model", "content", "payment",
@@ -91,7 +91,8 @@ class OperatorRuling(Struct, frozen=True, array_like=True, gc=False):
     """An operator's decision, in force until `until` (None: until it is taken back with "forget").
 
     split: the cluster's present members are never linked with each other again; pin: the account stays in the
-    cluster; release: the account is in no cluster; bless: the cluster stays known and is never restrained.
+    cluster; release: the account is in no cluster; bless: the cluster stays known and is never restrained;
+    erase: the linker drops all that it knows of the account (`headcount forget`).
     """
 
     ruling: Ruling

@@ -65,6 +65,7 @@ class LiveLinking:
         self._ledgers: dict[str, bytes] = {}  # the sightings that the linker last handed over
         self._handed: set[str] = set()  # tenants of which the last epoch did
         self._next_hand_over = 0.0
+        self._hurried = False
         self.rulings = KeptRulings(records or MemoryRecords())
         self._records = records
         self._taken_up: set[str] = set()
@@ -87,6 +88,11 @@ class LiveLinking:
                 await self.turn()
         finally:
             self.close()
+
+    def hurry(self) -> None:
+        """Let the next epoch come at once, with what the linker saw stored again."""
+        self._hurried = True
+        self._ledgers.clear()
 
     def close(self) -> None:
         """End the linker."""
@@ -134,11 +140,12 @@ class LiveLinking:
         try:
             if self._process is None:
                 self._process = await asyncio.to_thread(LinkerProcess)
-            due = played is not None or time.monotonic() >= self._next_epoch
+            due = played is not None or self._hurried or time.monotonic() >= self._next_epoch
             now, epoch = self._clock() if played is None else played, due
             rulings = {name: self.rulings.given(name) for name, _ in tenants}
             batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
             self._ask_for_ledgers(batches)
+            self._hurried = False
             started = time.monotonic()
             answers = await watched(self._process, batches)
         except (OSError, EOFError) as error:
@@ -172,7 +179,11 @@ class LiveLinking:
 
     def _ask_for_ledgers(self, batches: list[Batch]) -> None:
         """Ask for the sightings once in a while; without them the next linker does not know the use of accounts."""
-        if self._records is None or batches[0].epoch is None or time.monotonic() < self._next_hand_over:
+        if (
+            self._records is None
+            or batches[0].epoch is None
+            or (not self._hurried and time.monotonic() < self._next_hand_over)
+        ):
             return
         self._next_hand_over = time.monotonic() + HAND_OVER_EVERY
         for batch in batches:

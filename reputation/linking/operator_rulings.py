@@ -1,21 +1,23 @@
 """Operator rulings on clusters: split, pin, release and bless (allow-list), with a reason and an expiry."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from reputation.hydra.sightings import OperatorRuling, Ruling
+from reputation.hydra.sightings import OperatorRuling
 from reputation.wire.errors import Invalid
 from reputation.wire.messages import Text
 
 NEEDS = {"split": "cluster", "bless": "cluster", "release": "account", "pin": "both", "forget": "either"}
 DAY = 86_400.0
+Word = Literal["split", "pin", "release", "bless", "forget"]
+"""What an operator may rule about clusters."""
 
 
 class OrderBody(Struct, frozen=True):
     """The body of POST /v1/orders. expires_in: seconds; none for `forget`, the withdrawal of a ruling."""
 
-    ruling: Ruling
+    ruling: Word
     reason: Annotated[str, Meta(min_length=1, max_length=1024)]
     cluster: Text | None = None
     account: Text | None = None

@@ -2,17 +2,21 @@
 
 import asyncio
 import re
+import secrets
+from array import array
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from reputation.config.file import RecordingSettings
 from reputation.engine.limiter import TenantLimiter
-from reputation.recordings.decisions import OPEN, PackedSegment, pack
-from reputation.recordings.tenant_recorder import Recorder
+from reputation.recordings.decisions import NUMBERS, OPEN, PackedSegment, pack, unpack
+from reputation.recordings.tenant_recorder import Recorder, replace_account
 from reputation.stores.places import MEMORY, default_place
 from reputation.wire.ids import Ulids
 
@@ -82,6 +86,29 @@ class Recording:
             self._warn("recorded_decisions_not_written", path=str(path), error=str(error))
             return packed
         return packed._replace(data=path)
+
+    async def forget(self, tenant: str, account: str) -> None:
+        """Replace an account's keyed hash in its recorded decisions by a random number, in files too."""
+        recorder = self.recorders.get(tenant)
+        if recorder is None:
+            return
+        stand_in = secrets.randbits(64)
+        async with self._one_at_a_time:
+            hashed = recorder.forget(account, stand_in)
+            change = partial(self._without, tenant, hashed, stand_in)
+            await asyncio.to_thread(recorder.replace_kept, change)
+
+    def _without(self, tenant: str, hashed: int, stand_in: int, packed: PackedSegment) -> PackedSegment:
+        """Return a segment without an account's hash; one that cannot be read stays as it is."""
+        try:
+            segment = unpack(packed.read())
+        except (OSError, ValueError):
+            return packed
+        column = array(NUMBERS["account"], segment.columns["account"])
+        if not replace_account(column, hashed, stand_in):
+            return packed
+        columns = segment.columns | {"account": column.tobytes()}
+        return self._written(tenant, pack(msgspec.structs.replace(segment, columns=columns)))
 
     def _folder(self, tenant: str) -> Path:
         assert self.directory is not None  # noqa: S101 - asked by both callers

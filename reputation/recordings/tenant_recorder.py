@@ -6,7 +6,7 @@ keyed hashes. A check appends numbers to columns; packing and writing happen in 
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from zlib import crc32
 
@@ -91,6 +91,14 @@ class Open:
         return Segment(
             id_, tenant, len(at), min(at), max(at), self.families, self.signals.words(), self.plans.words(), columns
         )
+
+
+def replace_account(column: "array[Any]", hashed: int, stand_in: int) -> int:
+    """Replace an account's hash in a column; return how many decisions had it."""
+    found = [place for place, value in enumerate(column) if value == hashed]
+    for place in found:
+        column[place] = stand_in
+    return len(found)
 
 
 def _scope(assessed: Assessed, limit: BindingLimit) -> str:
@@ -203,6 +211,17 @@ class Recorder:
                 columns.add_reason(number, reason)
                 reasons += 1
         return reasons
+
+    def forget(self, account: str, stand_in: int) -> int:
+        """Put a number in place of an account's keyed hash in decisions not packed yet; return the hash."""
+        hashed = int(pseudonym(account, self._secret), 16)
+        for columns in (*self._waiting, self._open):
+            replace_account(columns.numbers["account"], hashed, stand_in)
+        return hashed
+
+    def replace_kept(self, change: Callable[[PackedSegment], PackedSegment]) -> None:
+        """Put other segments in place of the stored ones; may run in a thread, while no other packs or keeps."""
+        self._kept = deque([change(segment) for segment in self._kept])
 
     def pack_waiting(self) -> list[PackedSegment]:
         """Pack the full segments; may run in a thread. Returns the new segments, the oldest first."""

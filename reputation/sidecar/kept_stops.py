@@ -75,6 +75,12 @@ class KeptStops:
             self._warn("stops_not_kept", error=away.detail, until_then="they wait, as far as there is room")
         self._away = True
 
+    async def forget(self, tenant: TenantLimiter, account: str) -> int:
+        """Delete the recent verdicts and the kept stops of an account; return how many. Raises Unavailable."""
+        async with self._keeping:
+            recent = tenant.verdicts.forget(account)
+            return recent + await self._stops.forget(tenant.tenant.name, account)
+
     async def find(self, tenant: TenantLimiter, id_: str, pointer: str | None = None) -> tuple[StoredRequest, Verdict]:
         """Find a recent verdict, or a kept stop. Raises NotFound, and Unavailable while the state is away."""
         now, name = self._clock(), tenant.tenant.name

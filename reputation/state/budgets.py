@@ -66,6 +66,12 @@ class Budgets:
         """Take a bucket in as it was before a restart."""
         self._table(key).place(key, bucket)
 
+    def drop(self, key: Hashable) -> None:
+        """Forget the own bucket of a key; a new one is full."""
+        for table in (self._addresses, self._others):
+            if table.leave(key) is not None:
+                self.dirty.add(key)
+
     def clear(self) -> None:
         self.dirty.add_all(self.names())
         self._addresses.clear()

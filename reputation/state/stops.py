@@ -44,6 +44,9 @@ class Stops(Protocol):
     async def get(self, tenant: str, id_: str, oldest: float) -> bytes | None:
         """Find the body of a stop not older than `oldest`. Raises Unavailable."""
 
+    async def forget(self, tenant: str, account: str) -> int:
+        """Delete the stops of an account; return how many. Raises Unavailable."""
+
 
 class Pool:
     """One tenant's stops in memory, in their order."""
@@ -81,6 +84,10 @@ class Pool:
         pool = unconfirmed if not confirmed or len(unconfirmed) * UNCONFIRMED_SHARE > most else confirmed
         return next(iter(pool.values()))
 
+    def forget(self, account: str) -> int:
+        """Forget the stops of an account."""
+        return sum(self._drop(stop) for stop in [*self._accounts.get(account, ())])
+
     def expire(self, oldest: float) -> None:
         """Forget older stops."""
         for pool in self._kept:
@@ -117,3 +124,7 @@ class MemoryStops:
         pool = self._pools.get(tenant)
         found = None if pool is None else pool.get(id_)
         return None if found is None or found.at < oldest else found.body
+
+    async def forget(self, tenant: str, account: str) -> int:
+        pool = self._pools.get(tenant)
+        return 0 if pool is None else pool.forget(account)

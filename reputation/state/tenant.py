@@ -142,6 +142,15 @@ class TenantState:
         self._disown(account, row)
         return True
 
+    def forget(self, account: str, now: float) -> Row | None:
+        """Drop all that is known of an account, and return its row."""
+        row = self.row(account, now)
+        self.delete(account)
+        for crowd in (self.traffic, self.unconfirmed):
+            crowd.leave(account)
+        self.dirty.add(account)
+        return row
+
     def _disown(self, account: str, row: Row) -> None:
         for key in row.facts.keys:
             if self.owners.get(key) == account:

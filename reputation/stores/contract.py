@@ -99,6 +99,9 @@ class Store(Protocol):
         was changed, or where the answer of a shared store was lost, perhaps all.
         """
 
+    async def scrub(self) -> bool:
+        """Write what waits, and overwrite deleted values; False if it has to be tried again, or is not ours to do."""
+
     def figures(self) -> Figures | None:
         """Return figures of write-behind; None for a store without it."""
 

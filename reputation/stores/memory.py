@@ -39,6 +39,9 @@ class MemoryStore:
         plan.apply(now)
         return committed
 
+    async def scrub(self) -> bool:
+        return True
+
     def figures(self) -> None:
         return None
 

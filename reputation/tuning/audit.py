@@ -9,7 +9,7 @@ What people decide is kept for good. What programs push (facts, outcomes) is a l
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
@@ -112,10 +112,21 @@ def without_values(entry: AuditEntry, account: str, secret: bytes) -> AuditEntry
     hashed = pseudonym(account, secret)
     subject = entry.subject.removesuffix(account).rstrip() if entry.subject.endswith(account) else entry.subject
     fields = entry.fields or changed_fields(entry.before, entry.after)
-    why = re.sub(rf"(?<!\w){re.escape(account)}(?!\w)", hashed, entry.why)
+    why = without_id(entry, AboutAccount(account, hashed)).why
     return msgspec.structs.replace(
         entry, subject=f"{subject} {hashed}".lstrip(), before=None, after=None, why=why, fields=fields
     )
+
+
+def without_id(entry: AuditEntry, of: "AboutAccount") -> AuditEntry:
+    """Return a line with the account's hash in place of its id where the reason has it as a word."""
+    why = re.sub(rf"(?<!\w){re.escape(of.account)}(?!\w)", of.hashed, entry.why)
+    return entry if why == entry.why else msgspec.structs.replace(entry, why=why)
+
+
+def _may_name(record: Record, word: bytes) -> bool:
+    """Whether a line could have an id; JSON writes quotes, backslashes and control characters in another way."""
+    return word in record.body or b"\\" in record.body
 
 
 def changed_fields(before: Any, after: Any) -> tuple[str, ...]:
@@ -150,7 +161,11 @@ class AboutAccount(NamedTuple):
 
     def is_in(self, entry: AuditEntry) -> bool:
         """Whether a line is about the account."""
-        return entry.subject in (self.account, f"account {self.account}") or entry.subject.endswith(self.hashed)
+        return self.names(entry) or entry.subject.endswith(self.hashed)
+
+    def names(self, entry: AuditEntry) -> bool:
+        """Whether a line of an earlier version is about the account, by its id."""
+        return entry.subject in (self.account, f"account {self.account}")
 
 
 def about(account: str, secret: bytes) -> AboutAccount:
@@ -210,6 +225,21 @@ class Audit:
             else:
                 after = records[-1].id
         return found[:most]
+
+    async def without(self, tenant: str, account: str, secret: bytes) -> AsyncIterator[Document]:
+        """Return changes of the lines with an account's id: the id becomes its keyed hash, and values become names."""
+        of, word = about(account, secret), account.encode("utf-8", "surrogatepass")
+        for kind in (DECIDED, PUSHED):
+            last = ""
+            while page := await self._records.page(tenant, kind, A_PAGE, after=last):
+                last = page[-1].id
+                for record in page:
+                    entry = self._read(tenant, record) if _may_name(record, word) else None
+                    if entry is None:
+                        continue
+                    clean = without_values(entry, account, secret) if of.names(entry) else without_id(entry, of)
+                    if clean != entry:
+                        yield Document(kind, record.id, _encoded(clean))
 
     def _read(self, tenant: str, record: Record) -> AuditEntry | None:
         """Read a line; a damaged line is left out, and reported."""

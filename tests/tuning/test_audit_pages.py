@@ -1,7 +1,9 @@
 """The audit log in pages: none reads more of the store than it shows, and a damaged line is passed by."""
 
+import msgspec
+
 from reputation.state.records import MemoryRecords
-from reputation.tuning.audit import Audit, Change
+from reputation.tuning.audit import Audit, AuditEntry, Change, about
 
 
 class Counting(MemoryRecords):
@@ -62,3 +64,25 @@ async def test_a_damaged_line_does_not_end_an_export():
     assert [entry.at for entry in first] == [0, 1, 2, 5, 6, 7, 8, 9, 10, 11]
     assert len(await audit.entries("default", 100)) == 27
     assert records.damage.count
+
+
+async def test_a_line_of_an_earlier_version_loses_the_id_and_the_values_of_a_forgotten_account():
+    audit, records = await log_of(3)
+    secret = b"key" * 8
+    old = AuditEntry("0" * 26, 1.0, "default", "ann", "account.put", "acct_1", {"plan": "free"}, {"plan": "paid"})
+    exempt = AuditEntry("1" * 26, 2.0, "default", "ann", "allow.add", "account acct_1", None, {"times": 2}, "acct_1!")
+    another = AuditEntry("2" * 26, 3.0, "default", "ann", "label", "acct_12", None, {"label": "good"}, "unlike acct_1")
+    for entry in (old, exempt, another):
+        await records.put("default", "audit", entry.id, msgspec.json.encode(entry))
+    documents = [one async for one in audit.without("default", "acct_1", secret)]
+    assert len(documents) == 3
+    for document in documents:
+        await records.put("default", document.kind, document.id, document.body)
+    one, two, three = [(await records.get("default", "audit", entry.id)).body for entry in (old, exempt, another)]
+    assert b'acct_1"' not in one + two
+    assert msgspec.json.decode(one)["fields"] == ["plan"]
+    assert msgspec.json.decode(three)["after"] == {"label": "good"}
+    assert b"unlike acct_1" not in three
+    found = await audit.entries("default", 10, of=about("acct_1", secret))
+    assert [entry.what for entry in found] == ["allow.add", "account.put"]
+    assert [one async for one in audit.without("default", "acct_1", secret)] == []

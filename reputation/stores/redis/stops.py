@@ -42,3 +42,17 @@ class RedisStops:
         except AwayError:
             raise Unavailable(AWAY) from None
         return found
+
+    async def forget(self, tenant: str, account: str) -> int:
+        names = Names(tenant)
+        mine = names.of("y", account)
+        try:
+            stops = await self._server.ask("ZRANGE", mine, 0, -1)
+            for key in stops:
+                await self._server.ask("DEL", key)
+                for pool in ("stops", "stopped"):
+                    await self._server.ask("ZREM", names.single(pool), key)
+            await self._server.ask("DEL", mine)
+        except AwayError:
+            raise Unavailable(AWAY) from None
+        return len(stops)

@@ -122,6 +122,7 @@ class StateFile:
         self._connection = connection
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what was deleted is overwritten with zeros in the file
         connection.execute("PRAGMA journal_size_limit = 67108864")
         migrate(connection, self.path)
         connection.execute("BEGIN IMMEDIATE")  # says now, not at the first batch, that nothing can be written
@@ -218,6 +219,11 @@ class StateFile:
             raise FileLostError(f"{self.path} was replaced")
         if os.pread(self._look, len(HEADER), 0) != HEADER:
             raise FileLostError(f"{self.path} was overwritten")
+
+    def scrub(self) -> bool:
+        """Empty the write-ahead log, so deleted bytes are in no file; False while another program reads the file."""
+        busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     # -- mending ------------------------------------------------------------------------------------------------
 

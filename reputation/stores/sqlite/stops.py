@@ -18,6 +18,7 @@ _OF_ACCOUNT = (
     "DELETE FROM stops WHERE number IN "
     "(SELECT number FROM stops WHERE tenant = ? AND account = ? ORDER BY number DESC LIMIT -1 OFFSET ?)"
 )
+_FORGET = "DELETE FROM stops WHERE tenant = ? AND account = ?"
 _COUNT = "SELECT count(*) FROM stops WHERE tenant = ? AND stranger = ?"
 _OLDEST = (
     "DELETE FROM stops WHERE number IN "
@@ -42,6 +43,13 @@ class SqliteStops:
     async def get(self, tenant: str, id_: str, oldest: float) -> bytes | None:
         found: bytes | None = await self._call(partial(self._get, tenant, id_, oldest))
         return found
+
+    async def forget(self, tenant: str, account: str) -> int:
+        return int(await self._call(partial(self._forget, tenant, account)))
+
+    def _forget(self, tenant: str, account: str) -> int:
+        with self._file.transaction() as connection:
+            return int(connection.execute(_FORGET, (tenant, account)).rowcount)
 
     async def _call(self, work: Callable[[], Any]) -> Any:
         try:

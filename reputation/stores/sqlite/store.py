@@ -188,6 +188,15 @@ class SqliteStore:
         self._writer.shutdown()
         self._file.close()
 
+    async def scrub(self) -> bool:
+        """Write all changes, and let no deleted byte stay in the file or in its write-ahead log."""
+        await self.flush()
+        try:
+            return not self.degraded and bool(await self._in_writer(self._file.scrub))
+        except FAULTS as error:
+            self._failed(error)
+            return False
+
     async def _wake_all(self) -> None:
         for kept in list(self._tenants.values()):
             while kept.state.asleep:

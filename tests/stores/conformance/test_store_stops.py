@@ -102,3 +102,13 @@ async def test_replicas_find_each_others_stops_and_bound_them_together(place):
     names = [kept.id for batch in batches for kept in batch]
     assert len(await kept(one, names)) == 50
     assert await kept(one, names) == await kept(other, names)
+
+
+async def test_the_stops_of_an_account_are_forgotten_and_no_others(stops):
+    batch = [stop("v1"), stop("v2"), stop("v3", "b"), stop("v4", unconfirmed=True)]
+    await stops.add("acme", batch, KEEP, time.time())
+    await stops.add("other", [stop("v1")], KEEP, time.time())
+    assert await stops.forget("acme", "a") == 3
+    assert await kept(stops, ["v1", "v2", "v3", "v4"]) == ["v3"]
+    assert await kept(stops, ["v1"], "other") == ["v1"]
+    assert await stops.forget("acme", "a") == 0
