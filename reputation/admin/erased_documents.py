@@ -59,7 +59,9 @@ async def _stripe(serving: Serving, tenant: str, account: str) -> list[Document]
     customers = {record.id for record in await records.all(tenant, CUSTOMER) if record.body == named}
     if not customers:
         return []
-    found = [Document(kind, id_, None) for kind in (CUSTOMER, WAITING) for id_ in sorted(customers)]
+    found = [Document(CUSTOMER, id_, None) for id_ in sorted(customers)]
+    waiting = [id_ for id_ in sorted(customers) if await records.get(tenant, WAITING, id_) is not None]
+    found += [Document(WAITING, id_, None) for id_ in waiting]
     payments = [record for record in await records.all(tenant, PAYMENT) if _customer_in(record) in customers]
     return [*found, *[Document(PAYMENT, record.id, None) for record in payments]]
 

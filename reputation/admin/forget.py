@@ -117,7 +117,10 @@ async def _drop_buckets(tenant: TenantLimiter, values: set[str | int]) -> None:
 
 
 async def _linker_forgets(serving: Serving, tenant: TenantLimiter, id_: str, ruling: OperatorRuling) -> str:
-    """Let the linker drop the account, and wait a while until the links without it are stored."""
+    """Let the linker drop the account, and wait a while until the links without it are stored.
+
+    With shared state the linker may be at another replica: then wait until the stream of rulings has the account.
+    """
     rulings, name = serving.linking.rulings, tenant.tenant.name
     rulings.give(tenant, id_, ruling)
     serving.linking.hurry()
@@ -126,7 +129,7 @@ async def _linker_forgets(serving: Serving, tenant: TenantLimiter, id_: str, rul
         if time.monotonic() > end:
             return "waiting"
         await asyncio.sleep(LOOK_EVERY)
-    return "erased"
+    return "erased" if serving.store.shared is None else "told"
 
 
 ROUTES = (Route("POST", "/v1/accounts/{id:.+}/forget", post_forget, "admin"),)

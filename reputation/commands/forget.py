@@ -7,6 +7,7 @@ from reputation.commands.options import json_option, on_sidecar, say
 
 LINKER = {
     "erased": "the linker dropped it",
+    "told": "the linker drops it in its next epoch",
     "waiting": "the linker drops it in its next epoch; run this again then, so that its last bytes are overwritten",
     "off": "linking is off",
 }

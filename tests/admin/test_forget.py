@@ -128,6 +128,7 @@ def test_no_identifier_is_left_in_files_after_forget(tmp_path):
         assert (answer.status, answer.json["linker"], answer.json["scrubbed"]) == (200, "erased", True)
         erased = answer.json["erased"]
         assert {"facts", "keys", "outcomes", "verdicts", "label", "marked", "exception", "denial"} <= erased.keys()
+        assert "stripe_waiting" not in erased
         assert found_of(IDENTIFIERS, tmp_path) == set()
         assert not any(hashed(KEY, secret) in data for data in bytes_in(tmp_path))
         assert sidecar.tell("GET", f"/v1/accounts/{account}").status == 404
