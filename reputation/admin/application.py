@@ -17,7 +17,9 @@ from reputation.admin import (
     forget,
     history,
     labels,
+    members,
     recorded,
+    rulings,
     tenants,
 )
 from reputation.admin.access import Caller, authenticate, authorise, check_local
@@ -57,6 +59,8 @@ ROUTES = (
     *forget.ROUTES,
     *accounts.ROUTES,
     *clusters.ROUTES,
+    *members.ROUTES,
+    *rulings.ROUTES,
     *decisions.ROUTES,
     *find.ROUTES,
     *history.ROUTES,

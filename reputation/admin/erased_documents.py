@@ -30,6 +30,8 @@ async def documents_about(serving: Serving, tenant: TenantLimiter, account: str)
     found += [
         Document(tuning.denials.kind, one.id, None) for one in await tuning.denials.all(name) if _of(one, account)
     ]
+    rulings = await tuning.rulings.all(name)
+    found += [Document(tuning.rulings.kind, one.id, None) for one in rulings if one.account == account]
     appeals = await tuning.appeals.all(name)
     found += [Document(tuning.appeals.kind, one.id, None) for one in appeals if one.account == account]
     found += [Document(ORDER, record.id, None) async for record in _orders(serving, name, account)]

@@ -52,12 +52,18 @@ async def get_labels(context: Context, request: web.Request) -> web.Response:
 
 async def post_label(context: Context, request: web.Request) -> web.Response:
     """Keep a person's word on an account, and mark the account by it."""
-    tenant, body, now = context.tenant(request), read(_labels, await request.read()), context.serving.clock()
+    tenant, body = context.tenant(request), read(_labels, await request.read())
+    known = await context.serving.checks.row(tenant, body.account) is not None  # its mark makes it known
+    label = await label_account(context, request, tenant, body)
+    return json_answer({**msgspec.structs.asdict(label), "warnings": of_account(body.account, known=known)})
+
+
+async def label_account(context: Context, request: web.Request, tenant: TenantLimiter, body: LabelBody) -> Label:
+    """Store a person's label of an account, with its mark. Raises Stale after a change at the same time."""
     who, tuning, name = request["caller"].name, context.serving.tuning, tenant.tenant.name
-    known = await tuning.labels.get(name, body.account)
-    before, version = known or (None, ABSENT)
+    now = context.serving.clock()
+    before, version = await tuning.labels.get(name, body.account) or (None, ABSENT)
     label = Label(body.account, body.label, "person", who, now, body.reason)
-    account_known = await context.serving.checks.row(tenant, body.account) is not None  # its mark makes it known
     news = before is None or before.label != body.label  # said twice it is no second mark
     outcome = Outcome(body.account, body.label, name)
     asked = marking(outcome, now) if news else Transaction()
@@ -68,7 +74,7 @@ async def post_label(context: Context, request: web.Request) -> web.Response:
     put_word(tenant, label)
     if news:
         tenant.hear(outcome, now)
-    return json_answer({**msgspec.structs.asdict(label), "warnings": of_account(body.account, known=account_known)})
+    return label
 
 
 async def delete_label(context: Context, request: web.Request) -> web.Response:

@@ -12,7 +12,6 @@ from reputation.admin.console_data import FILTERS
 from reputation.admin.find import LONGEST, MOST_HITS, Found
 from reputation.admin.forget import ForgetBody
 from reputation.admin.openapi_tuning import GUARDED, OBJECT
-from reputation.linking.operator_rulings import OrderBody
 from reputation.sidecar.timeline import WINDOWS
 from reputation.wire.messages import AccountFacts, IpAddress, Outcome, Request, Seconds, Settle, Settled, Verdict
 
@@ -36,7 +35,6 @@ _TYPES = (
     AccountFacts,
     Outcome,
     ForgetBody,
-    OrderBody,
     Found,
     ProblemDocument,
     *openapi_tuning.TYPES,
@@ -66,7 +64,6 @@ _READ = frozenset(
     }
     | {
         "Outcome",
-        "OrderBody",
         "ForgetBody",
         *(kind.__name__ for kind in openapi_tuning.TYPES if kind.__name__.endswith("Body")),
     }
@@ -145,7 +142,6 @@ def _written_paths() -> dict[str, Any]:
     forgotten = _answer("Deleted.", None, *GUARDED, 404, status=204)
     erased = _answer("The erased kinds, counted.", OBJECT, *GUARDED, 404, 413, 422)
     counted = _answer("Counted.", None, *GUARDED, 404, 413, 422, status=204)
-    ordered = _answer("Stored; active from the next linking.", None, *GUARDED, 404, 409, 413, 422, status=204)
     one = (_ID, _TENANT)
     return {
         "/v1/accounts/{id}": {
@@ -157,11 +153,6 @@ def _written_paths() -> dict[str, Any]:
             "post": _operation("Erase an account and its identifiers", erased, _ref("ForgetBody"), one)
         },
         "/v1/outcomes": {"post": _operation("Report an outcome of an account", counted, _ref("Outcome"), (_TENANT,))},
-        "/v1/orders": {
-            "post": _operation(
-                "Apply an operator ruling: split, pin, release or bless", ordered, _ref("OrderBody"), (_TENANT,)
-            )
-        },
     }
 
 
@@ -212,6 +203,7 @@ def _console_paths() -> dict[str, Any]:
     return {
         "/v1/recent": {"get": _operation("Recent verdicts with their requests", many, None, (_TENANT, limit, *chosen))},
         "/v1/timeline": {"get": _operation("Counts of the last hour or day", many, None, (_TENANT, window))},
+        "/v1/overview": {"get": _operation("What is held, in one sentence", many, None, (_TENANT,))},
         "/v1/caller": {"get": _operation("The caller", who)},
     }
 

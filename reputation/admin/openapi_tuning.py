@@ -6,15 +6,16 @@ from typing import Any
 from reputation.admin.recorded import NamesBody, ReplayBody
 from reputation.engine.denials import Deny, DenyBody
 from reputation.engine.exceptions import Allow, AllowBody
+from reputation.linking.operator_rulings import RulingBody
 from reputation.tuning.appeals import Appeal, AppealBody, DecisionBody
-from reputation.tuning.labels import Label, LabelBody
+from reputation.tuning.labels import Label, LabelBody, MembersBody
 from reputation.tuning.made_tenants import TenantBody
 from reputation.tuning.revisions import Revision, RevisionBody
 from reputation.tuning.rollout import RolloutBody
 
 TYPES = (
-    Allow, AllowBody, Appeal, AppealBody, DecisionBody, Deny, DenyBody, Label, LabelBody, NamesBody, ReplayBody,
-    Revision, RevisionBody, RolloutBody, TenantBody,
+    Allow, AllowBody, Appeal, AppealBody, DecisionBody, Deny, DenyBody, Label, LabelBody, MembersBody,
+    NamesBody, ReplayBody, Revision, RevisionBody, RolloutBody, RulingBody, TenantBody,
 )  # fmt: skip
 OBJECT = {"type": "object"}
 GUARDED = (400, 401, 403, 503)
@@ -57,6 +58,7 @@ def paths(parts: DocumentParts) -> dict[str, Any]:
         _appeal_paths,
         _allow_paths,
         _deny_paths,
+        _ruling_paths,
         _audit_paths,
     )
     return {path: operations for part in described for path, operations in part(parts).items()}
@@ -192,6 +194,25 @@ def _deny_paths(parts: DocumentParts) -> dict[str, Any]:
             "post": operation("Stop requests for a time", added, ref("DenyBody"), (parts.tenant,)),
         },
         "/v1/deny/{id}": {"delete": operation("End a denial", ended, None, (parts.id, parts.tenant, _WHY))},
+    }
+
+
+def _ruling_paths(parts: DocumentParts) -> dict[str, Any]:
+    operation, answer, ref = parts.operation, parts.answer, parts.ref
+    listed = answer("The rulings in force.", OBJECT, *GUARDED, 404)
+    made = answer("Kept; active from the next linking.", OBJECT, *GUARDED, 404, 409, 413, 422, status=201)
+    made["200"] = {**made["201"], "description": "Who is in the cluster; nothing was changed."}
+    labelled = answer("Labelled.", OBJECT, *GUARDED, 404, 409, 413, 422)
+    undone = answer("Taken back.", None, *GUARDED, 404, status=204)
+    path, one = "/v1/clusters/{id}", (parts.id, parts.tenant)
+    return {
+        "/v1/rulings": {"get": operation("Rulings in force", listed, None, (parts.tenant,))},
+        "/v1/rulings/{id}": {"delete": operation("Take a ruling back", undone, None, (*one, _WHY))},
+        f"{path}/rulings": {
+            "get": operation("Rulings in force on a cluster", listed, None, one),
+            "post": operation("Rule on a cluster", made, ref("RulingBody"), one),
+        },
+        f"{path}/labels": {"post": operation("Label all members", labelled, ref("MembersBody"), one)},
     }
 
 

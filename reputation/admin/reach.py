@@ -54,14 +54,14 @@ def members_of(tenant: TenantLimiter, cluster: str) -> list[str]:
 
 def reach_of_names(tenant: TenantLimiter, names: list[str], now: float) -> Reach:
     """Count accounts, and the payers among them."""
-    standards = tenant.tenant.settings.standards
-    payers = []
-    for name in names:
-        row = tenant.state.row(name, now)
-        if row is not None and is_payer(row.facts, standards, now):
-            payers.append(name)
-    payers.sort()
+    payers = payers_among(tenant, names, now)
     return Reach(len(names), len(payers), tuple(payers[:MOST_NAMED]), _words(len(names), len(payers)))
+
+
+def payers_among(tenant: TenantLimiter, names: list[str], now: float) -> list[str]:
+    """Return the paying customers among accounts, in alphabetical order."""
+    standards, rows = tenant.tenant.settings.standards, [(name, tenant.state.row(name, now)) for name in names]
+    return sorted(name for name, row in rows if row is not None and is_payer(row.facts, standards, now))
 
 
 def _words(accounts: int, payers: int) -> str:

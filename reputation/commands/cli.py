@@ -24,7 +24,7 @@ COMMANDS = {
     "clusters": (
         "reputation.commands.clusters",
         "clusters",
-        "List clusters, show their evidence, split or allow-list them.",
+        "List clusters, show their evidence, rule on them, take a ruling back.",
     ),
     "config": ("reputation.commands.config", "config", "Validate or show the configuration, or print its schema."),
     "geoip": ("geoip.cli", "geoip", "Look up addresses, build and inspect databases."),

@@ -45,11 +45,17 @@ export function path(parts, query = {}) {
     return `/v1/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
 }
 
+/** Tell the frame whether the sidecar answers. */
+const heard = (answers) => document.dispatchEvent(new CustomEvent("heard", { detail: answers }));
+
 async function asked(url, options) {
     try {
-        return await fetch(url, options);
+        const answer = await fetch(url, options);
+        heard(true);
+        return answer;
     } catch (error) {
         if (error.name === "AbortError") throw error;
+        heard(false);
         throw new Problem(0, { detail: "the sidecar did not answer" });
     }
 }

@@ -1,40 +1,46 @@
-// One cluster: how sure, what links its members, drawn and in words, and an operator's word on it.
-import { call, path, read } from "./api.js";
-import { anchor, choice, element, facts, field, panel } from "./elements.js";
-import { operatorForm } from "./form.js";
+// One cluster: what can be done about it, what links its members, drawn and in words, and who is in it.
+import { path, read } from "./api.js";
+import { anchor, element, facts, panel } from "./elements.js";
 import { number, percent, time } from "./format.js";
 import { drawGraph, familyColours } from "./graph.js";
+import { rulings } from "./rulings.js";
 import { Table } from "./table.js";
+
+const A_PAGE = 1000;
+const PAGES = 5;
 
 export const title = (id) => `Cluster ${id}`;
 
-const RULINGS = [
-    ["bless", "bless: allow-list it, never restrain it"],
-    ["split", "split: do not link its members again"],
-    ["forget", "forget: withdraw an earlier ruling"],
-];
-
 export async function show(context) {
-    const found = await read(path(["clusters", context.what], { tenant: context.tenant }), context.signal);
+    const found = await whole(context);
     const graph = element("div", { class: "graph", role: "img", "aria-label": graphWords(found) });
     requestAnimationFrame(() => drawGraph(context, graph, found).catch((error) => context.say(error.message)));
     return [
+        panel("Decision", element("p", { id: "sentence" }, found.sentence), await rulings(context, found.id)),
         element("div", { class: "two" }, panel("Standing", standing(found)), panel("Evidence", evidence(found).node)),
         panel("Members and what they share", legend(found), graph, element("p", { class: "quiet" }, graphNote(found))),
-        element(
-            "div",
-            { class: "two" },
-            panel("Members", members(context, found).node),
-            panel("Decision", orderForm(context, found)),
-        ),
+        panel("Members", members(context, found).node),
     ];
+}
+
+/** The cluster with up to PAGES pages of its members. */
+async function whole(context) {
+    const page = (offset) =>
+        read(path(["clusters", context.what], { tenant: context.tenant, limit: A_PAGE, offset }), context.signal);
+    const found = await page(0);
+    for (let n = 1; n < PAGES && found.who.length < found.size; n++) {
+        const { who } = await page(n * A_PAGE);
+        if (!who.length) break;
+        found.who.push(...who);
+    }
+    return { ...found, listed: found.who.length };
 }
 
 function standing(found) {
     return facts([
         ["Accounts", number(found.size)],
         ["Confidence", percent(found.confidence)],
-        ["Standing", found.standing],
+        ["Standing", `${found.standing}: ${found.why}`],
         ["Since", time(found.since)],
         ["Demand", `${number(found.demand)} requests a day together`],
         ["Share", `at most ${number(found.level)} a day for each member`],
@@ -50,7 +56,7 @@ function evidence(found) {
             { title: "Family", cell: (row) => row.family },
             { title: "Members", numeric: true, cell: (row) => `${number(row.members)} of ${number(found.size)}` },
             { title: "Others", numeric: true, cell: (row) => percent(row.share) },
-            { title: "Nats", numeric: true, cell: (row) => number(row.nats) },
+            { title: "In words", cell: (row) => row.words },
         ],
         { size: Infinity, empty: "no evidence from the linker yet" },
     );
@@ -60,18 +66,26 @@ function evidence(found) {
 
 function members(context, found) {
     const table = new Table(
-        "Members",
+        `Members${found.listed < found.size ? `, ${number(found.listed)} of ${number(found.size)}` : ""}`,
         [
             {
                 title: "Account",
-                value: ([name]) => name,
-                cell: ([name]) => anchor(context.link("accounts", name), element("span", { class: "clip" }, name)),
+                value: (row) => row.account,
+                cell: (row) => anchor(context.link("accounts", row.account), element("span", { class: "clip" }, row.account)),
             },
-            { title: "Confidence", numeric: true, value: ([, sure]) => sure, cell: ([, sure]) => percent(sure) },
+            { title: "Created", value: (row) => row.created_at ?? 0, cell: (row) => time(row.created_at) },
+            { title: "Plan", value: (row) => row.plan ?? "", cell: (row) => row.plan ?? "–" },
+            { title: "Payer", value: (row) => row.payer, cell: (row) => (row.payer ? "yes" : "no") },
+            { title: "Settled USD", numeric: true, value: (row) => row.settled_usd ?? 0, cell: (row) => number(row.settled_usd) },
+            { title: "Label", value: (row) => row.label ?? "", cell: (row) => row.label ?? "–" },
+            { title: "Last seen", value: (row) => row.last_seen ?? 0, cell: (row) => time(row.last_seen) },
+            { title: "Let through", numeric: true, value: (row) => row.passed, cell: (row) => number(row.passed) },
+            { title: "Stopped", numeric: true, value: (row) => row.stopped, cell: (row) => number(row.stopped) },
+            { title: "Confidence", numeric: true, value: (row) => row.confidence, cell: (row) => percent(row.confidence) },
         ],
-        { words: ([name]) => name, size: 15 },
+        { words: (row) => row.account, size: 15 },
     );
-    table.set(found.members);
+    table.set(found.who);
     return table;
 }
 
@@ -96,23 +110,3 @@ const graphNote = (found) =>
             ? `${number(found.drawn.length)} of ${number(found.size)} members are drawn; the tables list all of them.`
             : "The tables list everything in the drawing."
     }`;
-
-function orderForm(context, found) {
-    const ruling = choice(RULINGS, "bless");
-    const reason = element("input", { type: "text", required: true, maxlength: 1024, size: 40 });
-    const days = element("input", { type: "number", min: 1, max: 3650, value: 30, required: true });
-    const send = async () => {
-        const body = { ruling: ruling.value, cluster: found.id, reason: reason.value, expires_in: days.value * 86400 };
-        await call("POST", path(["orders"], { tenant: context.tenant }), { body });
-        reason.value = "";
-        return `${ruling.value}: takes effect at the next linking run`;
-    };
-    return operatorForm(
-        context,
-        send,
-        field("Ruling", ruling),
-        field("Days", days),
-        field("Reason", reason),
-        element("button", {}, "Apply"),
-    );
-}

@@ -1,5 +1,6 @@
 // Active exceptions: add one with an expiry and a reason, end one before its time.
 import { call, path, read } from "./api.js";
+import { denials } from "./denials.js";
 import { askReason } from "./dialogs.js";
 import { button, choice, element, field, panel } from "./elements.js";
 import { operatorForm } from "./form.js";
@@ -41,7 +42,11 @@ export async function show(context) {
     const refresh = async () =>
         table.set((await read(path(["allow"], { tenant: context.tenant }), context.signal)).allow);
     await refresh();
-    return [table.node, panel("Add a temporary exception", allowForm(context, {}, refresh))];
+    return [
+        table.node,
+        panel("Add a temporary exception", allowForm(context, {}, refresh)),
+        await denials(context),
+    ];
 }
 
 function limits({ within_limits: within, times }) {

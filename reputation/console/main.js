@@ -164,6 +164,19 @@ async function findWanted(event) {
     }
 }
 
+/** Without an answer the numbers on the page are old, and a banner says so. */
+let heardAt = new Date();
+document.addEventListener("heard", ({ detail: answers }) => {
+    if (answers) heardAt = new Date();
+    const away = document.getElementById("away");
+    away.hidden = answers;
+    main.classList.toggle("stale", !answers);
+    if (!answers) {
+        const words = `The sidecar does not answer: what is shown is of ${heardAt.toLocaleTimeString("en-GB")}, not live.`;
+        if (away.textContent !== words) fill(away, words);
+    }
+});
+
 document.getElementById("find").addEventListener("submit", findWanted);
 document.getElementById("sign").addEventListener("click", sign);
 document.getElementById("tenant").addEventListener("change", (event) => {

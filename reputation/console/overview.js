@@ -12,6 +12,7 @@ const EVERY = 5;
 export async function show(context) {
     const charts = drawn(context);
     const summary = element("div");
+    const home = element("div");
     const windows = choice(
         [
             ["hour", "last hour"],
@@ -23,18 +24,32 @@ export async function show(context) {
     const refresh = async () => {
         const found = await read(path(["timeline"], { tenant: context.tenant, window: windows.value }), context.signal);
         const tenant = await read(path(["tenants", context.tenant]), context.signal).catch(unlessAway);
+        fill(home, told(context, await read(path(["overview"], { tenant: context.tenant }), context.signal)));
         fill(summary, summarised(context, found, tenant));
         charts.forEach(({ chart, columns }) => chart.set(found.columns.at, columns(found.columns)));
     };
     poll(context, EVERY, refresh);
     await refresh();
     return [
+        home,
         element("div", { class: "line" }, element("h2", {}, "Now"), windows),
         summary,
         element(
             "div",
             { class: "charts" },
             charts.map(({ chart }) => chart.node),
+        ),
+    ];
+}
+
+/** One sentence on what is held, and links to the largest clusters. */
+function told(context, { sentence, clusters }) {
+    return [
+        element("p", { id: "sentence" }, sentence),
+        element(
+            "p",
+            { class: "line" },
+            clusters.map((one) => anchor(context.link("clusters", one.id), `${one.id}: ${number(one.size)} accounts`)),
         ),
     ];
 }

@@ -76,6 +76,7 @@ class Split(msgspec.Struct, array_like=True):
     cluster: str
     until: float | None
     members: list[str]
+    id: str = ""
 
 
 class Book(msgspec.Struct, array_like=True):
@@ -85,7 +86,7 @@ class Book(msgspec.Struct, array_like=True):
     had earned before they were linked. days: newcomer's days by plan, for which votes were counted on the
     day `voted`. established: organisations, also after the ledger forgot who paid. together: what
     newcomers took on the last days; surge: since when they take too much, 0 if they do not. _: the place
-    of what version 0.1 had once.
+    of what version 0.1 had once. ids: where the ids of clusters begin, so that they differ between installations.
     """
 
     clusters: dict[str, KeptCluster] = msgspec.field(default_factory=dict)
@@ -102,6 +103,7 @@ class Book(msgspec.Struct, array_like=True):
     together: list[DayTogether] = msgspec.field(default_factory=list)
     surge: float = 0.0
     together_level: DaysLevel = msgspec.field(default_factory=DaysLevel)
+    ids: int = 0
 
     def home(self) -> dict[str, str]:
         """Which cluster each linked account is in."""

@@ -12,6 +12,10 @@ JOIN = 0.95
 STAY = 2 * DAY
 """A member that no epoch has found for so long, though it was active, is free again."""
 SPLIT_AFTER = 6 * HOUR
+KEEPING = ("bless", "pin", "restrain", "deny")
+"""Rulings under which a cluster stays, whatever else explains it."""
+STEP, NAMES = 40503, 65536
+"""How a book makes the ids of its first clusters of its counter: an odd step, so that no two are alike."""
 
 
 class Found(NamedTuple):
@@ -47,8 +51,8 @@ def extend(book: Book, groups: list[Found], now: float) -> None:
 
 
 def dissolve(book: Book, names: list[str]) -> None:
-    """Let the members of these clusters go, except those that an operator allow-listed or pinned an account to."""
-    ruled = {ruling.cluster for ruling in book.rulings if ruling.ruling in ("bless", "pin")}
+    """Let the members of these clusters go, except those that an operator ruled to keep."""
+    ruled = {ruling.cluster for ruling in book.rulings if ruling.ruling in KEEPING}
     for name in names:
         if name not in ruled:
             del book.clusters[name]
@@ -62,6 +66,10 @@ def _tidy(book: Book, now: float) -> None:
 
 def apply_ruling(book: Book, ruling: OperatorRuling, now: float) -> None:
     """Take an operator's decision; it works at once and in every epoch until it runs out."""
+    if ruling.ruling == "forget" and ruling.id:
+        book.rulings = [old for old in book.rulings if old.id != ruling.id]
+        book.splits = [split for split in book.splits if split.id != ruling.id]
+        return
     if ruling.ruling == "forget":
         book.rulings = [old for old in book.rulings if (old.account, old.cluster) != (ruling.account, ruling.cluster)]
         if ruling.account is None:
@@ -70,14 +78,22 @@ def apply_ruling(book: Book, ruling: OperatorRuling, now: float) -> None:
     if ruling.ruling == "split":
         if ruling.cluster in book.clusters:
             members = sorted(book.clusters[ruling.cluster].members)
-            book.splits.append(Split(ruling.cluster, ruling.until, members))
+            book.splits.append(Split(ruling.cluster, ruling.until, members, ruling.id))
     else:
         book.rulings.append(ruling)
     _apply_rulings(book, now)
 
 
 def allow_listed(book: Book, now: float) -> set[str]:
-    return {o.cluster for o in book.rulings if o.ruling == "bless" and o.cluster and _in_force(o, now)}
+    return _ruled(book, "bless", now)
+
+
+def restrained(book: Book, now: float) -> set[str]:
+    return _ruled(book, "restrain", now)
+
+
+def _ruled(book: Book, word: str, now: float) -> set[str]:
+    return {o.cluster for o in book.rulings if o.ruling == word and o.cluster and _in_force(o, now)}
 
 
 def released(book: Book, now: float) -> set[str]:
@@ -116,11 +132,17 @@ def _split_or_stay(book: Book, name: str, now: float) -> KeptCluster:
 
 
 def _new(book: Book, now: float) -> KeptCluster:
-    book.made += 1
-    number = book.made * 40503 % 65536 if book.made < 65536 else book.made
-    kept = KeptCluster(f"h-{number:04x}", now, now)
+    name = _next_id(book)
+    while name in book.clusters:  # of a time when ids began elsewhere
+        name = _next_id(book)
+    kept = KeptCluster(name, now, now)
     book.clusters[kept.id] = kept
     return kept
+
+
+def _next_id(book: Book) -> str:
+    book.made += 1
+    return f"h-{(book.made * STEP + book.ids) % NAMES if book.made < NAMES else book.made:04x}"
 
 
 def _join(book: Book, cluster: KeptCluster, group: Found, home: dict[str, str], now: float) -> None:

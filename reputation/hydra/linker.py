@@ -93,6 +93,7 @@ class Linker:
         not linked yet are searched for cells and compared with the clusters there are.
         """
         ledger = self.ledger
+        self.book.ids = self.settings.ids
         ledger.trials = Trials(self.settings.key, self.settings.trials)
         ledger.absorb()
         set_back.ledger_until(ledger, now)
@@ -308,6 +309,8 @@ class Linker:
     def _status(self, name: str, numbers: Ints, confidence: float, now: float) -> ClusterStatus:
         if name in clusters.allow_listed(self.book, now):
             return "blessed"
+        if name in clusters.restrained(self.book, now):
+            return "restricted"
         if self.ledger.accused(now)[numbers].mean() >= 0.05 if len(numbers) else False:
             return "challenged"
         return "restricted" if confidence >= RESTRICTED else "shared"

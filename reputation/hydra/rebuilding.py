@@ -8,17 +8,19 @@ from reputation.hydra.links import Links
 from reputation.hydra.sightings import OperatorRuling
 
 STEP, NAMES = 40503, 65536
-"""How a book makes the ids of its first clusters of its counter; see `clusters`."""
+"""As in `clusters`, which imports numpy."""
 
 
-def rebuilt(links: Links) -> bytes:
+def rebuilt(links: Links, ids: int = 0) -> bytes:
     """Return a book as `Linker.restore` takes it: clusters under their ids, members, and allow-listed clusters.
+
+    ids: where the ids of clusters begin.
 
     Members count as found, and newcomer's days as moved, when the links were made. The days that taught what newcomers
     usually take together were all alike.
     Rulings to release or split are not in the links, and are lost.
     """
-    book = Book(made=max(map(_number, links.clusters), default=0))
+    book = Book(made=max([_number(name, ids) for name in links.clusters], default=0), ids=ids)
     for name, cluster in links.clusters.items():
         book.clusters[name] = KeptCluster(name, cluster.since, links.at, cluster.families)
         if cluster.standing == "blessed":
@@ -34,7 +36,7 @@ def rebuilt(links: Links) -> bytes:
     return msgspec.msgpack.encode(book)
 
 
-def _number(name: str) -> int:
+def _number(name: str, ids: int) -> int:
     """Which cluster of its book this was, from 1."""
     number = int(name.rpartition("-")[2], 16)
-    return number * pow(STEP, -1, NAMES) % NAMES if number < NAMES else number
+    return (number - ids) * pow(STEP, -1, NAMES) % NAMES if number < NAMES else number

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Ruling = Literal["split", "pin", "release", "bless", "forget", "erase"]
+Ruling = Literal["split", "pin", "release", "bless", "restrain", "deny", "forget", "erase"]
 Part = Literal[
     "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "waves", "crews", "relays",
     "growth", "precedence", "network", "geography", "software", "device", "session", "model", "content", "payment",
@@ -93,6 +93,9 @@ class OperatorRuling(Struct, frozen=True, array_like=True, gc=False):
     split: the cluster's present members are never linked with each other again; pin: the account stays in the
     cluster; release: the account is in no cluster; bless: the cluster stays known and is never restrained;
     erase: the linker drops all that it knows of the account (`headcount forget`).
+    restrain: its members are restricted however sure the links are; deny: it stays known,
+    and operators' deny list stops it.
+    id: what "forget" takes back; a ruling without one is known by its cluster and account.
     """
 
     ruling: Ruling
@@ -100,6 +103,7 @@ class OperatorRuling(Struct, frozen=True, array_like=True, gc=False):
     account: str | None = None
     until: float | None = None
     reason: str = ""
+    id: str = ""
 
 
 class OutcomeNote(Struct, frozen=True, array_like=True, gc=False, tag="Told"):

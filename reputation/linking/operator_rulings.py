@@ -1,36 +1,72 @@
-"""Operator rulings on clusters: split, pin, release and bless (allow-list), with a reason and an expiry."""
+"""Operators' rulings on clusters: what each needs, how the linker knows it, and how it is kept while in force. Pure."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from reputation.hydra.sightings import OperatorRuling
+from reputation.hydra.sightings import OperatorRuling, Ruling
 from reputation.wire.errors import Invalid
 from reputation.wire.messages import Text
 
-NEEDS = {"split": "cluster", "bless": "cluster", "release": "account", "pin": "both", "forget": "either"}
 DAY = 86_400.0
-Word = Literal["split", "pin", "release", "bless", "forget"]
-"""What an operator may rule about clusters."""
+LONGEST = 366 * DAY
+MOST = 1_000
+"""Rulings in force of one tenant."""
+Word = Literal["restrain", "deny", "release", "split", "allow", "pin"]
+NEEDS: Mapping[Word, str] = {
+    "restrain": "cluster",
+    "deny": "cluster",
+    "release": "either",
+    "split": "cluster",
+    "allow": "cluster",
+    "pin": "both",
+}
+"""Whether a ruling is on a cluster, on an account of it, or on either."""
+_SAY: Mapping[Word, Ruling] = {
+    "restrain": "restrain", "deny": "deny", "release": "release", "split": "split", "allow": "bless", "pin": "pin",
+}  # fmt: skip
 
 
-class OrderBody(Struct, frozen=True):
-    """The body of POST /v1/orders. expires_in: seconds; none for `forget`, the withdrawal of a ruling."""
+class RulingBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/clusters/{id}/rulings. expires_in: seconds; dry_run: only count who is in the cluster."""
 
     ruling: Word
     reason: Annotated[str, Meta(min_length=1, max_length=1024)]
-    cluster: Text | None = None
     account: Text | None = None
-    expires_in: Annotated[float, Meta(gt=0, le=3650 * DAY)] = 30 * DAY
+    expires_in: Annotated[float, Meta(gt=0, le=LONGEST)] = 30 * DAY
+    dry_run: bool = False
 
 
-def ruling_of(body: OrderBody, now: float) -> OperatorRuling:
-    """Check the ids of a ruling and convert it for the linker. Raises Invalid."""
+class KeptRuling(Struct, frozen=True):
+    """A ruling in force; at and expires are seconds since 1970, by is the token's name."""
+
+    id: str
+    ruling: Word
+    cluster: str
+    account: str | None
+    reason: str
+    by: str
+    at: float
+    expires: float
+
+
+def ruling_of(body: RulingBody, cluster: str, id_: str, by: str, now: float) -> KeptRuling:
+    """Check a body and make the ruling of it. Raises Invalid."""
     needs = NEEDS[body.ruling]
-    if needs in ("cluster", "both") and body.cluster is None:
-        raise Invalid(f"{body.ruling} needs the cluster's id", "/cluster")
-    if needs in ("account", "both") and body.account is None:
-        raise Invalid(f"{body.ruling} needs the account's id", "/account")
-    if needs == "either" and body.cluster is None and body.account is None:
-        raise Invalid("forget needs the cluster or the account of the ruling to withdraw", "/cluster")
-    return OperatorRuling(body.ruling, body.cluster, body.account, now + body.expires_in, body.reason)
+    if needs == "both" and body.account is None:
+        raise Invalid(f"{body.ruling} needs the id of an account", "/account")
+    if needs == "cluster" and body.account is not None:
+        raise Invalid(f"{body.ruling} is about the whole cluster; leave the account out", "/account")
+    return KeptRuling(id_, body.ruling, cluster, body.account, body.reason, by, now, now + body.expires_in)
+
+
+def for_linker(kept: KeptRuling) -> OperatorRuling:
+    """Return a ruling as the linker takes it; to release a whole cluster is to split it."""
+    word = "split" if kept.ruling == "release" and kept.account is None else _SAY[kept.ruling]
+    return OperatorRuling(word, kept.cluster, kept.account, kept.expires, kept.reason, kept.id)
+
+
+def undoing(kept: KeptRuling) -> OperatorRuling:
+    """Return what makes the linker forget a ruling."""
+    return OperatorRuling("forget", kept.cluster, kept.account, id=kept.id)

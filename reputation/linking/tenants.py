@@ -1,5 +1,7 @@
 """The linked tenants, and their settings for the linker."""
 
+from hashlib import blake2b
+
 from reputation.config.presets import PRESETS
 from reputation.config.tenants import Tenant, TenantSettings, per_usd_of
 from reputation.engine.limiter import Limiter, TenantLimiter
@@ -21,7 +23,16 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
         linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64], reserves=reserves,
         plans=plans, seats=tenant.tenant.settings.purse.seats, organisation_days=standards.proven_days,
         organisation_usd=standards.proven_usd, bound=linking.bound, together=together,
+        ids=ids_of(tenant.tenant.name, key),
     )  # fmt: skip
+
+
+def ids_of(tenant: str, key: bytes) -> int:
+    """Return where the ids of a tenant's clusters begin: they differ between tenants and installations, not runs.
+
+    Without a key, as in a replay, they begin at 0, so a replay gives the same bytes everywhere.
+    """
+    return int.from_bytes(blake2b(tenant.encode(), key=key[:64], digest_size=2).digest()) if key else 0
 
 
 def plans_of(tenant: Tenant) -> Plans:

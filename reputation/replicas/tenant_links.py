@@ -15,7 +15,7 @@ from reputation.hydra.links import NOTHING, Links, decode, difference, encode, f
 from reputation.hydra.rebuilding import rebuilt
 from reputation.linking.batches import Answer, Batch, batch_of
 from reputation.linking.exchange import Log
-from reputation.linking.tenants import linker_settings
+from reputation.linking.tenants import ids_of, linker_settings
 from reputation.replicas.packing import compressed, decompressed
 from reputation.replicas.tenant_notes import Cursor, TenantNotes
 from reputation.stores.contract import SharedStore
@@ -156,7 +156,8 @@ class TenantLinking:
                 self._log("linker_state_damaged", tenant=self.limiter.tenant.name, error=str(error))
         if self._version and self._version == self._state[0]:
             return structs.replace(self._state[1], cursor=Cursor())
-        return State(book=await asyncio.to_thread(rebuilt, self.limiter.links)) if self._version else State()
+        ids = ids_of(self.limiter.tenant.name, self.limiter.secret)
+        return State(book=await asyncio.to_thread(rebuilt, self.limiter.links, ids)) if self._version else State()
 
     def void(self) -> Batch:
         """Return the batch that makes the linker here forget this tenant: another replica links it now."""

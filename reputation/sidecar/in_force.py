@@ -14,6 +14,7 @@ from reputation.engine.denials import Denials, Deny
 from reputation.engine.entries import is_ahead
 from reputation.engine.exceptions import Allow, Exceptions
 from reputation.engine.limiter import Limiter, TenantLimiter
+from reputation.linking.operator_rulings import KeptRuling
 from reputation.recordings.preview_process import PreviewProcess
 from reputation.recordings.recorder import Recording
 from reputation.state.records import ABSENT, Records
@@ -57,6 +58,7 @@ class Tuning:
         self.audit = Audit(records)
         self.allows = Documents(records, "exception", Allow)
         self.denials = Documents(records, "denial", Deny)
+        self.rulings = Documents(records, "ruling", KeptRuling)
         self.revisions = Documents(records, "revision", Revision)
         self.rollouts = Documents(records, ROLLOUT, Rollout)
         self.trials: dict[str, Trial] = {}

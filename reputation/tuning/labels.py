@@ -26,6 +26,13 @@ class LabelBody(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=1024)] = ""
 
 
+class MembersBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/clusters/{id}/labels."""
+
+    label: LabelWord
+    reason: Annotated[str, Meta(max_length=1024)] = ""
+
+
 class Label(Struct, frozen=True):
     """The label of an account. at: seconds since 1970; by: the token's name."""
 

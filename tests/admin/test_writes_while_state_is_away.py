@@ -22,7 +22,6 @@ WRITES = (
     ("POST", "/v1/allow", {"kind": "account", "value": "a", "reason": "x", "expires_in": 60}),
     ("POST", "/v1/deny", {"kind": "account", "value": "a", "reason": "x", "expires_in": 60}),
     ("POST", "/v1/tenants/default/revisions", {"settings": {"prior": -2.0}, "reason": "x"}),
-    ("POST", "/v1/orders", {"ruling": "release", "account": "a", "reason": "x"}),
 )
 
 

@@ -77,7 +77,7 @@ def written_everywhere(sidecar):
             "POST", "/v1/allow", {"kind": "organisation", "value": hostile("org"), "expires_in": 9e4, "reason": LINK}
         ),
         sidecar.tell("POST", "/v1/tenants/default/revisions", {"settings": {"prior": -2.4}, "reason": MARKUP}),
-        sidecar.tell("POST", "/v1/orders", {"ruling": "release", "account": hostile("x"), "reason": MARKUP}),
+        sidecar.tell("POST", "/v1/deny", {"kind": "card", "value": hostile("x"), "reason": MARKUP, "expires_in": 60}),
     ]
     assert all(answer.status in (200, 201, 204) for answer in told), [answer.body for answer in told]
     etag = sidecar.tell("GET", "/v1/tenants/default").headers["ETag"]

@@ -151,14 +151,9 @@ def test_every_route_is_on_the_page_of_the_api():
 
 
 def test_every_ruling_on_clusters_is_on_the_page_of_the_api():
-    _, _, section = text("docs/api.md").partition("POST /v1/orders\n")
-    rows = dict(re.findall(r"^\| `(\w+)` \| (`.*?`) \|", section, re.MULTILINE))
-    needs = {
-        "cluster": "`cluster`",
-        "account": "`account`",
-        "both": "`cluster`, `account`",
-        "either": "`cluster` or `account`",
-    }
+    _, _, section = text("docs/api.md").partition("\n## Rulings on clusters\n")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.MULTILINE))
+    needs = {"cluster": "the cluster", "both": "`account`", "either": "`account`, or the cluster"}
     assert {ruling: rows.get(ruling) for ruling in NEEDS} == {ruling: needs[what] for ruling, what in NEEDS.items()}
 
 

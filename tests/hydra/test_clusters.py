@@ -22,6 +22,7 @@ from reputation.hydra.clusters import (
     update,
 )
 from reputation.hydra.sightings import OperatorRuling
+from reputation.linking.tenants import ids_of
 
 NOW, HOUR = 1_790_000_000.0, 3600.0
 GROUPS = st.lists(st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0, 1), min_size=1), max_size=4)
@@ -116,6 +117,50 @@ def test_a_split_can_be_taken_back():
     apply_ruling(made, OperatorRuling("split", name), NOW)
     apply_ruling(made, OperatorRuling("forget", name), NOW)
     assert released(made, NOW) == set()
+
+
+def test_a_ruling_is_taken_back_by_its_id_and_no_other_with_it():
+    made = book("a", "b", "c")
+    (name,) = made.clusters
+    apply_ruling(made, OperatorRuling("restrain", name, id="1"), NOW)
+    apply_ruling(made, OperatorRuling("bless", name, id="2"), NOW)
+    apply_ruling(made, OperatorRuling("split", name, id="3"), NOW)
+    apply_ruling(made, OperatorRuling("forget", name, id="1"), NOW)
+    assert clusters.restrained(made, NOW) == set()
+    assert clusters.allow_listed(made, NOW) == {name}
+    assert released(made, NOW) == set("abc")
+    apply_ruling(made, OperatorRuling("forget", name, id="3"), NOW)
+    assert (released(made, NOW), clusters.allow_listed(made, NOW)) == (set(), {name})
+
+
+@pytest.mark.parametrize("word", ["restrain", "deny", "bless"])
+def test_a_ruled_cluster_is_not_dissolved(word):
+    made = book("a", "b", "c")
+    (name,) = made.clusters
+    apply_ruling(made, OperatorRuling(word, name, id="1"), NOW)
+    clusters.dissolve(made, [name])
+    assert list(made.clusters) == [name]
+
+
+def test_ids_begin_where_the_tenant_and_its_secret_say():
+    first = [ids_of(tenant, key) for tenant in ("default", "acme") for key in (b"one", b"other")]
+    assert len(set(first)) == 4
+    assert ids_of("default", b"one") == first[0]
+    assert ids_of("default", b"") == 0
+    made = Book(ids=first[0])
+    update(made, [found(f"b{n}", f"c{n}") for n in range(300)], set(), NOW)
+    assert len(made.clusters) == 300
+    assert "h-9e37" not in made.clusters
+
+
+def test_a_book_of_another_secret_goes_on_without_a_second_cluster_of_one_id():
+    made = book("a", "b")
+    (name,) = made.clusters
+    made.made, made.ids = 0, 0
+    update(made, [found("x", "y")], set(), NOW)
+    assert sorted(made.home()) == ["a", "b", "x", "y"]
+    assert len(made.clusters) == 2
+    assert name in made.clusters
 
 
 def test_orders_run_out():

@@ -198,7 +198,10 @@ def test_an_order_given_to_a_replica_that_does_not_link_reaches_the_linker(linki
     """And its effect every replica."""
     linker, other = linking
     order = {"ruling": "release", "account": "head_3", "reason": "a test"}
-    assert other.tell("POST", "/v1/orders", order).status == 204
+    cluster = linked(other)["head_3"]
+    made = other.tell("POST", f"/v1/clusters/{cluster}/rulings", order)
+    assert made.status == 201
+    assert [one["id"] for one in linker.tell("GET", "/v1/rulings").json["rulings"]] == [made.json["id"]]
     until(lambda: "head_3" not in linked(linker) and "head_3" not in linked(other), "it was not released")
     assert set(linked(other)) == heads(range(HEADS)) - {"head_3"}
 

@@ -9,15 +9,14 @@ import gateway_wire as wire
 import pytest
 from gateway_shipped import NGINX, gateway
 from gateway_wire import ask
-from sidecar_process import Sidecar, running_sidecar, wait_for
+from one_actor import EPOCHS, heads, honest, linked
+from sidecar_process import Sidecar, running_sidecar
 
 from geoip import mmdb
 from geoip.ranges import Range
 
 pytestmark = pytest.mark.gateway
-HONEST, HEADS = 60, 12
 DENIED, NEIGHBOUR = "127.66.1.5", "127.66.2.5"
-LINKED = 60.0
 
 
 class Front(NamedTuple):
@@ -30,36 +29,13 @@ class Front(NamedTuple):
         return ask(self.port, [("Authorization", f"Bearer sk-{account}")], source=source).status
 
 
-def heads(now: float) -> list[dict]:
-    """One actor: a script and a session for all, a card for every six."""
-    return [
-        {
-            "account": {"id": f"head-{n}", "plan": "free", "created_at": now - 600 + n,
-                        "payment": {"status": "ok", "fingerprint": f"fp-{n // 6}", "funding": "prepaid"}},
-            "client": {"ip": f"203.0.113.{n % 3}", "ja4": "script", "user_agent": "script", "session": "s1"},
-        }
-        for n in range(HEADS)
-    ]  # fmt: skip
-
-
-def honest(now: float) -> list[dict]:
-    return [
-        {
-            "account": {"id": f"good-{n}", "plan": "free", "created_at": now - 86_400 * (20 + n),
-                        "payment": {"status": "ok", "fingerprint": f"own-{n}", "funding": "credit"}},
-            "client": {"ip": f"198.51.{n}.7", "ja4": f"browser-{n % 7}", "user_agent": f"ua {n % 7}"},
-        }
-        for n in range(HONEST)
-    ]  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def front(api: wire.Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     directory = tmp_path_factory.mktemp("denials")
     places = directory / "places.mmdb"
     first = int(ip_network("127.66.1.0/24").network_address)
     mmdb.write(places, {4: [Range(first, first + 255, {"asn": 64500})], 6: []}, "an ASN of the tests", time.time())
-    settings = {"state": {"epoch": 0.5}, "geoip": {"databases": [str(places)]}}
+    settings = {**EPOCHS, "geoip": {"databases": [str(places)]}}
     with running_sidecar(directory, settings) as sidecar, gateway(NGINX, directory, sidecar.check, api.port) as port:
         for name in ("probe", "head-0", "good-0", "good-1", "good-2"):
             known = next((one["account"] for one in heads(time.time()) + honest(time.time())
@@ -95,16 +71,8 @@ def test_an_entry_refuses_what_it_names_and_no_neighbour(front, kind, value, sto
 
 
 def test_a_cluster_is_refused_whole_and_nobody_else(front):
-    sidecar, now = front.sidecar, time.time()
-
-    def linked() -> list[dict]:
-        return sidecar.tell("GET", "/v1/clusters").json["clusters"]
-
-    for _ in range(4):
-        sidecar.ask(honest(now) + heads(now), "/v1/check/batch")
-    wait_for(linked, "nothing was linked", sidecar.process, sidecar.log, LINKED)
-    (cluster,) = sidecar.tell("GET", "/v1/clusters").json["clusters"]
-    id_ = denied(front, "cluster", cluster["id"])
+    sidecar = front.sidecar
+    id_ = denied(front, "cluster", linked(sidecar, time.time()))
     assert front.status("head-0") == 403
     assert front.status("good-2") == 200
     sidecar.tell("DELETE", f"/v1/deny/{id_}?reason=done")

@@ -1,0 +1,116 @@
+"""Operators' rulings on clusters: made, listed while in force, and taken back; and labels for all members."""
+
+import msgspec
+from aiohttp import web
+from msgspec import structs
+
+from reputation.admin.answers import json_answer, nothing, reason_of
+from reputation.admin.context import Context, Route
+from reputation.admin.labels import label_account
+from reputation.admin.reach import members_of, reach_of_names
+from reputation.engine.denials import Deny
+from reputation.engine.limiter import TenantLimiter
+from reputation.linking.kept_rulings import ruling_document
+from reputation.linking.operator_rulings import MOST, KeptRuling, RulingBody, for_linker, ruling_of, undoing
+from reputation.state.transactions import Document, Transaction
+from reputation.tuning.audit import Change
+from reputation.tuning.labels import LabelBody, MembersBody
+from reputation.wire.codec import read
+from reputation.wire.errors import Conflict, NotFound
+
+MOST_LABELLED = 10_000
+"""Members that one call labels: each is a change of its own, with its line of the audit log."""
+_bodies = msgspec.json.Decoder(RulingBody)
+_members = msgspec.json.Decoder(MembersBody)
+
+
+async def get_rulings(context: Context, request: web.Request) -> web.Response:
+    """List the rulings in force, the newest first; with a cluster in the path, those on it."""
+    tenant, now = context.tenant(request).tenant.name, context.serving.clock()
+    cluster = request.match_info.get("id")
+    kept = [one for one in await context.serving.tuning.rulings.all(tenant) if one.expires > now]
+    found = [one for one in kept if cluster in (None, one.cluster)]
+    return json_answer({"tenant": tenant, "total": len(found), "rulings": found[::-1]})
+
+
+async def post_ruling(context: Context, request: web.Request) -> web.Response:
+    """Rule on a cluster, and say how many accounts and payers are in it; with dry_run only say so."""
+    tenant, cluster = context.tenant(request), request.match_info["id"]
+    tuning, now, name = context.serving.tuning, context.serving.clock(), tenant.tenant.name
+    body = read(_bodies, await request.read())
+    kept = ruling_of(body, cluster, tuning.new_id(now), request["caller"].name, now)
+    tenant.check_ruling(for_linker(kept))
+    touched = members_of(tenant, cluster) if kept.account is None else _member(tenant, cluster, kept)
+    told = {**structs.asdict(kept), "dry_run": body.dry_run, "reach": reach_of_names(tenant, touched, now)}
+    if body.dry_run:
+        request["change"] = None
+        return json_answer(told)
+    before = await tuning.rulings.all(name)
+    if sum(one.expires > now for one in before) >= MOST:
+        raise Conflict(f"a tenant has at most {MOST:,} rulings in force; undo some", "")
+    ended = [tuning.rulings.document(one.id, None) for one in before if one.expires <= now]
+    documents = [*ended, tuning.rulings.document(kept.id, kept), ruling_document(kept.id, for_linker(kept))]
+    if kept.ruling == "deny":
+        deny = Deny(kept.id, "cluster", cluster, kept.reason, kept.by, kept.at, kept.expires)
+        documents.append(tuning.denials.document(deny.id, deny))
+    change = Change(name, f"ruling.{kept.ruling}", cluster, None, kept, kept.reason, account=kept.account or "")
+    await _commit(context, request, tenant, documents, change)
+    context.serving.linking.rulings.give(tenant, kept.id, for_linker(kept))
+    return json_answer(told, 201)
+
+
+async def delete_ruling(context: Context, request: web.Request) -> web.Response:
+    """Take a ruling back, also after its cluster is gone."""
+    tenant, tuning, why = context.tenant(request), context.serving.tuning, reason_of(request)
+    name, now = tenant.tenant.name, context.serving.clock()
+    found = await tuning.rulings.get(name, request.match_info["id"])
+    if found is None:
+        raise NotFound(f"no ruling of tenant {name!r} has this id; GET /v1/rulings lists them")
+    kept, version = found
+    id_ = tuning.new_id(now)
+    documents = [tuning.rulings.document(kept.id, None, expect=version), ruling_document(id_, undoing(kept))]
+    if kept.ruling == "deny" and await tuning.denials.get(name, kept.id) is not None:
+        documents.append(tuning.denials.document(kept.id, None))
+    change = Change(name, "ruling.undo", kept.cluster, kept, None, why, account=kept.account or "")
+    await _commit(context, request, tenant, documents, change)
+    context.serving.linking.rulings.give(tenant, id_, undoing(kept))
+    return nothing()
+
+
+async def post_labels(context: Context, request: web.Request) -> web.Response:
+    """Label every member of a cluster, one after the other; a call that is cut off can be sent again."""
+    tenant, cluster = context.tenant(request), request.match_info["id"]
+    body = read(_members, await request.read())
+    if cluster not in tenant.links.clusters:
+        raise NotFound(f"no current cluster has the id {cluster!r}")
+    members = members_of(tenant, cluster)
+    if len(members) > MOST_LABELLED:
+        raise Conflict(f"this cluster has more than {MOST_LABELLED:,} members; rule on the cluster instead", "")
+    for account in members:
+        await label_account(context, request, tenant, LabelBody(account, body.label, body.reason))
+    request["change"] = None
+    return json_answer({"cluster": cluster, "label": body.label, "labelled": len(members)})
+
+
+def _member(tenant: TenantLimiter, cluster: str, kept: KeptRuling) -> list[str]:
+    """Name the account of a ruling; to be released it has to be a member. Raises NotFound."""
+    account = kept.account or ""
+    if kept.ruling == "release" and tenant.links.members.get(account, ("", 0.0))[0] != cluster:
+        raise NotFound(f"account {account!r} is no member of cluster {cluster!r}", "/account")
+    return [account]
+
+
+async def _commit(
+    context: Context, request: web.Request, tenant: TenantLimiter, documents: list[Document], change: Change
+) -> None:
+    await context.commit(request, tenant, Transaction(documents=tuple(documents)), change)
+    await context.serving.tuning.refresh(tenant.tenant.name, context.serving.tuning.denials.kind)
+
+
+ROUTES = (
+    Route("GET", "/v1/rulings", get_rulings, "reader"),
+    Route("DELETE", "/v1/rulings/{id}", delete_ruling, "operator"),
+    Route("GET", "/v1/clusters/{id}/rulings", get_rulings, "reader"),
+    Route("POST", "/v1/clusters/{id}/rulings", post_ruling, "operator"),
+    Route("POST", "/v1/clusters/{id}/labels", post_labels, "operator"),
+)
