@@ -105,7 +105,7 @@ geoip-data: $(VENV)/.run
 console:
 	reputation/console/libraries/fetch
 
-# The pictures of docs/console.md.
+# The pictures of docs/console.md, and of the demo in the README.
 screenshots: $(VENV)/.test
 	requirements/apt chromium
 	PYTHONPATH=tests $(BIN)/python -m tests.console.screenshots

@@ -45,7 +45,7 @@ export async function show(context) {
 /** One sentence on what is held, and links to the largest clusters. */
 function told(context, { sentence, clusters }) {
     return [
-        element("p", { id: "sentence" }, sentence),
+        element("p", { id: "sentence", class: "headline" }, sentence),
         element(
             "p",
             { class: "line" },

@@ -1,18 +1,20 @@
-"""`make screenshots`: the pictures of docs/console.md, of a small population under load, light and dark."""
+"""`make screenshots`: the pictures of docs/console.md, of a small population under load, and of the demo."""
 
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sidecar_process import Sidecar, running_sidecar
 
 from tests.console.console_world import everybody, populate, traffic
 
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images"
 SIZE = {"width": 1280, "height": 860}
 EVERY = 2.0
 ROUNDS = 45
@@ -33,8 +35,27 @@ def main() -> int:
                     expect(page.locator("main h1")).to_be_attached()
                     prepare(page)
                     page.screenshot(path=IMAGES / f"console-{name}-{scheme}.png", full_page=name != "verdicts")
+        demo(chromium, Path(directory))
         chromium.close()
     return 0
+
+
+def demo(chromium: Browser, directory: Path) -> None:
+    """The overview of what `make demo` starts: a day with a hydra, played into a sidecar of its own."""
+    day = directory / "day.jsonl.gz"
+    subprocess.run([sys.executable, ROOT / "examples" / "generate.py", "--now", day], check=True)
+    extra = {
+        "HEADCOUNT_CONFIG": str(ROOT / "examples" / "linked.yaml"),
+        "HEADCOUNT_STATE": str(directory / "demo.sqlite3"),
+        "HEADCOUNT_PLAY": str(day),
+    }
+    with running_sidecar(directory, extra=extra) as sidecar:
+        page = chromium.new_context(viewport=SIZE, locale="en-GB").new_page()
+        page.goto(f"http://127.0.0.1:{sidecar.admin}/console/")
+        page.get_by_label("Span of the charts").select_option("day")
+        expect(page.locator("#sentence")).to_contain_text("accounts of one actor held to ")
+        expect(page.locator("figure canvas")).to_have_count(5)
+        page.screenshot(path=IMAGES / "demo-overview-light.png")
 
 
 def load(sidecar: Sidecar) -> None:
