@@ -25,11 +25,13 @@ _members = msgspec.json.Decoder(MembersBody)
 
 
 async def get_rulings(context: Context, request: web.Request) -> web.Response:
-    """List the rulings in force, the newest first; with a cluster in the path, those on it."""
-    tenant, now = context.tenant(request).tenant.name, context.serving.clock()
-    cluster = request.match_info.get("id")
+    """List the rulings in force, the newest first; with a cluster in the path those on it, also if it is gone."""
+    limiter, now = context.tenant(request), context.serving.clock()
+    tenant, cluster = limiter.tenant.name, request.match_info.get("id")
     kept = [one for one in await context.serving.tuning.rulings.all(tenant) if one.expires > now]
     found = [one for one in kept if cluster in (None, one.cluster)]
+    if cluster is not None and not found and cluster not in limiter.links.clusters:
+        raise NotFound(f"no current cluster has the id {cluster!r}, and no ruling names it")
     return json_answer({"tenant": tenant, "total": len(found), "rulings": found[::-1]})
 
 

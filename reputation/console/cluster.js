@@ -52,11 +52,8 @@ function evidence(found) {
     const table = new Table(
         "Evidence",
         [
-            { title: "Shared value", cell: (row) => element("span", { class: "clip" }, `${row.kind} ${row.value}`) },
+            { title: "What its members share", cell: (row) => element("span", { class: "wrap" }, row.words) },
             { title: "Family", cell: (row) => row.family },
-            { title: "Members", numeric: true, cell: (row) => `${number(row.members)} of ${number(found.size)}` },
-            { title: "Others", numeric: true, cell: (row) => percent(row.share) },
-            { title: "In words", cell: (row) => row.words },
         ],
         { size: Infinity, empty: "no evidence from the linker yet" },
     );
