@@ -37,6 +37,7 @@ export function actions(context, account, found, verdict = null) {
         ),
         may ? null : element("p", { class: "quiet" }, "To change something you need a token with the role operator."),
         notes(remedies, found),
+        found.listed?.words ? element("p", { class: "listed" }, found.listed.words) : null,
         (found.exceptions ?? []).map((one) => inForce(context, one, may, done)),
     );
 }

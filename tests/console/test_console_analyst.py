@@ -93,6 +93,15 @@ def test_the_page_of_lists_denies_after_it_said_whom(browser, found):
         until(lambda: decision(sidecar, PAYER) != "deny", "it was not ended")
 
 
+def test_the_account_s_page_says_which_of_two_entries_counts(browser, found):
+    sidecar, _ = found
+    body = {"kind": "account", "value": "good-5", "expires_in": 60, "reason": "r"}
+    assert {sidecar.tell("POST", path, body).status for path in ("/v1/deny", "/v1/allow")} == {201}
+    with watched(browser, sidecar) as open_page:
+        words = open_page("accounts/good-5").locator(".listed")
+        expect(words).to_contain_text("The exception of account good-5 counts, not the denial of account good-5")
+
+
 def test_a_sidecar_that_does_not_answer_leaves_no_number_that_looks_live(browser, found):
     sidecar, _ = found
     with watched(browser, sidecar) as open_page:
