@@ -57,8 +57,9 @@ def linked(sidecar: Sidecar) -> dict[str, str]:
 
 
 def metric(sidecar: Sidecar, name: str) -> float:
+    """The sum of a metric over its tenants."""
     lines = sidecar.tell("GET", "/metrics").body.decode().splitlines()
-    return float(next(line for line in lines if line.startswith(name + " ")).split()[1])
+    return sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split()[0] == name)
 
 
 def children(process: int) -> list[int]:
