@@ -16,6 +16,7 @@ from reputation.engine.limiter import TenantLimiter
 from reputation.hydra.links import Cluster
 from reputation.state.facts import is_payer
 from reputation.state.history import visits
+from reputation.wire.errors import Unavailable
 
 MOST_MEMBERS = 1000
 """Members that one answer describes."""
@@ -50,14 +51,14 @@ async def get_cluster(context: Context, request: web.Request) -> web.Response:
 
 async def _who(context: Context, tenant: TenantLimiter, names: list[str]) -> list[dict[str, Any]]:
     """Describe members: facts, label, when each was last seen within a day, and its recent verdicts."""
-    now, labels, wanted = context.serving.clock(), context.serving.tuning.labels, set(names)
+    now, labels, wanted = context.serving.clock(), await _labels(context, tenant, names), set(names)
     counts: Counter[tuple[str, bool]] = Counter()
     for asked, verdict in tenant.verdicts.newest(NEWEST):
         if asked.account in wanted:
             counts[asked.account or "", (verdict.shadow or verdict).decision == "allow"] += 1
     found = []
     for name in names:
-        row, label = tenant.state.row(name, now), await labels.get(tenant.tenant.name, name)
+        row = tenant.state.row(name, now)
         facts = None if row is None else row.facts
         payment = None if facts is None else facts.payment
         found.append(
@@ -68,12 +69,25 @@ async def _who(context: Context, tenant: TenantLimiter, names: list[str]) -> lis
                 "plan": None if facts is None else facts.plan,
                 "payer": facts is not None and is_payer(facts, tenant.tenant.settings.standards, now),
                 "settled_usd": None if payment is None else payment.settled_usd,
-                "label": None if label is None else label[0].label,
+                "label": labels.get(name),
                 "last_seen": None if row is None else max((at for _, at in visits(row.recent)), default=None),
                 "passed": counts[name, True],
                 "stopped": counts[name, False],
             }
         )
+    return found
+
+
+async def _labels(context: Context, tenant: TenantLimiter, names: list[str]) -> dict[str, str]:
+    """Read the labels of members; none while shared state is away, since the links are here all the same."""
+    found: dict[str, str] = {}
+    try:
+        for name in names:
+            label = await context.serving.tuning.labels.get(tenant.tenant.name, name)
+            if label is not None:
+                found[name] = label[0].label
+    except Unavailable:
+        return {}
     return found
 
 
