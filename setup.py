@@ -72,7 +72,6 @@ COMPILED = (
     "reputation/wire/later.py",
     "reputation/wire/reading.py",
     "reputation/engine/judge.py",
-    "reputation/engine/latency.py",
     "reputation/engine/leases.py",
     "reputation/engine/limiter.py",
     "reputation/recordings/tenant_recorder.py",

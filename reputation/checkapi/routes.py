@@ -12,7 +12,7 @@ from reputation.checkapi.batches import Batches
 from reputation.checkapi.gateways import LimitersTenants
 from reputation.engine.checks import Checks
 from reputation.engine.groups import JudgedAccount
-from reputation.engine.latency import Latency
+from reputation.engine.verdicts import Latency
 from reputation.listeners.http2.health import Health
 from reputation.listeners.http2.methods import Methods, Streaming, Unary
 from reputation.wire.codec import PROBLEM_TYPE, encode, invalid, problem_body, problem_bytes, read, verdict_bytes

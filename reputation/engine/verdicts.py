@@ -1,15 +1,18 @@
-"""Kept verdicts: counts, and the verdicts of the last hour, for explanations and appeals, in bounded memory.
+"""Kept verdicts: counts, latency, and the verdicts of the last hour, for explanations and appeals, in bounded memory.
 
 Verdicts are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn
 free, memory that fell out of the processor's caches long ago. One that was answered in JSON is kept as that JSON.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import msgpack
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
 
 from reputation.engine.identity import account_of
 from reputation.state.stops import AN_ACCOUNT, UNCONFIRMED_SHARE, Stop
@@ -35,6 +38,35 @@ class Counts:
         self.verdicts[key] = self.verdicts.get(key, 0) + 1
         if decision == "throttle":
             self.stops[judged.limit.scope] += 1
+
+
+BOUNDS: Final = (
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005,
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+)  # fmt: skip
+"""Upper bounds of the buckets in seconds; one more has what took longer."""
+
+
+class Latency:
+    """Seconds from a request that was read to its verdict, with the wait for shared state."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(BOUNDS) + 1)
+        self._sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one check."""
+        self._counts[bisect_left(BOUNDS, seconds)] += 1
+        self._sum += seconds
+
+    def metrics(self) -> Iterator[Metric]:
+        """Return the histogram; its buckets are cumulative."""
+        buckets, total = [], 0
+        for bound, count in zip((*BOUNDS, float("inf")), self._counts, strict=True):
+            total += count
+            buckets.append(("+Inf" if bound == float("inf") else repr(bound), float(total)))
+        words = "Seconds from a request that was read to its verdict."
+        yield HistogramMetricFamily("headcount_check_seconds", words, buckets=buckets, sum_value=self._sum)
 
 
 class StoredRequest(NamedTuple):

@@ -13,7 +13,6 @@ from prometheus_client.metrics_core import Metric
 
 from geoip.book import AddressBook
 from reputation.config.file import Settings
-from reputation.engine.latency import Latency
 from reputation.engine.metrics import (
     build_info,
     cluster_metrics,
@@ -23,6 +22,7 @@ from reputation.engine.metrics import (
     together_metrics,
     verdict_metrics,
 )
+from reputation.engine.verdicts import Latency
 from reputation.notices.watch import Watch
 from reputation.sidecar.build import Parts, load_databases, read_settings, rebuild
 from reputation.sidecar.charts import Charts

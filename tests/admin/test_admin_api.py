@@ -191,7 +191,7 @@ class TestMetrics:
         """Never an account, an address or an ASN: those would make as many series as there are clients."""
         sidecar.ask({"account": {"id": "secret"}, "client": {"ip": "203.0.113.9"}})
         labels = {name for (_, pairs) in self.samples(sidecar) for name, _ in pairs}
-        about_the_program = {"le", "version", "python", "compiled"}
+        about_the_program = {"le", "version", "python", "compiled", "event", "result", "listener"}
         assert labels <= {"tenant", "mode", "tier", "decision", "scope", "reason", "plan"} | about_the_program
 
     def test_their_type_is_the_text_format(self, sidecar):

@@ -44,7 +44,7 @@ def test_a_restart_with_a_state_file(tmp_path):
         assert second.ask({"account": {"id": "eve"}}).json["decision"] == "deny"
         assert second.tell("GET", "/v1/labels").json["total"] == 1
         steps = [line["what"] for line in second.tell("GET", "/v1/audit").json["entries"]]
-        assert {"revision.create", "rollout.promote", "allow.add", "label"} <= set(steps)
+        assert {"revision.create", "rollout.promote", "allow.add", "label.abuse"} <= set(steps)
         assert second.tell("GET", "/v1/tenants/default/recorded").json["decisions"] == 3
         second.process.kill()
         second.process.wait()

@@ -25,7 +25,7 @@ class Run(NamedTuple):
 
 def command(*arguments: str, extra: Mapping[str, str] | None = None, given: str = "") -> Run:
     """Run `headcount ARGUMENTS`; an exception that people would see as a trace fails the test."""
-    cleared = dict.fromkeys(name for name in os.environ if name.startswith("HEADCOUNT_"))
+    cleared = dict.fromkeys(name for name in os.environ if name.startswith("HEADCOUNT_") or name == "COLUMNS")
     environment = {**cleared, "HEADCOUNT_HASH_KEY": HASH_KEY, **(extra or {})}
     result = CliRunner().invoke(headcount, arguments, input=given, env=environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info

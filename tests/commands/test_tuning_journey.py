@@ -192,7 +192,7 @@ class TestCases:
 
 @pytest.mark.parametrize("words", shell(PAGE), ids=" ".join)
 def test_the_commands_of_the_page_exist_with_their_options(words):
-    path = words[1:3] if words[1] in ("weights", "allow", "audit") else words[1:2]
+    path = words[1:3] if words[1] in ("weights", "allow", "deny", "audit") else words[1:2]
     run = command(*path, "--help")
     assert run.code == 0
     assert [word for word in words if word.startswith("--") and word not in run.out] == []

@@ -7,6 +7,7 @@ with RESP3 and no retries a connection that the server closed is not replaced.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -166,7 +167,7 @@ def is_cut(away: AwayError) -> bool:
 
 def connect(url: str) -> Client:
     """Make a client; it connects at its first use. Raises ConfigError for an invalid URL."""
-    parts = urlsplit(url)
+    parts = _split(url)
     kind = KINDS.get(parts.scheme)
     if kind is None:
         raise ConfigError(f"--state: {parts.scheme}: is not known; known are {', '.join(KINDS)}")
@@ -174,6 +175,13 @@ def connect(url: str) -> Client:
         return kind(parts, _options(parts))
     except ValueError as error:
         raise ConfigError(f"--state: not a URL of a Redis: {error}") from None
+
+
+def _split(url: str) -> SplitResult:
+    """Split a URL that may name several hosts, which newer releases of urllib refuse where one is in brackets."""
+    scheme, mark, rest = url.partition("://")
+    hosts = re.split("[/?#]", rest, maxsplit=1)[0]
+    return urlsplit(f"{scheme}{mark}hosts{rest[len(hosts) :]}")._replace(netloc=hosts)
 
 
 def _options(parts: SplitResult) -> dict[str, Any]:
