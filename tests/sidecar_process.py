@@ -86,8 +86,8 @@ def is_ready(port: int) -> bool:
 
 
 def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """The tests' environment without any setting of Headcount's but those given; None: not that one either."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("HEADCOUNT_")}
+    """The tests' environment without a setting of Headcount's or a width but those given; None: not that one either."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("HEADCOUNT_", "COLUMNS"))}
     wanted = {**plain, "HEADCOUNT_HASH_KEY": HASH_KEY, "HEADCOUNT_STATE": ":memory:", **(extra or {})}
     return {name: value for name, value in wanted.items() if value is not None}
 
