@@ -6,6 +6,7 @@ from msgspec import structs
 
 from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
+from reputation.admin.endings import in_force, making_room
 from reputation.admin.warnings import of_exception
 from reputation.engine.entries import MOST
 from reputation.engine.exceptions import AllowBody, allow_of
@@ -13,7 +14,7 @@ from reputation.state.transactions import Transaction
 from reputation.tuning.appeals import taken_back
 from reputation.tuning.audit import about, entry_change
 from reputation.wire.codec import read
-from reputation.wire.errors import Conflict, NotFound
+from reputation.wire.errors import NotFound
 
 _bodies = msgspec.json.Decoder(AllowBody)
 
@@ -22,7 +23,7 @@ async def get_allows(context: Context, request: web.Request) -> web.Response:
     """List the active exceptions, by the time of their end."""
     tenant, now = context.tenant(request).tenant.name, context.serving.clock()
     most = whole(request, "limit", MOST, 1, MOST)
-    found = [allow for allow in await context.serving.tuning.allows.all(tenant) if allow.expires > now]
+    found = await in_force(context.serving.tuning.allows, tenant, now)
     found.sort(key=lambda allow: allow.expires)
     return json_answer({"tenant": tenant, "total": len(found), "allow": found[:most]})
 
@@ -32,10 +33,7 @@ async def post_allow(context: Context, request: web.Request) -> web.Response:
     limiter, tuning, now = context.tenant(request), context.serving.tuning, context.serving.clock()
     tenant = limiter.tenant.name
     allow = allow_of(read(_bodies, await request.read()), tuning.new_id(now), request["caller"].name, now)
-    kept = await tuning.allows.all(tenant)
-    ended = [tuning.allows.document(one.id, None) for one in kept if one.expires <= now]
-    if sum(one.expires > now for one in kept) >= MOST:
-        raise Conflict(f"a tenant has at most {MOST:,} exceptions; remove some, or change a weight instead", "")
+    ended = await making_room(tuning.allows, tenant, now, MOST, "exceptions; remove some, or change a weight instead")
     asked = Transaction(documents=(*ended, tuning.allows.document(allow.id, allow)))
     change = entry_change("allow.add", tenant, None, allow, allow.reason)
     await context.commit(request, limiter, asked, change)

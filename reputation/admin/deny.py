@@ -6,6 +6,7 @@ from msgspec import structs
 
 from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
+from reputation.admin.endings import in_force, making_room
 from reputation.admin.reach import reach_of
 from reputation.admin.warnings import of_denial
 from reputation.engine.denials import DenyBody, deny_of
@@ -13,7 +14,7 @@ from reputation.engine.entries import MOST
 from reputation.state.transactions import Transaction
 from reputation.tuning.audit import entry_change
 from reputation.wire.codec import read
-from reputation.wire.errors import Conflict, NotFound
+from reputation.wire.errors import NotFound
 
 _bodies = msgspec.json.Decoder(DenyBody)
 
@@ -22,7 +23,7 @@ async def get_denials(context: Context, request: web.Request) -> web.Response:
     """List the active denials, by the time of their end."""
     tenant, now = context.tenant(request).tenant.name, context.serving.clock()
     most = whole(request, "limit", MOST, 1, MOST)
-    found = [deny for deny in await context.serving.tuning.denials.all(tenant) if deny.expires > now]
+    found = await in_force(context.serving.tuning.denials, tenant, now)
     found.sort(key=lambda deny: deny.expires)
     return json_answer({"tenant": tenant, "total": len(found), "deny": found[:most]})
 
@@ -38,10 +39,7 @@ async def post_denial(context: Context, request: web.Request) -> web.Response:
     if body.dry_run:
         request["change"] = None
         return json_answer(told)
-    kept = await tuning.denials.all(tenant)
-    if sum(one.expires > now for one in kept) >= MOST:
-        raise Conflict(f"a tenant has at most {MOST:,} denials; remove some, or change a weight instead", "")
-    ended = [tuning.denials.document(one.id, None) for one in kept if one.expires <= now]
+    ended = await making_room(tuning.denials, tenant, now, MOST, "denials; remove some, or change a weight instead")
     asked = Transaction(documents=(*ended, tuning.denials.document(deny.id, deny)))
     await context.commit(request, limiter, asked, entry_change("deny.add", tenant, None, deny, deny.reason))
     await tuning.refresh(tenant, tuning.denials.kind)

@@ -1,6 +1,5 @@
 """Who is in a cluster, why its status is what it is, and the sentence of the home page, with bounded work."""
 
-import asyncio
 from collections import Counter
 from typing import Any
 
@@ -8,7 +7,6 @@ from aiohttp import web
 
 from reputation.admin.answers import json_answer, whole
 from reputation.admin.context import Context, Route
-from reputation.admin.neighbours import AT_ONCE
 from reputation.admin.reach import members_of, payers_among
 from reputation.admin.sentences import number
 from reputation.admin.views import cluster_view
@@ -37,7 +35,8 @@ async def get_cluster(context: Context, request: web.Request) -> web.Response:
     tenant, id_ = context.tenant(request), request.match_info["id"]
     found, cluster = cluster_view(tenant, id_), tenant.links.clusters[id_]
     start, most = whole(request, "offset", 0, 0, 10**8), whole(request, "limit", 200, 1, MOST_MEMBERS)
-    names, payers = members_of(tenant, id_), payers_among(tenant, members_of(tenant, id_), context.serving.clock())
+    names = members_of(tenant, id_)
+    payers = await payers_among(tenant, names, context.serving.clock())
     paying = set(payers)
     ordered = payers + [name for name in names if name not in paying]
     who = await _who(context, tenant, ordered[start : start + most])
@@ -101,20 +100,11 @@ async def get_overview(context: Context, request: web.Request) -> web.Response:
     largest = held[:LARGEST]
     kept = {c.id for c in held}
     members = [account for account, (owner, _) in links.members.items() if owner in kept]
-    payers = await _count_payers(tenant, members, context.serving.clock())
+    payers = len(await payers_among(tenant, members, context.serving.clock()))
     sentence = f"{_held(tenant, held, None)}; {stopped:,} requests stopped in the last day{_paying(held, payers)}."
     shown = [{"id": c.id, "size": c.size, "level": c.level, "standing": c.standing} for c in largest]
     return json_answer({"tenant": name, "sentence": sentence, "stopped": stopped, "payers": payers, "clusters": shown,
                         "total": len(held), "degraded": tenant.state.degraded})  # fmt: skip
-
-
-async def _count_payers(tenant: TenantLimiter, names: list[str], now: float) -> int:
-    """Count in slices, so that no check waits."""
-    found = 0
-    for start in range(0, len(names), AT_ONCE):
-        await asyncio.sleep(0)
-        found += len(payers_among(tenant, names[start : start + AT_ONCE], now))
-    return found
 
 
 def _held(tenant: TenantLimiter, held: list[Cluster], payers: int | None) -> str:

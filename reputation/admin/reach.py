@@ -39,12 +39,12 @@ async def reach_of(tenant: TenantLimiter, deny: Deny, now: float) -> Reach:
     """
     if deny.kind == "account":
         names = [deny.value] if tenant.state.row(deny.value, now) is not None else []
-        return reach_of_names(tenant, names, now)
+        return await reach_of_names(tenant, names, now)
     if deny.kind == "cluster":
-        return reach_of_names(tenant, members_of(tenant, deny.value), now)
+        return await reach_of_names(tenant, members_of(tenant, deny.value), now)
     matches = _matcher(deny, now)
     found = [name async for name, row in _rows(tenant.state) if matches(name, row)]
-    return reach_of_names(tenant, found, now)
+    return await reach_of_names(tenant, found, now)
 
 
 def members_of(tenant: TenantLimiter, cluster: str) -> list[str]:
@@ -52,16 +52,20 @@ def members_of(tenant: TenantLimiter, cluster: str) -> list[str]:
     return sorted(name for name, (owner, _) in tenant.links.members.items() if owner == cluster)
 
 
-def reach_of_names(tenant: TenantLimiter, names: list[str], now: float) -> Reach:
+async def reach_of_names(tenant: TenantLimiter, names: list[str], now: float) -> Reach:
     """Count accounts, and the payers among them."""
-    payers = payers_among(tenant, names, now)
+    payers = await payers_among(tenant, names, now)
     return Reach(len(names), len(payers), tuple(payers[:MOST_NAMED]), _words(len(names), len(payers)))
 
 
-def payers_among(tenant: TenantLimiter, names: list[str], now: float) -> list[str]:
+async def payers_among(tenant: TenantLimiter, names: list[str], now: float) -> list[str]:
     """Return the paying customers among accounts, in alphabetical order."""
-    standards, rows = tenant.tenant.settings.standards, [(name, tenant.state.row(name, now)) for name in names]
-    return sorted(name for name, row in rows if row is not None and is_payer(row.facts, standards, now))
+    standards, found = tenant.tenant.settings.standards, []
+    for start in range(0, len(names), AT_ONCE):
+        await asyncio.sleep(0)
+        rows = [(name, tenant.state.row(name, now)) for name in names[start : start + AT_ONCE]]
+        found += [name for name, row in rows if row is not None and is_payer(row.facts, standards, now)]
+    return sorted(found)
 
 
 def _words(accounts: int, payers: int) -> str:

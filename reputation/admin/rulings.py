@@ -6,6 +6,7 @@ from msgspec import structs
 
 from reputation.admin.answers import json_answer, nothing, reason_of
 from reputation.admin.context import Context, Route
+from reputation.admin.endings import in_force, making_room
 from reputation.admin.labels import label_account
 from reputation.admin.reach import members_of, reach_of_names
 from reputation.engine.denials import Deny
@@ -28,8 +29,9 @@ async def get_rulings(context: Context, request: web.Request) -> web.Response:
     """List the rulings in force, the newest first; with a cluster in the path those on it, also if it is gone."""
     limiter, now = context.tenant(request), context.serving.clock()
     tenant, cluster = limiter.tenant.name, request.match_info.get("id")
-    kept = [one for one in await context.serving.tuning.rulings.all(tenant) if one.expires > now]
-    found = [one for one in kept if cluster in (None, one.cluster)]
+    found = [
+        one for one in await in_force(context.serving.tuning.rulings, tenant, now) if cluster in (None, one.cluster)
+    ]
     if cluster is not None and not found and cluster not in limiter.links.clusters:
         raise NotFound(f"no current cluster has the id {cluster!r}, and no ruling names it")
     return json_answer({"tenant": tenant, "total": len(found), "rulings": found[::-1]})
@@ -43,14 +45,11 @@ async def post_ruling(context: Context, request: web.Request) -> web.Response:
     kept = ruling_of(body, cluster, tuning.new_id(now), request["caller"].name, now)
     tenant.check_ruling(for_linker(kept))
     touched = members_of(tenant, cluster) if kept.account is None else _member(tenant, cluster, kept)
-    told = {**structs.asdict(kept), "dry_run": body.dry_run, "reach": reach_of_names(tenant, touched, now)}
+    told = {**structs.asdict(kept), "dry_run": body.dry_run, "reach": await reach_of_names(tenant, touched, now)}
     if body.dry_run:
         request["change"] = None
         return json_answer(told)
-    before = await tuning.rulings.all(name)
-    if sum(one.expires > now for one in before) >= MOST:
-        raise Conflict(f"a tenant has at most {MOST:,} rulings in force; undo some", "")
-    ended = [tuning.rulings.document(one.id, None) for one in before if one.expires <= now]
+    ended = await making_room(tuning.rulings, name, now, MOST, "rulings in force; undo some")
     documents = [*ended, tuning.rulings.document(kept.id, kept), ruling_document(kept.id, for_linker(kept))]
     if kept.ruling == "deny":
         deny = Deny(kept.id, "cluster", cluster, kept.reason, kept.by, kept.at, kept.expires)

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 
@@ -22,9 +21,10 @@ from reputation.notices.changes import SURGE, Announced, Change, changes, surge
 from reputation.notices.delivery import Delivery
 from reputation.notices.notice import Notice, text_of
 from reputation.state.facts import is_payer
-from reputation.state.records import ABSENT, Records
-from reputation.state.transactions import Document, Transaction
+from reputation.state.records import ABSENT
+from reputation.state.transactions import Transaction
 from reputation.stores.contract import Store
+from reputation.tuning.documents import Documents
 from reputation.wire.errors import Conflict, Unavailable
 from reputation.wire.ids import Ulids
 
@@ -39,9 +39,6 @@ GONE = 86_400.0
 """Seconds after which a cluster that is not found any more is forgotten."""
 Known = dict[str, tuple[Announced, int]]
 """What was announced by subject, and the version of its document."""
-
-_announced = msgspec.json.Decoder(Announced)
-_notices = msgspec.json.Decoder(Notice)
 
 
 class Watch:
@@ -59,6 +56,8 @@ class Watch:
         self.delivery = Delivery(endpoints, clock, log, self._delivered)
         self._checks = checks
         self._store = store
+        self._announced = Documents(store.records, ANNOUNCED, Announced)
+        self._notices = Documents(store.records, NOTICE, Notice)
         self._clock = clock
         self._log = log
         self._new_id = Ulids()
@@ -67,10 +66,6 @@ class Watch:
         self._gone: dict[tuple[str, str], float] = {}  # since when a cluster that was announced is not found
         self._away_since: float | None = None
         self._deleting: set[asyncio.Task[None]] = set()
-
-    @property
-    def _records(self) -> Records:
-        return self._store.records
 
     async def run(self) -> None:
         """Look once a second, until cancelled."""
@@ -139,23 +134,14 @@ class Watch:
             if subject in links.clusters:
                 self._gone.pop((name, subject), None)
             elif now - self._gone.setdefault((name, subject), now) > GONE:
-                await self._records.delete(name, ANNOUNCED, subject)
+                await self._announced.delete(name, subject)
                 del known[subject], self._gone[name, subject]
 
     async def _take_up(self, name: str) -> Known:
         """Read what was announced of a tenant, and the notices of it that wait since the last process."""
-        found: Known = {}
-        for record in await self._records.all(name, ANNOUNCED):
-            try:
-                found[record.id] = _announced.decode(record.body), record.version
-            except msgspec.DecodeError:
-                self._records.unreadable(name, ANNOUNCED, record.id)
-        for record in await self._records.all(name, NOTICE):
-            try:
-                self.delivery.add(_notices.decode(record.body))
-            except msgspec.DecodeError:
-                self._records.unreadable(name, NOTICE, record.id)
-        return found
+        for notice in await self._notices.all(name):
+            self.delivery.add(notice)
+        return await self._announced.versioned(name)
 
     async def _once(self, name: str, tenant: TenantLimiter, links: Links, change: Change) -> None:
         """Announce a change, unless another replica was faster."""
@@ -164,15 +150,15 @@ class Watch:
             change.data["payers"] = await self._payers(tenant, links, change.subject)
         notice = self._notice(change.event, name, change.data)
         version = known[change.subject][1] if change.subject in known else ABSENT
-        documents = [Document(ANNOUNCED, change.subject, msgspec.json.encode(change.announced), version)]
+        documents = [self._announced.document(change.subject, change.announced, expect=version)]
         if self.delivery.wanted(change.event):
-            documents.append(Document(NOTICE, notice.id, msgspec.json.encode(notice), ABSENT))
+            documents.append(self._notices.document(notice.id, notice, expect=ABSENT))
         try:
             committed = await self._checks.commit(tenant, Transaction(documents=tuple(documents)))
         except Conflict:
-            record = await self._records.get(name, ANNOUNCED, change.subject)
-            if record is not None:
-                known[change.subject] = _announced.decode(record.body), record.version
+            found = await self._announced.get(name, change.subject)
+            if found is not None:
+                known[change.subject] = found
             return
         known[change.subject] = change.announced, committed.versions[0]
         self._announce(notice)
@@ -206,6 +192,6 @@ class Watch:
 
     async def _delete(self, tenant: str, id_: str) -> None:
         try:
-            await self._records.delete(tenant, NOTICE, id_)
+            await self._notices.delete(tenant, id_)
         except Unavailable:  # it is sent once more after the next start
             return

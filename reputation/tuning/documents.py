@@ -35,8 +35,12 @@ class Documents(Generic[T]):
 
     async def all(self, tenant: str) -> list[T]:
         """Return every readable value, by id."""
-        found = [self._read(tenant, record) for record in await self._records.all(tenant, self.kind)]
-        return [value for value in found if value is not None]
+        return [value for value, _ in (await self.versioned(tenant)).values()]
+
+    async def versioned(self, tenant: str) -> dict[str, tuple[T, int]]:
+        """Return every readable value and its version by id, in the order of the ids."""
+        found = [(record, self._read(tenant, record)) for record in await self._records.all(tenant, self.kind)]
+        return {record.id: (value, record.version) for record, value in found if value is not None}
 
     def _read(self, tenant: str, record: Record) -> T | None:
         """Read a document; a damaged document counts as missing, and the log names it."""
