@@ -20,9 +20,9 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from benchmarks import grpc_peers
 from benchmarks import nginx_setups as setups
 from benchmarks.http_load import cpu_seconds
 from benchmarks.machine import describe
+from benchmarks.turns import all_running, named_paths, rounds_of
 from plugins.envoy.messages_pb2 import CheckRequest, RateLimitRequest
 from reputation.listeners.http2.frames import (
     DATA,
@@ -235,14 +236,14 @@ def report(call: str, rounds: list[dict[str, Turn]]) -> None:
 
 def measure(call: str, servers: Mapping[str, Server], asked: argparse.Namespace) -> None:
     """Give each server its turns, and report them."""
-    keys, rounds = setups.keys(ACCOUNTS, "uniform"), []
+    keys = setups.keys(ACCOUNTS, "uniform")
     calls = {name: server.call or call for name, server in servers.items()}
     sent = {one: bodies(one, keys) for one in set(calls.values())}
-    for number in range(asked.rounds):
-        order = list(servers)[:: -1 if number % 2 else 1]
-        done = {name: asyncio.run(turn(servers[name], calls[name], asked, sent[calls[name]])) for name in order}
-        rounds.append({name: done[name] for name in servers})
-    report(call, rounds)
+
+    def one(name: str) -> Turn:
+        return asyncio.run(turn(servers[name], calls[name], asked, sent[calls[name]]))
+
+    report(call, rounds_of(asked.rounds, list(servers), one))
 
 
 def main() -> None:
@@ -259,23 +260,19 @@ def main() -> None:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH", help=", ".join(grpc_peers.PEERS))
     asked = parser.parse_args()
     print(describe())
-    named = dict(one.split("=", 1) for one in asked.headcount or [f"this={HERE}"])
     core, load_core = setups.cores()
     os.sched_setaffinity(0, {load_core})
-    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as life:
-        servers = {}
-        for name, path in named.items():
-            directory = Path(place, name)
-            directory.mkdir()
-            servers[name] = life.enter_context(serving(path, directory, core, asked.state))
-        peers = {}
-        for name, path in (one.split("=", 1) for one in asked.peer):
-            directory = Path(place, f"peer {name}")
-            directory.mkdir()
-            peer = life.enter_context(grpc_peers.PEERS[name](path, directory, core))
-            peers[name] = Server(peer.port, 0, peer.process, peer.redis, call=peer.call, least=False)
+    sidecars, peers = named_paths(asked.headcount or [f"this={HERE}"]), named_paths(asked.peer)
+    with (
+        all_running(sidecars, lambda _: partial(serving, core=core, state=asked.state)) as servers,
+        all_running(peers, lambda name: lambda path, place: grpc_peers.PEERS[name](path, place, core)) as others,
+    ):
+        beside = {
+            name: Server(peer.port, 0, peer.process, peer.redis, call=peer.call, least=False)
+            for name, peer in others.items()
+        }
         for call in asked.call or PATHS:
-            measure(call, {**servers, **(peers if call == "rls" else {})}, asked)
+            measure(call, {**servers, **(beside if call == "rls" else {})}, asked)
 
 
 if __name__ == "__main__":

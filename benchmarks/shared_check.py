@@ -11,13 +11,11 @@ first sidecar named. The last lines list the commands by name.
 
 import argparse
 import asyncio
-import contextlib
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -28,6 +26,7 @@ from benchmarks import grpc_calls
 from benchmarks import nginx_setups as setups
 from benchmarks.http_load import Caller, cpu_seconds, cycle
 from benchmarks.machine import describe
+from benchmarks.turns import all_running, named_paths, rounds_of
 
 HEAD = b"POST /v1/check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 BEATS = frozenset({"info", "zadd", "zcard", "zremrangebyscore", "zrangebyscore", "expire", "hmget", "spop"})
@@ -175,22 +174,20 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32, help="checks at once")
     asked = parser.parse_args()
     print(describe())
-    named = dict(one.split("=", 1) for one in asked.headcount or [f"this={grpc_calls.HERE}"])
     core, load_core = setups.cores()
     os.sched_setaffinity(0, {load_core})
-    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as life:
-        servers = {}
-        for name, path in named.items():
-            directory = Path(place, name)
-            directory.mkdir()
-            servers[name] = life.enter_context(grpc_calls.serving(path, directory, core, "redis"))
+    sidecars = named_paths(asked.headcount or [f"this={grpc_calls.HERE}"])
+    start = partial(grpc_calls.serving, core=core, state="redis")
+    with all_running(sidecars, lambda _: start) as servers:
         for way in asked.way or WAYS:
-            rounds = []
-            for number in range(asked.rounds):
-                order = list(servers)[:: -1 if number % 2 else 1]
-                done = {name: uvloop.run(turn(servers[name], way, asked)) for name in order}
-                rounds.append({name: done[name] for name in servers})
-            report(way, rounds)
+            measured = partial(_measured, servers, way, asked)
+            report(way, rounds_of(asked.rounds, list(servers), measured))
+
+
+def _measured(
+    servers: Mapping[str, grpc_calls.Server], way: str, asked: argparse.Namespace, name: str
+) -> tuple[Turn, dict[str, float]]:
+    return uvloop.run(turn(servers[name], way, asked))
 
 
 if __name__ == "__main__":
