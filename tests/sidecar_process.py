@@ -144,3 +144,14 @@ def headcount(*arguments: str, extra: Mapping[str, str] | None = None, given: by
     return subprocess.run(
         [HEADCOUNT, *arguments], input=given, capture_output=True, timeout=60, check=False, env=environment(extra)
     )
+
+
+def commanding(sidecar: Sidecar, *before: str) -> Any:
+    """Return what runs `headcount BEFORE ARGUMENTS` at a sidecar; with a code that it must fail with, its error."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = headcount(*before, *arguments, "--admin", sidecar.admin_listen)
+        assert done.returncode == code, done.stderr
+        return (done.stdout if code == 0 else done.stderr).decode()
+
+    return run

@@ -3,21 +3,14 @@
 import json
 
 import pytest
-from sidecar_process import headcount
+from sidecar_process import commanding
 
 BODY = {"kind": "account", "value": "vip", "expires_in": 3600, "reason": "ticket 7"}
 
 
 @pytest.fixture
 def run(sidecar):
-    """`headcount ARGUMENTS` against the running sidecar; its standard output."""
-
-    def call(*arguments, code=0):
-        done = headcount(*arguments, "--admin", sidecar.admin_listen)
-        assert done.returncode == code, done.stderr
-        return (done.stdout if code == 0 else done.stderr).decode()
-
-    return call
+    return commanding(sidecar)
 
 
 class TestAllow:

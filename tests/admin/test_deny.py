@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from sidecar_process import headcount
+from sidecar_process import commanding
 
 DAY = 86_400.0
 BODY = {"kind": "account", "value": "eve", "expires_in": 3600, "reason": "resold keys"}
@@ -17,12 +17,7 @@ def payer(card):
 
 @pytest.fixture
 def run(sidecar):
-    def call(*arguments, code=0):
-        done = headcount(*arguments, "--admin", sidecar.admin_listen)
-        assert done.returncode == code, done.stderr
-        return (done.stdout if code == 0 else done.stderr).decode()
-
-    return call
+    return commanding(sidecar)
 
 
 @pytest.fixture

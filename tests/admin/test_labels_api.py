@@ -5,7 +5,7 @@ import math
 import time
 
 import pytest
-from sidecar_process import headcount, running_sidecar, wait_for
+from sidecar_process import commanding, running_sidecar, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -21,12 +21,7 @@ def own(tmp_path_factory):
 
 @pytest.fixture
 def run(own):
-    def call(*arguments, code=0):
-        done = headcount(*arguments, "--admin", own.admin_listen)
-        assert done.returncode == code, done.stderr
-        return (done.stdout if code == 0 else done.stderr).decode()
-
-    return call
+    return commanding(own)
 
 
 def pay(sidecar, account):

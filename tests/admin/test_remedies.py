@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from sidecar_process import headcount, running_sidecar
+from sidecar_process import commanding, running_sidecar
 
 pytestmark = pytest.mark.slow
 
@@ -20,12 +20,7 @@ def own(tmp_path_factory):
 
 @pytest.fixture
 def run(own):
-    def call(*arguments, code=0):
-        done = headcount(*arguments, "--admin", own.admin_listen)
-        assert done.returncode == code, done.stderr
-        return (done.stdout if code == 0 else done.stderr).decode()
-
-    return call
+    return commanding(own)
 
 
 def at_its_limit(own, account):

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from sidecar_process import JSON, headcount, running_sidecar
+from sidecar_process import JSON, commanding, headcount, running_sidecar
 
 pytestmark = pytest.mark.slow
 
@@ -21,12 +21,7 @@ def own(tmp_path_factory):
 
 @pytest.fixture
 def run(own):
-    def call(*arguments, code=0):
-        done = headcount("weights", *arguments, "--admin", own.admin_listen)
-        assert done.returncode == code, done.stderr
-        return (done.stdout if code == 0 else done.stderr).decode()
-
-    return call
+    return commanding(own, "weights")
 
 
 def etag(sidecar, tenant="default"):
