@@ -106,7 +106,7 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
         A request that arrives whole, as a gateway's do, holds nothing and is never cut.
         """
         self.held += change
-        if self.held <= self.limits.buffered:
+        if change <= 0 or self.held <= self.limits.buffered:  # what a cut frees comes by here too
             return
         holders = [one for one in self.connections if isinstance(one, Connection) and one.holds]
         for connection in sorted(holders, key=lambda one: one.since):

@@ -393,6 +393,21 @@ async def test_half_read_bodies_are_bounded_together_and_whole_requests_pass() -
     assert bench.server.held == 0
 
 
+async def test_many_connections_that_hold_a_byte_are_cut_for_one_that_holds_much() -> None:
+    """One after the other: a cut that frees a byte asks for no cut of its own."""
+    body = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n"
+    bench = Bench(limits=msgspec.structs.replace(LIMITS, buffered=50_000, connections=4000))
+    small = [bench.connect() for _ in range(3000)]
+    for one in small:
+        one.protocol.data_received(b"G")
+    bench.server.sweep(1.0)
+    large = bench.connect()
+    large.protocol.data_received(body + b"x" * 55_000)
+    assert {outcome(one.output) for one in small} == {"503"}
+    assert outcome(large.output) == "503", "alone it is above the bound"
+    assert (bench.server.held, bench.server.bad_requests["memory"]) == (0, 3001)
+
+
 @pytest.mark.parametrize("split", [1, 20, 50])
 async def test_what_was_held_is_free_after_an_answer_and_after_an_end(split: int) -> None:
     bench = Bench()
