@@ -90,9 +90,9 @@ function counted(tenant) {
 
 /**
  * The form for a step from the state that `etag` names. numbers: revisions, newest first, of which `chosen` is offered;
- * words: a reason that was typed already.
+ * words: a reason that was typed already; `own` carries out a change of this page's own, and `done` shows it.
  */
-export function stepForm(context, tenant, { numbers, chosen, etag, words, done }) {
+export function stepForm(context, tenant, { numbers, chosen, etag, words, own, done }) {
     const why = refusal(context, tenant);
     const step = choice(
         STEPS,
@@ -131,11 +131,13 @@ export function stepForm(context, tenant, { numbers, chosen, etag, words, done }
     const send = async (event) => {
         event.preventDefault();
         try {
-            await call("POST", path(["tenants", context.tenant, "rollout"]), {
-                etag,
-                body: body(step.value, revision, share, most, reason),
+            await own(async () => {
+                await call("POST", path(["tenants", context.tenant, "rollout"]), {
+                    etag,
+                    body: body(step.value, revision, share, most, reason),
+                });
+                await done(`${step.value} taken`);
             });
-            await done(`${step.value} taken`);
         } catch (error) {
             fill(fault, error.message);
         }

@@ -20,6 +20,8 @@ export async function show(context) {
 class Tuning {
     constructor(context) {
         this.context = context;
+        this.changing = 0; // changes of this page's own that are not shown yet
+        this.turn = 0; // of reading everything: an older one shows nothing after a newer one
         this.effect = new Effect(context);
         this.standing = new Standing(context);
         this.controls = element("div");
@@ -47,11 +49,14 @@ class Tuning {
 
     /** Read everything again; `chosen` is the revision that a step is offered for. */
     async load(chosen = null, from = null, words = "") {
+        const turn = ++this.turn;
         const { value: tenant, etag } = await call("GET", path(["tenants", this.context.tenant]), {
             signal: this.context.signal,
         });
         const { revisions } = await this.read("revisions");
-        this.live = await this.read("revisions", tenant.revision);
+        const live = await this.read("revisions", tenant.revision);
+        if (turn !== this.turn) return;
+        this.live = live;
         this.etag = etag;
         this.standing.set(tenant);
         fill(
@@ -61,6 +66,7 @@ class Tuning {
                 chosen,
                 etag,
                 words,
+                own: (work) => this.own(work),
                 done: async (said) => {
                     await this.load();
                     this.context.say(said);
@@ -74,6 +80,16 @@ class Tuning {
         this.tenant = tenant;
         if (!this.draft || from !== null) await this.start(from ?? tenant.revision);
         else this.replay();
+    }
+
+    /** Carry out a change of this page's own; until it is shown, `follow` takes it for no other person's. */
+    async own(work) {
+        this.changing += 1;
+        try {
+            await work();
+        } finally {
+            this.changing -= 1;
+        }
     }
 
     /** Begin a draft from a revision, or from a preset. */
@@ -141,7 +157,7 @@ class Tuning {
                     on: {
                         submit: (event) => {
                             event.preventDefault();
-                            this.keep(reason.value, fault);
+                            this.own(() => this.keep(reason.value, fault));
                         },
                     },
                 },
@@ -192,9 +208,11 @@ class Tuning {
 
     /** What the trial has counted by now; a change by another person is taken up. */
     async follow() {
+        const turn = this.turn;
         const { value: tenant, etag } = await call("GET", path(["tenants", this.context.tenant]), {
             signal: this.context.signal,
         });
+        if (this.changing || turn !== this.turn) return;
         if (etag === this.etag) {
             this.standing.set(tenant);
             return;

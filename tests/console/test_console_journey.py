@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 import time
 
@@ -80,6 +81,32 @@ def step(page, name, reason, **fields):
     page.locator("#step-reason").fill(reason)
     page.get_by_role("button", name="Apply", exact=True).click()
     expect(page.get_by_role("status")).to_have_text(f"{name} taken")
+
+
+LATE = """() => {
+    const plain = window.fetch;
+    window.fetch = async (url, options) => {
+        const answer = await plain(url, options);
+        const saves = options?.method === "POST" && String(url).includes("/revisions");
+        if (saves) await new Promise((done) => setTimeout(done, 4000));
+        return answer;
+    };
+}"""
+"""Answers to a save arrive later than the page's next look at the tenant, as on a slow connection."""
+
+
+def test_what_a_page_saves_itself_is_no_change_by_someone_else(browser, own):
+    with watched(browser, own) as open_page:
+        page = open_page("tuning")
+        page.evaluate(LATE)
+        said = page.get_by_role("status")
+        turn(page, "velocity", 0.5)
+        page.locator("#draft-reason").fill("fewer alarms at midnight")
+        with page.expect_response(lambda answer: answer.request.method == "GET" and "/revisions" not in answer.url):
+            page.get_by_role("button", name="Save as a revision").click()
+        expect(said).to_contain_text(re.compile("saved as revision|changed by"), timeout=20_000)
+        assert "saved as revision" in said.inner_text()
+        expect(page.locator("#revision")).to_have_value("2")
 
 
 def test_a_bad_draft_is_caught_and_a_good_one_goes_shadow_a_share_live_and_back(browser, own, load):
