@@ -14,8 +14,8 @@ from benchmarks.hydra import picture, table
 from benchmarks.hydra.attackers import LADDER, VARIANTS
 from benchmarks.hydra.baselines import BASELINES
 from benchmarks.hydra.closed_loop import REACTIONS
-from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.lines import VIEWS
+from benchmarks.hydra.populations import LOOKALIKES
 from benchmarks.hydra.runs import (
     NO_HYDRA,
     PRODUCT,

@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from benchmarks.hydra.clock import DAY, HOUR
 
-Egress = Literal["one", "few", "hosting", "rotating", "sticky", "dedicated", "home", "exit", "rooms", "threes"]
+Egress = Literal[
+    "one", "few", "hosting", "rotating", "sticky", "dedicated", "home", "exit", "rooms", "threes", "infected"
+]
 Cards = Literal["none", "prepaid", "virtual", "ordinary"]
-Clients = Literal["script", "sdk", "browsers", "rare", "replayed", "human", "grouped"]
+Clients = Literal["script", "sdk", "browsers", "rare", "replayed", "human", "grouped", "owners"]
 SignUps = Literal["script", "farm", "pool", "person"]
-Aim = Literal["", "device", "session", "newcomer", "ja4", "nat", "vpn", "reserve"]
+Aim = Literal["", "device", "session", "newcomer", "ja4", "nat", "vpn", "reserve", "campus"]
 
 
 class Attacker(Struct, frozen=True):
@@ -33,7 +35,9 @@ class Attacker(Struct, frozen=True):
     sessions, renames: whether session ids are sent, and whether the relay gives its users' new names on each
     head. aims: whom of the honest it wants to harm (a row of `targets.AIMS`). signs_up: how heads that are not bought
     were signed up (a row of `signups.WAYS`). jobs: jobs a day of a dispatcher, in which all heads
-    begin and pause together; 0: each works for itself.
+    begin and pause together; 0: each works for itself. spread: standard deviation of the logarithm of what each head
+    is used for, as people's use has one; 0: all the same. at_home: hours are those of the country that a head leaves
+    from. every: a head works on one day of so many, and takes all that it wants of them then.
     """
 
     level: str
@@ -67,6 +71,9 @@ class Attacker(Struct, frozen=True):
     aims: Aim = ""
     signs_up: SignUps = "pool"
     jobs: float = 0.0
+    spread: float = 0.0
+    at_home: bool = False
+    every: int = 1
 
 
 LADDER: dict[str, Attacker] = {
@@ -181,6 +188,30 @@ STRATEGIES: dict[str, Attacker] = {
         Attacker(
             "drain_reserve", "fresh free accounts that use up what newcomers share", "exit", "browsers",
             daily=500.0, aims="reserve", signs_up="farm",
+        ),
+        Attacker(
+            "heavy_tail", "cardless_home whose heads sleep and are used as unevenly as people are", "exit", "browsers",
+            signup_takes=4 * DAY, hours="human", spread=1.6, at_home=True,
+        ),
+        Attacker(
+            "one_a_day", "heads that were signed up a few a day for a month, each used from its first day on", "exit",
+            "browsers", signup_begins=-28 * DAY, signup_takes=31 * DAY,
+        ),
+        Attacker(
+            "mixed_purchase", "four in ten heads bought months old, the others fresh, none with a card of its own",
+            "sticky", "browsers", aged=0.4, signup_takes=3 * DAY,
+        ),
+        Attacker(
+            "infected_devices", "heads on people's own computers, each with its browser, its home and its hours",
+            "infected", "owners", signup_takes=3 * DAY, hours="human", at_home=True, signs_up="script",
+        ),
+        Attacker(
+            "in_a_campus", "heads on the campus network that most students use, on common browsers", "exit",
+            "browsers", signup_takes=2 * DAY, daily=60.0, aims="campus", signs_up="script",
+        ),
+        Attacker(
+            "days_off", "each head works on one day of ten and takes ten days' worth then", "exit", "browsers",
+            signup_begins=-3 * DAY, signup_takes=4 * DAY, every=10,
         ),
     )
 }  # fmt: skip

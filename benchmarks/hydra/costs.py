@@ -31,6 +31,7 @@ PRICES: dict[str, Price] = {
     "static_address": Price(0.75, "address and week", "assumed: 3 dollars a month"),
     "rented_address": Price(0.50, "address and week", "assumed: 2 dollars a month"),
     "settled_dollar": Price(1.0, "dollar settled", "what the hydra pays to count as a payer"),
+    "infected_device": Price(0.1, "device and week", "assumed: a seat in a rented botnet"),
     "home_line": Price(7.5, "line and week", "assumed: 30 dollars a month for somebody's own line or phone"),
 }
 CARD_PRICES = {"prepaid": "prepaid_card", "virtual": "virtual_card", "ordinary": "ordinary_card"}
@@ -40,6 +41,7 @@ ADDRESSES: dict[str, Callable[[int], tuple[str, float]]] = {
     "hosting": lambda heads: ("rented_address", max(10.0, heads / 15) * 2),
     "dedicated": lambda heads: ("static_address", float(heads)),
     "home": lambda heads: ("home_line", float(heads)),
+    "infected": lambda heads: ("infected_device", float(heads)),
     "threes": lambda heads: ("rented_address", heads / 3),
 }
 

@@ -13,6 +13,7 @@ from benchmarks.hydra.fingerprints import Client
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import Account, Facts, Load, Population, Sender, new_account
 from benchmarks.hydra.places import Churning, Fixed, Place, Pool, Renewed
+from benchmarks.hydra.spans import within
 
 Rng = np.random.Generator
 RELAY_USERS_A_HEAD = 2.5
@@ -84,6 +85,7 @@ EGRESS: dict[str, Callable[[Ground, Rng, int], Callable[[int], Place]]] = {
     "exit": lambda _g, rng, n: _by(rng, "home", n, 1),
     "rooms": lambda _g, rng, n: _by(rng, "home", n, ROOM),
     "threes": lambda _g, rng, n: _by(rng, "hosting", n, 3),
+    "infected": lambda _g, rng, _n: lambda _: places.home(rng, people.country(rng)),
 }
 
 
@@ -116,6 +118,7 @@ CLIENTS: dict[str, Callable[[Rng], Client]] = {
     "rare": _rare,
     "replayed": _replayed,
     "human": lambda rng: fingerprints.client(rng, people.machine(rng)),
+    "owners": lambda rng: fingerprints.client(rng, ("desktop", "phone", "tablet")[int(rng.integers(3))]),
     "grouped": lambda rng: fingerprints.client(rng, ("desktop", "terminal", "sdk")[int(rng.integers(3))], 0.0),
 }
 
@@ -181,6 +184,12 @@ def _worker(row: Attacker, rng: Rng, head: Account, begins: float, place: Place)
         clockwork=row.clockwork,
         fixed=True,
     )
+    if row.spread:
+        head.wish = people.heavy(rng, row.daily / math.exp(row.spread**2 / 2), row.spread)
+        load = replace(load, daily=head.wish)
+    if row.at_home:
+        source = networks.holder(place(START, 0.99))
+        load = replace(load, offset=offset(source.country) if source else 0.0)
     client = CLIENTS[row.clients](rng)
     sender = Sender(head, place, (client if row.sessions else replace(client, sessions=False),), load, begins)
     if row.lives is not None:
@@ -198,6 +207,15 @@ def _farmed(worker: Sender, until: float) -> Sender:
     return farm
 
 
+def _days(worker: Sender, number: int, every: int) -> list[Sender]:
+    """The worker on one day of so many, by its number; it does on these what it would on all."""
+    first = START + number % every * DAY
+    spans = [(day, day + DAY) for day in np.arange(first, worker.end, every * DAY).tolist()]
+    found = list(within(worker, spans, every))
+    worker.start = worker.end  # of a head whose day does not come
+    return found or [worker]
+
+
 def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str, days: float = 7) -> Population:
     """`count` heads of one actor with their senders, in a world of so many days."""
     made, place, payments = Population(), EGRESS[row.egress](ground, rng, count), _cards(row, rng)
@@ -210,7 +228,7 @@ def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str, days: 
         worker.shapes, worker.templated = templates, 1.0 - row.normal * (not row.relayed)
         if row.clients == "grouped" and made.senders:
             worker.clients = made.senders[0].clients
-        made.add(head, worker)
+        made.add(head, *(_days(worker, number, row.every) if row.every > 1 else [worker]))
         if row.farms:
             made.senders.append(_farmed(worker, START + row.farms * days * DAY))
             head.wish = row.farms * FARMED + (1 - row.farms) * row.daily

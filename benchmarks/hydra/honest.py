@@ -3,17 +3,17 @@
 Drawn from the description of the field before any detector was run against them, and not to be tuned to one.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from benchmarks.hydra import fingerprints, gatherings, lookalikes, networks, people, places, rewritten, together
+from benchmarks.hydra import fingerprints, gatherings, networks, people, places
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK, offset
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import HUMAN, SERVICE, Account, Load, Made, Population, Sender, local, new_account
 from benchmarks.hydra.places import Commute, Fixed, Journey, Place, Pool, Renewed
+from benchmarks.hydra.populations import Row
 
 Rng = np.random.Generator
 
@@ -247,11 +247,6 @@ def shared_key(_ground: Ground, rng: Rng, count: int) -> Made:
         )
 
 
-class Row(msgspec.Struct, frozen=True):
-    share: float
-    make: Callable[[Ground, Rng, int], Made]
-
-
 CLASSES: dict[str, Row] = {
     "home": Row(0.37, homes),
     "carrier_nat": Row(0.17, carrier_nat),
@@ -276,31 +271,6 @@ GATHERINGS: dict[str, Row] = {
     "launch": Row(0.025, gatherings.launch),
     "saas": Row(0.013, gatherings.saas),
 }
-LOOKALIKES: dict[str, Row] = {
-    "remote_company": Row(0.037, lookalikes.remote_company),
-    "charity": Row(0.033, lookalikes.charity),
-    "course": Row(0.067, lookalikes.course),
-    "verified_course": Row(0.067, lookalikes.verified_course),
-    "accelerator": Row(0.02, lookalikes.accelerator),
-    "freelancer": Row(0.0083, lookalikes.freelancer),
-    "front_page": Row(0.1, lookalikes.front_page),
-    "rare_client": Row(0.01, lookalikes.rare_client),
-    "arrears": Row(0.167, lookalikes.arrears),
-    "sdk_servers": Row(0.06, lookalikes.sdk_servers),
-    "mislabelled_office": Row(0.038, lookalikes.mislabelled_office),
-    "mislabelled_room": Row(0.013, lookalikes.mislabelled_room),
-    "cron": Row(0.05, together.cron),
-    "remote_course": Row(0.04, together.remote_course),
-    "shift": Row(0.03, together.shift),
-    "outage": Row(0.05, together.outage),
-    "followers": Row(0.03, together.followers),
-    "night_shift": Row(0.03, together.night_shift),
-    "appliance": Row(0.03, together.appliance),
-    "antivirus": Row(0.08, rewritten.antivirus),
-    "inspected": Row(0.04, rewritten.inspected),
-}
-"""Beside the other classes; shares of their number, so that 3,000 of them have one group of each size beside them."""
-
 ROOM = {"home": 0.07, "carrier_nat": 0.03, "office": 0.02}
 """What other classes give up where there are gatherings."""
 
@@ -337,13 +307,3 @@ def newcomers(ground: Ground, seed: int, count: int, *, gathered: bool, week: in
         sender.start += later
         sender.end += 0.0 if sender.end == START + WEEK else later  # who stays until the end, stays on
     return Population(fresh, senders)
-
-
-def beside(ground: Ground, seed: int, count: int, names: Sequence[str]) -> Population:
-    """The named populations next to `count` other honest accounts, each with random numbers of its own."""
-    made = Population()
-    for number, (name, row) in enumerate(LOOKALIKES.items()):
-        rng = np.random.default_rng([seed, 4, number])
-        for owner, senders in row.make(ground, rng, round(row.share * count) if name in names else 0):
-            made.add(owner, *senders)
-    return made

@@ -26,7 +26,7 @@ from msgspec import Struct
 from benchmarks.hydra import scoring, truth, worlds
 from benchmarks.hydra.attackers import LADDER, STRATEGIES, VARIANTS
 from benchmarks.hydra.baselines import BASELINES, replay
-from benchmarks.hydra.honest import LOOKALIKES
+from benchmarks.hydra.populations import LOOKALIKES
 from benchmarks.hydra.runs import NO_HYDRA, PRODUCT, System, default_system, verdicts_of
 from benchmarks.hydra.scoring import Report
 from benchmarks.hydra.table import mean, percent, plain

@@ -16,7 +16,7 @@ from benchmarks.hydra.clock import DAY, HOUR, START
 from benchmarks.hydra.fingerprints import Client
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import Account, Load, Population, Sender, is_payer, is_proven
-from benchmarks.hydra.places import Fixed, Pool
+from benchmarks.hydra.places import Commute, Fixed, Pool
 
 Rng = np.random.Generator
 HEADS_A_VICTIM = 4
@@ -168,6 +168,19 @@ def _vpn(made: Population, scene: Scene, _rng: Rng) -> list[Account]:
     return _accounts(nets[chosen])
 
 
+def _campus(made: Population, scene: Scene, _rng: Rng) -> list[Account]:
+    """The campus that most students are on; heads leave through its addresses at the hours of its country."""
+    there: defaultdict[tuple[str, ...], list[Sender]] = defaultdict(list)
+    for sender in scene.people.senders:
+        work = sender.place.work if isinstance(sender.place, Commute) else None
+        if isinstance(work, Pool) and sender.account.klass == "campus":
+            there[tuple(work.addresses)].append(sender)
+    line, students = max(there.items(), key=lambda entry: len(entry[1]), default=((), []))
+    for head in made.senders if students else ():
+        head.place, head.load = Pool(line), replace(head.load, hours="human", offset=students[0].load.offset)
+    return _accounts(students)
+
+
 def _reserve(_made: Population, scene: Scene, _rng: Rng) -> list[Account]:
     """Everybody who signs up for a free account while the world lasts."""
     until = START + scene.days * DAY
@@ -183,6 +196,7 @@ AIMS: dict[str, Callable[[Population, Scene, Rng], list[Account]]] = {
     "nat": _nat,
     "vpn": _vpn,
     "reserve": _reserve,
+    "campus": _campus,
 }
 
 

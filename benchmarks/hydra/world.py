@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from benchmarks.hydra import arrivals, ground, heads, honest, lines, sessions, signups, spans, targets
+from benchmarks.hydra import arrivals, ground, heads, honest, lines, populations, sessions, signups, spans, targets
 from benchmarks.hydra.arrivals import Arrivals, Session
 from benchmarks.hydra.attackers import attacker
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
@@ -24,7 +24,7 @@ Entry = tuple[float, str]
 class Spec(Struct, frozen=True, omit_defaults=True):
     """Everything that a world follows from. levels: hydras that share `heads`; none: honest traffic alone.
 
-    gatherings: with the honest groups that look most like hydras. populations: those of `honest.LOOKALIKES` that
+    gatherings: with the honest groups that look most like hydras. populations: those of `populations.LOOKALIKES` that
     come beside the other honest accounts. uncapped: the load of those others is not cut off either.
     """
 
@@ -71,7 +71,7 @@ def make(spec: Spec) -> World:
         people.senders.extend(joining.senders)
     _go_on(people, spec)
     arrivals.scale(people.senders, measured, capped=not spec.uncapped, span=max(WEEK, spec.days * DAY))
-    beside = honest.beside(land, spec.seed, spec.honest, spec.populations)
+    beside = populations.beside(land, spec.seed, spec.honest, spec.populations)
     _go_on(beside, spec)
     origin = lines.VIEWS[spec.view].origin
     for part, population in ((1, people), (3, beside)) if origin else ():

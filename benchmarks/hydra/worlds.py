@@ -17,8 +17,8 @@ import zstandard
 
 from benchmarks.hydra import truth
 from benchmarks.hydra.attackers import LADDER, STRATEGIES, VARIANTS
-from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.lines import VIEWS
+from benchmarks.hydra.populations import LOOKALIKES
 from benchmarks.hydra.targets import NoTarget
 from benchmarks.hydra.world import Entry, Spec, make, stream
 

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.hydra import ground, networks, truth, worlds
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK, weekday
-from benchmarks.hydra.honest import LOOKALIKES
 from benchmarks.hydra.model import is_payer
+from benchmarks.hydra.populations import LOOKALIKES
 from benchmarks.hydra.world import Spec, make, stream
 
 ALONE = Spec(honest=150, heads=12, levels=("L3",), days=2)
@@ -23,6 +23,9 @@ SIZES = {
     "arrears": 500, "sdk_servers": 180, "mislabelled_office": 115, "mislabelled_room": 40,
     "cron": 150, "remote_course": 120, "shift": 90, "outage": 150, "followers": 90, "night_shift": 90, "appliance": 90,
     "antivirus": 240, "inspected": 120,
+    "hack_days": 180, "call_centre": 270, "school_district": 600, "government": 240, "airline": 90, "satellite": 120,
+    "country_app": 300, "reseller": 120, "labelling": 150, "repositories": 200, "night_batch": 120, "migration": 150,
+    "family_plan": 200, "template": 250, "privacy": 120, "gift_cards": 100,
 }  # fmt: skip
 
 

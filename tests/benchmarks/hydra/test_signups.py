@@ -10,7 +10,7 @@ from benchmarks.hydra import closed_loop, networks
 from benchmarks.hydra.attackers import LADDER, STRATEGIES, attacker
 from benchmarks.hydra.baselines import per_account
 from benchmarks.hydra.clock import DAY, START
-from benchmarks.hydra.honest import LOOKALIKES
+from benchmarks.hydra.populations import LOOKALIKES
 from benchmarks.hydra.signups import WAYS
 from benchmarks.hydra.world import Spec, make, stream
 from reputation.wire.messages import AccountFacts, Request, wire_type

@@ -54,7 +54,7 @@ def test_a_strategy_gives_the_same_bytes_again(level):
     assert first == again
 
 
-@pytest.mark.parametrize("level", STRATEGIES)
+@pytest.mark.parametrize("level", [name for name, row in STRATEGIES.items() if row.every == 1])
 def test_heads_that_have_signed_up_send(level):
     there = [checks for account, checks in heads(level) if account.created < START + 2 * DAY]
     assert sum(map(bool, there)) > 0.8 * len(there) > 0

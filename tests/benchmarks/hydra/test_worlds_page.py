@@ -7,8 +7,9 @@ import pytest
 from benchmarks.hydra.attackers import LADDER, STRATEGIES, VARIANTS
 from benchmarks.hydra.closed_loop import REACTIONS
 from benchmarks.hydra.costs import PRICES
-from benchmarks.hydra.honest import CLASSES, GATHERINGS, LOOKALIKES, classes
+from benchmarks.hydra.honest import CLASSES, GATHERINGS, classes
 from benchmarks.hydra.lines import VIEWS
+from benchmarks.hydra.populations import LOOKALIKES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "worlds.md").read_text(encoding="utf-8")
 
