@@ -77,7 +77,7 @@ def _pupil(
     senders = [people.sender(rng, owner, line, "tablet", LESSON) for _ in lessons]
     for begins, sender in zip(lessons, senders, strict=True):
         sender.start, sender.end = max(begins, owner.created + 60), begins + LESSON_LENGTH
-        sender.shapes, sender.templated = (subject,), 0.7
+        sender.shapes, sender.templated, sender.verbatim = (subject,), 0.7, True
     if rng.random() < 0.2:
         load = local(HUMAN, people.wish(rng, 0.3), where)
         senders.append(people.sender(rng, owner, places.home(rng, where), "tablet", load))
@@ -111,7 +111,7 @@ def hackathon(_ground: Ground, rng: Rng, count: int) -> Made:
                 senders.append(people.sender(rng, owner, places.home(rng, where), "sdk", load))
                 senders[-1].start = opens + 36 * HOUR
             for sender in senders:
-                sender.clients, sender.shapes = (kit,), (shape, *sender.shapes)
+                sender.clients, sender.shapes, sender.primed = (kit,), (shape, *sender.shapes), True
                 sender.model, sender.adopts = senders[0].model, senders[0].adopts
             yield owner, senders
 
@@ -152,6 +152,7 @@ def application(ground: Ground, rng: Rng, count: int) -> Made:
         model = ("orca-1", "orca-mini")[int(rng.integers(2))]
         launched = START + float(rng.uniform(0.4, 4.0)) * DAY
         prompts = tuple(int(rng.integers(2**63)) for _ in range(2))
+        primed = bool(prompts[0] & 1)  # half of the applications send an example dialogue first
         for _ in range(size):
             where, daily = people.country(rng), people.wish(rng)
             fresh = rng.random() < 0.75
@@ -162,6 +163,7 @@ def application(ground: Ground, rng: Rng, count: int) -> Made:
             for sender in senders:
                 sender.start = max(sender.start, launched)
                 sender.clients, sender.shapes = (fingerprints.copy(rng, row),), (*prompts, sender.shapes[-1])
+                sender.primed = primed
                 if keeps:
                     sender.model, sender.adopts = model, NEVER
             yield owner, senders

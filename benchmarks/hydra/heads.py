@@ -202,7 +202,7 @@ def _farmed(worker: Sender, until: float) -> Sender:
     """What a head sends until then, to have been active; the worker begins afterwards."""
     load = replace(worker.load, daily=FARMED, hours="human")
     farm = Sender(worker.account, worker.place, worker.clients, load, worker.start, until)
-    farm.shapes, farm.templated = worker.shapes, worker.templated
+    farm.shapes, farm.templated, farm.queue = worker.shapes, worker.templated, True
     worker.start = max(worker.start, until)
     return farm
 
@@ -225,7 +225,7 @@ def pool(row: Attacker, ground: Ground, rng: Rng, count: int, actor: str, days: 
         head, begins = _head(row, rng, payment, domain)
         head.actor = actor
         worker = _worker(row, rng, head, begins, place(number))
-        worker.shapes, worker.templated = templates, 1.0 - row.normal * (not row.relayed)
+        worker.shapes, worker.templated, worker.queue = templates, 1.0 - row.normal * (not row.relayed), True
         if row.clients == "grouped" and made.senders:
             worker.clients = made.senders[0].clients
         made.add(head, *(_days(worker, number, row.every) if row.every > 1 else [worker]))

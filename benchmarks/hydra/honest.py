@@ -164,6 +164,7 @@ def workshop(_ground: Ground, rng: Rng, count: int) -> Made:
             created = opens + float(rng.uniform(0, 1500))
             owner = people.account(rng, "workshop", where, created, paid=False)
             there = people.sender(rng, owner, line, people.machine(rng), LESSON)
+            there.verbatim = True
             there.start, there.end, there.shapes, there.templated = (
                 created + 120,
                 opens + 4 * HOUR,

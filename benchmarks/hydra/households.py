@@ -57,7 +57,7 @@ def template(ground: Ground, rng: Rng, count: int) -> Made:
             if rng.random() < 0.5:
                 place = places.home(rng, where)
             viewer = people.sender(rng, owner, place, "phone", local(EVENING, people.heavy(rng, 5.0), where))
-            viewer.shapes, viewer.templated = (prompt,), 0.9
+            viewer.shapes, viewer.templated, viewer.verbatim = (prompt,), 0.9, True
             if rng.random() < 0.75:
                 viewer.clients = (fingerprints.copy(rng, inside[int(rng.integers(2))]),)
             if rng.random() < 0.5:

@@ -47,12 +47,13 @@ def check_stem(view: Seen, account: Account, client: Client, ja4: str, key: str)
     return f',"account":{{{who}}},"client":{{{hints}{device}"user_agent":{_quoted(client.user_agent)},"ip":"'
 
 
-def check_tail(view: Seen, session: str | None, model: str, content: str = "") -> str:
+def check_tail(view: Seen, session: str | None, model: str, content: tuple[str, ...] = ()) -> str:
     """What follows the address."""
     shown = f',"session":"{session}"' if view.session and session else ""
     if not view.body:
         return f'"{shown}}}}}\n'
-    shape = f',"content":["{content}"]' if content else ""
+    quoted = '","'.join(content)
+    shape = f',"content":["{quoted}"]' if content else ""
     return f'"{shown}}},"request":{{"route":"/v1/messages","model":"{model}"{shape}}}}}\n'
 
 

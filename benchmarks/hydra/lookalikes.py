@@ -126,7 +126,7 @@ def _students(_ground: Ground, rng: Rng, count: int, *, verified: bool) -> Made:
                 owner.facts["organisation"] = {"id": domain, "verified": True}
             load = local(CLASSROOM, people.heavy(rng, 50.0, 0.6), where)
             student = people.sender(rng, owner, campus, people.machine(rng), load)
-            student.shapes, student.templated = (lesson,), 0.7
+            student.shapes, student.templated, student.verbatim = (lesson,), 0.7, True
             yield owner, [student]
 
 
@@ -254,7 +254,7 @@ def mislabelled_room(_ground: Ground, rng: Rng, count: int) -> Made:
             owner = member(rng, "mislabelled_room", opens + float(rng.uniform(0, 1500)), FREE)
             there = people.sender(rng, owner, line, people.machine(rng), WORKSHOP)
             there.start, there.end = owner.created + 120, opens + 4 * HOUR
-            there.shapes, there.templated = (lesson,), 0.7
+            there.shapes, there.templated, there.verbatim = (lesson,), 0.7, True
             load = local(EVENING, people.heavy(rng, 1.0), where)
             later = people.sender(rng, owner, places.home(rng, where), "desktop", load)
             later.clients, later.start = there.clients, opens + 6 * HOUR

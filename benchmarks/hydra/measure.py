@@ -216,6 +216,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seeds", default="1", help="comma-separated")
     options.add_argument("--jobs", type=int, default=1, help="worlds at a time, each in two processes")
     options.add_argument("--view", default="full")
+    options.add_argument("--content", action="store_true", help="with SimHashes of the prompts' shapes")
     options.add_argument("--config", type=Path, help="a configuration; else the default one")
     options.add_argument("--quick", action="store_true", help=f"as {' '.join(QUICK)}")
     return options
@@ -224,7 +225,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     chosen = parser().parse_args([*QUICK, *given] if "--quick" in given else given)
-    like = Spec(honest=chosen.honest, heads=chosen.heads, days=chosen.days, view=chosen.view)
+    like = Spec(honest=chosen.honest, heads=chosen.heads, days=chosen.days, view=chosen.view, content=chosen.content)
     named = [(name, spec_of(name, like)) for name in chosen.worlds.split(",")]
     seeds = [int(seed) for seed in chosen.seeds.split(",")]
     print(HEAD, flush=True)

@@ -69,6 +69,14 @@ class Account:
         return float(self.facts.get("payment", {}).get("settled_usd", 0.0))
 
 
+class Pooled(Struct, frozen=True):
+    """Conversations that a group goes on with by turns, so many a day; share: of a member's sessions."""
+
+    group: int
+    share: float
+    a_day: float
+
+
 @dataclass(slots=True, eq=False)
 class Sender:
     """One person or program that sends on an account, from some place with some clients.
@@ -77,6 +85,9 @@ class Sender:
     the account itself. shapes: prompt templates, of which `templated` of the requests are made.
     keeps_session: one session id for hours, whatever account it lands on; renames: with another name on each.
     shows: the one session id that it sends.
+    Of its prompts' shapes: queue: each request is a prompt of its own, handed out once; verbatim: templates are used as
+    they are; primed: an example dialogue comes first; feed: all who read it send one prompt for an event; pooled:
+    conversations that it has in common with others.
     """
 
     account: Account
@@ -92,6 +103,11 @@ class Sender:
     keeps_session: bool = False
     renames: bool = False
     shows: str | None = None
+    queue: bool = False
+    verbatim: bool = False
+    primed: bool = False
+    feed: int = 0
+    pooled: Pooled | None = None
     route: "Callable[[float], Sender] | None" = None
     serial: int = 0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
-from benchmarks.hydra import behind, customers, households, lookalikes, rewritten, together
+from benchmarks.hydra import behind, customers, households, lookalikes, rewritten, talks, together
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import Made, Population
 
@@ -55,6 +55,9 @@ LOOKALIKES: dict[str, Row] = {
     "template": Row(0.083, households.template),
     "privacy": Row(0.04, households.privacy),
     "gift_cards": Row(0.033, households.gift_cards),
+    "forks": Row(0.03, talks.forks),
+    "support_desk": Row(0.03, talks.support_desk),
+    "shared_prompts": Row(0.033, talks.shared_prompts),
 }
 """Beside the other classes; shares of their number, so that 3,000 of them have one group of each size beside them."""
 

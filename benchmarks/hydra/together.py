@@ -54,7 +54,7 @@ def remote_course(_ground: Ground, rng: Rng, count: int) -> Made:
             owner = member(rng, "remote_course", opens + float(rng.uniform(0, 1.5 * HOUR)), FREE)
             load = replace(SEMINAR, daily=people.heavy(rng, 40.0, 0.8), offset=clock)
             student = people.sender(rng, owner, places.home(rng, where), people.machine(rng), load)
-            student.shapes, student.templated = (lesson,), 0.7
+            student.shapes, student.templated, student.verbatim = (lesson,), 0.7, True
             yield owner, [student]
 
 
@@ -93,7 +93,7 @@ def appliance(_ground: Ground, rng: Rng, count: int) -> Made:
             owner = member(rng, "appliance", release + float(rng.beta(1.2, 2.0)) * DAY, FREE)
             load = local(replace(PROGRAM, size=1.0), people.heavy(rng, 10.0, 0.8), where)
             hub = people.sender(rng, owner, places.home(rng, where), "sdk", load)
-            hub.clients = (fingerprints.copy(rng, build),)
+            hub.clients, hub.feed = (fingerprints.copy(rng, build),), int(spans[0][0] * 1000)
             yield owner, list(within(hub, spans, DAY / (LASTS * EVENTS_A_DAY))) or [hub]
 
 
@@ -122,11 +122,13 @@ def followers(_ground: Ground, rng: Rng, count: int) -> Made:
     for size in blocks(count, 90):
         release = START + float(rng.uniform(0, 1)) * DAY
         spans = _events(rng)
+        feed = int(spans[0][0] * 1000)
         for _ in range(size):
             where = people.country(rng)
             owner = member(rng, "followers", release + float(rng.beta(1.2, 2.0)) * DAY, FREE)
             load = local(replace(EVENING, size=1.0), people.heavy(rng, 2.0, 1.0), where)
             reader = people.sender(rng, owner, places.home(rng, where), "desktop", load)
             reader.clients = (fingerprints.client(rng, "desktop", 0.0),)
+            reader.feed = feed
             found = list(within(reader, spans, DAY / LASTS))
             yield owner, found or [reader]

@@ -14,7 +14,7 @@ from benchmarks.hydra.arrivals import Arrivals, Session
 from benchmarks.hydra.attackers import attacker
 from benchmarks.hydra.clock import DAY, HOUR, START, WEEK
 from benchmarks.hydra.model import Account, Population, Sender
-from benchmarks.hydra.sessions import mixed
+from benchmarks.hydra.prompts import Prompts
 
 NEXT_MODEL = "orca-2"
 RESUMED = 0.25  # share of sessions on a resumed TLS connection
@@ -115,6 +115,7 @@ class Renderer:
     def __init__(self, spec: Spec, senders: Sequence[Sender], salt: int) -> None:
         self._view, self._content = lines.VIEWS[spec.view], spec.content
         self._senders, self._salt = senders, sessions.salt(spec.seed, salt)
+        self._prompts = Prompts(senders, self._salt)
         self.until = START + spec.days * DAY
 
     def calls(self, session: Session) -> tuple[Sender, str | None, str, list[float]]:
@@ -139,21 +140,15 @@ class Renderer:
         stem = lines.check_stem(self._view, carrier.account, client, ja4, carrier.account.keys[0])
         stem += carrier.place(session.times[0], session.draw)
         tail = lines.check_tail(self._view, name, model)
-        for at in times:
-            if self._content:
-                shape = content(self._senders[session.sender], self._salt, at)
-                tail = lines.check_tail(self._view, name, model, shape)
-            yield at, f'{{"at":{at:.3f}{stem}{tail}'
+        if not self._content:
+            yield from ((at, f'{{"at":{at:.3f}{stem}{tail}') for at in times)
+            return
+        for at, shapes in zip(times, self._prompts.of(session, times), strict=True):
+            yield at, f'{{"at":{at:.3f}{stem}{lines.check_tail(self._view, name, model, shapes)}'
 
 
-def content(sender: Sender, salt: int, at: float) -> str:
-    """The SimHash of one prompt: a template with up to three bits flipped, or a shape of its own."""
-    noise = mixed(salt, int(at * 1000), sender.serial)
-    if sender.shapes and (noise & 0xFFFF) / 65536 < sender.templated:
-        shape = sender.shapes[(noise >> 16) % len(sender.shapes)]
-        hashed = mixed(shape) ^ (1 << (noise >> 24 & 63)) ^ (1 << (noise >> 30 & 63)) ^ (1 << (noise >> 36 & 63))
-        return f"{hashed:016x}"
-    return f"{mixed(noise):016x}"
+def _first(session: Session) -> float:
+    return session.times[0]
 
 
 def _events(accounts: Sequence[Account], until: float, *, recent: bool) -> list[Entry]:
@@ -188,7 +183,7 @@ def stream(world: World, *, attack: bool = True) -> Iterator[Entry]:
     for begin in np.arange(START, until, HOUR).tolist():
         end = begin + HOUR
         for flow, renderer in parts:
-            for session in flow.hour(begin):
+            for session in sorted(flow.hour(begin), key=_first):
                 pending.extend(renderer.entries(session))
         reached = cursor
         while reached < len(pushed) and pushed[reached][0] < end:
