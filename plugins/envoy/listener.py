@@ -31,6 +31,7 @@ class GrpcListener(NamedTuple):
             "connections_refused": ("gRPC connections refused.", server.refused),
             "requests": ("Calls on the gRPC listener; a stream is one call.", server.requests),
             "failures": ("Calls that Headcount failed to answer.", server.failures),
+            "unauthenticated": ("Requests without the asked certificate.", server.strangers),
             "bad_requests": ("Requests and connections that could not be read.", sum(server.bad_requests.values())),
         }
         for what, (words, value) in counted.items():

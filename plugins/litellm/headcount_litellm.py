@@ -62,6 +62,8 @@ class Settings:
     """A header with the client's JA4, written by something in front of LiteLLM that clients cannot get round."""
     content_key: str = ""
     """A secret for hashes of the prompts' shape; without one, nothing of a prompt is sent, not even a hash."""
+    secret: str = ""
+    """One of the secrets that the sidecar's `http.secrets` asks for."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
@@ -307,7 +309,9 @@ class HeadcountHandler(CustomLogger):
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.settings.timeout))
+            timeout, secret = aiohttp.ClientTimeout(total=self.settings.timeout), self.settings.secret
+            headers = {"X-Headcount-Secret": secret} if secret else {}
+            self._session = aiohttp.ClientSession(timeout=timeout, headers=headers)
         return self._session
 
 

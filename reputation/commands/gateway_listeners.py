@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import click
 
-from plugins.gateway import Gateway, Listener, Listening, Log
+from plugins.gateway import Application, Gateway, Listening, Log
 from plugins.shipped import GATEWAYS
 from reputation.checkapi.gateways import LimitersTenants
-from reputation.checkapi.routes import CheckRoutes
 from reputation.listeners.http2.methods import Methods
 from reputation.listeners.sockets import AddressError, SocketAccess
 from reputation.listeners.tls import server_context
@@ -21,13 +20,15 @@ LISTENERS = [(name, gateway.listener) for name, gateway in GATEWAYS.items() if g
 
 
 TLS_HELP = "TLS for that listener: two PEM files, certificate and key; off by default."
+CA_HELP = "Mutual TLS for that listener: a PEM file with the authorities of the gateways' certificates; off by default."
 
 
 class Binding(NamedTuple):
-    """How listeners are bound: the rights of Unix sockets, and TLS by the gateway's name."""
+    """How listeners are bound: rights of Unix sockets, TLS by the gateway's name, and TLS of the check listener."""
 
     access: SocketAccess
     tls: Mapping[str, ssl.SSLContext]
+    check_tls: ssl.SSLContext | None = None
 
 
 def gateway_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,14 +42,32 @@ def gateway_options(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
     for _, listener in reversed(LISTENERS):
         if listener.tls:
-            named = f"--{listener.option}-tls"
-            command = click.option(named, _tls(listener), metavar="CERTIFICATE:KEY", help=TLS_HELP)(command)
+            command = tls_options(listener.option)(command)
         command = click.option(f"--{listener.option}", listener.option, help=listener.help)(command)
     return command
 
 
-def _tls(listener: Listener) -> str:
-    return f"{listener.option}_tls"
+def tls_options(option: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds the options of TLS for the listener of an option."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        ca = click.option(f"--{option}-client-ca", f"{option}_client_ca", metavar="FILE", help=CA_HELP)
+        files = click.option(f"--{option}-tls", f"{option}_tls", metavar="CERTIFICATE:KEY", help=TLS_HELP)
+        return files(ca(command))
+
+    return add
+
+
+def tls_of(option: str, files: str | None, client_ca: str | None) -> ssl.SSLContext | None:
+    """Return the TLS of the listener of an option; None without a certificate. Raises ConfigError."""
+    if not files:
+        if client_ca:
+            raise ConfigError(f"--{option}-client-ca: a client shows a certificate over TLS; set --{option}-tls too")
+        return None
+    try:
+        return server_context(files, client_ca or None)
+    except ValueError as error:
+        raise ConfigError(f"--{option}-tls {files}: {error}") from None
 
 
 def gateway_addresses(own: Sequence[str], shipped: Mapping[str, str | None]) -> dict[str, str]:
@@ -71,15 +90,15 @@ def gateway_tls(shipped: Mapping[str, str | None]) -> dict[str, ssl.SSLContext]:
     """Return the TLS of each listener that has a certificate, by the gateway's name. Raises ConfigError."""
     found: dict[str, ssl.SSLContext] = {}
     for name, listener in LISTENERS:
-        files = shipped[_tls(listener)] if listener.tls else None
-        if not files:
+        if not listener.tls:
             continue
-        if not shipped[listener.option]:
-            raise ConfigError(f"--{listener.option}-tls: there is no listener; set --{listener.option} too")
-        try:
-            found[name] = server_context(files)
-        except ValueError as error:
-            raise ConfigError(f"--{listener.option}-tls {files}: {error}") from None
+        option = listener.option
+        files, client_ca = shipped[f"{option}_tls"], shipped[f"{option}_client_ca"]
+        if files and not shipped[option]:
+            raise ConfigError(f"--{option}-tls: there is no listener; set --{option} too")
+        context = tls_of(option, files, client_ca)
+        if context is not None:
+            found[name] = context
     return found
 
 
@@ -99,7 +118,7 @@ async def serve_gateways(
     addresses: Mapping[str, str],
     binding: Binding,
     gateways: Mapping[str, Gateway],
-    application: Callable[[Mapping[str, Gateway]], CheckRoutes],
+    application: Callable[[Mapping[str, Gateway]], Application],
     methods: Callable[[str], Methods],
     log: Log,
 ) -> None:

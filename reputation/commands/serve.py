@@ -25,6 +25,8 @@ from reputation.commands.gateway_listeners import (
     gateway_options,
     gateway_tls,
     serve_gateways,
+    tls_of,
+    tls_options,
     with_listeners,
 )
 from reputation.commands.options import config_option, ends_well
@@ -76,6 +78,7 @@ def _access(mode: str, named: str | None) -> SocketAccess:
 @config_option
 @click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Check listener: HOST:PORT or unix:PATH.")
 @click.option("--admin", default="127.0.0.1:8471", show_default=True, help="Admin listener: HOST:PORT.")
+@tls_options("listen")
 @gateway_options
 @click.option(
     "--socket-mode",
@@ -127,7 +130,10 @@ def serve(
     if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener must be on loopback")
     gateways = gateway_addresses(gateway_listener, shipped)
-    binding = Binding(_access(socket_mode, socket_owner), gateway_tls(shipped))
+    check_tls = tls_of("listen", shipped["listen_tls"], shipped["listen_client_ca"])
+    if check_tls is not None and kind != "lean":
+        raise ConfigError(f"--listen-tls: the listener {kind} has no TLS; leave --listener out")
+    binding = Binding(_access(socket_mode, socket_owner), gateway_tls(shipped), check_tls)
     addresses = Addresses(listen, admin, gateways, binding)
     work = partial(_serve, config=config, addresses=addresses, kind=kind, play=play)
     if webhooks is not None:
@@ -222,23 +228,32 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     own = load(settings.gateways)
     asked = with_listeners(addresses.gateways, own)
     await _take_up(serving, play)
-    answering = routes(over_http({**GATEWAYS, **own}))
+    answering, secrets = routes(over_http({**GATEWAYS, **own})), serving.secrets
     check = await importlib.import_module(LISTENERS[kind]).start(
-        answering,
+        secrets.application(answering),
         check_socket,
-        methods=answering.methods(),
+        methods=secrets.methods(answering.methods()),
+        tls=addresses.binding.check_tls,
         limits=_limits(settings, log),
         body_limit=body_limit,
         log=partial(_failed, log),
     )
     serving.listeners["check"] = check
     failed = partial(_failed, log)
-    await serve_gateways(serving, addresses.gateways, addresses.binding, asked, routes, answering.methods, failed)
+    await serve_gateways(
+        serving,
+        addresses.gateways,
+        addresses.binding,
+        asked,
+        lambda some: secrets.application(routes(some)),
+        lambda name: secrets.methods(answering.methods(name)),
+        failed,
+    )
     guard = Guard("admin")
     serving.metric_sources.append(guard.metrics)
     async with guard.serving(admin_application(serving), admin_socket, LONGEST_LINE):
         works = _started(serving)
-        _announce(log, settings, addresses.check, addresses.admin)
+        _announce(log, settings, addresses)
         await _until_stopped(partial(serving.reload, config))
         serving.draining = True
         log.info("draining", seconds=settings.http.drain)
@@ -307,11 +322,13 @@ def _failed(log: Any, event: str, error: BaseException) -> None:
     log.error(event, exc_info=error)
 
 
-def _announce(log: Any, settings: Settings, listen: str, admin: str) -> None:
+def _announce(log: Any, settings: Settings, addresses: Addresses) -> None:
+    listen, admin = addresses.check, addresses.admin
     log.info("listening", check=listen, admin=admin, tenants=sorted(settings.tenants) or ["default"])
     if not settings.tokens:
         log.warning("admin_without_token", detail="every user of this machine can call the admin listener on loopback")
-    where = f"--unix-socket {listen[5:]} http://localhost" if listen.startswith("unix:") else f"http://{listen}"
+    scheme = "http" if addresses.binding.check_tls is None else "https"
+    where = f"--unix-socket {listen[5:]} http://localhost" if listen.startswith("unix:") else f"{scheme}://{listen}"
     click.echo(
         f"Headcount answers checks on {listen}, admin on {admin}. Try:\n"
         f"  curl -s {where}/v1/check -d '"

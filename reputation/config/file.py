@@ -62,8 +62,16 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits of the check listener; times in seconds."""
+    """Limits of the check listener, and who may use it; times in seconds."""
 
+    secrets: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[@$].+")], ...],
+        Meta(
+            max_length=2,
+            description="Places of the secrets of which each gateway must send one, in `X-Headcount-Secret`: `@` and a "
+            "file, or `$` and an environment variable. Two during a rotation; none: every caller is answered.",
+        ),
+    ] = ()
     connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Maximum open connections; further connections are refused.")
     ] = 8192
@@ -200,7 +208,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
     geoip: Annotated[GeoipSettings, Meta(description="Databases of IP addresses.")] = GeoipSettings()
     log: Annotated[LogSettings, Meta(description="Logging.")] = LogSettings()
-    http: Annotated[HttpSettings, Meta(description="Limits of the check listener.")] = HttpSettings()
+    http: Annotated[HttpSettings, Meta(description="Limits of the check listener, and its secrets.")] = HttpSettings()
     memory: Annotated[MemorySettings, Meta(description="Limits of memory.")] = MemorySettings()
     explain: Annotated[ExplainSettings, Meta(description="Storage of stops.")] = ExplainSettings()
     state: Annotated[StateSettings, Meta(description="Access to shared state.")] = StateSettings()

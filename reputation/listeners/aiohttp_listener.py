@@ -6,6 +6,7 @@ It is thin on purpose: docs/listener.md lists where aiohttp differs, and this fi
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
 from collections import Counter
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
+from reputation.listeners.admission import Application
 from reputation.listeners.draining import let_last_in
 from reputation.listeners.grammar import CLOSE, REFUSALS, BadRequestError, HttpLimits
 from reputation.listeners.http2.methods import Methods
-from reputation.listeners.lean import Application, BodyLimit, Log
+from reputation.listeners.lean import BodyLimit, Log
 from reputation.listeners.lifetime import FIRST_WORDS
 from reputation.listeners.sockets import BACKLOG
 from reputation.listeners.writer import CONTINUE, FAILED, FULL, Answers, field_lines, refuse
@@ -103,6 +105,11 @@ class AiohttpServer:
         self._working: set[web.RequestHandler] = set()
         self._connections = _Connections(self, limits)
         self._listening: asyncio.AbstractServer | None = None
+
+    @property
+    def strangers(self) -> int:
+        """Requests without a certificate: none, because this listener has no TLS."""
+        return 0
 
     @property
     def open(self) -> int:
@@ -207,6 +214,7 @@ async def start(
     limits: HttpLimits | None = None,
     body_limit: BodyLimit | None = None,
     methods: Methods | None = None,  # noqa: ARG001 - aiohttp serves HTTP/1 alone
+    tls: ssl.SSLContext | None = None,  # noqa: ARG001 - `headcount serve` refuses it
     log: Log | None = None,
 ) -> AiohttpServer:
     """As lean.start, without gRPC. aiohttp has no time-out of its own for a head."""

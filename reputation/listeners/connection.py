@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final, cast
 
+from reputation.listeners.admission import PROBES, UNCERTIFIED
 from reputation.listeners.connection_server import ConnectionServer
 from reputation.listeners.grammar import CLOSE, BadRequestError
 from reputation.listeners.http2.frames import PREFACE
@@ -14,8 +15,6 @@ from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.later import deliver
 
 TURN = 64  # pipelined messages answered before other connections get their turn
-PROBES: Final = (b"/healthz", b"/readyz")
-"""What is answered above the limit of connections too, so that a flood does not look like a dead sidecar."""
 MISSING: Final = TypeError("the application gave no reply")
 HELD = 65_536  # bytes gathered, in either direction, before the next step has to be taken
 
@@ -38,6 +37,7 @@ class Connection(asyncio.Protocol):
         "fresh",
         "holds",
         "since",
+        "stranger",
     )
 
     def __init__(self, server: ConnectionServer, loop: asyncio.AbstractEventLoop) -> None:
@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
         self.fresh = True
         self.holds = 0  # bytes of a message that has not arrived whole
         self.since = server.now
+        self.stranger = False  # no certificate, and the listener needs one: probes alone are answered
         self._server = server
         self._loop = loop
         self._out: list[bytes] = []
@@ -60,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         server, peer = self._server, transport.get_extra_info("peername")
         peer = peer[0] if isinstance(peer, tuple) else ""
+        self.stranger = server.certified_only and not transport.get_extra_info("peercert")
         self._reader = Reader(server.limits, server.body_limit, peer)
         if server.admit(self, peer):
             return
@@ -171,8 +173,8 @@ class Connection(asyncio.Protocol):
     def _ask(self, message: HttpMessage, connection: bytes) -> bytes | None:
         """Let the application answer, with this Connection line; None when a task of its own will."""
         server = self._server
-        if self._over and message.target.partition(b"?")[0] not in PROBES:
-            return server.render(FULL, message.method, connection)
+        if (self._over or self.stranger) and message.target.partition(b"?")[0] not in PROBES:
+            return self._turn_away(message, connection)
         server.requests += 1
         self.fresh = False
         try:
@@ -186,6 +188,13 @@ class Connection(asyncio.Protocol):
             cast("Awaitable[Reply]", reply), lambda found, error: self._answer(found, error, method), server.started
         )
         return None
+
+    def _turn_away(self, message: HttpMessage, connection: bytes) -> bytes:
+        """Answer a request that is no probe, of a connection that there is no room for, or without a certificate."""
+        if self._over:
+            return self._server.render(FULL, message.method, connection)
+        self._server.strangers += 1
+        return self._server.render(UNCERTIFIED, message.method, connection)
 
     def _advance(self) -> None:
         """Answer every complete message, up to the limit of a turn, and write the answers in one piece."""

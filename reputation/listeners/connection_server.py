@@ -11,7 +11,10 @@ from reputation.wire.gateway import HttpMessage, Reply
 
 
 class ConnectionServer(Protocol):
-    """What a connection needs of its server: the application, the limits and clock of all connections, and counters."""
+    """What a connection needs of its server: the application, the limits and clock of all connections, and counters.
+
+    certified_only: whether a connection needs a client's certificate. strangers: requests of those without one.
+    """
 
     application: Callable[[HttpMessage], Reply | Awaitable[Reply]]
     limits: HttpLimits
@@ -19,6 +22,8 @@ class ConnectionServer(Protocol):
     now: float
     requests: int
     accepting: bool
+    certified_only: bool
+    strangers: int
 
     @property
     def bad_requests(self) -> Counter[str]:

@@ -10,8 +10,9 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
+from reputation.listeners.admission import Application, uncertified
 from reputation.listeners.connection import Connection
 from reputation.listeners.fast_path import PlainMessages
 from reputation.listeners.grammar import HttpLimits
@@ -19,10 +20,10 @@ from reputation.listeners.http2.connection import GrpcConnection
 from reputation.listeners.http2.methods import Methods
 from reputation.listeners.lifetime import Lifetime
 from reputation.listeners.states import BODY, CLOSING, HEAD, IDLE, STALLED
+from reputation.listeners.tls import needs_certificate
 from reputation.listeners.writer import FAILED, Answers
 from reputation.wire.gateway import HttpMessage, Reply
 
-Application = Callable[[HttpMessage], Reply | Awaitable[Reply]]
 BodyLimit = Callable[[bytes], int]
 Log = Callable[[str, BaseException], None]
 
@@ -43,12 +44,15 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
         super().__init__()
         self.accepted = self.refused = self.requests = self.failures = 0
         self.bad_requests: Counter[str] = Counter()
+        self.certified_only = False
+        self.strangers = 0  # requests and calls without the certificate that is needed
         self.held = 0  # bytes of messages that have not arrived whole
         self._peers: Counter[str] = Counter()  # connections by address
         self._peer_of: dict[Connection | GrpcConnection, str] = {}
         self.application = application
         self.limits = limits
         self.methods: Methods = methods or {}
+        self._for_strangers = uncertified(self.methods, self._count_stranger)
         self.body_limit: BodyLimit = body_limit or (lambda _target: limits.body)
         answers = Answers()
         self.render = answers.render
@@ -75,6 +79,7 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
         return await super().drain(within)
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        self.certified_only = needs_certificate(tls)
         await self.serve(sock, lambda loop: Connection(self, loop), tls)
         self.every(min(1.0, min(self._times.values()) / 4), lambda: self.sweep(self._clock()))
 
@@ -123,7 +128,8 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
 
     def turned(self, connection: Connection, transport: asyncio.Transport, data: bytes) -> None:
         """Go on with a connection that begins with the preface of HTTP/2."""
-        new = GrpcConnection(self, asyncio.get_running_loop(), transport)
+        methods = self._for_strangers if connection.stranger else self.methods
+        new = GrpcConnection(self, transport, methods)
         self.connections.discard(connection)
         self.connections.add(new)
         if connection in self._peer_of:
@@ -138,6 +144,9 @@ class LeanServer(Lifetime[Connection | GrpcConnection]):
             if not self._peers[peer]:
                 del self._peers[peer]
         super().left(connection)
+
+    def _count_stranger(self) -> None:
+        self.strangers += 1
 
     def _count(self, connection: Connection, peer: str) -> None:
         if peer:

@@ -23,11 +23,13 @@ from reputation.engine.metrics import (
     verdict_metrics,
 )
 from reputation.engine.verdicts import Latency
+from reputation.listeners.admission import SharedSecrets
 from reputation.notices.watch import Watch
 from reputation.sidecar.build import Parts, load_databases, read_settings, rebuild
 from reputation.sidecar.charts import Charts
 from reputation.sidecar.crowding import Crowding
 from reputation.sidecar.decision_log import DecisionLog
+from reputation.sidecar.gateway_secrets import SETTING, gateway_secrets
 from reputation.sidecar.in_force import Tuning
 from reputation.sidecar.kept_stops import KeptStops
 from reputation.sidecar.sign_ins import SignIns
@@ -44,6 +46,7 @@ LOOK_EVERY = 1.0
 
 TENANTS_EVERY = 0.5
 """Seconds between two looks at the tenants that replicas made."""
+NOT_A_GATEWAY = "a caller of the check listener sent no valid secret (http.secrets); give it one, or keep it away"
 UNKNOWN_PLAN = "name it in plans, such as {like: paid}; until then it has the limits of an account without a plan"
 
 
@@ -72,6 +75,9 @@ class Serving:
         self.charts = Charts(self.limiter, lambda: self.store.degraded, self.clock, kept, log.warning)
         self.latency = Latency()
         self.sign_ins = SignIns(log)
+        self.secrets = SharedSecrets(
+            gateway_secrets(settings), partial(log.warning, "not_a_gateway", fix=NOT_A_GATEWAY)
+        )
         self.listeners: dict[str, Any] = {}
         self.metric_sources: list[Callable[[], Iterator[Metric]]] = []
         self.draining = False
@@ -131,6 +137,7 @@ class Serving:
             settings = read_settings(path)
             if not settings.tokens and not self.local_admin:
                 raise ConfigError("tokens: without a token the admin listener must be on loopback, and it is not")
+            secrets = self._new_secrets(settings)
             loaded = await asyncio.to_thread(load_databases, settings)
             if loaded.errors:
                 raise ConfigError("; ".join(str(error) for error in loaded.errors))
@@ -142,10 +149,18 @@ class Serving:
             self.event_log.error("reload_failed", error=str(error), kept="the previous configuration and databases")
             return False
         self.settings, self.file = settings, file
+        self.secrets.renew(secrets)
         self._listen_for_plans()
         await self.tuning.refresh_all()
         self.event_log.info("reloaded", tenants=sorted(self.limiter.tenants))
         return True
+
+    def _new_secrets(self, settings: Settings) -> list[str]:
+        """Read the gateways' secrets again. Raises ConfigError, also if the listener would have to begin to ask."""
+        found = gateway_secrets(settings)
+        if bool(found) != self.secrets.asked:
+            raise ConfigError(f"{SETTING}: a first secret, or none after some, counts from a restart on")
+        return found
 
     async def take_up_tenants(self) -> None:
         """Put the tenants in force that the API has made, here or at another replica. Raises Unavailable."""
@@ -290,4 +305,6 @@ class Serving:
         yield counter("headcount_connections_refused", "Connections refused.", server.refused)
         yield counter("headcount_requests", "Requests on the check listener.", server.requests)
         yield counter("headcount_failures", "Answers that were a 500.", server.failures)
+        refused = self.secrets.refused + server.strangers
+        yield counter("headcount_unauthenticated", "Requests without the asked secret or certificate.", refused)
         yield counter("headcount_bad_requests", "Requests that could not be read.", sum(server.bad_requests.values()))

@@ -1,5 +1,6 @@
 """The check listener: checks, batches and settlements. No method here raises if the sidecar fails."""
 
+import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
@@ -30,14 +31,23 @@ class Failure(Exception):
 
 
 class Headcount(Connection):
-    """The check listener of a sidecar, at `http://HOST:PORT` or `unix:PATH`. One for each event loop.
+    """The check listener of a sidecar, at `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`. One for a loop.
 
-    on_failure: the decision of a check without an answer. timeout: seconds for a whole check. `failures` counts checks
-    and settlements without an answer by their cause: `timeout`, `unreachable`, `failed` and `refused`.
+    on_failure: the decision of a check without an answer. timeout: seconds for a whole check. secret: one that the
+    sidecar's `http.secrets` asks for. tls: of an https URL. `failures` counts checks and settlements without an answer
+    by their cause: `timeout`, `unreachable`, `failed` and `refused`.
     """
 
-    def __init__(self, url: str = CHECK, *, on_failure: Policy = "allow", timeout: float = TIMEOUT) -> None:
-        super().__init__(url, timeout, JSON)
+    def __init__(
+        self,
+        url: str = CHECK,
+        *,
+        on_failure: Policy = "allow",
+        timeout: float = TIMEOUT,
+        secret: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(url, timeout, JSON if secret is None else {**JSON, "X-Headcount-Secret": secret}, tls)
         self.on_failure: Policy = on_failure
         self.failures: Counter[str] = Counter()
 

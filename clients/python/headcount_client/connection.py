@@ -1,6 +1,7 @@
 """Connections to one listener of a sidecar."""
 
 import json
+import ssl
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -37,13 +38,23 @@ class NoAnswerError(Exception):
 
 
 class Connection:
-    """Keeps connections to `http://HOST:PORT` or `unix:PATH` open. One for each event loop."""
+    """Keeps connections to `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH` open. One for each event loop.
 
-    def __init__(self, url: str, timeout: float, headers: dict[str, str] | None = None) -> None:
+    tls: of an https URL, for its certificate authority and a certificate of the caller's own.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        timeout: float,
+        headers: dict[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._base = "http://sidecar" if url.startswith(UNIX) else url.rstrip("/")
         self._path = url.removeprefix(UNIX) if url.startswith(UNIX) else None
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._headers = headers or {}
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def call(
@@ -78,7 +89,7 @@ class Connection:
         """Open the session inside the running loop; there is no loop yet when a middleware is made."""
         if self._session is None:
             connector: aiohttp.BaseConnector = (
-                aiohttp.TCPConnector(limit=MOST_CONNECTIONS)
+                aiohttp.TCPConnector(limit=MOST_CONNECTIONS, ssl=self._tls or True)
                 if self._path is None
                 else aiohttp.UnixConnector(self._path, limit=MOST_CONNECTIONS)
             )

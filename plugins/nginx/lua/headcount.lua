@@ -44,7 +44,7 @@ local DEFAULTS = {
   longest_denial = 10, -- seconds until a stopped key is asked about again, however long its wait
   pause = 1, -- seconds without asking after Headcount could not be asked
 }
-local OPTIONAL = { account_header = true, ja4_header = true, key_header = true }
+local OPTIONAL = { account_header = true, ja4_header = true, key_header = true, secret = true }
 
 local function checked(options)
   local found = {}
@@ -67,7 +67,12 @@ local function endpoint(options)
   local host, port = options.sidecar:match "^%[?([%x.:]-)%]?:(%d+)$"
   if not path and not host then error("headcount: sidecar is ADDRESS:PORT or unix:/path", 4) end
   local pool = { pool_size = options.connections, backlog = 1024 }
-  return { path = path, host = host, port = tonumber(port), timeout = options.timeout, idle = 60000, pool = pool }
+  local secret = options.secret
+  if secret and not secret:find "^[!-~]+$" then error("headcount: secret must be visible ASCII without blanks", 4) end
+  return {
+    path = path, host = host, port = tonumber(port), timeout = options.timeout, idle = 60000, pool = pool,
+    lines = secret and ("X-Headcount-Secret: %s\r\n"):format(secret) or "",
+  }
 end
 
 -- Raises an error that names the option, for whatever cannot work.

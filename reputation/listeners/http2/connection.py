@@ -19,9 +19,8 @@ NO_ALARM = float("inf")
 
 
 class GrpcServer(Protocol):
-    """What a connection needs of its server: the methods, the limits and clock of all connections, and counters."""
+    """What a connection needs of its server: the limits and clock of all connections, and counters."""
 
-    methods: Methods
     limits: HttpLimits
     now: float
     requests: int
@@ -65,14 +64,14 @@ class GrpcConnection(asyncio.Protocol):
         "since",
     )
 
-    def __init__(self, server: GrpcServer, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+    def __init__(self, server: GrpcServer, transport: asyncio.Transport, methods: Methods) -> None:
         self.doing = IDLE
         self.fresh = True
         self.since = server.now
         self._server = server
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._session = Session(server.methods)
+        self._session = Session(methods)
         self._receivers: dict[int, Receiver] = {}
         self._paused = False  # the client reads its answers too slowly
         self._ended = False  # the client sends nothing more

@@ -5,6 +5,7 @@ local openresty = require "headcount.openresty"
 
 local schema = {
   type = "object",
+  encrypt_fields = { "secret" },
   properties = {
     sidecar = { type = "string", default = "127.0.0.1:8470" },
     tenant = { type = "string", minLength = 1, default = "default" },
@@ -17,6 +18,7 @@ local schema = {
     account_header = { type = "string", minLength = 1 },
     key_header = { type = "string", minLength = 1 },
     ja4_header = { type = "string", minLength = 1 },
+    secret = { type = "string", minLength = 1 },
   },
 }
 

@@ -52,8 +52,8 @@ end
 -- Returns status and decoded body, or nil and what went wrong. A kept connection that Headcount closed meanwhile is
 -- replaced, once and only if it closed before the first byte of an answer.
 function M.post(options, path, body)
-  local message = ("POST %s HTTP/1.1\r\nHost: headcount\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s")
-    :format(path, #body, body)
+  local message = ("POST %s HTTP/1.1\r\nHost: headcount\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s")
+    :format(path, options.lines, #body, body)
   for _ = 1, options.pool.pool_size + 1 do
     local socket, reused = connected(options)
     if not socket then return nil, reused end

@@ -12,6 +12,7 @@ local function options_of(conf)
   local options = {}
   for _, name in ipairs {
     "sidecar", "tenant", "fail", "timeout", "dict", "connections", "trusted_hops", "account_header", "key_header", "ja4_header",
+    "secret",
   } do
     local value = conf[name]
     if value ~= nil and value ~= ngx.null then options[name] = value end

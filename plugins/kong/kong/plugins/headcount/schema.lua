@@ -22,6 +22,7 @@ return {
           { account_header = { type = "string" } },
           { key_header = { type = "string" } },
           { ja4_header = { type = "string" } },
+          { secret = { type = "string", referenceable = true, encrypted = true } },
         },
       },
     },
