@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import click
 import uvloop
 
+from plugins.gateway import Gateway
 from plugins.shipped import GATEWAYS, load
 from reputation.admin.access import is_loopback
 from reputation.admin.application import application as admin_application
@@ -139,8 +141,8 @@ def serve(
     if webhooks is not None:
         check_secrets(settings)
     uvloop.run(_with_state(settings, state, partial(_with_webhooks, webhooks, work)))
-    for socket in addresses.sockets():
-        socket.unlink(missing_ok=True)
+    for path in addresses.sockets():
+        path.unlink(missing_ok=True)
 
 
 async def _with_state(settings: Settings, place: str | None, work: Callable[[Serving], Awaitable[None]]) -> None:
@@ -216,11 +218,8 @@ async def _check_hash_key(store: Store) -> None:
 
 
 async def _serve(serving: Serving, config: Path | None, addresses: Addresses, kind: str, play: Path | None) -> None:
-    settings, log, clock = serving.settings, serving.event_log, serving.clock
+    settings, log = serving.settings, serving.event_log
     serving.local_admin = is_loopback(addresses.admin.rpartition(":")[0])
-    routes = partial(
-        CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note, latency=serving.latency
-    )
     try:
         check_socket, admin_socket = bind(addresses.check, access=addresses.binding.access), bind(addresses.admin)
     except AddressError as error:
@@ -228,27 +227,7 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     own = load(settings.gateways)
     asked = with_listeners(addresses.gateways, own)
     await _take_up(serving, play)
-    answering, secrets = routes(over_http({**GATEWAYS, **own})), serving.secrets
-    check = await importlib.import_module(LISTENERS[kind]).start(
-        secrets.application(answering),
-        check_socket,
-        methods=secrets.methods(answering.methods()),
-        tls=addresses.binding.check_tls,
-        limits=_limits(settings, log),
-        body_limit=body_limit,
-        log=partial(_failed, log),
-    )
-    serving.listeners["check"] = check
-    failed = partial(_failed, log)
-    await serve_gateways(
-        serving,
-        addresses.gateways,
-        addresses.binding,
-        asked,
-        lambda some: secrets.application(routes(some)),
-        lambda name: secrets.methods(answering.methods(name)),
-        failed,
-    )
+    check = await _listen_to_gateways(serving, addresses, kind, check_socket, own, asked)
     guard = Guard("admin")
     serving.metric_sources.append(guard.metrics)
     async with guard.serving(admin_application(serving), admin_socket, LONGEST_LINE):
@@ -268,6 +247,43 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     await serving.tuning.close()
     serving.decisions.close()
     log.info("stopped", connections_cut=cut)
+
+
+async def _listen_to_gateways(
+    serving: Serving,
+    addresses: Addresses,
+    kind: str,
+    check_socket: socket.socket,
+    own: Mapping[str, Gateway],
+    asked: Mapping[str, Gateway],
+) -> Any:
+    """Start the check listener, and the listeners of gateways that were asked for; return the first."""
+    settings, log, clock, secrets = serving.settings, serving.event_log, serving.clock, serving.secrets
+    failed = partial(_failed, log)
+    routes = partial(
+        CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note, latency=serving.latency
+    )
+    answering = routes(over_http({**GATEWAYS, **own}))
+    check = await importlib.import_module(LISTENERS[kind]).start(
+        secrets.application(answering),
+        check_socket,
+        methods=secrets.methods(answering.methods()),
+        tls=addresses.binding.check_tls,
+        limits=_limits(settings, log),
+        body_limit=body_limit,
+        log=failed,
+    )
+    serving.listeners["check"] = check
+    await serve_gateways(
+        serving,
+        addresses.gateways,
+        addresses.binding,
+        asked,
+        lambda some: secrets.application(routes(some)),
+        lambda name: secrets.methods(answering.methods(name)),
+        failed,
+    )
+    return check
 
 
 async def _take_up(serving: Serving, play: Path | None) -> None:

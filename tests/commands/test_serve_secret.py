@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import grpc
 import pytest
 from certificates import make_certificate
+from headcount_client import Account, Gate, Headcount, Request
+from headcount_client.gate import Message
 from ports import free_ports
 from sidecar_process import JSON, headcount, running_sidecar, wait_for
 
@@ -107,6 +109,30 @@ def test_spoe_needs_it_as_an_argument(tmp_path):
         assert answers[1].variables == {b"status": 400}
         assert answers[2].variables[b"decision"] == b"allow"
         assert series(sidecar, "headcount_unauthenticated_total") == 1
+
+
+@pytest.mark.parametrize(("given", "decision"), [(OLD, "allow"), ("wrong", "deny"), (None, "deny")])
+async def test_the_python_client_sends_it_with_each_call_and_for_its_middlewares(tmp_path, given, decision):
+    """Without it a check is refused, and denied, whatever the policy is for a sidecar that does not answer."""
+    with asking(tmp_path) as sidecar:
+        async with Headcount(f"http://{sidecar.listen}", secret=given, timeout=20.0) as asked:
+            assert (await asked.check(Request(account=Account(id="a")))).decision == decision
+            message = Message("GET", b"/", [(b"x-headcount-secret", OLD.encode())], "192.0.2.9")
+            judged = await Gate(asked).judge(message)
+            assert (judged.stop is None) == (decision == "allow")
+
+
+async def test_the_python_client_shows_a_certificate(tmp_path):
+    trusted = make_certificate(tmp_path)
+    authority(tmp_path, "ours")
+    context = ssl.create_default_context(cadata=trusted.decode())
+    context.load_cert_chain(*client_certificate(tmp_path, "gateway", "ours"))
+    extra = {"HEADCOUNT_LISTEN_TLS": f"{tmp_path}/cert.pem:{tmp_path}/key.pem"}
+    extra["HEADCOUNT_LISTEN_CLIENT_CA"] = str(tmp_path / "ours.pem")
+    (port,) = free_ports(1)
+    with running_sidecar(tmp_path, listen=f"127.0.0.1:{port}", extra=extra):
+        async with Headcount(f"https://localhost:{port}", tls=context, timeout=20.0) as asked:
+            assert (await asked.check(Request(account=Account(id="a")))).id
 
 
 def test_a_secret_is_changed_without_a_moment_in_which_a_gateway_is_refused(tmp_path):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.gateway
 SECRET = "a-secret-of-the-gateways-0123456789"
 KEY = ("Authorization", "Bearer sk-1")
 NGINX_LINE = 'proxy_set_header X-Headcount-Secret "{}";'
-LUA_LINE = '-- secret = io.open("/etc/nginx/headcount.secret"):read("*l"),'
+LUA_LINE = '-- secret = io.open("/etc/nginx/secrets/headcount"):read("*l"),'
 GRPC = ENVOY._replace(name="envoy-grpc", folder="envoy", files=("envoy-authz.yaml",))
 TENANT = "initial_metadata: [{key: x-headcount-tenant, value: default}"
 WAYS: tuple[tuple[Shipped, int, tuple[tuple[str, str], ...]], ...] = (
@@ -78,14 +78,16 @@ def test_a_gateway_is_answered_with_the_secret_alone(
     tmp_path: Path,
 ) -> None:
     """A client cannot send it, and never sees it; without it no account is judged."""
+    key = ("Authorization", f"Bearer sk-{shipped.name}")
+    guarded.tell("PUT", f"/v1/accounts/{shipped.name}", {"keys": [f"sk-{shipped.name}"], "plan": "roomy"})
     with ExitStack() as stack:
         port = stack.enter_context(gateway(shipped, tmp_path / "with", guarded.check, api.port, *changes))
         bare = stack.enter_context(gateway(shipped, tmp_path / "without", guarded.check, api.port))
-        answer = ask(port, [KEY])
+        answer = ask(port, [key])
         assert (answer.status, len(answer.all("X-Headcount-Verdict"))) == (200, 1 if shipped is not TRAEFIK else 0)
         before = judged(guarded)
         assert before > 0
-        for headers in ([KEY], [KEY, ("X-Headcount-Secret", SECRET)]):
+        for headers in ([key], [key, ("X-Headcount-Secret", SECRET)]):
             refused = ask(bare, headers)
             assert (refused.status, refused.all("X-Headcount-Verdict")) == (without, [])
         assert judged(guarded) == before

@@ -37,10 +37,12 @@ class Answer(NamedTuple):
 
 
 @contextmanager
-def sidecar(directory: Path, port: int) -> Iterator[int]:
-    """The admin port of a sidecar that answers checks on `port`."""
+def sidecar(directory: Path, port: int, secret: str | None = None) -> Iterator[int]:
+    """The admin port of a sidecar that answers checks on `port`, and asks for a secret if there is one."""
     admin, settings = free_port(), directory / "headcount.yaml"
-    settings.write_text(json.dumps(SETTINGS))
+    (directory / "secret").write_text(secret or "")
+    asked = [] if secret is None else [f"@{directory}/secret"]
+    settings.write_text(json.dumps({**SETTINGS, "http": {"secrets": asked}}))
     command = [binary("headcount"), "serve", "--config", str(settings), "--state", ":memory:"]
     command += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"]
     with running(command, directory, lambda: listening(port) and listening(admin)):
@@ -90,10 +92,14 @@ def by_requests(tmp_path_factory: pytest.TempPathFactory, model: int) -> Iterato
 
 @pytest.fixture(scope="module")
 def by_tokens(tmp_path_factory: pytest.TempPathFactory, model: int) -> Iterator[Running]:
-    """A proxy whose calls hold what they may use."""
+    """A proxy whose calls hold what they may use. Its sidecar asks for a secret."""
     directory, port = tmp_path_factory.mktemp("tokens"), free_port()
     settings = {"url": f"http://127.0.0.1:{port}", "tenant": "tokens", "unit": "tokens", "output_tokens": "1000"}
-    with sidecar(directory, port) as admin, litellm_proxy.proxy(directory, model, **settings) as proxy:
+    settings["secret"] = "a-secret-of-the-gateways"
+    with (
+        sidecar(directory, port, settings["secret"]) as admin,
+        litellm_proxy.proxy(directory, model, **settings) as proxy,
+    ):
         yield Running(proxy, admin)
 
 
