@@ -51,8 +51,7 @@ key.
 `headcount config validate FILE` reads a file as the sidecar does. `headcount config show FILE` prints every effective
 setting, with all values of the preset. `headcount config schema` prints a JSON Schema for editors. After a change, send
 SIGHUP to the sidecar. It keeps its state. If the new file has an error, the sidecar logs the error and keeps the old
-settings. `log`, `http` and `memory` are read only at start, except the secrets
-that `http.secrets` names.
+settings. `log`, `http` and `memory` are read only at start; the secrets of `http.secrets` are read again.
 """
 
 PRESETS_INTRO = """\

@@ -1,42 +1,36 @@
 """`headcount serve`: the sidecar."""
 
 import asyncio
-import importlib
 import signal
-import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import uvloop
 
-from plugins.gateway import Gateway
-from plugins.shipped import GATEWAYS, load
+from plugins.shipped import load
 from reputation.admin.access import is_loopback
 from reputation.admin.application import application as admin_application
 from reputation.admin.webhooks import Webhooks, check_secrets
-from reputation.checkapi.routes import CheckRoutes, body_limit, over_http
+from reputation.commands.check_listener import LISTENERS, Addresses, listen_to_gateways
 from reputation.commands.gateway_listeners import (
     Binding,
     gateway_addresses,
     gateway_options,
     gateway_tls,
-    serve_gateways,
     tls_of,
     tls_options,
     with_listeners,
 )
 from reputation.commands.options import config_option, ends_well
 from reputation.config.file import Settings
-from reputation.listeners.descriptors import connections_for
-from reputation.listeners.grammar import HttpLimits
 from reputation.listeners.guarded import Guard
-from reputation.listeners.sockets import UNIX, AddressError, SocketAccess, bind, octal, owner
+from reputation.listeners.sockets import AddressError, SocketAccess, bind, octal, owner
 from reputation.recordings.recorder import recordings_directory
 from reputation.sidecar.assembly import assemble
 from reputation.sidecar.build import empty_state, read_settings
@@ -46,26 +40,11 @@ from reputation.sidecar.running import Serving
 from reputation.stores.contract import Opening, Store
 from reputation.stores.places import open_store
 from reputation.wire.errors import ConfigError, Unavailable
-from reputation.wire.ids import Ulids
 
 LONGEST_LINE = 1 << 15
 """Maximum bytes of a request's first line on the admin listener: the longest percent-encoded names and reasons fit."""
 CHECK_EVERY = 0.2
 """Seconds between two attempts to read the hash key in the state, while the state is unavailable."""
-LISTENERS = {"lean": "reputation.listeners.lean", "aiohttp": "reputation.listeners.aiohttp_listener"}
-
-
-class Addresses(NamedTuple):
-    """The addresses of the listeners, those of gateways by name, and how they are bound."""
-
-    check: str
-    admin: str
-    gateways: Mapping[str, str]
-    binding: Binding
-
-    def sockets(self) -> list[Path]:
-        """Return the socket files."""
-        return [Path(at[5:]) for at in (self.check, *self.gateways.values()) if at.startswith(UNIX)]
 
 
 def _access(mode: str, named: str | None) -> SocketAccess:
@@ -224,10 +203,9 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
         check_socket, admin_socket = bind(addresses.check, access=addresses.binding.access), bind(addresses.admin)
     except AddressError as error:
         raise ConfigError(str(error)) from None
-    own = load(settings.gateways)
-    asked = with_listeners(addresses.gateways, own)
+    asked = with_listeners(addresses.gateways, load(settings.gateways))
     await _take_up(serving, play)
-    check = await _listen_to_gateways(serving, addresses, kind, check_socket, own, asked)
+    check = await listen_to_gateways(serving, addresses, kind, check_socket, asked, partial(_failed, log))
     guard = Guard("admin")
     serving.metric_sources.append(guard.metrics)
     async with guard.serving(admin_application(serving), admin_socket, LONGEST_LINE):
@@ -247,43 +225,6 @@ async def _serve(serving: Serving, config: Path | None, addresses: Addresses, ki
     await serving.tuning.close()
     serving.decisions.close()
     log.info("stopped", connections_cut=cut)
-
-
-async def _listen_to_gateways(
-    serving: Serving,
-    addresses: Addresses,
-    kind: str,
-    check_socket: socket.socket,
-    own: Mapping[str, Gateway],
-    asked: Mapping[str, Gateway],
-) -> Any:
-    """Start the check listener, and the listeners of gateways that were asked for; return the first."""
-    settings, log, clock, secrets = serving.settings, serving.event_log, serving.clock, serving.secrets
-    failed = partial(_failed, log)
-    routes = partial(
-        CheckRoutes, serving.checks, clock, Ulids(), serving.ready, serving.decisions.note, latency=serving.latency
-    )
-    answering = routes(over_http({**GATEWAYS, **own}))
-    check = await importlib.import_module(LISTENERS[kind]).start(
-        secrets.application(answering),
-        check_socket,
-        methods=secrets.methods(answering.methods()),
-        tls=addresses.binding.check_tls,
-        limits=_limits(settings, log),
-        body_limit=body_limit,
-        log=failed,
-    )
-    serving.listeners["check"] = check
-    await serve_gateways(
-        serving,
-        addresses.gateways,
-        addresses.binding,
-        asked,
-        lambda some: secrets.application(routes(some)),
-        lambda name: secrets.methods(answering.methods(name)),
-        failed,
-    )
-    return check
 
 
 async def _take_up(serving: Serving, play: Path | None) -> None:
@@ -314,19 +255,6 @@ def _started(serving: Serving) -> list[asyncio.Task[None]]:
         tasks.append(asyncio.create_task(work))
         tasks[-1].add_done_callback(partial(_ended, serving.event_log, failed))
     return tasks
-
-
-def _limits(settings: Settings, log: Any) -> HttpLimits:
-    http = settings.http
-    connections = connections_for(http.connections, log)
-    return HttpLimits(
-        connections=connections,
-        buffered=http.buffered,
-        of_a_peer=http.peer_connections or max(connections * 3 // 4, 1),
-        head_time=http.header_timeout,
-        body_time=http.body_timeout,
-        idle=http.idle_timeout,
-    )
 
 
 def _ended(log: Any, event: str, work: asyncio.Task[None]) -> None:
