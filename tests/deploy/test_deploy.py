@@ -29,6 +29,11 @@ SECRET = ["--set", "state.urlSecret.name=redis-url"]
 MONITORED = ["--set", "serviceMonitor.enabled=true"]
 SIDECAR = ["--set", "mode=sidecar"]
 ALONE = ["--set", "replicas=1"]
+FENCED = [
+    "--set", "networkPolicy.enabled=true",
+    "--set", "networkPolicy.gateways[0].podSelector.matchLabels.app=nginx",
+    "--set", "networkPolicy.operators[0].namespaceSelector.matchLabels.name=monitoring",
+]  # fmt: skip
 EVERYTHING = [
     "--set", "grpc.enabled=true", "--set", "spoe.enabled=true", "--set", "webhooks.enabled=true",
     "--set", "ports.check=9470", "--set", "ports.admin=9471", "--set", "grpc.port=9472",
@@ -37,6 +42,7 @@ EVERYTHING = [
 ]  # fmt: skip
 FORMS = [[*SHARED], [*SECRET, *MONITORED], [*ALONE], [*ALONE, *SIDECAR], [*SHARED, *SIDECAR, *MONITORED]]
 FORMS += [[*SHARED, *EVERYTHING], [*ALONE, *SIDECAR, *EVERYTHING]]
+FORMS += [[*SHARED, *FENCED, *EVERYTHING], [*ALONE, *SIDECAR, *FENCED, *EVERYTHING]]
 
 
 def helm(*options):
@@ -89,20 +95,56 @@ def test_listeners_ports_environment_and_arguments_can_be_set(form):
     pod = one(found, "Deployment")["spec"]["template"]["spec"]
     container = next(c for c in [*pod.get("initContainers", ()), *pod["containers"]] if c["name"] == "headcount")
     environment = {item["name"]: item.get("value") for item in container["env"]}
-    assert environment["HEADCOUNT_LISTEN"] == "0.0.0.0:9470"
-    assert environment["HEADCOUNT_GRPC"] == "0.0.0.0:9472"
-    assert environment["HEADCOUNT_SPOE"] == "0.0.0.0:8473"
+    host = "127.0.0.1" if "mode=sidecar" in form else "0.0.0.0"
+    assert environment["HEADCOUNT_LISTEN"] == f"{host}:9470"
+    assert environment["HEADCOUNT_GRPC"] == f"{host}:9472"
+    assert environment["HEADCOUNT_SPOE"] == f"{host}:8473"
     assert environment["HEADCOUNT_WEBHOOKS"] == "0.0.0.0:8474"
     assert environment["HEADCOUNT_LISTENER"] == "aiohttp"
     assert container["args"] == ["headcount", "serve", "--config", "/etc/headcount/headcount.yaml"]
     inside = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert inside == {"check": 9470, "admin": 9471, "grpc": 9472, "spoe": 8473, "webhooks": 8474}
+    asked = {} if "mode=sidecar" in form else {"check": 9470, "grpc": 9472, "spoe": 8473}
+    assert inside == {"admin": 9471, "webhooks": 8474, **asked}
     outside = {port["name"]: port["port"] for port in one(found, "Service")["spec"]["ports"]}
-    assert {name: inside[name] for name in inside if name in outside} == {
-        name: port for name, port in outside.items() if name != "http"
-    }
+    assert inside == {name: port for name, port in outside.items() if name != "http"}
     nginx = next((item for item in found if "nginx.conf" in item.get("data", {})), None)
     assert nginx is None or "127.0.0.1:9470" in nginx["data"]["nginx.conf"]
+
+
+def test_probes_of_the_sidecar_mode_reach_a_port_that_is_not_on_loopback():
+    """A kubelet calls the pod's address, where the check listener is only in the service mode."""
+    for form, port in (([*SHARED], "check"), ([*ALONE, *SIDECAR], "admin")):
+        pod = one(objects(form), "Deployment")["spec"]["template"]["spec"]
+        container = next(c for c in [*pod.get("initContainers", ()), *pod["containers"]] if c["name"] == "headcount")
+        probes = [container[name]["httpGet"]["port"] for name in ("startupProbe", "livenessProbe", "readinessProbe")]
+        assert probes == [port] * 3
+        assert {"name": port} in [{"name": listed["name"]} for listed in container["ports"]]
+
+
+def rules(*form):
+    """The ports that a network policy opens, and who may reach each; None: everybody."""
+    policy = one(objects([*form, *FENCED]), "NetworkPolicy")
+    labels = one(objects(form), "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert policy["spec"]["podSelector"]["matchLabels"] == labels
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+    return {rule["ports"][0]["port"]: rule.get("from") for rule in policy["spec"]["ingress"]}
+
+
+def test_a_network_policy_opens_each_port_to_those_who_need_it_and_nobody_else():
+    gateways = [{"podSelector": {"matchLabels": {"app": "nginx"}}}]
+    operators = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
+    assert rules(*SHARED) == {8470: gateways, 8471: operators}
+    wide = {9470: gateways, 9471: operators, 9472: gateways, 8473: gateways, 8474: None}
+    assert rules(*SHARED, *EVERYTHING) == wide
+    assert rules(*ALONE, *SIDECAR, *EVERYTHING) == {8080: None, 9471: operators, 8474: None}
+    assert "NetworkPolicy" not in {item["kind"] for item in objects(SHARED)}
+
+
+def test_a_port_that_no_peer_is_named_for_is_closed():
+    """In Kubernetes an empty list of peers opens a port to everybody, so there must be no rule."""
+    closed = [*FENCED[:4], *SHARED]
+    (rule,) = one(objects(closed), "NetworkPolicy")["spec"]["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 8470}]
 
 
 def test_without_more_listeners_there_are_two_ports_and_no_arguments():
@@ -128,6 +170,7 @@ def test_the_compose_file_passes_on_what_can_be_set():
     [
         ([*TOKEN, *SHARED, "--set", "grpc.enabled=true", "--set", "grpc.port=8470"], "two listeners have the same one"),
         ([*ALONE], "needs a token"),
+        ([*TOKEN, *SHARED, "--set", "networkPolicy.enabled=true"], "no gateway could ask"),
         ([*TOKEN], "limits multiply"),
         ([*TOKEN, *ALONE, "--set", "mode=x"], "one of service"),
     ],

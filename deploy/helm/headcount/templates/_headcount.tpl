@@ -15,7 +15,22 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $ports := list (int .Values.ports.check) (int .Values.ports.admin) -}}
 {{- range $name := list "grpc" "spoe" "webhooks" }}{{ $one := index $.Values $name }}{{ if $one.enabled }}{{ $ports = append $ports (int $one.port) }}{{ end }}{{ end -}}
 {{- if ne (len $ports) (len (uniq $ports)) }}{{ fail "ports: two listeners have the same one; change ports, grpc.port, spoe.port or webhooks.port" }}{{ end -}}
+{{- if and .Values.networkPolicy.enabled (eq .Values.mode "service") (not .Values.networkPolicy.gateways) }}{{ fail "networkPolicy.gateways: empty, so no gateway could ask; name the gateways' pods" }}{{ end -}}
 {{- if not (has .Values.mode (list "service" "sidecar")) }}{{ fail "mode: one of service, sidecar" }}{{ end -}}
+{{- end -}}
+
+{{/* The address of the listeners of gateways: in the sidecar mode the gateway is in the same pod. */}}
+{{- define "headcount.inside" -}}
+{{- if eq .Values.mode "sidecar" }}127.0.0.1{{ else }}0.0.0.0{{ end -}}
+{{- end -}}
+
+{{/* The ports that other pods may reach, as name=number. */}}
+{{- define "headcount.ports" -}}
+{{- $found := list (printf "admin=%v" .Values.ports.admin) -}}
+{{- if eq .Values.mode "service" }}{{ $found = prepend $found (printf "check=%v" .Values.ports.check) }}{{ end -}}
+{{- range $name := list "grpc" "spoe" "webhooks" }}{{ $one := index $.Values $name -}}
+{{- if and $one.enabled (or (eq $name "webhooks") (eq $.Values.mode "service")) }}{{ $found = append $found (printf "%s=%v" $name $one.port) }}{{ end }}{{ end -}}
+{{- join " " $found -}}
 {{- end -}}
 
 {{/* The container, without what differs between the two modes. */}}
@@ -27,12 +42,12 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 args: {{- concat (list "headcount" "serve") . | toYaml | nindent 2 }}
 {{- end }}
 env:
-  - {name: HEADCOUNT_LISTEN, value: "0.0.0.0:{{ .Values.ports.check }}"}
+  - {name: HEADCOUNT_LISTEN, value: "{{ include "headcount.inside" . }}:{{ .Values.ports.check }}"}
   - {name: HEADCOUNT_ADMIN, value: "0.0.0.0:{{ .Values.ports.admin }}"}
   {{- range $name := list "grpc" "spoe" "webhooks" }}
   {{- $one := index $.Values $name }}
   {{- if $one.enabled }}
-  - {name: HEADCOUNT_{{ upper $name }}, value: "0.0.0.0:{{ $one.port }}"}
+  - {name: HEADCOUNT_{{ upper $name }}, value: "{{ if eq $name "webhooks" }}0.0.0.0{{ else }}{{ include "headcount.inside" $ }}{{ end }}:{{ $one.port }}"}
   {{- end }}
   {{- end }}
   - name: HEADCOUNT_HASH_KEY
@@ -49,17 +64,14 @@ env:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 ports:
-  - {name: check, containerPort: {{ .Values.ports.check }}}
-  - {name: admin, containerPort: {{ .Values.ports.admin }}}
-  {{- range $name := list "grpc" "spoe" "webhooks" }}
-  {{- $one := index $.Values $name }}
-  {{- if $one.enabled }}
-  - {name: {{ $name }}, containerPort: {{ $one.port }}}
+  {{- range (splitList " " (include "headcount.ports" .)) }}
+  {{- $one := splitList "=" . }}
+  - {name: {{ index $one 0 }}, containerPort: {{ index $one 1 }}}
   {{- end }}
-  {{- end }}
-startupProbe: {httpGet: {path: /healthz, port: check}, periodSeconds: 1, failureThreshold: 60}
-livenessProbe: {httpGet: {path: /healthz, port: check}, periodSeconds: 10, failureThreshold: 3}
-readinessProbe: {httpGet: {path: /readyz, port: check}, periodSeconds: 2, failureThreshold: 2}
+{{- $probed := ternary "admin" "check" (eq .Values.mode "sidecar") }}
+startupProbe: {httpGet: {path: /healthz, port: {{ $probed }}}, periodSeconds: 1, failureThreshold: 60}
+livenessProbe: {httpGet: {path: /healthz, port: {{ $probed }}}, periodSeconds: 10, failureThreshold: 3}
+readinessProbe: {httpGet: {path: /readyz, port: {{ $probed }}}, periodSeconds: 2, failureThreshold: 2}
 resources: {{- toYaml .Values.resources | nindent 2 }}
 securityContext:
   runAsNonRoot: true
