@@ -1,10 +1,11 @@
 """`headcount state` and commands that read the file of a running sidecar: copies, checks, shrinking, the hash key."""
 
 import json
+import re
 import sqlite3
 
 import pytest
-from sidecar_process import headcount, running_sidecar
+from sidecar_process import headcount, running_sidecar, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +43,40 @@ def test_a_copy_of_a_used_file_is_whole_and_serves(tmp_path, used):
     assert looked["tenants"]["default"] == {"accounts": 2, "owners": 1, "budgets": 2, "networks": 0, "asns": 0}
     with running_sidecar(tmp_path, extra={"HEADCOUNT_STATE": str(to)}) as sidecar:
         assert sidecar.tell("GET", "/v1/accounts/a").json["plan"] == "paid"
+
+
+def written(sidecar):
+    """How many changes are in the file; None while some wait."""
+    metrics = sidecar.tell("GET", "/metrics").body.decode()
+    found = dict(re.findall(r"^headcount_state_(waiting|written_total) (\S+)$", metrics, re.MULTILINE))
+    return None if float(found["waiting"]) else float(found["written_total"])
+
+
+def daily(sidecar):
+    """What is left of a day's limit, which refills slowly, after a request that costs 8."""
+    limits = sidecar.ask({"account": {"id": "a"}, "request": {"cost": 8}}).json["limits"]
+    return next(limit["remaining"] for limit in limits if limit["name"] == "daily")
+
+
+def test_a_backup_that_is_put_in_the_place_of_the_file_is_the_state_of_that_moment(tmp_path, path):
+    """The steps of the runbook: later changes are gone, and no bucket is fuller than it may be."""
+    to = tmp_path / "copy.sqlite3"
+    with running_sidecar(tmp_path, extra={"HEADCOUNT_STATE": str(path)}) as sidecar:
+        sidecar.tell("PUT", "/v1/accounts/a", {"verified": ["email"], "keys": ["sk-1"]})
+        earlier = written(sidecar) or 0.0
+        before = daily(sidecar)
+        wait_for(lambda: (written(sidecar) or 0.0) > earlier, "the buckets in the file", sidecar.process, sidecar.log)
+        run("backup", str(to), path=path)
+        sidecar.tell("PUT", "/v1/accounts/later", {"plan": "paid"})
+    run("check", path=to)
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        if (tmp_path / name).exists():
+            (tmp_path / name).rename(tmp_path / f"{name}.before")
+    to.rename(path)
+    with running_sidecar(tmp_path, extra={"HEADCOUNT_STATE": str(path)}) as sidecar:
+        assert sidecar.tell("GET", "/v1/accounts/a").json["verified"] == ["email"]
+        assert sidecar.tell("GET", "/v1/accounts/later").status == 404
+        assert daily(sidecar) < before - 7
 
 
 def test_copy_and_check_beside_a_running_sidecar_and_vacuum_without_one(tmp_path, used):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
 from reputation.admin.application import ROUTES
 from reputation.checkapi.routes import CheckRoutes
@@ -122,6 +123,15 @@ def test_every_gateway_with_a_page_is_in_the_readme_and_in_the_list_of_pages():
 def test_every_page_is_in_the_list_of_pages():
     listed = text("docs/README.md")
     assert not [page for page in (ROOT / "docs").glob("*.md") if f"({page.name})" not in listed + "(README.md)"]
+
+
+def test_every_alert_leads_to_its_section_of_the_runbook():
+    rules = yaml.safe_load(text("deploy/prometheus/headcount.rules.yaml"))["groups"][0]["rules"]
+    sections = re.split(r"^## ", text("docs/runbook.md"), flags=re.MULTILINE)
+    for rule in rules:
+        page, _, anchor = rule["annotations"]["runbook"].partition("#")
+        section = next(s for s in sections if s.partition("\n")[0].lower().replace(" ", "-") == anchor)
+        assert (page, f"`{rule['alert']}`" in section) == ("docs/runbook.md", True), rule["alert"]
 
 
 def test_every_dependency_has_its_reason():
