@@ -14,7 +14,7 @@ APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server red
 # one file's tests stay together, because they share the servers that the file starts
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup interpreted run demo test test-fast test-hydra test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data image-test lock
+.PHONY: setup interpreted run demo test test-fast test-hydra test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data docs image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.compiled
@@ -115,6 +115,12 @@ protobuf: $(VENV)/.run
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv run --quiet --no-project --with grpcio-tools==1.85.1 python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. plugins/envoy/messages.proto
 
+# The pages as a static site in var/site; a broken link is an error.
+docs: $(VENV)/.test
+	rm -rf var/site
+	$(BIN)/python -m tools.site var/site
+	@echo 'Open var/site/index.html'
+
 image-test:
 	image/test
 
@@ -154,6 +160,6 @@ $(VENV)/haproxy/haproxy: requirements/newer-haproxy | $(VENV)/bin/python
 lock:
 	$(BIN)/pip install --quiet uv
 	echo 'setuptools>=80' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/run.lock pyproject.toml -
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/test.lock --constraint requirements/run.lock --group test --group bench
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/test.lock --constraint requirements/run.lock --group test --group bench --group docs
 	echo 'litellm[proxy]' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/litellm.lock -
 	printf 'mypy\ntypes-cachetools\ntypes-protobuf\ntypes-pyyaml\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/compile.lock --constraint requirements/test.lock -
