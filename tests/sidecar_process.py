@@ -98,14 +98,17 @@ def running_sidecar(
     settings: Any = None,
     *,
     listen: str | None = None,
+    admin: int | None = None,
     extra: Mapping[str, str] | None = None,
     in_environment: bool = False,
 ) -> Iterator[Sidecar]:
     """A sidecar that answers; `settings` become its configuration file, headcount.yaml in the directory.
 
-    listen: another check listener than a free port. in_environment: its options are given as HEADCOUNT_ variables.
+    listen: another check listener than a free port; admin: another port of the admin listener than a free one.
+    in_environment: its options are given as HEADCOUNT_ variables.
     """
-    check, admin = free_ports(2)
+    check, free = free_ports(2)
+    admin = admin or free
     given = {"listen": listen or f"127.0.0.1:{check}", "admin": f"127.0.0.1:{admin}"}
     if settings is not None:
         (directory / "headcount.yaml").write_text(json.dumps(settings))  # JSON is YAML

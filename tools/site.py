@@ -18,7 +18,7 @@ from sphinx.cmd.build import main as sphinx
 from tools.rooms import ROOT
 
 SECTIONS = {
-    "Start": ["examples/README", "deploy/README", "docs/console", "docs/glossary"],
+    "Start": ["examples/README", "deploy/README", "docs/console", "docs/sign-in", "docs/glossary"],
     "How to": [
         *("docs/gateways", "plugins/nginx/README", "plugins/envoy/README", "plugins/litellm/README"),
         *("plugins/caddy/README", "plugins/traefik/README", "plugins/haproxy/README", "plugins/kong/README"),

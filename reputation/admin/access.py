@@ -7,20 +7,26 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from reputation.config.file import TokenSettings
+from reputation.tuning.audit import Author
 from reputation.wire.errors import BadRequest, NotAllowed, NotAuthenticated
 
 ROLES = {"reader": 0, "operator": 1, "admin": 2}
 
 
 class Caller(NamedTuple):
-    """The caller of a request. tenants: the tenants it may access; empty: all."""
+    """The caller of a request. tenants: the tenants it may access; empty: all. via: token, proxy, oidc or local."""
 
     name: str
     role: str
     tenants: tuple[str, ...]
+    via: str = "token"
+
+    @property
+    def author(self) -> Author:
+        return Author(self.name, self.role, self.via, self.tenants)
 
 
-LOCAL = Caller("local", "admin", ())
+LOCAL = Caller("local", "admin", (), "local")
 
 
 def is_loopback(host: str) -> bool:
@@ -35,7 +41,13 @@ def authenticate(tokens: tuple[TokenSettings, ...], authorization: str | None) -
     """Find the caller by its bearer token. Raises NotAuthenticated."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticated("send Authorization: Bearer TOKEN")
+        raise NotAuthenticated("send Authorization: Bearer TOKEN, or sign in at /console/")
+    found = token_of(tokens, token)
+    return Caller(found.name, found.role, found.tenants)
+
+
+def token_of(tokens: tuple[TokenSettings, ...], token: str) -> TokenSettings:
+    """Find a token, in constant time. Raises NotAuthenticated."""
     digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
     found = None
     for known in tokens:
@@ -43,7 +55,7 @@ def authenticate(tokens: tuple[TokenSettings, ...], authorization: str | None) -
             found = known
     if found is None:
         raise NotAuthenticated("this token is not known")
-    return Caller(found.name, found.role, found.tenants)
+    return found
 
 
 FORWARDED = (

@@ -20,12 +20,15 @@ from reputation.admin import (
     members,
     recorded,
     rulings,
+    sign_in,
     tenants,
 )
 from reputation.admin.access import Caller, authenticate, authorise, check_local
 from reputation.admin.answers import json_answer
 from reputation.admin.context import Context, Route
 from reputation.admin.openapi import description
+from reputation.admin.sign_in import person_of
+from reputation.admin.signed_in import refuse_other_sites
 from reputation.sidecar.running import Serving
 from reputation.wire.codec import PROBLEM_TYPE, problem_bytes
 from reputation.wire.errors import BadRequest, NotAllowed, NotAuthenticated, Problem
@@ -71,6 +74,7 @@ ROUTES = (
     *console_files.ROUTES,
     *recorded.ROUTES,
     *labels.ROUTES,
+    *sign_in.ROUTES,
     Route("GET", "/openapi.json", get_openapi, "reader"),
     Route("GET", "/metrics", get_metrics, "reader"),
     Route("GET", "/healthz", get_health, None),
@@ -95,7 +99,7 @@ def application(serving: Serving) -> web.Application:
 def _guarded(context: Context, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if route.role is not None:
-            caller = await _caller(context.serving, request)
+            caller = await _caller(context, request)
             request["caller"] = caller
             authorise(caller, route.role, None)
         _refuse_charset(request)
@@ -107,17 +111,22 @@ def _guarded(context: Context, route: Route) -> Callable[[web.Request], Awaitabl
     return handle
 
 
-async def _caller(serving: Serving, request: web.Request) -> Caller:
-    tokens = serving.settings.tokens
-    if tokens:
-        try:
-            return authenticate(tokens, request.headers.get("Authorization"))
-        except NotAuthenticated:
-            if "Authorization" in request.headers:  # without one nobody tried
-                await serving.sign_ins.failed(request.remote or "")
-            raise
-    headers = request.headers
-    return check_local(headers.get("Host"), request.method, request.content_type, headers.get("Origin"), headers)
+async def _caller(context: Context, request: web.Request) -> Caller:
+    """Find the caller: by its token, else by the proxy that names it, else by its session."""
+    serving, headers = context.serving, request.headers
+    if not serving.settings.guarded:
+        return check_local(headers.get("Host"), request.method, request.content_type, headers.get("Origin"), headers)
+    if not headers.get("Authorization", "").lower().startswith("bearer "):
+        person = await person_of(context, request)
+        if person is not None:
+            refuse_other_sites(request, serving.settings.sign_in.oidc)
+            return person
+    try:
+        return authenticate(serving.settings.tokens, headers.get("Authorization"))
+    except NotAuthenticated:
+        if "Authorization" in headers:  # without one nobody tried
+            await serving.sign_ins.failed(request.remote or "")
+        raise
 
 
 def _refuse_charset(request: web.Request) -> None:

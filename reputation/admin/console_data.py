@@ -25,11 +25,13 @@ FILTERS: dict[str, Callable[[StoredRequest, Verdict], str | None]] = {
 
 
 async def get_caller(context: Context, request: web.Request) -> web.Response:
-    """Return the caller: name, role, bound tenants (none: all), visible tenants, and whether a token is set."""
-    caller, tokens = request["caller"], bool(context.serving.settings.tokens)
+    """Return the caller: name, role, bound tenants (none: all), visible tenants, and how it came to be known."""
+    caller, settings = request["caller"], context.serving.settings
     seen = [name for name in sorted(context.serving.limiter.tenants) if sees(caller, name)]
-    found = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": seen, "tokens": tokens}
-    return json_answer(found)
+    proxy = settings.sign_in.proxy if caller.via == "proxy" else None
+    found = {"name": caller.name, "role": caller.role, "tenants": caller.tenants, "sees": seen, "via": caller.via}
+    signed_in = {"tokens": bool(settings.tokens), "sign_out": None if proxy is None else proxy.sign_out}
+    return json_answer(found | signed_in)
 
 
 async def get_timeline(context: Context, request: web.Request) -> web.Response:

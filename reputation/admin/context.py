@@ -6,6 +6,8 @@ from typing import NamedTuple
 from aiohttp import web
 
 from reputation.admin.access import authorise
+from reputation.admin.oidc import Provider
+from reputation.admin.sessions import Sessions
 from reputation.admin.stripe_events import StripeEvents
 from reputation.engine.limiter import TenantLimiter
 from reputation.sidecar.running import Serving
@@ -19,6 +21,15 @@ class Context:
     def __init__(self, serving: Serving) -> None:
         self.serving = serving
         self.stripe = StripeEvents(serving)
+        self.sessions = Sessions(serving.store.records, serving.clock)
+        self._provider: Provider | None = None
+
+    def provider(self) -> Provider | None:
+        """Return the OpenID Connect provider of the active configuration."""
+        settings = self.serving.settings.sign_in.oidc
+        if self._provider is None or self._provider.settings != settings:
+            self._provider = None if settings is None else Provider(settings, self.serving.clock)
+        return self._provider
 
     def tenant(self, request: web.Request, name: str | None = None) -> TenantLimiter:
         """Return the tenant of a request, if its caller may access it."""
@@ -40,7 +51,7 @@ class Context:
     ) -> Committed:
         """Carry out a transaction together with its line of the audit log, all or nothing."""
         tuning, now = self.serving.tuning, self.serving.clock()
-        line = line_of(change, tuning.new_id(now), request["caller"].name, now, tenant.secret, sides)
+        line = line_of(change, tuning.new_id(now), request["caller"].author, now, tenant.secret, sides)
         committed = await self.serving.checks.commit(tenant, asked._replace(documents=(*asked.documents, line)))
         request["change"] = None  # it is written down
         await tuning.audit.make_place(tenant.tenant.name, line)
@@ -52,7 +63,7 @@ class Context:
         change, tuning, now = request.get("change", default), self.serving.tuning, self.serving.clock()
         if change is None:  # it only looked, or has written a line with what it did
             return
-        await tuning.audit.add(change, tuning.new_id(now), request["caller"].name, now)
+        await tuning.audit.add(change, tuning.new_id(now), request["caller"].author, now)
 
 
 class Route(NamedTuple):

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from reputation.admin import openapi_tuning
+from reputation.admin import openapi_sign_in, openapi_tuning
 from reputation.admin.console_data import FILTERS
 from reputation.admin.find import LONGEST, MOST_HITS, Found
 from reputation.admin.forget import ForgetBody
 from reputation.admin.openapi_tuning import GUARDED, OBJECT
+from reputation.admin.sign_in import SessionBody
 from reputation.sidecar.timeline import WINDOWS
 from reputation.wire.messages import AccountFacts, IpAddress, Outcome, Request, Seconds, Settle, Settled, Verdict
 
@@ -36,6 +37,7 @@ _TYPES = (
     Outcome,
     ForgetBody,
     Found,
+    SessionBody,
     ProblemDocument,
     *openapi_tuning.TYPES,
 )
@@ -65,6 +67,7 @@ _READ = frozenset(
     | {
         "Outcome",
         "ForgetBody",
+        "SessionBody",
         *(kind.__name__ for kind in openapi_tuning.TYPES if kind.__name__.endswith("Body")),
     }
 )
@@ -220,6 +223,7 @@ def description() -> bytes:
     limit = components["BindingLimit"]["properties"]
     for name in ("rate", "burst", "remaining"):
         limit[name] = {"type": ["number", "null"], "description": "null in shadow mode: no limit."}
+    operators = openapi_tuning.paths(_PARTS) | openapi_sign_in.paths(_PARTS)
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -228,7 +232,7 @@ def description() -> bytes:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": "The check routes are on the check listener, all others on the admin listener.",
         },
-        "paths": _check_paths() | _written_paths() | _read_paths() | openapi_tuning.paths(_PARTS),
+        "paths": _check_paths() | _written_paths() | _read_paths() | operators,
         "components": {
             "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

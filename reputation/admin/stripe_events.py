@@ -21,8 +21,8 @@ from reputation.state.facts import NOTHING, Facts
 from reputation.state.history import MarkedOutcome, noted
 from reputation.state.records import ABSENT, ANY, Record
 from reputation.state.transactions import AccountChange, AccountData, Document, Stale, Transaction
+from reputation.tuning.audit import Author, line_of
 from reputation.tuning.audit import Change as Line
-from reputation.tuning.audit import line_of
 from reputation.tuning.labels import outcome_documents
 from reputation.wire.errors import Conflict
 from reputation.wire.messages import AccountFacts, Outcome, OutcomeKind
@@ -210,7 +210,7 @@ class StripeEvents:
         line = line_of(
             Line(name, f"stripe.{event.type}", "", None, news, event.id, pushed=True, account=account),
             tuning.new_id(now),
-            SOURCE,
+            Author(SOURCE),
             now,
             tenant.secret,
         )

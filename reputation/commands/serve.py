@@ -108,7 +108,7 @@ def serve(
 ) -> None:
     """Run the sidecar until SIGTERM; SIGHUP reloads the configuration."""
     settings = read_settings(config)
-    if not settings.tokens and not is_loopback(admin.rpartition(":")[0]):
+    if not settings.guarded and not is_loopback(admin.rpartition(":")[0]):
         raise ConfigError(f"--admin {admin}: without a configured token the admin listener must be on loopback")
     gateways = gateway_addresses(gateway_listener, shipped)
     check_tls = tls_of("listen", shipped["listen_tls"], shipped["listen_client_ca"])
@@ -269,7 +269,7 @@ def _failed(log: Any, event: str, error: BaseException) -> None:
 def _announce(log: Any, settings: Settings, addresses: Addresses) -> None:
     listen, admin = addresses.check, addresses.admin
     log.info("listening", check=listen, admin=admin, tenants=sorted(settings.tenants) or ["default"])
-    if not settings.tokens:
+    if not settings.guarded:
         log.warning("admin_without_token", detail="every user of this machine can call the admin listener on loopback")
     scheme = "http" if addresses.binding.check_tls is None else "https"
     where = f"--unix-socket {listen[5:]} http://localhost" if listen.startswith("unix:") else f"{scheme}://{listen}"

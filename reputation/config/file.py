@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reputation.config.faults import first_fault
+from reputation.config.sign_in import Role, SignInSettings, check_sign_in
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant
 from reputation.config.yaml_lines import Lines, parse
 from reputation.scoring.risk import TIERS
@@ -28,7 +29,7 @@ class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, in hex.")]
     name: Annotated[Text, Meta(description="Name of the token's holder, shown in error messages.")]
     role: Annotated[
-        Literal["reader", "operator", "admin"],
+        Role,
         Meta(
             description="`reader`: reads; `operator`: also changes facts, outcomes and clusters; `admin`: everything."
         ),
@@ -200,7 +201,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tenants: Annotated[dict[Text, TenantSettings], Meta(description="Tenants by name.")] = {}
     tokens: Annotated[
         tuple[TokenSettings, ...],
-        Meta(description="Bearer tokens of the admin API; without any token it answers only this machine."),
+        Meta(description="Bearer tokens of the admin API; without them and `sign_in` it answers only this machine."),
     ] = ()
     gateways: Annotated[
         dict[Text, Text],
@@ -217,6 +218,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     )
     webhooks: Annotated[WebhookSettings, Meta(description="Webhooks that `--webhooks` serves.")] = WebhookSettings()
     notify: Annotated[tuple[NotifySettings, ...], Meta(description="Endpoints to notify of events.")] = ()
+    sign_in: Annotated[SignInSettings, Meta(description="Signing in to the console.")] = SignInSettings()
+
+    @property
+    def guarded(self) -> bool:
+        """Whether callers of the admin listener must say who they are; otherwise it answers this machine alone."""
+        return bool(self.tokens) or self.sign_in.names_people
 
 
 DEFAULT = Settings()
@@ -250,6 +257,7 @@ def from_text(text: str, name: str = "configuration", check: Check | None = None
         raise _located(data, lines, name, error) from None
     try:
         _check_names(settings)
+        check_sign_in(settings.sign_in)
         compile_tenants(settings)
         if check is not None:
             check(settings)

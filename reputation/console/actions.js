@@ -35,7 +35,7 @@ export function actions(context, account, found, verdict = null) {
                 : button("Label", () => label(context, account, verdict, done), { disabled: !may }),
             button("Copy link", () => copyLink(context)),
         ),
-        may ? null : element("p", { class: "quiet" }, "To change something you need a token with the role operator."),
+        may ? null : element("p", { class: "quiet" }, "To change something you need the role operator."),
         notes(remedies, found),
         found.listed?.words ? element("p", { class: "listed" }, found.listed.words) : null,
         (found.exceptions ?? []).map((one) => inForce(context, one, may, done)),

@@ -1,5 +1,4 @@
-// The admin API. The token lives in this tab's session storage and goes nowhere but to the sidecar that served the page.
-const KEY = "headcount.token";
+// The admin API. Who is signed in is in a cookie that no script can read; it goes to the sidecar that served the page alone.
 
 export class Problem extends Error {
     /** What the API answered instead: a problem document (RFC 9457), or that it did not answer (status 0). */
@@ -10,17 +9,9 @@ export class Problem extends Error {
     }
 }
 
-export const token = () => sessionStorage.getItem(KEY);
-
-export function keepToken(text) {
-    if (text) sessionStorage.setItem(KEY, text);
-    else sessionStorage.removeItem(KEY);
-}
-
 /** One call: the answer's value and its ETag. Throws Problem; an aborted call throws what `fetch` throws. */
 export async function call(method, path, { body, etag, signal } = {}) {
     const headers = { Accept: "application/json" };
-    if (token()) headers.Authorization = `Bearer ${token()}`;
     if (method !== "GET") headers["Content-Type"] = "application/json";
     if (etag) headers["If-Match"] = etag;
     const answer = await asked(new URL(`..${path}`, location.href), {
@@ -28,7 +19,7 @@ export async function call(method, path, { body, etag, signal } = {}) {
         headers,
         signal,
         cache: "no-store",
-        credentials: "omit",
+        credentials: "same-origin",
         body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await answer.text();

@@ -46,20 +46,6 @@ function ask(title, words, control, verb, before = []) {
     });
 }
 
-export const askToken = () =>
-    ask(
-        "Enter a token",
-        "The token is kept in this tab only, until the tab is closed",
-        element("input", {
-            type: "password",
-            pattern: "[!-~]+",
-            title: "ASCII letters, digits and punctuation",
-            autocomplete: "off",
-            required: true,
-        }),
-        "Sign in",
-    );
-
 export const askReason = (title, verb) =>
     ask(title, "Reason, for the audit log", element("input", { type: "text", maxlength: 1024, required: true }), verb);
 

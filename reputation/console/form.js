@@ -16,6 +16,6 @@ export function operatorForm(context, send, ...controls) {
         "form",
         { on: { submit } },
         element("fieldset", { disabled: !may }, element("div", { class: "line" }, controls)),
-        may ? null : element("p", { class: "quiet" }, "You need a token with the role operator."),
+        may ? null : element("p", { class: "quiet" }, "You need the role operator."),
     );
 }

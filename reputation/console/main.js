@@ -1,17 +1,17 @@
 // The frame around the pages: navigation, tenant, who is asking; one page at a time.
 import * as account from "./account.js";
 import * as accounts from "./accounts.js";
-import { keepToken, read, token } from "./api.js";
+import { read } from "./api.js";
 import * as audit from "./audit.js";
 import * as cluster from "./cluster.js";
 import * as clusters from "./clusters.js";
-import { askToken } from "./dialogs.js";
 import { anchor, button, element, fill } from "./elements.js";
 import * as exceptions from "./exceptions.js";
 import * as find from "./find.js";
 import * as overview from "./overview.js";
 import * as prices from "./prices.js";
 import { here, to } from "./route.js";
+import { comeBack, signIn, signOut } from "./sign-in.js";
 import * as tenants from "./tenants.js";
 import * as tuning from "./tuning.js";
 import * as verdict from "./verdict.js";
@@ -83,12 +83,16 @@ async function show() {
 
 function failed(error) {
     if (error.name === "AbortError") return;
+    if (error.status === 401) {
+        askToSignIn().catch(failed);
+        return;
+    }
     if (error.status === undefined) console.error(error);
     fill(
         main,
         element("h1", {}, error.status === 404 ? "Not found" : "Something went wrong"),
         element("p", { role: "alert" }, error.message),
-        error.status === 401 ? button("Enter a token", sign) : button("Try again", start),
+        button("Try again", start),
     );
 }
 
@@ -124,28 +128,32 @@ async function start() {
 }
 
 function tell() {
-    const open = caller !== null && !caller.tokens;
-    notice.hidden = caller !== null && !open;
-    fill(
-        notice,
-        open
-            ? "No token is configured: every user of this machine can read and change everything here."
-            : "Enter a token from the configuration to see data.",
-    );
+    notice.hidden = caller?.via !== "local";
+    fill(notice, "No token is configured: every user of this machine can read and change everything here.");
     fill(document.getElementById("caller"), caller === null ? "" : `${caller.name} (${caller.role})`);
-    document.getElementById("sign").hidden = open;
-    fill(document.getElementById("sign"), token() ? "Sign out" : "Enter a token");
+    const session = caller !== null && caller.via !== "local" && caller.via !== "proxy";
+    document.body.classList.toggle("signed-out", caller === null);
+    document.getElementById("sign").hidden = !session && !caller?.sign_out;
 }
 
-async function sign() {
-    if (token()) {
-        keepToken(null);
-    } else {
-        const text = await askToken();
-        if (text === null) return;
-        keepToken(text);
+async function askToSignIn() {
+    caller = null;
+    tell();
+    document.title = "Sign in · Headcount";
+    fill(main, element("h1", {}, "Sign in"), await signIn(start));
+}
+
+async function leaveSession() {
+    try {
+        if (caller.sign_out) {
+            location.assign(caller.sign_out);
+            return;
+        }
+        await signOut();
+        await start();
+    } catch (error) {
+        fill(status, error.message);
     }
-    await start();
 }
 
 /** Find what the box asks for: a single hit opens its page. */
@@ -178,7 +186,7 @@ document.addEventListener("heard", ({ detail: answers }) => {
 });
 
 document.getElementById("find").addEventListener("submit", findWanted);
-document.getElementById("sign").addEventListener("click", sign);
+document.getElementById("sign").addEventListener("click", leaveSession);
 document.getElementById("tenant").addEventListener("change", (event) => {
     const { page } = here();
     location.hash = to(event.target.value, page);
@@ -192,4 +200,5 @@ window.addEventListener("hashchange", async () => {
     main.focus({ preventScroll: true });
     window.scrollTo(0, 0);
 });
+comeBack();
 start();

@@ -16,7 +16,7 @@ const STEPS = [
 export function refusal(context, tenant) {
     if (tenant.owner !== "api")
         return "The configuration file owns this tenant. To tune it here, set `owner: api` in the file.";
-    return context.may("admin") ? null : "You need a token with the role admin.";
+    return context.may("admin") ? null : "You need the role admin.";
 }
 
 /** What is live and on trial, with what the trial has counted so far; `set` keeps the open table. */

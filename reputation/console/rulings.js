@@ -27,7 +27,7 @@ export async function rulings(context, cluster) {
                 button(`Label all ${word}`, () => labelAll(context, cluster, word), { disabled: !may }),
             ),
         ),
-        may ? null : element("p", { class: "quiet" }, "To change something you need a token with the role operator."),
+        may ? null : element("p", { class: "quiet" }, "To change something you need the role operator."),
         kept.map((one) => inForce(context, one)),
     );
 }

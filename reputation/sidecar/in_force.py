@@ -20,7 +20,7 @@ from reputation.recordings.recorder import Recording
 from reputation.state.records import ABSENT, Records
 from reputation.state.transactions import Document
 from reputation.tuning.appeals import Appeal
-from reputation.tuning.audit import Audit, Change
+from reputation.tuning.audit import Audit, Author, Change
 from reputation.tuning.documents import Documents
 from reputation.tuning.labels import Label
 from reputation.tuning.revisions import Revision, compiled, document_id, start
@@ -313,4 +313,4 @@ class Tuning:
         for tell in self.stopped:
             tell(tenant, rollout.candidate, why)
         change = Change(tenant, "rollout.stop", f"revision {rollout.candidate}", current, ended, why)
-        await self.audit.add(change, self.new_id(now), HEADCOUNT, now)
+        await self.audit.add(change, self.new_id(now), Author(HEADCOUNT), now)

@@ -135,7 +135,7 @@ class Serving:
         """Reload configuration and databases; on any error keep the old ones, and log it."""
         try:
             settings = read_settings(path)
-            if not settings.tokens and not self.local_admin:
+            if not settings.guarded and not self.local_admin:
                 raise ConfigError("tokens: without a token the admin listener must be on loopback, and it is not")
             secrets = self._new_secrets(settings)
             loaded = await asyncio.to_thread(load_databases, settings)

@@ -28,11 +28,11 @@ class SignIns:
         self._clock = clock
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    async def failed(self, address: str) -> None:
+    async def failed(self, address: str, why: str = "unknown token") -> None:
         """Note a failure, and wait before it is answered."""
         self.count += 1
         failures = self._note(address)
-        self._log.warning("sign_in_failed", address=address, failures=failures)
+        self._log.warning("sign_in_failed", address=address, failures=failures, why=why)
         if failures > FREE:
             await asyncio.sleep(min(PAUSE * 2.0 ** min(failures - FREE - 1, 8), LONGEST))
 
@@ -47,4 +47,8 @@ class SignIns:
 
     def metrics(self) -> Iterator[Metric]:
         """The count of failures."""
-        yield counter("headcount_sign_ins_failed", "Requests to the admin listener with an unknown token.", self.count)
+        yield counter(
+            "headcount_sign_ins_failed",
+            "Unknown tokens on the admin listener, and sign-ins that the provider did not confirm.",
+            self.count,
+        )

@@ -29,10 +29,20 @@ A_PAGE = 1000
 """Lines that a search for an account reads at a time."""
 
 
-class AuditEntry(Struct, frozen=True, omit_defaults=True):
-    """One line. id: a ULID, so ids sort by time; at: seconds since 1970; who: the token's name.
+class Author(NamedTuple):
+    """The author of a change. via: token, proxy, oidc, local, or nothing for a program; tenants: empty: all."""
 
-    fields: the changed fields of an account; such a line has no before and no after.
+    name: str
+    role: str = ""
+    via: str = ""
+    tenants: tuple[str, ...] = ()
+
+
+class AuditEntry(Struct, frozen=True, omit_defaults=True):
+    """One line. id: a ULID, so ids sort by time; at: seconds since 1970; who: the name of the token or the person.
+
+    fields: the changed fields of an account; such a line has no before and no after. role, via, bound: of the author,
+    as in Author.
     """
 
     id: str
@@ -45,6 +55,9 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     after: Any = None
     why: str = ""
     fields: tuple[str, ...] = ()
+    role: str = ""
+    via: str = ""
+    bound: tuple[str, ...] = ()
 
 
 class Change(Struct, frozen=True):
@@ -86,7 +99,7 @@ Sides = Callable[[Facts | None], Any]
 
 
 def line_of(
-    change: Change, id_: str, who: str, now: float, secret: bytes, sides: Sides | None = None
+    change: Change, id_: str, who: Author, now: float, secret: bytes, sides: Sides | None = None
 ) -> Document:  # fmt: skip
     """The line of a change, to be kept with it; `sides` fill its before and after from the account's facts."""
     kind = PUSHED if change.pushed else DECIDED
@@ -94,12 +107,15 @@ def line_of(
 
 
 def _line(
-    change: Change, made: tuple[str, str, float], secret: bytes, sides: Sides | None, before: Facts | None,
+    change: Change, made: tuple[str, Author, float], secret: bytes, sides: Sides | None, before: Facts | None,
     after: Facts | None,
 ) -> bytes:  # fmt: skip
     id_, who, now = made
     shown = (change.before, change.after) if sides is None else (sides(before), sides(after))
-    entry = AuditEntry(id_, now, change.tenant, who, change.what, change.subject, *shown, change.why)
+    entry = AuditEntry(
+        id_, now, change.tenant, who.name, change.what, change.subject, *shown, change.why,
+        role=who.role, via=who.via, bound=who.tenants,
+    )  # fmt: skip
     return _encoded(without_values(entry, change.account, secret) if change.account else entry)
 
 
@@ -183,7 +199,7 @@ class Audit:
         self._records = records
         self._pushed: dict[str, deque[str]] = {}
 
-    async def add(self, change: Change, id_: str, who: str, now: float) -> None:
+    async def add(self, change: Change, id_: str, who: Author, now: float) -> None:
         """Add a line about anything but an account; `line_of` makes those."""
         line = line_of(change, id_, who, now, b"")
         await self._records.put(change.tenant, line.kind, id_, line.written(None, None) or b"", expect=ABSENT)

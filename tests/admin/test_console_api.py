@@ -14,7 +14,8 @@ MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\be
 
 def test_the_caller_is_told_who_it_is(sidecar):
     told = sidecar.tell("GET", "/v1/caller").json
-    assert told == {"name": "local", "role": "admin", "tenants": [], "sees": ["default"], "tokens": False}
+    known = {"via": "local", "tokens": False, "sign_out": None}
+    assert told == {"name": "local", "role": "admin", "tenants": [], "sees": ["default"], **known}
 
 
 def test_recent_verdicts_come_with_what_was_asked_and_are_chosen(sidecar):

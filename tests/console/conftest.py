@@ -33,16 +33,20 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def watched(browser: Browser, sidecar: Sidecar, **options: object) -> Iterator[Open]:
+def watched(
+    browser: Browser, sidecar: Sidecar, others: tuple[str, ...] = (), path: str = "", **options: object
+) -> Iterator[Open]:  # fmt: skip
     """Opens pages of a sidecar's console; what a page did wrong fails the test at its end.
 
-    Wrong is: an error, a violation of the policy, a dialog of the page's own, a request to anybody else.
+    Wrong is: an error, a violation of the policy, a dialog of the page's own, a request to anybody else but `others`.
     """
     home = f"http://127.0.0.1:{sidecar.admin}"
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     context.set_default_timeout(20_000)
     wrong: list[str] = []
-    context.on("request", lambda r: None if r.url.startswith((home, "data:")) else wrong.append(f"asked {r.url}"))
+    context.on(
+        "request", lambda r: None if r.url.startswith((home, "data:", *others)) else wrong.append(f"asked {r.url}")
+    )
     context.on("weberror", lambda error: wrong.append(f"error {error.error}"))
     context.on("dialog", lambda dialog: wrong.append(f"dialog {dialog.message}"))
     context.on(
@@ -57,7 +61,7 @@ def watched(browser: Browser, sidecar: Sidecar, **options: object) -> Iterator[O
 
     def open_page(page: str = "overview", tenant: str = "default") -> Page:
         found = context.new_page()
-        found.goto(f"{home}/console/#/{tenant}/{page}")
+        found.goto(f"{home}{path}/console/#/{tenant}/{page}")
         found.wait_for_selector("main h1", state="attached")
         return found
 

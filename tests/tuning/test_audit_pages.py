@@ -3,7 +3,7 @@
 import msgspec
 
 from reputation.state.records import MemoryRecords
-from reputation.tuning.audit import Audit, AuditEntry, Change, about
+from reputation.tuning.audit import Audit, AuditEntry, Author, Change, about
 
 
 class Counting(MemoryRecords):
@@ -30,7 +30,7 @@ async def log_of(lines):
     audit = Audit(records)
     for number in range(lines):
         change = Change("default", "account.put", f"a{number}", pushed=number % 3 == 0)
-        await audit.add(change, f"{number:026}", "ann", float(number))
+        await audit.add(change, f"{number:026}", Author("ann"), float(number))
     records.read = 0
     return audit, records
 
