@@ -210,6 +210,10 @@ STRATEGIES: dict[str, Attacker] = {
             "browsers", signup_takes=2 * DAY, daily=60.0, aims="campus", signs_up="script",
         ),
         Attacker(
+            "like_a_school", "one script behind one rented address, used by day and as unevenly as a school is", "one",
+            "script", signup_takes=DAY, hours="office", spread=1.0, signs_up="script",
+        ),
+        Attacker(
             "days_off", "each head works on one day of ten and takes ten days' worth then", "exit", "browsers",
             signup_begins=-3 * DAY, signup_takes=4 * DAY, every=10,
         ),

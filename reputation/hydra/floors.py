@@ -90,9 +90,19 @@ def _by_use(ledger: Ledger, number: int, began: float, plans: Plans) -> float:
     return by_use(usual, settled, newcomer, plans.per_usd)
 
 
+def money_floors(ledger: Ledger, numbers: Ints, plans: Plans, now: float) -> Floats:
+    """Return what the money of each account buys, in units a day."""
+    units: Floats = np.array([_of_number(ledger, number, plans, now) for number in numbers.tolist()], np.float64)
+    return units
+
+
 def _by_money(ledger: Ledger, account: str, plans: Plans, now: float) -> float:
     number = ledger.accounts.ids.get(account, -1)
-    if number < 0 or ledger.ints["disputed"][number]:
+    return _of_number(ledger, number, plans, now) if number >= 0 else 0.0
+
+
+def _of_number(ledger: Ledger, number: int, plans: Plans, now: float) -> float:
+    if ledger.ints["disputed"][number]:
         return 0.0
     settled, lately, created = (float(ledger.floats[name][number]) for name in ("settled", "settled_30d", "created"))
     return by_money(settled, lately, now - created, plans.per_usd)

@@ -15,6 +15,7 @@ from reputation.hydra.columns import LOW, Ints, Mask, joined, run_lengths, run_s
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, FOR_HIRE, INDEX
 from reputation.hydra.ledger import Ledger
+from reputation.hydra.residents import Residents
 from reputation.hydra.software import is_browser, software
 
 SETTLED = 20.0
@@ -82,11 +83,13 @@ class Places:
     A group in one such place is a neighbourhood, not an actor who hides: its accounts keep their own limits.
     An account that shares a card with people in one place belongs there too: those of a firm who work at home. The
     place is what they share most: a room whose people go on in a cloud's notebooks, each in one of its own, is one; a
-    few data centres and a network of unknown use are none.
+    few data centres and a network of unknown use are none. One network for hire, or one carrier's, is a place if its
+    accounts are used as people use them: a school's filter and a company's gateway are in data centres, too.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._seen = np.isfinite(ledger.column("last"))
+        self._residents = Residents.seen_by(ledger)
         table = ledger.pairs["net"]
         self._inhabited = partial(ledger.inhabited, "net")
         inside = self._inhabited(table.values)
@@ -125,7 +128,7 @@ class Places:
 
     def _where(self, groups: Sequence[Ints]) -> Mask:
         """Whether a third of those of each group who were ever seen have been in one network, and two at least, and
-        they share no networks for hire."""
+        they share no networks for hire, or one alone that people use."""
         seen = [_sample(members[self._seen[members]]) for members in groups]
         size = np.array([len(members) for members in seen])
         members, of = np.concatenate(seen), np.repeat(np.arange(len(groups)), size)
@@ -142,6 +145,11 @@ class Places:
         np.maximum.at(hired, of, np.where(lived_in, 0, held))
         servers = np.bincount(of[~lived_in & (ALONE * held > most[of])], minlength=len(groups))
         enough: Mask = (most >= np.maximum(TOGETHER * size, 2)) & (most >= hired) & (servers <= SERVERS)
+        gateways = np.bincount(of[~lived_in & (ALONE * held > hired[of])], minlength=len(groups))
+        behind_one = ~enough & (hired >= np.maximum(TOGETHER * size, 2)) & (hired > most) & (gateways == 1)
+        for number in np.flatnonzero(behind_one).tolist():
+            gateway = net[(of == number) & ~lived_in & (held == hired[number])][0]
+            enough[number] = self._residents.live_at(int(gateway), groups[number])
         return enough
 
 

@@ -12,10 +12,12 @@ import numpy as np
 
 from reputation.hydra.columns import Floats, Ints, Mask, numbered
 from reputation.hydra.families import DAY
-from reputation.hydra.ledger import PAYER, PROVEN, Ledger
+from reputation.hydra.floors import money_floors
+from reputation.hydra.ledger import PROVEN, Ledger
 from reputation.hydra.linker_settings import LinkerSettings
 from reputation.hydra.overt import SHARE, Places
-from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_PEOPLE, FEWEST_REQUESTS, Shape, like_people, shape_of
+from reputation.hydra.residents import Residents
+from reputation.hydra.shape import FEWEST_MEMBERS, FEWEST_REQUESTS, like_people
 from reputation.hydra.sightings import GIVEN
 from reputation.hydra.table import Items
 from reputation.hydra.tenure import allowance
@@ -24,14 +26,15 @@ DISGUISED = 0.2
 """Share of members in disguise up to which a cluster may be overt: a proxy of a company disguises some."""
 ACTIVE = 7 * DAY
 """A member that was not seen for so long has no seat."""
-NIGHTS = 1.0
-"""Days of use from which on a member's hours say whether it sleeps: one that is hours old seems to."""
 COMPANY = frozenset({"network", "payment", "organisation", "time", "geography"})
 """Families that one invoice or one organisation explains: its card, its sign-up, homes on a few operators."""
 IMAGE = frozenset({"device", "software", "model", "content", "organisation", "time"})
 """Families that one disk image explains."""
 ROOM = frozenset({"network", "software", "model", "content", "pivot", "organisation", "time"})
 """Families that one room explains."""
+
+CARD = COMPANY | ROOM | {"rotation"}
+"""Families that one credit card explains: a company runs one program on its cloud's machines."""
 
 
 class Purses:
@@ -41,7 +44,7 @@ class Purses:
         self, ledger: Ledger, settings: LinkerSettings, places: Places, typical: float, items: Items | None, now: float
     ) -> None:
         self._ledger, self._settings, self._places = ledger, settings, places
-        self._typical, self._now = typical, now
+        self._typical, self._now, self._residents = typical, now, Residents(ledger, now)
         self._disguised: Mask = np.zeros(ledger.size, bool)
         if items is not None:
             self._disguised[items.accounts[items.rows_of_kinds("disguise")]] = True
@@ -51,13 +54,15 @@ class Purses:
         typical = self._settings.purse * self._typical
         if not len(members) or self._disguised[members].mean() > DISGUISED:
             return typical
-        company = self._one_company(members)
-        shared = ((company, COMPANY), (self._one_device(members), IMAGE), (self._places.one(members), ROOM))
+        card, company = self._one_card(members), self._one_organisation(members)
+        image, room = self._one_device(members), self._places.one(members)
+        shared = ((card, CARD), (company, COMPANY), (image, IMAGE), (room, ROOM))
         explained = frozenset[str]().union(*(some for shares, some in shared if shares))
         if not explained.issuperset(families):
             return typical
-        seats = min(self._seats(members), self._settings.seats) if company else 0
-        return max(float(self._entry[members].max()), typical) + seats * self._typical
+        seats = min(self._seats(members), self._settings.seats) if card or company else 0
+        bought = self._left_on_card(members) if card else 0.0
+        return max(float(self._entry[members].max()), typical) + seats * self._typical + bought
 
     def quota(self, members: Ints, alone: Floats, *, old: bool) -> float:
         """Return the allowance of an organisation, whatever links its members; 0 for none.
@@ -66,7 +71,7 @@ class Purses:
         alone: units a day that each member would have without it; old: whether the organisation is established.
         """
         active = self._active(members)
-        of_people = self._of_people(active) if self._people_known else None
+        of_people = self._of_people(active) if self._residents.known else None
         if of_people is None and not old:
             return 0.0
         units = max(float(self._entry[members].max()), self._settings.purse * self._typical, float(alone.max()))
@@ -90,14 +95,31 @@ class Purses:
         full: Floats = np.array([plans.full.get(self._ledger.name_of("plan", n - 1), other) for n in kinds.tolist()])
         return full[kind]
 
-    def _one_company(self, members: Ints) -> bool:
-        """Whether one undisputed credit card or one organisation holds four fifths of the members."""
+    def _one_card(self, members: Ints) -> bool:
+        """Whether one undisputed credit card holds four fifths of the members."""
         ints = self._ledger.ints
-        if (ints["disputes"][members] > 0).any():
-            return False
         credit = ints["funding"][members] == self._ledger.names["funding"].ids.get("credit", -2)
-        card = np.where(credit, ints["card"][members], -1).astype(np.int64)
-        return _alike(card) or _alike(ints["organisation"][members].astype(np.int64))
+        return self._undisputed(members) and _alike(np.where(credit, ints["card"][members], -1).astype(np.int64))
+
+    def _one_organisation(self, members: Ints) -> bool:
+        """Whether one organisation holds four fifths of the members, and there is no dispute."""
+        organisation = self._ledger.ints["organisation"][members].astype(np.int64)
+        return self._undisputed(members) and _alike(organisation)
+
+    def _undisputed(self, members: Ints) -> bool:
+        return not (self._ledger.ints["disputes"][members] > 0).any()
+
+    def _left_on_card(self, members: Ints) -> float:
+        """Return units a day that the money on the members' card buys and that the accounts it came from do not want.
+
+        One account of a company may pay for all of them.
+        """
+        ledger, plans = self._ledger, self._settings.plans
+        cards = ledger.number_column("card")
+        held = cards[members]
+        on_card = np.flatnonzero(cards == np.bincount(held[held >= 0]).argmax())
+        money, wanted = money_floors(ledger, on_card, plans, self._now), ledger.demand()[on_card]
+        return float(np.maximum(money - wanted, 0.0).sum())
 
     def _one_device(self, members: Ints) -> bool:
         table = self._ledger.pairs["device"]
@@ -123,24 +145,8 @@ class Purses:
         """Whether use has the shape of people's; None: not known. That of a few is too little to judge."""
         if len(active) < FEWEST_MEMBERS:
             return True
-        shape, people = self._shape(active, FEWEST_MEMBERS, NIGHTS), self._people
+        shape, people = self._residents.shape(active), self._residents.people
         return None if shape is None or people is None else like_people(shape, people)
-
-    @cached_property
-    def _people_known(self) -> bool:
-        """Whether the shape of people is known; it is computed only for a group that is large enough to have one."""
-        ledger = self._ledger
-        people = np.flatnonzero(ledger.flagged(PROVEN | PAYER) & (ledger.column("first") <= self._now))
-        return int((ledger.by_hour[people].sum(axis=1) >= FEWEST_REQUESTS).sum()) >= FEWEST_PEOPLE
-
-    @cached_property
-    def _people(self) -> Shape | None:
-        return self._shape(np.flatnonzero(self._ledger.flagged(PROVEN | PAYER)), FEWEST_PEOPLE)
-
-    def _shape(self, accounts: Ints, fewest: int, nights: float = 0.0) -> Shape | None:
-        ledger = self._ledger
-        days: Floats = (self._now - ledger.column("first")[accounts]) / DAY
-        return shape_of(ledger.by_hour[accounts].astype(np.float64), days, fewest, nights)
 
     @cached_property
     def _entry(self) -> Floats:

@@ -20,6 +20,8 @@ FEWEST_PEOPLE = 20
 SHARE = 0.5
 """Part of the spread and of the sleep of proven accounts that a group must have. One company is more alike than all
 customers are, and heads with equal work have next to none of either."""
+LEAST_SPREAD = SHARE**2
+"""Part of the spread of proven accounts that people in one place have: one school is more alike than one company."""
 QUARTILES = 1.349
 """Distance of the quartiles of a normal distribution, in standard deviations."""
 DOUBT = 2.0
@@ -32,11 +34,13 @@ class Shape(NamedTuple):
     """spread: of members' logarithmic use, between the quartiles; sleep: 0 around the clock, 1 all in one hour.
 
     together: the sleep of all members' use as if it were one account's: those who work at different hours have little.
+    at_most: the spread that use may have, two standard errors above the one that is seen.
     """
 
     spread: float
     sleep: float
     together: float
+    at_most: float
 
 
 def shape_of(by_hour: Floats, days: Floats, fewest: int, nights: float = 0.0) -> Shape | None:
@@ -53,7 +57,8 @@ def shape_of(by_hour: Floats, days: Floats, fewest: int, nights: float = 0.0) ->
     if len(seen) < fewest:
         return None
     sleep, together = float(np.mean(sleep_of(seen))), float(sleep_of(seen.sum(axis=0, keepdims=True))[0])
-    return Shape(spread_of(count / np.maximum(days, 1.0), count), max(sleep, 0.0), max(together, 0.0))
+    spread = spread_of(count / np.maximum(days, 1.0), count)
+    return Shape(spread, max(sleep, 0.0), max(together, 0.0), _at_most(spread, len(count)))
 
 
 def spread_of(daily: Floats, count: Floats) -> float:
@@ -63,13 +68,21 @@ def spread_of(daily: Floats, count: Floats) -> float:
     return float(np.sqrt(max((high - low) ** 2 - chance, 0.0)))
 
 
-def surely_even(daily: Floats, count: Floats, usual: float) -> bool:
+def surely_even(daily: Floats, count: Floats, usual: float, share: float = SHARE) -> bool:
     """Whether use is more even than people's, whose spread is `usual`, also where few members show it.
+
+    share: part of people's spread below which use is even.
+    """
+    return _at_most(spread_of(daily, count), len(daily)) < share * usual
+
+
+def _at_most(spread: float, members: int) -> float:
+    """Return the spread that use may have if so many members show this one.
 
     Of n normal values the distance of the quartiles has a standard error of 1.166 / √n of its size: a quantile's
     variance is p (1 - p) / (n f²), where f is the density there.
     """
-    return spread_of(daily, count) * (1.0 + DOUBT * 1.166 / math.sqrt(len(daily))) < SHARE * usual
+    return spread * (1.0 + DOUBT * 1.166 / math.sqrt(members))
 
 
 def sleep_of(by_hour: Floats) -> Floats:
@@ -78,6 +91,13 @@ def sleep_of(by_hour: Floats) -> Floats:
     turned = [np.einsum("ij,j->i", by_hour, hours) for hours in _HOURS]  # a product of matrices would start threads
     together: Floats = (turned[0] ** 2 + turned[1] ** 2 - count) / (count * (count - 1.0))
     return together
+
+
+def by_one_clock(group: Shape, people: Shape) -> bool:
+    """Whether a group is like people, or sleeps as people do, at the same time, and is not surely more even than those
+    of one place are."""
+    asleep = group.sleep >= SHARE * people.sleep and group.together >= SHARE * group.sleep
+    return like_people(group, people) or (asleep and group.at_most >= LEAST_SPREAD * people.spread)
 
 
 def like_people(group: Shape, people: Shape) -> bool:

@@ -52,16 +52,28 @@ def purse(
 
 
 def test_covert_evidence_leaves_one_typical_day():
-    for family in ("rotation", "session", "reaction", "software"):
+    for family in ("session", "reaction", "rhythm", "origin"):
         assert purse([CARD] * 40, (*OPEN, family)) == TYPICAL
     assert purse([{"plan": "free"}] * 40) == TYPICAL
     twice = msgspec.structs.replace(SETTINGS, purse=2.0)
-    assert purse([CARD] * 40, (*OPEN, "rotation"), settings=twice) == 2 * TYPICAL
+    assert purse([CARD] * 40, (*OPEN, "session"), settings=twice) == 2 * TYPICAL
 
 
 def test_seats_of_people_on_one_credit_card_add_a_typical_day_each():
     assert purse([CARD] * 40) == PAID["email"] + 40 * TYPICAL
     assert purse([{"plan": "free", "organisation": "corp"}] * 40) == RUNGS["email"] + 40 * TYPICAL
+
+
+def test_a_company_runs_one_program_on_its_clouds_machines():
+    assert purse([CARD] * 40, (*OPEN, "software", "rotation", "model")) == PAID["email"] + 40 * TYPICAL
+    assert purse([{"plan": "free", "organisation": "corp"}] * 40, ("organisation", "software")) == TYPICAL
+
+
+def test_money_on_the_card_that_its_payer_does_not_want_is_for_all_accounts_on_it():
+    payer = CARD | {"settled_usd": 900.0, "settled_30d_usd": 60.0}
+    assert purse([CARD] * 40, even=True) == PAID["email"]
+    assert purse([payer] + [CARD] * 39, even=True) == pytest.approx(PAID["email"] + 2000.0, abs=100)
+    assert purse([payer | {"payment_status": "disputed"}] + [CARD] * 39, even=True) == TYPICAL
 
 
 def test_colleagues_in_a_country_share_a_few_network_operators():

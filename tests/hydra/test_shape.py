@@ -69,7 +69,7 @@ def test_too_few_accounts_with_enough_requests_have_no_shape():
     rows[:4, 3] = 10
     rows[4:, 3] = 2
     assert shape_of(rows, np.ones(9), 5) is None
-    assert shape_of(rows, np.ones(9), 4) == Shape(0.0, 1.0, 1.0)
+    assert shape_of(rows, np.ones(9), 4) == Shape(0.0, 1.0, 1.0, 0.0)
 
 
 def test_accounts_that_are_hours_old_seem_to_sleep_so_older_ones_alone_say_whether_they_do():
