@@ -11,11 +11,10 @@ from reputation.hydra.shape import (
     FEWEST_MEMBERS,
     FEWEST_PEOPLE,
     FEWEST_REQUESTS,
-    LEAST_SPREAD,
     Shape,
     by_one_clock,
+    may_be_of_one_place,
     shape_of,
-    surely_even,
 )
 
 NIGHTS = 1.0
@@ -51,7 +50,7 @@ class Residents:
         table = self._ledger.pairs["net"]
         around = self.shape(table.accounts[table.values == net])
         undisputed = around is None or by_one_clock(around, people)
-        return undisputed and not surely_even(daily, count, people.spread, LEAST_SPREAD)
+        return undisputed and may_be_of_one_place(daily, count, people.spread)
 
     def shape(self, members: Ints) -> Shape | None:
         """Return the shape of a group's use; None if too few of its members were seen for a night."""

@@ -68,12 +68,14 @@ def spread_of(daily: Floats, count: Floats) -> float:
     return float(np.sqrt(max((high - low) ** 2 - chance, 0.0)))
 
 
-def surely_even(daily: Floats, count: Floats, usual: float, share: float = SHARE) -> bool:
-    """Whether use is more even than people's, whose spread is `usual`, also where few members show it.
+def surely_even(daily: Floats, count: Floats, usual: float) -> bool:
+    """Whether use is more even than people's, whose spread is `usual`, also where few members show it."""
+    return _at_most(spread_of(daily, count), len(daily)) < SHARE * usual
 
-    share: part of people's spread below which use is even.
-    """
-    return _at_most(spread_of(daily, count), len(daily)) < share * usual
+
+def may_be_of_one_place(daily: Floats, count: Floats, usual: float) -> bool:
+    """Whether use is not surely more even than that of people in one place, where people's spread is `usual`."""
+    return _at_most(spread_of(daily, count), len(daily)) > LEAST_SPREAD * usual
 
 
 def _at_most(spread: float, members: int) -> float:
@@ -96,8 +98,10 @@ def sleep_of(by_hour: Floats) -> Floats:
 def by_one_clock(group: Shape, people: Shape) -> bool:
     """Whether a group is like people, or sleeps as people do, at the same time, and is not surely more even than those
     of one place are."""
-    asleep = group.sleep >= SHARE * people.sleep and group.together >= SHARE * group.sleep
-    return like_people(group, people) or (asleep and group.at_most >= LEAST_SPREAD * people.spread)
+    if group.sleep <= SHARE * people.sleep:  # also where no people sleep, so that all groups look alike
+        return False
+    together = group.together >= SHARE * group.sleep and group.at_most > LEAST_SPREAD * people.spread
+    return together or like_people(group, people)
 
 
 def like_people(group: Shape, people: Shape) -> bool:
