@@ -3,11 +3,14 @@
     python -m benchmarks.check_instructions [--accounts 2000] [--checks 5000] [--before CHECKOUT] [--keep DIRECTORY]
 
 Needs valgrind. `engine` is the check of `benchmarks.engine` with linking on. `same` and `changing` are the checks of
-`benchmarks.messages` from bytes to bytes, with facts that repeat or change. Not counted are the kernel's work, and time
-that waits for memory. `callgrind_annotate` shows the functions of a file that --keep keeps.
+`benchmarks.messages` from bytes to bytes, with facts that repeat or change; `batch` has 100 of them in each message.
+`rls` is a call of Envoy's rate limit service as in `benchmarks.grpc_calls`, from the bytes of its message to those of
+the answer. Not counted are the kernel's work, HTTP/2, and time that waits for memory. `callgrind_annotate` shows the
+functions of a file that --keep keeps.
 """
 
 import argparse
+import asyncio
 import gc
 import os
 import random
@@ -16,12 +19,17 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import engine, messages
+from plugins.envoy.calls import RLS
+from plugins.envoy.messages_pb2 import RateLimitRequest
+from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.ids import Ulids
 
 WARM_UP, MEASURED = 1, 2
 """Seeds of the checks before those that are counted, and of the counted ones."""
+BATCH = 100
 
 
 def engine_work(accounts: int, checks: int) -> Callable[[int], None]:
@@ -59,10 +67,67 @@ def messages_work(accounts: int, checks: int, *, changing: bool) -> Callable[[in
     return work
 
 
+def batch_work(accounts: int, checks: int) -> Callable[[int], None]:
+    """Do the same for batches."""
+    bench, draw = messages.Bench(accounts), random.Random(WARM_UP)
+    for which in range(3):
+        bench.spend([messages.body(number, which) for number in range(accounts)])
+    batches = {seed: [batch(draw, accounts) for _ in range(0, checks, BATCH)] for seed in (WARM_UP, MEASURED)}
+
+    async def answer(message: HttpMessage) -> None:
+        reply = bench.routes(message)
+        if not isinstance(reply, Reply):
+            await reply
+
+    async def work(seed: int) -> None:
+        for message in batches[seed]:
+            bench.now += 0.004
+            await answer(message)
+
+    return lambda seed: asyncio.run(work(seed))
+
+
+def batch(draw: random.Random, accounts: int) -> HttpMessage:
+    bodies = [messages.body(draw.randrange(accounts), draw.randrange(3)) for _ in range(BATCH)]
+    headers = [(b"content-type", b"application/json")]
+    return HttpMessage(b"POST", b"/v1/check/batch", headers, b"[%b]" % b",".join(bodies))
+
+
+def rls_work(accounts: int, checks: int) -> Callable[[int], None]:
+    """Do the same for calls of the rate limit service, by accounts with pushed facts."""
+    bench, draw = messages.Bench(accounts), random.Random(WARM_UP)
+    for number in range(accounts):
+        bench.limiter.push(f"acct_{number}", engine.facts(number), engine.START)
+    method: Any = bench.routes.methods()[RLS]
+    drawn = {
+        seed: [rls_message(draw.randrange(accounts), draw.randrange(3)) for _ in range(checks)]
+        for seed in (WARM_UP, MEASURED)
+    }
+
+    def work(seed: int) -> None:
+        for message in drawn[seed]:
+            bench.now += messages.STEP
+            method.answer(message, [])
+
+    return work
+
+
+def rls_message(number: int, which: int) -> bytes:
+    """Return a message as envoy-rls.yaml makes it: a descriptor for each member of a check."""
+    named = {
+        "authorization": f"Bearer sk-live-{number:024x}", "user_agent": "python-requests/2.32", "path": "/v1/messages",
+        "remote_address": engine.address(number, which),
+    }  # fmt: skip
+    descriptors = [{"entries": [{"key": name, "value": value}]} for name, value in named.items()]
+    return RateLimitRequest(domain="default", descriptors=descriptors).SerializeToString()
+
+
 SCENARIOS: dict[str, Callable[[int, int], Callable[[int], None]]] = {
     "engine": engine_work,
     "same": lambda accounts, checks: messages_work(accounts, checks, changing=False),
     "changing": lambda accounts, checks: messages_work(accounts, checks, changing=True),
+    "batch": batch_work,
+    "rls": rls_work,
 }
 
 
@@ -108,6 +173,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--checks", type=int, default=5000)
     made.add_argument("--before", type=Path)
     made.add_argument("--keep", type=Path)
+    made.add_argument("--only", choices=SCENARIOS, action="append")
     made.add_argument("--work", choices=SCENARIOS, help=argparse.SUPPRESS)
     return made
 
@@ -120,7 +186,7 @@ def main() -> None:
     checkouts = {"before": asked.before, "now": Path(__file__).parents[1]}
     with tempfile.TemporaryDirectory() as place:
         keep = asked.keep or Path(place)
-        for scenario in SCENARIOS:
+        for scenario in asked.only or SCENARIOS:
             for name, checkout in checkouts.items():
                 if checkout is not None:
                     found = counted(checkout.absolute(), keep / f"{scenario}-{name}", scenario, asked)
