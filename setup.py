@@ -58,6 +58,7 @@ COMPILED = (
     "reputation/state/facts.py",
     "reputation/state/history.py",
     "reputation/checkapi/batches.py",
+    "reputation/checkapi/gateways.py",
     "reputation/checkapi/routes.py",
     "reputation/listeners/connection.py",
     "reputation/listeners/fast_path.py",

@@ -8,6 +8,7 @@ other accounts spend is in no header: limits of any other scope are left out.
 import math
 import re
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -15,20 +16,20 @@ from reputation.wire.gateway import Headers
 from reputation.wire.messages import LimitState, Verdict
 
 # draft-ietf-httpapi-ratelimit-headers; the same for every stop, so that it does not tell why
-STOPPED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-TITLE = "Request stopped"
-STATUS = {"throttle": 429, "challenge": 403, "deny": 403}
-PROBLEM = (b"Content-Type", b"application/problem+json")
-DAY = 86_400
-MOST_SECONDS = 99_999_999_999
+STOPPED: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+TITLE: Final = "Request stopped"
+STATUS: Final = {"throttle": 429, "challenge": 403, "deny": 403}
+PROBLEM: Final = (b"Content-Type", b"application/problem+json")
+DAY: Final = 86_400
+MOST_SECONDS: Final = 99_999_999_999
 """Three thousand years: a whole number in a header has 15 digits at most (RFC 9651, 3.3.1)."""
-NEVER = "This request costs more than its limit ever holds, so waiting does not help; ask for less at once."
-UNPUBLISHED = ("allow", "earned")
+NEVER: Final = "This request costs more than its limit ever holds, so waiting does not help; ask for less at once."
+UNPUBLISHED: Final = ("allow", "earned")
 """Names of an account's own limits that no client sees."""
-PUBLISHED = 4096  # different limits kept as text: plans times tiers times tenants
+PUBLISHED: Final = 4096  # different limits kept as text: plans times tiers times tenants
 
-_UNSAFE = re.compile(r"[^\x20-\x7e]")
-_QUOTED = re.compile(r'(["\\])')
+_UNSAFE: Final = re.compile(r"[^\x20-\x7e]")
+_QUOTED: Final = re.compile(r'(["\\])')
 
 
 def safe(value: str) -> bytes:

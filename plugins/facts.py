@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -16,8 +16,8 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "account.key": short_key,
 }
 
-PLAIN = frozenset({"account", "client", "request"})
-"""Parts of a check that have no parts of their own."""
+PLAIN: Final = frozenset({"client", "request"})
+"""Parts of a check that have no parts of their own, besides the account."""
 
 
 def value_of(member: str, raw: str) -> Any:
@@ -57,12 +57,12 @@ def with_facts(request: Request, lines: Lines, facts: Mapping[str, str]) -> Requ
     return filled(request, found_in(lines, facts))
 
 
-def made(tenant: str, found: Mapping[str, dict[str, Any]]) -> Request:
-    """A check with these members of its parts, by the part's name."""
-    if not found.keys() <= PLAIN:
-        return filled(Request(tenant=tenant), found)
-    account, client, call = found.get("account", {}), found.get("client", {}), found.get("request", {})
-    return Request(tenant=tenant, account=Account(**account), client=Client(**client), request=Call(**call))
+def made(tenant: str, found: Mapping[str, dict[str, Any]], sent: Account) -> Request:
+    """A check with these members of its parts, by the part's name. sent: the account as its client named it."""
+    if "account" in found or not found.keys() <= PLAIN:
+        return filled(Request(tenant=tenant, account=sent), found)
+    client, call = found.get("client", {}), found.get("request", {})
+    return Request(tenant=tenant, account=sent, client=Client(**client), request=Call(**call))
 
 
 def filled(request: Request, found: Mapping[str, dict[str, Any]]) -> Request:

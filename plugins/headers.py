@@ -7,6 +7,7 @@ or not.
 """
 
 import socket
+from typing import Final
 
 from reputation.wire.gateway import GatewaySettings, HttpMessage
 from reputation.wire.messages import Call, Client, Request
@@ -15,9 +16,9 @@ from .facts import with_facts
 from .keys import account
 from .lines import BLANKS, LONGEST_KEY, Lines, first, named, text
 
-LONGEST_TEXT = 1024
-NO_ADDRESS = "unknown"  # RFC 7239's word; all requests that it stands in share one allowance for unknown keys
-NOT_MEASURED = ("", "-")  # what gateways write for a value that they do not have
+LONGEST_TEXT: Final = 1024
+NO_ADDRESS: Final = "unknown"  # RFC 7239's word; all requests that it stands in share one allowance for unknown keys
+NOT_MEASURED: Final = ("", "-")  # what gateways write for a value that they do not have
 
 
 def address(value: str) -> str | None:

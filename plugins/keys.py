@@ -7,7 +7,7 @@ A ValueError is a 400: no API could read the header as a credential, or two APIs
 import base64
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reputation.wire.gateway import GatewaySettings
 from reputation.wire.messages import Account, Credential
@@ -15,21 +15,23 @@ from reputation.wire.messages import Account, Credential
 from .lines import BLANKS, Lines, named, only, short_id, short_key, text
 
 AUTHORIZATION, API_KEY = b"authorization", b"x-api-key"
-QUOTES = frozenset("\"'`")
-SCHEMES = frozenset({"bearer", "basic"})
-TWO = "more than one {} header"
+QUOTES: Final = frozenset("\"'`")
+SCHEMES: Final = frozenset({"bearer", "basic"})
+TWO: Final = "more than one {} header"
 
 # Control characters, and blanks of `\s`, `split` or `trim` in any language; a tab is one in HTTP too.
-_UNREADABLE = re.compile(
+_UNREADABLE: Final = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
 ).search
-_BLANKS = re.compile("[ \t]+")
-_PLAIN_BEARER = re.compile("Bearer [A-Za-z0-9_.-]+").fullmatch  # every step of the long way leaves such a key as it is
-_PARAMETER = re.compile("[A-Za-z_-]+=[^=]").match
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){2,4}").fullmatch
-_AFTER_PADDING = re.compile("=[^=]*[A-Za-z0-9+/_-]").search
-_URL_SAFE = str.maketrans("-_", "+/")
-_JUNK = re.compile("[^A-Za-z0-9+/]")
+_BLANKS: Final = re.compile("[ \t]+")
+_PLAIN_BEARER: Final = re.compile(
+    "Bearer [A-Za-z0-9_.-]+"
+).fullmatch  # every step of the long way leaves such a key as it is
+_PARAMETER: Final = re.compile("[A-Za-z_-]+=[^=]").match
+_JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){2,4}").fullmatch
+_AFTER_PADDING: Final = re.compile("=[^=]*[A-Za-z0-9+/_-]").search
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_JUNK: Final = re.compile("[^A-Za-z0-9+/]")
 
 
 class Key(NamedTuple):

@@ -3,14 +3,15 @@
 import hashlib
 import re
 from functools import lru_cache
+from typing import Final
 
-from reputation.wire.messages import RESERVED_SAYS, is_reserved
+from reputation.wire.ids import RESERVED_SAYS, is_reserved
 
 Lines = list[tuple[bytes, bytes]]
 
-LONGEST_KEY = 256
-BLANKS = " \t"
-_STANDS_FOR_A_KEY = re.compile("hk1_[a-z2-7]{26}|sha256:[0-9a-f]{64}").fullmatch
+LONGEST_KEY: Final = 256
+BLANKS: Final = " \t"
+_STANDS_FOR_A_KEY: Final = re.compile("hk1_[a-z2-7]{26}|sha256:[0-9a-f]{64}").fullmatch
 
 
 def text(value: bytes) -> str:

@@ -5,7 +5,7 @@ fails open.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -21,13 +21,13 @@ from . import grpc_authz, rls
 from .limit_request import read as read_limit_request
 from .settings import settings_of
 
-AUTHZ = b"/envoy.service.auth.v3.Authorization/Check"
-RLS = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
-TENANT = b"x-headcount-tenant"
-ANY_TENANT = "default"
+AUTHZ: Final = b"/envoy.service.auth.v3.Authorization/Check"
+RLS: Final = b"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
+TENANT: Final = b"x-headcount-tenant"
+ANY_TENANT: Final = "default"
 """The tenant of an ext_authz call that names none at all."""
-DOMAIN_FIX = "list it in the gateway.envoy.domains of the tenant that it belongs to"
-MOST_BODY = 64 * 1024
+DOMAIN_FIX: Final = "list it in the gateway.envoy.domains of the tenant that it belongs to"
+MOST_BODY: Final = 64 * 1024
 
 M = TypeVar("M")
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 import math
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -16,9 +16,9 @@ from .protobuf import NUMBER, STRUCTURE, TEXT, double, member
 
 M = TypeVar("M", bound=Message)
 
-SECONDS = (("SECOND", 1), ("MINUTE", 60), ("HOUR", 3600), ("DAY", 86_400))
-LEAST_LOST = 0.01  # of a limit, by writing it as a whole number
-LARGEST = 0xFFFF_FFFF
+SECONDS: Final = (("SECOND", 1), ("MINUTE", 60), ("HOUR", 3600), ("DAY", 86_400))
+LEAST_LOST: Final = 0.01  # of a limit, by writing it as a whole number
+LARGEST: Final = 0xFFFF_FFFF
 
 
 def decoded(kind: type[M], body: bytes) -> M:

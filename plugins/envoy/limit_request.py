@@ -106,6 +106,8 @@ def _value(body: bytes, at: int, end: int, found: int) -> int:
 
 def _number(body: bytes, at: int, end: int) -> tuple[int, int]:
     """Read a number of 64 bits; return it, and the place after it."""
+    if at < end and body[at] < 0x80:  # mostly it is one byte
+        return body[at], at + 1
     found = shift = 0
     while at < end and shift <= _MOST_SHIFT:
         byte = body[at]

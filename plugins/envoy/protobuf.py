@@ -7,13 +7,14 @@ NUMBER: Final = 0x11
 """Tags of google.protobuf.Value: a number, text, a structure."""
 TEXT: Final = 0x1A
 STRUCTURE: Final = 0x2A
-_DOUBLE: Final = struct.Struct("<d")
+_double: Final = struct.Struct("<d").pack
+_BYTES: Final = [bytes((value,)) for value in range(256)]
 
 
 def varint(value: int) -> bytes:
     """Write a number, 0 or above."""
     if value < 0x80:
-        return bytes((value,))
+        return _BYTES[value]
     found = bytearray()
     while value >= 0x80:
         found.append(value & 0x7F | 0x80)
@@ -24,15 +25,12 @@ def varint(value: int) -> bytes:
 
 def number(tag: int, value: int) -> bytes:
     """Write a field with a number; nothing for 0, as proto3 does."""
-    return bytes((tag,)) + varint(value) if value else b""
+    return _BYTES[tag] + varint(value) if value else b""
 
 
 def field(tag: int, payload: bytes) -> bytes:
     """Write a field with bytes, text or a message."""
-    size = len(payload)
-    if size < 0x80:
-        return bytes((tag, size)) + payload
-    return bytes((tag,)) + varint(size) + payload
+    return b"".join((_BYTES[tag], varint(len(payload)), payload))
 
 
 def text(tag: int, value: bytes) -> bytes:
@@ -40,7 +38,7 @@ def text(tag: int, value: bytes) -> bytes:
     return field(tag, value) if value else b""
 
 
-_names: dict[bytes, bytes] = {}  # keys of HeaderValues by header; all of them are ours, so they are few
+_names: Final[dict[bytes, bytes]] = {}  # keys of HeaderValues by header; all of them are ours, so they are few
 
 
 def header(tag: int, name: bytes, value: bytes) -> bytes:
@@ -58,9 +56,10 @@ def utf8(value: bytes) -> bytes:
 
 def member(name: bytes, kind: int, value: bytes) -> bytes:
     """Write one member of a google.protobuf.Struct: its map's entry, with a Value of this kind."""
-    found = kind.to_bytes(1, "big") + value if kind == NUMBER else field(kind, value)
+    found = _BYTES[kind] + value if kind == NUMBER else field(kind, value)
     return field(0x0A, field(0x0A, name) + field(0x12, found))
 
 
 def double(value: float) -> bytes:
-    return _DOUBLE.pack(value)
+    packed: bytes = _double(value)
+    return packed

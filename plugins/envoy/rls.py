@@ -7,7 +7,7 @@ together. Descriptors that name different accounts are a check each; those that 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from plugins.answers import DAY, PROBLEM, for_client, published, stop_problem, stop_status, whole
 from plugins.facts import made, value_of
@@ -23,17 +23,20 @@ from .limit_request import NO_HITS, Descriptor, Entries, LimitRequest
 from .protobuf import field, header, number, text
 from .settings import DESCRIPTORS, settings_of
 
-MOST_CHECKS = 8
-MOST_COST = 1e9  # as in the wire format
+MOST_CHECKS: Final = 8
+MOST_COST: Final = 1e9  # as in the wire format
 OK, OVER_LIMIT = 1, 2  # of RateLimitResponse.Code
-UNITS = {"SECOND": 1, "MINUTE": 2, "HOUR": 3, "DAY": 4}
+UNITS: Final = {"SECOND": 1, "MINUTE": 2, "HOUR": 3, "DAY": 4}
 """Numbers of RateLimitResponse.RateLimit.Unit."""
-OVER, WITHIN = number(0x08, OVER_LIMIT), number(0x08, OK)
+OVER: Final = number(0x08, OVER_LIMIT)
+WITHIN: Final = number(0x08, OK)
 """The code at the start of a response, and of a descriptor's status."""
-NO = frozenset({"false", "0", "no"})
-VERDICT = "verdict"
-KEY = "account.key"
-ID = "account.id"
+NO: Final = frozenset({"false", "0", "no"})
+VERDICT: Final = "verdict"
+KEY: Final = "account.key"
+ID: Final = "account.id"
+NO_ACCOUNT: Final = Account()
+_members_parted: Final[dict[str, tuple[str, str]]] = {}
 Found = dict[str, Any]
 Named = tuple[Any, ...]
 """The account that a descriptor names: its id, its key or both; empty for none."""
@@ -116,7 +119,7 @@ def _address(raw: str) -> str | None:
     return address(raw.removesuffix("/32").removesuffix("/128")) or (None if "/" in raw else NO_ADDRESS)
 
 
-READERS: Mapping[str, Callable[[str], Any]] = {
+READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "account.id": lambda raw: short_id(raw, "account"),
     "client.ip": _address,
     "client.user_agent": lambda raw: raw[:LONGEST_TEXT],
@@ -151,15 +154,24 @@ def _hits(descriptor: Descriptor, hits_addend: int) -> float:
 
 
 def _check(tenant: str, members: Found, cost: float) -> Request:
+    client: Account | None = members.pop(KEY, None)
     parts: dict[str, dict[str, Any]] = {"request": {"cost": cost}}
     for member, value in members.items():
+        part, name = _parted(member)
+        if part in parts:
+            parts[part][name] = value
+        else:
+            parts[part] = {name: value}
+    return made(tenant, parts, NO_ACCOUNT if client is None else client)
+
+
+def _parted(member: str) -> tuple[str, str]:
+    """Split the name of a member into its part's and its own; names come from configuration, so they are few."""
+    found = _members_parted.get(member)
+    if found is None:
         part, _, name = member.rpartition(".")
-        parts.setdefault(part, {}).update(_said(value) if member == KEY else {name: value})
-    return made(tenant, parts)
-
-
-def _said(client: Account) -> Found:
-    return {"key": client.key, "credentials": client.credentials, "jwt": client.jwt}
+        found = _members_parted[member] = (part, name)
+    return found
 
 
 def stops(check: Request | Settle, verdict: Verdict) -> bool:
@@ -186,7 +198,7 @@ def answer(descriptors: int, asked: Sequence[Asked], found: Sequence[Verdict | S
         for place in one.places:
             owns[place] = own or owns[place]
             overs[place] = overs[place] or stop
-    statuses = [field(0x12, (OVER if over else WITHIN) + own) for own, over in zip(owns, overs, strict=True)]
+    statuses = [_status(owns[i], over=overs[i]) for i in range(descriptors)]
     if first is None:
         return WITHIN + b"".join(statuses)
     if stopped is not None:
@@ -194,6 +206,10 @@ def answer(descriptors: int, asked: Sequence[Asked], found: Sequence[Verdict | S
         return _stopped(statuses, headers, stop_problem(stopped, 429)) + field(0x32, metadata(stopped))
     passing = _headers(0x1A, for_client(first)) + _headers(0x22, upstream(first))
     return WITHIN + b"".join(statuses) + passing + field(0x32, metadata(first))
+
+
+def _status(own: bytes, *, over: bool) -> bytes:
+    return field(0x12, (OVER if over else WITHIN) + own)
 
 
 def stop_headers(verdict: Verdict) -> Headers:

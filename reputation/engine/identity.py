@@ -11,11 +11,11 @@ from reputation.state.crowds import Row
 from reputation.state.facts import NOTHING, Facts, Standards, brought_by, is_payer, merged, proven_by
 from reputation.state.tenant import TenantState
 from reputation.wire.errors import Invalid
-from reputation.wire.ids import hashed, of_text, printed
-from reputation.wire.messages import RESERVED_SAYS, Account, Credential, Request, is_reserved
+from reputation.wire.ids import RESERVED_SAYS, hashed, is_reserved, of_text, printed
+from reputation.wire.messages import Account, Credential, Request
 
 UNKNOWN_KEY: Final = "key:"
-"""What the name of an unconfirmed account begins with that is made of a key; events.RESERVED has it too."""
+"""What the name of an unconfirmed account begins with that is made of a key, see `is_reserved`."""
 
 
 class Who:

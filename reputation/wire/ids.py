@@ -19,8 +19,15 @@ _AT_ONCE: Final = 512  # ids whose characters are drawn in one call of the syste
 
 HASH_PREFIX: Final = "hk1_"
 HASH_SIZE: Final = 16  # bytes
-_HASH_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base 32 of RFC 4648, in small letters and without padding
+_HASH_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"  # base 32 of RFC 4648, in small letters and without padding
 _HASH_PAIRS: Final = [a + b for a in _HASH_ALPHABET for b in _HASH_ALPHABET]
+
+RESERVED_SAYS: Final = (
+    "an account's id may not begin with ip: or key:, which Headcount gives to addresses and unknown keys"
+)
+
+_keyed: Final[dict[bytes, "hashlib.blake2b"]] = {}
+"""The hash that has read the secret in use, and nothing else: to read it costs as much as to read a key."""
 
 NewId = Callable[[float], str]
 """Gives a verdict's id by the time in seconds."""
@@ -58,7 +65,8 @@ class Ulids:
             start = 0
         self._used = start + _DRAWN
         count = self._count
-        return self._prefix + _ALPHABET[count >> 10] + _PAIRS[count & 1023] + self._drawn[start : start + _DRAWN]
+        drawn = self._drawn[start : start + _DRAWN]
+        return f"{self._prefix}{_ALPHABET[count >> 10]}{_PAIRS[count & 1023]}{drawn}"
 
 
 def time_of(id_: str) -> float:
@@ -80,7 +88,13 @@ def hashed(key: str, secret: bytes) -> bytes:
 
 def of_text(key: str, secret: bytes) -> bytes:
     """Return the stored form of a client's key; a client's key is never read as a stored form."""
-    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=HASH_SIZE, key=secret).digest()
+    keyed = _keyed.get(secret)
+    if keyed is None:
+        _keyed.clear()
+        keyed = _keyed[secret] = hashlib.blake2b(digest_size=HASH_SIZE, key=secret)
+    hasher = keyed.copy()
+    hasher.update(key.encode("utf-8", "surrogatepass"))
+    return hasher.digest()
 
 
 def printed(digest: bytes) -> str:
@@ -95,6 +109,11 @@ def _read_hash(text: str) -> bytes | None:
     except ValueError:
         return None
     return digest if len(digest) == HASH_SIZE and printed(digest) == text else None
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether an account's id has the form of a name made of an address or of a key's hash."""
+    return name.startswith("ip:") or name.startswith("key:")  # noqa: PIE810 - a tuple is compared by a call of Python
 
 
 def is_jwt(key: str | None) -> bool:

@@ -139,16 +139,6 @@ class Profile(Struct, frozen=True, gc=False, kw_only=True):
     signup: Signup | None = None
 
 
-RESERVED = ("ip:", "key:")
-"""What the names of accounts begin with that are made of an address or of a key's hash."""
-RESERVED_SAYS = "an account's id may not begin with ip: or key:, which Headcount gives to addresses and unknown keys"
-
-
-def is_reserved(name: str) -> bool:
-    """Say whether an account's id has a form reserved for Headcount."""
-    return name.startswith(RESERVED)
-
-
 class Credential(Struct, frozen=True, gc=False):
     """One key of a client. full: `user:password`, looked up if `key`, its user, has no owner."""
 
