@@ -12,7 +12,7 @@ from reputation.wire.codec import read
 from reputation.wire.errors import Problem
 from reputation.wire.messages import Account
 from reputation.wire.read_types import CHECKS, ReadAccount
-from reputation.wire.reading import LIFE, LONGEST_KEPT, CheckReader
+from reputation.wire.reading import LIFE, LONGEST_BODY, CheckReader
 
 NOW = 1_790_812_800.0
 TIMES = st.sampled_from([0, -0.0, 1790000000, 1790000000.5, -1, 1e300, "2026-01-01T00:00:00Z", "yesterday", True, None])
@@ -127,7 +127,7 @@ def test_an_account_without_facts_brings_none():
 
 @pytest.mark.parametrize(
     "account",
-    [{"key": "sk-1"}, {"credentials": [{"key": "sk-1"}]}, {"id": "a", "email_domain": "x", "x": "y" * LONGEST_KEPT}],
+    [{"key": "sk-1"}, {"credentials": [{"key": "sk-1"}]}, {"id": "a", "email_domain": "x", "x": "y" * LONGEST_BODY}],
 )
 def test_nothing_long_and_no_key_is_kept(account):
     reader = CheckReader()
@@ -137,11 +137,35 @@ def test_nothing_long_and_no_key_is_kept(account):
     assert not len(reader)
 
 
+def test_a_body_that_came_twice_is_kept_whole():
+    reader, body = CheckReader(), b'{"account": {"id": "a"}, "client": {"ip": "11.0.0.1"}, "request": {"route": "/r"}}'
+    first, second, third = (reader.read(body, NOW) for _ in range(3))
+    assert first == second == third
+    assert third is second
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"account": {"key": "sk-1"}},
+        {"request": {"id": "r"}},
+        {"leases": [{"id": "l", "account": {"key": "sk-1"}}]},
+        {"client": {"user_agent": "x" * 1024}, "request": {"route": "y" * 1024}},
+    ],
+)
+def test_a_body_that_is_long_or_has_a_key_or_an_id_of_its_own_is_not_kept(more):
+    reader, body = CheckReader(), json.dumps({"client": {"ip": "11.0.0.1"}, "account": {"id": "a"}, **more}).encode()
+    reader.read(body, NOW)
+    second, third = reader.read(body, NOW), reader.read(body, NOW)
+    assert third == second
+    assert third is not second
+
+
 def test_a_flood_keeps_no_more_than_two_generations():
     reader = CheckReader(10)
     for number in range(100):
         twice(reader, {"id": f"a{number}"})
-        assert len(reader) <= 20
+        assert len(reader) <= 40
 
 
 def test_an_account_that_does_not_come_again_is_forgotten():
@@ -149,7 +173,7 @@ def test_an_account_that_does_not_come_again_is_forgotten():
     twice(reader, {"id": "gone"})
     for hour in (1, 2):
         twice(reader, {"id": f"a{hour}"}, NOW + hour * LIFE + hour)
-    assert len(reader) == 2
+    assert len(reader) == 4
 
 
 def test_only_what_a_body_cannot_say_is_added_to_an_account():
