@@ -10,7 +10,7 @@ import msgspec
 from rich.table import Table
 
 from geoip.book import EMBEDDED, AddressBook
-from geoip.facts import AddressFacts, Kind, host_text, network_text
+from geoip.facts import AddressFacts, Kind, host_text
 from geoip.lists import CONFIDENCE, ListError, compile_lists
 from geoip.losses import LossError
 from geoip.plain import plain
@@ -127,8 +127,9 @@ def _pair(text: str) -> tuple[Kind, Path]:
 def _printable(facts: AddressFacts) -> dict[str, Any]:
     """Return the facts with keys as text, because JSON readers may round such large numbers."""
     known: dict[str, Any] = msgspec.to_builtins(facts)
-    if facts.host is not None and facts.network is not None:
-        known |= {"host": host_text(facts.host), "network": network_text(facts.network)}
+    del known["network_name"]
+    if facts.host is not None:
+        known |= {"host": host_text(facts.host), "network": facts.network_name}
     return known
 
 

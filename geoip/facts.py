@@ -6,13 +6,14 @@ databases (book.py) add what they know.
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-from typing import Final
+from typing import Any, Final
 
 from geoip.known import LISTED, AddressFacts, Kind, Scope
 
 __all__ = [
     "LISTED", "Address", "AddressFacts", "CarrierError", "Kind", "Scope", "counted_network", "host_key", "host_text",
-    "host_text_of", "network_key", "network_of", "network_text", "network_text_of", "parse", "plain_facts", "scope_of",
+    "host_text_of", "known_facts", "network_key", "network_name", "network_of", "network_text", "parse", "plain_facts",
+    "scope_of",
 ]  # fmt: skip
 
 LONGEST = 64  # no written form of one address with zone and port is longer; anything longer is malformed
@@ -197,14 +198,11 @@ def host_text_of(address: AddressFacts) -> str | None:
     return address.ip if host < _LOWEST_V6_KEY else host_text(host)
 
 
-def network_text_of(address: AddressFacts) -> str | None:
-    """`network_text` of a known address's network."""
-    network = address.network
-    if network is None:
-        return None
-    if network >= _LOWEST_V6_KEY:
-        return network_text(network)
-    ip = address.ip
+def network_name(address: Address) -> str:
+    """`network_text` of an address's network."""
+    if address.version == 6:
+        return network_text(network_key(address))
+    ip = address.text
     return ip[: ip.rindex(".")] + ".0/24"
 
 
@@ -213,7 +211,13 @@ def plain_facts(text: str) -> AddressFacts:
     address = parse(text)
     if address is None:
         return AddressFacts(text[:LONGEST], "malformed")
-    return AddressFacts(address.text, scope_of(address), host_key(address), network_key(address))
+    return known_facts(address, {})
+
+
+def known_facts(address: Address, known: dict[str, Any]) -> AddressFacts:
+    """Return the facts of a well-formed address, with those that databases know."""
+    scope, name = scope_of(address), network_name(address)
+    return AddressFacts(address.text, scope, host_key(address), network_key(address), network_name=name, **known)
 
 
 def _key_text(key: int, v4_suffix: str, v6_suffix: str) -> str:

@@ -34,6 +34,7 @@ class AddressFacts(Struct, frozen=True, gc=False):
     static_score: 0 to 100, higher is longer in the same hands.
     stale: a database that supplied one of these facts is older than it should be.
     asn_freshness, kind_freshness: how far that fact still counts: 1, or less from a stale database.
+    network_name: the network as text, as `network_text` gives it.
     """
 
     ip: str
@@ -51,3 +52,4 @@ class AddressFacts(Struct, frozen=True, gc=False):
     stale: bool = False
     asn_freshness: float = 1.0
     kind_freshness: float = 1.0
+    network_name: str | None = None

@@ -6,7 +6,7 @@ Notes for the linker are appended to a batch, without a wait.
 from collections.abc import Callable
 from typing import Final
 
-from geoip.facts import AddressFacts, host_text_of, network_of, network_text_of
+from geoip.facts import AddressFacts, host_text_of, network_of
 from reputation.engine.identity import Who
 from reputation.hydra.links import Cluster
 from reputation.hydra.sightings import Known, Note, OperatorRuling, Origin, OutcomeNote, Sighting
@@ -19,10 +19,12 @@ from reputation.state.tenant import TenantState
 from reputation.state.windows import name_of
 from reputation.wire.messages import Outcome, Payment, Request, Signup, Verdict
 
-MOST_WAITING = 262_144
+MOST_WAITING: Final = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
 
-PAYER, PROVEN, CONFIRMED = 1, 2, 4
+PAYER: Final = 1
+PROVEN: Final = 2
+CONFIRMED: Final = 4
 NO_PAYMENT: Final = Payment()
 Lookup = Callable[[str], AddressFacts]
 
@@ -56,25 +58,11 @@ def observe(
         if device is not None:
             accounts_on_device = state.accounts_on_device.see(hash(device), member, now)
     cluster = linked[0]
-    return Seen(
-        facts=who.facts,
-        address=address,
-        client=client,
-        request=request.request,
-        marks=marks,
-        marked=marked,
-        accounts_on_address=accounts_here,
-        accounts_on_card=accounts_on_card,
-        accounts_on_device=accounts_on_device,
-        addresses=addresses,
-        asns=asns,
-        countries=countries,
-        net_odds=net_odds,
-        asn_odds=asn_odds,
-        cluster_confidence=0.0 if cluster is None else linked[1],
-        cluster_size=0 if cluster is None else cluster.size,
-        organised=who.proven,
-    )
+    confidence, size = (0.0, 0) if cluster is None else (linked[1], cluster.size)
+    return Seen(  # its fields in their order: to find each by its name takes as long as all of the rest
+        who.facts, address, client, request.request, marks, marked, accounts_here, accounts_on_card,
+        accounts_on_device, addresses, asns, countries, net_odds, asn_odds, confidence, size, who.proven,
+    )  # fmt: skip
 
 
 class Outbox:
@@ -170,7 +158,7 @@ def sighting_of(who: Who, request: Request, now: float, part: str | None = None,
     address, client, call = who.address, request.client, request.request
     host = network = asn = country = kind = None
     if address is not None and address.host is not None:
-        host, network = host_text_of(address), network_text_of(address)
+        host, network = host_text_of(address), address.network_name
         asn, country, kind = address.asn, address.country, address.kind
     return Sighting(
         now, who.name, host, network, asn, country, kind, client.ja4, client.user_agent, client.device,
@@ -195,5 +183,5 @@ def origin_of(signup: Signup, lookup: Lookup) -> Origin:
     net = asn = country = kind = None
     if signup.ip is not None:
         address = lookup(signup.ip)
-        net, asn, country, kind = network_text_of(address), address.asn, address.country, address.kind
+        net, asn, country, kind = address.network_name, address.asn, address.country, address.kind
     return Origin(net, asn, country, kind, signup.ja4, signup.user_agent, signup.email_kind)

@@ -13,7 +13,6 @@ from geoip.facts import (
     host_text,
     host_text_of,
     network_text,
-    network_text_of,
     parse,
     plain_facts,
 )
@@ -178,13 +177,13 @@ def test_a_neighbour_in_the_same_64_is_the_same_host(address):
 def test_the_texts_of_a_known_address_are_those_of_its_keys(address):
     facts = plain_facts(str(address))
     assert host_text_of(facts) == host_text(facts.host)
-    assert network_text_of(facts) == network_text(facts.network)
+    assert facts.network_name == network_text(facts.network)
 
 
 def test_what_is_no_address_has_no_texts():
     facts = plain_facts("nonsense")
     assert host_text_of(facts) is None
-    assert network_text_of(facts) is None
+    assert facts.network_name is None
 
 
 @pytest.mark.parametrize(
