@@ -51,9 +51,9 @@ from reputation.wire.messages import (
     Verdict,
 )
 
-EXPLAIN_WINDOW = 3600.0
+EXPLAIN_WINDOW: Final = 3600.0
 MOST_DAYS: Final = 255  # small integers are shared, larger ones cost each row 32 bytes
-KEPT_VERDICTS = 10000
+KEPT_VERDICTS: Final = 10000
 
 VerdictHook = Callable[[Assessed, Verdict], None]
 """Called with each verdict and its assessment: recorded decisions, a draft scored alongside."""
@@ -102,7 +102,7 @@ class TenantLimiter:
     def check_one(self, request: Request, now: float, new_id: NewId) -> Verdict:
         """Judge a request with one account."""
         found = self.assess(request, now)
-        if isinstance(found, Verdict):
+        if not isinstance(found, Assessed):
             return found
         id_ = new_id(now)
         return self.conclude(found, take(self.ask(found, id_), self.leases.reserved, now), id_)
@@ -176,7 +176,9 @@ class TenantLimiter:
         who, request, now = assessed.who, assessed.request, assessed.at
         if not who.row.shared:
             self.state.dirty.add(who.name)
-        verdict = self._with_lease(self.answer(id_, assessed, taken), assessed, taken)
+        verdict = self.answer(id_, assessed, taken)
+        if taken.granted or request.lease:
+            verdict = self._with_lease(verdict, assessed, taken)
         part = None if assessed.entry is None else drew_on(taken, assessed.entry)
         self.outbox.see(who, request, verdict, now, part)
         self.counts.add(verdict)

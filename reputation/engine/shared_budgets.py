@@ -28,6 +28,9 @@ LASTING: Final = (
 NO_ADDRESS: Final = "none"
 IPV6_HOSTS: Final = 1 << 32  # keys of /64s stand above those of IPv4 addresses
 
+ALONE: Final[list[list[Charge]]] = [[]]
+"""One alternative without any bucket besides the account's own."""
+
 Pair = tuple[Limit, Limit]
 """Of a burst and of a day."""
 
@@ -67,7 +70,7 @@ def draws_of(
             budgets.charge(name, "organisation", (name, together), limit, now)
             for name, limit in zip(NAMES, organisation, strict=True)
         ]
-    by_address = [[]] if who.confirmed else unconfirmed_charges(tenant, who, budgets, now)
+    by_address = ALONE if who.confirmed else unconfirmed_charges(tenant, who, budgets, now)
     if cluster is not None:
         by_links = linked_charges(tenant, budgets, links, who, cluster, now)
     else:
@@ -75,7 +78,9 @@ def draws_of(
     held = tenant.settings.newcomers.together == "cap" and is_held(tenant, who, now)
     if held:
         by_links = held_charges(tenant, budgets, links, who, by_links, now)
-    draws: list[Draw] = [[*own, *shared, *linked] for shared in by_address for linked in by_links]
+    draws: list[Draw] = [own]
+    if by_address is not ALONE or by_links is not ALONE:
+        draws = [[*own, *shared, *linked] for shared in by_address for linked in by_links]
     roomy = len(draws) if cluster is None and not held else len(by_links) - 1
     if more:
         draws += [[own[0], *own[2:], *linked, *more] for linked in by_links]
@@ -111,7 +116,7 @@ def quota_charges(tenant: Tenant, budgets: Budgets, links: Links, who: Who, now:
     together = None if tenant.organisation or is_new(who.facts, now) else organisation_of(who, links)
     units = 0.0 if together is None else links.organisations.get(together, (0.0, False))[0]
     if units <= 0.0:
-        return [[]]
+        return ALONE
     least, key = tenant.request_cost, ("purse", "organisation", str(together))
     charges = [budgets.charge("purse", "organisation", key, daily(units, least), now)]
     earned = earned_charge(who.name, links.earned.get(who.name, 0.0), least, budgets, now)
@@ -181,7 +186,7 @@ def unconfirmed_charges(tenant: Tenant, who: Who, budgets: Budgets, now: float) 
     clients would be a limit on the whole site.
     """
     if who.address is None:
-        return [[]]
+        return ALONE
     host = who.address.host
     hosts: list[int | str] = [NO_ADDRESS if host is None else host]
     if host is not None and host >= IPV6_HOSTS:

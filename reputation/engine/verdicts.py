@@ -1,10 +1,10 @@
 """Kept verdicts: counts, latency, and the verdicts of the last hour, for explanations and appeals, in bounded memory.
 
 Verdicts are kept packed: ten thousand verdicts of thirty objects each would make every check write to, and in turn
-free, memory that fell out of the processor's caches long ago. One that was answered in JSON is kept as that JSON.
+free, memory that fell out of the processor's caches long ago. One that was answered in JSON is kept as that JSON, and
+its request as it is: its texts are there anyway.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -56,7 +56,10 @@ class Latency:
 
     def add(self, seconds: float) -> None:
         """Count one check."""
-        self._counts[bisect_left(BOUNDS, seconds)] += 1
+        place = 0
+        while place < len(BOUNDS) and seconds > BOUNDS[place]:  # most checks end in the first few
+            place += 1
+        self._counts[place] += 1
         self._sum += seconds
 
     def metrics(self) -> Iterator[Metric]:
@@ -82,17 +85,18 @@ class StoredRequest(NamedTuple):
     cost: float
 
 
-MOST_WAITING = 1000
+MOST_WAITING: Final = 1000
 """Stops of known accounts that wait to be kept; they are taken twice a second."""
 
 Asked = tuple[str | None, str | None, str | None, float]
-_NO_END = float("inf")
-_encode = msgspec.json.Encoder().encode
-_pack = msgpack.Encoder().encode  # not JSON, which has no word for a limit without end
+_NO_END: Final = float("inf")
+Kept = tuple[Asked, bytes]
+"""A request, and its verdict as JSON or packed."""
+_pack: Final = msgpack.Encoder().encode  # not JSON, which has no word for a limit without end
 # the members of StoredRequest one by one, because the compiler forgets the types of a NamedTuple's
-_unpack = msgpack.Decoder(tuple[Asked, Verdict]).decode
-_answer = msgspec.json.Decoder(Verdict).decode
-_asked = msgspec.json.Decoder(Asked).decode
+_unpack: Final = msgpack.Decoder(tuple[Asked, Verdict]).decode
+_unpack_verdict: Final = msgpack.Decoder(Verdict).decode
+_answer: Final = msgspec.json.Decoder(Verdict).decode
 
 
 def read_packed(kept: bytes) -> tuple[StoredRequest, Verdict]:
@@ -101,12 +105,10 @@ def read_packed(kept: bytes) -> tuple[StoredRequest, Verdict]:
     return StoredRequest(*asked), verdict
 
 
-def read_recent(kept: bytes) -> tuple[StoredRequest, Verdict]:
-    """Read a recent verdict: packed, or a line with its request and then its answer."""
-    if not kept.startswith(b"["):
-        return read_packed(kept)
-    asked, _, answer = kept.partition(b"\n")
-    return StoredRequest(*_asked(asked)), read_answer(answer)
+def read_recent(kept: Kept) -> tuple[StoredRequest, Verdict]:
+    """Read a recent verdict."""
+    asked, verdict = kept
+    return StoredRequest(*asked), read_answer(verdict) if verdict.startswith(b"{") else _unpack_verdict(verdict)
 
 
 def read_answer(answer: bytes) -> Verdict:
@@ -218,7 +220,7 @@ class RecentVerdicts:
     def __init__(self, window: float, most: int) -> None:
         self.stopped = Stopped()
         self._most = most
-        self._kept: ExpiringMap[bytes] = ExpiringMap(window, most)
+        self._kept: ExpiringMap[Kept] = ExpiringMap(window, most)
         self._newest: tuple[Verdict, Asked, float] | None = None
 
     def __len__(self) -> int:
@@ -240,18 +242,16 @@ class RecentVerdicts:
         if (verdict.shadow or verdict).decision == "allow":
             self._newest = (verdict, asked, now)
             return
-        packed = _pack((asked, verdict))
-        self._kept.put(verdict.id, packed, now)
-        self.stopped.add(Stop(verdict.id, name, unconfirmed, now, packed))
+        packed = _pack(verdict)
+        self._kept.put(verdict.id, (asked, packed), now)
+        self.stopped.add(Stop(verdict.id, name, unconfirmed, now, _pack((asked, msgspec.Raw(packed)))))
 
     def _keep_newest(self) -> None:
         newest = self._newest
         if newest is None:
             return
         verdict, asked, now = newest
-        answer = encoded(verdict)
-        packed = _pack((asked, verdict)) if answer is None else _encode(asked) + b"\n" + answer
-        self._kept.put(verdict.id, packed, now)
+        self._kept.put(verdict.id, (asked, encoded(verdict) or _pack(verdict)), now)
         self._newest = None
 
     def get(self, id_: str, now: float) -> tuple[StoredRequest, Verdict] | None:
@@ -264,12 +264,7 @@ class RecentVerdicts:
         """Forget the verdicts on an account, and its stops that wait for the store; return how many verdicts."""
         self._keep_newest()
         self.stopped.forget(account)
-        words = account.encode("utf-8", "surrogatepass"), _encode(account)[1:-1]
-        gone = [
-            key
-            for key, kept in self._kept.items()
-            if (words[0] in kept or words[1] in kept) and read_recent(kept)[0].account == account
-        ]
+        gone = [key for key, kept in self._kept.items() if kept[0][0] == account]
         for key in gone:
             self._kept.drop(key)
         return len(gone)

@@ -14,9 +14,9 @@ from reputation.listeners.writer import CONTINUE, FULL, refuse
 from reputation.wire.gateway import HttpMessage, Reply
 from reputation.wire.later import deliver
 
-TURN = 64  # pipelined messages answered before other connections get their turn
+TURN: Final = 64  # pipelined messages answered before other connections get their turn
 MISSING: Final = TypeError("the application gave no reply")
-HELD = 65_536  # bytes gathered, in either direction, before the next step has to be taken
+HELD: Final = 65_536  # bytes gathered, in either direction, before the next step has to be taken
 
 
 class Connection(asyncio.Protocol):

@@ -2,6 +2,7 @@
 
 import email.utils
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 
@@ -9,10 +10,10 @@ from reputation.listeners.grammar import Refusal
 from reputation.wire.gateway import Headers, Reply
 
 PROBLEM: Headers = ((b"Content-Type", b"application/problem+json"),)
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
-_BODILESS = frozenset({204, 304})
+_PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_BODILESS: Final = frozenset({204, 304})
 
 
 class ReplyError(ValueError):
@@ -30,8 +31,8 @@ def refuse(refusal: Refusal) -> Reply:
     return problem(refusal.status, refusal.title)
 
 
-FAILED = problem(500, "The sidecar failed to answer")
-FULL = problem(503, "Too many connections")
+FAILED: Final = problem(500, "The sidecar failed to answer")
+FULL: Final = problem(503, "Too many connections")
 
 
 def field_lines(headers: Headers) -> bytes:

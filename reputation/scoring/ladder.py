@@ -14,13 +14,19 @@ from reputation.wire.known import Facts
 from reputation.wire.messages import Payment
 
 DAY: Final = 86_400.0
-EMAIL, PHONE, PREPAID, CARD, ACTIVE, MONEY = RUNGS = ("email", "phone", "prepaid", "card", "active", "money")
+EMAIL: Final = "email"
+PHONE: Final = "phone"
+PREPAID: Final = "prepaid"
+CARD: Final = "card"
+ACTIVE: Final = "active"
+MONEY: Final = "money"
+RUNGS: Final = (EMAIL, PHONE, PREPAID, CARD, ACTIVE, MONEY)
 """What an account gave, from the cheapest to the dearest; active: days of use, which it gave here."""
 RECENT: Final = 14 * DAY
 """Age up to which an account is a newcomer: its use until then is what votes for a newcomer's day."""
 MOST_LIMITS: Final = 4096
 
-_limits: dict[tuple[float, float], Limit] = {}
+_limits: Final[dict[tuple[float, float], Limit]] = {}
 
 
 class Rung:

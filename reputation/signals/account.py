@@ -7,9 +7,9 @@ from typing import Final
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-CAP = 4.0
-OWN_EVIDENCE = True
-HARD_EVIDENCE = frozenset({"outcomes_against"})
+CAP: Final = 4.0
+OWN_EVIDENCE: Final = True
+HARD_EVIDENCE: Final = frozenset({"outcomes_against"})
 HOUR: Final = 3600.0
 DAY: Final = 86_400.0
 
@@ -27,7 +27,7 @@ _DAYS: Final = [f"created {days} d ago" for days in range(2000)]
 _AGE_KNOTS: Final[list[tuple[float, float]]] = [(math.log(hours * HOUR), points) for hours, points in AGE_POINTS]
 _LATER_KNOTS: Final = _AGE_KNOTS[1:]
 
-VERIFIED_POINTS = {"email": -0.1, "phone": -0.4, "identity": -1.2}
+VERIFIED_POINTS: Final = {"email": -0.1, "phone": -0.4, "identity": -1.2}
 AGAINST_POINTS: Final = 0.8  # a mark is half an outcome: a report of abuse or a chargeback is two
 FOR_POINTS: Final = -0.3
 MOST_MARKS: Final = 6

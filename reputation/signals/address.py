@@ -5,7 +5,7 @@ from typing import Final
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-CAP = 1.0
+CAP: Final = 1.0
 LEAST: Final = 0.05  # log-odds that are not worth a line
 
 

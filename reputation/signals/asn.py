@@ -6,7 +6,7 @@ from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-CAP = 0.8
+CAP: Final = 0.8
 LEAST: Final = 0.05
 HOSTING_POINTS: Final = 0.3  # a data-centre list hits 17% of honest visitors: likelihood ratio near 1.3
 

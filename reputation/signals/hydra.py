@@ -5,7 +5,7 @@ from typing import Final
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-CAP = 2.0
+CAP: Final = 2.0
 MEMBER_POINTS: Final = 2.0
 
 

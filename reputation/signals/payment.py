@@ -7,13 +7,13 @@ from typing import Final
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-CAP = 3.0
-OWN_EVIDENCE = True
-HARD_EVIDENCE = frozenset({"declines", "disputes"})
+CAP: Final = 3.0
+OWN_EVIDENCE: Final = True
+HARD_EVIDENCE: Final = frozenset({"declines", "disputes"})
 
-STATUS_POINTS = {"none": (0.2, "no payment method"), "ok": (-0.2, None), "failed": (0.8, "payment failed"),
+STATUS_POINTS: Final = {"none": (0.2, "no payment method"), "ok": (-0.2, None), "failed": (0.8, "payment failed"),
                  "disputed": (1.6, "payment disputed")}  # fmt: skip
-FUNDING_POINTS = {"credit": (-0.2, None), "debit": (-0.1, None), "prepaid": (0.519, "prepaid card"),
+FUNDING_POINTS: Final = {"credit": (-0.2, None), "debit": (-0.1, None), "prepaid": (0.519, "prepaid card"),
                   "unknown": (0.0, None)}  # fmt: skip
 SETTLED_SCALE: Final = 20.0  # US dollars that make a payer
 SETTLED_POINTS: Final = -0.5  # for each e-fold above it

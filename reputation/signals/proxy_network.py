@@ -1,12 +1,14 @@
 """Proxy network: the address is listed as VPN, proxy, Tor exit or relay; paying customers are there too."""
 
+from typing import Final
+
 from reputation.signals.believed import believed
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-CAP = 0.8
+CAP: Final = 0.8
 
-KIND_POINTS = {
+KIND_POINTS: Final = {
     "vpn": (0.3, "VPN network"),
     "relay": (0.0, None),  # a relay of a device maker carries ordinary people
     "proxy": (0.6, "known proxy"),

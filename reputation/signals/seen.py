@@ -1,5 +1,7 @@
 """The input of every signal: the facts, the request and the counts at one instant."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from geoip.facts import AddressFacts
@@ -7,8 +9,8 @@ from reputation.state.facts import Facts
 from reputation.state.history import NO_MARKS, Marks
 from reputation.wire.messages import Call, Client
 
-NO_CLIENT = Client()
-ONE_CALL = Call()
+NO_CLIENT: Final = Client()
+ONE_CALL: Final = Call()
 
 
 class Seen(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from typing import Final
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-CAP = 1.5
+CAP: Final = 1.5
 
 ADDRESS_LEVEL: Final = 8
 ADDRESSES_LEVEL: Final = 6
@@ -20,7 +20,7 @@ CARD_LEVEL: Final = 2
 DEVICE_LEVEL: Final = 3
 
 # signal, attribute of Seen, ordinary count, points for each doubling above it, what is counted
-COUNTS = (
+COUNTS: Final = (
     ("accounts_on_address", "accounts_on_address", ADDRESS_LEVEL, 0.15, "accounts on this address in a day"),
     ("addresses", "addresses", ADDRESSES_LEVEL, 0.2, "addresses in a day"),
     ("asns", "asns", ASNS_LEVEL, 0.3, "ASNs in a day"),
@@ -28,7 +28,7 @@ COUNTS = (
     ("accounts_on_card", "accounts_on_card", CARD_LEVEL, 0.7, "accounts with this card"),
     ("accounts_on_device", "accounts_on_device", DEVICE_LEVEL, 0.5, "accounts on this device in a day"),
 )
-CROWDED_KINDS = frozenset({"mobile", "education", "relay"})
+CROWDED_KINDS: Final = frozenset({"mobile", "education", "relay"})
 
 
 def evidence(seen: Seen, now: float) -> list[Reason]:  # noqa: ARG001 - every family has the same two arguments

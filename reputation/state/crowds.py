@@ -23,9 +23,9 @@ MOST_NETWORKS = 65_536
 SLOTS = 1024
 
 
-MOST_RUNGS = 4096
+MOST_RUNGS: Final = 4096
 
-_rungs: dict[tuple[str, str, float, bool], "KeptRung"] = {}
+_rungs: Final[dict[tuple[str, str, float, bool], "KeptRung"]] = {}
 
 
 @mypyc_attr(acyclic=True)

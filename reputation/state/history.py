@@ -18,7 +18,7 @@ DAY: Final = 86_400.0
 MONTH: Final = 30 * DAY
 KEPT: Final = 400 * DAY
 """Seconds that an account of which nothing was pushed is remembered for an outcome against it."""
-MOST_OF_A_KIND = 32
+MOST_OF_A_KIND: Final = 32
 """Outcomes of one kind that are kept, the newest: one kind cannot push another out."""
 MarkedOutcome = OutcomeKind | Literal["charge_failed"]
 """An outcome, or a failed charge that billing's events reported, which payment counts."""
@@ -38,13 +38,13 @@ MARKS: dict[MarkedOutcome, tuple[int, int]] = {
 LEAST_MARKS: Final = 0.25
 """Marks that have faded below this say nothing any more."""
 
-_RECORD = struct.Struct("<BQ")
-_MARKS = [MARKS.get(kind, (0, 0)) for kind in KINDS]
+_RECORD: Final = struct.Struct("<BQ")
+_MARKS: Final = [MARKS.get(kind, (0, 0)) for kind in KINDS]
 _DECLINED, _FAILED = KINDS.index("declined"), KINDS.index("charge_failed")
 
 MOST_VISITS: Final = 16
 VISIT_WINDOW: Final = DAY
-_VISIT = struct.Struct("<QIHQ")
+_VISIT: Final = struct.Struct("<QIHQ")
 VISIT: Final = _VISIT.size
 _number: Final = int.from_bytes  # looked up on the class it would be made again each time
 

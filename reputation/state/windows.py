@@ -136,7 +136,7 @@ class FanIn:
         if now < self._newest - RESOLUTION:
             self._forget()
         self._newest = now
-        word = word_of(key)
+        word = _page_key(key)
         only = self._single.get(word)
         if only is None:
             if key in self._young or key in self._old:
@@ -154,7 +154,7 @@ class FanIn:
 
     def members(self, key: int, now: float) -> set[int]:
         """Return the members of a key within the window, as numbers: `number_of` each."""
-        found = self._single.get(word_of(key))
+        found = self._single.get(_page_key(key))
         if found is None:
             found = self._young.get(key) or self._old.get(key, b"")
         return _within(found, now - self.window)
@@ -200,7 +200,7 @@ class FanIn:
     def remember(self, key: int, member: bytes, at: float, now: float) -> None:
         """Note an earlier sighting, in the order of its time, such as one from before a restart."""
         self._turn, at = self._turn or now, min(at, now)
-        word = word_of(key)
+        word = _page_key(key)
         only = self._single.get(word)
         if at < 0 or now - at >= self.window or (only is not None and only.startswith(member)):
             return
@@ -247,6 +247,11 @@ def companions(groups: list[bytes], member: bytes, since: float) -> set[int]:
 def _within(members: bytes, since: float) -> set[int]:
     starts = range(0, len(members), RECORD)
     return {_number(members[at : at + KEY], "little") for at in starts if _time(members, at) >= since}
+
+
+def _page_key(key: int) -> bytes:
+    """Return a key as eight bytes for a page: the last ones differ most, and `bytes.find` compares these first."""
+    return key.to_bytes(8, "big", signed=True) if key < 0 else key.to_bytes(8, "big")
 
 
 def word_of(key: int) -> bytes:

@@ -10,12 +10,13 @@ from reputation.wire.messages import Verdict
 
 T = TypeVar("T")
 
-PROBLEM_TYPE = "application/problem+json"
+PROBLEM_TYPE: Final = "application/problem+json"
 
-_encoder = msgspec.json.Encoder()
+_encoder: Final = msgspec.json.Encoder()
 encode = _encoder.encode
+_encode_into: Final = _encoder.encode_into
 
-_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+_PATH: Final = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
 
 
 def read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -64,8 +65,8 @@ def pointer(path: str) -> str:
     return re.sub(r"\.|\[", "/", path.partition("[...]")[0]).replace("]", "")
 
 
-_MISSING = re.compile(r"Object missing required field `(.*)`")
-_WORDS = {
+_MISSING: Final = re.compile(r"Object missing required field `(.*)`")
+_WORDS: Final = {
     "status": "none, ok, failed, disputed",
     "funding": "credit, debit, prepaid, unknown",
     "verified": "email, phone, identity",
@@ -103,13 +104,16 @@ class _Encoded:
     def __init__(self) -> None:
         self.verdict: Verdict | None = None
         self.body = b""
+        self.buffer = bytearray()
 
 
 _last: Final = _Encoded()
 
 
 def verdict_bytes(verdict: Verdict) -> bytes:
-    body = _last.body = encode(verdict)
+    buffer = _last.buffer  # has the room that the last one took, so it need not grow
+    _encode_into(verdict, buffer)
+    body = _last.body = bytes(buffer)
     _last.verdict = verdict
     return body
 
