@@ -101,7 +101,7 @@ def check_of(key: UserAPIKeyAuth, data: Mapping[str, Any], settings: Settings) -
     if settings.unit == "tokens":
         call |= {"cost": estimate(data, settings.output_tokens), "hold": True}
     if settings.content_key:
-        call["content"] = [shape(_text(data), settings.content_key.encode())]
+        call["content"] = shapes(data, settings.content_key.encode())
     client = {
         "ip": client_address(headers, _metadata(data).get("requester_ip_address"), settings.trusted_hops),
         "user_agent": _short(headers.get("user-agent"), 1024),
@@ -172,6 +172,18 @@ def shape(text: str, key: bytes) -> str:
         for place in range(64):
             counts[place] += 1 if bits >> place & 1 else -1
     return f"{sum(1 << place for place, count in enumerate(counts) if count > 0):016x}"
+
+
+def shapes(data: Mapping[str, Any], key: bytes) -> list[str]:
+    """The shape of a conversation up to its first question, and, if it goes on, that of all of it."""
+    begun, whole = _text({name: _begun(value) for name, value in data.items()}), _text(data)
+    return [shape(begun, key)] if begun == whole else [shape(begun, key), shape(whole, key)]
+
+
+def _begun(value: Any) -> Any:
+    """A list of messages up to the first of a user; anything else as it is."""
+    roles = [isinstance(turn, dict) and turn.get("role") for turn in value] if isinstance(value, list) else []
+    return value[: roles.index("user") + 1] if "user" in roles else value
 
 
 def _text(data: Mapping[str, Any]) -> str:

@@ -107,6 +107,15 @@ class PairTable:
         begin, end = (np.searchsorted(self.keys, some << LOW) for some in (accounts, accounts + 1))
         return spans(begin, end - begin)
 
+    def holds(self, accounts: Ints, values: Ints, at: Floats) -> Mask:
+        """Which of these accounts were seen with the value next to each, by that time; -1 is none."""
+        if not len(self.keys):
+            return np.zeros(len(accounts), bool)
+        keys = accounts << LOW | values
+        spot = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        held: Mask = (accounts >= 0) & (values >= 0) & (self.keys[spot] == keys) & (self.first[spot] <= at)
+        return held
+
     def most_frequent(self, size: int) -> Ints:
         """The most frequent value of each of so many accounts, counted from 1; 0 where there is none."""
         if self._frequent is None or len(self._frequent) != size:

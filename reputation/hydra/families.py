@@ -77,6 +77,9 @@ KINDS = (
     Kind("in_step", "synchrony", "work that begins and pauses with that of accounts of the same sign-up time", mined=1),
     Kind("out_of_step", "synchrony", "work at times of its own", mined=0),
     Kind("organisation", "organisation", "the unverified organisation {}", mined=1),
+    Kind("begun", "content", "the conversation {}", 16, 3 * DAY, 0),
+    Kind("carried", "content", "the conversation {}, which another account began", 16, 3 * DAY, 0),
+    Kind("relayed", "content", "conversations that go from account to account", mined=1),
 )
 HIDING = frozenset({"hosting", "vpn", "relay", "proxy", "residential_proxy", "tor", "mobile"})
 """Networks on which an address says nothing about where people are: those for hire, and carriers' shared ones."""
@@ -89,3 +92,5 @@ PARTIAL = frozenset(map(FAMILIES.index, ("origin", "rhythm", "load", "synchrony"
 MINED = tuple(kind.mined for kind in KINDS)
 FAMILY = tuple(FAMILIES.index(kind.family) for kind in KINDS)
 SEEN = tuple(kind for kind in KINDS if kind.keep)
+TALKS = frozenset({"begun", "carried"})
+"""Kinds that say of which conversations an account made requests; what follows from them is `relayed`."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.columns import Ints, Mask, numbered, run_lengths, run_starts, sorted_together, spans
+from reputation.hydra.conversations import moved, moves
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, FAMILY, INDEX
 from reputation.hydra.items import UNHEARD_OF
@@ -35,6 +36,7 @@ class Identity(NamedTuple):
 
 
 SOFTWARE = FAMILIES.index("software")
+CONTENT = FAMILIES.index("content")
 IDENTITIES = (
     Identity("session_rings", "session", 64, True),
     Identity("device_rings", "device", 64, True),
@@ -62,6 +64,8 @@ def candidates(
     if "meetings" not in without:
         meetings = meeting_components(items, suspects, _operators(items, ledger))
         found += [(FAMILY[INDEX["host"]], component) for component in meetings]
+    if not {"content", "conversation_rings"} & set(without):
+        found += [(CONTENT, part) for part in components(*moves(ledger).between(linkable & moved(ledger)))]
     return found
 
 

@@ -15,7 +15,7 @@ from reputation.hydra.families import SEEN
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.named import NAMED
 
-FORMAT = 7
+FORMAT = 8
 LEAST = 64
 """Fewer accounts than this are not worth handing over."""
 HOURS = ("recent", "refused", "by_hour")

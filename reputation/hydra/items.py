@@ -7,7 +7,8 @@ import numpy as np
 
 from reputation.hydra import reaction
 from reputation.hydra.columns import LOW, Ints, Mask, Rows, distinct
-from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN
+from reputation.hydra.conversations import relayed
+from reputation.hydra.families import DAY, FAMILIES, FAMILY, HOUR, INDEX, KINDS, SEEN, TALKS
 from reputation.hydra.ledger import PAYER, PROVEN, Ledger
 from reputation.hydra.origin import origins
 from reputation.hydra.rhythm import OCTAVE, rhythms
@@ -50,7 +51,15 @@ def collect(
     signups = [] if "origin" in without else origins(ledger, among, established)
     times = _times(ledger, now)
     joint = [] if "synchrony" in without else steps(ledger, among, times)
-    for rows in [*_seen(ledger, now), *_facts(ledger), *times, *_derived(ledger, now), *signups, *joint]:
+    for rows in [
+        *_seen(ledger, now),
+        *_facts(ledger),
+        *times,
+        *_derived(ledger, now),
+        *signups,
+        *joint,
+        relayed(ledger),
+    ]:
         if KINDS[INDEX[rows.kind]].family in without:
             continue
         inside = among[rows.accounts]
@@ -94,6 +103,8 @@ def _seen(ledger: Ledger, now: float) -> list[Rows]:
     """What accounts were seen with lately."""
     parts = []
     for kind in SEEN:
+        if kind.name in TALKS:  # alone it says nothing, see `conversations`
+            continue
         table = ledger.pairs[kind.name]
         fresh = table.last >= now - kind.window
         parts.append(Rows(kind.name, table.accounts[fresh], table.values[fresh]))
@@ -290,6 +301,7 @@ _SAID: dict[str, Callable[[Ledger, int], str]] = {
     "native": lambda *_: "",
     "sleepless": lambda *_: "",
     "sleeps": lambda *_: "",
+    "relayed": lambda *_: "",
     "in_step": lambda *_: "",
     "out_of_step": lambda *_: "",
     "load": lambda _, value: f"{2 ** (value / OCTAVE):.0f} to {2 ** (value / OCTAVE + 1):.0f}",

@@ -12,10 +12,11 @@ from operator import attrgetter
 import numpy as np
 
 from reputation.hydra import reaction
+from reputation.hydra.beginnings import note_shapes
 from reputation.hydra.bins import BIN, Bins
 from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable, doubled
 from reputation.hydra.earned import Days
-from reputation.hydra.families import DAY, HIDING, HOUR, SEEN
+from reputation.hydra.families import DAY, HIDING, HOUR, SEEN, TALKS
 from reputation.hydra.named import NAMED, named
 from reputation.hydra.reserves import Draws
 from reputation.hydra.sightings import GIVEN, Known, Sighting
@@ -123,7 +124,7 @@ class Ledger:
         worn = (columns["ja4"] >= 0) & (columns["user_agent"] >= 0)
         both: list[Hashable] = [(batch[row].ja4, batch[row].user_agent) for row in np.flatnonzero(worn)]
         self.worn.add(accounts[worn], self.clients.numbers(both), at[worn])
-        self._contents(batch, accounts, at)
+        note_shapes(self.pairs, self.names, batch, accounts, at)
         self.draws.add(batch)
         cost = np.array([sighting.cost for sighting in batch])
         stopped = np.array([sighting.stopped for sighting in batch])
@@ -220,7 +221,7 @@ class Ledger:
         return {
             kind.name: self.names[kind.name].numbers(list(map(_GETTERS[kind.name], batch)))
             for kind in SEEN
-            if kind.name != "content"
+            if kind.name not in TALKS | {"content"}
         }
 
     def _place(self, accounts: Ints, columns: dict[str, Ints]) -> None:
@@ -233,13 +234,6 @@ class Ledger:
             there = (columns[kind] >= 0) & (accounts >= 0)
             seen = np.bincount(columns[kind][there], np.where(people[there], 1, -1), len(self.lived_in[kind]))
             self.lived_in[kind] = np.clip(self.lived_in[kind] + seen, -CERTAIN, CERTAIN).astype(np.int16)
-
-    def _contents(self, batch: list[Sighting], accounts: Ints, at: Floats) -> None:
-        rows = [(row, shape) for row, sighting in enumerate(batch) for shape in sighting.content]
-        if rows:
-            where = np.array([row for row, _ in rows])
-            shapes = self.names["content"].numbers([shape for _, shape in rows])
-            self.pairs["content"].add(accounts[where], shapes, at[where])
 
     def _count(self, accounts: Ints, at: Floats, cost: Floats, stopped: Mask) -> None:
         there = accounts >= 0

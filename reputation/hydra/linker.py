@@ -14,6 +14,7 @@ from reputation.hydra.background import Background, Habits
 from reputation.hydra.book import Book, KeptCluster
 from reputation.hydra.clusters import Found
 from reputation.hydra.columns import Floats, Ints, Mask
+from reputation.hydra.conversations import evenly_used
 from reputation.hydra.cores import Group
 from reputation.hydra.crews import OF_A_CREW, crews
 from reputation.hydra.erasure import erase
@@ -215,7 +216,7 @@ class Linker:
         known = everybody.among(pools.base & ~apart, pools.trusted)
         drawn = [(by, cores.corroborated(part, by, known)) for by, part in components if not linked[part].all()]
         accused = {by: items.accused(by) for by in {by for by, _ in components}}
-        kept = [(by, group) for by, group in drawn if group and not self._innocent(by, group, places)]
+        kept = [(by, group) for by, group in drawn if group and not self._innocent(by, group, places, pools)]
         rings = [cores.without_others(group, accused[by]) for by, group in kept]
         groups += rings
         held = self._mask(group.members for group in groups)
@@ -227,9 +228,12 @@ class Linker:
         grown = cores.grown(cores.merged([*remembered, *groups]), known, pools.suspects, rounds)
         return [group for group in grown if _hiding(group.families) or not places.one(group.members)], known
 
-    def _innocent(self, by: int, ring: Group, places: Places) -> bool:
+    def _innocent(self, by: int, ring: Group, places: Places, pools: Pools) -> bool:
         """Whether what people have in common without hiding anything explains a ring that a family drew."""
-        return by != SESSION and ((by == graph.SOFTWARE and launched(ring.families)) or places.excuse(ring.members))
+        if by == graph.CONTENT and not evenly_used(self.ledger, ring.members, pools.trusted):
+            return True
+        applied_by = by in (graph.SOFTWARE, graph.CONTENT) and launched(ring.families)
+        return by != SESSION and (applied_by or places.excuse(ring.members))
 
     def _mask(self, parts: Iterable[Ints]) -> Mask:
         inside = np.zeros(self.ledger.size, bool)

@@ -10,9 +10,10 @@ from msgspec import Struct
 
 Ruling = Literal["split", "pin", "release", "bless", "restrain", "deny", "forget", "erase"]
 Part = Literal[
-    "cells", "session_rings", "device_rings", "card_rings", "fingerprints", "meetings", "waves", "crews", "relays",
-    "growth", "precedence", "network", "geography", "software", "device", "session", "model", "content", "payment",
-    "time", "pivot", "rotation", "reaction", "organisation", "origin", "rhythm", "load", "synchrony",
+    "cells", "session_rings", "device_rings", "card_rings", "conversation_rings", "fingerprints", "meetings", "waves",
+    "crews", "relays", "growth", "precedence", "network", "geography", "software", "device", "session", "model",
+    "content", "payment", "time", "pivot", "rotation", "reaction", "organisation", "origin", "rhythm",
+    "load", "synchrony",
 ]  # fmt: skip
 """What linking can do without: a detector (up to `precedence`), or a family of evidence."""
 Bound = Literal["device", "session"]

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +102,31 @@ def by_tokens(tmp_path_factory: pytest.TempPathFactory, model: int) -> Iterator[
         litellm_proxy.proxy(directory, model, **settings) as proxy,
     ):
         yield Running(proxy, admin)
+
+
+SHAPES = """
+import json, sys
+from headcount_litellm import shapes
+print(json.dumps([shapes(data, b"a secret") for data in json.load(sys.stdin)]))
+"""
+
+
+def test_a_conversation_shows_what_it_began_with_in_every_turn() -> None:
+    """The beginning's shape alone at first, then with that of the whole, whoever asks and in whichever form."""
+    asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How tall is the tower of Pisa?"}]
+    more = [{"role": "assistant", "content": "56 metres."}, {"role": "user", "content": "And how old is it by now?"}]
+    other = [asked[0], {"role": "user", "content": "Write a poem about rain in autumn."}]
+    calls = [{"messages": asked}, {"messages": asked + more}, {"messages": other}, {"input": asked + more + more}]
+    calls += [{"prompt": "How tall is the tower of Pisa?"}, {}]
+    python = litellm_proxy.LITELLM.with_name("python")
+    command = ["env", "LITELLM_LOCAL_MODEL_COST_MAP=True", str(python), "-c", SHAPES]
+    answer = subprocess.run(
+        command, cwd=litellm_proxy.SHIPPED, input=json.dumps(calls), capture_output=True, text=True, check=True
+    )
+    first, second, another, third, *single = json.loads(answer.stdout)
+    assert [len(found) for found in (first, second, another, third, *single)] == [1, 2, 1, 2, 1, 1]
+    assert first[0] == second[0] == third[0] != another[0]
+    assert len({first[0], second[1], third[1]}) == 3
 
 
 def test_calls_pass_until_the_limit_and_then_get_429(by_requests: Running) -> None:
