@@ -30,7 +30,14 @@ SECTIONS = {
         *("docs/scoring", "docs/linking", "docs/hydra", "docs/worlds", "docs/reliability", "docs/security", "SECURITY"),
         *("docs/privacy", "docs/performance", "docs/benchmarks"),
     ],
-    "To change it": ["docs/README", "docs/architecture", "docs/listener", "docs/dependencies", "CONTRIBUTING"],
+    "To change it": [
+        "docs/README",
+        "docs/checklist",
+        "docs/architecture",
+        "docs/listener",
+        "docs/dependencies",
+        "CONTRIBUTING",
+    ],
 }
 START = "README"
 SETTINGS = {
