@@ -123,6 +123,6 @@ def _well_read(read: Callable[[M, str, GatewaySettings], T], message: M, tenant:
     try:
         return read(message, tenant.name, tenant.settings)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, Request) from None
     except ValueError as error:
         raise BadRequest(str(error)) from None

@@ -1,5 +1,6 @@
 """The routes of the check listener: plain functions from a message to a reply, for both listeners."""
 
+import re
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
@@ -212,7 +213,7 @@ class CheckRoutes:
         try:
             request = gateway.read(message, tenant.tenant.name, tenant.tenant.settings.gateway)
         except msgspec.ValidationError as error:
-            raise invalid(error) from None
+            raise invalid(error, Request) from None
         except ValueError as error:
             raise BadRequest(str(error)) from None
         return then(self._verdict(request, self._clock()), gateway.answer)
@@ -266,10 +267,14 @@ def _not_allowed(method: bytes) -> Reply:
     return Reply(405, body, (*PROBLEM, (b"allow", allowed)))
 
 
+_CHARSET: Final = re.compile(rb";\s*charset\s*=\s*['\"]?([^'\";\s]*)")
+
+
 def _refuse_charset(message: HttpMessage) -> None:
     """Refuse a charset other than UTF-8, the charset of JSON (RFC 8259)."""
     for name, value in message.headers:
         if name != b"content-type" or value == b"application/json":
             continue
-        if b"charset" in value.lower() and b"utf-8" not in value.lower():
+        charset = _CHARSET.search(value.lower())
+        if charset is not None and charset[1] not in (b"utf-8", b"utf8"):
             raise BadRequest("the body must be UTF-8; leave charset out of Content-Type", "")

@@ -7,6 +7,7 @@ import msgspec
 
 from reputation.wire.errors import BadRequest, Invalid, Problem
 from reputation.wire.messages import Verdict
+from reputation.wire.words import words_at
 
 T = TypeVar("T")
 
@@ -15,6 +16,7 @@ PROBLEM_TYPE: Final = "application/problem+json"
 _encoder: Final = msgspec.json.Encoder()
 encode = _encoder.encode
 _encode_into: Final = _encoder.encode_into
+_any_document: Final = msgspec.json.Decoder(msgspec.Raw)
 
 _PATH: Final = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
 
@@ -24,11 +26,31 @@ def read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     try:
         return _read(decoder, body)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise _malformed(body) or invalid(error, decoder.type) from None
     except RecursionError:
-        raise BadRequest("the body is nested too deeply", "") from None
+        raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body must be one JSON document in UTF-8: {error}", "") from None
+        raise _not_json(error) from None
+
+
+def _malformed(body: bytes) -> BadRequest | None:
+    """Say whether a body with a wrong value is no JSON either, after the place of that value."""
+    try:
+        _any_document.decode(body)
+        body.decode()
+    except RecursionError:
+        return _too_deep()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _not_json(error)
+    return None
+
+
+def _not_json(error: Exception) -> BadRequest:
+    return BadRequest(f"the body must be one JSON document in UTF-8: {error}", "")
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest("the body is nested too deeply", "")
 
 
 def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -49,12 +71,12 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
-def invalid(error: msgspec.ValidationError) -> Invalid:
-    """Name the wrong member and its expected type, from msgspec's message."""
+def invalid(error: msgspec.ValidationError, kind: Any) -> Invalid:
+    """Name the wrong member and its expected type, from msgspec's message and the type of the body."""
     match = _PATH.match(str(error))
     what, path = (match["what"], match["path"] or "") if match else (str(error), "")
-    missing = _MISSING.fullmatch(what)
-    return Invalid(_with_known_words(what, path), pointer(path + (f".{missing[1]}" if missing else "")))
+    member = _MEMBER.fullmatch(what)
+    return Invalid(_with_known_words(what, kind, path), pointer(path + (f".{member[1]}" if member else "")))
 
 
 def pointer(path: str) -> str:
@@ -65,24 +87,20 @@ def pointer(path: str) -> str:
     return re.sub(r"\.|\[", "/", path.partition("[...]")[0]).replace("]", "")
 
 
-_MISSING: Final = re.compile(r"Object missing required field `(.*)`")
-_WORDS: Final = {
-    "status": "none, ok, failed, disputed",
-    "funding": "credit, debit, prepaid, unknown",
-    "verified": "email, phone, identity",
-    "ruling": "split, pin, release, bless, forget",
-    "kind": "account, network, asn, organisation",
-    "label": "abuse, good",
-    "step": "shadow, promote, rollback, stop",
-    "outcome": "chargeback, declined, abuse, good, challenge_passed, challenge_failed",
-}
+_MEMBER: Final = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
+LONGEST_ECHO: Final = 100
+"""Characters of a client's word that an error repeats."""
 
 
-def _with_known_words(what: str, path: str) -> str:
+def _with_known_words(what: str, kind: Any, path: str) -> str:
     if not what.startswith("Invalid enum value"):
         return what
-    member = re.sub(r"\[.*?\]", "", path).rsplit(".", 1)[-1]
-    return f"{what}; known are {_WORDS[member]}" if member in _WORDS else what
+    words = words_at(kind, path)
+    return f"{_shortened(what)}; known are {', '.join(words)}" if words else _shortened(what)
+
+
+def _shortened(what: str) -> str:
+    return what if len(what) <= LONGEST_ECHO else f"{what[:LONGEST_ECHO]}…"
 
 
 def problem_body(problem: Problem) -> dict[str, Any]:

@@ -214,13 +214,19 @@ class TestRules:
         assert post(routes, A + '"later": {"version": [2]}, "client": {"ja5": "x"}}').status == 200
 
     @pytest.mark.parametrize(
-        "kind", ["application/json; charset=utf-8", 'application/json; charset="UTF-8"', "text/plain"]
+        "kind",
+        [
+            "application/json; charset=utf-8",
+            'application/json; charset="UTF-8"',
+            "application/json; charset=utf8",
+            "text/plain",
+        ],
     )
     def test_utf_8_under_any_name_is_read(self, routes, kind):
         assert post(routes, {"account": {"id": "a"}}, headers=((b"content-type", kind.encode()),)).status == 200
         assert post(routes, {"account": {"id": "ä"}}, headers=()).status == 200
 
-    @pytest.mark.parametrize("charset", ["latin-1", "utf-16", "shift_jis"])
+    @pytest.mark.parametrize("charset", ["latin-1", "utf-16", "shift_jis", "latin-1; was=utf-8"])
     def test_another_charset_is_refused_before_it_is_misread(self, routes, charset):
         headers = ((b"content-type", f"application/json; charset={charset}".encode()),)
         assert post(routes, {"account": {"id": "a"}}, headers=headers).status == 400
