@@ -1,7 +1,7 @@
 """Routes for the console: the caller, recent traffic, and the counts of the last hour or day."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 
@@ -11,9 +11,10 @@ from reputation.admin.context import Context, Route
 from reputation.admin.views import asked_view
 from reputation.engine.limiter import TenantLimiter
 from reputation.engine.verdicts import StoredRequest
+from reputation.scoring.risk import TIERS
 from reputation.sidecar.timeline import WINDOWS
 from reputation.wire.errors import BadRequest
-from reputation.wire.messages import Verdict
+from reputation.wire.messages import Decision, Verdict
 
 FILTERS: dict[str, Callable[[StoredRequest, Verdict], str | None]] = {
     "account": lambda asked, _: asked.account,
@@ -22,6 +23,8 @@ FILTERS: dict[str, Callable[[StoredRequest, Verdict], str | None]] = {
     "cluster": lambda _, verdict: None if verdict.cluster is None else verdict.cluster.id,
 }
 """What recent verdicts can be chosen by."""
+WORDS: dict[str, tuple[str, ...]] = {"decision": get_args(Decision), "tier": TIERS}
+"""The words of the filters that have fixed ones."""
 
 
 async def get_caller(context: Context, request: web.Request) -> web.Response:
@@ -56,7 +59,7 @@ async def get_timeline(context: Context, request: web.Request) -> web.Response:
 async def get_recent(context: Context, request: web.Request) -> web.Response:
     """Return recent verdicts with their requests, newest first, filtered by ?account=, ?decision=, ?tier=, …"""
     tenant, most = context.tenant(request), whole(request, "limit", 100, 1, 1000)
-    wanted = [(member, request.query[name]) for name, member in FILTERS.items() if name in request.query]
+    wanted = [(member, _asked(request, name)) for name, member in FILTERS.items() if name in request.query]
     found: list[dict[str, Any]] = []
     for asked, verdict in _newer(tenant, request.query.get("after", "")):
         if len(found) >= most:
@@ -65,6 +68,14 @@ async def get_recent(context: Context, request: web.Request) -> web.Response:
             found.append({"request": asked_view(asked), "verdict": verdict})
     newest = [verdict.id for _, verdict in tenant.verdicts.newest(1)]
     return json_answer({"tenant": tenant.tenant.name, "newest": newest[0] if newest else None, "recent": found})
+
+
+def _asked(request: web.Request, name: str) -> str:
+    """Read a filter. Raises BadRequest for a word that no verdict can have."""
+    value, words = request.query[name], WORDS.get(name)
+    if words is not None and value not in words:
+        raise BadRequest(f"{name} must be one of {', '.join(words)}", f"/{name}")
+    return value
 
 
 def _newer(tenant: TenantLimiter, id_: str) -> Iterator[tuple[StoredRequest, Verdict]]:

@@ -33,6 +33,8 @@ async def post_denial(context: Context, request: web.Request) -> web.Response:
     limiter, tuning, now = context.tenant(request), context.serving.tuning, context.serving.clock()
     tenant, body = limiter.tenant.name, read(_bodies, await request.read())
     deny = deny_of(body, tuning.new_id(now), request["caller"].name, now)
+    if deny.kind == "cluster" and deny.value not in limiter.links.clusters:
+        raise NotFound(f"no current cluster has the id {deny.value!r}; GET /v1/clusters lists them", "/value")
     reach = await reach_of(limiter, deny, now)
     known = deny.kind != "account" or await context.serving.checks.row(limiter, deny.value) is not None
     told = {**structs.asdict(deny), "dry_run": body.dry_run, "reach": reach, "warnings": of_denial(deny, known=known)}

@@ -18,7 +18,7 @@ COLUMNS = ("account", "label")
 
 @click.command()
 @click.argument("account", required=False)
-@click.argument("outcome", type=click.Choice(get_args(OutcomeKind)), required=False)
+@click.argument("outcome", type=click.Choice(get_args(OutcomeKind)), required=False, metavar="[OUTCOME]")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False, exists=True),
               help="Read labels from a file with the columns account, label and, optionally, reason.")  # fmt: skip
 @click.option("--reason", default="", help="The reason; it is stored with a label.")
@@ -26,7 +26,10 @@ COLUMNS = ("account", "label")
 @json_option
 def label(account: str | None, outcome: str | None, file: Path | None, reason: str, tenant: str, admin: str,
           token: str | None, *, as_json: bool) -> None:  # fmt: skip
-    """Report OUTCOME for ACCOUNT, or import labels from a CSV file. The outcomes abuse and good are labels."""
+    """Report OUTCOME for ACCOUNT, or import labels from a CSV file. The outcomes abuse and good are labels.
+
+    OUTCOME is chargeback, declined, abuse, good, challenge_passed or challenge_failed.
+    """
     if file is not None:
         if account is not None:
             raise click.UsageError("give either an account or --csv, not both")

@@ -41,7 +41,9 @@ def test_the_timeline_counts_what_was_asked_now(sidecar):
     assert len({len(column) for column in told["columns"].values()}) == 1
 
 
-@pytest.mark.parametrize("query", ["timeline?window=week", "recent?limit=0", "recent?limit=x"])
+@pytest.mark.parametrize(
+    "query", ["timeline?window=week", "recent?limit=0", "recent?limit=x", "recent?decision=denied", "recent?tier="]
+)
 def test_a_query_that_cannot_be_is_named(sidecar, query):
     answer = sidecar.tell("GET", f"/v1/{query}")
     assert (answer.status, answer.json["pointer"][1:] in query) == (400, True)

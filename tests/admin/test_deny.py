@@ -112,7 +112,7 @@ def test_each_change_is_a_line_of_the_audit_log(sidecar):
         ({"kind": "asn", "value": "AS0"}, "/value"),
         ({"expires_in": 0}, "/expires_in"),
         ({"reason": ""}, "/reason"),
-        ({"forever": True}, ""),
+        ({"forever": True}, "/forever"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_member_at_fault(sidecar, change, pointer):
@@ -135,3 +135,11 @@ def test_the_account_s_page_says_which_of_two_entries_counts_and_why(sidecar, ru
     assert listed["words"] in " ".join(run("account", "show", "both").split())
     verdict = sidecar.ask({"account": {"id": "both"}}).json
     assert (verdict["decision"], verdict["overruled"]["id"]) == ("allow", denial["id"])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_cluster_that_is_not_current_is_an_error(sidecar, dry_run):
+    before = sidecar.tell("GET", "/v1/deny").json["total"]
+    answer = sidecar.tell("POST", "/v1/deny", BODY | {"kind": "cluster", "value": "h-typo", "dry_run": dry_run})
+    assert (answer.status, answer.json["pointer"]) == (404, "/value")
+    assert sidecar.tell("GET", "/v1/deny").json["total"] == before

@@ -1,5 +1,7 @@
 """Every command explains itself, and every option can come from the environment."""
 
+from typing import get_args
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -7,6 +9,7 @@ from sidecar_process import headcount
 
 from reputation.commands.cli import COMMANDS
 from reputation.commands.cli import headcount as program
+from reputation.wire.messages import OutcomeKind
 
 RUNNER = CliRunner()
 
@@ -32,6 +35,23 @@ def test_help_says_what_a_command_does_and_what_every_option_is(path):
     for parameter in ALL[path].params:
         if isinstance(parameter, click.Option) and not parameter.hidden:
             assert parameter.opts[0] in shown.output
+
+
+GROUPS = [path for path in ALL if isinstance(ALL[path], click.Group)]
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=" ".join)
+def test_the_list_of_a_group_s_commands_cuts_no_sentence(path):
+    shown = " ".join(RUNNER.invoke(program, [*path, "--help"]).output.partition("Commands:")[2].split())
+    assert "..." not in shown
+    for name in ALL[path].list_commands(click.Context(ALL[path])):
+        summary = COMMANDS[name][2] if not path else ALL[(*path, name)].help.partition(". ")[0].partition("\n\n")[0]
+        assert " ".join(summary.split()).rstrip(".") in shown
+
+
+def test_help_lists_every_outcome_in_one_piece():
+    shown = RUNNER.invoke(program, ["label", "--help"]).output
+    assert all(outcome in shown for outcome in get_args(OutcomeKind))
 
 
 @pytest.mark.parametrize("path", [path for path in ALL if path], ids=" ".join)
