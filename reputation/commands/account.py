@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from reputation.commands.history import history_lines, history_of
+from reputation.commands.history import history_lines, known_history_of
 from reputation.commands.options import json_option, moment, on_sidecar, say
 
 NOT_FACTS = frozenset({"id", "tenant", "payer", "proven", "tier", "buckets", "cluster"})
@@ -24,7 +24,7 @@ def show(account: str, tenant: str, admin: str, token: str | None, *, as_json: b
 
     headcount find leads from a key, an address or a card to the account.
     """
-    found = history_of(admin, token, tenant, account)
+    found = known_history_of(admin, token, tenant, account)
     standing = found["standing"] or {}
     buckets = [
         f"{name}: {bucket['remaining']:.1f} of {bucket['burst']:g} left, {bucket['rate']:g}/s"

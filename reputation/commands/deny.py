@@ -1,16 +1,14 @@
 """`headcount deny`: the deny list, with an expiry and a reason."""
 
 import json
-import sys
 from typing import Any, get_args
 
 import click
 from rich.table import Column, Table
 
-from geoip.plain import plain
 from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, part
-from reputation.commands.options import Span, json_option, moment, on_sidecar, say
+from reputation.commands.options import Span, ask, json_option, moment, on_sidecar, say
 from reputation.engine.denials import DenyKind
 
 
@@ -50,10 +48,7 @@ def confirm(reach: dict[str, Any], what: str, *, yes: bool) -> None:
     """Ask before paying customers are stopped. Raises click.ClickException if nothing can be asked."""
     if not reach["payers"] or yes:
         return
-    words = f"{what} stops {reach['words']}: {', '.join(reach['payer_names'])}"
-    if not sys.stdin.isatty():
-        raise click.ClickException(f"{plain(words)}; add --yes to do it all the same")
-    click.confirm(f"{plain(words)}. Continue?", abort=True, err=True)
+    ask(f"{what} stops {reach['words']}: {', '.join(reach['payer_names'])}")
 
 
 @deny.command("list")

@@ -2,13 +2,27 @@
 
 from typing import Any
 
+import click
+
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import moment
+
+SAID = ("standing", "label", "outcomes", "exceptions", "denials", "appeals")
+"""Members of a history; an account of which none is there is unknown."""
 
 
 def history_of(admin: str, token: str | None, tenant: str, account: str) -> dict[str, Any]:
     """Ask for the history of an account."""
     found: dict[str, Any] = call(admin, token, "GET", f"/v1/history?account={part(account)}&tenant={part(tenant)}")
+    return found
+
+
+def known_history_of(admin: str, token: str | None, tenant: str, account: str) -> dict[str, Any]:
+    """Fetch the history of an account. Raises click.ClickException if nothing at all is known of it."""
+    found = history_of(admin, token, tenant, account)
+    if not any(found[member] for member in SAID):
+        words = f"nothing is known of account {account!r} of tenant {tenant!r}; headcount find leads to an account"
+        raise click.ClickException(words)
     return found
 
 

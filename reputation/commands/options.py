@@ -4,6 +4,7 @@ import datetime
 import functools
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -60,6 +61,13 @@ class Span(click.ParamType[float, Any]):
 def say(found: Any, *lines: str, as_json: bool) -> None:
     """Print the result of a command: JSON for programs, else lines for people, without control characters."""
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(plain, lines)))
+
+
+def ask(words: str) -> None:
+    """Ask before a change. Raises click.ClickException if there is no terminal to ask on."""
+    if not sys.stdin.isatty():
+        raise click.ClickException(f"{plain(words)}; add --yes to do it all the same")
+    click.confirm(f"{plain(words)}. Continue?", abort=True, err=True)
 
 
 def moment(at: float) -> str:

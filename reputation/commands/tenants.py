@@ -7,10 +7,9 @@ from typing import Any
 import click
 from rich.table import Column, Table
 
-from geoip.plain import plain
 from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, part, path_of
-from reputation.commands.options import admin_option, ends_well, json_option, say, token_option
+from reputation.commands.options import admin_option, ask, ends_well, json_option, say, token_option
 from reputation.config.yaml_lines import parse
 
 
@@ -79,9 +78,13 @@ def create(tenant: str, admin: str, token: str | None, *, as_json: bool, **given
 @token_option
 @json_option
 def delete(tenant: str, reason: str, admin: str, token: str | None, *, yes: bool, as_json: bool) -> None:
-    """Delete TENANT, which the API made. Its checks are answered with 404 then; what is stored of it stays."""
+    """Delete TENANT, which the API made. Its checks are answered with 404 then; what is stored of it stays.
+
+    The command asks first; without a terminal it needs --yes.
+    """
     if not yes:
-        click.confirm(f"Checks of tenant {plain(tenant)} will be answered with 404. Delete it?", abort=True, err=True)
+        call(admin, token, "GET", path_of(tenant))  # an unknown tenant is an error before any question
+        ask(f"Checks of tenant {tenant} will be answered with 404 after this")
     call(admin, token, "DELETE", f"{path_of(tenant)}?reason={part(reason)}")
     say({"tenant": tenant, "reason": reason}, f"tenant {tenant}: deleted", as_json=as_json)
 

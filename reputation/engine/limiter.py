@@ -327,7 +327,7 @@ class Limiter:
         found = self.tenants.get(name)
         if found is None:
             self.strays.note("tenant", name, "name a tenant of the configuration, or add this one to it")
-            raise NotFound(f"no tenant is called {name!r}; `headcount config show` lists all tenants", "/tenant")
+            raise NotFound(f"no tenant is called {name!r}; `headcount tenants list` names them all", "/tenant")
         return found
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:

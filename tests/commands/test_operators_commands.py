@@ -25,9 +25,16 @@ def test_an_account_is_shown_with_its_facts_history_and_neighbours(sidecar, run)
                   "address 24.5.5.5", "2 accounts", "with its card: shown-2", "burst: "):  # fmt: skip
         assert words in shown
     assert json.loads(run("account", "show", "shown-1", "--json").out)["same_card"]["accounts"] == ["shown-2"]
-    assert "no state is kept of the account" in run("account", "show", "never-seen").words
     assert run("outcomes", "shown-1").words.strip().endswith("challenge_passed")
-    assert run("outcomes", "never-seen").words == "no outcomes\n"
+    assert run("outcomes", "shown-2").words == "no outcomes\n"
+
+
+@pytest.mark.parametrize("words", [("account", "show"), ("outcomes",)])
+def test_an_account_that_nothing_is_known_of_is_an_error(sidecar, run, words):
+    shown = run(*words, "never-seen")
+    assert (shown.code, "nothing is known of account 'never-seen'" in shown.words) == (1, True)
+    sidecar.tell("POST", "/v1/labels", {"account": "only-labelled", "label": "good", "reason": "r"})
+    assert run(*words, "only-labelled").code == 0
 
 
 def test_verdicts_are_listed_by_what_is_asked_for_and_nothing_is_cut(sidecar, run):
@@ -93,3 +100,12 @@ def test_a_warning_where_a_change_names_an_unknown_account_or_millions_of_addres
     wide = run("allow", "add", "network", "2a01:100::/28", "--expires", "1h", "--reason", "r").words
     assert "networks of customers" in wide
     assert "warning" not in run("allow", "add", "network", "12.0.0.0/16", "--expires", "1h", "--reason", "r").words
+
+
+def test_a_tenant_is_deleted_without_a_terminal_only_with_yes(run):
+    run("tenants", "create", "to-delete", "--reason", "r")
+    asked = run("tenants", "delete", "to-delete", "--reason", "r", "--json")
+    assert (asked.code, "add --yes" in json.loads(asked.err)["error"]) == (1, True)
+    assert "no tenant is called 'mistyped'" in run("tenants", "delete", "mistyped", "--reason", "r").words
+    assert run("tenants", "delete", "to-delete", "--reason", "r", "--yes").code == 0
+    assert run("tenants", "show", "to-delete").code == 1
