@@ -32,7 +32,7 @@ class TestAllow:
             ({"expires_in": 0}, "/expires_in"),
             ({"expires_in": 1e9}, "/expires_in"),
             ({"reason": ""}, "/reason"),
-            ({"forever": True}, ""),
+            ({"forever": True}, "/forever"),
         ],
     )
     def test_what_cannot_be_is_refused_with_the_member_at_fault(self, sidecar, change, pointer):
