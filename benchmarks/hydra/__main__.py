@@ -112,7 +112,7 @@ def wanted(options: argparse.Namespace, done: Sequence[Result]) -> list[tuple[Sp
     known = {(result.world, result.reaction) for result in done}
     worlds = specs(options.levels, options.views, options.seeds, options.honest, like)
     pairs = [(spec, reaction) for spec in worlds for reaction in options.reactions or [""]]
-    return [pair for pair in pairs if pair not in known and (pair[0].heads or not pair[1])]
+    return [pair for pair in pairs if pair not in known]
 
 
 def played(options: argparse.Namespace, todo: Sequence[tuple[Spec, str]]) -> Iterator[list[Result]]:

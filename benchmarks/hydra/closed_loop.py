@@ -16,6 +16,7 @@ from benchmarks.hydra import ground, heads, lines, signups
 from benchmarks.hydra.attackers import attacker
 from benchmarks.hydra.clock import DAY, HOUR, START
 from benchmarks.hydra.model import Account, Sender
+from benchmarks.hydra.relief import Relief
 from benchmarks.hydra.scoring import Asked, Judged, Report, Tally
 from benchmarks.hydra.truth import Fact, of
 from benchmarks.hydra.world import RESUMED, World, daily_of, stream, traffic
@@ -44,6 +45,7 @@ class Reaction(Struct, frozen=True):
 REACTIONS: dict[str, Reaction] = {
     "none": Reaction(tries=1, rest=0.0, replace_after=10**9, reserve=0.0),
     "siblings": Reaction(tries=3, rest=0.0, replace_after=10**9, reserve=0.0),
+    "shift": Reaction(pause=120.0, replace_after=10**9, reserve=0.0),
     "slow": Reaction(tries=1, replace_after=10**9, reserve=0.0),
     "replace": Reaction(),
 }
@@ -171,21 +173,30 @@ class Hydra:
 
 
 def run(world: World, check: Engine, reaction: Reaction) -> Report:
-    """Play a world with one hydra through an engine, line by line in time order."""
-    tally, hydra = Tally(of(world)), Hydra(world, reaction)
+    """Play a world with at most one hydra through an engine, line by line in time order."""
+    tally, relief = Tally(of(world)), Relief(world)
+    hydra = Hydra(world, reaction) if world.spec.levels else None
     until = START + world.spec.days * DAY
 
-    def ask(raw: bytes) -> Judged | None:
-        line = msgspec.json.decode(raw)
+    def asked(line: Line, tried: int = 0) -> Judged | None:
         answer = check(line)
         if "kind" in line or answer is None:
             return None
-        verdict = msgspec.convert(answer, Judged)
-        tally.add(tally.owner(msgspec.convert(line["account"], Asked)), line["at"], verdict)
+        verdict, name = msgspec.convert(answer, Judged), tally.owner(msgspec.convert(line["account"], Asked))
+        tally.add(name, line["at"], verdict)
+        relief.hear(line, name, stopped=verdict.decision != "allow", tried=tried)
         return verdict
 
+    def ask(raw: bytes) -> Judged | None:
+        return asked(msgspec.json.decode(raw))
+
+    def take_over(before: float) -> None:
+        while relief.due < before:
+            asked(*relief.take())
+
     def attack(before: float) -> None:
-        while hydra.due < before:
+        while hydra and hydra.due < before:
+            take_over(hydra.due)
             wish = hydra.take()
             verdict = ask(hydra.line(wish))
             fresh = hydra.hear(wish, verdict) if verdict else None
@@ -195,6 +206,8 @@ def run(world: World, check: Engine, reaction: Reaction) -> Report:
 
     for at, line in stream(world, attack=False):
         attack(at)
+        take_over(at)
         ask(line.encode())
     attack(until)
-    return tally.report(hydra.wanted)
+    take_over(until)
+    return tally.report(hydra.wanted if hydra else None)

@@ -62,6 +62,7 @@ class Account:
     wish: float = 0.0  # heads: requests a day that its owner wants from it
     billed: bool = True  # who has paid goes on to pay each month
     victim_of: str | None = None  # honest: whose aim it is
+    team: str | None = None  # honest: whose work it takes over when they are stopped, and they its
     domain: str | None = None  # of the mail addresses of its company or school, where it has one
 
     @property

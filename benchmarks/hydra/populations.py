@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
-from benchmarks.hydra import behind, customers, households, lookalikes, rewritten, talks, together
+from benchmarks.hydra import behind, comebacks, customers, households, lookalikes, rewritten, talks, together
 from benchmarks.hydra.ground import Ground
 from benchmarks.hydra.model import Made, Population
 
@@ -58,6 +58,8 @@ LOOKALIKES: dict[str, Row] = {
     "forks": Row(0.03, talks.forks),
     "support_desk": Row(0.03, talks.support_desk),
     "shared_prompts": Row(0.033, talks.shared_prompts),
+    "relief_team": Row(0.027, comebacks.relief_team),
+    "comeback": Row(0.05, comebacks.comeback),
 }
 """Beside the other classes; shares of their number, so that 3,000 of them have one group of each size beside them."""
 

@@ -1,6 +1,7 @@
 """A hydra that reacts sends its wishes elsewhere, rests, replaces heads, and is scored by its wishes."""
 
 import itertools
+from collections import Counter
 
 import msgspec
 import pytest
@@ -93,3 +94,24 @@ def test_every_level_reacts_and_never_gets_more_than_it_wished(level, name):
     world = make(msgspec.structs.replace(SPEC, levels=(level,), days=1))
     report = closed_loop.run(world, baselines.per_account(3), REACTIONS[name])
     assert 0 < report.leak <= 1
+
+
+def test_colleagues_take_over_what_one_of_a_team_is_denied():
+    spec = Spec(honest=300, heads=0, days=2, levels=(), populations=("relief_team",))
+    world = make(spec)
+    team = {account.id for account in world.accounts if account.team}
+    own = [msgspec.json.decode(line) for _, line in stream(make(spec))]
+    wanted = Counter(line["account"]["id"] for line in own if "kind" not in line and line["account"]["id"] in team)
+    (victim, _), *_ = wanted.most_common(1)
+    sent = []
+
+    def check(line):
+        if "kind" not in line and line["account"]["id"] in team:
+            sent.append(line["account"]["id"])
+        return stop_one(victim)(line)
+
+    report = closed_loop.run(world, check, REACTIONS["none"])
+    assert report.leak is None
+    assert sent.count(victim) == wanted[victim]
+    taken_over = len(sent) - wanted.total()  # nobody takes over before a colleague was seen, or after the world's end
+    assert wanted[victim] / 2 < taken_over <= wanted[victim]

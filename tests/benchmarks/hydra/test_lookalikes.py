@@ -26,7 +26,7 @@ SIZES = {
     "hack_days": 180, "call_centre": 270, "school_district": 600, "government": 240, "airline": 90, "satellite": 120,
     "country_app": 300, "reseller": 120, "labelling": 150, "repositories": 200, "night_batch": 120, "migration": 150,
     "family_plan": 200, "template": 250, "privacy": 120, "gift_cards": 100,
-    "forks": 90, "support_desk": 90, "shared_prompts": 100,
+    "forks": 90, "support_desk": 90, "shared_prompts": 100, "relief_team": 80, "comeback": 150,
 }  # fmt: skip
 
 
