@@ -135,6 +135,7 @@ async def _with_state(settings: Settings, place: str | None, work: Callable[[Ser
         key, checking = await _hash_key(store)
         serving = assemble(settings, store, key, log)
         tasks.append(asyncio.create_task(serving.crowding.run()))
+        tasks.append(asyncio.create_task(serving.memory.run()))
         tasks.append(asyncio.create_task(serving.surges.run()))
         serving.tuning.recording.directory = recordings_directory(place)
         await _unless_it_fails(checking, asyncio.ensure_future(work(serving)))

@@ -105,8 +105,23 @@ class ExplainSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits of memory, for each tenant."""
+    """Limits of memory: of the two processes in bytes, and of each tenant in accounts."""
 
+    sidecar: Annotated[
+        int,
+        Meta(
+            ge=536_870_912,
+            description="Bytes of the sidecar's process. Near it, accounts without a place share rows by network.",
+        ),
+    ] = 2_147_483_648
+    linker: Annotated[
+        int,
+        Meta(
+            ge=268_435_456,
+            description="Bytes of the linker's process. Near it, the linker takes in nothing new; from half of it on, "
+            "nothing of unconfirmed accounts.",
+        ),
+    ] = 2_147_483_648
     accounts: Annotated[
         int,
         Meta(

@@ -22,6 +22,13 @@ from reputation.wire.messages import Outcome, Payment, Request, Signup, Verdict
 MOST_WAITING: Final = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
 
+MOST_BYTES: Final = 201_326_592
+"""Bytes of these notes, as they are estimated."""
+A_NOTE: Final = 500
+"""Bytes of a note without the names that a client can choose."""
+A_SHAPE: Final = 65
+OF_FACTS: Final = 700
+
 PAYER: Final = 1
 PROVEN: Final = 2
 CONFIRMED: Final = 4
@@ -75,6 +82,7 @@ class Outbox:
         self.dropped = 0
         self.standards = standards
         self._notes: list[Note] = []
+        self._size = 0
         self._telling = 1
 
     def tell_again(self) -> None:
@@ -89,6 +97,7 @@ class Outbox:
     def collect(self) -> list[Note]:
         """Return the notes since the last call."""
         notes, self._notes = self._notes, []
+        self._size = 0
         return notes
 
     def see(self, who: Who, request: Request, verdict: Verdict, now: float, part: str | None = None) -> None:
@@ -106,7 +115,10 @@ class Outbox:
             mark = hash(facts) if brought else row.reported_hash
             if row.reported_status != status or row.reported_hash != mark:
                 self._tell(who.name, row, facts, status, mark if brought else hash(facts))
-        self._note(sighting_of(who, request, now, part, stopped=verdict.decision != "allow"))
+        client = request.client
+        size = A_NOTE + len(who.name) + len(client.user_agent or "") + len(client.session or "")
+        size += len(client.device or "") + A_SHAPE * len(request.request.content)
+        self._note(sighting_of(who, request, now, part, stopped=verdict.decision != "allow"), size)
 
     def used(self, sighting: Sighting) -> None:
         """Note requests under a lease."""
@@ -145,10 +157,11 @@ class Outbox:
         if self._note(known(account, facts, status, self._lookup)):
             row.reported_status, row.reported_hash = status, mark
 
-    def _note(self, note: Note) -> bool:
-        if len(self._notes) >= MOST_WAITING:
+    def _note(self, note: Note, size: int = OF_FACTS) -> bool:
+        if len(self._notes) >= MOST_WAITING or self._size >= MOST_BYTES:
             self.dropped += 1
             return False
+        self._size += size
         self._notes.append(note)
         return True
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from reputation.hydra.memory import Memory
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -27,11 +29,12 @@ class Rows(NamedTuple):
 class Interner:
     """Names as integers from 0, handed out in order of arrival; numbers that were let go are used again.
 
-    Bound: `most` names. A name beyond it gets -1, as None does, and so is never evidence.
+    Bound: `most` names, and the bytes of `memory`. A name beyond it gets -1, as None does, and so is never evidence.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, memory: Memory | None = None) -> None:
         self.most = most
+        self._memory = memory or Memory()
         self.ids: dict[Hashable, int] = {None: -1}
         self.names: list[Hashable] = []
         self._free: list[int] = []
@@ -51,6 +54,7 @@ class Interner:
 
     def release(self, numbers: Iterable[int]) -> None:
         for number in numbers:
+            self._memory.give_back(self.names[number])
             del self.ids[self.names[number]]
             self.names[number] = None
             self._free.append(number)
@@ -63,14 +67,14 @@ class Interner:
         self.release(np.flatnonzero(~kept).tolist())
 
     def _add(self, name: Hashable) -> int:
+        if not (self._free or len(self.names) < self.most) or not self._memory.take(name):
+            return -1
         if self._free:
             number = self._free.pop()
             self.names[number] = name
-        elif len(self.names) < self.most:
+        else:
             number = len(self.names)
             self.names.append(name)
-        else:
-            return -1
         self.ids[name] = number
         return number
 
@@ -129,9 +133,15 @@ class PairTable:
             self._frequent = of
         return self._frequent
 
-    def add(self, accounts: Ints, values: Ints, at: Floats) -> None:
-        """Count sightings; those without an account or a value (-1) are left out."""
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.count.nbytes + self.first.nbytes + self.last.nbytes
+
+    def add(self, accounts: Ints, values: Ints, at: Floats, *, new: bool = True) -> None:
+        """Count sightings; those without an account or a value (-1) are left out. new: take new pairs too."""
         there = (accounts >= 0) & (values >= 0)
+        if not new:
+            there[there] &= np.isin(accounts[there] << LOW | values[there], self.keys)
         if not there.any():
             return
         packed = accounts[there] << LOW | values[there]

@@ -18,6 +18,8 @@ from reputation.hydra.named import NAMED
 FORMAT = 8
 LEAST = 64
 """Fewer accounts than this are not worth handing over."""
+MOST_AT_ONCE = 32
+"""Bytes before compression that are packed at once, for each byte that may come out: the rest would be in vain."""
 HOURS = ("recent", "refused", "by_hour")
 PLAIN = ("flags", "requests")
 
@@ -41,6 +43,7 @@ def pack(ledger: Ledger, most_bytes: int) -> bytes:
     there = np.flatnonzero([name is not None for name in ledger.accounts.names])
     known_at = np.fmax(ledger.column("last"), ledger.column("noted"))[there]
     newest = there[np.argsort(-np.nan_to_num(known_at), kind="stable")]
+    newest = newest[: MOST_AT_ONCE * most_bytes * max(len(there), 1) // max(ledger.memory.used, 1)]
     while len(newest) >= LEAST:
         data = zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(_packed(ledger, np.sort(newest))))
         if len(data) <= most_bytes:
@@ -75,6 +78,7 @@ def unpack(data: bytes, ledger: Ledger) -> None:
     ledger.days.day, ledger.days.begun = packed.day, packed.begun
     ledger.bins.bin = packed.bin
     ledger.recount(packed.hour)
+    ledger.weigh()
 
 
 def _columns(ledger: Ledger) -> dict[str, np.ndarray]:

@@ -17,22 +17,20 @@ from reputation.hydra.bins import BIN, Bins
 from reputation.hydra.columns import LOW, Floats, Interner, Ints, Mask, PairTable, doubled
 from reputation.hydra.earned import Days
 from reputation.hydra.families import DAY, HIDING, HOUR, SEEN, TALKS
+from reputation.hydra.memory import Memory
 from reputation.hydra.named import NAMED, named
 from reputation.hydra.reserves import Draws
 from reputation.hydra.sightings import GIVEN, Known, Sighting
 
 BATCH = 65536
-IDLE = 30 * DAY
-"""An account unseen for so long is forgotten, and an unconfirmed one after UNCONFIRMED_IDLE."""
-UNCONFIRMED_IDLE = 2 * DAY
-MOST_NAMES = 1.25
-"""Names for each pair or account from which on unused ones are let go: a name takes as much as seven pairs."""
 OUTCOME_STANDS = 90 * DAY
 """How long an outcome counts: card networks take disputes for up to 120 days, most come within 90."""
 CERTAIN = 100
 """Sightings that make sure whether people are at an address; as many others make it doubtful again."""
 CONFIRMED, PROVEN, PAYER, ORGANISED = 1, 2, 4, 8
 
+PLAIN = ("flags", "requests", "recent", "refused", "by_hour", "sat")
+"""Columns of accounts besides those of names and numbers."""
 _FLOATS = dict.fromkeys(("created", "first", "last", "settled", "settled_30d", "noted", "accused", "cleared"), np.nan)
 _INTS = {**dict.fromkeys(NAMED, -1), "disputes": 0, "disputed": 0, "given": 0}
 
@@ -40,10 +38,11 @@ _INTS = {**dict.fromkeys(NAMED, -1), "disputes": 0, "disputed": 0, "given": 0}
 class Ledger:
     def __init__(self, most_accounts: int = 2_000_000, most_unconfirmed: int = 200_000) -> None:
         self.most_accounts, self.most_unconfirmed = most_accounts, most_unconfirmed
-        self.accounts = Interner(most_accounts + most_unconfirmed)
-        self.names = {kind.name: Interner(4 * most_accounts) for kind in SEEN}
-        self.names |= {name: Interner(most_accounts) for name in NAMED}
-        self.clients = Interner(most_accounts)
+        self.memory = memory = Memory()
+        self.accounts = Interner(most_accounts + most_unconfirmed, memory)
+        self.names = {kind.name: Interner(4 * most_accounts, memory) for kind in SEEN}
+        self.names |= {name: Interner(most_accounts, memory) for name in NAMED}
+        self.clients = Interner(most_accounts, memory)
         self.pairs = {kind.name: PairTable(kind.keep, origins=kind.memory > 0) for kind in SEEN}
         self.worn = PairTable(6)
         self.lived_in = {"host": np.zeros(1024, np.int16), "net": np.zeros(1024, np.int16)}
@@ -115,31 +114,33 @@ class Ledger:
         batch, self.waiting = self.waiting, []
         if not batch:
             return
-        at = np.minimum([sighting.at for sighting in batch], self.until)
+        self.draws.add(batch)
         accounts = self._accounts([sighting.account for sighting in batch])
+        batch, accounts = self._with_room(batch, accounts)
+        if not batch:
+            return
+        new = not self.memory.is_full
+        at = np.minimum([sighting.at for sighting in batch], self.until)
         columns = self._columns(batch)
         self._place(accounts, columns)
         for name, values in columns.items():
-            self.pairs[name].add(accounts, values, at)
+            self.pairs[name].add(accounts, values, at, new=new)
         worn = (columns["ja4"] >= 0) & (columns["user_agent"] >= 0)
         both: list[Hashable] = [(batch[row].ja4, batch[row].user_agent) for row in np.flatnonzero(worn)]
-        self.worn.add(accounts[worn], self.clients.numbers(both), at[worn])
-        note_shapes(self.pairs, self.names, batch, accounts, at)
-        self.draws.add(batch)
+        self.worn.add(accounts[worn], self.clients.numbers(both), at[worn], new=new)
+        note_shapes(self.pairs, self.names, batch, accounts, at, new=new)
         cost = np.array([sighting.cost for sighting in batch])
         stopped = np.array([sighting.stopped for sighting in batch])
         self._count(accounts, at, cost, stopped)
         if self.trials.share:
             self._sit(accounts, at)
+        self.weigh()
 
-    def forget(self, now: float) -> None:
-        """Keep windows and bounds; called once an epoch."""
-        gone = self._idle(now)
-        for kind in SEEN:
-            self.pairs[kind.name].trim(now - max(kind.window, kind.memory), gone)
-        self.worn.trim(now - 7 * DAY, gone)
-        self.release(np.flatnonzero(gone[: len(self.accounts.names)]))
-        self._forget_names()
+    def weigh(self) -> None:
+        """Count the bytes of the columns; those of names are counted as they come and go."""
+        tables = sum(table.nbytes for table in (*self.pairs.values(), self.worn))
+        lived_in = sum(column.nbytes for column in self.lived_in.values())
+        self.memory.columns = tables + lived_in + self._of_accounts()
 
     # -- what is asked ------------------------------------------------------------------------------------------
 
@@ -198,7 +199,11 @@ class Ledger:
         if (total - apart >= self.most_accounts) if confirmed else (apart >= self.most_unconfirmed):
             self.dropped += 1
             return -1
-        number = self.accounts.number(account)
+        grows = len(self.accounts) >= len(self.flags) and not self.memory.has_room(self._of_accounts())
+        number = -1 if grows or (self.memory.is_tight and not confirmed) else self.accounts.number(account)
+        if number < 0:
+            self.dropped += 1
+            return -1
         self._grow(number)
         self.unconfirmed += 1
         return number
@@ -211,6 +216,22 @@ class Ledger:
                 for name, known in zip(names, found, strict=True)
             ]
         return np.array(found, np.int64)
+
+    def _with_room(self, batch: list[Sighting], accounts: Ints) -> tuple[list[Sighting], Ints]:
+        """Leave out sightings of accounts without a place, and while memory is tight those of unconfirmed ones."""
+        kept = accounts >= 0
+        if self.memory.is_tight:
+            kept[kept] = (self.flags[accounts[kept]] & CONFIRMED) != 0
+            self.memory.left_out += int((~kept).sum())
+        if kept.all():
+            return batch, accounts
+        return [batch[row] for row in np.flatnonzero(kept)], accounts[kept]
+
+    def _of_accounts(self) -> int:
+        """Bytes of the columns of accounts; as many more are needed when they grow."""
+        named = (*self.floats.values(), *self.ints.values(), *(getattr(self, name) for name in PLAIN))
+        days, bins = self.days, self.bins
+        return sum(column.nbytes for column in (*named, days.kept, days.today, days.best, bins.kept, self.sittings))
 
     def _confirm(self, number: int, *, confirmed: bool) -> None:
         if confirmed and not self.flags[number] & CONFIRMED:
@@ -300,16 +321,6 @@ class Ledger:
         self.sittings = np.concatenate([self.sittings, np.zeros_like(self.sittings)], axis=1)
         self.sat = doubled(self.sat, -1)
 
-    def _idle(self, now: float) -> Mask:
-        confirmed = self.flagged(CONFIRMED)
-        noted_at = self.column("noted")
-        noted_at[noted_at == 0.0] = now
-        known_at = np.fmax(self.column("last"), noted_at)
-        quiet: Mask = ~(known_at >= now - np.where(confirmed, IDLE, UNCONFIRMED_IDLE))
-        there = np.array([name is not None for name in self.accounts.names], bool)
-        quiet &= there
-        return quiet
-
     def release(self, numbers: Ints) -> None:
         self.unconfirmed -= int((~self.flagged(CONFIRMED)[numbers]).sum())
         for columns, empty in ((self.floats, _FLOATS), (self.ints, _INTS)):
@@ -324,19 +335,6 @@ class Ledger:
         self.bins.release(numbers)
         self.sittings[:, numbers], self.sat[numbers] = 0, -1
         self.accounts.release(numbers.tolist())
-
-    def _forget_names(self) -> None:
-        for kind in SEEN:
-            _thin(self.names[kind.name], self.pairs[kind.name].values)
-        for name in NAMED:
-            held = self.number_column(name)
-            _thin(self.names[name], held[held >= 0])
-        _thin(self.clients, self.worn.values)
-
-
-def _thin(names: Interner, used: Ints) -> None:
-    if len(names) > MOST_NAMES * len(used) + 1024:
-        names.keep_only(used)
 
 
 _GETTERS: dict[str, Callable[[Sighting], Hashable]] = {

@@ -22,6 +22,7 @@ from reputation.hydra.evidence import evidence_of
 from reputation.hydra.fairness import typical_use, water_level
 from reputation.hydra.families import DAY, FAMILIES, HOUR
 from reputation.hydra.floors import earned_floors
+from reputation.hydra.forgetting import forget
 from reputation.hydra.items import Unbound, collect
 from reputation.hydra.launches import Launches
 from reputation.hydra.ledger import CONFIRMED, PAYER, PROVEN, Ledger
@@ -101,8 +102,8 @@ class Linker:
         set_back.book_until(self.book, now)
         self.tidied, self.searched = min(self.tidied, now), min(self.searched, now)
         ledger.turn(now)
-        if now - self.tidied >= HOUR:
-            ledger.forget(now)
+        if now - self.tidied >= HOUR or ledger.memory.is_tight:
+            forget(ledger, now)
             self.tidied = now
         bills = invoiced(ledger)
         places = Places(ledger)

@@ -15,7 +15,7 @@ class Batch(Struct, array_like=True, gc=False):
 
     fresh: earlier batches of this tenant are void, and so are their links; book: the clusters of the previous linker;
     ledger: its sightings, if it handed them over. hand_over: asks for the sightings of this linker, in at most so many
-    bytes.
+    bytes. partial: more notes of the same time follow in the next batch.
     """
 
     tenant: str
@@ -30,18 +30,26 @@ class Batch(Struct, array_like=True, gc=False):
     book: bytes = b""
     ledger: bytes = b""
     hand_over: int = 0
+    partial: bool = False
 
 
 class Answer(Struct, array_like=True, gc=False):
     """The result of an epoch: the changed links, and the clusters for the next linker.
 
-    ledger: the linker's sightings, if asked for. crowded: sightings of accounts without a place in it.
+    ledger: the linker's sightings, if asked for. crowded: sightings of accounts without a place in it. used: bytes of
+    what it knows; left_out: what it had no bytes for.
     """
 
     delta: Delta
     book: bytes
     ledger: bytes = b""
     crowded: int = 0
+    used: int = 0
+    left_out: int = 0
+
+
+MOST_NOTES = 32_768
+"""Notes of one batch: two processes hold a batch twice while it is on its way."""
 
 
 def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: float, *, epoch: bool = False) -> Batch:
@@ -56,6 +64,16 @@ def batch_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: floa
     for note in notes:
         places[type(note)].append(note)
     return batch
+
+
+def batches_of(tenant: str, settings: LinkerSettings, notes: list[Note], now: float, *, epoch: bool) -> list[Batch]:
+    """Sort notes into batches of a bounded size. The last one asks for the epoch."""
+    starts = range(0, max(len(notes), 1), MOST_NOTES)
+    found = [batch_of(tenant, settings, notes[start : start + MOST_NOTES], now) for start in starts]
+    for batch in found[:-1]:
+        batch.partial = True
+    found[-1].epoch = now if epoch else None
+    return found
 
 
 def packed(batch: Batch) -> bytes:

@@ -56,6 +56,14 @@ class Linking(Protocol):
     def crowded(self) -> Mapping[str, int]:
         """Sightings of accounts without a place in a linker here, by tenant."""
 
+    @property
+    def used(self) -> Mapping[str, int]:
+        """Bytes of what a linker here knows, by tenant."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Names, accounts and sightings that found no bytes in a linker here, by tenant."""
+
     def hurry(self) -> None:
         """Let the next epoch come at once, with what the linker saw stored again; without effect at other replicas."""
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.hydra.links import NOTHING, Delta, Links, difference, follow
 from reputation.hydra.sightings import OperatorRuling
-from reputation.linking.batches import Answer, Batch, batch_of
+from reputation.linking.batches import Answer, Batch, batches_of
 from reputation.linking.exchange import BATCH_EVERY, Log, pause, watched
 from reputation.linking.kept_rulings import KeptRulings
 from reputation.linking.process import LinkerProcess
@@ -44,9 +44,14 @@ class LiveLinking:
     """
 
     def __init__(
-        self, limiter: Limiter, log: Log, clock: Callable[[], float] = time.time, records: Records | None = None
+        self,
+        limiter: Limiter,
+        log: Log,
+        clock: Callable[[], float] = time.time,
+        records: Records | None = None,
+        memory: int = 0,
     ) -> None:
-        """`records` keeps the links beyond this process."""
+        """`records` keeps the links beyond this process. memory: bytes that the linker may take; 0 for no bound."""
         self.restarts = 0
         self.epochs = 0
         self.epoch_seconds = 0.0
@@ -54,6 +59,9 @@ class LiveLinking:
         self.dropped = 0  # nothing is lost on a pipe
         self.unread = 0  # nor damaged
         self.crowded: dict[str, int] = {}
+        self.used: dict[str, int] = {}
+        self.left_out: dict[str, int] = {}
+        self._memory = memory
         self._limiter = limiter
         self._log = log
         self._clock = clock
@@ -139,11 +147,11 @@ class LiveLinking:
             return
         try:
             if self._process is None:
-                self._process = await asyncio.to_thread(LinkerProcess)
+                self._process = await asyncio.to_thread(LinkerProcess, memory=self._memory)
             due = played is not None or self._hurried or time.monotonic() >= self._next_epoch
             now, epoch = self._clock() if played is None else played, due
             rulings = {name: self.rulings.given(name) for name, _ in tenants}
-            batches = [self._batch(name, tenant, now, epoch=epoch) for name, tenant in tenants]
+            batches = [one for name, tenant in tenants for one in self._batches(name, tenant, now, epoch=epoch)]
             self._ask_for_ledgers(batches)
             self._hurried = False
             started = time.monotonic()
@@ -166,8 +174,10 @@ class LiveLinking:
                         await self._records.put(name, BOOK, LEDGER, self._ledgers[name])
                     await self.rulings.settle(name, rulings[name])
 
-    def _batch(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> Batch:
-        batch = batch_of(name, linker_settings(tenant, tenant.secret), tenant.outbox.collect(), now, epoch=epoch)
+    def _batches(self, name: str, tenant: TenantLimiter, now: float, *, epoch: bool) -> list[Batch]:
+        settings = linker_settings(tenant, tenant.secret)
+        batches = batches_of(name, settings, tenant.outbox.collect(), now, epoch=epoch)
+        batch = batches[0]
         if self._known_to_linker.get(name) is not tenant:
             self._known_to_linker[name] = tenant
             self._void.add(name)
@@ -175,19 +185,19 @@ class LiveLinking:
             batch.fresh, batch.book = True, self._books.get(name, b"")
             batch.ledger = self._ledgers.get(name, b"")
             batch.rulings = [*dict.fromkeys([*self.rulings.given(name).values(), *batch.rulings])]  # the last one's too
-        return batch
+        return batches
 
     def _ask_for_ledgers(self, batches: list[Batch]) -> None:
         """Ask for the sightings once in a while; without them the next linker does not know the use of accounts."""
         if (
             self._records is None
-            or batches[0].epoch is None
+            or batches[-1].epoch is None
             or (not self._hurried and time.monotonic() < self._next_hand_over)
         ):
             return
         self._next_hand_over = time.monotonic() + HAND_OVER_EVERY
         for batch in batches:
-            batch.hand_over = HAND_OVER
+            batch.hand_over = HAND_OVER if batch.epoch is not None else 0
 
     def _follow(self, tenants: Tenants, answers: list[Answer], epoch: float, took: float) -> None:
         self._handed = {name for (name, _), answer in zip(tenants, answers, strict=True) if answer.ledger}
@@ -201,6 +211,7 @@ class LiveLinking:
             if answer.ledger:
                 self._ledgers[name] = answer.ledger
             self.crowded[name] = answer.crowded
+            self.used[name], self.left_out[name] = answer.used, answer.left_out
         self.epochs += 1
         self.epoch_seconds, self.last_epoch = took, epoch
         self._next_epoch = time.monotonic() + pause(EPOCH_EVERY, took)

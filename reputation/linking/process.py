@@ -26,9 +26,9 @@ LONGEST_EPOCH = 600.0
 BEHIND_CHECKS = 10
 """How much a live linker gives way to checks."""
 START = """import sys
-sys.path[:] = sys.argv[4:]
+sys.path[:] = sys.argv[5:]
 from reputation.linking.worker import main
-main(*map(int, sys.argv[1:4]))
+main(*map(int, sys.argv[1:5]))
 """
 """What the process runs. One that multiprocessing spawns imports the main program, and brings a third process along."""
 
@@ -48,16 +48,19 @@ def _shared() -> IO[bytes]:
 
 
 class LinkerProcess:
-    """One running linker. Raises OSError or EOFError from `send` and `receive` once it has died."""
+    """One running linker. Raises OSError or EOFError from `send` and `receive` once it has died.
 
-    def __init__(self, niceness: int = BEHIND_CHECKS) -> None:
+    memory: bytes that it may take; 0 for no bound.
+    """
+
+    def __init__(self, niceness: int = BEHIND_CHECKS, memory: int = 0) -> None:
         self._connection, theirs = Pipe()
         self._started = time.monotonic()
         with theirs, _shared() as file:
             file.truncate(HEARTBEAT.size)
             self._heartbeat = mmap.mmap(file.fileno(), HEARTBEAT.size)
             passed = theirs.fileno(), file.fileno()
-            words = [*map(str, (*passed, niceness)), *sys.path]
+            words = [*map(str, (*passed, niceness, memory)), *sys.path]
             command = [sys.executable, "-c", START, *words]
             self._process = subprocess.Popen(command, pass_fds=passed)  # noqa: S603 - this program, and our own words
 

@@ -24,8 +24,8 @@ HEARTBEAT = struct.Struct("d")
 _batches = msgspec.msgpack.Decoder(Batch)
 
 
-def main(pipe: int, heartbeat: int, niceness: int) -> None:
-    """Serve batches from a pipe. pipe, heartbeat: open descriptors; niceness: added to its own."""
+def main(pipe: int, heartbeat: int, niceness: int, memory: int) -> None:
+    """Serve batches from a pipe. pipe, heartbeat: open descriptors; niceness: added to its own. memory: bytes, or 0."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_beat, args=(mmap.mmap(heartbeat, HEARTBEAT.size),), daemon=True).start()
@@ -33,7 +33,7 @@ def main(pipe: int, heartbeat: int, niceness: int) -> None:
         os.nice(niceness)
     from reputation.linking.host import LinkerHost  # noqa: PLC0415 - numpy takes a while, and it lives until then
 
-    host, connection = LinkerHost(), Connection(pipe)
+    host, connection = LinkerHost(memory), Connection(pipe)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             answer = host.take(_batches.decode(connection.recv_bytes()))

@@ -26,9 +26,18 @@ class ReplicatedLinking:
     """Linking during live checks, over Redis. Only the linker host runs a linker."""
 
     def __init__(
-        self, limiter: Limiter, store: SharedStore, log: Log, every: float, clock: Callable[[], float] = time.time
+        self,
+        limiter: Limiter,
+        store: SharedStore,
+        log: Log,
+        every: float,
+        clock: Callable[[], float] = time.time,
+        memory: int = 0,
     ) -> None:
-        """every: seconds between two epochs at least. The documents keep rulings until they are in the stream."""
+        """every: seconds between two epochs at least. memory: bytes that a linker may take; 0 for no bound.
+
+        The documents keep rulings until they are in the stream.
+        """
         self.rulings = KeptRulings(store.records)
         self.restarts = 0
         self.epochs = 0
@@ -38,6 +47,7 @@ class ReplicatedLinking:
         self._store = store
         self._log = log
         self._every = every
+        self._memory = memory
         self._clock = clock
         self._replica = secrets.token_hex(8)
         self._process: LinkerProcess | None = None
@@ -74,6 +84,16 @@ class ReplicatedLinking:
     def crowded(self) -> dict[str, int]:
         """Sightings of accounts without a place in a linker here, by tenant."""
         return {name: tenant.crowded for name, tenant in self.tenants.items()}
+
+    @property
+    def used(self) -> dict[str, int]:
+        """Bytes of what a linker here knows, by tenant."""
+        return {name: tenant.used for name, tenant in self.tenants.items()}
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What found no bytes in a linker here, by tenant."""
+        return {name: tenant.left_out for name, tenant in self.tenants.items()}
 
     async def run(self) -> None:
         """Tell, follow and link until cancelled."""
@@ -129,7 +149,7 @@ class ReplicatedLinking:
         now, epoch, starting = self._clock(), time.monotonic() >= self._next_epoch, self._process is None
         try:
             if self._process is None:
-                self._process = await asyncio.to_thread(LinkerProcess)
+                self._process = await asyncio.to_thread(LinkerProcess, memory=self._memory)
             fed = await self._fed(ours, now, epoch=epoch)
             started = time.monotonic()
             voids = [tenant.void() for tenant in self.tenants.values() if tenant.linking and not tenant.is_ours]

@@ -46,6 +46,7 @@ class TenantLinking:
         self.limiter = limiter
         self.notes = TenantNotes(store, name, replica)
         self.lead = Leadership()
+        self.used = self.left_out = 0  # bytes of the linker here, and what found none
         self.crowded = 0  # sightings of accounts that found no place in the linker here
         self.linking = b""  # the term for which the running linker has this tenant
         self._log = log
@@ -166,7 +167,7 @@ class TenantLinking:
 
     async def put(self, answer: Answer) -> bool:
         """Put an epoch's links in force everywhere; False if this replica may not any more. Raises AwayError."""
-        self.crowded = answer.crowded
+        self.crowded, self.used, self.left_out = answer.crowded, answer.used, answer.left_out
         links = self._made = follow(self._made, answer.delta)
         read = self._cursor
         if not answer.ledger:  # too few accounts to hand over: who takes over reads all of their notes again

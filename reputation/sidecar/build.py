@@ -99,7 +99,7 @@ def parts_of(limiter: Limiter, store: Store, settings: Settings, clock: Clock, l
     """Choose the parts by the store, once: those of one process, or those of several replicas."""
     shared = store.shared
     if shared is None:
-        linking = LiveLinking(limiter, log.warning, records=store.records)
+        linking = LiveLinking(limiter, log.warning, records=store.records, memory=settings.memory.linker)
         return Parts(EmbeddedChecks(limiter, store, clock), linking, store, clock)
     shared.clock = clock
     # a sidecar with state of its own has no use for them, nor for what they import
@@ -107,7 +107,9 @@ def parts_of(limiter: Limiter, store: Store, settings: Settings, clock: Clock, l
     from reputation.replicas.linking import ReplicatedLinking  # noqa: PLC0415
 
     checks = SharedChecks(limiter, shared, settings.state.timeout)
-    return Parts(checks, ReplicatedLinking(limiter, shared, log.warning, settings.state.epoch), store, clock)
+    memory = settings.memory.linker
+    replicated = ReplicatedLinking(limiter, shared, log.warning, settings.state.epoch, memory=memory)
+    return Parts(checks, replicated, store, clock)
 
 
 def collect_seldom() -> None:

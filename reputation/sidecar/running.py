@@ -32,6 +32,7 @@ from reputation.sidecar.decision_log import DecisionLog
 from reputation.sidecar.gateway_secrets import SETTING, gateway_secrets
 from reputation.sidecar.in_force import Tuning
 from reputation.sidecar.kept_stops import KeptStops
+from reputation.sidecar.memory_watch import MemoryWatch
 from reputation.sidecar.sign_ins import SignIns
 from reputation.sidecar.surges import Surges
 from reputation.tuning.documents import Documents
@@ -68,6 +69,7 @@ class Serving:
         self.tuning = Tuning(self.limiter, self.store.records, lambda: self.settings, self.clock, log.warning)
         self.made_tenants = Documents(self.store.records, KIND, MadeTenant)
         self.crowding = Crowding(self.limiter, log, self.clock)
+        self.memory = MemoryWatch(self.limiter, settings, log)
         self.surges = Surges(self.limiter, log)
         self.notices = Watch(self.checks, self.store, lambda: self.settings.notify, self.clock, log)
         self.tuning.stopped.append(self.notices.trial_stopped)
@@ -233,6 +235,9 @@ class Serving:
         dropped = linking.dropped + sum(tenant.outbox.dropped for _, tenant in tenants)
         yield counter("headcount_notes_dropped", "Notes that were lost before the linker.", dropped)
         yield counter("headcount_notes_unread", "Entries of notes that could not be read.", linking.unread)
+        yield gauge("headcount_linker_bytes", "Memory of what the linker knows.", sum(linking.used.values()))
+        left_out = sum(linking.left_out.values())
+        yield gauge("headcount_linker_left_out", "What the running linker had no memory for.", left_out)
         crowded = sum(linking.crowded.values())
         yield gauge(
             "headcount_linker_crowded", "Sightings of accounts that the running linker had no place for.", crowded
@@ -252,6 +257,7 @@ class Serving:
             "headcount_repeats_lost", "Request ids forgotten too early; a repeated request is then charged again.", lost
         )
         yield from self.crowding.metrics()
+        yield from self.memory.metrics()
         windows = [w for s in states for w in (s.accounts_on_address, s.accounts_on_card, s.accounts_on_device)]
         shortened = sum(window.shortened for window in windows)
         yield counter("headcount_windows_shortened", "Times that a window forgot something before its time.", shortened)

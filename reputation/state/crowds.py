@@ -133,11 +133,18 @@ class Crowd:
     def __init__(self, most: int, dirty: DirtySet[str] | None = None) -> None:
         self.crowded = 0
         self.asleep = 0
-        self._most = most
+        self._most = self._configured = most
         self._dirty: DirtySet[str] = DirtySet() if dirty is None else dirty
         self._newcomers: BoundedTable[str, Row] = BoundedTable(most)
         self._stayers: BoundedTable[str, Row] = BoundedTable(most * 3 // 4)
         self._shared = SharedRows(most)
+
+    def hold(self, *, full: bool) -> None:
+        """Keep the size that there is while memory is full, else grow up to the bound again."""
+        if not full:
+            self._most = self._configured
+        elif self._most == self._configured:
+            self._most = min(self._most, len(self))
 
     def __len__(self) -> int:
         return len(self._stayers) + len(self._newcomers) + self.asleep

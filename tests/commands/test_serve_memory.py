@@ -1,15 +1,23 @@
 """What an empty sidecar and its linker carry along: each module that only one of them needs is in that one alone."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from sidecar_process import running_sidecar, wait_for
+from small_engine import limiter
 
 from geoip.lists import compile_lists
+from reputation.hydra.sightings import Known, Sighting
+from reputation.linking.batches import batch_of
+from reputation.linking.process import LinkerProcess
+from reputation.linking.tenants import linker_settings
 
 pytestmark = pytest.mark.slow
+
+NOW = 1_790_000_000.0
 
 CARRIED = """
 import importlib, sys
@@ -56,6 +64,67 @@ def test_a_sidecar_that_serves_and_links_has_no_numpy_in_its_memory(tmp_path):
         maps = [Path(f"/proc/{pid}/maps").read_text() for pid in pids]
     assert "numpy" not in maps[0]
     assert ["numpy" in one for one in maps[1:]] == [True]  # the linker's process, and no third one
+
+
+def test_near_its_bound_a_sidecar_keeps_the_size_of_its_tables_and_still_answers(tmp_path):
+    """The bound is as low as it may be beside what may fill up in a moment, so a few thousand accounts reach it."""
+    settings = {"memory": {"sidecar": 536_870_912}, "http": {"buffered": 201_326_592}}
+    with running_sidecar(tmp_path, settings) as found:
+        number = 0
+
+        def flooded():
+            nonlocal number
+            number += 500
+            keys = [{"account": {"key": f"sk-{one}"}, "client": client(one)} for one in range(number - 500, number)]
+            assert all(verdict["decision"] for verdict in found.ask(keys, "/v1/check/batch").json)
+            return figure(found, "headcount_memory_full") == 1
+
+        wait_for(flooded, "it is not full", found.process, found.log)
+        before, crowded = figure(found, "headcount_strangers"), figure(found, "headcount_crowded_total")
+        for _ in range(4):
+            flooded()
+        assert figure(found, "headcount_strangers") <= before + 1
+        assert figure(found, "headcount_crowded_total") >= crowded + 1900
+        assert figure(found, "headcount_memory_bound_bytes") == 536_870_912
+        assert found.log.read_text().count('"memory_full"') == 1
+
+
+def test_a_flood_of_notes_leaves_the_process_of_the_linker_within_its_bytes(addresses):
+    """Accounts with facts, each with names of its own as long as they may be, and an epoch over them."""
+    most, tenant = 268_435_456, limiter(addresses).tenant("default")
+    process = LinkerProcess(memory=most)
+    try:
+        settings = linker_settings(tenant)
+        for start in range(0, 30_000, 5000):
+            notes = [note for number in range(start, start + 5000) for note in long_notes(number)]
+            process.send(batch_of("default", settings, notes, NOW))
+        process.send(batch_of("default", settings, [], NOW + 60, epoch=True))
+        answer = process.receive()
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        highest = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+    finally:
+        process.close()
+    assert answer.left_out > 10_000
+    assert answer.used > 20_000_000
+    assert highest < most
+
+
+def long_notes(number):
+    names = {name: f"{name}-{number}".ljust(250, "x") for name in ("device", "session", "user_agent")}
+    content = tuple(f"{number:08x}{place:08x}" for place in range(8))
+    host = f"11.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+    sighting = Sighting(NOW, f"a{number}", host=host, net=f"{host}/24", asn=number, content=content, **names)
+    return Known(f"a{number}", created_at=NOW - 60, card=f"card-{number}".ljust(250, "x")), sighting
+
+
+def client(number):
+    return {"ip": f"11.{number >> 8}.{number & 255}.1"}
+
+
+def figure(sidecar, name):
+    """The sum of a metric over its labels."""
+    text = sidecar.tell("GET", "/metrics").body.decode()
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
 
 
 def children_of(pid):

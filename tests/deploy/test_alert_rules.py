@@ -21,6 +21,8 @@ CASES = {
     "HeadcountTrialStopped": ("headcount_events_total", 'event="trial.stopped"', "0x60", "0x54 1x6"),
     "HeadcountLargeCluster": ("headcount_largest_cluster", "", "90x60", "261x60"),
     "HeadcountCallerRefused": ("headcount_unauthenticated_total", "", "0x60", "0+5x60"),
+    "HeadcountMemoryFull": ("headcount_memory_full", "", "0x60", "1x60"),
+    "HeadcountLinkerFull": ("headcount_linker_left_out", "", "7x60", "0+5x60"),
     "HeadcountReloadFailed": ("headcount_reload_failures_total", "", "0x60", "0x54 1x6"),
     "HeadcountNoticesWaiting": ("headcount_notices_waiting", "", "0x60", "40x60"),
 }

@@ -13,7 +13,7 @@ import yaml
 from kubernetes_validate import validate
 from sidecar_process import headcount
 
-from reputation.config.file import load
+from reputation.config.file import DEFAULT, load
 
 pytestmark = pytest.mark.slow
 
@@ -119,6 +119,20 @@ def test_probes_of_the_sidecar_mode_reach_a_port_that_is_not_on_loopback():
         probes = [container[name]["httpGet"]["port"] for name in ("startupProbe", "livenessProbe", "readinessProbe")]
         assert probes == [port] * 3
         assert {"name": port} in [{"name": listed["name"]} for listed in container["ports"]]
+
+
+@pytest.mark.parametrize(
+    ("more", "memory"),
+    [
+        ([], DEFAULT.memory.sidecar + DEFAULT.memory.linker + 268_435_456),
+        (["--set", "config.memory.linker=4294967296"], DEFAULT.memory.sidecar + 4_294_967_296 + 268_435_456),
+        (["--set", "resources.limits.memory=8Gi"], "8Gi"),
+    ],
+    ids=["default", "configured", "given"],
+)
+def test_the_limit_of_memory_follows_from_the_bounds_of_the_configuration(more, memory):
+    found = one(objects([*SHARED, *more]), "Deployment")["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert found == {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": str(memory)}}
 
 
 def rules(*form):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from reputation.hydra.bins import BIN, BINS, Bins
+from reputation.hydra.forgetting import forget
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.sightings import Sighting
 from tests.hydra.crowd import DAY, NOW
@@ -50,7 +51,7 @@ def test_an_account_that_is_forgotten_leaves_no_bins_to_the_next_one():
     ledger = Ledger()
     ledger.see(Sighting(NOW, "a"))
     ledger.absorb()
-    ledger.forget(NOW + 40 * DAY)
+    forget(ledger, NOW + 40 * DAY)
     ledger.see(Sighting(NOW + 40 * DAY, "b"))
     ledger.absorb()
     assert ledger.bins.count(ledger.size).tolist() == [1]

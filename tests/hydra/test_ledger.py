@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reputation.hydra import ledger as ledger_module
-from reputation.hydra.ledger import CONFIRMED, IDLE, OUTCOME_STANDS, UNCONFIRMED_IDLE, Ledger
+from reputation.hydra.forgetting import IDLE, UNCONFIRMED_IDLE, forget
+from reputation.hydra.ledger import CONFIRMED, OUTCOME_STANDS, Ledger
 from reputation.hydra.sightings import Known, Sighting
 
 NOW, DAY, HOUR = 1_790_000_000.0, 86_400.0, 3600.0
@@ -95,18 +96,18 @@ def test_made_up_accounts_push_out_only_each_other():
 def test_who_is_idle_is_forgotten_the_unconfirmed_sooner():
     made = ledger([Sighting(NOW, "made-up"), Sighting(NOW, "known")])
     made.know(Known("known"))
-    made.forget(NOW + UNCONFIRMED_IDLE + 1)
+    forget(made, NOW + UNCONFIRMED_IDLE + 1)
     assert made.accounts.ids.keys() == {None, "known"}
     assert made.unconfirmed == 0
     assert made.flagged(CONFIRMED).sum() == 1
-    made.forget(NOW + IDLE + 1)
+    forget(made, NOW + IDLE + 1)
     assert made.accounts.ids.keys() == {None}
 
 
 def test_a_number_that_is_used_again_remembers_nothing_of_the_account_before():
     made = ledger([Sighting(NOW, "old", host="h", stopped=True)])
     made.mark("old", "accused", NOW)
-    made.forget(NOW + IDLE + 1)
+    forget(made, NOW + IDLE + 1)
     made.see(Sighting(NOW + IDLE + 2, "new"))
     made.absorb()
     assert made.accounts.ids["new"] == 0
@@ -149,6 +150,6 @@ def test_cards_and_mail_domains_of_forgotten_accounts_make_room_for_new_ones():
             made.know(Known(f"a{month}-{i}", card=f"card-{month}-{i}", email_domain=f"{month}-{i}.example"))
         last = int(made.ints["card"][made.accounts.ids[f"a{month}-2999"]])
         assert made.name_of("card", last) == f"card-{month}-2999"
-        made.forget(NOW + month * 3 * IDLE)
-        made.forget(NOW + month * 3 * IDLE + IDLE + 1)
+        forget(made, NOW + month * 3 * IDLE)
+        forget(made, NOW + month * 3 * IDLE + IDLE + 1)
         assert len([name for name in made.names["mail"].names if name is not None]) <= 1024

@@ -19,6 +19,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if not (has .Values.mode (list "service" "sidecar")) }}{{ fail "mode: one of service, sidecar" }}{{ end -}}
 {{- end -}}
 
+{{/* Bytes of the container: both processes at their bounds, and 256 MiB for what lives briefly, such as previews. */}}
+{{- define "headcount.memory" -}}
+{{- $memory := .Values.config.memory | default dict -}}
+{{- add (int64 ($memory.sidecar | default 2147483648)) (int64 ($memory.linker | default 2147483648)) 268435456 -}}
+{{- end -}}
+
 {{/* The address of the listeners of gateways: in the sidecar mode the gateway is in the same pod. */}}
 {{- define "headcount.inside" -}}
 {{- if eq .Values.mode "sidecar" }}127.0.0.1{{ else }}0.0.0.0{{ end -}}
@@ -72,7 +78,7 @@ ports:
 startupProbe: {httpGet: {path: /healthz, port: {{ $probed }}}, periodSeconds: 1, failureThreshold: 60}
 livenessProbe: {httpGet: {path: /healthz, port: {{ $probed }}}, periodSeconds: 10, failureThreshold: 3}
 readinessProbe: {httpGet: {path: /readyz, port: {{ $probed }}}, periodSeconds: 2, failureThreshold: 2}
-resources: {{- toYaml .Values.resources | nindent 2 }}
+resources: {{- mergeOverwrite (dict "limits" (dict "memory" (include "headcount.memory" .))) (deepCopy .Values.resources) | toYaml | nindent 2 }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 65532
