@@ -110,10 +110,13 @@ class Ledger:
                 self.floats[column][number] = at
 
     def absorb(self) -> None:
-        """Move waiting sightings into the columns, all at once."""
+        """Move waiting sightings into the columns, all at once as far as memory goes."""
         batch, self.waiting = self.waiting, []
-        if not batch:
-            return
+        some = self.memory.at_once or BATCH
+        for start in range(0, len(batch), some):
+            self._absorb(batch[start : start + some])
+
+    def _absorb(self, batch: list[Sighting]) -> None:
         self.draws.add(batch)
         accounts = self._accounts([sighting.account for sighting in batch])
         batch, accounts = self._with_room(batch, accounts)
@@ -229,9 +232,8 @@ class Ledger:
 
     def _of_accounts(self) -> int:
         """Bytes of the columns of accounts; as many more are needed when they grow."""
-        named = (*self.floats.values(), *self.ints.values(), *(getattr(self, name) for name in PLAIN))
-        days, bins = self.days, self.bins
-        return sum(column.nbytes for column in (*named, days.kept, days.today, days.best, bins.kept, self.sittings))
+        named = (*self.floats.values(), *self.ints.values(), *(getattr(self, name) for name in PLAIN), self.bins.kept)
+        return sum(one.nbytes for one in (*named, self.days.kept, self.days.today, self.days.best, self.sittings))
 
     def _confirm(self, number: int, *, confirmed: bool) -> None:
         if confirmed and not self.flags[number] & CONFIRMED:

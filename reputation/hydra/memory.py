@@ -10,6 +10,8 @@ A_NAME = 160
 """Bytes of a name's places in a dictionary and a list, and of its number, besides the name itself."""
 OF_TEXT = 56
 """Bytes of a text without its characters, and of any other single value."""
+A_SIGHTING = 4096
+"""Bytes that a sighting of an account and of values that nobody has seen before takes."""
 TIGHT = 0.5
 """The part of the room that made-up accounts may fill: from there on only confirmed ones bring anything new."""
 
@@ -38,6 +40,11 @@ class Memory:
     def is_tight(self) -> bool:
         """Whether what accounts brings that nobody has confirmed is left out."""
         return 0 < self.most * TIGHT <= self.used
+
+    @property
+    def at_once(self) -> int:
+        """Sightings to take in between two looks at the room, an eighth of it at most; 0 for any number."""
+        return max(self.most // (8 * A_SIGHTING), 1) if self.most else 0
 
     def has_room(self, size: int) -> bool:
         """Whether so many bytes more fit."""

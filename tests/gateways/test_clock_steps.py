@@ -10,7 +10,8 @@ from contextlib import ExitStack
 import pytest
 from redis_process import running_redis, until
 from sidecar_process import running_sidecar
-from stepped_clock import SteppedClock
+
+from benchmarks.stepped_clock import SteppedClock
 
 pytestmark = pytest.mark.gateway
 HOUR, DAY, YEAR = 3600.0, 86_400.0, 365 * 86_400.0

@@ -13,7 +13,8 @@ class SteppedClock:
     """The clock of every program that has `environment`; `ahead` seconds before the machine's."""
 
     def __init__(self, directory: Path, ahead: float = 0.0) -> None:
-        assert LIBRARY is not None, "libfaketime is missing: apt-get install faketime"
+        if LIBRARY is None:
+            raise RuntimeError("libfaketime is missing: apt-get install faketime")
         self._file, self._next = directory / "clock", directory / "clock.next"
         self.environment = {
             "LD_PRELOAD": str(LIBRARY),
