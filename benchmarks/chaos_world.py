@@ -143,7 +143,7 @@ async def _kill_linker(world: World) -> None:
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     end = time.monotonic() + WITHIN
-    while not world.linkers() - killed and time.monotonic() < end:
+    while not world.linkers() - killed and time.monotonic() < end:  # noqa: ASYNC110 - processes of others
         await asyncio.sleep(0.1)
 
 
