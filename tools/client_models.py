@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from reputation.admin.application import ROUTES
 from reputation.admin.openapi import description
 
 MODELS = Path(__file__).parents[1] / "clients" / "python" / "headcount_client" / "models.py"
@@ -101,7 +102,7 @@ def _ordered(schemas: Mapping[str, Any]) -> dict[str, Any]:
 
 def render() -> str:
     """Return the module, formatted as the project's other code."""
-    models = _ordered(json.loads(description())["components"]["schemas"])
+    models = _ordered(json.loads(description(ROUTES))["components"]["schemas"])
     source = "\n\n\n".join([HEAD, *(_model(name, schema) for name, schema in models.items())]) + "\n"
     command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(MODELS), "-"]
     return subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout  # noqa: S603

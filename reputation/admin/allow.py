@@ -1,4 +1,4 @@
-"""Exceptions and the audit log on the admin listener."""
+"""Exceptions on the admin listener."""
 
 import msgspec
 from aiohttp import web
@@ -12,7 +12,7 @@ from reputation.engine.entries import MOST
 from reputation.engine.exceptions import AllowBody, allow_of
 from reputation.state.transactions import Transaction
 from reputation.tuning.appeals import taken_back
-from reputation.tuning.audit import about, entry_change
+from reputation.tuning.audit import entry_change
 from reputation.wire.codec import read
 from reputation.wire.errors import NotFound
 
@@ -59,23 +59,8 @@ async def delete_allow(context: Context, request: web.Request) -> web.Response:
     return nothing()
 
 
-async def get_audit(context: Context, request: web.Request) -> web.Response:
-    """The audit log: the newest lines first, from before an id; with ?after= the oldest first, for exports.
-
-    ?account= leaves the lines about an account.
-    """
-    tenant, query = context.tenant(request), request.query
-    most, account, name = whole(request, "limit", 100, 1, 1000), query.get("account"), tenant.tenant.name
-    of = None if account is None else about(account, tenant.secret)
-    entries = await context.serving.tuning.audit.entries(
-        name, most, before=query.get("before", ""), after=query.get("after"), of=of
-    )
-    return json_answer({"tenant": name, "entries": entries})
-
-
 ROUTES = (
     Route("GET", "/v1/allow", get_allows, "reader"),
     Route("POST", "/v1/allow", post_allow, "operator"),
     Route("DELETE", "/v1/allow/{id}", delete_allow, "operator"),
-    Route("GET", "/v1/audit", get_audit, "reader"),
 )

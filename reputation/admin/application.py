@@ -8,6 +8,7 @@ from aiohttp import web
 from reputation.admin import (
     accounts,
     allow,
+    audit_log,
     clusters,
     console_data,
     console_files,
@@ -38,7 +39,7 @@ FAILED: web.AppKey[Any] = web.AppKey("failed")
 
 
 async def get_openapi(_: Context, __: web.Request) -> web.Response:
-    return web.Response(body=description(), content_type="application/json")
+    return web.Response(body=description(ROUTES), content_type="application/json")
 
 
 async def get_metrics(context: Context, request: web.Request) -> web.Response:
@@ -68,6 +69,7 @@ ROUTES = (
     *find.ROUTES,
     *history.ROUTES,
     *allow.ROUTES,
+    *audit_log.ROUTES,
     *deny.ROUTES,
     *tenants.ROUTES,
     *console_data.ROUTES,

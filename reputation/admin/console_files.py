@@ -23,12 +23,13 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-POLICY = (
+OWN_FILES = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-"""No inline script or style, no other host, no frame, and no text that becomes markup."""
+"""No inline script or style, no other host, no frame."""
+POLICY = f"{OWN_FILES}; require-trusted-types-for 'script'; trusted-types 'none'"
+"""And no text that becomes markup. Swagger UI makes markup of the API's description, which has no text of clients."""
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -65,11 +66,19 @@ def _entries(folder: "Traversable", before: str = "") -> list[tuple[str, "Traver
 
 async def get_console(_: Context, request: web.Request) -> web.Response:
     """One file; the page itself for the bare path."""
-    path = request.match_info.get("path", "index.html")
+    return _file(request, request.match_info.get("path", "index.html"), POLICY)
+
+
+async def get_docs(_: Context, request: web.Request) -> web.Response:
+    """The API's description for people."""
+    return _file(request, "api-docs.html", OWN_FILES)
+
+
+def _file(request: web.Request, path: str, policy: str) -> web.Response:
     found = console_files().get(path)
     if found is None:
         raise NotFound("the console has no such file; it begins at /console/")
-    headers = {**HEADERS, "ETag": found.etag}
+    headers = {**HEADERS, "Content-Security-Policy": policy, "ETag": found.etag}
     if request.headers.get("If-None-Match") == found.etag:
         return web.Response(status=304, headers=headers)
     return web.Response(body=found.body, headers={**headers, "Content-Type": found.type})
@@ -80,7 +89,13 @@ async def to_console(_: Context, __: web.Request) -> web.Response:
     return web.Response(status=308, headers={"Location": "/console/"})
 
 
+async def to_docs(_: Context, __: web.Request) -> web.Response:
+    return web.Response(status=308, headers={"Location": "docs/"})
+
+
 ROUTES = (
+    Route("GET", "/docs", to_docs, None),
+    Route("GET", "/docs/", get_docs, None),
     Route("GET", "/", to_console, None),
     Route("GET", "/console", to_console, None),
     Route("GET", "/console/", get_console, None),

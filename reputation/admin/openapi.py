@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from reputation.admin import openapi_sign_in, openapi_tuning
+from reputation.admin import openapi_routes, openapi_sign_in, openapi_tuning
 from reputation.admin.console_data import FILTERS
+from reputation.admin.context import Route
 from reputation.admin.find import LONGEST, MOST_HITS, Found
 from reputation.admin.forget import ForgetBody
 from reputation.admin.openapi_tuning import GUARDED, OBJECT
@@ -215,15 +216,17 @@ _PARTS = openapi_tuning.DocumentParts(_operation, _answer, _ref, (_ID, _TENANT))
 
 
 @cache
-def description() -> bytes:
-    """Return the OpenAPI 3.1 document as JSON."""
+def description(routes: tuple[Route, ...]) -> bytes:
+    """Return the OpenAPI 3.1 document of the routes as JSON."""
     _, components = msgspec.json.schema_components(_TYPES, schema_hook=_wire_schema, ref_template=_TEMPLATE)
     for name in {*components} & _READ:
         _let_null_stand(components[name])
     limit = components["BindingLimit"]["properties"]
     for name in ("rate", "burst", "remaining"):
         limit[name] = {"type": ["number", "null"], "description": "null in shadow mode: no limit."}
-    operators = openapi_tuning.paths(_PARTS) | openapi_sign_in.paths(_PARTS)
+    paths = _check_paths() | _written_paths() | _read_paths()
+    paths |= openapi_tuning.paths(_PARTS) | openapi_sign_in.paths(_PARTS)
+    openapi_routes.complete(paths, routes)
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -232,7 +235,8 @@ def description() -> bytes:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": "The check routes are on the check listener, all others on the admin listener.",
         },
-        "paths": _check_paths() | _written_paths() | _read_paths() | operators,
+        "paths": paths,
+        "tags": openapi_routes.tags(),
         "components": {
             "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

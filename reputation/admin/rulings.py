@@ -26,9 +26,18 @@ _members = msgspec.json.Decoder(MembersBody)
 
 
 async def get_rulings(context: Context, request: web.Request) -> web.Response:
-    """List the rulings in force, the newest first; with a cluster in the path those on it, also if it is gone."""
+    """List the rulings in force, the newest first."""
+    return await _listed(context, request, None)
+
+
+async def get_rulings_on(context: Context, request: web.Request) -> web.Response:
+    """List the rulings in force on a cluster, the newest first, also if it is gone."""
+    return await _listed(context, request, request.match_info["id"])
+
+
+async def _listed(context: Context, request: web.Request, cluster: str | None) -> web.Response:
     limiter, now = context.tenant(request), context.serving.clock()
-    tenant, cluster = limiter.tenant.name, request.match_info.get("id")
+    tenant = limiter.tenant.name
     found = [
         one for one in await in_force(context.serving.tuning.rulings, tenant, now) if cluster in (None, one.cluster)
     ]
@@ -111,7 +120,7 @@ async def _commit(
 ROUTES = (
     Route("GET", "/v1/rulings", get_rulings, "reader"),
     Route("DELETE", "/v1/rulings/{id}", delete_ruling, "operator"),
-    Route("GET", "/v1/clusters/{id}/rulings", get_rulings, "reader"),
+    Route("GET", "/v1/clusters/{id}/rulings", get_rulings_on, "reader"),
     Route("POST", "/v1/clusters/{id}/rulings", post_ruling, "operator"),
     Route("POST", "/v1/clusters/{id}/labels", post_labels, "operator"),
 )

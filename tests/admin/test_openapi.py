@@ -14,16 +14,19 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
     unsupported_method,
 )
+from sidecar_process import running_sidecar
 
 from geoip.book import AddressBook
+from reputation.admin.application import ROUTES
 from reputation.admin.openapi import description
+from reputation.admin.openapi_examples import EXAMPLES, PARAMETERS
 from reputation.config.file import from_text
 from reputation.sidecar.build import build
 from reputation.wire.codec import verdict_bytes
 from reputation.wire.ids import Ulids
 from reputation.wire.messages import Account, Request
 
-DOCUMENT = json.loads(description())
+DOCUMENT = json.loads(description(ROUTES))
 api = schemathesis.openapi.from_dict(DOCUMENT)
 # path: the checks whose rule it breaks by intention
 EXCEPTIONS = {
@@ -88,3 +91,73 @@ def test_verdicts_of_both_modes_are_as_described(mode):
     for _ in range(25):
         verdict = engine.check(Request(account=Account(id="a")), 1_790_812_800.0, Ulids())
         jsonschema.validate(json.loads(verdict_bytes(verdict)), schema)
+
+
+OPERATIONS = {
+    operation["operationId"]: (path, method, operation)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+BODIES = {id_: operation["requestBody"] for id_, (_, _, operation) in OPERATIONS.items() if "requestBody" in operation}
+
+
+def test_every_route_of_the_api_is_described_with_an_id_a_tag_and_its_role():
+    assert len(OPERATIONS) == sum(map(len, DOCUMENT["paths"].values()))  # ids are unique
+    known = {tag["name"] for tag in DOCUMENT["tags"]}
+    assert {tag for _, _, operation in OPERATIONS.values() for tag in operation["tags"]} == known
+    for route in ROUTES:
+        path = route.path.replace(":.+", "")
+        if path == "/" or path.startswith(("/console", "/docs")):
+            continue  # pages
+        operation = DOCUMENT["paths"][path][route.method.lower()]
+        assert operation["operationId"] == route.handler.__name__
+        assert (f"Role: {route.role}." in operation.get("description", "")) is (route.role is not None), route
+        assert (operation.get("security") == [{}]) is (route.role is None), route
+
+
+@pytest.mark.parametrize("id_", BODIES)
+def test_each_body_has_an_example_that_is_as_described(id_):
+    described = BODIES[id_]["content"]["application/json"]
+    jsonschema.validate(described["example"], {**described["schema"], "components": DOCUMENT["components"]})
+
+
+@pytest.mark.parametrize("id_", ["post_check", "post_batch", "get_session", "get_caller"])
+def test_an_example_of_an_answer_has_the_members_of_a_real_one(sidecar, id_):
+    path, method, operation = OPERATIONS[id_]
+    example = operation["responses"]["200"]["content"]["application/json"]["example"]
+    if method == "post":
+        answer = sidecar.ask(BODIES[id_]["content"]["application/json"]["example"], path)
+    else:
+        answer = sidecar.tell("GET", path)
+    one, real = (example[0], answer.json[0]) if isinstance(example, list) else (example, answer.json)
+    assert answer.status == 200
+    assert {*one} <= {*real}  # with an exception it has that too
+
+
+def test_every_example_belongs_to_an_operation():
+    assert {*EXAMPLES, *PARAMETERS} <= {*OPERATIONS}
+    for id_, examples in PARAMETERS.items():
+        assert {*examples} <= {parameter["name"] for parameter in OPERATIONS[id_][2]["parameters"]}, id_
+
+
+TAKEN = (
+    "put_account", "post_outcome", "post_allow", "post_denial", "post_label", "post_tenant", "post_validate",
+    "post_replay", "post_names", "post_revision",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("id_", TAKEN)
+def test_the_sidecar_takes_the_examples(fresh, id_):
+    path, method, operation = OPERATIONS[id_]
+    for parameter in operation.get("parameters", ()):
+        path = path.replace(f"{{{parameter['name']}}}", quote(str(parameter.get("example", "default"))))
+    answer = fresh.tell(method.upper(), path, BODIES[id_]["content"]["application/json"]["example"])
+    assert answer.status in (200, 201, 204), answer.body
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """A sidecar that nobody else asks."""
+    settings_ = {"tenants": {"default": {"owner": "api"}}}
+    with running_sidecar(tmp_path_factory.mktemp("examples"), settings_) as found:
+        yield found
