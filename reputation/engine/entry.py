@@ -30,16 +30,18 @@ class Entry:
     """An unproven account's place. day: its bucket now; published: its limit once it is a day old.
 
     part: the name of its reserve, see `part_of`; first: units that it may draw of it until the linker has a level
-    for it; above: units a day by which its tier allows more than its own day, 0 without a reserve.
+    for it; above: units a day by which its tier allows more than its own day, 0 without a reserve; most: units that one
+    account may draw, the size of a reserve that has not grown.
     """
 
-    __slots__ = ("above", "day", "first", "part", "published", "reserve")
+    __slots__ = ("above", "day", "first", "most", "part", "published", "reserve")
 
-    def __init__(self, rung: Rung, part: str, reserve: Limit, first: float, above: float) -> None:
+    def __init__(self, rung: Rung, part: str, reserve: Limit, most: float, first: float, above: float) -> None:
         self.day: Final = rung.now
         self.published: Final = rung.limit
         self.part: Final = part
         self.reserve: Final = reserve
+        self.most: Final = most
         self.first: Final = first
         self.above: Final = above
 
@@ -68,7 +70,7 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
     recent = is_recent(facts, now)
     is_kept = brought and not has_profile(row.facts)
     row.rung = kept_rung(plan, rung.name, rung.limit.burst, recent=recent) if is_kept else None
-    return _entry(ladder, rung, part_of(plan, rung.name, recent=recent), limits)
+    return _entry(ladder, rung, part_of(plan, rung.name, recent=recent), limits, links)
 
 
 def _kept_entry(
@@ -88,12 +90,16 @@ def _kept_entry(
     new = daily is not None and daily.limit.rate * DAY < daily.limit.burst * WHOLE and now - who.row.since < DAY
     active = links.active.get(who.name, 0.0)
     rung = ladder.kept(kept.rung, kept.units, limits.burst.burst, active, new=new)
-    return _entry(ladder, rung, part_of(plan, rung.name, recent=kept.recent), limits)
+    return _entry(ladder, rung, part_of(plan, rung.name, recent=kept.recent), limits, links)
 
 
-def _entry(ladder: Ladder, rung: Rung, part: str, limits: Limits) -> Entry | None:
+def _entry(ladder: Ladder, rung: Rung, part: str, limits: Limits, links: Links) -> Entry | None:
     above = limits.daily.burst - rung.limit.burst
-    return Entry(rung, part, ladder.reserve, ladder.part, above if ladder.has_reserve else 0.0) if above > 0.0 else None
+    if above <= 0.0:
+        return None
+    one = ladder.reserve.burst
+    size = one * links.reserves
+    return Entry(rung, part, limit_of(size, size), one, ladder.part, above if ladder.has_reserve else 0.0)
 
 
 def newcomers_of(tenant: Tenant, links: Links) -> dict[str, tuple[float, int]]:
@@ -110,21 +116,21 @@ def reserve_charges(
 ) -> list[Charge]:
     """Charge the reserve of the account's rung, and count what it draws; nothing once it has drawn its part.
 
-    An account may draw its level of what lies above half of the reserve, and `SHARE` of what is left below.
-    So accounts that draw all they can leave as much for each that comes later. What an account has drawn fades as
-    its part comes back; the bucket that counts it is as large as the reserve. least: units that have to fit, the cost
-    of the request or of an ordinary one, whichever is more.
+    An account may draw its level of what lies above half of one reserve, and `SHARE` of what is left below, also
+    of a reserve that has grown. So accounts that draw all they can leave as much for each that comes later. What an
+    account has drawn fades as its part comes back; the bucket that counts it is as large as one reserve. least: units
+    that have to fit, the cost of the request or of an ordinary one, whichever is more.
     """
     if entry.above <= 0.0:
         return []
-    key, size = ("reserve", entry.part), entry.reserve.burst
+    key, most = ("reserve", entry.part), entry.most
     reserve = budgets.charge("reserve", "newcomers", key, entry.reserve, now)
     left = settled(reserve.bucket, now)
-    part = min(levels.get(entry.part, entry.first), entry.above, open_part(left, size))
+    part = min(levels.get(entry.part, entry.first), entry.above, open_part(left, most), most)
     if part < least:
         return []
-    drawn = budgets.charge("part", "newcomers", (*key, name), _fading(part, size), now)
-    if size - settled(drawn.bucket, now) + least > part:
+    drawn = budgets.charge("part", "newcomers", (*key, name), _fading(part, most), now)
+    if most - settled(drawn.bucket, now) + least > part:
         return []
     return [reserve, drawn]
 

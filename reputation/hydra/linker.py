@@ -288,12 +288,14 @@ class Linker:
             members, earned = {}, {}
         names = ledger.accounts.names
         shared = {str(names[n]): ledger.name_of("card", card) for n, card in bills.items()}
-        levels = reserves.share(ledger.draws, book, settings.reserves, now)
+        times = reserves.times(int(pools.trusted.sum()), settings.reserve_accounts)
+        sizes = {part: size * times for part, size in settings.reserves.items()}
+        levels = reserves.share(ledger.draws, book, sizes, now)
         days = newcomers.learnt(book, self.settings.plans)
         voters = {plan: day.voters for plan, day in book.days.items() if plan in self.settings.plans.newcomer}
         return Links(
             now, members, kept, typical, shared, levels, of_members | earned, days, voters, active, organisations,
-            look(ledger, book, settings, old, kept, now),
+            look(ledger, book, settings, old, kept, now), times,
         )  # fmt: skip
 
     def _cluster(self, name: str, now: float, known: Background | None, demand: Floats, purses: Purses) -> Cluster:

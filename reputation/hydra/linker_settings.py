@@ -55,7 +55,8 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     are not used; trials: share of three-hour blocks that are trials of how accounts react (see `reaction`), drawn with
     `key`; reserves: units a day of each newcomers' reserve; plans: what accounts can have earned, and their allowances.
     organisation_days, organisation_usd: age and settled dollars from which on a verified organisation is established.
-    together: what newcomers may take together. ids: where the ids of clusters begin.
+    together: what newcomers may take together. ids: where the ids of clusters begin. reserve_accounts: accounts above
+    suspicion for whom a reserve is meant, 0 for any number.
     """
 
     purse: float = 1.0
@@ -75,3 +76,4 @@ class LinkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     organisation_usd: float = 100.0
     together: Held = Held()
     ids: int = 0
+    reserve_accounts: int = 0

@@ -91,6 +91,7 @@ class Links(Struct, frozen=True, gc=False):
     that it is learnt from; active maps unproven accounts to what their days of use are worth, in units a day.
     organisations: verified ones by id, and cards in `invoices` as `card:FINGERPRINT`.
     together: what newcomers take together; None in links that an earlier version stored.
+    reserves: how many times as large as configured each newcomers' reserve is.
     typical_daily_use: units a day of a typical proven account that used the service that day.
     """
 
@@ -106,6 +107,7 @@ class Links(Struct, frozen=True, gc=False):
     active: dict[str, float] = {}
     organisations: dict[str, Organisation] = {}
     together: Together | None = None
+    reserves: float = 1.0
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
@@ -128,6 +130,7 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
     active: list[tuple[str, float | None]] = []
     organisations: list[tuple[str, Organisation | None]] = []
     together: Together | None = None
+    reserves: float = 1.0
 
 
 NOTHING = Links(0.0, {}, {}, 0.0)
@@ -144,13 +147,15 @@ _MAPS = ("members", "clusters", "invoices", "levels", "earned", "newcomers", "vo
 def difference(old: Links, new: Links) -> Delta:
     """What must be sent so that `follow(old, it)` is `new`."""
     maps = {name: _changed(getattr(old, name), getattr(new, name)) for name in _MAPS}
-    return Delta(new.at, new.typical_daily_use, _=[], together=new.together, **maps)
+    return Delta(new.at, new.typical_daily_use, _=[], together=new.together, reserves=new.reserves, **maps)
 
 
 def follow(old: Links, delta: Delta) -> Links:
     """Apply what changed; `old` stays as it is."""
     maps = {name: _applied(getattr(old, name), getattr(delta, name)) for name in _MAPS}
-    return Links(delta.at, typical_daily_use=delta.typical_daily_use, together=delta.together, **maps)
+    return Links(
+        delta.at, typical_daily_use=delta.typical_daily_use, together=delta.together, reserves=delta.reserves, **maps
+    )
 
 
 def encode(delta: Delta) -> bytes:

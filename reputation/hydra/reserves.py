@@ -48,6 +48,14 @@ class Draws:
         return asked
 
 
+def times(trusted: int, accounts: int) -> float:
+    """Return how many reserves there are for so many accounts above suspicion in use: one for each `accounts`.
+
+    What newcomers need grows with a tenant's customers. A hydra cannot make accounts above suspicion.
+    """
+    return float(max(trusted // accounts, 1)) if accounts else 1.0
+
+
 def share(draws: Draws, book: Book, reserves: Mapping[str, float], now: float) -> dict[str, float]:
     """Return the levels of now, in units a day: what the draws of the last day allow, and those of today so far.
 

@@ -23,7 +23,7 @@ def linker_settings(tenant: TenantLimiter, key: bytes = b"") -> LinkerSettings:
         linking.purse_units, prior, without=without, trials=linking.trials, key=key[:64], reserves=reserves,
         plans=plans, seats=tenant.tenant.settings.purse.seats, organisation_days=standards.proven_days,
         organisation_usd=standards.proven_usd, bound=linking.bound, together=together,
-        ids=ids_of(tenant.tenant.name, key),
+        ids=ids_of(tenant.tenant.name, key), reserve_accounts=newcomers.reserve_accounts,
     )  # fmt: skip
 
 

@@ -49,6 +49,15 @@ class NewcomersSettings(Struct, frozen=True, forbid_unknown_fields=True):
     reserve: Annotated[
         float, Meta(ge=0, le=1e6, description="Size of each reserve a day, in newcomer's days of the plan; 0: none.")
     ] = 20.0
+    reserve_accounts: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Proven accounts and payers in use for whom a reserve is meant; "
+            "for each time as many there is one more; 0: it does not grow.",
+        ),
+    ] = 250
     part: Annotated[
         float,
         Meta(

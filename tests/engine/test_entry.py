@@ -112,6 +112,28 @@ def test_where_the_reserve_had_enough_for_all_an_account_may_use_more_than_a_twe
     assert used_up(engine, "a") == 50 + 1000
 
 
+def test_a_reserve_that_has_grown_serves_more_accounts_and_gives_none_more_than_one_reserve(addresses):
+    engine = tenant(addresses)
+    engine.links = structs.replace(NOTHING, levels={"free/email-older": 20_000.0}, reserves=5.0)
+    got = []
+    for number in range(8):
+        push(engine, f"a-{number}", created_at=NOW - 40 * DAY, plan="free")
+        got.append(used_up(engine, f"a-{number}") - 50)
+    assert got[:3] == [4000, 4000, 4000]
+    assert 17_000 <= sum(got) < 20_000
+    assert got[-1] >= 100
+
+
+def test_a_reserve_that_grows_keeps_what_an_account_has_drawn(addresses):
+    engine = tenant(addresses)
+    engine.links = structs.replace(NOTHING, levels={"free/email-older": 4000.0})
+    push(engine, "a", created_at=NOW - 40 * DAY, plan="free")
+    assert used_up(engine, "a") == 50 + 1000
+    engine.links = structs.replace(NOTHING, levels={"free/email-older": 8000.0}, reserves=2.0)
+    later = used_up(engine, "a", NOW + 12 * HOUR)
+    assert 500 < later < 3000
+
+
 @pytest.mark.parametrize("drainers", [5, 40, 200])
 def test_accounts_that_draw_all_they_can_leave_as_much_for_each_that_comes_later(addresses, drainers):
     engine = tenant(addresses)

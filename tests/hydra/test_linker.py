@@ -87,6 +87,14 @@ def test_seats_without_a_paid_invoice_are_linked_in_a_data_centre_and_left_alone
     assert not linked(links, seats)
 
 
+def test_reserves_grow_with_the_accounts_above_suspicion_in_use():
+    linker = Linker(LinkerSettings(reserves={"free/email": 100.0}, reserve_accounts=60))
+    honest(linker)  # 200 of them are proven
+    links = linker.epoch(NOW)
+    assert links.reserves == 3.0
+    assert links.levels == {"free/email": 300.0}
+
+
 def test_a_class_on_identical_machines_is_not_linked_and_the_same_in_a_data_centre_is():
     linker = Linker()
     honest(linker)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.hydra.book import Book
-from reputation.hydra.reserves import Draws, share
+from reputation.hydra.reserves import Draws, share, times
 from reputation.hydra.sightings import Sighting
 
 DAY = 86_400.0
@@ -65,3 +65,9 @@ def test_all_together_get_no_more_than_the_reserve(wanted, size):
     level = share(draws, book, {PART: size}, 2 * DAY)[PART]
     got = sum(min(units, level) for units in wanted)
     assert got == pytest.approx(min(sum(wanted), size))
+
+
+@pytest.mark.parametrize(("trusted", "reserves"), [(0, 1.0), (249, 1.0), (499, 1.0), (500, 2.0), (5000, 20.0)])
+def test_there_is_a_reserve_for_each_so_many_accounts_above_suspicion(trusted, reserves):
+    assert times(trusted, 250) == reserves
+    assert times(trusted, 0) == 1.0
