@@ -16,7 +16,7 @@ APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server red
 # one file's tests stay together, because they share the servers that the file starts
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup interpreted run demo test test-fast test-hydra test-long mutants protobuf console screenshots lint format bench bench-nginx fuzz hydra geoip-data docs image-test lock
+.PHONY: setup interpreted run demo test test-fast test-hydra test-long mutants protobuf console screenshots lint format bench bench-nginx chaos fuzz hydra geoip-data docs image-test lock
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.compiled
@@ -80,11 +80,21 @@ bench: $(VENV)/.test $(VENV)/.compiled
 	$(BIN)/python -m benchmarks.http_check --sidecar '$(BIN)/headcount serve --state :memory: --listen {listen} --admin {admin}'
 	$(BIN)/python -m benchmarks.grpc_calls
 
-# Look for bytes that the codecs and adapters cannot bear; `make fuzz SECONDS=600` looks longer at each.
-fuzz: $(VENV)/.test
+PARSERS := check batch settle adapters http1 http2 hpack spoe envoy configuration replay lists databases webhooks
+
+# Look for bytes that a parser cannot bear, guided by coverage where atheris can be had; `make fuzz SECONDS=600` looks longer at each.
+# Made-up streams of whole frames come last: coverage alone seldom gets there.
+fuzz: interpreted $(VENV)/.test
+	-$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.lock
+	for one in $(PARSERS); do $(BIN)/python -m benchmarks.fuzz_parsers $$one --seconds $(or $(SECONDS),30) || exit 1; done
 	$(BIN)/python -m benchmarks.fuzz_spop --seconds $(or $(SECONDS),30)
 	$(BIN)/python -m benchmarks.fuzz_envoy --seconds $(or $(SECONDS),30)
 	$(BIN)/python -m benchmarks.fuzz_http2 --seconds $(or $(SECONDS),30)
+
+# Faults in random order against two sidecars over one server, under load; the seed is printed. `make chaos SECONDS=1800` plays longer.
+chaos: $(VENV)/.test $(VENV)/.compiled
+	requirements/apt $(APT_TEST)
+	$(BIN)/python -m benchmarks.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 # What leases cost nginx, and whether they hold: docs/leases.md.
 bench-nginx: $(VENV)/.test
@@ -163,5 +173,6 @@ lock:
 	$(BIN)/pip install --quiet uv
 	echo 'setuptools>=80' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/run.lock pyproject.toml -
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/test.lock --constraint requirements/run.lock --group test --group bench --group docs
+	echo 'atheris' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/fuzz.lock -
 	echo 'litellm[proxy]' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/litellm.lock -
 	printf 'mypy\ntypes-cachetools\ntypes-protobuf\ntypes-pyyaml\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/compile.lock --constraint requirements/test.lock -

@@ -6,8 +6,8 @@ from typing import Final
 from reputation.listeners.http2.methods import Metadata, Methods, Receiver, Sender, Streaming, Unary
 from reputation.wire.errors import BadRequest, NotFound
 
-CHECK: Final = b"/grpc.health.v1.Health/Check"
-WATCH: Final = b"/grpc.health.v1.Health/Watch"
+CHECK: Final[bytes] = b"/grpc.health.v1.Health/Check"
+WATCH: Final[bytes] = b"/grpc.health.v1.Health/Watch"
 SERVING: Final = b"\x08\x01"
 """Messages of HealthCheckResponse: its one field is the status."""
 NOT_SERVING: Final = b"\x08\x02"
