@@ -16,7 +16,7 @@ from benchmarks.hydra.together import SHIFT
 
 Rng = np.random.Generator
 
-BUSY = 60.0  # requests a day of the median of a team: half of them reach an entry allowance
+BUSY = 300.0  # requests a day of the median of a team: more than entry allowances and a reserve give
 RUSH, RUSH_TAKES = 6.0, HOUR / 3
 
 
