@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reputation.hydra.columns import Ints, Mask, numbered, run_lengths, run_starts, sorted_together, spans
-from reputation.hydra.conversations import moved, moves
+from reputation.hydra.conversations import moves
 from reputation.hydra.counting import FEWEST
 from reputation.hydra.families import FAMILIES, FAMILY, INDEX
 from reputation.hydra.items import UNHEARD_OF
@@ -65,7 +65,7 @@ def candidates(
         meetings = meeting_components(items, suspects, _operators(items, ledger))
         found += [(FAMILY[INDEX["host"]], component) for component in meetings]
     if not {"content", "conversation_rings"} & set(without):
-        found += [(CONTENT, part) for part in components(*moves(ledger).between(linkable & moved(ledger)))]
+        found += [(CONTENT, part) for part in conversation_components(items, ledger, linkable)]
     return found
 
 
@@ -75,6 +75,13 @@ def identity_components(items: Items, suspects: Mask, identity: Identity) -> lis
     sizes = np.bincount(held, minlength=len(items.kind))[held]
     shared = (sizes >= 2) & (sizes <= identity.most)
     return components(*_stars(accounts[shared], held[shared]))
+
+
+def conversation_components(items: Items, ledger: Ledger, linkable: Mask) -> list[Ints]:
+    """Accounts that conversations moved between, in components of FEWEST or more."""
+    relayed = np.zeros(len(linkable), bool)
+    relayed[items.accounts[items.rows_of_kinds("relayed")]] = True
+    return components(*moves(ledger).between(linkable & relayed))
 
 
 def fingerprint_components(items: Items, suspects: Mask, trusted: Mask) -> list[Ints]:

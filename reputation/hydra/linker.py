@@ -233,8 +233,8 @@ class Linker:
         """Whether what people have in common without hiding anything explains a ring that a family drew."""
         if by == graph.CONTENT and not evenly_used(self.ledger, ring.members, pools.trusted):
             return True
-        applied_by = by in (graph.SOFTWARE, graph.CONTENT) and launched(ring.families)
-        return by != SESSION and (applied_by or places.excuse(ring.members))
+        of_an_application = by in (graph.SOFTWARE, graph.CONTENT) and launched(ring.families)
+        return by != SESSION and (of_an_application or places.excuse(ring.members))
 
     def _mask(self, parts: Iterable[Ints]) -> Mask:
         inside = np.zeros(self.ledger.size, bool)

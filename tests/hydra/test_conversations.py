@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.hydra.conversations import moved, moves
+from reputation.hydra.forgetting import forget
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker import Linker
 from reputation.hydra.linker_settings import LinkerSettings
@@ -93,14 +94,14 @@ def test_who_took_a_conversation_never_began_it_and_only_one_account_did(seen, c
 
 def test_memory_is_bounded_however_many_conversations_an_account_begins():
     ledger = ledger_of(*((n / 100, "a", f"s{n}") for n in range(300)), *((n / 100, "b", f"s{n} x") for n in range(300)))
-    ledger.forget(NOW + 3 * HOUR)
+    forget(ledger, NOW + 3 * HOUR)
     assert len(ledger.pairs["begun"]) <= 16
     assert len(ledger.pairs["carried"]) <= 16
 
 
 def test_conversations_are_forgotten_after_three_days():
     ledger = ledger_of((0, "a", "s"), (1, "b", "s x"))
-    ledger.forget(NOW + 3 * DAY + 2 * HOUR)
+    forget(ledger, NOW + 3 * DAY + 2 * HOUR)
     assert edges(ledger) == set()
 
 
