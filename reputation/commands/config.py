@@ -8,6 +8,7 @@ import click
 import msgspec
 import yaml
 
+from plugins.shipped import load
 from reputation.commands.options import FAILED, config_option, ends_well, json_option, say
 from reputation.config.file import compile_tenants, schema
 from reputation.config.retired import ineffective, retired
@@ -43,7 +44,9 @@ def validate(
     if path is None:
         raise click.UsageError("give a file, or set HEADCOUNT_CONFIG")
     try:
-        tenants = compile_tenants(read_settings(path))
+        settings = read_settings(path)
+        tenants = compile_tenants(settings)
+        load(settings.gateways)
         unknown = {} if state is None else _unknown_plans(tenants, state)
     except ConfigError as error:
         if not as_json:

@@ -4,12 +4,13 @@ import sys
 
 import click
 
+from plugins.lines import LONGEST_KEY, sha256_of
 from reputation.commands.options import ends_well, json_option, say
 from reputation.commands.state import state_file, state_option
 from reputation.sidecar.hash_key import EVERYBODY, HASH_KEY, SECRET, hash_key
 from reputation.stores.sqlite.care import kept_record
 from reputation.wire.errors import ConfigError
-from reputation.wire.ids import hashed, printed
+from reputation.wire.ids import BLANKS, hashed, printed
 
 
 @click.command("hash")
@@ -20,11 +21,15 @@ from reputation.wire.ids import hashed, printed
 def hash_(key: str, state: str | None, *, as_json: bool) -> None:
     """Print the hash of KEY, for `keys` in PUT /v1/accounts; - reads the key from standard input.
 
+    Blanks around the key do not count. A key of more than 256 characters is hashed in its short form, as gateways do.
+
     The hash key is HEADCOUNT_HASH_KEY, else the hash key that the sidecar generated and stored in its state file.
     """
     secret = hash_key() or _kept(state)
-    text = sys.stdin.readline().rstrip("\n") if key == "-" else key
-    found = printed(hashed(text, secret))
+    text = (sys.stdin.readline() if key == "-" else key).strip(BLANKS)
+    if not text:
+        raise click.ClickException("the key is empty; give the key that a client sends")
+    found = printed(hashed(sha256_of(text) if len(text) > LONGEST_KEY else text, secret))
     say({"hash": found}, found, as_json=as_json)
 
 

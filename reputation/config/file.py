@@ -1,7 +1,7 @@
 """The configuration file: settings as data, read strictly. An error names the line and the nearest known key."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -272,6 +272,7 @@ def from_text(text: str, name: str = "configuration", check: Check | None = None
         raise _located(data, lines, name, error) from None
     try:
         _check_names(settings)
+        _check_tokens(settings.tokens)
         check_sign_in(settings.sign_in)
         compile_tenants(settings)
         if check is not None:
@@ -296,6 +297,15 @@ def _check_names(settings: Settings) -> None:
                     f"{name!r} cannot stand in a path such as /gateway/nginx/{kind[:-1].upper()}, so nothing would "
                     "reach it; use letters, digits, - . _ ~",
                 )
+
+
+def _check_tokens(tokens: Sequence[TokenSettings]) -> None:
+    """Raise SettingError for a token that is there twice, because only one role and list of tenants can count."""
+    seen: set[str] = set()
+    for place, token in enumerate(tokens):
+        if token.sha256 in seen:
+            raise SettingError(("tokens", str(place), "sha256"), "an entry above has the same token; give each its own")
+        seen.add(token.sha256)
 
 
 def _located(data: Any, lines: Lines, name: str, error: msgspec.ValidationError) -> ConfigError:

@@ -1,5 +1,6 @@
 """YAML with the line of every key, for error messages."""
 
+import math
 import re
 from typing import Any
 
@@ -22,6 +23,9 @@ _READ_DIFFERENTLY = re.compile(
     r"[-+]?(0[0-9_]+(\.[0-9_]*)?|0b[01_]+|[0-9][0-9_]*_[0-9_.]*|[0-9_]+(:[0-5]?[0-9])+(\.[0-9_]*)?)"
 )
 """Numbers in YAML 1.1 that are others, or texts, in YAML 1.2: octals, binaries, numbers to the base 60."""
+
+
+_DOTTED = re.compile(r"\.(inf|nan)$", re.IGNORECASE)
 
 
 class _Loader(yaml.SafeLoader):
@@ -95,6 +99,7 @@ def _walk(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], i
             _walk(value, (*path, str(i)), lines, name)
     elif isinstance(node, yaml.ScalarNode):
         _check_text(node, name)
+        _check_finite(node, path, name)
 
 
 def _check_text(node: yaml.ScalarNode, name: str) -> None:
@@ -106,3 +111,12 @@ def _check_text(node: yaml.ScalarNode, name: str) -> None:
         )
     if _SURROGATE.search(node.value):
         raise ConfigError(f"{name}, line {node.start_mark.line + 1}: half of a surrogate pair is not a character")
+
+
+def _check_finite(node: yaml.ScalarNode, path: tuple[str, ...], name: str) -> None:
+    """Refuse infinity and NaN: JSON has neither, so no revision could keep them."""
+    if node.tag == FLOAT and not math.isfinite(float(_DOTTED.sub(r"\1", node.value))):
+        raise ConfigError(
+            f"{name}, line {node.start_mark.line + 1}: {'.'.join(path)}: {node.value} is no finite number; "
+            "write a large one, such as 1e9"
+        )

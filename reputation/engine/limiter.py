@@ -327,7 +327,8 @@ class Limiter:
         found = self.tenants.get(name)
         if found is None:
             self.strays.note("tenant", name, "name a tenant of the configuration, or add this one to it")
-            raise NotFound(f"no tenant is called {name!r}; `headcount tenants list` names them all", "/tenant")
+            places = "`headcount tenants list` shows those of a sidecar, `headcount config show` those of a file"
+            raise NotFound(f"no tenant is called {name!r}; {places}", "/tenant")
         return found
 
     def check(self, request: Request, now: float, new_id: NewId) -> Verdict:

@@ -79,8 +79,13 @@ def line_id(number: int, at: float) -> str:
     return f"{int(at * 1000):012X}{number:014X}"
 
 
+BLANKS: Final = " \t\r\n"
+"""What is cut off around a key, because no header can carry it there."""
+
+
 def hashed(key: str, secret: bytes) -> bytes:
-    """Return the stored form of an API key; a key in its printed form is read back."""
+    """Return the stored form of an API key, without the blanks around it; a key in its printed form is read back."""
+    key = key.strip(BLANKS)
     if key.startswith(HASH_PREFIX) and (known := _read_hash(key)) is not None:
         return known
     return of_text(key, secret)

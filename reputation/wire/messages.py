@@ -213,10 +213,13 @@ class Request(Struct, frozen=True, gc=False):
     lease: bool = False
 
 
+PushedKey = Annotated[str, Meta(min_length=1, max_length=256, pattern="[^ \t\r\n]")]
+
+
 class AccountFacts(Profile, frozen=True, gc=False):
     """The body of PUT /v1/accounts/{id}: it replaces all facts pushed before."""
 
-    keys: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
+    keys: Annotated[tuple[PushedKey, ...], Meta(max_length=64)] = ()
     external: Annotated[dict[Text, Text], Meta(max_length=8)] | None = None
 
 

@@ -71,6 +71,7 @@ class TestAccounts:
             (b"[]", 422, ""),
             ({"plan": 5}, 422, "/plan"),
             ({"keys": "sk"}, 422, "/keys"),
+            ({"keys": ["sk", " \t\r\n"]}, 422, "/keys/1"),
             ({"keys": ["k"] * 65}, 422, "/keys"),
             ({"verified": ["fax"]}, 422, "/verified/0"),
             ({"payment": {"status": "paid"}}, 422, "/payment/status"),

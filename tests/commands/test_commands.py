@@ -1,5 +1,6 @@
 """Each command against real files and a real sidecar."""
 
+import hashlib
 import json
 import socket
 import subprocess
@@ -91,6 +92,12 @@ class TestConfig:
         assert run.code == 1
         assert f"{bad}, line 3: tenants.acme.weigths: unknown key; did you mean weights?" in run.words
 
+    def test_validate_refuses_a_gateway_that_no_sidecar_could_load(self, tmp_path):
+        path = tmp_path / "headcount.yaml"
+        path.write_text("gateways: {lines: no.such.module}")
+        run = command("config", "validate", str(path))
+        assert (run.code, "module 'no.such.module' cannot be imported" in run.words) == (1, True)
+
     def test_each_warning_of_validate_has_a_line_of_its_own(self, tmp_path):
         path = tmp_path / "old.yaml"
         path.write_text("tenants: {acme: {linking: {floor: 1}}}")
@@ -135,6 +142,10 @@ class TestHash:
 
     def test_from_standard_input_so_that_no_key_is_in_a_history(self):
         assert command("hash", "-", given="sk-1\n").out == command("hash", "sk-1").out
+        assert command("hash", "-", given="\tsk-1 \r\n").out == command("hash", "sk-1").out
+        assert "the key is empty" in command("hash", " ").words
+        short = "sha256:" + hashlib.sha256(b"k" * 257).hexdigest()
+        assert command("hash", "k" * 257).out == command("hash", short).out
 
     def test_without_the_sidecars_hash_key_it_would_match_nothing(self, tmp_path):
         run = command("hash", "sk-1", extra={"HEADCOUNT_HASH_KEY": "short"})

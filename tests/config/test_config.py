@@ -38,9 +38,19 @@ WRONG = {
     "a number in quotes": ("tenants:\n  acme:\n    prior: '1'\n", 3, "got `str`"),
     "a switch for a number": ("tenants:\n  acme:\n    prior: yes\n", 3, "got `bool`"),
     "too large": ("tenants:\n  acme:\n    prior: 9\n", 3, "<= 4"),
-    "not a number": ("tenants:\n  acme:\n    prior: .nan\n", 3, "tenants.acme.prior"),
-    "floor of payers": ("tenants:\n  acme:\n    linking: {payer_floor_units: .inf}\n", 3, "<= 1000000"),
-    "infinite": ("tenants:\n  acme:\n    hysteresis: .inf\n", 3, "<= 3"),
+    "not a number": ("tenants:\n  acme:\n    prior: .nan\n", 3, "tenants.acme.prior: .nan is no finite"),
+    "floor of payers": (
+        "tenants:\n  acme:\n    linking: {payer_floor_units: .inf}\n",
+        3,
+        "payer_floor_units: .inf is no",
+    ),
+    "infinite, without a bound": ("tenants:\n  acme:\n    standards: {payer_usd: .inf}\n", 3, "write a large one"),
+    "infinite, by its digits": ("http:\n  drain: 1e999\n", 2, "http.drain: 1e999 is no finite number"),
+    "a token that is there twice": (
+        f"tokens:\n  - {{name: a, role: reader, sha256: {SHA}}}\n  - {{name: b, role: admin, sha256: {SHA}}}\n",
+        3,
+        "tokens.1.sha256: an entry above has the same token",
+    ),
     "a rate of zero": (
         "tenants:\n  a:\n    plans:\n      free:\n        standard: {rate: 0, burst: 1, daily: 1}\n",
         5,

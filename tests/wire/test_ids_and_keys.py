@@ -77,3 +77,9 @@ def test_a_pseudonym_is_short_and_keyed():
     assert re.fullmatch(r"[0-9a-f]{16}", pseudonym("acct", SECRET))
     assert pseudonym("acct", SECRET) != pseudonym("acct", b"another hash key!")
     assert "acct" not in pseudonym("acct", SECRET)
+
+
+@pytest.mark.parametrize("key", [" my-key", "my-key\n", "\tmy-key\r\n"])
+def test_blanks_around_a_key_do_not_count(key):
+    assert hashed(key, SECRET) == hashed("my-key", SECRET)
+    assert hashed("my key", SECRET) != hashed("mykey", SECRET)
