@@ -29,6 +29,7 @@ PLUGINS = (
     "plugins/headers.py",
     "plugins/keys.py",
     "plugins/lines.py",
+    "plugins/verdict_lines.py",
     "plugins/envoy/calls.py",
     "plugins/envoy/grpc_authz.py",
     "plugins/envoy/grpc_parts.py",

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from plugins.gateway import Engine, Gateway
 from plugins.shipped import GATEWAYS
+from plugins.verdict_lines import TYPE, problem_line, verdict_line
 from reputation.checkapi.batches import Batches
 from reputation.checkapi.gateways import LimitersTenants
 from reputation.engine.checks import Checks
@@ -42,6 +43,23 @@ Settler = Callable[[Settle, float], Settled | Later[Settled]]
 Clock = Callable[[], float]
 OnVerdict = Callable[[Request, Verdict, float], None]
 Ready = Callable[[], dict[str, Any] | None]
+
+
+class Form(NamedTuple):
+    """How the answer to a batch is written: a verdict, a problem in a verdict's place, and all of them."""
+
+    verdict: Callable[[Verdict], bytes]
+    problem: Callable[[Problem], bytes]
+    reply: Callable[[list[bytes]], Reply]
+
+
+JSON_LIST: Final = Form(
+    verdict_bytes,
+    lambda problem: encode({"error": problem_body(problem)}),
+    lambda items: Reply(200, b"[" + b",".join(items) + b"]", JSON),
+)
+LINES: Final = Form(verdict_line, problem_line, lambda items: Reply(200, b"\n".join(items), ((b"content-type", TYPE),)))
+"""For gateways that hold leases, if they accept it."""
 
 
 def body_limit(target: bytes) -> int:
@@ -79,7 +97,7 @@ class CheckRoutes:
         self._ready = ready
         self._note = note
         self._reader = CheckReader()
-        self._batches = Batches(self._item)
+        self._batches = Batches()
         known = over_http(GATEWAYS) if gateways is None else gateways
         self._gateways = {name.encode(): gateway for name, gateway in known.items()}
         engine = self._engine()
@@ -175,19 +193,21 @@ class CheckRoutes:
         items = read(_items, message.body)
         if len(items) > MOST_ITEMS:
             raise TooLarge(f"a batch has at most {MOST_ITEMS} items, this one has {len(items)}", "")
-        return then(self._batches.answer([bytes(item) for item in items]), _batch_reply)
+        form = LINES if any(name == b"accept" and value == TYPE for name, value in message.headers) else JSON_LIST
+        answers = self._batches.answer([bytes(item) for item in items], lambda item: self._item(item, form))
+        return then(answers, form.reply)
 
-    def _item(self, item: bytes) -> bytes | Later[bytes]:
+    def _item(self, item: bytes, form: Form) -> bytes | Later[bytes]:
         now = self._clock()
         try:
             if len(item) > MOST_CHECK:
                 raise TooLarge(f"a check has at most {MOST_CHECK} bytes", "")
             found = self._verdict(self._reader.read(item, now), now)
         except Problem as problem:
-            return _error(problem)
+            return form.problem(problem)
         if isinstance(found, Verdict):
-            return verdict_bytes(found)
-        return rescued(afterwards(found, verdict_bytes), _error)
+            return form.verdict(found)
+        return rescued(afterwards(found, form.verdict), form.problem)
 
     def _settle(self, message: HttpMessage) -> Reply | Later[Reply]:
         if len(message.body) > MOST_CHECK:
@@ -240,14 +260,6 @@ def _verdict_reply(verdict: Verdict) -> Reply:
 
 def _settled_reply(settled: Settled) -> Reply:
     return Reply(200, encode(settled), JSON)
-
-
-def _batch_reply(items: list[bytes]) -> Reply:
-    return Reply(200, b"[" + b",".join(items) + b"]", JSON)
-
-
-def _error(problem: Problem) -> bytes:
-    return encode({"error": problem_body(problem)})
 
 
 def _healthy(_: HttpMessage) -> Reply:

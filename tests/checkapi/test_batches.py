@@ -38,7 +38,7 @@ class Work:
         return max(turns.count(turn) for turn in turns)
 
     def batches(self):
-        return Batches(self.answer, lambda: self.now)
+        return Batches(lambda: self.now)
 
 
 async def done(found):
@@ -50,13 +50,14 @@ async def together(work, *asked):
     counter = asyncio.ensure_future(work.count_turns())
     await asyncio.sleep(0)
     batches = work.batches()
-    found = await asyncio.gather(*[done(one) for one in [batches.answer(items) for items in asked]])
+    found = await asyncio.gather(*[done(one) for one in [batches.answer(items, work.answer) for items in asked]])
     counter.cancel()
     return found
 
 
 def test_a_batch_of_one_slice_is_answered_at_once():
-    assert Work(SLICE / 1000).batches().answer(ITEMS) == ITEMS
+    work = Work(SLICE / 1000)
+    assert work.batches().answer(ITEMS, work.answer) == ITEMS
 
 
 @pytest.mark.parametrize("later", [(), ITEMS[::3], ITEMS])
@@ -85,10 +86,10 @@ async def test_of_answers_from_shared_state_few_begin_in_a_turn():
 
 async def test_a_failure_lets_the_next_batch_go_on():
     work = Work(SLICE / 10)
-    batches = Batches(lambda item: 1 / 0 if item == b"bad" else work.answer(item), lambda: work.now)
-    first = batches.answer([*ITEMS, b"bad"])
-    second = batches.answer(ITEMS)
+    batches = work.batches()
+    first = batches.answer([*ITEMS, b"bad"], lambda item: 1 / 0 if item == b"bad" else work.answer(item))
+    second = batches.answer(ITEMS, work.answer)
     with pytest.raises(ZeroDivisionError):
         await first
     assert await second == ITEMS
-    assert isinstance(batches.answer([b"a"]), list)
+    assert isinstance(batches.answer([b"a"], work.answer), list)

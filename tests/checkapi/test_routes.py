@@ -288,6 +288,17 @@ class TestBatch:
         assert found[0]["error"]["status"] == 413
         assert found[1]["decision"] == "allow"
 
+    def test_gateways_with_leases_get_the_same_verdicts_as_lines(self, routes):
+        """A bad check has its status in its place; without the header the answer is JSON."""
+        asking = {"account": {"id": "a"}, "client": {"ip": "12.0.0.1"}, "lease": True}
+        items = [asking, {"account": {"id": 5}}, {"account": {"id": "b"}, "request": {"cost": 1000}}]
+        headers = [(b"accept", b"text/x-headcount-lines")]
+        reply = post(routes, items, b"/v1/check/batch", headers=headers)
+        assert (reply.status, dict(reply.headers)[b"content-type"]) == (200, b"text/x-headcount-lines")
+        passed, bad, stopped = [line.split("\t") for line in reply.body.decode().split("\n")]
+        assert (passed[1], int(passed[4]) > 0, bad, stopped[1]) == ("0", True, ["error", "422"], "429")
+        assert json.loads(post(routes, items, b"/v1/check/batch", headers=[(b"accept", b"*/*")]).body)
+
     @pytest.mark.parametrize(("body", "status"), [("{}", 422), ("[", 400), ("[1,]", 400), ("", 400), ("[]", 200)])
     def test_what_is_no_list_is_refused_whole(self, routes, body, status):
         assert post(routes, body, b"/v1/check/batch").status == status
