@@ -210,14 +210,15 @@ def test_the_sidecar_is_sent_the_caller_and_nothing_else(tmp_path: Path, api: wi
     with wire.api() as stub, nginx(tmp_path, stub.port, api.port) as front:
         assert ask(front.port, [*sent, *spoofed], method="POST", path="/v1?q=1", body=b"a prompt").status == 200
     asked = stub.reached[0]
-    assert (asked.method, asked.path) == ("POST", "/v1/check")
-    assert json.loads(asked.body) == {
+    assert (asked.method, asked.path) == ("POST", "/v1/check/batch")
+    expected = {
         "tenant": "default",
         "account": {"key": "k"},
         "client": {"ip": "127.0.0.1", "user_agent": "curl/8"},
         "lease": True,
     }
-    assert {name.lower() for name, _ in asked.headers} == {"host", "content-type", "content-length"}
+    assert json.loads(asked.body) == [expected]
+    assert {name.lower() for name, _ in asked.headers} == {"host", "content-type", "accept", "content-length"}
 
 
 def test_behind_a_proxy_the_address_is_taken_from_the_hop_before_it(tmp_path: Path, api: wire.Api) -> None:
@@ -226,7 +227,7 @@ def test_behind_a_proxy_the_address_is_taken_from_the_hop_before_it(tmp_path: Pa
         nginx(tmp_path, stub.port, api.port, ("-- trusted_hops = 2", "trusted_hops = 2")) as front,
     ):
         ask(front.port, [("Authorization", "Bearer k"), ("X-Forwarded-For", "198.51.100.1, 203.0.113.9")])
-    assert json.loads(stub.reached[0].body)["client"]["ip"] == "203.0.113.9"
+    assert json.loads(stub.reached[0].body)[0]["client"]["ip"] == "203.0.113.9"
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])

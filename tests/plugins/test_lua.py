@@ -15,9 +15,9 @@ from key_spellings import VECTORS, lines_of
 
 from plugins.answers import for_client, for_upstream, problem, stop_status
 from plugins.headers import check
-from reputation.wire.codec import verdict_bytes
+from plugins.verdict_lines import verdict_line
 from reputation.wire.gateway import GatewaySettings, HttpMessage
-from reputation.wire.messages import ClusterRef, LimitState
+from reputation.wire.messages import ClusterRef, Lease, LimitState
 
 pytestmark = pytest.mark.slow
 
@@ -188,7 +188,7 @@ def test_nginx_reads_an_account_s_id_as_the_adapters_do(lua, name):
 
 limits = st.builds(
     lambda name, rate, burst, share, scope: LimitState(name, rate, burst, burst * share, scope),
-    st.sampled_from(["burst", "daily", 'a "quoted" one', "ünsafe"]),
+    st.sampled_from(["burst", "daily", "earned", "allow", 'a "quoted" one', "ünsafe", "a\tb"]),
     st.one_of(st.just(0.0), st.floats(1e-3, 1e6)),
     st.floats(1, 1e9),
     st.floats(-1, 1),
@@ -205,13 +205,14 @@ verdicts = st.builds(
         st.none(), st.builds(ClusterRef, st.sampled_from(["h-5f2c", "a\r\nb"]), st.just(3), st.just(0.9))
     ),
     actions=st.lists(st.sampled_from(["watermark", "smaller_model"]), max_size=2).map(tuple),
+    lease=st.one_of(st.none(), st.builds(Lease, st.just("01J-a_B"), st.integers(1, 2**31), st.floats(0.001, 60))),
 )
 
 
 @given(verdict=verdicts)
 def test_nginx_tells_of_a_verdict_what_the_adapters_tell(lua, verdict):
-    """Headers, status and body, from the verdict's own bytes."""
-    found = lua.ask({"verdict": json.loads(verdict_bytes(verdict)), "at": 0})
+    """Headers, status, body and lease, from the verdict's line."""
+    found = lua.ask({"verdict": verdict_line(verdict).decode("ascii"), "at": 0})
     names = {
         b"X-Headcount-Verdict": "verdict",
         b"RateLimit-Policy": "policy",
@@ -226,4 +227,6 @@ def test_nginx_tells_of_a_verdict_what_the_adapters_tell(lua, verdict):
     status = stop_status(verdict)
     if status is not None:
         told |= {"status": str(status), "problem": problem(status).decode()}
+    granted = found.pop("lease", None)
+    assert (granted and Lease(granted["id"], granted["tokens"], float(granted["ttl"]))) == verdict.lease
     assert {name: str(value) for name, value in found.items()} == told

@@ -2,7 +2,7 @@
 -- Used by plugins/nginx, plugins/kong and plugins/apisix. Nothing here blocks, and one check a key is out at a time.
 --
 -- In the shared dict, besides the entries of headcount/ledger.lua:
---   k<name>   what the newest verdict says, as JSON       c<name>   a check is out
+--   k<name>   what the newest verdict says and whose it is c<name>   a check is out
 --   r<name>   a renewal brought nothing; not again yet    down      Headcount could not be asked; not again yet
 -- Each worker keeps what it read, so that a request which passes costs one operation on the dict. A lease that another
 -- worker closed has no counter any more, which is how this one learns of it.
@@ -14,7 +14,7 @@ local renewals = require "headcount.renewals"
 local sidecar = require "headcount.sidecar"
 local verdicts = require "headcount.verdicts"
 
-local max, min = math.max, math.min
+local concat, max, min = table.concat, math.max, math.min
 
 local M = { _VERSION = "1.0" }
 local Gate = {}
@@ -30,6 +30,7 @@ local WAIT = 0.002 -- seconds between two looks at a check that another request 
 local SET_BACK = 0.5 -- seconds from which on the clock was set back; a smaller step is not waited out for longer either
 local LEAST_DENIAL = 1 -- seconds for which a denial by tier is not asked about again
 local REFUSED = { [400] = true, [413] = true, [422] = true } -- a client's doing, so it never passes
+local UNREADABLE = "an answer that this module cannot read; Headcount must not be older than the module"
 local PASSED_UNASKED = {}
 local STOPPED_UNASKED = { status = 503 }
 
@@ -135,10 +136,32 @@ function Gate:known(key, now)
   return kept, used, kept.lease and (used >= kept.high or now >= kept.soon)
 end
 
+-- What is kept of a verdict for all workers, and back.
+local function packed(kept) return ("%.3f\n%d\n%s\n%s"):format(kept.at, kept.spare or 0, kept.holder or "", kept.line) end
+
+function Gate:unpacked(text)
+  local at, spare, holder, line = text:match "^(.-)\n(.-)\n(.-)\n(.*)$"
+  local kept = verdicts.kept(line, tonumber(at))
+  if kept.status then
+    self:hold(kept)
+  else
+    kept.holder = holder
+    ledger.count_on(kept, tonumber(spare))
+  end
+  return kept
+end
+
+-- Say of a stop how long it holds.
+function Gate:hold(kept)
+  local wait = kept.status == 429 and kept.wait or max(kept.wait, LEAST_DENIAL)
+  kept.lease, kept.retry_at = nil, kept.at + wait
+  kept.ends = kept.at + min(wait, self.options.longest_denial)
+end
+
 -- What all workers know of the key: as above, or what was known but does not decide any more.
 function Gate:look(who, now)
   local raw = self.dict:get("k" .. who.name)
-  local kept = raw and cjson.decode(raw)
+  local kept = raw and self:unpacked(raw)
   if not kept then return nil end
   local key = who.key_here or who.name
   local here = self:kept_here(key)
@@ -208,12 +231,29 @@ end
 function Gate:check(who, user_agent, now)
   local reports = self.ledger:pop(REPORTS_A_CHECK)
   who.holder = checks.holder(who)
-  local status, verdict = sidecar.post(self.endpoint, "/v1/check", checks.body(self.tenant, who.holder, user_agent, reports))
-  self.ledger:count "checks"
-  if status == 200 and verdicts.is_verdict(verdict) then return verdicts.understood(verdict, now) end
+  local lines, problem = self:post({ checks.body(self.tenant, who.holder, user_agent, reports) }, now)
+  local kept
+  if lines then
+    kept, problem = verdicts.kept(lines[1], now)
+    if kept then return kept end
+  end
   self.ledger:push_back(reports)
-  if REFUSED[status] then return { status = 400, refused = true } end
-  self:failed(status or tostring(verdict), now)
+  if REFUSED[problem] then return { status = 400, refused = true } end
+  if lines then self:failed(problem or UNREADABLE, now) end
+end
+
+-- Send checks in one message. Returns a line for each; or nil, and the status that Headcount answered.
+function Gate:post(bodies, now)
+  self.ledger:count("checks", #bodies)
+  local status, answer = sidecar.post(self.endpoint, "/v1/check/batch", "[" .. concat(bodies, ",") .. "]")
+  local lines = {}
+  if status == 200 then
+    for line in answer:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    if #lines == #bodies then return lines end
+    status, answer = nil, UNREADABLE
+  end
+  if not REFUSED[status] or bodies[2] then self:failed(status or tostring(answer), now) end
+  return nil, status
 end
 
 function Gate:failed(why, now)
@@ -225,19 +265,18 @@ end
 -- Keep a stop until its wait is over, or a lease until it ends. `spare`: tokens besides those of the lease, for a
 -- renewal, whose own cost is unused.
 function Gate:keep(who, kept, now, spare)
-  local grant, wait, key = kept.grant, kept.wait, who.key_here or who.name
-  kept.grant, kept.wait = nil, nil
+  local key = who.key_here or who.name
   self.young[key], self.old[key] = nil, nil
-  kept.holder = type(grant) == "table" and who.holder or nil
+  kept.holder = kept.tokens > 0 and who.holder or nil
   if kept.status then
-    if kept.status ~= 429 then wait = max(wait, LEAST_DENIAL) end
-    kept.retry_at = now + wait
-    kept.ends = now + min(wait, self.options.longest_denial)
-  elseif type(grant) ~= "table" or grant.tokens < 1 or not self.ledger:open(kept, grant, now, spare) then
+    self:hold(kept)
+  elseif kept.tokens < 1 or not self.ledger:open(kept, spare) then
+    kept.lease = nil
     self.dict:delete("k" .. who.name)
     return
   end
-  self.ledger:put("k" .. who.name, cjson.encode(kept), max(kept.ends - now, 0.001))
+  self.ledger:put("k" .. who.name, packed(kept), max(kept.ends - now, 0.001))
+  kept.line = nil
   kept.name = who.name
   self:keep_here(key, kept)
 end
@@ -275,24 +314,20 @@ function Gate:renew_together(leases, now)
     one.reports = self.ledger:pop(REPORTS_A_RENEWAL)
     bodies[i] = checks.body(self.tenant, one.holder, one.user_agent, one.reports)
   end
-  self.ledger:count("checks", #leases)
-  local body = "[" .. table.concat(bodies, ",") .. "]"
-  local status, answers = sidecar.post(self.endpoint, "/v1/check/batch", body)
-  local answered = status == 200 and type(answers) == "table" and #answers == #leases
-  if not answered then self:failed(status or tostring(answers), now) end
+  local lines = self:post(bodies, now)
   for i, one in ipairs(leases) do
-    local verdict = answered and answers[i]
-    if verdicts.is_verdict(verdict) then
-      self:renewed(one, verdicts.understood(verdict, now), now)
+    local kept = lines and verdicts.kept(lines[i], now)
+    if kept then
+      self:renewed(one, kept, now)
     else
       self.ledger:push_back(one.reports)
-      self:not_renewed(one, answered, now)
+      self:not_renewed(one, lines, now)
     end
   end
 end
 
 function Gate:renewed(one, kept, now)
-  if type(kept.grant) ~= "table" and (not kept.status or kept.status == 429) then return self:not_renewed(one, true, now) end
+  if kept.tokens < 1 and (not kept.status or kept.status == 429) then return self:not_renewed(one, true, now) end
   self:keep(one, kept, now, 1)
   self.ledger:close(one.before)
 end
@@ -321,7 +356,7 @@ function Gate:settle()
     if self:since(self.down, ngx.now()) then return end
     local reports = self.ledger:pop(REPORTS_A_SETTLE)
     if not reports[1] then return end
-    local body = '{"tenant":' .. self.tenant .. ',"leases":[' .. table.concat(reports, ",") .. "]}"
+    local body = '{"tenant":' .. self.tenant .. ',"leases":[' .. concat(reports, ",") .. "]}"
     local status = sidecar.post(self.endpoint, "/v1/settle", body)
     if status ~= 200 and status ~= 404 then -- 404: none of them is open any more
       self.ledger:push_back(reports)

@@ -21,6 +21,7 @@ local function tell(line)
   local kept = verdicts.kept(line.verdict, line.at)
   return {
     status = kept.status,
+    lease = kept.lease and { id = kept.lease, tokens = kept.tokens, ttl = ("%.17g"):format(kept.ttl) },
     verdict = kept.verdict,
     tier = kept.tier,
     risk = kept.risk,
@@ -28,7 +29,7 @@ local function tell(line)
     actions = kept.actions,
     policy = kept.policy,
     left = verdicts.left(kept, 0, line.at),
-    retry_after = kept.status and verdicts.whole(line.verdict.retry_after),
+    retry_after = kept.status and verdicts.whole(kept.wait),
     problem = kept.status and verdicts.problem(kept.status),
   }
 end

@@ -2,6 +2,7 @@
 
 local nginx = require "fake_nginx"
 local cjson = require "cjson"
+local line_of = require "verdict_lines"
 local verdicts = require "headcount.verdicts"
 local headcount = require "headcount"
 
@@ -15,7 +16,7 @@ end
 
 -- A sidecar with one bucket, which settles each lease once; `share` of what is left is leased, at most `want`.
 local function sidecar(limit)
-  local self = { tokens = limit.burst, at = nginx.now, leases = {}, checks = 0, bodies = {}, batches = {}, settled = {} }
+  local self = { tokens = limit.burst, at = nginx.now, leases = {}, checks = 0, mode = "enforce", bodies = {}, batches = {}, settled = {} }
   local function fill()
     self.tokens = math.min(limit.burst, self.tokens + (nginx.now - self.at) * limit.rate)
     self.at = nginx.now
@@ -33,14 +34,15 @@ local function sidecar(limit)
   function self.serve(path, body)
     if self.away then return nil, "connection refused" end
     body = cjson.decode(body)
-    if path ~= "/v1/check/batch" then return self.judge(path, body) end
-    self.batches[#self.batches + 1] = #body
-    local answers = {}
+    if path == "/v1/settle" then return self.judge(path, body) end
+    same(path, "/v1/check/batch")
+    if #body > 1 then self.batches[#self.batches + 1] = #body end
+    local lines = {}
     for i, one in ipairs(body) do
-      local status, answer = self.judge("/v1/check", one)
-      answers[i] = status == 200 and answer or cjson.encode { error = { status = status } }
+      local status, answer = self.judge(path, one)
+      lines[i] = status == 200 and answer or "error\t" .. status
     end
-    return 200, "[" .. table.concat(answers, ",") .. "]"
+    return 200, table.concat(lines, "\n")
   end
   function self.judge(path, body)
     fill()
@@ -50,7 +52,7 @@ local function sidecar(limit)
     if self.status then return self.status, "{}" end
     self.checks = self.checks + 1
     local verdict = {
-      id = "v" .. self.checks, mode = "enforce", decision = self.decision or "allow", risk = 12.5, tier = "standard",
+      id = "v" .. self.checks, mode = self.mode, decision = self.decision or "allow", risk = 12.5, tier = "standard",
       limits = { { name = "burst", rate = limit.rate, burst = limit.burst, remaining = 0, scope = "account" } },
       retry_after = 0, cluster = cjson.null, lease = cjson.null, actions = {},
     }
@@ -66,7 +68,7 @@ local function sidecar(limit)
         self.tokens = self.tokens - tokens
       end
     end
-    return 200, cjson.encode(verdict)
+    return 200, line_of(verdict)
   end
   nginx.serve, nginx.latency, nginx.refusing = self.serve, 0.001, false
   return self
@@ -256,7 +258,7 @@ function tests.a_renewal_without_an_answer_leaves_the_lease_and_the_reports()
   s.away = true
   local serve = nginx.serve
   nginx.serve = function(path, body)
-    if path == "/v1/check" then s.away = false end
+    if #s.bodies < 20 then s.away = false end
     local status, answer = serve(path, body)
     s.away = true
     return status, answer
@@ -409,21 +411,46 @@ function tests.what_the_sidecar_cannot_read_never_passes()
 end
 
 function tests.an_answer_that_is_not_a_verdict_counts_as_away()
-  for _, body in ipairs { "", "null", "[", "7", "{}", '{"id":"v","decision":"allow"}' } do
+  local line = "v1\t0\t0.0\t\t0\t0\tstandard\t1.0\t\t\t"
+  local wrong = { "", "null", "[", '[{"id":"v","decision":"allow"}]', "error", "error\t", line:sub(1, -3), line .. "\n" .. line }
+  for _, body in ipairs { line, unpack(wrong) } do
     local g = gate { fail = "closed" }
     nginx.serve = function() return 200, body end
-    same(ask(g).status, 503)
+    same(ask(g).status, body ~= line and 503 or nil, body)
   end
 end
 
-function tests.shadow_mode_passes_and_tells_no_limits()
+function tests.a_headcount_that_answers_json_is_named_as_too_old_in_the_log()
   local g = gate()
-  nginx.serve = function()
-    return 200, '{"id":"v","mode":"shadow","decision":"allow","risk":99.0,"tier":"blocked","limits":[],"retry_after":0.0,'
-      .. '"limit":{"rate":null},"cluster":null,"actions":[],"lease":{"id":"v","tokens":3,"ttl":5.0}}'
-  end
+  nginx.serve = function() return 200, '[{"id":"v","mode":"enforce"}]' end
+  same(ask(g).status, nil)
+  same(nginx.logged:find("must not be older", 1, true) ~= nil, true, nginx.logged)
+end
+
+function tests.a_problem_in_a_verdict_s_place_counts_as_its_status()
+  local g = gate { fail = "closed" }
+  nginx.serve = function() return 200, "error\t422" end
+  same(ask(g).status, 400)
+  nginx.serve = function() return 200, "error\t404" end
+  same(ask(g).status, 503)
+end
+
+function tests.what_one_worker_was_told_another_one_reads()
+  local s, one = sidecar { rate = 1e-6, burst = 100, want = 20 }, gate()
+  local other = gate { shared = true }
+  local first, second = ask(one), ask(other)
+  same({ s.checks, second.verdict, second.tier, second.policy }, { 1, first.verdict, first.tier, first.policy })
+  same({ first.left:match "r=%d+", second.left:match "r=%d+" }, { "r=99", "r=98" })
+  s.decision = "deny"
+  local denied = { name = "k2", key = "sk-2", ip = "11.0.0.1" }
+  same({ ask(one, denied).status, ask(other, denied).status, s.checks }, { 403, 403, 2 })
+end
+
+function tests.shadow_mode_passes_and_tells_no_limits()
+  local s, g = sidecar { rate = 1, burst = 10, want = 3 }, gate()
+  s.mode = "shadow"
   local decision = ask(g)
-  same({ decision.status or 0, decision.policy or 0, decision.tier or 0, decision.verdict }, { 0, 0, 0, "v" })
+  same({ decision.status or 0, decision.policy or 0, decision.tier or 0, decision.verdict }, { 0, 0, 0, "v1" })
 end
 
 function tests.a_client_sees_its_own_limit_go_down()

@@ -3,6 +3,7 @@
 
 local nginx = require "fake_nginx"
 local cjson = require "cjson"
+local line_of = require "verdict_lines"
 
 local tests = {}
 
@@ -27,6 +28,7 @@ local function new_request(headers)
 end
 
 local VERDICT = {
+  lease = cjson.null,
   id = "v1", mode = "enforce", decision = "allow", risk = 12.5, tier = "standard", retry_after = 0, actions = { "watermark" },
   limits = { { name = "burst", rate = 2, burst = 20, remaining = 17, scope = "account" } },
 }
@@ -35,11 +37,11 @@ local asked
 local function sidecar(changes)
   nginx.reset { headcount = nginx.dict() }
   nginx.serve = function(_, body)
-    asked = cjson.decode(body)
+    asked = cjson.decode(body)[1]
     local verdict = {}
     for name, value in pairs(VERDICT) do verdict[name] = value end
     for name, value in pairs(changes or {}) do verdict[name] = value end
-    return 200, cjson.encode(verdict)
+    return 200, line_of(verdict)
   end
 end
 

@@ -12,8 +12,6 @@
 -- large lease at once, because finding its counter is what a request that passes costs most: draw (how many), mine (how
 -- many are left of them), upto (tokens of the lease that are used when those are).
 
-local cjson = require "cjson.safe"
-
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
 local Ledger = {}
@@ -52,17 +50,23 @@ function Ledger:put(key, value, seconds)
   return ok
 end
 
--- Make `kept` a lease of the sidecar's grant; `spare` as above, its `holder` whose it is. False if there is no room.
-function Ledger:open(kept, grant, now, spare)
-  local granted, ends = grant.tokens + spare, now + grant.ttl
-  kept.lease, kept.counter, kept.granted, kept.spare = grant.id, "t" .. grant.id, granted, spare
-  kept.begun, kept.ends, kept.width = floor(now), ends, max(1, ceil(grant.ttl / SLICES))
+-- Say of a lease what follows from its grant; `spare` as above.
+function M.count_on(kept, spare)
+  local granted, ttl = kept.tokens + spare, kept.ttl
+  local ends = kept.at + ttl
+  kept.counter, kept.granted, kept.spare = "t" .. kept.lease, granted, spare
+  kept.begun, kept.ends, kept.width = floor(kept.at), ends, max(1, ceil(ttl / SLICES))
   kept.high = granted >= 4 and granted - floor(granted / 4) or granted + 1
-  kept.soon = granted >= 4 and ends - grant.ttl / 8 or ends
+  kept.soon = granted >= 4 and ends - ttl / 8 or ends
   kept.draw, kept.mine = min(max(1, floor(granted / DRAWN)), MOST_DRAWN), 0
-  if not self:put(kept.counter, granted, grant.ttl + KEPT_AFTER) then return false end
-  local text = ("%s\n%d\n%d\n%d\n%d\n%s"):format(kept.lease, granted, spare, kept.begun, kept.width, kept.holder)
-  if not self.dict:rpush(self.open_list .. floor(ends) + 1, text) then self:count "dropped" end
+end
+
+-- Make `kept` a lease, its `holder` whose it is; `spare` as above. False if there is no room.
+function Ledger:open(kept, spare)
+  M.count_on(kept, spare)
+  if not self:put(kept.counter, kept.granted, kept.ttl + KEPT_AFTER) then return false end
+  local text = ("%s\n%d\n%d\n%d\n%d\n%s"):format(kept.lease, kept.granted, spare, kept.begun, kept.width, kept.holder)
+  if not self.dict:rpush(self.open_list .. floor(kept.ends) + 1, text) then self:count "dropped" end
   return true
 end
 
@@ -103,8 +107,7 @@ function Ledger:close(kept)
   if left < -CLOSED * 1.5 then return end -- another worker is closing it
   local used = kept.granted - max(left + CLOSED, 0) - (kept.mine or 0)
   kept.mine = 0
-  local report = { id = kept.lease, used = max(used - kept.spare, 0), slices = self:slices(kept, used) }
-  local text = cjson.encode(report):sub(1, -2) .. "," .. kept.holder:sub(2)
+  local text = ('{"id":"%s","used":%d%s,%s'):format(kept.lease, max(used - kept.spare, 0), self:slices(kept, used), kept.holder:sub(2))
   local length = self.dict:rpush(self.report_list, text)
   if not length then
     self:count "dropped"
@@ -114,19 +117,21 @@ function Ledger:close(kept)
   end
 end
 
--- [[second, requests], ...] of a closed lease, from what was used when each slice began; nil if nothing was.
+-- `,"slices":[[second, requests], ...]` of a closed lease, from what was used when each slice began; "" if nothing was.
 function Ledger:slices(kept, used)
-  local found = {}
-  for slice = SLICES + 1, 0, -1 do
+  local found = ""
+  local last = min(floor((ngx.now() - kept.begun) / kept.width), SLICES + 1) -- no later one can be there
+  if last < (kept.slice or 0) then last = SLICES + 1 end -- but by a clock that was set back
+  for slice = last, 0, -1 do
     local key = "u" .. kept.lease .. "." .. slice
     local before = self.dict:get(key)
     if before then
-      if used > before then table.insert(found, 1, { kept.begun + slice * kept.width, used - before }) end
+      if used > before then found = (",[%d,%d]"):format(kept.begun + slice * kept.width, used - before) .. found end
       used = min(used, before)
       self.dict:delete(key)
     end
   end
-  return found[1] and found or nil
+  return found ~= "" and ',"slices":[' .. found:sub(2) .. "]" or ""
 end
 
 local function opened(text)

@@ -1,10 +1,9 @@
--- One JSON request to Headcount's check listener over a kept-alive, non-blocking connection.
-
-local cjson = require "cjson.safe"
+-- One request to Headcount's check listener over a kept-alive, non-blocking connection: JSON there, lines back.
 
 local M = {}
 
 local LONGEST_BODY = 1048576
+local TYPES = "Content-Type: application/json\r\nAccept: text/x-headcount-lines\r\n"
 
 local function head_of(socket)
   local line, err = socket:receive "*l"
@@ -49,18 +48,18 @@ local function connected(options)
   return socket, socket:getreusedtimes() or 0
 end
 
--- Returns status and decoded body, or nil and what went wrong. A kept connection that Headcount closed meanwhile is
+-- Returns status and body, or nil and what went wrong. A kept connection that Headcount closed meanwhile is
 -- replaced, once and only if it closed before the first byte of an answer.
 function M.post(options, path, body)
-  local message = ("POST %s HTTP/1.1\r\nHost: headcount\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s")
-    :format(path, options.lines, #body, body)
+  local message = ("POST %s HTTP/1.1\r\nHost: headcount\r\n%s%sContent-Length: %d\r\n\r\n%s")
+    :format(path, TYPES, options.lines, #body, body)
   for _ = 1, options.pool.pool_size + 1 do
     local socket, reused = connected(options)
     if not socket then return nil, reused end
     local head, answer = exchange(socket, message)
     if head then
       if head.keep then socket:setkeepalive(options.idle, options.pool.pool_size) else socket:close() end
-      return head.status, cjson.decode(answer)
+      return head.status, answer
     end
     socket:close()
     if reused == 0 or answer ~= "closed" then return nil, answer end
