@@ -140,6 +140,7 @@ def without_headcount(text: str) -> str:
 def texts() -> dict[str, str]:
     """The configurations that are compared."""
     leases = (SHIPPED / "nginx-leases.conf").read_text(encoding="utf-8")
+    leases = re.sub(r'^( +default ".*remote_addr)";$', r'\1\\n$http_x_forwarded_for";', leases, flags=re.MULTILINE)
     asking = (SHIPPED / "nginx.conf").read_text(encoding="utf-8")
     idle = re.sub(r"\{ headcount(?:_access|:start)\(\) \}", "{ local nothing }", leases)
     return {

@@ -20,7 +20,6 @@ local M = { _VERSION = "1.0" }
 local Gate = {}
 Gate.__index = Gate
 
-local NEVER = math.huge
 local MOST_KEPT = 16384 -- verdicts that a worker keeps of its own, and as many from before
 local REPORTS_A_CHECK = 16
 local REPORTS_A_RENEWAL = 4
@@ -117,23 +116,28 @@ end
 -- How many tokens are used if the request passes on a lease, 0 if it is stopped, nil if neither is known: also of what
 -- was given at a future time, before the clock was set back.
 function Gate:allows(kept, now)
-  if kept.at > now + SET_BACK then return nil end
   if kept.lease then return self.ledger:spend(kept, now) end
+  if kept.at > now + SET_BACK then return nil end
   return kept.status and now < kept.ends and 0 or nil
 end
 
 -- Decide by what this worker keeps under `key`, which names a caller: what was said, and how many tokens of its lease
--- are used now. nil if it has to be looked for; also where a lease should be renewed.
+-- are used now, 0 for a stop. nil if it has to be looked for; also where a lease should be renewed.
 function Gate:known(key, now)
   local kept = self:kept_here(key)
-  local used = kept and self:allows(kept, now)
+  local used = kept and self.ledger:take(kept, now)
+  if used then
+    self.ledger:count "passed_on_lease"
+    return kept, used, false
+  end
+  used = kept and self:allows(kept, now)
   if not used then return nil end
   if kept.status then
     self.ledger:count "stopped_locally"
-  else
-    self.ledger:count "passed_on_lease"
+    return kept, used, false
   end
-  return kept, used, kept.lease and (used >= kept.high or now >= kept.soon)
+  self.ledger:count "passed_on_lease"
+  return kept, used, self.ledger:is_to_be_renewed(kept, used, now)
 end
 
 -- What is kept of a verdict for all workers, and back.
@@ -283,11 +287,11 @@ end
 
 -- Ask for the next lease in the background, before this one is used up or over: once for each lease.
 function Gate:renew_early(kept, key, user_agent, used, now)
-  kept.high, kept.soon = NEVER, NEVER
+  self.ledger:renew_at(kept, nil)
   if kept.granted < 4 then return end
   local left = (kept.granted - used) * max(now - kept.at, 0) / used -- seconds, if it is used as fast as until now
   local lease = { name = kept.name, key_here = key, holder = kept.holder, user_agent = user_agent, before = kept }
-  if not self.renewals:add(lease, left < 4 * renewals.WAIT) then kept.soon = now + self.options.pause end
+  if not self.renewals:add(lease, left < 4 * renewals.WAIT) then self.ledger:renew_at(kept, now + self.options.pause) end
 end
 
 -- Renew leases of this worker, except those that another one or a request renewed or is about to renew.
@@ -296,7 +300,7 @@ function Gate:renew(leases)
   local down = self:since(self.down, now)
   for _, one in ipairs(leases) do
     if down then
-      one.before.soon = now + self.options.pause
+      self.ledger:renew_at(one.before, now + self.options.pause)
     elseif self.ledger:is_open(one.before) and not self:since("r" .. one.name, now)
       and self.dict:add("c" .. one.name, 1, self.lock) then
       mine[#mine + 1] = one
@@ -337,7 +341,7 @@ function Gate:not_renewed(one, answered, now)
   if answered then
     self.dict:set("r" .. one.name, now, max(one.before.ends - now, 0.001))
   else
-    one.before.soon = now + self.options.pause
+    self.ledger:renew_at(one.before, now + self.options.pause)
   end
 end
 

@@ -8,9 +8,10 @@
 --
 -- A lease is a flat table, so that a worker can keep ten thousand of them at little cost to its garbage collector:
 -- lease (its id), counter (the dict's key), granted, spare (tokens besides those of the sidecar's lease), begun and ends
--- (seconds), width (seconds of a slice), slice (the one that this worker noted last). A worker draws several tokens of a
--- large lease at once, because finding its counter is what a request that passes costs most: draw (how many), mine (how
--- many are left of them), upto (tokens of the lease that are used when those are).
+-- (seconds), soon (when to renew it), width (seconds of a slice), slice (the one that this worker noted last). A worker
+-- draws several tokens of a large lease at once, because finding its counter costs much: draw says how many.
+-- What a request that passes reads is in the table's array, which is one line of the processor's cache. Ten thousand
+-- leases do not stay in the cache, so each further line is a wait for memory.
 
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
@@ -23,6 +24,12 @@ local CLOSED = 2 ^ 40 -- taken from a counter of tokens so that no request can p
 local KEPT_AFTER = 30 -- seconds that counters outlive their lease, for the worker that closes it
 local LONGEST = 90 -- seconds that a slice is kept; a lease lasts 60 at most
 local DRAWN, MOST_DRAWN = 16, 32 -- a worker draws a sixteenth of a lease at once; what it does not use counts as used
+local SET_BACK = 0.5 -- seconds from which on the clock was set back; a smaller step is not waited out for longer either
+local MINE = 1 -- of the array: tokens that this worker drew and did not use
+local UPTO = 2 -- how many tokens of the lease are used when those are
+local HIGH = 3 -- at how many used tokens the lease should be renewed
+local CALM = 4 -- until when nothing is to be noted or renewed
+local SINCE = 5 -- before this time, the clock was set back
 local SLICES = 5 -- a lease's use is reported in so many slices, of whole seconds
 local MOST_REPORTS = 10000
 local SECONDS_A_SWEEP = 120
@@ -56,9 +63,32 @@ function M.count_on(kept, spare)
   local ends = kept.at + ttl
   kept.counter, kept.granted, kept.spare = "t" .. kept.lease, granted, spare
   kept.begun, kept.ends, kept.width = floor(kept.at), ends, max(1, ceil(ttl / SLICES))
-  kept.high = granted >= 4 and granted - floor(granted / 4) or granted + 1
   kept.soon = granted >= 4 and ends - ttl / 8 or ends
-  kept.draw, kept.mine = min(max(1, floor(granted / DRAWN)), MOST_DRAWN), 0
+  kept.draw = min(max(1, floor(granted / DRAWN)), MOST_DRAWN)
+  kept[MINE], kept[UPTO], kept[HIGH] = 0, 0, granted >= 4 and granted - floor(granted / 4) or granted + 1
+  kept[CALM], kept[SINCE] = 0, kept.at - SET_BACK
+end
+
+local function set_calm(kept)
+  kept[CALM] = min(kept.ends, kept.soon, kept.begun + ((kept.slice or -1) + 1) * kept.width)
+end
+
+-- Renew a lease at this time and not before; by default not any more.
+function Ledger:renew_at(kept, soon)
+  kept[HIGH], kept.soon = math.huge, soon or math.huge
+  set_calm(kept)
+end
+
+function Ledger:is_to_be_renewed(kept, used, now) return used >= kept[HIGH] or now >= kept.soon end
+
+-- Take a token where that is all there is to do. Returns how many are used with it, else nil: see spend.
+function Ledger:take(kept, now)
+  local mine = kept[MINE]
+  if not mine or mine < 1 or now >= kept[CALM] or now < kept[SINCE] then return nil end
+  local used = kept[UPTO] - mine + 1
+  if used >= kept[HIGH] then return nil end
+  kept[MINE] = mine - 1
+  return used
 end
 
 -- Make `kept` a lease, its `holder` whose it is; `spare` as above. False if there is no room.
@@ -72,11 +102,11 @@ end
 
 -- Take a token of a lease. Returns how many are used with it; nil if there is none, or the lease is over or closed.
 function Ledger:spend(kept, now)
-  if now >= kept.ends then return nil end
-  if kept.mine < 1 and not self:draw(kept) then return nil end
-  local mine = kept.mine - 1
-  kept.mine = mine
-  local used = kept.upto - mine
+  if now >= kept.ends or now < kept[SINCE] then return nil end
+  if kept[MINE] < 1 and not self:draw(kept) then return nil end
+  local mine = kept[MINE] - 1
+  kept[MINE] = mine
+  local used = kept[UPTO] - mine
   local slice = floor((now - kept.begun) / kept.width)
   if slice ~= kept.slice then self:note_slice(kept, slice, used - 1) end
   return used
@@ -86,7 +116,7 @@ end
 function Ledger:draw(kept)
   local left = self.dict:incr(kept.counter, -kept.draw)
   if not left or left <= -kept.draw then return false end
-  kept.mine, kept.upto = min(kept.draw, kept.draw + left), kept.granted - max(left, 0)
+  kept[MINE], kept[UPTO] = min(kept.draw, kept.draw + left), kept.granted - max(left, 0)
   return true
 end
 
@@ -95,6 +125,7 @@ function Ledger:is_open(kept) return self.dict:get(kept.counter) ~= nil end
 -- Note how many tokens were used when a slice of time began; every worker tries, and the first one is right.
 function Ledger:note_slice(kept, slice, used)
   kept.slice = slice
+  set_calm(kept)
   local _, _, forcible = self.dict:add("u" .. kept.lease .. "." .. slice, used, LONGEST)
   if forcible then self:count "evicted" end
 end
@@ -105,8 +136,8 @@ function Ledger:close(kept)
   if not left then return end -- closed by another worker, or evicted
   self.dict:delete(kept.counter)
   if left < -CLOSED * 1.5 then return end -- another worker is closing it
-  local used = kept.granted - max(left + CLOSED, 0) - (kept.mine or 0)
-  kept.mine = 0
+  local used = kept.granted - max(left + CLOSED, 0) - (kept[MINE] or 0)
+  kept[MINE] = 0
   local text = ('{"id":"%s","used":%d%s,%s'):format(kept.lease, max(used - kept.spare, 0), self:slices(kept, used), kept.holder:sub(2))
   local length = self.dict:rpush(self.report_list, text)
   if not length then

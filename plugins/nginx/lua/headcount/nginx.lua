@@ -79,7 +79,7 @@ function M.access(gate)
   local named = variable_of(options.key_header)
   local configured = account or ja4 or named
   local behind_proxies = options.trusted_hops > 1
-  local told
+  local told, whole
   local warned = false
 
   local function read(var)
@@ -94,21 +94,36 @@ function M.access(gate)
     }
   end
 
-  -- Headers that only some configurations read are added here, so that no line of the configuration can forget them.
+  -- Headers that only some configurations read.
+  local function further(var)
+    local found = behind_proxies and "\n" .. (var.http_x_forwarded_for or "") or ""
+    if not configured then return found end
+    return found .. "\n" .. (account and var[account] or "") .. "\n" .. (ja4 and var[ja4] or "")
+      .. "\n" .. (named and var[named] or "")
+  end
+
+  -- $headcount_key may have these headers too, and is then all there is to read. No header holds a line break, so their
+  -- number says what it has.
+  local function is_whole(var)
+    local _, breaks = (var.headcount_key or ""):gsub("\n", "")
+    return breaks == 2 + (behind_proxies and 1 or 0) + (configured and 3 or 0)
+  end
+
+  -- Else they are added here, so that no line of the configuration can forget them.
   local function key_of(var)
+    if whole then return var.headcount_key end
     local key = var.headcount_key or caller.fixed(var.http_authorization, var.http_x_api_key, var.remote_addr)
-    if behind_proxies then key = key .. "\n" .. (var.http_x_forwarded_for or "") end
-    if configured then
-      key = key .. "\n" .. (account and var[account] or "") .. "\n" .. (ja4 and var[ja4] or "")
-        .. "\n" .. (named and var[named] or "")
+    if whole == nil then
+      whole = is_whole(var)
+      if whole then return key end
     end
-    return key
+    return key .. further(var)
   end
 
   -- What a worker may keep this caller under: nil if it is too long, or if $headcount_key is not what it has to be.
   local function lasting(var, key, request)
     local expected = caller.fixed(request.authorization, request.api_key, request.peer)
-    if var.headcount_key and var.headcount_key ~= expected then
+    if var.headcount_key and var.headcount_key ~= (whole and expected .. further(var) or expected) then
       if not warned then
         ngx.log(ngx.ERR, "headcount: $headcount_key is not what nginx-leases.conf has; it is not used")
       end
@@ -147,7 +162,7 @@ function M.access(gate)
     told = told or declared(var)
     if not kept then return stop(var, told, 400) end
     if told.any then fill(var, told, kept, used, ngx.now()) end
-    if kept.status then return stop(var, told, kept.status, kept, used, ngx.now()) end
+    if used == 0 and kept.status then return stop(var, told, kept.status, kept, used, ngx.now()) end
   end
   return access
 end
