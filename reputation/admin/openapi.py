@@ -130,6 +130,7 @@ def _operation(
 def _check_paths() -> dict[str, Any]:
     verdict = _answer("The verdict.", _ref("Verdict"), 400, 404, 413, 422, 503)
     verdicts = _answer('Verdicts, or {"error": …}, in order.', {"type": "array"}, 400, 413, 422, 503)
+    verdicts["200"]["content"]["text/x-headcount-lines"] = {"schema": {"type": "string"}}
     settled = _answer("The final charges.", _ref("Settled"), 400, 404, 413, 422, 503)
     items = {"type": "array", "maxItems": 1000, "items": _ref("Request")}
     return {

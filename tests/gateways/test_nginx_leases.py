@@ -180,6 +180,25 @@ def test_a_key_variable_that_leaves_a_header_out_is_not_used_and_named_in_the_lo
     assert "$headcount_key" in (tmp_path / "error.log").read_text()
 
 
+def test_a_key_variable_may_have_the_forwarded_address_too(
+    tmp_path: Path, sidecar: Sidecar, api: wire.Api, key: str, roomy: str
+) -> None:
+    """Another address asks again, a known one does not, and the limit holds at every address."""
+    changes = [("-- trusted_hops = 2", "trusted_hops = 2"), (KEY, KEY[:-1] + r'\n$http_x_forwarded_for"')]
+
+    def get_from(front: Front, name: str, address: str) -> int:
+        return ask(front.port, [("Authorization", f"Bearer {name}"), ("X-Forwarded-For", address)]).status
+
+    with nginx(tmp_path, sidecar.check, api.port, *changes) as front:
+        before = checks(sidecar)
+        assert [get_from(front, roomy, address) for address in ("11.0.0.1", "11.0.0.2") * 2] == [200] * 4
+        assert checks(sidecar) == before + 2
+        sidecar.put("stopped", "sk-stopped", plan="roomy", payment=DISPUTED)
+        assert [get_from(front, "sk-stopped", address) for address in ("11.0.0.1", "11.0.0.3")] == [403, 403]
+        assert get_from(front, roomy, "11.0.0.1") == 200
+    assert "$headcount_key" not in (tmp_path / "error.log").read_text()
+
+
 def test_two_nginx_of_two_workers_each_let_no_more_through_than_the_limit(
     tmp_path: Path, sidecar: Sidecar, api: wire.Api, key: str
 ) -> None:
