@@ -88,6 +88,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("post_decision", "get_segment"), _STORED),
     "get_decision": {"id": VERDICT_ID},
     "get_find": {"q": "acct_42"},
+    "get_audit": {"who": "ann", "what": "allow", "since": 1790000000, "by": "people"},
     "get_history": {"account": "acct_42"},
     "delete_label": {"account": "acct_42", "reason": "labelled by mistake"},
     "delete_tenant": {"tenant": "acme", "reason": "the product ended"},

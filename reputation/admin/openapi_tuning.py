@@ -8,6 +8,7 @@ from reputation.engine.denials import Deny, DenyBody
 from reputation.engine.exceptions import Allow, AllowBody
 from reputation.linking.operator_rulings import RulingBody
 from reputation.tuning.appeals import Appeal, AppealBody, DecisionBody
+from reputation.tuning.audit import KINDS
 from reputation.tuning.labels import Label, LabelBody, MembersBody
 from reputation.tuning.made_tenants import TenantBody
 from reputation.tuning.revisions import Revision, RevisionBody
@@ -17,6 +18,7 @@ TYPES = (
     Allow, AllowBody, Appeal, AppealBody, DecisionBody, Deny, DenyBody, Label, LabelBody, MembersBody,
     NamesBody, ReplayBody, Revision, RevisionBody, RolloutBody, RulingBody, TenantBody,
 )  # fmt: skip
+AUTHORS = [kind for kind in KINDS if kind is not None]
 OBJECT = {"type": "object"}
 GUARDED = (400, 401, 403, 503)
 
@@ -217,6 +219,16 @@ def _ruling_paths(parts: DocumentParts) -> dict[str, Any]:
 
 
 def _audit_paths(parts: DocumentParts) -> dict[str, Any]:
-    query = (parts.tenant, _limit(1000, 100), _query("before"), _query("after"), _query("account"))
+    moment = {"type": "number", "minimum": 0, "maximum": 253402300799}
+    times = tuple({"name": name, "in": "query", "schema": moment} for name in ("since", "until"))
+    by = {"name": "by", "in": "query", "schema": {"type": "string", "enum": AUTHORS}}
+    chosen = (parts.tenant, _query("who"), _query("what"), _query("account"), *times, by)
+    query = (*chosen, _limit(1000, 100), _query("before"), _query("after"))
     lines = parts.answer("Entries of the log.", OBJECT, *GUARDED, 404)
-    return {"/v1/audit": {"get": parts.operation("Who changed what, and why", lines, None, query)}}
+    file = {"200": {"description": "A JSON object a line.", "content": {"application/jsonl": {"schema": {}}}}}
+    failed = parts.answer("", None, *GUARDED, 404)
+    del failed["200"]
+    return {
+        "/v1/audit": {"get": parts.operation("Who changed what, and why", lines, None, query)},
+        "/v1/audit/file": {"get": parts.operation("The audit log as a file", file | failed, None, chosen)},
+    }

@@ -5,6 +5,7 @@ import functools
 import json
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -56,6 +57,35 @@ class Span(click.ParamType[float, Any]):
         if match is None:
             self.fail(f"{value!r} is not a length of time; write it as 90s, 12h, 7d or 4w", param, ctx)
         return float(int(match[1]) * _UNITS[match[2]])
+
+
+class Moment(click.ParamType[float, Any]):
+    """A time: a length of time before now, such as 7d, or RFC 3339, in UTC without a zone; seconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        match = _SPAN.fullmatch(value.removesuffix(" ago"))
+        if match is not None:
+            return max(time.time() - int(match[1]) * _UNITS[match[2]], 0.0)
+        try:
+            at = datetime.datetime.fromisoformat(value)
+            return max((at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).timestamp(), 0.0)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time; write it as 12h or 7d (ago), or as 2026-11-30T12:00Z", param, ctx)
+
+
+def chained(*options: Callable[[Callable[P, R]], Callable[P, R]]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make one decorator of several options."""
+
+    def add(command: Callable[P, R]) -> Callable[P, R]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def say(found: Any, *lines: str, as_json: bool) -> None:

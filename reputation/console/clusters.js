@@ -30,6 +30,7 @@ export async function show(context) {
         {
             words: (row) => [row.id, row.standing, ...row.families].join(" "),
             sorted: [1, true],
+            kept: true,
             empty: "no linked accounts",
         },
     );

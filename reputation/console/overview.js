@@ -4,6 +4,7 @@ import { TimeChart } from "./charts.js";
 import { anchor, choice, element, figures, fill } from "./elements.js";
 import { number, percent, span, TIERS } from "./format.js";
 import { poll } from "./poll.js";
+import { keep } from "./route.js";
 
 const STOPS = ["throttle", "challenge", "deny"];
 const SCOPES = ["account", "cluster", "organisation", "neighbourhood", "address", "newcomers"];
@@ -18,9 +19,13 @@ export async function show(context) {
             ["hour", "last hour"],
             ["day", "last day"],
         ],
-        "hour",
-        { "aria-label": "Span of the charts", on: { change: () => refresh() } },
+        context.chosen.window ?? "hour",
+        { "aria-label": "Span of the charts", on: { change: () => changed() } },
     );
+    const changed = () => {
+        keep({ window: windows.value });
+        return refresh();
+    };
     const refresh = async () => {
         const found = await read(path(["timeline"], { tenant: context.tenant, window: windows.value }), context.signal);
         const tenant = await read(path(["tenants", context.tenant]), context.signal).catch(unlessAway);

@@ -1,14 +1,22 @@
 // A table that is sorted, filtered and paged here, so that a thousand rows are as quick as ten.
 import { button, element, fill } from "./elements.js";
 import { number } from "./format.js";
+import { here, keep } from "./route.js";
 
 /**
  * columns: {title, cell(row), value(row) to sort by, numeric}. size: rows of a page. words(row): what the filter looks at.
+ * kept: its filter and order are in the address; of a page's tables one alone.
  * `set(rows)` shows other rows and keeps order, page, filter, and the focus on a link that is still there.
  */
 export class Table {
-    constructor(caption, columns, { size = 50, words = null, empty = "nothing yet", sorted = null } = {}) {
-        Object.assign(this, { columns, size, words, page: 0, rows: [], sorted, empty });
+    constructor(
+        caption,
+        columns,
+        { size = 50, words = null, empty = "nothing yet", sorted = null, kept = false } = {},
+    ) {
+        const chosen = kept ? here().chosen : {};
+        Object.assign(this, { columns, size, words, page: 0, rows: [], empty, kept });
+        this.sorted = orderOf(columns, chosen.sort) ?? sorted;
         this.body = element("tbody");
         this.heads = columns.map((column, i) => this.head(column, i));
         this.count = element("span", { class: "quiet", "aria-live": "polite" });
@@ -21,9 +29,11 @@ export class Table {
                 type: "search",
                 placeholder: "Filter",
                 "aria-label": `Filter ${caption}`,
+                value: chosen.filter,
                 on: {
                     input: () => {
                         this.page = 0;
+                        if (kept) keep({ filter: this.filter.value });
                         this.draw();
                     },
                 },
@@ -63,6 +73,7 @@ export class Table {
     sort(i) {
         const falling = this.sorted?.[0] === i ? !this.sorted[1] : Boolean(this.columns[i].numeric);
         this.sorted = [i, falling];
+        if (this.kept) keep({ sort: `${falling ? "-" : ""}${this.columns[i].title}` });
         this.page = 0;
         this.draw();
     }
@@ -116,6 +127,13 @@ export class Table {
             this.columns.map((column) => element("td", { class: column.numeric ? "number" : null }, column.cell(row))),
         );
     }
+}
+
+/** The order of an address, such as -Accounts for the column Accounts, falling; null without one. */
+function orderOf(columns, text = "") {
+    const falling = text.startsWith("-");
+    const i = columns.findIndex(({ title, value }) => value && title === text.slice(falling ? 1 : 0));
+    return i < 0 ? null : [i, falling];
 }
 
 function compared(one, other) {

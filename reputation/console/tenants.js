@@ -45,7 +45,7 @@ export async function show(context) {
                 cell: (row) => together(row.together),
             },
         ],
-        { words: (row) => row.name },
+        { words: (row) => row.name, kept: true },
     );
     table.set((await read(path(["tenants"]), context.signal)).tenants);
     return table.node;

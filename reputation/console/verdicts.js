@@ -3,6 +3,7 @@ import { anchor, button, choice, element, field } from "./elements.js";
 import { decision, number, points, tier, TIERS, time, timeOfId } from "./format.js";
 import { poll } from "./poll.js";
 import { Recent } from "./recent.js";
+import { keep } from "./route.js";
 import { Table } from "./table.js";
 
 const MOST = 500;
@@ -11,13 +12,20 @@ const LEAST = 0.005; // points that are shown: less is written as nothing
 
 export async function show(context) {
     const table = verdictTable(context, "Recent verdicts");
-    const account = element("input", { type: "search", placeholder: "any", size: 24 });
-    const decisions = choice([["", "any"], ...["allow", "throttle", "challenge", "deny"].map((d) => [d, d])], "");
-    const tiers = choice([["", "any"], ...TIERS.map((t) => [t, t])], "");
+    const account = element("input", {
+        type: "search",
+        placeholder: "any",
+        size: 24,
+        value: context.chosen.account,
+    });
+    const named = ["allow", "throttle", "challenge", "deny"].map((d) => [d, d]);
+    const decisions = choice([["", "any"], ...named], context.chosen.decision ?? "");
+    const tiers = choice([["", "any"], ...TIERS.map((t) => [t, t])], context.chosen.tier ?? "");
     const recent = new Recent(context, MOST);
     let paused = false;
     const choose = async () => {
         const chosen = { account: account.value, decision: decisions.value, tier: tiers.value };
+        keep(chosen);
         table.set(await recent.choose(chosen));
     };
     const pause = button(

@@ -20,7 +20,7 @@ from msgspec import Struct
 from reputation.state.facts import Facts
 from reputation.state.records import ABSENT, Record, Records
 from reputation.state.transactions import Document
-from reputation.wire.ids import pseudonym
+from reputation.wire.ids import beginning, pseudonym
 
 DECIDED, PUSHED = "audit", "pushed"
 MOST_PUSHED = 10_000
@@ -188,6 +188,52 @@ def about(account: str, secret: bytes) -> AboutAccount:
     return AboutAccount(account, pseudonym(account, secret))
 
 
+PEOPLE, PROGRAMS = "people", "programs"
+KINDS = {None: (DECIDED, PUSHED), PEOPLE: (DECIDED,), PROGRAMS: (PUSHED,)}
+"""The kinds of lines by their author: people decide, programs push facts and outcomes."""
+
+
+class Chosen(NamedTuple):
+    """What lines to look for. None or empty: any.
+
+    who: a name as it is; what: an action, or the first words of it, as `allow` of `allow.add`. since, until: seconds
+    since 1970, the second one not included. by: people or programs. of: an account.
+    """
+
+    who: str = ""
+    what: str = ""
+    since: float = 0.0
+    until: float | None = None
+    by: str | None = None
+    of: AboutAccount | None = None
+
+    @property
+    def are_all(self) -> bool:
+        """Whether each line of the kinds and times is wanted."""
+        return not self.who and not self.what and self.of is None
+
+    def has(self, entry: AuditEntry) -> bool:
+        """Whether a line of these times is wanted."""
+        return (
+            (not self.who or entry.who == self.who)
+            and (not self.what or entry.what == self.what or entry.what.startswith(f"{self.what}."))
+            and (self.of is None or self.of.is_in(entry))
+        )
+
+    def from_id(self, after: str) -> str:
+        """The id after which its lines begin; ids sort by time."""
+        return max(after, beginning(self.since)) if self.since else after
+
+    def to_id(self, before: str) -> str:
+        """The id before which its lines end, empty for none."""
+        if self.until is None:
+            return before
+        return min(before or LAST_ID, beginning(self.until))
+
+
+LAST_ID = "~"
+"""Sorts behind every id."""
+ANYTHING = Chosen()
 _entries = msgspec.json.Decoder(AuditEntry)
 _id = attrgetter("id")
 
@@ -219,28 +265,34 @@ class Audit:
             await self._records.delete(tenant, PUSHED, ids.popleft())
 
     async def entries(
-        self, tenant: str, most: int, *, before: str = "", after: str | None = None, of: AboutAccount | None = None
+        self, tenant: str, most: int, *, before: str = "", after: str | None = None, chosen: Chosen = ANYTHING
     ) -> list[AuditEntry]:
-        """Up to `most` lines: the newest first, from before an id; or with `after` the oldest first, from after it.
-
-        of: only lines about this account.
-        """
+        """Up to `most` lines: the newest first, from before an id; or with `after` the oldest first, from after it."""
         found: list[AuditEntry] = []
+        first, last = chosen.from_id(""), chosen.to_id(LAST_ID)
+        before, after = chosen.to_id(before), None if after is None else chosen.from_id(after)
         while len(found) < most:
-            wanted = most - len(found) if of is None else A_PAGE
-            pages = [
-                await self._records.page(tenant, kind, wanted, before=before, after=after) for kind in (DECIDED, PUSHED)
-            ]
-            records = sorted([*pages[0], *pages[1]], key=_id, reverse=after is None)[:wanted]
-            read = [entry for entry in (self._read(tenant, record) for record in records) if entry is not None]
-            found += read if of is None else [entry for entry in read if of.is_in(entry)]
-            if len(records) < wanted:
+            wanted = most - len(found) if chosen.are_all else A_PAGE
+            records = await self._page(tenant, chosen, wanted, before, after)
+            inside = [record for record in records if first <= record.id < last]
+            read = [entry for entry in (self._read(tenant, record) for record in inside) if entry is not None]
+            found += [entry for entry in read if chosen.has(entry)]
+            if len(records) < wanted or len(inside) < len(records):
                 break
             if after is None:  # damaged lines are made up for from the next page
                 before = records[-1].id
             else:
                 after = records[-1].id
         return found[:most]
+
+    async def _page(
+        self, tenant: str, chosen: Chosen, most: int, before: str, after: str | None
+    ) -> list[Record]:  # fmt: skip
+        """Lines of both kinds, or of the wanted one, in order."""
+        found: list[Record] = []
+        for kind in KINDS[chosen.by]:
+            found += await self._records.page(tenant, kind, most, before=before, after=after)
+        return sorted(found, key=_id, reverse=after is None)[:most]
 
     async def without(self, tenant: str, account: str, secret: bytes) -> AsyncIterator[Document]:
         """Return changes of the lines with an account's id: the id becomes its keyed hash, and values become names."""

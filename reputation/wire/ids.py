@@ -69,6 +69,11 @@ class Ulids:
         return f"{self._prefix}{_ALPHABET[count >> 10]}{_PAIRS[count & 1023]}{drawn}"
 
 
+def beginning(at: float) -> str:
+    """Return how ids of a time begin, in seconds since 1970: ids that sort before it are older."""
+    return _base32(int(at * 1000), 5, _PAIRS)
+
+
 def time_of(id_: str) -> float:
     """Return the seconds since 1970 at which a ULID was made, exact to a millisecond."""
     return sum(_ALPHABET.index(sign) << 5 * (9 - i) for i, sign in enumerate(id_[:10])) / 1000

@@ -1,6 +1,7 @@
 """Exceptions and the audit log of a running sidecar, by API and by command."""
 
 import json
+import time
 
 import pytest
 from sidecar_process import commanding
@@ -104,3 +105,44 @@ class TestAudit:
         exported = [json.loads(line) for line in run("audit", "export").splitlines()]
         assert exported[::-1][:4] == first + second
         assert "account.put" in run("audit", "list")
+
+    def test_it_is_filtered_by_who_what_when_and_by_people_or_programs(self, sidecar, run):
+        began = time.time()
+        sidecar.tell("PUT", "/v1/accounts/filtered", {"plan": "free"})
+        made = sidecar.tell("POST", "/v1/allow", BODY | {"value": "filtered"}).json
+        sidecar.tell("DELETE", f"/v1/allow/{made['id']}?reason=over")
+
+        def whats(query):
+            return [e["what"] for e in sidecar.tell("GET", f"/v1/audit?since={began}&{query}").json["entries"]]
+
+        assert whats("") == ["allow.remove", "allow.add", "account.put"]
+        assert whats("by=people") == ["allow.remove", "allow.add"]
+        assert whats("by=programs") == ["account.put"]
+        assert whats("what=allow&who=local") == ["allow.remove", "allow.add"]
+        assert whats("who=someone") == whats(f"until={began}") == []
+        assert '"allow.remove"' in run("audit", "export", "--since", "1h")
+        assert run("audit", "export", "--who", "no") == ""
+        listed = json.loads(run("audit", "list", "--what", "allow.remove", "--by", "people", "--limit", "1", "--json"))
+        assert [entry["why"] for entry in listed["entries"]] == ["over"]
+        assert "account.put" not in run("audit", "list", "--by", "people", "--since", "2026-01-01T00:00Z")
+
+    @pytest.mark.parametrize(
+        ("query", "pointer"), [("by=me", "/by"), ("since=soon", "/since"), ("until=-1", "/until"), ("by=", "/by")]
+    )
+    def test_a_filter_that_cannot_be_is_named(self, sidecar, query, pointer):
+        for path in ("/v1/audit", "/v1/audit/file"):
+            answer = sidecar.tell("GET", f"{path}?{query}")
+            assert (answer.status, answer.json["pointer"]) == (400, pointer)
+
+    def test_a_time_that_is_none_is_named_by_the_command(self, run):
+        assert "12h" in run("audit", "list", "--since", "yesterday", code=2)
+
+    def test_the_file_has_every_line_that_the_filters_leave(self, sidecar, run):
+        answer = sidecar.tell("GET", "/v1/audit/file?what=allow")
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="audit.jsonl"'
+        lines = answer.body.decode().splitlines()
+        assert [json.loads(line) for line in lines] == [
+            json.loads(line) for line in run("audit", "export", "--what", "allow").splitlines()
+        ]
+        assert lines
+        assert sidecar.tell("GET", "/v1/audit/file?tenant=nobody").status == 404

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -148,6 +149,62 @@ def test_an_exception_is_added_and_ended_with_a_reason_and_both_are_in_the_audit
     lines = rows(page, "Audit log")
     expect(lines.filter(has_text="allow.remove").first).to_contain_text("it is over")
     expect(lines.filter(has_text="allow.add").first).to_contain_text("a conference")
+
+
+def test_what_is_looked_for_is_in_the_address_so_that_a_colleague_sees_the_same(open_page, peopled, browser):
+    """Window, filters and order, on each page that has them; the address is opened in another browser."""
+    peopled.tell("POST", "/v1/allow", {"kind": "account", "value": "customer-1", "expires_in": 60, "reason": "to be sent"})
+    pages = {
+        "overview": lambda page: page.get_by_label("Span of the charts").select_option("day"),
+        "verdicts": lambda page: (page.get_by_label("Tier").select_option("standard"), page.keyboard.press("Tab")),
+        "clusters": lambda page: page.get_by_label("Filter Clusters").fill("card"),
+        "tenants": lambda page: page.get_by_role("button", name="Mode").click(),
+        "audit": lambda page: (page.get_by_label("What").fill("allow.add"), page.keyboard.press("Tab")),
+    }
+    shown = {
+        "overview": lambda page: expect(page.get_by_label("Span of the charts")).to_have_value("day"),
+        "verdicts": lambda page: expect(page.get_by_label("Tier")).to_have_value("standard"),
+        "clusters": lambda page: expect(page.get_by_label("Filter Clusters")).to_have_value("card"),
+        "tenants": lambda page: expect(page.get_by_role("columnheader", name="Mode")).to_have_attribute(
+            "aria-sort", "ascending"
+        ),
+        "audit": lambda page: expect(page.get_by_label("What")).to_have_value("allow.add"),
+    }
+    with watched(browser, peopled) as colleague:
+        for name, choose in pages.items():
+            page = open_page(name)
+            choose(page)
+            page.wait_for_url(f"**/console/#/default/{name}?**")
+            there = colleague(page.url.partition("#/default/")[2])
+            shown[name](there)
+            if name == "audit":
+                lines = rows(there, "Audit log")
+                expect(lines.filter(has_text="to be sent")).to_have_count(1)
+                expect(lines.filter(has_not_text="allow.add")).to_have_count(0)
+
+
+def test_pushes_of_programs_are_apart_from_changes_of_people_and_the_log_is_exported(open_page, peopled):
+    peopled.tell("PUT", "/v1/accounts/pushed", {"plan": "free"})
+    peopled.tell("POST", "/v1/allow", {"kind": "account", "value": "customer-2", "expires_in": 60, "reason": "to be kept"})
+    page = open_page("audit")
+    lines = rows(page, "Audit log")
+    expect(lines.filter(has_text="to be kept")).to_have_count(1)
+    expect(lines.filter(has_text="account.put")).to_have_count(0)
+    page.get_by_label("Changes by").select_option("programs")
+    expect(lines.filter(has_text="account.put").first).to_contain_text("local (admin)")
+    expect(lines.filter(has_text="to be kept")).to_have_count(0)
+    page.get_by_label("Changes by").select_option("people")
+    expect(lines.filter(has_text="to be kept")).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export as JSON lines").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert download.value.suggested_filename == "audit.jsonl"
+    assert "to be kept" in text
+    assert "account.put" not in text
+    later = "2099-01-01T00:00"
+    page.get_by_label("From").fill(later)
+    page.keyboard.press("Tab")
+    expect(lines).to_contain_text("nothing yet")
 
 
 def test_what_the_api_refuses_is_told_and_what_was_typed_stays(open_page):

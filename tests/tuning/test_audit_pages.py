@@ -3,7 +3,7 @@
 import msgspec
 
 from reputation.state.records import MemoryRecords
-from reputation.tuning.audit import Audit, AuditEntry, Author, Change, about
+from reputation.tuning.audit import Audit, AuditEntry, Author, Change, Chosen, about
 
 
 class Counting(MemoryRecords):
@@ -83,6 +83,6 @@ async def test_a_line_of_an_earlier_version_loses_the_id_and_the_values_of_a_for
     assert msgspec.json.decode(one)["fields"] == ["plan"]
     assert msgspec.json.decode(three)["after"] == {"label": "good"}
     assert b"unlike acct_1" not in three
-    found = await audit.entries("default", 10, of=about("acct_1", secret))
+    found = await audit.entries("default", 10, chosen=Chosen(of=about("acct_1", secret)))
     assert [entry.what for entry in found] == ["allow.add", "account.put"]
     assert [one async for one in audit.without("default", "acct_1", secret)] == []
