@@ -9,6 +9,8 @@ LITELLM := .venv-litellm
 EXPRESS := tests/gateways/express/node_modules/.package-lock.json
 # an OpenID Connect provider, for the tests of signing in
 PROVIDER := tests/admin/provider/node_modules/.package-lock.json
+# axe-core, for the tests of the console's pages
+AXE := tests/console/axe/node_modules/.package-lock.json
 # what `python3 -m venv` needs, and the servers that the tests talk to
 APT_RUN := python3-venv
 APT_TEST := nginx-light libnginx-mod-http-lua lua-cjson luajit2 redis-server redis-sentinel haproxy chromium faketime prometheus
@@ -37,7 +39,7 @@ demo: setup
 	$(BIN)/python examples/generate.py --now var/demo/day.jsonl.gz
 	exec $(BIN)/headcount serve --config examples/linked.yaml --state var/demo/state.sqlite3 --play var/demo/day.jsonl.gz
 
-test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy $(EXPRESS) $(PROVIDER)
+test: $(VENV)/.test $(VENV)/.compiled $(LITELLM)/.ready $(VENV)/haproxy/haproxy $(EXPRESS) $(PROVIDER) $(AXE)
 	requirements/apt $(APT_TEST)
 	$(PYTEST) --ignore=tests/benchmarks/hydra
 	@echo 'All tests passed. Next: make run, or make lint before a commit.'
@@ -159,7 +161,7 @@ $(LITELLM)/.ready: requirements/litellm.lock | $(VENV)/bin/python
 	$(LITELLM)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
-$(EXPRESS) $(PROVIDER): %/node_modules/.package-lock.json: %/package-lock.json
+$(EXPRESS) $(PROVIDER) $(AXE): %/node_modules/.package-lock.json: %/package-lock.json
 	command -v npm >/dev/null || requirements/apt nodejs npm
 	npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --silent
 	touch $@

@@ -11,6 +11,7 @@ export async function show(context) {
         {
             class: "line",
             role: "search",
+            "aria-label": "One account",
             on: {
                 submit: (event) => {
                     event.preventDefault();

@@ -21,7 +21,7 @@ export async function denials(context) {
             { title: "By", value: (row) => row.by, cell: (row) => row.by },
             { title: "Ends", value: (row) => row.expires, cell: (row) => time(row.expires) },
             {
-                title: "",
+                title: element("span", { class: "hidden" }, "Actions"),
                 cell: (row) =>
                     context.may("operator")
                         ? button("End", () => end(context, row), { "aria-label": `End the denial of ${row.kind} ${row.value}` })

@@ -14,7 +14,7 @@ export class Effect {
         this.histogram = new Histogram(context, "Decisions by risk");
         this.payers = element("div");
         this.figures = element("div");
-        this.matrix = element("div", { class: "scroll" });
+        this.matrix = element("div");
         this.changes = element("div", { class: "scroll" }); // shown next to the draft
         this.fault = element("p", { role: "alert", class: "danger" });
         this.logarithmic = element("input", { type: "checkbox", on: { change: () => this.draw() } });
@@ -110,7 +110,7 @@ export class Effect {
                 : element("p", { class: "quiet" }, "No decisions are recorded yet."),
         );
         fill(this.payers, hurt ? this.harmed(hurt, listed) : "");
-        fill(this.matrix, matrix(moved));
+        fill(this.matrix, scrolled("Tiers before and after", matrix(moved)));
     }
 
     harmed(hurt, listed) {
@@ -219,3 +219,7 @@ function matrix(moved) {
         ),
     );
 }
+
+/** What is wider than a phone is scrolled there, also with the keyboard. */
+const scrolled = (words, content) =>
+    element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": words }, content);

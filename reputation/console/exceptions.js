@@ -24,7 +24,7 @@ export async function show(context) {
             { title: "Limits", cell: limits },
             { title: "Ends", value: (row) => row.expires, cell: (row) => time(row.expires) },
             {
-                title: "",
+                title: element("span", { class: "hidden" }, "Actions"),
                 cell: (row) =>
                     context.may("operator")
                         ? button("End", () => end(context, row, refresh), {

@@ -25,7 +25,7 @@ export function revisionTable(context, tenant, revisions, load) {
         [
             { title: "Number", numeric: true, value: (row) => row.number, cell: (row) => row.number },
             {
-                title: "",
+                title: element("span", { class: "hidden" }, "State"),
                 cell: (row) =>
                     [
                         row.number === tenant.revision && element("strong", {}, "live"),
@@ -41,7 +41,7 @@ export function revisionTable(context, tenant, revisions, load) {
             },
             { title: "Made", value: (row) => row.at, cell: (row) => time(row.at) },
             {
-                title: "",
+                title: element("span", { class: "hidden" }, "Actions"),
                 cell: (row) => [
                     button(
                         "Diff",
@@ -52,7 +52,7 @@ export function revisionTable(context, tenant, revisions, load) {
                     button(
                         "New draft from it",
                         reporting(() => load(row.number)),
-                        { "aria-label": `Draft from revision ${row.number}` },
+                        { "aria-label": `New draft from it: revision ${row.number}` },
                     ),
                 ],
             },

@@ -67,7 +67,7 @@ function reasonTable(verdict) {
         [
             { title: "Signal", cell: (row) => row.signal },
             { title: "Points", numeric: true, cell: (row) => points(row.points) },
-            { title: "", cell: (row) => bar(row.points, widest) },
+            { title: element("span", { class: "hidden" }, "Drawn"), cell: (row) => bar(row.points, widest) },
             { title: "Detail", cell: (row) => row.detail ?? "" },
         ],
         { size: Infinity },

@@ -153,7 +153,9 @@ def test_an_exception_is_added_and_ended_with_a_reason_and_both_are_in_the_audit
 
 def test_what_is_looked_for_is_in_the_address_so_that_a_colleague_sees_the_same(open_page, peopled, browser):
     """Window, filters and order, on each page that has them; the address is opened in another browser."""
-    peopled.tell("POST", "/v1/allow", {"kind": "account", "value": "customer-1", "expires_in": 60, "reason": "to be sent"})
+    peopled.tell(
+        "POST", "/v1/allow", {"kind": "account", "value": "customer-1", "expires_in": 60, "reason": "to be sent"}
+    )
     pages = {
         "overview": lambda page: page.get_by_label("Span of the charts").select_option("day"),
         "verdicts": lambda page: (page.get_by_label("Tier").select_option("standard"), page.keyboard.press("Tab")),
@@ -185,7 +187,9 @@ def test_what_is_looked_for_is_in_the_address_so_that_a_colleague_sees_the_same(
 
 def test_pushes_of_programs_are_apart_from_changes_of_people_and_the_log_is_exported(open_page, peopled):
     peopled.tell("PUT", "/v1/accounts/pushed", {"plan": "free"})
-    peopled.tell("POST", "/v1/allow", {"kind": "account", "value": "customer-2", "expires_in": 60, "reason": "to be kept"})
+    peopled.tell(
+        "POST", "/v1/allow", {"kind": "account", "value": "customer-2", "expires_in": 60, "reason": "to be kept"}
+    )
     page = open_page("audit")
     lines = rows(page, "Audit log")
     expect(lines.filter(has_text="to be kept")).to_have_count(1)
