@@ -1,15 +1,16 @@
-"""Documents that end by themselves: exceptions, denials and rulings. Those in force, and room for one more."""
+"""Documents that end by themselves: exceptions, denials, rulings and bundles. Those in force, and room for one more."""
 
 from typing import TypeVar
 
 from reputation.engine.denials import Deny
 from reputation.engine.exceptions import Allow
+from reputation.engine.indicators import Bundle
 from reputation.linking.operator_rulings import KeptRuling
 from reputation.state.transactions import Document
 from reputation.tuning.documents import Documents
 from reputation.wire.errors import Conflict
 
-E = TypeVar("E", Allow, Deny, KeptRuling)
+E = TypeVar("E", Allow, Deny, KeptRuling, Bundle)
 
 
 async def in_force(documents: Documents[E], tenant: str, now: float) -> list[E]:

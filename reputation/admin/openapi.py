@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from reputation.admin import openapi_routes, openapi_sign_in, openapi_tuning
-from reputation.admin.console_data import FILTERS
+from reputation.admin.console_data import FILTERS, WORDS
 from reputation.admin.context import Route
 from reputation.admin.find import LONGEST, MOST_HITS, Found
 from reputation.admin.forget import ForgetBody
@@ -201,7 +201,11 @@ def _find_path() -> dict[str, Any]:
 def _console_paths() -> dict[str, Any]:
     most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     limit = {"name": "limit", "in": "query", "schema": most}
-    chosen = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("after", *FILTERS)]
+    words = {name: {"enum": list(known)} for name, known in WORDS.items()}
+    chosen = [
+        {"name": name, "in": "query", "schema": {"type": "string", **words.get(name, {})}}
+        for name in ("after", *FILTERS)
+    ]
     window = {"name": "window", "in": "query", "schema": {"type": "string", "enum": list(WINDOWS), "default": "hour"}}
     many = _answer("The current list.", OBJECT, *GUARDED, 404)
     who = _answer("The holder of the token.", OBJECT, *GUARDED)

@@ -58,6 +58,15 @@ EXAMPLES: dict[str, tuple[Any, Any]] = {
         {"kind": "asn", "value": "AS64496", "reason": "a flood", "expires_in": DAY, "dry_run": True},
         None,
     ),
+    "post_indicators": (
+        {
+            "type": "bundle",
+            "objects": [
+                {"type": "indicator", "pattern": "[ipv4-addr:value ISSUBSET '203.0.113.0/24']", "confidence": 90}
+            ],
+        },
+        None,
+    ),
     "post_label": ({"account": "acct_42", "label": "good", "reason": "spoke with support"}, None),
     "post_appeal": ({"verdict": VERDICT_ID, "reason": "the customer called", "expires_in": DAY}, None),
     "post_decision": ({"label": "good", "reason": "the invoice is paid"}, None),

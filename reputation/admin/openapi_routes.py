@@ -33,6 +33,7 @@ TAG_OF = {
     "rulings": "Clusters",
     "allow": "Exceptions and denials",
     "deny": "Exceptions and denials",
+    "indicators": "Exceptions and denials",
     "labels": "Labels and appeals",
     "tenants": "Tenants and tuning",
     "recorded": "Tenants and tuning",

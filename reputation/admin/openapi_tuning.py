@@ -60,6 +60,7 @@ def paths(parts: DocumentParts) -> dict[str, Any]:
         _appeal_paths,
         _allow_paths,
         _deny_paths,
+        _indicator_paths,
         _ruling_paths,
         _audit_paths,
     )
@@ -196,6 +197,25 @@ def _deny_paths(parts: DocumentParts) -> dict[str, Any]:
             "post": operation("Stop requests for a time", added, ref("DenyBody"), (parts.tenant,)),
         },
         "/v1/deny/{id}": {"delete": operation("End a denial", ended, None, (parts.id, parts.tenant, _WHY))},
+    }
+
+
+def _indicator_paths(parts: DocumentParts) -> dict[str, Any]:
+    operation, answer = parts.operation, parts.answer
+    listed = answer("The bundles in force, or with `cluster` a bundle of STIX 2.1.", OBJECT, *GUARDED, 404)
+    taken = answer("Active.", OBJECT, *GUARDED, 404, 409, 413, 422, status=201)
+    taken["200"] = {**taken["201"], "description": "What it holds; nothing was changed."}
+    ended = answer("Ended.", None, *GUARDED, 404, status=204)
+    one, source = (parts.id, parts.tenant, _WHY), _query("source", required=True, shortest=1)
+    numbers = [{"name": name, "in": "query", "schema": {"type": "number"}} for name in ("weight", "expires_in")]
+    dry_run = {"name": "dry_run", "in": "query", "schema": {"type": "boolean"}}
+    query = (parts.tenant, source, _WHY, *numbers, dry_run)
+    return {
+        "/v1/indicators": {
+            "get": operation("Indicators of others, or of a cluster", listed, None, (parts.tenant, _query("cluster"))),
+            "post": operation("Take a bundle of STIX 2.1 as evidence", taken, OBJECT, query),
+        },
+        "/v1/indicators/{id}": {"delete": operation("Take a bundle back", ended, None, one)},
     }
 
 

@@ -30,6 +30,11 @@ COMMANDS = {
     "geoip": ("geoip.cli", "geoip", "Look up addresses, build and inspect databases."),
     "allow": ("reputation.commands.allow", "allow", "Exceptions: let requests pass for a stated time."),
     "deny": ("reputation.commands.deny", "deny", "The deny list: stop requests for a stated time."),
+    "indicators": (
+        "reputation.commands.indicators",
+        "indicators",
+        "Share what a cluster has in common, and use what others shared (STIX 2.1).",
+    ),
     "audit": ("reputation.commands.audit", "audit", "Show or export the audit log: who changed what, and why."),
     "tenants": ("reputation.commands.tenants", "tenants", "List and show tenants; create and delete those of the API."),
     "weights": (

@@ -35,8 +35,8 @@ UNCONFIRMED_LASTING = 0.25
 PER_USD = 1000.0
 """Ordinary requests for a settled dollar: in 2,200 simulated honest accounts 0.7% of payers' requests lie above."""
 
-MOST_LOG_ODDS = 25.0
-"""Maximum sum of prior and caps. Risk is a float below 100; at 25 it still gives its log-odds to 1e-5."""
+MOST_LOG_ODDS = 26.0
+"""Maximum sum of prior and caps. Risk is a float below 100; at 26 it still gives its log-odds to 3e-5."""
 
 
 class TenantSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,30 +27,34 @@ RANKS: Final = {"account": 0, "organisation": 1, "card": 1, "cluster": 1, "netwo
 Reasoned = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
-class Entry(Protocol):
-    """What the look-up and the order of entries need to know."""
-
-    @property
-    def kind(self) -> str:
-        """One of RANKS."""
+class Ending(Protocol):
+    """What the look-up needs to know."""
 
     @property
     def value(self) -> str:
         """What it names, in canonical form."""
 
     @property
-    def at(self) -> float:
-        """When it was made, in seconds since 1970."""
-
-    @property
     def expires(self) -> float:
         """When it ends, in seconds since 1970."""
+
+
+class Entry(Ending, Protocol):
+    """What the order of entries needs to know too."""
+
+    @property
+    def kind(self) -> str:
+        """One of RANKS."""
+
+    @property
+    def at(self) -> float:
+        """When it was made, in seconds since 1970."""
 
     def ref(self) -> EntryRef:
         """Return the entry as a verdict shows it."""
 
 
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=Ending)
 K = TypeVar("K")
 
 
@@ -65,7 +69,13 @@ def denial_decides(allow: Entry | None, deny: Entry | None) -> bool:
     return deny is not None and (allow is None or rank_of(deny) < rank_of(allow))
 
 
-def is_ahead(entry: Entry, now: float) -> bool:
+class Dated(Protocol):
+    @property
+    def at(self) -> float:
+        """When it was made, in seconds since 1970."""
+
+
+def is_ahead(entry: Dated, now: float) -> bool:
     """Say whether a clock ahead of this one made an entry."""
     return entry.at > now + CLOCKS_DIFFER
 

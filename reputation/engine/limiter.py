@@ -17,6 +17,7 @@ from reputation.engine.entry import drew_on, published
 from reputation.engine.exceptions import Exceptions
 from reputation.engine.groups import check_credentials
 from reputation.engine.identity import Who, check_id, identify, judged_by, names_of
+from reputation.engine.indicators import Indicators
 from reputation.engine.judge import UNLISTED, Assessed, Judged, Listed, decided, in_shadow, scored, tier_by
 from reputation.engine.leases import Leases
 from reputation.engine.notes import Outbox, observe
@@ -75,6 +76,7 @@ class TenantLimiter:
         self.secret = secret
         self.exceptions: Exceptions | None = None
         self.denials: Denials | None = None
+        self.indicators: Indicators | None = None
         self.marked: frozenset[str] = frozenset()  # accounts that a person called abusive
         self.clock_offset = 0.0  # seconds that the clock of whatever keeps the buckets is before this machine's
         self.revision_of: Callable[[str], Tenant] | None = None  # by account, while a revision is on trial
@@ -229,7 +231,8 @@ class TenantLimiter:
         marks = weighed(who.row.outcomes, who.facts, self.tenant.settings.outcomes.half_life, now)
         if not who.row.shared:
             self._note_day(who.row, int(now // DAY))
-        return observe(self.state, who, request, linked, marks, who.name in self.marked, now)
+        shared = () if self.indicators is None else self.indicators.find(who.facts, who.address, request.client, now)
+        return observe(self.state, who, request, linked, (marks, who.name in self.marked, shared), now)
 
     def _note_day(self, row: Row, today: int) -> None:
         """Count the different days of an account; the number of the day is one object for all rows."""

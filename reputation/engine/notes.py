@@ -17,7 +17,7 @@ from reputation.state.facts import Facts, Standards, is_payer, is_proven
 from reputation.state.history import Marks, visit
 from reputation.state.tenant import TenantState
 from reputation.state.windows import name_of
-from reputation.wire.messages import Outcome, Payment, Request, Signup, Verdict
+from reputation.wire.messages import Outcome, Payment, Reason, Request, Signup, Verdict
 
 MOST_WAITING: Final = 262_144
 """Notes kept while the linker does not come for them; above it the newest are dropped and counted."""
@@ -34,11 +34,12 @@ PROVEN: Final = 2
 CONFIRMED: Final = 4
 NO_PAYMENT: Final = Payment()
 Lookup = Callable[[str], AddressFacts]
+Said = tuple[Marks, bool, tuple[Reason, ...]]
+"""The weight of an account's outcomes, whether a person labelled it abusive, and other operators' indicators."""
 
 
 def observe(
-    state: TenantState, who: Who, request: Request, linked: tuple[Cluster | None, float], marks: Marks,
-    marked: bool, now: float,  # noqa: FBT001 - a field of what is returned
+    state: TenantState, who: Who, request: Request, linked: tuple[Cluster | None, float], said: Said, now: float
 ) -> Seen:  # fmt: skip
     """Note the sighting and return the check as signals see it; linked: a cluster and the confidence of membership.
 
@@ -67,8 +68,9 @@ def observe(
     cluster = linked[0]
     confidence, size = (0.0, 0) if cluster is None else (linked[1], cluster.size)
     return Seen(  # its fields in their order: to find each by its name takes as long as all of the rest
-        who.facts, address, client, request.request, marks, marked, accounts_here, accounts_on_card,
+        who.facts, address, client, request.request, said[0], said[1], accounts_here, accounts_on_card,
         accounts_on_device, addresses, asns, countries, net_odds, asn_odds, confidence, size, who.proven,
+        said[2],
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from reputation.config.tenants import Tenant, TenantSettings
 from reputation.engine.denials import Denials, Deny
 from reputation.engine.entries import is_ahead
 from reputation.engine.exceptions import Allow, Exceptions
+from reputation.engine.indicators import Bundle, Indicators
 from reputation.engine.limiter import Limiter, TenantLimiter
 from reputation.linking.operator_rulings import KeptRuling
 from reputation.recordings.preview_process import PreviewProcess
@@ -29,7 +30,7 @@ from reputation.tuning.trial import Trial
 from reputation.wire.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from reputation.wire.ids import Ulids
 
-E = TypeVar("E", Allow, Deny)
+E = TypeVar("E", Allow, Deny, Bundle)
 
 RETRY_AFTER = 1.0
 ROLLOUT = "rollout"
@@ -58,6 +59,7 @@ class Tuning:
         self.audit = Audit(records)
         self.allows = Documents(records, "exception", Allow)
         self.denials = Documents(records, "denial", Deny)
+        self.bundles = Documents(records, "indicators", Bundle)
         self.rulings = Documents(records, "ruling", KeptRuling)
         self.revisions = Documents(records, "revision", Revision)
         self.rollouts = Documents(records, ROLLOUT, Rollout)
@@ -81,6 +83,7 @@ class Tuning:
         self._appliers: dict[str, Callable[[TenantLimiter], Awaitable[None]]] = {
             self.allows.kind: self._apply_exceptions,
             self.denials.kind: self._apply_denials,
+            self.bundles.kind: self._apply_indicators,
             self.rollouts.kind: self._apply_rollout,
             self.marked.kind: self._apply_marked,
         }
@@ -108,6 +111,7 @@ class Tuning:
         for name in self._limiter.tenants:
             self._news.put_nowait((name, self.allows.kind))
             self._news.put_nowait((name, self.denials.kind))
+            self._news.put_nowait((name, self.bundles.kind))
 
     def of_file(self, tenant: str) -> TenantSettings:
         """Return a tenant's settings in the configuration file."""
@@ -153,6 +157,10 @@ class Tuning:
     async def _apply_denials(self, running: TenantLimiter) -> None:
         denials = await self._active(self.denials, running.tenant.name)
         running.denials = Denials(denials) if denials else None
+
+    async def _apply_indicators(self, running: TenantLimiter) -> None:
+        bundles = await self._active(self.bundles, running.tenant.name)
+        running.indicators = Indicators(bundles) if bundles else None
 
     async def _active(self, kind: Documents[E], tenant: str) -> list[E]:
         """Return the entries that have not ended; one that a clock ahead made is made now, and lasts as long."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 from geoip.facts import AddressFacts
 from reputation.state.facts import Facts
 from reputation.state.history import NO_MARKS, Marks
-from reputation.wire.messages import Call, Client
+from reputation.wire.messages import Call, Client, Reason
 
 NO_CLIENT: Final = Client()
 ONE_CALL: Final = Call()
@@ -36,3 +36,4 @@ class Seen(Struct, frozen=True, gc=False):
     cluster_confidence: float = 0.0
     cluster_size: int = 0
     organised: bool = True
+    indicators: tuple[Reason, ...] = ()

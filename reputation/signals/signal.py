@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from reputation.signals.seen import Seen
 from reputation.wire.messages import Reason
 
-BUILT_IN: Final = ("account", "payment", "address", "asn", "proxy_network", "velocity", "hydra")
+BUILT_IN: Final = ("account", "payment", "address", "asn", "proxy_network", "velocity", "hydra", "indicators")
 """The built-in families: modules of this package, in the order of their reasons."""
 
 

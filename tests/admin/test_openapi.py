@@ -39,6 +39,7 @@ EXCEPTIONS = {
     "/v1/allow": [positive_data_acceptance],  # each kind of exception has its own way to write it
     "/v1/tenants": [positive_data_acceptance],  # a name has to stand in a path, and settings have rules of their own
     "/v1/deny": [positive_data_acceptance],  # each kind of denial too
+    "/v1/indicators": [positive_data_acceptance],  # a bundle without an indicator that is read is refused
     "/v1/clusters/{id}/rulings": [positive_data_acceptance],  # pin needs an account, the others may have none
 }
 

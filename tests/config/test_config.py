@@ -76,7 +76,7 @@ WRONG = {
     "caps that risk cannot tell apart": (
         "tenants:\n  a:\n    caps: {hydra: 10, velocity: 10}\n",
         3,
-        "prior and caps add up to 31.8; the maximum is 25",
+        "prior and caps add up to 32.8; the maximum is 26",
     ),
     "tiers in the wrong order": (
         "tenants:\n  a:\n    tiers:\n      limited: {from_risk: 99}\n",
