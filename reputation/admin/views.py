@@ -12,7 +12,7 @@ from reputation.hydra.links import Cluster, organisations_of
 from reputation.limits.bucket import Bucket, settled
 from reputation.scoring.risk import TIERS, counterfactual
 from reputation.state.crowds import Row
-from reputation.state.facts import PROFILE, Facts, is_payer, is_proven
+from reputation.state.facts import PROFILE, Facts, ReadFacts
 from reputation.state.history import failures
 from reputation.wire.errors import NotFound
 from reputation.wire.ids import printed, time_of
@@ -21,15 +21,18 @@ from reputation.wire.messages import Verdict
 
 def account_view(account: str, row: Row, tenant: TenantLimiter, now: float) -> dict[str, Any]:
     """Everything known of an account; keys in their stored form."""
-    facts, standards = row.facts, tenant.tenant.settings.standards
+    facts, read = row.facts, ReadFacts(row.facts, tenant.tenant.settings.standards)
+    payer = read.is_payer(now)
     membership, organisations = tenant.links.members.get(account), organisations_of(tenant.links)
     return {
         "id": account,
         "tenant": tenant.tenant.name,
         **(facts_view(facts) or {}),
         "payment": _payment_view(row, now),
-        "payer": is_payer(facts, standards, now),
-        "proven": is_proven(facts, standards, now, row.days, organised=is_established(facts, organisations)),
+        "payer": payer,
+        "proven": read.is_proven(
+            now, row.days, payer=payer, organised=is_established(read.organisation, organisations)
+        ),
         "tier": TIERS[row.tier] if row.tier >= 0 else None,
         "buckets": {name: _bucket(b, now) for name, b in (("burst", row.burst), ("daily", row.daily)) if b},
         "cluster": None if membership is None else {"id": membership[0], "confidence": membership[1]},

@@ -53,21 +53,21 @@ def entry_of(tenant: Tenant, plan: str, who: Who, limits: Limits, links: Links, 
     accounts without one. A proven account has no allowance, nor has one of which no fact is known, one whose plan says
     `off`, or one whose tier allows less. In a check without facts the rung of the last check with facts counts.
     """
-    row, facts = who.row, who.facts
+    row, read = who.row, who.read
     if row.shared:
         return None
-    brought = facts is not row.facts
-    if not has_profile(facts):
+    brought = read.facts is not row.facts
+    if not read.has_profile:
         return None if row.rung is None else _kept_entry(tenant, plan, who, row.rung, limits, links, now)
-    if is_unsettled(facts.payment, tenant.settings.earned.plan_usd):
+    if is_unsettled(read, tenant.settings.earned.plan_usd):
         plan = tenant.unsettled[plan]
     ladder = tenant.entry[plan]
     if ladder is None or who.proven:
         row.rung = None
         return None
     ladder = ladder.at(links.newcomers.get(plan))
-    rung = ladder.rung(facts, limits.burst.burst, now, links.active.get(who.name, 0.0))
-    recent = is_recent(facts, now)
+    rung = ladder.rung(read, limits.burst.burst, now, links.active.get(who.name, 0.0))
+    recent = is_recent(read, now)
     is_kept = brought and not has_profile(row.facts)
     row.rung = kept_rung(plan, rung.name, rung.limit.burst, recent=recent) if is_kept else None
     return _entry(ladder, rung, part_of(plan, rung.name, recent=recent), limits, links)

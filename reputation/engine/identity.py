@@ -8,7 +8,7 @@ from geoip.facts import AddressFacts, host_text_of
 from reputation.config.tenants import Tenant
 from reputation.hydra.links import Organisation
 from reputation.state.crowds import Row
-from reputation.state.facts import NOTHING, Facts, Standards, brought_by, is_payer, merged, proven_by
+from reputation.state.facts import NOTHING, ReadFacts, Standards, brought_by, merged
 from reputation.state.tenant import TenantState
 from reputation.wire.errors import Invalid
 from reputation.wire.ids import RESERVED_SAYS, hashed, is_reserved, of_text, printed
@@ -25,15 +25,16 @@ class Who:
     pushed or in the check, or an outcome came back for it.
     """
 
-    __slots__ = ("address", "confirmed", "facts", "name", "payer", "proven", "row")
+    __slots__ = ("address", "confirmed", "facts", "name", "payer", "proven", "read", "row")
 
     def __init__(
-        self, name: str, row: Row, facts: Facts, address: AddressFacts | None,
+        self, name: str, row: Row, read: ReadFacts, address: AddressFacts | None,
         *, confirmed: bool, payer: bool, proven: bool,
     ) -> None:  # fmt: skip
         self.name: Final = name
         self.row: Final = row
-        self.facts: Final = facts
+        self.read: Final = read
+        self.facts: Final = read.facts
         self.address: Final = address
         self.confirmed: Final = confirmed
         self.payer: Final = payer
@@ -112,32 +113,31 @@ def identify(
         facts = brought or NOTHING
         network = 0 if address is None else address.network or 0
         row, confirmed = _account_row(name, network, brought is not None, state, now)
-    plan = facts.plan
+    read = state.read(name, facts, tenant.settings.standards)
+    plan = read.plan
     if plan is not None and plan not in tenant.policy.limits:
         state.unknown_plans.note(plan)
-    standards = tenant.settings.standards
-    payer = is_payer(facts, standards, now)
-    established = is_established(facts, organisations)
-    proven = proven_by(facts, standards, now, row.days, payer=payer, organised=established)
-    return Who(name, row, facts, address, confirmed=confirmed, payer=payer, proven=proven)
+    payer = read.is_payer(now)
+    proven = read.is_proven(now, row.days, payer=payer, organised=is_established(read.organisation, organisations))
+    return Who(name, row, read, address, confirmed=confirmed, payer=payer, proven=proven)
 
 
-def is_established(facts: Facts, organisations: Mapping[str, Organisation] | None) -> bool:
-    """Say whether an account's organisation is verified, and old enough and paid enough to count."""
-    organisation = facts.organisation
-    if organisation is None or not organisation.verified:
+def is_established(organisation: str | None, organisations: Mapping[str, Organisation] | None) -> bool:
+    """Say whether an account's verified organisation, if it has one, is old enough and paid enough to count."""
+    if organisation is None:
         return False
     if organisations is None:
         return True
-    found = organisations.get(organisation.id)
+    found = organisations.get(organisation)
     return found is not None and found[1]
 
 
 def judged_by(who: Who, standards: Standards, now: float) -> Who:
     """The same account under other rules for payers and proven accounts."""
-    payer = is_payer(who.facts, standards, now)
-    proven = proven_by(who.facts, standards, now, who.row.days, payer=payer, organised=who.proven)
-    return Who(who.name, who.row, who.facts, who.address, confirmed=who.confirmed, payer=payer, proven=proven)
+    read = ReadFacts(who.facts, standards)
+    payer = read.is_payer(now)
+    proven = read.is_proven(now, who.row.days, payer=payer, organised=who.proven)
+    return Who(who.name, who.row, read, who.address, confirmed=who.confirmed, payer=payer, proven=proven)
 
 
 def _name(request: Request, address: AddressFacts | None, state: TenantState, secret: bytes) -> str:

@@ -114,9 +114,9 @@ class Outbox:
             facts = who.facts
             status = self._status(payer=who.payer, proven=who.proven and self._is_proven_itself(who, now))
             brought = facts is not row.facts
-            mark = hash(facts) if brought else row.reported_hash
+            mark = who.read.mark() if brought else row.reported_hash
             if row.reported_status != status or row.reported_hash != mark:
-                self._tell(who.name, row, facts, status, mark if brought else hash(facts))
+                self._tell(who.name, row, facts, status, who.read.mark())
         client = request.client
         size = A_NOTE + len(who.name) + len(client.user_agent or "") + len(client.session or "")
         size += len(client.device or "") + A_SHAPE * len(request.request.content)

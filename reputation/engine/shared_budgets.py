@@ -113,7 +113,7 @@ def quota_charges(tenant: Tenant, budgets: Budgets, links: Links, who: Who, now:
 
     An account has its first day alone: a quota in use gets no larger on the day on which members join.
     """
-    together = None if tenant.organisation or is_new(who.facts, now) else organisation_of(who, links)
+    together = None if tenant.organisation or is_new(who.read, now) else organisation_of(who, links)
     units = 0.0 if together is None else links.organisations.get(together, (0.0, False))[0]
     if units <= 0.0:
         return ALONE
@@ -137,9 +137,8 @@ def held_charges(
 
 def organisation_of(who: Who, links: Links) -> str | None:
     """Name the open owner of the account: a verified organisation, else the card of several accounts."""
-    organisation = who.facts.organisation
-    if organisation is not None and organisation.verified:
-        return organisation.id
+    if who.read.organisation is not None:
+        return who.read.organisation
     card = links.invoices.get(who.name)
     return None if card is None else "card:" + card
 
@@ -154,7 +153,7 @@ def excepted_draws(tenant: Tenant, budgets: Budgets, who: Who, *, times: float, 
 
 def limits_of(tenant: Tenant, who: Who) -> tuple[str, Limits]:
     """Find the plan of an account, and the limits of its tier."""
-    plan = plan_of(tenant.policy, who.facts.plan, payer=who.payer)
+    plan = plan_of(tenant.policy, who.read.plan, payer=who.payer)
     return plan, tenant.policy.limits[plan][who.row.tier]
 
 

@@ -15,9 +15,8 @@ from reputation.engine.identity import Who
 from reputation.hydra.links import Links
 from reputation.limits.bucket import settled
 from reputation.limits.take import Charge
-from reputation.scoring.ladder import MONEY, has_settled, is_recent, limit_of, settled_a_day
+from reputation.scoring.ladder import MONEY, has_settled, is_recent, limit_of
 from reputation.state.budgets import Budgets
-from reputation.state.facts import has_profile
 
 AT_ONCE = 0.5
 """Part of an account's units a day that it may use at once: what all may use at once leaves room for those to come."""
@@ -40,10 +39,10 @@ def is_held(tenant: Tenant, who: Who, now: float) -> bool:
     """Say whether a cap that is set holds an account; in a check without facts, by its last check with facts."""
     if who.proven or who.payer:
         return False
-    if not has_profile(who.facts):
+    if not who.read.has_profile:
         kept = who.row.rung
         return kept is not None and kept.recent and kept.rung != MONEY
-    return is_recent(who.facts, now) and not has_settled(who.facts.payment, tenant.settings.earned.plan_usd)
+    return is_recent(who.read, now) and not has_settled(who.read, tenant.settings.earned.plan_usd)
 
 
 def together_charges(tenant: Tenant, links: Links, name: str, budgets: Budgets, now: float) -> list[Charge]:
@@ -77,4 +76,4 @@ def _part(word: str, name: str, units: float, size: float, least: float, budgets
 def settled_units(tenant: Tenant, who: Who, now: float) -> float:
     """Return units a day that an account's money buys."""
     per_usd = per_usd_of(tenant.settings, tenant.request_cost)
-    return settled_a_day(who.facts.payment, who.facts.created_at, now) * per_usd
+    return who.read.settled_a_day(now) * per_usd

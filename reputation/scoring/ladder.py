@@ -8,10 +8,8 @@ drawn from them.
 from typing import Final
 
 from reputation.limits.bucket import Limit
-from reputation.limits.money import dollars_a_day
 from reputation.scoring.tiers import EntrySettings, NewcomersSettings
-from reputation.wire.known import Facts
-from reputation.wire.messages import Payment
+from reputation.state.facts import Facts, ReadFacts
 
 DAY: Final = 86_400.0
 EMAIL: Final = "email"
@@ -82,25 +80,27 @@ class Ladder:
             found = self._learnt = Ladder(units, self._parts, self._settings, self.least, self.per_usd, self.plan_usd)
         return found
 
-    def rung(self, facts: Facts, burst: float, now: float, active: float = 0.0) -> Rung:
+    def rung(self, read: ReadFacts, burst: float, now: float, active: float = 0.0) -> Rung:
         """Find the best rung of an account.
 
         burst: what it may use at once, and what its first day refills: the first 24 hours give at most the allowance
         and one burst, and a lesson of an hour fits into them. active: what its days of use are worth.
         """
         name, units = EMAIL, self.rungs[EMAIL]
-        for other in given(facts):
+        if read.rungs is None:
+            read.rungs = given(read.facts)
+        for other in read.rungs:
             if self.rungs[other] > units:
                 name, units = other, self.rungs[other]
         active = min(active, self._most_active)  # what has settled may be newer than the links
         if active > units:
             name, units = ACTIVE, active
-        money = settled_a_day(facts.payment, facts.created_at, now) * self.per_usd
-        if has_settled(facts.payment, self.plan_usd):
+        money = read.settled_a_day(now) * self.per_usd
+        if has_settled(read, self.plan_usd):
             name, units = MONEY, max(units, money, self.rungs[CARD])
         elif money > units:
             name, units = MONEY, money
-        return self._rung(name, units, burst, new=is_new(facts, now))
+        return self._rung(name, units, burst, new=is_new(read, now))
 
     def kept(self, name: str, units: float, burst: float, active: float, *, new: bool) -> Rung:
         """Find the rung of an account whose facts came in an earlier check: by name, as far as settings give its worth.
@@ -128,36 +128,24 @@ def part_of(plan: str, rung: str, *, recent: bool) -> str:
     return f"{plan}/{rung}" if recent else f"{plan}/{rung}-older"
 
 
-def is_recent(facts: Facts, now: float) -> bool:
+def is_recent(read: ReadFacts, now: float) -> bool:
     """Say whether an account is a newcomer, as one of unknown age is."""
-    return facts.created_at is None or now - facts.created_at < RECENT
+    return not now - read.created_at >= RECENT
 
 
-def is_new(facts: Facts, now: float) -> bool:
+def is_new(read: ReadFacts, now: float) -> bool:
     """Say whether an account is in its first day."""
-    return facts.created_at is not None and now - facts.created_at < DAY
+    return now - read.created_at < DAY
 
 
-def known_usd(payment: Payment | None) -> float | None:
-    """Return the US dollars that an account is known to have settled, 0 in an open dispute; None: not known."""
-    if payment is None:
-        return None
-    if payment.status == "disputed":
-        return 0.0
-    settled, lately = payment.settled_usd, payment.settled_30d_usd
-    return lately if settled is None else max(settled, lately or 0.0)
-
-
-def has_settled(payment: Payment | None, usd: float) -> bool:
+def has_settled(read: ReadFacts, usd: float) -> bool:
     """Say whether an account is known to have settled so many US dollars, or with 0 any."""
-    known = known_usd(payment)
-    return known is not None and known > 0.0 and known >= usd
+    return read.usd > 0.0 and read.usd >= usd
 
 
-def is_unsettled(payment: Payment | None, usd: float) -> bool:
+def is_unsettled(read: ReadFacts, usd: float) -> bool:
     """Say whether an account is known to have settled less than so many US dollars."""
-    known = known_usd(payment)
-    return known is not None and known < usd
+    return read.usd < usd
 
 
 def given(facts: Facts) -> list[str]:
@@ -176,17 +164,6 @@ def given(facts: Facts) -> list[str]:
         elif funding is not None or payment.fingerprint is not None or payment.iin is not None:
             found.append(CARD)
     return found
-
-
-def settled_a_day(payment: Payment | None, created_at: float | None, now: float) -> float:
-    """Return US dollars a day that an account settled lately; nothing while a dispute is open.
-
-    A dispute that is over takes nothing more: `settled_usd` is what was paid and not given back.
-    """
-    if payment is None or payment.status == "disputed":
-        return 0.0
-    age = None if created_at is None else now - created_at
-    return dollars_a_day(payment.settled_usd, payment.settled_30d_usd, age)
 
 
 def limit_of(daily: float, burst: float) -> Limit:

@@ -1,20 +1,23 @@
 """Facts of an account, merged from pushed facts and the facts in a check."""
 
+import math
 from operator import attrgetter
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 from msgspec import Struct, structs
 
+from reputation.limits.money import dollars_a_day
 from reputation.wire.known import NOTHING, Facts, Standards
-from reputation.wire.messages import NESTED, Account, AccountFacts, IpAddress, Profile, Seconds
+from reputation.wire.messages import NESTED, Account, AccountFacts, IpAddress, Payment, Profile, Seconds
 from reputation.wire.read_types import ReadAccount
 
 __all__ = [
-    "NOTHING", "PROFILE", "Facts", "Standards", "brought_by", "carried", "from_push", "has_profile", "is_payer",
-    "is_proven", "merged", "plain",
+    "NOTHING", "PROFILE", "Facts", "ReadFacts", "Standards", "brought_by", "carried", "from_push", "has_profile",
+    "is_payer", "is_proven", "merged", "plain",
 ]  # fmt: skip
 
 DAY: Final = 86_400.0
+_NAN: Final = math.nan
 PROFILE: tuple[str, ...] = Profile.__struct_fields__
 """Names of the facts that a push or a check may carry."""
 _PROFILE: Final = list(PROFILE)
@@ -157,40 +160,91 @@ def _filled(mine: Any, theirs: Any) -> Any:
     return structs.replace(mine, **fill) if fill else mine
 
 
-def is_payer(facts: Facts, standards: Standards, now: float) -> bool:
-    """Say whether enough money settled over long enough, with no open dispute, whatever the plan is called."""
-    payment = facts.payment
+class ReadFacts:
+    """An account's facts as checks read them: numbers in place, and worked out once what follows from facts alone.
+
+    created_at, usd: NaN where not known, for which every comparison is false. usd: US dollars that are known to have
+    settled, 0 in an open dispute. organisation: the verified one. rungs: where the ladder keeps what the facts give.
+    """
+
+    __slots__ = (
+        "_a_day", "_day", "_mark", "_payer_age", "_pays", "_proves", "created_at", "facts", "has_profile",
+        "organisation", "plan", "rungs", "standards", "usd",
+    )  # fmt: skip
+
+    def __init__(self, facts: Facts, standards: Standards) -> None:
+        created_at, payment, organisation = facts.created_at, facts.payment, facts.organisation
+        self.facts: Final = facts
+        self.standards: Final = standards
+        self.plan: Final = facts.plan
+        self.has_profile: Final = has_profile(facts)
+        self.organisation: Final = organisation.id if organisation is not None and organisation.verified else None
+        self.created_at: Final = _NAN if created_at is None else created_at
+        self.usd: Final = _known_usd(payment)
+        settled = 0.0 if payment is None else payment.settled_usd or 0.0
+        is_owed = payment is None or payment.settled_usd is None or payment.status == "disputed"
+        self._pays: Final = not is_owed and settled >= standards.payer_usd
+        self._proves: Final = settled >= standards.proven_usd
+        self._payer_age: Final = standards.payer_days * DAY
+        self.rungs: list[str] | None = None
+        self._mark: int | None = None
+        self._day: int | None = None
+        self._a_day = 0.0
+
+    def is_payer(self, now: float) -> bool:
+        """Say whether enough money settled over long enough, with no open dispute, whatever the plan is called."""
+        return self._pays and now - self.created_at >= self._payer_age
+
+    def is_proven(self, now: float, active_days: int, *, payer: bool, organised: bool = True) -> bool:
+        """Say whether the account is proven, a status safe from neighbours. payer: whether it is a payer.
+
+        `active_days`: on how many different days it was seen, which is what "steady use" can mean to a limiter.
+        """
+        if organised and self.organisation is not None:
+            return True
+        standards, age = self.standards, (now - self.created_at) / DAY
+        if active_days >= standards.veteran_active_days and age >= standards.veteran_days:
+            return True
+        return payer and self._proves and age >= standards.proven_days
+
+    def settled_a_day(self, now: float) -> float:
+        """Return US dollars a day that the account settled lately; nothing while a dispute is open.
+
+        A dispute that is over takes nothing more: `settled_usd` is what was paid and not given back.
+        """
+        payment, created_at = self.facts.payment, self.created_at
+        if payment is None or payment.status == "disputed":
+            return 0.0
+        day = -1 if created_at != created_at else math.floor((now - created_at) / DAY)  # noqa: PLR0124 - not known
+        if day != self._day:  # it changes once a day
+            age = None if created_at != created_at else now - created_at  # noqa: PLR0124
+            self._day, self._a_day = day, dollars_a_day(payment.settled_usd, payment.settled_30d_usd, age)
+        return self._a_day
+
+    def mark(self) -> int:
+        """Return the hash of the facts."""
+        if self._mark is None:
+            self._mark = hash(self.facts)
+        return self._mark
+
+
+def _known_usd(payment: Payment | None) -> float:
     if payment is None:
-        return False
-    settled = payment.settled_usd
-    if settled is None or settled < standards.payer_usd or payment.status == "disputed":
-        return False
-    created_at = facts.created_at
-    return created_at is not None and now - created_at >= standards.payer_days * DAY
+        return _NAN
+    if payment.status == "disputed":
+        return 0.0
+    settled, lately = payment.settled_usd, payment.settled_30d_usd
+    if settled is None:
+        return _NAN if lately is None else lately
+    return settled if lately is None else max(settled, lately)
+
+
+def is_payer(facts: Facts, standards: Standards, now: float) -> bool:
+    """Say whether an account with these facts is a payer."""
+    return ReadFacts(facts, standards).is_payer(now)
 
 
 def is_proven(facts: Facts, standards: Standards, now: float, active_days: int, *, organised: bool = True) -> bool:
-    """Say whether the account is proven, a status safe from neighbours.
-
-    `active_days`: on how many different days it was seen, which is what "steady use" can mean to a limiter.
-    """
-    return proven_by(facts, standards, now, active_days, payer=is_payer(facts, standards, now), organised=organised)
-
-
-def proven_by(
-    facts: Facts, standards: Standards, now: float, active_days: int, *, payer: bool, organised: bool
-) -> bool:
-    """Say the same of an account of which it is known whether it is a payer."""
-    organisation = facts.organisation if organised else None
-    if organisation is not None and organisation.verified:
-        return True
-    created_at = facts.created_at
-    if created_at is None:
-        return False
-    age = (now - created_at) / DAY
-    if active_days >= standards.veteran_active_days and age >= standards.veteran_days:
-        return True
-    payment = facts.payment
-    if not payer or payment is None or age < standards.proven_days:
-        return False
-    return (payment.settled_usd or 0.0) >= standards.proven_usd
+    """Say whether an account with these facts is proven."""
+    read = ReadFacts(facts, standards)
+    return read.is_proven(now, active_days, payer=read.is_payer(now), organised=organised)

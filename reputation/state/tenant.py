@@ -5,17 +5,20 @@ crowds with a bound: one for accounts of which a check carried facts, a small on
 """
 
 from collections.abc import Callable, Hashable, Iterable
+from typing import Final
 
 from reputation.limits.bucket import move
 from reputation.state.budgets import Budgets
 from reputation.state.crowds import Crowd, Row
 from reputation.state.dirty_set import DirtySet
-from reputation.state.facts import Facts
+from reputation.state.facts import NOTHING, Facts, ReadFacts, Standards
 from reputation.state.history import DAY, Density, visits
 from reputation.state.unknown_plans import UnknownPlans
 from reputation.state.windows import FanIn, name_of
 
 MONTH = 30 * DAY
+MOST_READ: Final = 65_536
+"""Accounts whose facts are kept as checks read them, about 250 bytes each."""
 Decode = Callable[[bytes], tuple[str, Row]]
 """Turn what was kept of an account into its row, and the name of the crowd that it was in."""
 
@@ -48,6 +51,17 @@ class TenantState:
         self.networks = Density(MONTH, 262_144)
         self.asns = Density(MONTH, 65_536)
         self._decode: Decode | None = None
+        self._read: dict[str, ReadFacts] = {}
+
+    def read(self, account: str, facts: Facts, standards: Standards) -> ReadFacts:
+        """Return an account's facts as checks read them; those of accounts that come again are kept."""
+        name = "" if facts is NOTHING else account
+        found = self._read.get(name)
+        if found is None or found.facts is not facts or found.standards is not standards:
+            if len(self._read) >= MOST_READ:
+                self._read.clear()
+            found = self._read[name] = ReadFacts(facts, standards)
+        return found
 
     def lay_to_sleep(self, bodies: dict[str, bytes], traffic: int, unconfirmed: int, decode: Decode) -> None:
         """Take accounts in as they were kept; each is decoded when it is asked for, or woken."""
@@ -135,6 +149,7 @@ class TenantState:
     def delete(self, account: str) -> bool:
         """Delete the pushed facts of an account, its keys and its buckets."""
         self.wake(account, 0.0)
+        self._read.pop(account, None)
         row = self.registered.pop(account, None)
         if row is None:
             return False

@@ -13,7 +13,7 @@ from reputation.limits.bucket import Limit
 from reputation.limits.money import DAY, MONTH
 from reputation.scoring.ladder import Ladder
 from reputation.scoring.risk import STANDARD, Limits
-from reputation.wire.known import Facts
+from reputation.state.facts import Facts, ReadFacts, Standards
 from reputation.wire.messages import Funding, Payment, Seconds
 
 MILLION = 1e6
@@ -107,7 +107,7 @@ def _amounts(limits: Limits, ladder: Ladder | None, facts: Facts, request: float
     full = limits.daily.burst
     if ladder is None:
         return _daily(limits.burst, full, full, request)
-    units = min(ladder.rung(facts, limits.burst.burst, DAY).limit.burst, full)
+    units = min(ladder.rung(ReadFacts(facts, Standards()), limits.burst.burst, DAY).limit.burst, full)
     return _daily(limits.burst, units, min(units, limits.burst.burst), request)
 
 

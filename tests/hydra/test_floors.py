@@ -13,7 +13,7 @@ from reputation.hydra.floors import HOLDERS, beginnings, earned_floors
 from reputation.hydra.ledger import Ledger
 from reputation.hydra.linker_settings import Plans
 from reputation.hydra.sightings import Known, Sighting
-from reputation.scoring.ladder import settled_a_day
+from reputation.state.facts import Facts, ReadFacts, Standards
 from reputation.wire.messages import Payment
 
 DAY, HOUR = 86_400.0, 3600.0
@@ -136,4 +136,4 @@ def test_an_open_dispute_takes_the_money_of_a_linked_account_and_of_an_allowance
     book.clusters = linked("a")
     assert earned_floors(ledger, book, Plans(per_usd=1000.0), 40 * DAY).get("a", 0.0) == floor
     payment = Payment(status=status, settled_usd=30.0, disputes=disputes)
-    assert settled_a_day(payment, None, 40 * DAY) * 1000.0 == floor
+    assert ReadFacts(Facts(payment=payment), Standards()).settled_a_day(40 * DAY) * 1000.0 == floor

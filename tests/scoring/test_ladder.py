@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.hydra.earned import by_money
-from reputation.scoring.ladder import DAY, RUNGS, Ladder, is_recent, part_of, settled_a_day
+from reputation.scoring.ladder import DAY, RUNGS, Ladder, is_recent, part_of
 from reputation.scoring.tiers import EntrySettings, NewcomersSettings
-from reputation.wire.known import Facts
+from reputation.state.facts import Facts, ReadFacts, Standards
 from reputation.wire.messages import Payment
 
 NOW = 1_790_812_800.0
@@ -17,8 +17,16 @@ LADDER = Ladder(200.0, EntrySettings(), NewcomersSettings(), 1.0, 1000.0, 5.0)
 OLD = NOW - 90 * DAY
 
 
+def read(**facts):
+    return ReadFacts(Facts(**facts), Standards())
+
+
+def settled_a_day(payment, created_at):
+    return read(created_at=created_at, payment=payment).settled_a_day(NOW)
+
+
 def stands(facts):
-    rung = LADDER.rung(facts, 20.0, NOW)
+    rung = LADDER.rung(ReadFacts(facts, Standards()), 20.0, NOW)
     return rung.name, rung.limit.burst
 
 
@@ -60,11 +68,11 @@ def test_less_than_plan_usd_gives_the_rung_of_money_only_where_it_gives_more():
 
 
 def test_money_is_that_of_thirty_days_else_a_share_by_age_and_none_in_a_dispute():
-    assert settled_a_day(Payment(settled_usd=60.0), NOW - 10 * DAY, NOW) == 2.0
-    assert settled_a_day(Payment(settled_usd=60.0), NOW - 60 * DAY, NOW) == 1.0
-    assert settled_a_day(Payment(settled_usd=60.0, settled_30d_usd=3.0), NOW - 60 * DAY, NOW) == 0.1
-    assert settled_a_day(Payment(status="disputed", settled_usd=60.0), OLD, NOW) == 0.0
-    assert settled_a_day(None, OLD, NOW) == 0.0
+    assert settled_a_day(Payment(settled_usd=60.0), NOW - 10 * DAY) == 2.0
+    assert settled_a_day(Payment(settled_usd=60.0), NOW - 60 * DAY) == 1.0
+    assert settled_a_day(Payment(settled_usd=60.0, settled_30d_usd=3.0), NOW - 60 * DAY) == 0.1
+    assert settled_a_day(Payment(status="disputed", settled_usd=60.0), OLD) == 0.0
+    assert settled_a_day(None, OLD) == 0.0
 
 
 @given(st.none() | st.floats(0, 1e6), st.none() | st.floats(0, 1e6), st.none() | st.floats(-DAY, 900 * DAY))
@@ -73,7 +81,7 @@ def test_the_allowance_and_the_earned_floor_count_money_alike(settled, lately, a
     created = None if age is None else NOW - age
     of_linker = by_money(*(math.nan if one is None else one for one in (settled, lately, age)), 1000.0)
     if age is None or math.floor(age / DAY) == math.floor((NOW - created) / DAY):  # no rounding between two days
-        assert settled_a_day(payment, created, NOW) * 1000.0 == pytest.approx(of_linker)
+        assert settled_a_day(payment, created) * 1000.0 == pytest.approx(of_linker)
 
 
 def test_each_rung_has_a_reserve_and_one_account_a_twentieth_of_it():
@@ -84,12 +92,12 @@ def test_each_rung_has_a_reserve_and_one_account_a_twentieth_of_it():
 
 @given(st.floats(0, 3 * DAY), st.floats(1, 500), st.sampled_from([(), ("phone",), ("identity",)]))
 def test_a_new_accounts_bucket_holds_its_day_and_gets_one_burst_back_until_that_is_over(age, burst, verified):
-    rung = LADDER.rung(Facts(created_at=NOW - age, verified=verified), burst, NOW)
+    rung = LADDER.rung(read(created_at=NOW - age, verified=verified), burst, NOW)
     assert rung.now.burst == rung.limit.burst
     assert rung.now.rate == (min(burst, rung.limit.burst) / DAY if NOW - (NOW - age) < DAY else rung.limit.rate)
 
 
 def test_an_account_is_a_newcomer_for_a_fortnight_or_if_its_age_is_not_known():
     ages = (None, NOW, NOW - 14 * DAY + 1, NOW - 14 * DAY)
-    assert [is_recent(Facts(created_at=created), NOW) for created in ages] == [True, True, True, False]
+    assert [is_recent(read(created_at=created), NOW) for created in ages] == [True, True, True, False]
     assert part_of("free", "card", recent=True) != part_of("free", "card", recent=False)
