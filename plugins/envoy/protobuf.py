@@ -30,7 +30,7 @@ def number(tag: int, value: int) -> bytes:
 
 def field(tag: int, payload: bytes) -> bytes:
     """Write a field with bytes, text or a message."""
-    return b"".join((_BYTES[tag], varint(len(payload)), payload))
+    return _BYTES[tag] + varint(len(payload)) + payload
 
 
 def text(tag: int, value: bytes) -> bytes:

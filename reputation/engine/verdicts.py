@@ -45,6 +45,7 @@ BOUNDS: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
 )  # fmt: skip
 """Upper bounds of the buckets in seconds; one more has what took longer."""
+_BOUNDS: Final[list[float]] = [*BOUNDS]
 
 
 class Latency:
@@ -57,7 +58,9 @@ class Latency:
     def add(self, seconds: float) -> None:
         """Count one check."""
         place = 0
-        while place < len(BOUNDS) and seconds > BOUNDS[place]:  # most checks end in the first few
+        for bound in _BOUNDS:  # most checks end in the first few
+            if seconds <= bound:
+                break
             place += 1
         self._counts[place] += 1
         self._sum += seconds
@@ -93,6 +96,7 @@ _NO_END: Final = float("inf")
 Kept = tuple[Asked, bytes]
 """A request, and its verdict as JSON or packed."""
 _pack: Final = msgpack.Encoder().encode  # not JSON, which has no word for a limit without end
+_pack_into: Final = msgpack.Encoder().encode_into
 # the members of StoredRequest one by one, because the compiler forgets the types of a NamedTuple's
 _unpack: Final = msgpack.Decoder(tuple[Asked, Verdict]).decode
 _unpack_verdict: Final = msgpack.Decoder(Verdict).decode
@@ -222,6 +226,7 @@ class RecentVerdicts:
         self._most = most
         self._kept: ExpiringMap[Kept] = ExpiringMap(window, most)
         self._newest: tuple[Verdict, Asked, float] | None = None
+        self._buffer = bytearray()
 
     def __len__(self) -> int:
         self._keep_newest()
@@ -251,7 +256,11 @@ class RecentVerdicts:
         if newest is None:
             return
         verdict, asked, now = newest
-        self._kept.put(verdict.id, (asked, encoded(verdict) or _pack(verdict)), now)
+        packed = encoded(verdict)
+        if packed is None:
+            _pack_into(verdict, self._buffer)  # it has the room that the last one took, so it need not grow
+            packed = bytes(self._buffer)
+        self._kept.put(verdict.id, (asked, packed), now)
         self._newest = None
 
     def get(self, id_: str, now: float) -> tuple[StoredRequest, Verdict] | None:

@@ -41,7 +41,7 @@ class Family:
         return self.weight, self.cap, self.own, self.hard
 
 
-Found = Sequence[tuple[Family, Sequence[Reason]]]
+Found = list[tuple[Family, list[Reason]]]
 """Raw points by family, before weight and cap."""
 
 
@@ -71,7 +71,7 @@ def log_odds(risk_: float) -> float:
     return math.log(risk_ / (100.0 - risk_))
 
 
-def weigh(family: Family, found: Sequence[Reason]) -> Sequence[Reason]:
+def weigh(family: Family, found: list[Reason]) -> list[Reason]:
     """Weigh one family's raw points and scale them down to the family's cap."""
     weight, cap = family.weight, family.cap
     total = 0.0
