@@ -49,11 +49,17 @@ def engine_work(accounts: int, checks: int) -> Callable[[int], None]:
     return work
 
 
+def filled(accounts: int) -> messages.Bench:
+    """Return a listener that each account asked twice from each of its addresses."""
+    bench = messages.Bench(accounts)
+    for which in (0, 1, 2, 0, 1, 2):
+        bench.spend([messages.body(number, which) for number in range(accounts)])
+    return bench
+
+
 def messages_work(accounts: int, checks: int, *, changing: bool) -> Callable[[int], None]:
     """Do the same for messages. What is asked is made before, because that is no part of a check."""
-    bench, draw = messages.Bench(accounts), random.Random(WARM_UP)
-    for which in range(3):
-        bench.spend([messages.body(number, which) for number in range(accounts)])
+    bench, draw = filled(accounts), random.Random(WARM_UP)
     changed = [0.01 * number * changing for number in range(checks)]
     bodies = {
         seed: [messages.body(draw.randrange(accounts), draw.randrange(3), seed * changing + one) for one in changed]
@@ -69,9 +75,7 @@ def messages_work(accounts: int, checks: int, *, changing: bool) -> Callable[[in
 
 def batch_work(accounts: int, checks: int) -> Callable[[int], None]:
     """Do the same for batches."""
-    bench, draw = messages.Bench(accounts), random.Random(WARM_UP)
-    for which in range(3):
-        bench.spend([messages.body(number, which) for number in range(accounts)])
+    bench, draw = filled(accounts), random.Random(WARM_UP)
     batches = {seed: [batch(draw, accounts) for _ in range(0, checks, BATCH)] for seed in (WARM_UP, MEASURED)}
 
     async def answer(message: HttpMessage) -> None:

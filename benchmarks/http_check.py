@@ -49,7 +49,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _running(names: list[str], sidecar: str, core: int) -> Iterator[dict[str, tuple[int, int]]]:
+def running(names: list[str], sidecar: str, core: int) -> Iterator[dict[str, tuple[int, int]]]:
     """Start every server on its core; give its port and process id."""
     processes: list[subprocess.Popen[bytes]] = []
     found: dict[str, tuple[int, int]] = {}
@@ -74,7 +74,7 @@ def _running(names: list[str], sidecar: str, core: int) -> Iterator[dict[str, tu
 
 
 @contextlib.contextmanager
-def _pinned(core: int) -> Iterator[None]:
+def pinned(core: int) -> Iterator[None]:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -93,7 +93,7 @@ def measure(names: list[str], options: argparse.Namespace) -> list[dict[str, Sam
     """Give every server its turn, `rounds` times."""
     server_core, client_core = options.cores
     rounds = []
-    with _pinned(client_core), _running(names, options.sidecar, server_core) as servers:
+    with pinned(client_core), running(names, options.sidecar, server_core) as servers:
         for number in range(options.rounds):
             turn = names if number % 2 == 0 else names[::-1]
             rounds.append(

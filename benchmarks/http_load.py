@@ -95,12 +95,12 @@ async def load(
     seconds: float,
     *,
     new_heads: bool = False,
-    asked: list[bytes] | None = None,
+    asked: Iterator[bytes] | None = None,
 ) -> Sample:
     """Ask a server, by its port and process, over so many connections; checks by default."""
     loop = asyncio.get_running_loop()
     port, pid = server
-    requests = (numbered if new_heads else cycle)(asked or checks(1000))
+    requests = asked or (numbered if new_heads else cycle)(checks(1000))
     latencies: list[float] = []
     made = [
         (await loop.create_connection(lambda: Caller(requests, latencies), "127.0.0.1", port))[1]

@@ -20,10 +20,9 @@ import click
 import uvloop
 
 from benchmarks.http_check import _free_port as free_port
-from benchmarks.http_check import _pinned as pinned
 from benchmarks.http_check import _wait_for as wait_for
-from benchmarks.http_check import cores
-from benchmarks.http_load import Sample, load
+from benchmarks.http_check import cores, pinned
+from benchmarks.http_load import Sample, cycle, load
 
 SHIPPED = Path(__file__).parents[1] / "plugins" / "haproxy"
 DEFAULTS = "defaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n"
@@ -127,7 +126,7 @@ def main(haproxy: str, newer: bool, pairs: int, seconds: float, connections: int
         write(Path(name), places, "haproxy-3.1.cfg" if newer else "haproxy.cfg")
         life.enter_context(pinned(cores()[1]))
         servers = life.enter_context(running(Path(name), places, haproxy))
-        asked = requests()
+        asked = cycle(requests())
         for number in range(pairs):
             turn = TURNS if number % 2 == 0 else TURNS[::-1]
             rounds.append({one: uvloop.run(load(servers[one], connections, seconds, asked=asked)) for one in turn})
