@@ -69,12 +69,17 @@ def override(rate: float) -> bytes:
     return member(b"rl", STRUCTURE, parts)
 
 
+@lru_cache
+def _tier(tier: str) -> bytes:
+    return member(b"tier", TEXT, tier.encode())
+
+
 def metadata(verdict: Verdict) -> bytes:
     """Metadata for other filters, a Struct: the verdict's id, tier, risk, cluster, and `rl` as a limit override."""
     found = member(b"verdict", TEXT, verdict.id.encode())
     if verdict.mode == "shadow":
         return found
-    found += member(b"tier", TEXT, verdict.tier.encode()) + member(b"risk", NUMBER, double(verdict.risk))
+    found += _tier(verdict.tier) + member(b"risk", NUMBER, double(verdict.risk))
     if verdict.cluster is not None:
         found += member(b"cluster", TEXT, verdict.cluster.id.encode())
     limit = group_limit(verdict)

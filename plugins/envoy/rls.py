@@ -198,7 +198,7 @@ def answer(descriptors: int, asked: Sequence[Asked], found: Sequence[Verdict | S
         for place in one.places:
             owns[place] = own or owns[place]
             overs[place] = overs[place] or stop
-    statuses = [_status(owns[i], over=overs[i]) for i in range(descriptors)]
+    statuses = _statuses(owns, overs)
     if first is None:
         return WITHIN + b"".join(statuses)
     if stopped is not None:
@@ -208,8 +208,15 @@ def answer(descriptors: int, asked: Sequence[Asked], found: Sequence[Verdict | S
     return WITHIN + b"".join(statuses) + passing + field(0x32, metadata(first))
 
 
-def _status(own: bytes, *, over: bool) -> bytes:
-    return field(0x12, (OVER if over else WITHIN) + own)
+def _statuses(owns: list[bytes], overs: list[bool]) -> list[bytes]:
+    """Write the status of each descriptor; mostly all are alike."""
+    found: list[bytes] = []
+    for i, own in enumerate(owns):
+        if i and own is owns[i - 1] and overs[i] == overs[i - 1]:
+            found.append(found[-1])
+        else:
+            found.append(field(0x12, (OVER if overs[i] else WITHIN) + own))
+    return found
 
 
 def stop_headers(verdict: Verdict) -> Headers:
