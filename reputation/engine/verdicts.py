@@ -40,12 +40,11 @@ class Counts:
             self.stops[judged.limit.scope] += 1
 
 
-BOUNDS: Final = (
+BOUNDS: Final[list[float]] = [
     0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005,
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
-)  # fmt: skip
+]  # fmt: skip
 """Upper bounds of the buckets in seconds; one more has what took longer."""
-_BOUNDS: Final[list[float]] = [*BOUNDS]
 
 
 class Latency:
@@ -58,7 +57,7 @@ class Latency:
     def add(self, seconds: float) -> None:
         """Count one check."""
         place = 0
-        for bound in _BOUNDS:  # most checks end in the first few
+        for bound in BOUNDS:  # most checks end in the first few
             if seconds <= bound:
                 break
             place += 1
