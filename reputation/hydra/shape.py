@@ -57,34 +57,48 @@ def shape_of(by_hour: Floats, days: Floats, fewest: int, nights: float = 0.0) ->
     if len(seen) < fewest:
         return None
     sleep, together = float(np.mean(sleep_of(seen))), float(sleep_of(seen.sum(axis=0, keepdims=True))[0])
-    spread = spread_of(count / np.maximum(days, 1.0), count)
-    return Shape(spread, max(sleep, 0.0), max(together, 0.0), _at_most(spread, len(count)))
+    daily = count / np.maximum(days, 1.0)
+    return Shape(spread_of(daily, count), max(sleep, 0.0), max(together, 0.0), _at_most(daily, count))
 
 
 def spread_of(daily: Floats, count: Floats) -> float:
     """Return the spread of so many requests a day, counted of so many requests, less what chance adds."""
-    low, high = np.quantile(np.log(daily), [0.25, 0.75])
-    chance = QUARTILES**2 * float(np.mean(1.0 / count))
-    return float(np.sqrt(max((high - low) ** 2 - chance, 0.0)))
+    return _less(_seen(daily), count)
 
 
 def surely_even(daily: Floats, count: Floats, usual: float) -> bool:
     """Whether use is more even than people's, whose spread is `usual`, also where few members show it."""
-    return _at_most(spread_of(daily, count), len(daily)) < SHARE * usual
+    return spread_of(daily, count) * _doubt(len(daily)) < SHARE * usual
 
 
 def may_be_of_one_place(daily: Floats, count: Floats, usual: float) -> bool:
     """Whether use is not surely more even than that of people in one place, where people's spread is `usual`."""
-    return _at_most(spread_of(daily, count), len(daily)) > LEAST_SPREAD * usual
+    return _at_most(daily, count) > LEAST_SPREAD * usual
 
 
-def _at_most(spread: float, members: int) -> float:
-    """Return the spread that use may have if so many members show this one.
+def _at_most(daily: Floats, count: Floats) -> float:
+    """Return the spread that use may have, two standard errors above the one that is seen, chance included: of a few
+    requests each no more can be said."""
+    return _less(_seen(daily) * _doubt(len(daily)), count)
 
-    Of n normal values the distance of the quartiles has a standard error of 1.166 / √n of its size: a quantile's
-    variance is p (1 - p) / (n f²), where f is the density there.
+
+def _seen(daily: Floats) -> float:
+    low, high = np.quantile(np.log(daily), [0.25, 0.75])
+    return float(high - low)
+
+
+def _less(spread: float, count: Floats) -> float:
+    chance = QUARTILES**2 * float(np.mean(1.0 / count))
+    return math.sqrt(max(spread**2 - chance, 0.0))
+
+
+def _doubt(members: int) -> float:
+    """Return the factor of two standard errors for the distance of the quartiles of so many values.
+
+    Of n normal values it has a standard error of 1.166 / √n of its size: a quantile's variance is p (1 - p) / (n f²),
+    where f is the density there.
     """
-    return spread * (1.0 + DOUBT * 1.166 / math.sqrt(members))
+    return 1.0 + DOUBT * 1.166 / math.sqrt(members)
 
 
 def sleep_of(by_hour: Floats) -> Floats:
