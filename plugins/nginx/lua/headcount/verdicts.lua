@@ -18,21 +18,21 @@ function M.whole(seconds) return max(1, ceil(min(seconds, MOST_SECONDS))) end
 
 local parts = {} -- one for all, put together at once: a string made on the way would be one more to collect
 
--- The limits of a verdict, flat: name, rate, burst, remaining of each. Read when a client is first told of them.
-local function limits_of(kept)
+-- The limits of a verdict, flat: name, rate, burst, remaining of each. Read with the verdict, and not when a client is told
+-- of them: LuaJIT compiles no gmatch, and would try to on the way of every request.
+local function limits_of(text)
   local found, n = {}, 0
-  for name, rate, burst, remaining in kept.own:gmatch '("[^\t]*")\t([^\t]+)\t([^\t]+)\t([^\t]+)' do
+  for name, rate, burst, remaining in text:gmatch '("[^\t]*")\t([^\t]+)\t([^\t]+)\t([^\t]+)' do
     found[n + 1], found[n + 2], found[n + 3], found[n + 4] = name, tonumber(rate), tonumber(burst), tonumber(remaining)
     n = n + 4
   end
-  kept.limits = found
   return found
 end
 
 -- draft-ietf-httpapi-ratelimit-headers, after `used` more units; nil if there is no limit to tell of.
 function M.left(kept, used, now)
-  if not kept.policy then return nil end
-  local limits = kept.limits or limits_of(kept)
+  local limits = kept.limits
+  if not limits then return nil end
   local passed, n = now - kept.at, 0
   for i = 1, #limits, 4 do
     local rate, burst = limits[i + 1], limits[i + 2]
@@ -66,7 +66,7 @@ function M.kept(line, now)
   return {
     line = line, at = now, verdict = verdict, status = status > 0 and status or nil, wait = wait, lease = said(lease),
     tokens = tonumber(tokens), ttl = ttl, tier = said(tier), risk = said(risk), cluster = said(cluster),
-    actions = said(actions), policy = said(policy), own = own,
+    actions = said(actions), policy = said(policy), limits = policy ~= "" and limits_of(own) or nil,
   }
 end
 
