@@ -18,6 +18,23 @@ import click
 ROOT = Path(__file__).parents[1]
 CORPORA = ROOT / "tests" / "corpora"
 SCRATCH = ROOT / "var" / "fuzz"
+GUIDED_BY: dict[str, tuple[str, ...]] = {
+    "check": ("reputation.wire",),
+    "batch": ("reputation.wire", "reputation.checkapi"),
+    "settle": ("reputation.wire", "reputation.checkapi", "reputation.engine.leases"),
+    "adapters": ("plugins", "reputation.wire"),
+    "http1": ("reputation.listeners",),
+    "http2": ("reputation.listeners.http2",),
+    "hpack": ("reputation.listeners.http2",),
+    "spoe": ("plugins",),
+    "envoy": ("plugins",),
+    "configuration": ("reputation.config",),
+    "replay": ("reputation.engine", "reputation.wire"),
+    "lists": ("geoip",),
+    "databases": ("geoip",),
+    "webhooks": ("reputation.admin.stripe", "reputation.wire"),
+}
+"""The packages of which a search follows the coverage, by target."""
 LONGEST = 4096
 MOST_KEPT = 60
 """Inputs of a target that are kept in the tree."""
@@ -59,7 +76,7 @@ def _laid_out(name: str, seeds: tuple[bytes, ...]) -> Path:
 
 def _guided(atheris: Any, name: str, seconds: float, seed: int) -> None:
     """Search by coverage; ends the process."""
-    with atheris.instrument_imports(include=["reputation", "geoip", "plugins"]):
+    with atheris.instrument_imports(include=list(GUIDED_BY[name])):
         target = importlib.import_module("benchmarks.fuzz_targets").TARGETS[name]
     folder = _laid_out(name, target.seeds)
     options = [f"-max_total_time={int(seconds)}", f"-seed={seed}", f"-max_len={LONGEST}", "-timeout=20"]
@@ -70,7 +87,7 @@ def _guided(atheris: Any, name: str, seconds: float, seed: int) -> None:
 
 def _merged(atheris: Any, name: str) -> None:
     """Lay the smallest inputs that reach the same code into var/fuzz/TARGET.small; ends the process."""
-    with atheris.instrument_imports(include=["reputation", "geoip", "plugins"]):
+    with atheris.instrument_imports(include=list(GUIDED_BY[name])):
         target = importlib.import_module("benchmarks.fuzz_targets").TARGETS[name]
     small = SCRATCH / f"{name}.small"
     small.mkdir(parents=True, exist_ok=True)

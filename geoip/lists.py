@@ -16,6 +16,8 @@ from geoip.ranges import Range, flattened
 CONFIDENCE: Final = 90
 """Percent. The operator chose the list, so it weighs as much as a database that states the kind outright."""
 
+LONGEST_SYSTEM: Final = 10
+"""Digits of the largest AS number."""
 WIDEST_CARRIED: Final = 8
 """Shortest IPv4 prefix that an IPv6 form in a list may stand for."""
 
@@ -99,7 +101,7 @@ def _check_filled(lists: Sequence[tuple[Kind, Path]], read: Sequence[Entries]) -
 
 def _read_entry(text: str, entries: Entries, error: ListError) -> None:
     digits = text[2:]
-    if text[:2].upper() == "AS" and digits.isascii() and digits.isdigit():
+    if text[:2].upper() == "AS" and digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_SYSTEM:
         entries.systems.add(int(digits))
         return
     try:

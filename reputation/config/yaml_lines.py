@@ -18,7 +18,7 @@ MOST_VALUES = 100_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+INT, FLOAT, TIMESTAMP = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp"))
 _READ_DIFFERENTLY = re.compile(
     r"[-+]?(0[0-9_]+(\.[0-9_]*)?|0b[01_]+|[0-9][0-9_]*_[0-9_.]*|[0-9_]+(:[0-5]?[0-9])+(\.[0-9_]*)?)"
 )
@@ -29,13 +29,20 @@ _DOTTED = re.compile(r"\.(inf|nan)$", re.IGNORECASE)
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader for numbers as in YAML 1.2 and in JSON: 1e6 is a number, and 1:30 is not."""
+    """A loader for numbers as in YAML 1.2 and in JSON: 1e6 is a number, and 1:30 is not. A date is a text."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if tag not in (INT, FLOAT)]
+    first: [(tag, pattern) for tag, pattern in known if tag not in (INT, FLOAT, TIMESTAMP)]
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def _text(_: _Loader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+_Loader.add_constructor(TIMESTAMP, _text)  # PyYAML's own fails on some texts with that tag
 _STARTS = list("-+.0123456789")
 _Loader.add_implicit_resolver(INT, re.compile(r"^([-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+)$"), _STARTS)
 _Loader.add_implicit_resolver(

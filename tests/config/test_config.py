@@ -129,6 +129,12 @@ WRONG = {
 }
 
 
+def test_a_date_is_a_text_as_in_json():
+    """YAML 1.1 makes a date of it, which is no name of a plan."""
+    found = from_text("tenants: {2026-12-01: {plans: {2026-01-01: {like: paid}}}}", "headcount.yaml")
+    assert list(found.tenants["2026-12-01"].plans) == ["2026-01-01"]
+
+
 @pytest.mark.parametrize("what", WRONG)
 def test_an_error_names_file_line_key_and_mend(what, tmp_path):
     text, line, words = WRONG[what]
@@ -150,10 +156,18 @@ LAUGHS = "a0: &a0 {x: 1}\n" + "".join(
 
 @pytest.mark.parametrize(
     "text",
-    ["a: " + "[" * 5000 + "]" * 5000, "a: {b: " * 20 + "1" + "}" * 20, "tenants: {a\x07: {}}", "x" * (5 << 20), LAUGHS],
+    [
+        "a: " + "[" * 5000 + "]" * 5000,
+        "a: {b: " * 20 + "1" + "}" * 20,
+        "tenants: {a\x07: {}}",
+        "x" * (5 << 20),
+        LAUGHS,
+        "tenants: !!timestamp x",
+        "http: {connections: " + "9" * 5000 + "}",
+    ],
 )
 def test_what_no_parser_should_be_given_ends_in_an_error_too(text):
-    """Nesting, control characters, size, aliases."""
+    """Nesting, control characters, size, aliases, a time that is none, a number of 5,000 digits."""
     with pytest.raises(ConfigError, match="headcount"):
         from_text(text, "headcount.yaml")
 

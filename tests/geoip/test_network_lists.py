@@ -29,7 +29,9 @@ def test_all_usual_forms_of_a_line_are_read(text):
     assert found.systems == {64500}
 
 
-@pytest.mark.parametrize("line", ["1.2.3", "1.2.3.0/33", "example.org", "1.2.3.0-1.2.3.9", "AS", "ASx", "1.2.3.4 x"])
+@pytest.mark.parametrize(
+    "line", ["1.2.3", "1.2.3.0/33", "example.org", "1.2.3.0-1.2.3.9", "AS", "ASx", "AS" + "9" * 5000, "1.2.3.4 x"]
+)
 def test_a_bad_line_is_named_with_its_number(text, line):
     """Nothing is skipped in silence, and nothing is written."""
     path = text("1.2.3.4", line)
