@@ -2,7 +2,7 @@
 
 Atheris (libFuzzer) changes the kept inputs of tests/corpora and the target's seeds, and keeps what reaches new code in
 var/fuzz/TARGET. Where atheris cannot be had, the inputs are changed at random. A finding is printed with its bytes and
-ends the run with exit code 1. `--keep` writes the smallest inputs that reach the same code back to tests/corpora.
+ends the run with exit code 1. `--keep` writes some of the kept inputs back to tests/corpora.
 """
 
 import base64
@@ -57,8 +57,9 @@ def kept(name: str) -> list[bytes]:
 
 
 def keep(name: str, inputs: list[bytes]) -> int:
-    """Write inputs of a target into the tree: the shortest ones, as many as may be. Return how many."""
-    chosen = sorted(sorted({one for one in inputs if len(one) <= MOST_BYTES}, key=len)[:MOST_KEPT])
+    """Write inputs of a target into the tree: short and less short ones, as many as may be. Return how many."""
+    fitting = sorted({one for one in inputs if len(one) <= MOST_BYTES}, key=lambda one: (len(one), one))
+    chosen = fitting[:: max(-(-len(fitting) // MOST_KEPT), 1)]
     CORPORA.mkdir(exist_ok=True)
     lines = json.dumps([base64.b64encode(one).decode() for one in chosen], indent=0)
     (CORPORA / f"{name}.json").write_text(lines + "\n")
@@ -85,16 +86,6 @@ def _guided(atheris: Any, name: str, seconds: float, seed: int) -> None:
     atheris.Fuzz()
 
 
-def _merged(atheris: Any, name: str) -> None:
-    """Lay the smallest inputs that reach the same code into var/fuzz/TARGET.small; ends the process."""
-    with atheris.instrument_imports(include=list(GUIDED_BY[name])):
-        target = importlib.import_module("benchmarks.fuzz_targets").TARGETS[name]
-    small = SCRATCH / f"{name}.small"
-    small.mkdir(parents=True, exist_ok=True)
-    atheris.Setup([sys.argv[0], "-merge=1", "-verbosity=0", str(small), str(_laid_out(name, target.seeds))], target.run)
-    atheris.Fuzz()
-
-
 def _unguided(name: str, seconds: float, seed: int) -> None:
     """Change inputs at random; a finding ends the process with code 1."""
     from benchmarks.fuzzing import Dice, mutated  # noqa: PLC0415 - not under instrumentation
@@ -116,18 +107,15 @@ def _unguided(name: str, seconds: float, seed: int) -> None:
 @click.argument("target")
 @click.option("--seconds", default=30.0, show_default=True, help="How long to look.")
 @click.option("--seed", default=1, show_default=True, help="Start of the random numbers.")
-@click.option("--merge", is_flag=True, help="Only lay out the smallest inputs that reach the same code.")
-@click.option("--keep", "keeps", is_flag=True, help="Only write those into tests/corpora.")
-def main(target: str, seconds: float, seed: int, *, merge: bool, keeps: bool) -> None:
+@click.option("--keep", "keeps", is_flag=True, help="Only write some of the inputs found so far into tests/corpora.")
+def main(target: str, seconds: float, seed: int, *, keeps: bool) -> None:
     """Look for bytes that a parser cannot bear."""
     atheris = guide()
     if keeps:
-        found = [one.read_bytes() for one in (SCRATCH / f"{target}.small").iterdir()]
+        found = [one.read_bytes() for one in (SCRATCH / target).iterdir()]
         print(f"{target}: {keep(target, found)} of {len(found)} inputs are kept")
     elif atheris is None:
         _unguided(target, seconds, seed)
-    elif merge:
-        _merged(atheris, target)
     else:
         _guided(atheris, target, seconds, seed)
 
