@@ -188,7 +188,8 @@ class Leases:
         for report in reports:
             by = report.client or client or NO_CLIENT
             names = self._names(report.account, by) if report.account else [] if name is None else [name]
-            found.append(Settlement(report.id, report.used, tuple([holder_of(one, by) for one in names])))
+            holders = tuple([holder_of(one, by) for one in names])
+            found.append(Settlement(report.id, report.used, holders, tuple(names)))
         return tuple(found)
 
     def hear(

@@ -30,14 +30,20 @@ class Reserve:
 
 
 class Settlement:
-    """The use of a lease, as its gateway reports it: `used` of its tokens, by one of `holders`; (): any holder."""
+    """The use of a lease, as its gateway reports it: `used` of its tokens, by one of `holders`; (): any holder.
 
-    __slots__ = ("holders", "id", "used")
+    accounts: those that the holders stand for, in any order.
+    """
 
-    def __init__(self, id_: str, used: float, holders: tuple[str, ...] = ()) -> None:
+    __slots__ = ("accounts", "holders", "id", "used")
+
+    def __init__(
+        self, id_: str, used: float, holders: tuple[str, ...] = (), accounts: tuple[str, ...] = ()
+    ) -> None:  # fmt: skip
         self.id: Final = id_
         self.used: Final = used
         self.holders: Final = holders
+        self.accounts: Final = accounts
 
 
 class Reservation:

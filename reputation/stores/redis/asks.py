@@ -55,6 +55,7 @@ class AskBatch:
 
     def __init__(self, names: Names, series: str, now: float) -> None:
         self.asks: list[Ask | AskGroup | Settling] = []
+        self.owed: list[Owed] = []  # what is charged into debt if need be, or given back
         self.clock = now  # the server's, once it has answered
         self._names = names
         self._series = series
@@ -80,6 +81,8 @@ class AskBatch:
         once: a request that is charged once, however many replicas it is sent to within a minute.
         """
         self.asks.append(ask)
+        if owes and isinstance(ask, Ask):
+            self.owed += [(charge, ask.cost) for charge in ask.draws[0]]
         if isinstance(ask, Settling):
             holds: Wire = [[self._other("h", id_), used, True, ask.overrun, []] for id_, used in ask.holds]
             self._wire.append(

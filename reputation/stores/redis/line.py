@@ -76,9 +76,13 @@ class Line(asyncio.Protocol):
 
     async def release(self, pool: Any) -> None:
         """Close it, and give redis-py's connection back to its pool."""
+        await self.disconnect()
+        await pool.release(self._connection)
+
+    async def disconnect(self) -> None:
+        """Close it, with redis-py's connection."""
         self.close()
         await self._connection.disconnect(nowait=True)
-        await pool.release(self._connection)
 
 
 def _refusal(text: str) -> RedisError:

@@ -1,7 +1,7 @@
 """Names of keys in Redis: `hc1:{tenant}:kind[...]`; 1 is the version of the stored format.
 
-The braces are a hash tag: on a Cluster everything of one tenant is in one slot, so that one script can take from all
-buckets of a verdict. Tenants spread over the nodes; one tenant is bound to one node's speed.
+The braces are a hash tag: on a Cluster everything with one tag is in one slot, so that one script can use all of it.
+Each tenant has a tag of its own; `slot_groups.py` has the tags of its accounts' buckets.
 """
 
 import hashlib
@@ -16,12 +16,16 @@ LONGEST = 96
 _encode = msgspec.json.Encoder().encode
 
 
-class Names:
-    """Names of one tenant's keys."""
+def tag_of(tenant: str) -> str:
+    """Return the hash tag of a tenant."""
+    return quote(tenant, safe="") or "*"  # an empty tag is none
 
-    def __init__(self, tenant: str) -> None:
-        tag = quote(tenant, safe="") or "*"  # an empty tag is none
-        self._tag = f"hc1:{{{tag}}}:".encode()
+
+class Names:
+    """Names of one tenant's keys. more: what makes a tag of the tenant's another one."""
+
+    def __init__(self, tenant: str, more: str = "") -> None:
+        self._tag = f"hc1:{{{tag_of(tenant)}{more}}}:".encode()
 
     def of(self, kind: str, *parts: Hashable) -> bytes:
         """Name the key for `parts`; JSON keeps 12 apart from "12" and one part from two."""

@@ -23,6 +23,7 @@ from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from reputation.stores.redis.line import LAST_LOOKS, Line, open_line
+from reputation.stores.redis.node_lines import NodeLines, is_elsewhere
 from reputation.stores.shared_values import AwayError
 from reputation.wire.errors import ConfigError
 
@@ -64,6 +65,12 @@ class RedisServer:
         self.client = client
         self.damaged = damaged
         self._lines: list[Line] = []  # those not in use
+        self._nodes = NodeLines(client) if isinstance(client, RedisCluster) else None
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether keys are spread over nodes by their slots."""
+        return self._nodes is not None
 
     async def run(self, script: Script, keys: Sequence[bytes], *args: bytes | float, within: float = SLOW) -> Any:
         """Run a script; send its text if the server has lost it (after a restart, a failover). Raises AwayError."""
@@ -73,12 +80,11 @@ class RedisServer:
         """Run a script like `run`, in less time, for a caller that repeats it where `is_cut`. Raises AwayError.
 
         redis-py looks whether a connection still stands before each command, and packs each argument in Python: more
-        work than the rest of a small batch. A Line that does not stand is noticed when it is used. A Cluster's client
-        has to choose a node, so it runs the script.
+        work than the rest of a small batch. A Line that does not stand is noticed when it is used.
         """
         client: Any = self.client
-        if isinstance(client, RedisCluster):
-            return await self.run(script, keys, *args, within=within)
+        if self._nodes is not None:
+            return await self._run_on_node(self._nodes, script, keys, *args, within=within)
         line = self._lines.pop() if self._lines else await _in_time(open_line(client.connection_pool), within)
         try:
             return await _run(partial(line.ask, within), script, (len(keys), *keys, *args))
@@ -89,8 +95,34 @@ class RedisServer:
             if not line.open:
                 await self.renew()  # the others lead to the same server
 
+    async def _run_on_node(
+        self, nodes: NodeLines, script: Script, keys: Sequence[bytes], *args: bytes | float, within: float
+    ) -> Any:
+        """Run a script on the node of its keys. Where that is in doubt, the Cluster's client looks for the node."""
+        node = nodes.node_of(keys[0])
+        if node is None:
+            answer = await self.run(script, keys, *args, within=within)
+            nodes.sure = True
+            return answer
+        try:
+            line = await _in_time(nodes.take(node), within)
+        except AwayError:
+            nodes.sure = False
+            raise
+        try:
+            return await _run(partial(line.ask, within), script, (len(keys), *keys, *args))
+        except FAULTS as error:
+            nodes.sure = False
+            if not is_elsewhere(error):
+                raise AwayError(said(error)) from error
+        finally:
+            await nodes.put(node, line)
+        return await self.run(script, keys, *args, within=within)
+
     async def renew(self) -> None:
         """Let the next scripts open new connections: the present ones may lead to a server that is gone."""
+        if self._nodes is not None:
+            await self._nodes.renew()
         client: Any = self.client
         lines, self._lines = self._lines, []
         for line in lines:

@@ -12,7 +12,7 @@ from typing import Any
 from reputation.state.damage import Damage
 from reputation.state.tenant import TenantState
 from reputation.state.transactions import Committed, Transaction
-from reputation.stores.contract import MOST_NOTES, Opening, SharedStore, Turn
+from reputation.stores.contract import MOST_NOTES, Opening, SharedStore, Takes, Turn
 from reputation.stores.memory import MemoryStore
 from reputation.stores.redis.accounts import RedisAccounts
 from reputation.stores.redis.eviction import eviction_of
@@ -22,6 +22,8 @@ from reputation.stores.redis.names import Names
 from reputation.stores.redis.note_stream import RedisNotes
 from reputation.stores.redis.records import RedisRecords
 from reputation.stores.redis.server import RedisServer, connect
+from reputation.stores.redis.slot_groups import names_of_groups
+from reputation.stores.redis.spread_takes import SpreadTakes
 from reputation.stores.redis.stops import RedisStops
 from reputation.stores.redis.takes import RedisTakes
 from reputation.stores.shared_values import AWAY, AwayError, Heard
@@ -56,6 +58,7 @@ class RedisStore:
         self._heartbeats: dict[str, RedisHeartbeat] = {}
         self._listeners: dict[str, Heard] = {}
         self.eviction = ""  # the policy by which Redis may forget debts, if it has one
+        self._rounds = 0
         self._silent = False
         self._unlooked = True
 
@@ -93,7 +96,9 @@ class RedisStore:
             found = self._accounts[tenant] = RedisAccounts(tenant, self.server, self.heartbeat(tenant), self.records)
         return found
 
-    def takes(self, tenant: str, within: float, failed: Callable[[str], None]) -> RedisTakes:
+    def takes(self, tenant: str, within: float, failed: Callable[[str], None]) -> Takes:
+        if self.server.is_cluster:
+            return SpreadTakes(self.server, tenant, within, self.clock, failed)
         return RedisTakes(self.server, Names(tenant), within, self.clock, failed)
 
     def links(self, tenant: str, replica: str) -> RedisLinks:
@@ -131,6 +136,7 @@ class RedisStore:
         beats = 0
         while True:
             if beats % BEATS == 0:
+                self._rounds += 1
                 await asyncio.gather(*[self._beat(name) for name in [*self._heartbeats]])
                 if not self._silent and (self._unlooked or beats % LOOKS == 0):
                     await self._look_at_eviction()
@@ -142,7 +148,7 @@ class RedisStore:
     async def _beat(self, tenant: str) -> None:
         try:
             await self._heartbeats[tenant].beat()
-            for key in await self.server.ask("SPOP", Names(tenant).single("damaged"), MOST_DAMAGED):
+            for key in await self.server.ask("SPOP", self._named(tenant).single("damaged"), MOST_DAMAGED):
                 self.damage.note(key)
         except AwayError as away:
             if not self._silent:
@@ -151,6 +157,11 @@ class RedisStore:
         else:
             self._unlooked = self._unlooked or self._silent
             self._silent = False
+
+    def _named(self, tenant: str) -> Names:
+        """Return the names of one of the tenant's slots, each in its turn."""
+        names: list[Names] = [Names(tenant), *(names_of_groups(tenant) if self.server.is_cluster else ())]
+        return names[self._rounds % len(names)]
 
     async def _look_at_eviction(self) -> None:
         """Say whether the server may forget; asked at the start, when it is back, and now and again."""

@@ -12,7 +12,7 @@
 -- limit) of each. Any other ask is a table: {cost, {bucket, limit, …}, draws, owes, settlements, want, share, reserve,
 -- seconds, holder, once, print, verdict, group, stopped, roomy}; a draw is a list of places in the ask's own buckets;
 -- group: how many asks from this one on take all or none, 0 for the others; roomy: how many of the first draws lease
--- more than one token.
+-- more than one token; a negative one: so many of them lease, and the others lease nothing.
 -- The answer is flat: clock, then for every ask the draw that paid (0: none did), the tokens of its lease, (tokens, at)
 -- of each of its buckets as they were before the take, and what each settlement was charged in the end, or why it was
 -- not (NOT_OPEN, TOO_MUCH, FOREIGN).
@@ -338,7 +338,7 @@ local function carry_out(ask, stopped)
       end
       local want = ask[6]
       if want > 0 then
-        if chosen > ask[16] then want = 1 end
+        if chosen > math.abs(ask[16]) then want = ask[16] < 0 and 0 or 1 end
         local granted = lease(mine, draw, ask[7], want)
         if granted > 0 then
           spend(mine, draw, granted)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from reputation.limits.take import Ask, AskGroup, TakenAll
+from reputation.limits.take import Ask, AskGroup, Draw, TakenAll
 from reputation.stores.redis.asks import ONCE, AskBatch
 from reputation.stores.redis.names import Names
 from reputation.stores.redis.server import RedisServer, Script, is_cut
@@ -32,7 +32,8 @@ SCRIPT = Script("take.lua")
 _kept_once = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
 
 Clock = Callable[[], float]
-Waiting = tuple[Ask | AskGroup | Settling, Pending[Any], Once | None]
+Waiting = tuple[Ask | AskGroup | Settling, Pending[Any], Once | None, bool]
+"""An ask, its answer, whether it is charged once, and whether it is owed (or given back) rather than tried."""
 
 
 class Lane:
@@ -48,8 +49,9 @@ class RedisTakes:
     """The `Takes` of one tenant over Redis."""
 
     def __init__(
-        self, server: RedisServer, names: Names, within: float, clock: Clock, failed: Callable[[str], None]
-    ) -> None:
+        self, server: RedisServer, names: Names, within: float, clock: Clock, failed: Callable[[str], None],
+        lanes: int = LANES,
+    ) -> None:  # fmt: skip
         self.series = "b"
         self.batches = 0
         self.retries = 0
@@ -60,10 +62,10 @@ class RedisTakes:
         self._clock = clock
         self._failed = failed
         replica = secrets.token_hex(6)
-        self._lanes = [Lane(names.of("r", replica, i)) for i in range(LANES)]
+        self._lanes = [Lane(names.of("r", replica, i)) for i in range(lanes)]
         self._free = [*self._lanes]
         self._charging = Lane(names.of("r", replica, "owed"), 1)
-        self._probing = [names.of("r", replica, "probe", i) for i in range(LANES)]
+        self._probing = [names.of("r", replica, "probe", i) for i in range(lanes)]
         self._probes = 0
         self._ledger: deque[Sequence[Owed | Settling]] = deque()
         self._waiting: list[Waiting] = []
@@ -80,13 +82,18 @@ class RedisTakes:
 
     async def first_id(self, once: Once) -> str | None:
         """Find the id of the verdict at the time of the charge; None after its time, or while Redis is away."""
+        found = await self.charged(once)
+        return None if found is None else found[2]
+
+    async def charged(self, once: Once) -> tuple[int, str, str] | None:
+        """Find what is kept of a charged request: its draw, its print, and the id of its verdict."""
         name = self._names.of(ONCE, self.series, once.id)
         try:
             kept = await self._server.ask("GET", name, within=self._within)
         except AwayError:
             return None
         try:
-            return None if kept is None else _kept_once(kept)[2]
+            return None if kept is None else _kept_once(kept)
         except msgspec.DecodeError:
             self._server.damaged(name)
             return None
@@ -95,9 +102,15 @@ class RedisTakes:
         """Settle holds and leases, likewise."""
         return self._enqueue(settling)
 
-    def _enqueue(self, ask: Ask | AskGroup | Settling, once: Once | None = None) -> Pending[Any]:
+    def give_back(self, charges: Draw, amount: float) -> Pending[Tried | None]:
+        """Give an amount back to each bucket; None if Redis is away, and then it is given back with what is owed."""
+        return self._enqueue(Ask([charges], -amount), owes=True)
+
+    def _enqueue(
+        self, ask: Ask | AskGroup | Settling, once: Once | None = None, *, owes: bool = False
+    ) -> Pending[Any]:  # fmt: skip
         pending: Pending[Any] = Pending()
-        self._waiting.append((ask, pending, once))
+        self._waiting.append((ask, pending, once, owes))
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._send)
@@ -119,8 +132,8 @@ class RedisTakes:
 
     async def _exchange(self, lane: Lane, items: Sequence[Waiting]) -> None:
         batch = AskBatch(self._names, self.series, now := self._clock())
-        for ask, _, once in items:
-            batch.add(ask, once=once)
+        for ask, _, once, owes in items:
+            batch.add(ask, once=once, owes=owes)
         taken, why = None, "the exchange ended early"
         try:
             taken = batch.read(await self._call(lane, batch))
@@ -133,7 +146,7 @@ class RedisTakes:
             return
         self._free.append(lane)
         self.clock_offset = batch.clock - now
-        for (_, pending, _), came in zip(items, taken, strict=True):
+        for (_, pending, _, _), came in zip(items, taken, strict=True):
             pending.resolve(came)
         if self._waiting:
             self._send()
@@ -158,13 +171,17 @@ class RedisTakes:
     def _give_up(self, lane: Lane, batch: AskBatch, items: Sequence[Waiting], why: str) -> None:
         lane.doubt = batch
         self._failed(why)
-        self._waiting = [*items, *self._waiting]
+        for _, pending, _, _ in items:
+            pending.resolve(None)
         self._answer_away()
 
     def _answer_away(self) -> None:
-        """Answer everything that waits as while Redis is away."""
+        """Answer everything that waits as while Redis is away. What was to be given back is owed from here on."""
         waiting, self._waiting = self._waiting, []
-        for _, pending, _ in waiting:
+        for ask, _, _, owes in waiting:
+            if owes and isinstance(ask, Ask):
+                self.note([(charge, ask.cost) for charge in ask.draws[0]])
+        for _, pending, _, _ in waiting:
             pending.resolve(None)
 
     async def probe(self) -> None:
@@ -180,14 +197,13 @@ class RedisTakes:
         """Void batches given up and charge the amounts owed, each once, also after several attempts. Raises AwayError.
 
         What a voided batch had taken is given back: its checks were answered by this replica alone, and what they took
-        from its share is among what is owed.
+        from its share is among what is owed. What it was to give back, and had not, is given back too.
         """
         self.note(owed)
         for lane in self._lanes:
             if lane.doubt is not None:
                 answer = await self._run([lane.receipt], lane.number)
-                if answer:
-                    self._ledger.append(lane.doubt.paid(answer))
+                self._ledger.append(lane.doubt.paid(answer) if answer else lane.doubt.owed)
                 lane.doubt = None
                 self._free.append(lane)
         while self._ledger:

@@ -1,0 +1,67 @@
+"""Lines to the nodes of a Cluster. Its client finds the nodes and follows slots that move; these only carry scripts."""
+
+from typing import Any
+
+from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+
+from reputation.stores.redis.line import Line, open_line
+
+ELSEWHERE = ("MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN ")
+"""How a node begins its answer to a command that it does not carry out, because it does not have the slot."""
+
+
+def is_elsewhere(error: BaseException) -> bool:
+    """Whether a command did not run because the slot of its keys is at another node, or on its way to it."""
+    return isinstance(error, ResponseError) and str(error).startswith(ELSEWHERE)
+
+
+class _Node:
+    """Connections to one node, for `open_line`."""
+
+    def __init__(self, node: ClusterNode) -> None:
+        self._node = node
+
+    async def get_connection(self) -> AbstractConnection:
+        options: dict[str, Any] = {**self._node.connection_kwargs, "retry": Retry(NoBackoff(), 0)}
+        connection = self._node.connection_class(**options)
+        await connection.connect()  # type: ignore[no-untyped-call] # redis-py leaves it without
+        return connection
+
+
+class NodeLines:
+    """Lines to the nodes that a client has found. Not `sure`: the client has to find them again first."""
+
+    def __init__(self, client: RedisCluster) -> None:
+        self.sure = False
+        self._client = client
+        self._free: dict[str, list[Line]] = {}
+
+    def node_of(self, key: bytes) -> ClusterNode | None:
+        """Return the node with a key's slot; None if it is not known for sure."""
+        if not self.sure:
+            return None
+        nodes = self._client.nodes_manager.slots_cache.get(self._client.keyslot(key))
+        return nodes[0] if nodes else None
+
+    async def take(self, node: ClusterNode) -> Line:
+        """Return a line that is not in use. Raises what redis-py does."""
+        free = self._free.setdefault(node.name, [])
+        return free.pop() if free else await open_line(_Node(node))
+
+    async def put(self, node: ClusterNode, line: Line) -> None:
+        """Return a line for its next use, or close it for good."""
+        if line.open:
+            self._free.setdefault(node.name, []).append(line)
+        else:
+            await line.disconnect()
+
+    async def renew(self) -> None:
+        """Close those that are not in use."""
+        lines, self._free = [line for free in self._free.values() for line in free], {}
+        for line in lines:
+            await line.disconnect()
