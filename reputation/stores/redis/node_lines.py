@@ -1,5 +1,6 @@
 """Lines to the nodes of a Cluster. Its client finds the nodes and follows slots that move; these only carry scripts."""
 
+import asyncio
 from typing import Any
 
 from redis.asyncio import RedisCluster
@@ -39,19 +40,28 @@ class NodeLines:
     def __init__(self, client: RedisCluster) -> None:
         self.sure = False
         self._client = client
+        self._found = False
+        self._finding = asyncio.Lock()
         self._free: dict[str, list[Line]] = {}
 
-    def node_of(self, key: bytes) -> ClusterNode | None:
-        """Return the node with a key's slot; None if it is not known for sure."""
+    async def _node_of(self, key: bytes) -> ClusterNode:
         if not self.sure:
-            return None
-        nodes = self._client.nodes_manager.slots_cache.get(self._client.keyslot(key))
-        return nodes[0] if nodes else None
+            async with self._finding:
+                if not self.sure:
+                    await self._find()
+        return self._client.nodes_manager.get_node_from_slot(self._client.keyslot(key))
 
-    async def take(self, node: ClusterNode) -> Line:
-        """Return a line that is not in use. Raises what redis-py does."""
+    async def _find(self) -> None:
+        await self._client.initialize()
+        if self._found:
+            await self._client.nodes_manager.initialize()
+        self._found = self.sure = True
+
+    async def take(self, key: bytes) -> tuple[ClusterNode, Line]:
+        """Return the node with a key's slot, and a line to it that is not in use. Raises what redis-py does."""
+        node = await self._node_of(key)
         free = self._free.setdefault(node.name, [])
-        return free.pop() if free else await open_line(_Node(node))
+        return node, free.pop() if free else await open_line(_Node(node))
 
     async def put(self, node: ClusterNode, line: Line) -> None:
         """Return a line for its next use, or close it for good."""

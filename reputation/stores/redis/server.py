@@ -98,14 +98,9 @@ class RedisServer:
     async def _run_on_node(
         self, nodes: NodeLines, script: Script, keys: Sequence[bytes], *args: bytes | float, within: float
     ) -> Any:
-        """Run a script on the node of its keys. Where that is in doubt, the Cluster's client looks for the node."""
-        node = nodes.node_of(keys[0])
-        if node is None:
-            answer = await self.run(script, keys, *args, within=within)
-            nodes.sure = True
-            return answer
+        """Run a script on the node of its keys; where the slot has moved, the Cluster's client follows it."""
         try:
-            line = await _in_time(nodes.take(node), within)
+            node, line = await _in_time(nodes.take(keys[0]), within)
         except AwayError:
             nodes.sure = False
             raise

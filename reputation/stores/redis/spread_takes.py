@@ -111,7 +111,9 @@ class SpreadTakes:
             if not await self._undo(ask, taken) or claimed is None:
                 return None
             before = claimed
-        return Again(take_first([taken.draw], 0.0, self._now())) if isinstance(before, Again) else before or taken
+        if isinstance(before, Again):
+            return Again(take_first([taken.draw], 0.0, self._now()))
+        return taken if before is None else before
 
     async def _carry_out(self, ask: Ask) -> Taken | None:
         """Carry out an ask that is charged each time."""
