@@ -135,7 +135,7 @@ async def test_sentinel_names_the_master_and_after_a_failover_the_new_one(tmp_pa
 
 
 @pytest.mark.gateway
-async def test_a_cluster_keeps_each_tenant_in_one_slot_and_tenants_on_all_nodes(tmp_path):
+async def test_a_cluster_keeps_each_tag_in_one_slot_and_tenants_on_all_nodes(tmp_path):
     """Three masters; a slot that moves is followed."""
     with running_cluster(tmp_path) as nodes:
         url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
