@@ -311,7 +311,7 @@ async def test_an_account_s_node_that_dies_between_the_steps_gives_no_more_than_
 async def test_what_cannot_be_given_back_is_owed_and_given_back_once(tmp_path):
     """The account's node stands still while the shared bucket refuses."""
     with patient_cluster(tmp_path) as (nodes, name, home, tenants):
-        async with takes_over(nodes, within=6.0) as (takes, told), takes_over(nodes) as (other, _):
+        async with takes_over(nodes, within=10.0) as (takes, told), takes_over(nodes) as (other, _):
             assert not (await takes.take(Ask([[own(name), purse(5.0)]], 5.0))).wait
             assert await left(other, own(name)) == 95
             os.kill(tenants.pid, signal.SIGSTOP)
