@@ -59,8 +59,9 @@ def serving(life: ExitStack, kind: str, directory: Path, headcount: str, core: i
     addresses = ["--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}"]
     command = [headcount, "serve", "--config", str(config), "--state", url, *addresses]
     sidecar = life.enter_context(setups.running(command, core, directory, listen)).pid
-    stores = {int(one.rpartition(":")[2]): 0 for one in url.partition("//")[2].split(",")}
-    for port in stores:
+    stores = {}
+    for one in url.partition("//")[2].split(","):
+        port = int(one.rpartition(":")[2])
         with redis.Redis(port=port, protocol=2) as client:
             stores[port] = client.info("server")["process_id"]
         os.sched_setaffinity(stores[port], {core})
