@@ -12,13 +12,18 @@ from redis.exceptions import ResponseError
 
 from reputation.stores.redis.line import Line, open_line
 
-ELSEWHERE = ("MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN ")
-"""How a node begins its answer to a command that it does not carry out, because it does not have the slot."""
+MOVED, MOVING = ("MOVED ",), ("ASK ", "TRYAGAIN ")
+"""How a node begins its answer to a command that it does not carry out, because of the slot of its keys."""
 
 
-def is_elsewhere(error: BaseException) -> bool:
-    """Whether a command did not run because the slot of its keys is at another node, or on its way to it."""
-    return isinstance(error, ResponseError) and str(error).startswith(ELSEWHERE)
+def has_moved(error: BaseException | None) -> bool:
+    """Whether a command did not run because another node has the slot."""
+    return isinstance(error, ResponseError) and str(error).startswith(MOVED)
+
+
+def is_moving(error: BaseException | None) -> bool:
+    """Whether a command did not run because the slot is on its way to another node."""
+    return isinstance(error, ResponseError) and str(error).startswith(MOVING)
 
 
 class _Node:

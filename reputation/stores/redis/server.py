@@ -23,13 +23,14 @@ from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from reputation.stores.redis.line import LAST_LOOKS, Line, open_line
-from reputation.stores.redis.node_lines import NodeLines, is_elsewhere
+from reputation.stores.redis.node_lines import NodeLines, has_moved, is_moving
 from reputation.stores.shared_values import AwayError
 from reputation.wire.errors import ConfigError
 
 Client = Redis | RedisCluster
-FAULTS = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""Whatever says that Redis is not there as it should be."""
+FAULTS = (RedisError, RedisClusterException, OSError, TimeoutError, AttributeError)
+"""Whatever says that Redis is not there as it should be. AttributeError comes from redis-py's client of a Cluster: it
+closes all connections while another command opens one of them."""
 SLOW = 2.0
 """Seconds for whatever no check waits for."""
 WRONG_TYPE = "WRONGTYPE"
@@ -98,21 +99,28 @@ class RedisServer:
     async def _run_on_node(
         self, nodes: NodeLines, script: Script, keys: Sequence[bytes], *args: bytes | float, within: float
     ) -> Any:
-        """Run a script on the node of its keys; where the slot has moved, the Cluster's client follows it."""
+        """Run a script on the node of its keys, or on another one if the slot has moved there meanwhile."""
+        call = len(keys), *keys, *args
         try:
-            node, line = await _in_time(nodes.take(keys[0]), within)
-        except AwayError:
+            return await self._on_line(nodes, script, keys[0], call, within)
+        except AwayError as away:
             nodes.sure = False
+            if has_moved(away.__cause__):
+                return await self._on_line(nodes, script, keys[0], call, within)
+            if is_moving(away.__cause__):
+                return await self.run(script, keys, *args, within=within)
             raise
+
+    async def _on_line(
+        self, nodes: NodeLines, script: Script, key: bytes, call: tuple[bytes | float, ...], within: float
+    ) -> Any:
+        node, line = await _in_time(nodes.take(key), within)
         try:
-            return await _run(partial(line.ask, within), script, (len(keys), *keys, *args))
+            return await _run(partial(line.ask, within), script, call)
         except FAULTS as error:
-            nodes.sure = False
-            if not is_elsewhere(error):
-                raise AwayError(said(error)) from error
+            raise AwayError(said(error)) from error
         finally:
             await nodes.put(node, line)
-        return await self.run(script, keys, *args, within=within)
 
     async def renew(self) -> None:
         """Let the next scripts open new connections: the present ones may lead to a server that is gone."""
