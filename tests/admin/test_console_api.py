@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from sidecar_process import call, running_sidecar
@@ -68,7 +69,7 @@ def test_files_come_with_their_type_and_are_not_sent_twice(sidecar):
     again = call(sidecar.admin, "GET", "/console/", headers={"If-None-Match": page.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
     for path in re.findall(r'(?:src|href)="([^"#]+)"', page.body.decode()):
-        assert call(sidecar.admin, "GET", f"/console/{path}").status == 200, path
+        assert call(sidecar.admin, "GET", urljoin("/console/", path)).status == 200, path
 
 
 @pytest.mark.parametrize("path", ["", "console"])
