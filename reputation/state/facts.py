@@ -8,7 +8,9 @@ from msgspec import Struct, structs
 
 from reputation.limits.money import dollars_a_day
 from reputation.wire.known import NOTHING, Facts, Standards
-from reputation.wire.messages import NESTED, Account, AccountFacts, IpAddress, Payment, Profile, Seconds
+from reputation.wire.messages import (
+    NESTED, Account, AccountFacts, IpAddress, Organisation, Payment, Profile, Seconds
+)
 from reputation.wire.read_types import ReadAccount
 
 __all__ = [
@@ -127,7 +129,7 @@ def _kept(values: tuple[Any, ...]) -> dict[str, Any]:
 
 def is_empty(value: Any) -> bool:
     """Say whether a fact says nothing: it is missing, or an object without a member that is known."""
-    if value is None:
+    if value is None or (type(value) is Organisation and not value.id):
         return True
     empty = _EMPTY.get(type(value))
     return empty is not None and bool(value == empty)

@@ -92,7 +92,9 @@ def _rfc3339(text: str) -> float:
 
 
 class Organisation(Struct, frozen=True, gc=False):
-    id: Text
+    """An organisation; without an id it says nothing, and counts as missing."""
+
+    id: Text = ""
     verified: bool = False
 
 

@@ -15,7 +15,9 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisation:
-    id: str
+    """An organisation; without an id it says nothing, and counts as missing."""
+
+    id: str = ""
     verified: bool = False
 
 
