@@ -1,7 +1,6 @@
 """Facts known to a gateway and sent in headers, from its own login or billing; none by default."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Final, get_args
 
 import msgspec
@@ -69,9 +68,8 @@ def filled(request: Request, found: Mapping[str, dict[str, Any]]) -> Request:
     """The check with members of its parts, by the part's name."""
     account = dict(found.get("account", {}))
     for fact, kind in NESTED.items():
-        with suppress(TypeError):  # a member that it must have was not sent
-            if members := found.get(f"account.{fact}"):
-                account[fact] = kind(**members)
+        if members := found.get(f"account.{fact}"):
+            account[fact] = kind(**members)
     return msgspec.structs.replace(
         request,
         account=msgspec.structs.replace(request.account, **account),

@@ -94,7 +94,7 @@ def _rfc3339(text: str) -> float:
 class Organisation(Struct, frozen=True, gc=False):
     """An organisation; without an id it says nothing, and counts as missing."""
 
-    id: Text = ""
+    id: Annotated[str, Meta(max_length=256)] = ""
     verified: bool = False
 
 

@@ -91,11 +91,11 @@ MALFORMED = {
         "/account/payment/disputes",
         "<= 1000000000",
     ),
-    "an organisation with an empty id": (
-        '{"account": {"id": "a", "organisation": {"id": "", "verified": true}}}',
+    "an organisation with a number as its id": (
+        '{"account": {"id": "a", "organisation": {"id": 1, "verified": true}}}',
         422,
         "/account/organisation/id",
-        "length >= 1",
+        "`str`",
     ),
     "an unknown tenant": (A + '"tenant": "nobody"}', 404, "/tenant", "no tenant is called"),
     "a lease without id": (A + '"leases": [{"used": 1}]}', 422, "/leases/0/id", "`id`"),

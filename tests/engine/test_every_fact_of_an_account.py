@@ -102,7 +102,7 @@ def test_the_page_of_the_api_shows_every_fact():
     assert [name for name in names if f'"{name}":' not in shown] == []
 
 
-@pytest.mark.parametrize("empty", [{}, {"verified": True}])
+@pytest.mark.parametrize("empty", [{}, {"verified": True}, {"id": "", "verified": True}])
 def test_an_organisation_without_an_id_counts_as_missing(empty):
     assert from_push(msgspec.convert({"organisation": empty}, AccountFacts, dec_hook=wire_type), ()) == NOTHING
     assert carried(msgspec.convert({"id": "a", "organisation": empty}, Account, dec_hook=wire_type)) is None

@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from plugins.facts import with_facts
+from reputation.state.facts import carried
 from reputation.wire.gateway import MEMBERS, check_members
 from reputation.wire.messages import Account, Client, Organisation, Payment, Request
 
@@ -45,12 +46,16 @@ def test_facts_of_every_kind_reach_their_member() -> None:
         ("account.created_at", b"soon"),
         ("account.plan", b""),
         ("account.plan", b"x" * 257),
-        ("account.organisation.verified", b"true"),
     ],
 )
 def test_a_fact_that_is_none_is_left_out(member: str, raw: bytes) -> None:
-    """A missing fact is neutral; an organisation that is verified but has no name is not one."""
+    """A missing fact is neutral."""
     assert with_facts(ASKED, [(b"x-fact", raw)], {"X-Fact": member}) == ASKED
+
+
+def test_an_organisation_that_is_verified_but_has_no_name_is_none() -> None:
+    found = with_facts(ASKED, [(b"x-fact", b"true")], {"X-Fact": "account.organisation.verified"})
+    assert carried(found.account) == carried(ASKED.account)
 
 
 def test_an_own_key_header_may_hold_a_key_of_any_length() -> None:
