@@ -8,9 +8,7 @@ from msgspec import Struct, structs
 
 from reputation.limits.money import dollars_a_day
 from reputation.wire.known import NOTHING, Facts, Standards
-from reputation.wire.messages import (
-    NESTED, Account, AccountFacts, IpAddress, Organisation, Payment, Profile, Seconds
-)
+from reputation.wire.messages import NESTED, Account, AccountFacts, IpAddress, Organisation, Payment, Profile, Seconds
 from reputation.wire.read_types import ReadAccount
 
 __all__ = [
