@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import uvloop
 
 from benchmarks import machine
-from benchmarks.chaos_world import FAULTS, LIMITS, Fault, World
+from benchmarks.chaos_world import FAULTS, LIMITS, TIMEOUT, Fault, World
 from benchmarks.stepped_clock import LIBRARY
 
 ACCOUNTS = 40
@@ -147,10 +147,15 @@ def order(draw: random.Random, faults: tuple[Fault, ...]) -> Iterator[Fault]:
 
 
 async def play(
-    directory: Path, seconds: float, seed: int, faults: tuple[Fault, ...], show: Callable[[Row], object]
+    directory: Path,
+    seconds: float,
+    seed: int,
+    faults: tuple[Fault, ...],
+    show: Callable[[Row], object],
+    patience: float = TIMEOUT,
 ) -> list[Row]:
-    """Play faults for so long; return what came of each. show: called with each row."""
-    draw, world, rows = random.Random(seed), World(directory), []
+    """Play faults for so long; return what came of each. show: called with each row. patience: `state.timeout`."""
+    draw, world, rows = random.Random(seed), World(directory, patience), []
     tally, works = Tally(), []
     try:
         world.start()

@@ -24,7 +24,9 @@ process, so a sidecar's own clock is set by tests/gateways/test_clock_steps.py a
 HASH_KEY = "a hash key of this run alone"
 HOUR = 3600.0
 LIMITS = {"rate": 2.0, "burst": 20, "daily": 1_000_000}
-WITHIN = 30.0
+TIMEOUT = 0.05
+"""The default of `state.timeout`."""
+WITHIN = 60.0
 """Seconds in which every sidecar has to be back after a fault."""
 
 
@@ -62,12 +64,14 @@ class Replica:
 class World:
     """The servers of one run. number: how often something was written that has to differ from before."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, timeout: float = TIMEOUT) -> None:
+        """timeout: seconds that a check waits for the state."""
         self.directory = directory
         self.processes = Processes(directory)
         self.config = directory / "headcount.yaml"
         self.database = directory / "lists.mmdb"
         self.number = 0
+        self._timeout = timeout
         (self.port,) = free_ports(1)
         self.url = f"redis://127.0.0.1:{self.port}"
         self.redis_clock = None if LIBRARY is None else SteppedClock(directory)
@@ -102,7 +106,7 @@ class World:
             "tenants": {"default": tenant},
             "geoip": {"databases": [str(self.database)]},
             "log": {"stops": 0},
-            "state": {"epoch": 2.0},
+            "state": {"epoch": 2.0, "timeout": self._timeout},
         }
         (self.directory / "vpn.txt").write_text(f"203.0.{self.number % 250}.0/24\n")
         new = self.directory / "new.mmdb"

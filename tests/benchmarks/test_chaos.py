@@ -38,7 +38,7 @@ async def test_a_sample_of_the_faults_lets_no_account_above_its_bound(tmp_path: 
     some = possible(["a sidecar killed", "again empty"])
     assert len(some) == 2
     shown: list[Row] = []
-    rows = await chaos.play(tmp_path, 4.0, 1, some, shown.append)
+    rows = await chaos.play(tmp_path, 4.0, 1, some, shown.append, patience=5.0)  # a busy machine is no absent server
     assert rows == shown != []
     assert [row.faults for row in rows] == [[]] * len(rows), "\n".join(map(line, rows))
 
