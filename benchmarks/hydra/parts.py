@@ -31,7 +31,7 @@ KEY = b"simulated keys are hashed with this one"
 EACH = 0.001
 OTHER = "everything else of an epoch"
 PARTS = {
-    "sightings into columns, old ones forgotten": ("Ledger.absorb", "Ledger.forget"),
+    "sightings into columns, old ones forgotten": ("Ledger.absorb", "forget"),
     "the table of values": ("collect", "with_own"),
     "cells": ("Linker._cells", "from_cells"),
     "waves, crews and relays": ("waves", "crews", "relays"),
