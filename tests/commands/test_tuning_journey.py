@@ -190,14 +190,6 @@ class TestCases:
         assert (run.code, "prior" in run.err) == (1, True)
 
 
-@pytest.mark.parametrize("words", shell(PAGE), ids=" ".join)
-def test_the_commands_of_the_page_exist_with_their_options(words):
-    path = words[1:3] if words[1] in ("weights", "allow", "deny", "audit") else words[1:2]
-    run = command(*path, "--help")
-    assert run.code == 0
-    assert [word for word in words if word.startswith("--") and word not in run.out] == []
-
-
 def test_suggest_says_what_it_needs(loaded):
     sidecar, _ = loaded
     run = command("weights", "suggest", extra={"HEADCOUNT_ADMIN": sidecar.admin_listen})
