@@ -39,17 +39,21 @@ def asked() -> bytes:
     return message.SerializeToString()
 
 
-def listening(address, limiter=None, application=None):
+def limiter():
+    return build(SETTINGS, open_addresses(SETTINGS, NOW))
+
+
+def listening(address, tenants, application=None):
     methods = {} if application is None else application.methods("envoy")
-    return Listening(address, OPEN, application, LimitersTenants(limiter), lambda: NOW, print, methods)
+    return Listening(address, OPEN, application, LimitersTenants(tenants), lambda: NOW, print, methods)
 
 
 @pytest.fixture
 async def listener(tmp_path):
-    limiter = build(SETTINGS, open_addresses(SETTINGS, NOW))
-    checks = EmbeddedChecks(limiter, MemoryStore(), lambda: NOW)
+    tenants = limiter()
+    checks = EmbeddedChecks(tenants, MemoryStore(), lambda: NOW)
     routes = CheckRoutes(checks, lambda: NOW, Ulids(), dict, lambda *_: None)
-    started = await envoy_grpc.listen(listening(f"unix:{tmp_path}/grpc.sock", limiter, routes))
+    started = await envoy_grpc.listen(listening(f"unix:{tmp_path}/grpc.sock", tenants, routes))
     yield started
     await started.drain(0)
 
@@ -144,4 +148,4 @@ async def test_a_port_in_use_is_told():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(ConfigError, match="--grpc"):
-            await envoy_grpc.listen(listening(f"127.0.0.1:{taken.getsockname()[1]}"))
+            await envoy_grpc.listen(listening(f"127.0.0.1:{taken.getsockname()[1]}", limiter()))

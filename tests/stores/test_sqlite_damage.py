@@ -15,7 +15,7 @@ from reputation.linking.kept_rulings import KeptRulings
 from reputation.linking.live import LiveLinking
 from reputation.sidecar.hash_key import kept_hash_key
 from reputation.stores.sqlite.file import StateFile
-from reputation.tuning.audit import Audit, Change
+from reputation.tuning.audit import Audit, Author, Change
 from reputation.tuning.documents import Documents
 from reputation.wire.errors import ConfigError
 from reputation.wire.messages import AccountFacts, Outcome
@@ -47,7 +47,7 @@ async def documents(run):
         await allows.put(
             "default", f"x{number}", Allow(f"x{number}", "account", "a", "ticket", "ann", START, START + 1e6)
         )
-        await Audit(records).add(Change("default", "account.put", f"a{number}"), f"{number:026}", "ann", START)
+        await Audit(records).add(Change("default", "account.put", f"a{number}"), f"{number:026}", Author("ann"), START)
     await kept_hash_key(records)
 
 

@@ -161,8 +161,8 @@ class RedisTakes:
         except AwayError as away:
             if not is_cut(away):
                 raise
-            self.retries += 1
-            return await self._run(keys, lane.number, packed, within=self._within)
+        self.retries += 1  # outside: compiled code would show this error to whatever runs while it waits
+        return await self._run(keys, lane.number, packed, within=self._within)
 
     async def _run(self, keys: Sequence[bytes], *args: bytes | float, within: float = PROBE) -> bytes:
         answer: bytes = await self._server.run_at_once(SCRIPT, keys, *args, within=within)
