@@ -6,15 +6,13 @@ from msgspec import structs
 
 from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
-from reputation.admin.endings import in_force, making_room
+from reputation.admin.endings import carry_out, in_force, kept, making_room
 from reputation.admin.warnings import of_exception
 from reputation.engine.entries import MOST
 from reputation.engine.exceptions import AllowBody, allow_of
-from reputation.state.transactions import Transaction
 from reputation.tuning.appeals import taken_back
 from reputation.tuning.audit import entry_change
 from reputation.wire.codec import read
-from reputation.wire.errors import NotFound
 
 _bodies = msgspec.json.Decoder(AllowBody)
 
@@ -34,10 +32,9 @@ async def post_allow(context: Context, request: web.Request) -> web.Response:
     tenant = limiter.tenant.name
     allow = allow_of(read(_bodies, await request.read()), tuning.new_id(now), request["caller"].name, now)
     ended = await making_room(tuning.allows, tenant, now, MOST, "exceptions; remove some, or change a weight instead")
-    asked = Transaction(documents=(*ended, tuning.allows.document(allow.id, allow)))
-    change = entry_change("allow.add", tenant, None, allow, allow.reason)
-    await context.commit(request, limiter, asked, change)
-    await tuning.refresh(tenant, tuning.allows.kind)
+    changes = [*ended, tuning.allows.document(allow.id, allow)]
+    line = entry_change("allow.add", tenant, None, allow, allow.reason)
+    await carry_out(context, request, limiter, tuning.allows.kind, changes, line)
     known = allow.kind != "account" or await context.serving.checks.row(limiter, allow.value) is not None
     return json_answer({**structs.asdict(allow), "warnings": of_exception(allow, known=known)}, 201)
 
@@ -46,16 +43,13 @@ async def delete_allow(context: Context, request: web.Request) -> web.Response:
     """End an exception before its time."""
     limiter, tuning, id_ = context.tenant(request), context.serving.tuning, request.match_info["id"]
     tenant, why = limiter.tenant.name, reason_of(request)
-    found = await tuning.allows.get(tenant, id_)
-    if found is None:
-        raise NotFound(f"no exception of tenant {tenant!r} has the id {id_!r}; GET /v1/allow lists them")
-    asked = Transaction(documents=(tuning.allows.document(id_, None, expect=found[1]),))
-    appeal = taken_back(await tuning.appeals.all(tenant), found[0], context.serving.clock())
+    allow, version = await kept(tuning.allows, tenant, id_, "exception", "/v1/allow")
+    changes = [tuning.allows.document(id_, None, expect=version)]
+    appeal = taken_back(await tuning.appeals.all(tenant), allow, context.serving.clock())
     if appeal is not None:
-        asked = asked._replace(documents=(*asked.documents, tuning.appeals.document(appeal.id, appeal)))
-    change = entry_change("allow.remove", tenant, found[0], None, why)
-    await context.commit(request, limiter, asked, change)
-    await tuning.refresh(tenant, tuning.allows.kind)
+        changes.append(tuning.appeals.document(appeal.id, appeal))
+    line = entry_change("allow.remove", tenant, allow, None, why)
+    await carry_out(context, request, limiter, tuning.allows.kind, changes, line)
     return nothing()
 
 

@@ -6,12 +6,11 @@ from msgspec import structs
 
 from reputation.admin.answers import json_answer, nothing, reason_of, whole
 from reputation.admin.context import Context, Route
-from reputation.admin.endings import in_force, making_room
+from reputation.admin.endings import carry_out, in_force, kept, making_room
 from reputation.admin.reach import reach_of
 from reputation.admin.warnings import of_denial
 from reputation.engine.denials import DenyBody, deny_of
 from reputation.engine.entries import MOST
-from reputation.state.transactions import Transaction
 from reputation.tuning.audit import entry_change
 from reputation.wire.codec import read
 from reputation.wire.errors import NotFound
@@ -42,9 +41,9 @@ async def post_denial(context: Context, request: web.Request) -> web.Response:
         request["change"] = None
         return json_answer(told)
     ended = await making_room(tuning.denials, tenant, now, MOST, "denials; remove some, or change a weight instead")
-    asked = Transaction(documents=(*ended, tuning.denials.document(deny.id, deny)))
-    await context.commit(request, limiter, asked, entry_change("deny.add", tenant, None, deny, deny.reason))
-    await tuning.refresh(tenant, tuning.denials.kind)
+    changes = [*ended, tuning.denials.document(deny.id, deny)]
+    line = entry_change("deny.add", tenant, None, deny, deny.reason)
+    await carry_out(context, request, limiter, tuning.denials.kind, changes, line)
     return json_answer(told, 201)
 
 
@@ -52,12 +51,10 @@ async def delete_denial(context: Context, request: web.Request) -> web.Response:
     """End a denial before its time."""
     limiter, tuning, id_ = context.tenant(request), context.serving.tuning, request.match_info["id"]
     tenant, why = limiter.tenant.name, reason_of(request)
-    found = await tuning.denials.get(tenant, id_)
-    if found is None:
-        raise NotFound(f"no denial of tenant {tenant!r} has the id {id_!r}; GET /v1/deny lists them")
-    asked = Transaction(documents=(tuning.denials.document(id_, None, expect=found[1]),))
-    await context.commit(request, limiter, asked, entry_change("deny.remove", tenant, found[0], None, why))
-    await tuning.refresh(tenant, tuning.denials.kind)
+    deny, version = await kept(tuning.denials, tenant, id_, "denial", "/v1/deny")
+    changes = [tuning.denials.document(id_, None, expect=version)]
+    line = entry_change("deny.remove", tenant, deny, None, why)
+    await carry_out(context, request, limiter, tuning.denials.kind, changes, line)
     return nothing()
 
 

@@ -8,10 +8,9 @@ from msgspec import Meta, Struct, structs
 
 from reputation.admin.answers import json_answer, nothing, reason_of
 from reputation.admin.context import Context, Route
-from reputation.admin.endings import in_force, making_room
+from reputation.admin.endings import carry_out, in_force, kept, making_room
 from reputation.engine.entries import LONGEST
 from reputation.engine.indicators import Bundle, Weight
-from reputation.state.transactions import Transaction
 from reputation.tuning.audit import Change
 from reputation.tuning.stix import bundle_of, indicators_in
 from reputation.wire.codec import encode, invalid
@@ -67,9 +66,9 @@ async def post_indicators(context: Context, request: web.Request) -> web.Respons
     if not found.indicators:
         raise Invalid("no indicator of this bundle can be used; see docs/tuning.md for the patterns", "/objects")
     ended = await making_room(tuning.bundles, tenant, now, MOST_BUNDLES, "bundles; remove one")
-    change = Transaction(documents=(*ended, tuning.bundles.document(bundle.id, bundle)))
-    await context.commit(request, limiter, change, _change("indicators.import", tenant, None, bundle, asked.reason))
-    await tuning.refresh(tenant, tuning.bundles.kind)
+    changes = [*ended, tuning.bundles.document(bundle.id, bundle)]
+    line = _change("indicators.import", tenant, None, bundle, asked.reason)
+    await carry_out(context, request, limiter, tuning.bundles.kind, changes, line)
     return json_answer(told, 201)
 
 
@@ -77,12 +76,10 @@ async def delete_indicators(context: Context, request: web.Request) -> web.Respo
     """Take a bundle back before it ends."""
     limiter, tuning, id_ = context.tenant(request), context.serving.tuning, request.match_info["id"]
     tenant, why = limiter.tenant.name, reason_of(request)
-    found = await tuning.bundles.get(tenant, id_)
-    if found is None:
-        raise NotFound(f"no bundle of tenant {tenant!r} has the id {id_!r}; GET /v1/indicators lists them")
-    asked = Transaction(documents=(tuning.bundles.document(id_, None, expect=found[1]),))
-    await context.commit(request, limiter, asked, _change("indicators.remove", tenant, found[0], None, why))
-    await tuning.refresh(tenant, tuning.bundles.kind)
+    bundle, version = await kept(tuning.bundles, tenant, id_, "bundle", "/v1/indicators")
+    changes = [tuning.bundles.document(id_, None, expect=version)]
+    line = _change("indicators.remove", tenant, bundle, None, why)
+    await carry_out(context, request, limiter, tuning.bundles.kind, changes, line)
     return nothing()
 
 

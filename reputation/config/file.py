@@ -28,12 +28,7 @@ class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, in hex.")]
     name: Annotated[Text, Meta(description="Name of the token's holder, shown in error messages.")]
-    role: Annotated[
-        Role,
-        Meta(
-            description="`reader`: reads; `operator`: also changes facts, outcomes and clusters; `admin`: everything."
-        ),
-    ] = "reader"
+    role: Role = "reader"
     tenants: Annotated[tuple[Text, ...], Meta(description="Tenants that the token may access; empty: all.")] = ()
 
 

@@ -10,7 +10,10 @@ from msgspec import Meta, Struct
 from reputation.wire.errors import SettingError
 from reputation.wire.messages import Text
 
-Role = Literal["reader", "operator", "admin"]
+Role = Annotated[
+    Literal["reader", "operator", "admin"],
+    Meta(description="`reader`: reads; `operator`: also changes facts, outcomes and clusters; `admin`: everything."),
+]
 FieldName = Annotated[str, Meta(pattern="^[A-Za-z0-9-]{1,64}$")]
 """Name of an HTTP header; one with an underscore is not taken, because proxies disagree about it."""
 _LOOPBACK = re.compile(r"localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|::1")
@@ -20,12 +23,7 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The role of the members of a group of your proxy or provider."""
 
     name: Annotated[Text, Meta(description="Name of the group, as the proxy or the provider sends it.")]
-    role: Annotated[
-        Role,
-        Meta(
-            description="`reader`: reads; `operator`: also changes facts, outcomes and clusters; `admin`: everything."
-        ),
-    ] = "reader"
+    role: Role = "reader"
     tenants: Annotated[tuple[Text, ...], Meta(description="Tenants that its members may access; empty: all.")] = ()
 
 
