@@ -44,8 +44,7 @@ async def get_indicators(context: Context, request: web.Request) -> web.Response
     cluster = tenant.links.clusters.get(id_)
     if cluster is None:
         raise NotFound(f"tenant {tenant.tenant.name!r} has no cluster {id_!r}; GET /v1/clusters lists them")
-    accounts = sum(1 for table in tenant.state.tables() for _ in table)
-    body = encode(bundle_of(cluster, accounts, tenant.secret, now))
+    body = encode(bundle_of(cluster, tenant.state.size(), tenant.secret, now))
     return web.Response(body=body, headers={"Content-Type": f"{STIX_TYPE};{VERSION}"})
 
 

@@ -6,14 +6,13 @@ from msgspec import structs
 
 from reputation.admin.answers import json_answer, nothing, reason_of
 from reputation.admin.context import Context, Route
-from reputation.admin.endings import in_force, making_room
+from reputation.admin.endings import carry_out, in_force, kept, making_room
 from reputation.admin.labels import label_account
 from reputation.admin.reach import members_of, reach_of_names
 from reputation.engine.denials import Deny
 from reputation.engine.limiter import TenantLimiter
 from reputation.linking.kept_rulings import ruling_document
 from reputation.linking.operator_rulings import MOST, KeptRuling, RulingBody, for_linker, ruling_of, undoing
-from reputation.state.transactions import Document, Transaction
 from reputation.tuning.audit import Change
 from reputation.tuning.labels import LabelBody, MembersBody
 from reputation.wire.codec import read
@@ -51,21 +50,21 @@ async def post_ruling(context: Context, request: web.Request) -> web.Response:
     tenant, cluster = context.tenant(request), request.match_info["id"]
     tuning, now, name = context.serving.tuning, context.serving.clock(), tenant.tenant.name
     body = read(_bodies, await request.read())
-    kept = ruling_of(body, cluster, tuning.new_id(now), request["caller"].name, now)
-    tenant.check_ruling(for_linker(kept))
-    touched = members_of(tenant, cluster) if kept.account is None else _member(tenant, cluster, kept)
-    told = {**structs.asdict(kept), "dry_run": body.dry_run, "reach": await reach_of_names(tenant, touched, now)}
+    ruling = ruling_of(body, cluster, tuning.new_id(now), request["caller"].name, now)
+    tenant.check_ruling(for_linker(ruling))
+    touched = members_of(tenant, cluster) if ruling.account is None else _member(tenant, cluster, ruling)
+    told = {**structs.asdict(ruling), "dry_run": body.dry_run, "reach": await reach_of_names(tenant, touched, now)}
     if body.dry_run:
         request["change"] = None
         return json_answer(told)
     ended = await making_room(tuning.rulings, name, now, MOST, "rulings in force; undo some")
-    documents = [*ended, tuning.rulings.document(kept.id, kept), ruling_document(kept.id, for_linker(kept))]
-    if kept.ruling == "deny":
-        deny = Deny(kept.id, "cluster", cluster, kept.reason, kept.by, kept.at, kept.expires)
+    documents = [*ended, tuning.rulings.document(ruling.id, ruling), ruling_document(ruling.id, for_linker(ruling))]
+    if ruling.ruling == "deny":
+        deny = Deny(ruling.id, "cluster", cluster, ruling.reason, ruling.by, ruling.at, ruling.expires)
         documents.append(tuning.denials.document(deny.id, deny))
-    change = Change(name, f"ruling.{kept.ruling}", cluster, None, kept, kept.reason, account=kept.account or "")
-    await _commit(context, request, tenant, documents, change)
-    context.serving.linking.rulings.give(tenant, kept.id, for_linker(kept))
+    change = Change(name, f"ruling.{ruling.ruling}", cluster, None, ruling, ruling.reason, account=ruling.account or "")
+    await carry_out(context, request, tenant, tuning.denials.kind, documents, change)
+    context.serving.linking.rulings.give(tenant, ruling.id, for_linker(ruling))
     return json_answer(told, 201)
 
 
@@ -73,17 +72,14 @@ async def delete_ruling(context: Context, request: web.Request) -> web.Response:
     """Take a ruling back, also after its cluster is gone."""
     tenant, tuning, why = context.tenant(request), context.serving.tuning, reason_of(request)
     name, now = tenant.tenant.name, context.serving.clock()
-    found = await tuning.rulings.get(name, request.match_info["id"])
-    if found is None:
-        raise NotFound(f"no ruling of tenant {name!r} has this id; GET /v1/rulings lists them")
-    kept, version = found
+    ruling, version = await kept(tuning.rulings, name, request.match_info["id"], "ruling", "/v1/rulings")
     id_ = tuning.new_id(now)
-    documents = [tuning.rulings.document(kept.id, None, expect=version), ruling_document(id_, undoing(kept))]
-    if kept.ruling == "deny" and await tuning.denials.get(name, kept.id) is not None:
-        documents.append(tuning.denials.document(kept.id, None))
-    change = Change(name, "ruling.undo", kept.cluster, kept, None, why, account=kept.account or "")
-    await _commit(context, request, tenant, documents, change)
-    context.serving.linking.rulings.give(tenant, id_, undoing(kept))
+    documents = [tuning.rulings.document(ruling.id, None, expect=version), ruling_document(id_, undoing(ruling))]
+    if ruling.ruling == "deny" and await tuning.denials.get(name, ruling.id) is not None:
+        documents.append(tuning.denials.document(ruling.id, None))
+    change = Change(name, "ruling.undo", ruling.cluster, ruling, None, why, account=ruling.account or "")
+    await carry_out(context, request, tenant, tuning.denials.kind, documents, change)
+    context.serving.linking.rulings.give(tenant, id_, undoing(ruling))
     return nothing()
 
 
@@ -108,13 +104,6 @@ def _member(tenant: TenantLimiter, cluster: str, kept: KeptRuling) -> list[str]:
     if kept.ruling == "release" and tenant.links.members.get(account, ("", 0.0))[0] != cluster:
         raise NotFound(f"account {account!r} is no member of cluster {cluster!r}", "/account")
     return [account]
-
-
-async def _commit(
-    context: Context, request: web.Request, tenant: TenantLimiter, documents: list[Document], change: Change
-) -> None:
-    await context.commit(request, tenant, Transaction(documents=tuple(documents)), change)
-    await context.serving.tuning.refresh(tenant.tenant.name, context.serving.tuning.denials.kind)
 
 
 ROUTES = (

@@ -16,7 +16,6 @@ from reputation.commands.options import Moment, chained, ends_well, json_option,
 from reputation.tuning.audit import PEOPLE, PROGRAMS
 
 PAGE = 1000
-FILTERS = ("who", "what", "since", "until", "by", "account")
 filtered = chained(
     click.option("--who", help="Only the entries of this author."),
     click.option(
@@ -79,7 +78,7 @@ def list_(limit: int, tenant: str, admin: str, token: str | None, *, as_json: bo
 
 
 def _query(tenant: str, given: dict[str, Any]) -> dict[str, Any]:
-    return {"tenant": tenant, **{name: given[name] for name in FILTERS if given[name] is not None}}
+    return {"tenant": tenant, **{name: value for name, value in given.items() if value is not None}}
 
 
 def _all(admin: str, token: str | None, query: dict[str, Any]) -> Iterator[dict[str, Any]]:

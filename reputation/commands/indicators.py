@@ -12,8 +12,9 @@ from rich.table import Column, Table
 from geoip.terminal import add_row, console
 from reputation.commands.admin_api import call, part
 from reputation.commands.options import Span, json_option, moment, on_sidecar, say
+from reputation.tuning.stix import StixObject
 
-READ = ("type", "pattern", "pattern_type", "confidence", "valid_until", "revoked")
+READ = StixObject.__struct_fields__
 """What the sidecar reads of an indicator."""
 AT_ONCE, MOST_BYTES = 400, 60_000
 """Indicators and bytes of one request."""
@@ -99,16 +100,16 @@ def _parts(bundle: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for one in bundle.get("objects", [])
         if one.get("type") == "indicator"
     ]
-    part: list[dict[str, Any]] = []
+    piece: list[dict[str, Any]] = []
     size = 0
     for one in kept:
         length = len(json.dumps(one)) + 2
-        if part and (len(part) == AT_ONCE or size + length > MOST_BYTES):
-            yield {"type": "bundle", "objects": part}
-            part, size = [], 0
-        part.append(one)
+        if piece and (len(piece) == AT_ONCE or size + length > MOST_BYTES):
+            yield {"type": "bundle", "objects": piece}
+            piece, size = [], 0
+        piece.append(one)
         size += length
-    yield {"type": "bundle", "objects": part}
+    yield {"type": "bundle", "objects": piece}
 
 
 @indicators.command("list")

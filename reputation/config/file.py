@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reputation.config.faults import first_fault
+from reputation.config.secrets import SecretPlace
 from reputation.config.sign_in import Role, SignInSettings, check_sign_in
 from reputation.config.tenants import Tenant, TenantSettings, compile_tenant
 from reputation.config.yaml_lines import Lines, parse
@@ -61,7 +62,7 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of the check listener, and who may use it; times in seconds."""
 
     secrets: Annotated[
-        tuple[Annotated[str, Meta(pattern="^[@$].+")], ...],
+        tuple[SecretPlace, ...],
         Meta(
             max_length=2,
             description="Places of the secrets of which each gateway must send one, in `X-Headcount-Secret`: `@` and a "
@@ -134,7 +135,7 @@ class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Signing secrets of webhooks: this file says where each secret is, and never contains the secret itself."""
 
     stripe: Annotated[
-        dict[Text, Annotated[str, Meta(pattern="^[@$].+")]],
+        dict[Text, SecretPlace],
         Meta(
             description="By tenant, the place of the endpoint's signing secret: "
             "`@` and a file, or `$` and an environment variable."
@@ -192,7 +193,7 @@ class NotifySettings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     secret: Annotated[
-        Annotated[str, Meta(pattern="^[@$].+")] | None,
+        SecretPlace | None,
         Meta(
             description="Place of the secret that signs each notice: `@` and a file, or `$` and an environment "
             "variable; none: notices are not signed."

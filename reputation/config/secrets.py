@@ -2,8 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from reputation.wire.errors import ConfigError
+
+SecretPlace = Annotated[str, Meta(pattern="^[@$].+")]
+"""`@` and a file, or `$` and an environment variable."""
 
 
 def secret_at(setting: str, place: str) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from reputation.config.secrets import SecretPlace
 from reputation.wire.errors import SettingError
 from reputation.wire.messages import Text
 
@@ -60,7 +61,7 @@ class OidcSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     client_secret: Annotated[
-        Annotated[str, Meta(pattern="^[@$].+")] | None,
+        SecretPlace | None,
         Meta(
             description="Place of the client's secret: `@` and a file, or `$` and an environment variable; none: a "
             "public client."

@@ -18,7 +18,8 @@ export async function show(context) {
     const filters = filtersOf(context.chosen);
     let rows = [];
     let turn = 0;
-    const older = button("Older entries", () => more().catch((error) => context.say(error.message)));
+    const told = (error) => error.name !== "AbortError" && context.say(error.message);
+    const older = button("Older entries", () => more().catch(told));
     const file = anchor("", "Export as JSON lines");
     file.setAttribute("download", "");
     const more = async () => {
@@ -41,7 +42,7 @@ export async function show(context) {
     };
     const changed = () => {
         keep(filters.kept());
-        begin().catch((error) => error.name !== "AbortError" && context.say(error.message));
+        begin().catch(told);
     };
     for (const control of filters.controls) control.addEventListener("change", changed);
     await begin();
